@@ -1,0 +1,1 @@
+"""darkstats: certified limits for dark-sector searches."""

@@ -1,0 +1,184 @@
+"""Every exception that darkstats raises on purpose.
+
+::
+
+    DarkstatsError
+    ├── InputError                 what was asked for, or given, cannot be used          exit 2
+    │   ├── DocumentError          not the JSON (archive, gzip) that it should be; too large, too deep
+    │   ├── WorkspaceError         a document that is no valid workspace; carries findings
+    │   ├── PatchError             a JSON patch or patch set that cannot be applied
+    │   │   └── DigestMismatchError
+    │   ├── UnknownNameError       a name (channel, parameter, point, method, ...) that does not exist
+    │   ├── OptionError            options that contradict each other, the model, or their range
+    │   ├── DownloadError          a download that was refused or that failed
+    │   └── MissingExtraError      an optional dependency that is not installed
+    └── NotCertifiedError          the computation ran, but its answer cannot be vouched for  exit 1
+        ├── FitFailedError         a minimum that is not one
+        └── LimitNotFoundError     no certified crossing; carries the bound that is known
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from darkstats.workspace.findings import Finding
+
+__all__ = [
+    "DarkstatsError",
+    "DigestMismatchError",
+    "DocumentError",
+    "DownloadError",
+    "FitFailedError",
+    "InputError",
+    "LimitNotFoundError",
+    "MissingExtraError",
+    "NotCertifiedError",
+    "OptionError",
+    "PatchError",
+    "UnknownNameError",
+    "WorkspaceError",
+]
+
+
+class DarkstatsError(Exception):
+    """Root of all errors raised on purpose."""
+
+
+class InputError(DarkstatsError):
+    """What was given, or asked for, cannot be used."""
+
+
+class DocumentError(InputError):
+    """A document that cannot be read.
+
+    Parameters
+    ----------
+    problem
+        What is wrong.
+    source
+        File name, or whatever names the origin.
+    pointer
+        JSON pointer (RFC 6901) of the place, if there is one.
+    remedy
+        What to do about it.
+    """
+
+    def __init__(
+        self, problem: str, *, source: str = "", pointer: str | None = None, remedy: str = ""
+    ) -> None:
+        self.problem, self.source, self.pointer, self.remedy = problem, source, pointer, remedy
+        where = ": ".join(part for part in (source, pointer or "") if part)
+        text = f"{where}: {problem}" if where else problem
+        super().__init__(f"{text}; {remedy}" if remedy else text)
+
+
+class WorkspaceError(InputError):
+    """A document that is no valid workspace.
+
+    Parameters
+    ----------
+    findings
+        The lint findings that make it unusable, each with its JSON pointer and remedy.
+    source
+        File name, or whatever names the origin.
+    """
+
+    def __init__(self, findings: Sequence[Finding], *, source: str = "") -> None:
+        self.findings = tuple(findings)
+        self.source = source
+        head = f"{source or 'workspace'}: {len(self.findings)} problem(s)"
+        super().__init__("\n  ".join([head, *(str(finding) for finding in self.findings)]))
+
+
+class PatchError(DocumentError):
+    """A JSON patch or a patch set that cannot be applied."""
+
+
+class DigestMismatchError(PatchError):
+    """A patch set that was made for another workspace.
+
+    Parameters
+    ----------
+    expected, found
+        SHA-256 digests, hexadecimal.
+    source
+        File name of the patch set.
+    """
+
+    def __init__(self, *, expected: str, found: str, source: str = "") -> None:
+        self.expected, self.found = expected, found
+        super().__init__(
+            f"the patch set belongs to the workspace with sha256 {expected}, not to {found}",
+            source=source,
+            remedy="use the background-only workspace that was published with this patch set",
+        )
+
+
+class UnknownNameError(InputError):
+    """A name that does not exist.
+
+    Parameters
+    ----------
+    kind
+        What was named: ``"channel"``, ``"parameter"``, ``"test statistic"``, ...
+    name
+        The name asked for.
+    known
+        The names that exist.
+    """
+
+    def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
+        self.kind, self.name, self.known = kind, name, tuple(known)
+        shown = ", ".join(self.known[:20]) + (", ..." if len(self.known) > 20 else "")
+        super().__init__(f"unknown {kind} {name!r}; choose one of: {shown or '(there are none)'}")
+
+
+class OptionError(InputError):
+    """Options that contradict each other, the model, or their range."""
+
+
+class DownloadError(InputError):
+    """A download that was refused or that failed."""
+
+
+class MissingExtraError(InputError):
+    """An optional dependency that is not installed.
+
+    Parameters
+    ----------
+    package, extra
+        The missing package, and the extra of darkstats that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(
+            f"{package} is not installed; run: python -m pip install 'darkstats[{extra}]'"
+        )
+
+
+class NotCertifiedError(DarkstatsError):
+    """The computation ran, but its answer cannot be vouched for."""
+
+
+class FitFailedError(NotCertifiedError):
+    """A minimum that could not be certified after every retry."""
+
+
+class LimitNotFoundError(NotCertifiedError):
+    """No certified crossing of the confidence level was found.
+
+    Parameters
+    ----------
+    reason
+        Why.
+    lower_bound
+        The largest tested value that is known *not* to be excluded, if any.
+    """
+
+    def __init__(self, reason: str, *, lower_bound: float | None = None) -> None:
+        self.reason, self.lower_bound = reason, lower_bound
+        known = "" if lower_bound is None else f"; the limit is at least {lower_bound:.6g}"
+        super().__init__(reason + known)
