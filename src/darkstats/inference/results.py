@@ -1,0 +1,381 @@
+"""What inference hands back: frozen results with named fields, complete whatever was asked.
+
+Conventions, the same in all of them:
+
+* ``expected`` tuples have five entries, in the order -2, -1, 0, +1, +2 sigma of background-only
+  outcomes, as pyhf prints them.  In a band of limits and of CLs the first entry is the smallest.
+* A number that does not exist is ``None``, and a ``..._reason`` beside it says why.
+* ``error`` is the standard error from the finite number of toys; 0 for asymptotic numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from darkstats.errors import OptionError
+
+__all__ = [
+    "N_SIGMA",
+    "Calculator",
+    "ExpectedPValues",
+    "FitCounts",
+    "GoodnessOfFit",
+    "HypoTestResult",
+    "Interval",
+    "LimitScan",
+    "PValue",
+    "Probe",
+    "Significance",
+    "ToyCounts",
+    "ToyOptions",
+    "UpperLimit",
+]
+
+Calculator = Literal["asymptotic", "toys"]
+
+#: Positions of the five expected values in the band, in units of sigma.
+N_SIGMA = (-2, -1, 0, 1, 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToyOptions:
+    """How many toys, from which seed, by how many threads.
+
+    Parameters
+    ----------
+    n_toys
+        Toys per hypothesis (signal plus background, and background only), at least 1.
+    seed
+        Non-negative integer below 2**63. Toys are keyed by (seed, model digest, hypothesis, block).
+    threads
+        Worker threads over blocks of toys; ``None`` means one per available core. The numbers do
+        not depend on it.
+    first_block
+        Index of the first block of ``TOYS_PER_BLOCK`` toys: toys of a later block are new toys,
+        so that a sample can be continued.
+    max_failed_fraction
+        Above this fraction of failed toys the answer is refused.
+    """
+
+    n_toys: int = 10_000
+    seed: int = 0
+    threads: int | None = None
+    first_block: int = 0
+    max_failed_fraction: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.n_toys < 1:
+            raise OptionError(f"the number of toys must be at least 1, got {self.n_toys}")
+        if not 0 <= self.seed < 2**63:
+            raise OptionError(f"the seed must be in [0, 2**63), got {self.seed}")
+        if self.threads is not None and self.threads < 1:
+            raise OptionError(f"the number of threads must be at least 1, got {self.threads}")
+        if self.first_block < 0:
+            raise OptionError(f"the first block must not be negative, got {self.first_block}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToyCounts:
+    """Pseudo-experiments asked for, certified and failed, over all hypotheses tested."""
+
+    asked: int
+    ok: int
+    failed: int
+
+    def __add__(self, other: ToyCounts) -> ToyCounts:
+        return ToyCounts(
+            asked=self.asked + other.asked,
+            ok=self.ok + other.ok,
+            failed=self.failed + other.failed,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitCounts:
+    """Fits behind a number (toys apart): attempted, certified, and certified by a second start.
+
+    ``level`` is the certification level of the quoted numbers: 2 means that each minimum behind
+    them was found again from another start and that free and fixed fits are consistent.
+    """
+
+    attempted: int
+    certified: int
+    second_start: int = 0
+    level: int = 2
+
+    @property
+    def failed(self) -> int:
+        """Fits that were not certified; none of them entered a quoted number."""
+        return self.attempted - self.certified
+
+    def __add__(self, other: FitCounts) -> FitCounts:
+        return FitCounts(
+            attempted=self.attempted + other.attempted,
+            certified=self.certified + other.certified,
+            second_start=self.second_start + other.second_start,
+            level=min(self.level, other.level),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PValue:
+    """A p-value, or the ratio CLs of two of them, in [0, 1].
+
+    ``error`` is the binomial standard error; ``low`` and ``high`` bound the value if every failed
+    toy had gone the worst way. All three collapse onto ``value`` for an asymptotic number.
+    """
+
+    value: float
+    error: float = 0.0
+    low: float
+    high: float
+
+    @classmethod
+    def exact(cls, value: float) -> PValue:
+        """Return a p-value without Monte Carlo error."""
+        return cls(value=value, error=0.0, low=value, high=value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedPValues:
+    """Expected CLs, CLs+b and CLb for background-only outcomes at -2 .. +2 sigma, five each."""
+
+    cls: tuple[float, ...]
+    clsb: tuple[float, ...]
+    clb: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HypoTestResult:
+    """Test of one signal strength.
+
+    Parameters
+    ----------
+    poi, mu
+        Name and tested value of the parameter of interest.
+    test_stat, calculator
+        ``"q" | "qtilde" | "q0" | "t" | "ttilde"`` and ``"asymptotic" | "toys"``.
+    cls, clsb, clb
+        Observed CLs, p-value of the tested hypothesis, and p-value of the background-only one
+        (all P(statistic >= observed)). ``None`` when blinded, and ``cls``, ``clb`` are ``None``
+        for q0, whose only p-value is ``clsb`` = p0.
+    expected
+        Their expected values. For q0 the reference is a signal of strength 1, not background only.
+    statistic, statistic_asimov
+        Observed and Asimov value of the test statistic, dimensionless, not negative.
+    mu_hat, twice_nll
+        Best-fit signal strength within the bounds of the statistic, and twice the negative
+        log-likelihood there, relative to the saturated model. ``None`` when blinded.
+    sigma
+        Asimov standard deviation of mu_hat: abs(mu - mu') / sqrt(statistic_asimov); ``None``
+        where the data have no sensitivity.
+    poi_lower
+        Lower bound of the signal strength in the free fit; ``-inf`` when free.
+    """
+
+    poi: str
+    mu: float
+    test_stat: str
+    calculator: Calculator
+    cls: PValue | None
+    clsb: PValue | None
+    clb: PValue | None
+    expected: ExpectedPValues
+    statistic: float | None
+    statistic_asimov: float
+    mu_hat: float | None
+    twice_nll: float | None
+    sigma: float | None
+    poi_lower: float
+    fits: FitCounts
+    toys: ToyCounts | None = None
+    seed: int | None = None
+    observed_reason: str | None = None
+    model_digest: str = ""
+    warnings: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+    @property
+    def quoted(self) -> PValue | None:
+        """The value that ``pyhf cls`` prints as ``CLs_obs``: CLs, or p0 for q0."""
+        return self.clsb if self.test_stat == "q0" else self.cls
+
+    @property
+    def quoted_expected(self) -> tuple[float, ...]:
+        """The five values that ``pyhf cls`` prints as ``CLs_exp``."""
+        return self.expected.clsb if self.test_stat == "q0" else self.expected.cls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitScan:
+    """The p-value against the signal strength, for a figure: shapes [mu], [mu], [5][mu]."""
+
+    quantity: str  # "CLs", "CLs+b", "p"
+    mu: tuple[float, ...]
+    observed: tuple[float, ...] | None
+    expected: tuple[tuple[float, ...], ...]
+    observed_error: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A confidence interval for the signal strength.
+
+    ``lower`` is never below the lower bound of the construction; ``upper`` is ``None`` where no
+    upper end was found, and ``upper_reason`` says why. Errors come from the finite number of toys.
+    """
+
+    poi: str
+    cl: float
+    lower: float
+    upper: float | None
+    upper_reason: str | None = None
+    lower_error: float = 0.0
+    upper_error: float = 0.0
+    method: str = "fc"
+    construction: str = ""  # "exact Poisson", "profiled, toys", "profile likelihood"
+    raised: bool = False  # upper ends raised so that they do not fall with more background
+    mu_hat: float | None = None
+    twice_nll: float | None = None
+    fits: FitCounts | None = None
+    toys: ToyCounts | None = None
+    seed: int | None = None
+    scan: LimitScan | None = None
+    model_digest: str = ""
+    warnings: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A look at the asymptotic approximation with a small number of toys, at the quoted limit.
+
+    It never changes the number. ``relative_difference`` is toys / asymptotic - 1 for the tested
+    quantity. ``recommends_toys`` is true where it differs by more than 5 % *and* by more than its
+    Monte Carlo error allows.
+    """
+
+    reason: str
+    mu: float
+    quantity: str
+    asymptotic: float
+    toys_value: PValue
+    relative_difference: float
+    recommends_toys: bool
+    toys: ToyCounts
+    seed: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpperLimit:
+    """An upper limit on the signal strength with its expected band.
+
+    Parameters
+    ----------
+    observed, observed_error, observed_reason
+        The limit in units of the signal strength; ``None`` with a reason when blinded.
+        ``observed_low``, ``observed_high``: if every failed toy had gone the worst way.
+    expected, expected_error
+        Limits for background-only outcomes at -2 .. +2 sigma; entries ``None`` where no crossing
+        exists, with ``expected_reason``.
+    expected_definition
+        Which convention made the band, in words.
+    interval
+        The interval, where the method gives one (Feldman-Cousins); else ``None``.
+    at_unit
+        The test at signal strength 1, for the keys ``CLs_obs`` and ``CLs_exp``; ``None`` with
+        ``at_unit_reason`` where it does not apply.
+    scan
+        Points of the curve that was searched, for a figure.
+    power_threshold, power_constrained
+        For ``method="pcl"``: the minimal power, and whether the constraint made the limit.
+    """
+
+    poi: str
+    cl: float
+    method: str
+    test_stat: str
+    calculator: Calculator
+    observed: float | None
+    observed_error: float = 0.0
+    observed_low: float | None = None
+    observed_high: float | None = None
+    observed_reason: str | None = None
+    expected: tuple[float | None, ...]
+    expected_error: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    expected_reason: str | None = None
+    expected_definition: str
+    interval: Interval | None = None
+    at_unit: HypoTestResult | None = None
+    at_unit_reason: str | None = None
+    mu_hat: float | None
+    twice_nll: float | None
+    sigma: float | None
+    poi_lower: float
+    fits: FitCounts
+    toys: ToyCounts | None = None
+    seed: int | None = None
+    probe: Probe | None = None
+    scan: LimitScan | None = None
+    power_threshold: float | None = None
+    power_constrained: bool | None = None
+    model_digest: str = ""
+    warnings: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Significance:
+    """Discovery significance: p-value of the background-only hypothesis and its Z.
+
+    ``observed`` is Z = Phi^-1(1 - p0); with ``uncapped`` it is signed, and negative for a deficit.
+    Expected values are for a signal of strength ``expected_mu``, median and band; the band of Z is
+    in rising order, that of p0 accordingly falling.
+    """
+
+    poi: str
+    calculator: Calculator
+    uncapped: bool
+    observed: float | None
+    observed_error: float = 0.0
+    observed_reason: str | None = None
+    p0: PValue | None
+    statistic: float | None
+    expected: tuple[float, ...]
+    expected_p0: tuple[float, ...]
+    expected_mu: float = 1.0
+    mu_hat: float | None
+    twice_nll: float | None
+    fits: FitCounts
+    toys: ToyCounts | None = None
+    seed: int | None = None
+    model_digest: str = ""
+    warnings: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodnessOfFit:
+    """Saturated goodness of fit.
+
+    ``statistic`` is twice the log-likelihood ratio to the saturated model at the best fit,
+    ``degrees_of_freedom`` counts bins minus unconstrained free parameters; ``p_value`` is ``None``
+    with a reason where no degree of freedom is left.
+    """
+
+    statistic: float
+    degrees_of_freedom: int
+    p_value: PValue | None
+    p_value_reason: str | None = None
+    calculator: Calculator
+    n_bins: int
+    n_free: int
+    mu_hat: float | None = None
+    fits: FitCounts
+    toys: ToyCounts | None = None
+    seed: int | None = None
+    model_digest: str = ""
+    warnings: tuple[str, ...] = ()
+    references: tuple[str, ...] = field(default=())
