@@ -51,9 +51,9 @@ class ToyOptions:
     threads
         Worker threads over blocks of toys; ``None`` means one per available core. The numbers do
         not depend on it.
-    first_block
-        Index of the first block of ``TOYS_PER_BLOCK`` toys: toys of a later block are new toys,
-        so that a sample can be continued.
+    first_toy
+        Index of the first toy. Toys of other indices are other toys, so that a sample can be
+        continued: 1000 toys from 0 and 1000 toys from 1000 are 2000 toys from 0.
     max_failed_fraction
         Above this fraction of failed toys the answer is refused.
     """
@@ -61,7 +61,7 @@ class ToyOptions:
     n_toys: int = 10_000
     seed: int = 0
     threads: int | None = None
-    first_block: int = 0
+    first_toy: int = 0
     max_failed_fraction: float = 0.01
 
     def __post_init__(self) -> None:
@@ -71,8 +71,8 @@ class ToyOptions:
             raise OptionError(f"the seed must be in [0, 2**63), got {self.seed}")
         if self.threads is not None and self.threads < 1:
             raise OptionError(f"the number of threads must be at least 1, got {self.threads}")
-        if self.first_block < 0:
-            raise OptionError(f"the first block must not be negative, got {self.first_block}")
+        if self.first_toy < 0:
+            raise OptionError(f"the first toy must not be negative, got {self.first_toy}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,69 @@
+"""Asimov data: the data set in which every estimate equals its true value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkstats.errors import OptionError
+from darkstats.fit import FitOptions, FitResult, fit
+
+if TYPE_CHECKING:
+    from darkstats.model import HistFactoryModel, Observation
+
+__all__ = ["asimov_data", "blinded_observation"]
+
+
+def asimov_data(
+    model: HistFactoryModel,
+    observation: Observation,
+    *,
+    mu: float = 0.0,
+    options: FitOptions | None = None,
+) -> tuple[Observation, FitResult]:
+    """Asimov data of signal strength ``mu``, nuisance parameters at their conditional best fit.
+
+    Counts are the expected rates and auxiliary data the expected auxiliary data at the minimum of
+    the observed likelihood with the signal strength held at ``mu``; as pyhf does it.
+
+    Parameters
+    ----------
+    model, observation
+        Compiled model and the data that its nuisance parameters are fitted to.
+    mu
+        Signal strength of the Asimov data: 0 for limits, 1 for the expected significance.
+
+    Returns
+    -------
+    tuple of Observation and FitResult
+        The Asimov data, and the certified conditional fit behind them.
+
+    Raises
+    ------
+    OptionError
+        The model has no parameter of interest.
+    FitFailedError
+        The conditional minimum could not be certified.
+
+    Notes
+    -----
+    arXiv:1007.1727, section 3.2, eq. 24 to 26.
+    """
+    conditional = fit(model, observation, poi_value=mu, options=options or FitOptions())
+    return model.asimov(conditional.parameters), conditional
+
+
+def blinded_observation(model: HistFactoryModel) -> Observation:
+    """Background-only Asimov data at the initial nuisance parameters: no data are looked at.
+
+    Raises
+    ------
+    OptionError
+        The model has no parameter of interest.
+    """
+    if model.poi_index is None:
+        raise OptionError("the model has no parameter of interest; name one with its `poi`")
+    parameters = np.array(model.inits)
+    parameters[model.poi_index] = 0.0
+    return model.asimov(parameters)

@@ -1,0 +1,266 @@
+"""The profile likelihood against the signal strength, on the data and on the Asimov data.
+
+Everything asymptotic is read off these two curves. They are evaluated many points at a time, one
+lane each, started at the nearest known minimum; the points behind a quoted number are fitted
+again from a second start (:meth:`ProfileCurve.certify`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkstats.errors import FitFailedError, OptionError
+from darkstats.fit import FitOptions, FitResult, fit, fit_batch
+from darkstats.inference.asimov import asimov_data
+from darkstats.inference.results import FitCounts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkstats.arrays import FloatArray
+    from darkstats.inference.test_statistics import TestStatistic
+    from darkstats.model import HistFactoryModel, Observation
+
+__all__ = ["NLL_TOLERANCE", "ProfileCurve", "unprofiled_scale"]
+
+#: Differences of twice the negative log-likelihood below this count as none (the fit's own
+#: tolerance on it is 1e-9).
+NLL_TOLERANCE = 1e-6
+
+
+def unprofiled_scale(model: HistFactoryModel, parameters: FloatArray, *, target: float) -> float:
+    """Signal strength whose Asimov deviance reaches ``target**2`` with all nuisances held.
+
+    A first guess that needs no fit, and a lower bound of the signal strength that reaches it with
+    the nuisances profiled. Found on a logarithmic grid from 1e-12 to 1e12.
+
+    Parameters
+    ----------
+    model
+        Compiled model with a parameter of interest.
+    parameters
+        Background-only parameters. Shape [par].
+    target
+        Number of standard deviations, positive.
+
+    Raises
+    ------
+    OptionError
+        No signal strength on the grid changes the expected rates by so much.
+    """
+    grid = np.logspace(-12.0, 12.0, 97)
+    points = np.repeat(np.asarray(parameters, dtype=np.float64)[np.newaxis, :], 98, axis=0)
+    points[0, model.poi_index] = 0.0
+    points[1:, model.poi_index] = grid
+    with np.errstate(all="ignore"):
+        rates = np.asarray(model.expected_rates(points))
+        background, total = rates[0], rates[1:]
+        terms = total - background
+        seen = background > 0.0
+        excess = terms[:, seen] / background[seen]
+        # b * (x - log(1 + x)) written so that small x keep their digits
+        small = 0.5 * excess**2 * (1.0 - 2.0 * excess / 3.0)
+        terms[:, seen] = background[seen] * np.where(
+            np.abs(excess) < 1e-4, small, excess - np.log1p(excess)
+        )
+        deviance = 2.0 * np.nansum(terms, axis=1)
+    masked = np.array(
+        [index for part in model.channels if part.masked for index in range(part.start, part.stop)],
+        dtype=np.intp,
+    )
+    if masked.size:
+        deviance -= 2.0 * np.nansum(terms[:, masked], axis=1)
+    reached = np.flatnonzero(deviance >= target * target)
+    if not reached.size:
+        raise OptionError(
+            f"parameter of interest {model.poi_name!r} changes no expected rate that the "
+            "likelihood sees: there is nothing to limit"
+        )
+    last = int(reached[0])
+    if last == 0:
+        return float(grid[0])
+    with np.errstate(all="ignore"):
+        x, y = np.log(grid[last - 1 : last + 1]), np.log(deviance[last - 1 : last + 1])
+        guess = math.exp(x[0] + (2.0 * math.log(target) - y[0]) * (x[1] - x[0]) / (y[1] - y[0]))
+    return guess if grid[last - 1] <= guess <= grid[last] else float(grid[last])
+
+
+class ProfileCurve:
+    """Profile likelihoods of the data and of the Asimov data against the signal strength.
+
+    Parameters
+    ----------
+    model, observation
+        Compiled model with a parameter of interest, and the data.
+    statistic
+        Sets the bounds of the free fit and the Asimov hypothesis.
+    poi_lower
+        Lower bound of the free fit, where the statistic leaves it open.
+    options
+        Of the fits.
+    """
+
+    def __init__(
+        self,
+        model: HistFactoryModel,
+        observation: Observation,
+        statistic: TestStatistic,
+        *,
+        poi_lower: float | None = None,
+        options: FitOptions | None = None,
+    ) -> None:
+        self.model, self.observation, self.statistic = model, observation, statistic
+        self.options = options or FitOptions()
+        self.poi_lower = statistic.lower_bound(model, poi_lower)
+        poi = model.poi_index
+        if poi is None or model.fixed[poi]:
+            raise OptionError(
+                f"the parameter of interest {model.poi_name!r} is fixed: nothing can be said of it"
+            )
+        self._poi = poi
+        self.attempted = self.certified = self.second_starts = 0
+        self.free = self._fit(observation)
+        self.asimov, self.reference = asimov_data(
+            model, observation, mu=statistic.asimov_mu, options=self.options
+        )
+        self._count(self.reference)
+        # mu -> (twice nll, parameters); the Asimov minimum is exact: deviance 0 at the reference
+        self._data: dict[float, tuple[float, FloatArray]] = {}
+        self._asimov: dict[float, tuple[float, FloatArray]] = {
+            statistic.asimov_mu: (0.0, self.reference.parameters)
+        }
+        self._data[statistic.asimov_mu] = (self.reference.twice_nll, self.reference.parameters)
+        self._certified: set[float] = {statistic.asimov_mu}
+        self._restore_free()
+
+    def _count(self, result: FitResult) -> None:
+        self.attempted += 1
+        self.certified += 1
+        self.second_starts += result.certification.level >= 2
+
+    def _fit(self, observation: Observation, start: FloatArray | None = None) -> FitResult:
+        result = fit(
+            self.model,
+            observation,
+            poi_lower=self.poi_lower,
+            poi_upper=math.inf,
+            start=start,
+            options=self.options,
+        )
+        self._count(result)
+        return result
+
+    @property
+    def mu_hat(self) -> float:
+        """Best-fit signal strength within the bounds of the statistic."""
+        return float(self.free.parameters[self._poi])
+
+    @property
+    def counts(self) -> FitCounts:
+        """Fits so far."""
+        return FitCounts(
+            attempted=self.attempted, certified=self.certified, second_start=self.second_starts
+        )
+
+    def _nearest(self, known: dict[float, tuple[float, FloatArray]], mu: float) -> FloatArray:
+        return known[min(known, key=lambda other: abs(other - mu))][1]
+
+    def evaluate(self, mus: Sequence[float], *, data: bool = True) -> None:
+        """Fit both curves (or the Asimov one alone) at the given points, in one batch."""
+        lanes: list[tuple[float, bool]] = [(mu, False) for mu in mus if mu not in self._asimov]
+        if data:
+            lanes += [(mu, True) for mu in mus if mu not in self._data]
+        lanes = list(dict.fromkeys(lanes))
+        if not lanes:
+            return
+        counts = np.array([(self.observation if d else self.asimov).counts for _, d in lanes])
+        auxdata = np.array([(self.observation if d else self.asimov).auxdata for _, d in lanes])
+        start = np.array([self._nearest(self._data if d else self._asimov, m) for m, d in lanes])
+        values = np.array([mu for mu, _ in lanes])
+        start[:, self._poi] = values
+        batch = fit_batch(
+            self.model, counts, auxdata, start=start, poi_values=values, options=self.options
+        )
+        good = batch.converged
+        self.attempted += len(lanes)
+        self.certified += int(np.count_nonzero(good))
+        for lane, (mu, is_data) in enumerate(lanes):
+            if good[lane]:
+                target = self._data if is_data else self._asimov
+                target[mu] = (float(batch.twice_nll[lane]), batch.parameters[lane])
+
+    def _restore_free(self) -> bool:
+        """Refit freely from any conditional fit that lies below the free one; True if it moved."""
+        moved = False
+        for mu, (value, parameters) in list(self._data.items()):
+            if mu >= self.poi_lower and value < self.free.twice_nll - NLL_TOLERANCE:
+                better = self._fit(self.observation, parameters)
+                if better.twice_nll > value + NLL_TOLERANCE:
+                    raise FitFailedError(
+                        f"the free fit (2 NLL = {better.twice_nll:.9g}) lies above the fit with the"
+                        f" signal strength at {mu:.6g} (2 NLL = {value:.9g})"
+                    )
+                self.free, moved = better, True
+        return moved
+
+    def certify(self, mu: float, *, data: bool = True) -> bool:
+        """Fit both curves at ``mu`` with a second start; True if a value moved.
+
+        Raises
+        ------
+        FitFailedError
+            A minimum could not be certified.
+        """
+        moved = False
+        for is_data in (False, True) if data else (False,):
+            known = self._data if is_data else self._asimov
+            if is_data and mu in self._certified:
+                continue
+            start = known[mu][1] if mu in known else self._nearest(known, mu)
+            result = fit(
+                self.model,
+                self.observation if is_data else self.asimov,
+                poi_value=mu,
+                start=start,
+                options=self.options,
+            )
+            self._count(result)
+            if mu not in known or abs(result.twice_nll - known[mu][0]) > NLL_TOLERANCE:
+                known[mu] = (result.twice_nll, result.parameters)
+                moved = True
+            if is_data:
+                self._certified.add(mu)
+        return self._restore_free() or moved if data else moved
+
+    def q(self, mu: float) -> float:
+        """Observed value of the statistic at ``mu``; NaN where the fit failed."""
+        known = self._data.get(mu)
+        if known is None:
+            return math.nan
+        return float(self.statistic.value(mu, self.mu_hat, known[0], self.free.twice_nll))
+
+    def q_asimov(self, mu: float) -> float:
+        """Value of the statistic on the Asimov data at ``mu``; NaN where the fit failed."""
+        known = self._asimov.get(mu)
+        if known is None:
+            return math.nan
+        return float(self.statistic.value(mu, self.statistic.asimov_mu, known[0], 0.0))
+
+    def parameters(self, mu: float) -> FloatArray:
+        """Conditional best fit to the data at ``mu``. Shape [par]."""
+        return self._data[mu][1]
+
+    @property
+    def points(self) -> list[float]:
+        """Signal strengths at which both curves are known, rising."""
+        return sorted(set(self._data) & set(self._asimov))
+
+    def sigma(self, mu: float) -> float | None:
+        """Asimov standard deviation ``|mu - mu'| / sqrt(q_A)`` (eq. 30); None without power."""
+        value = self.q_asimov(mu)
+        if not value > NLL_TOLERANCE * 1e-3:
+            return None
+        return abs(mu - self.statistic.asimov_mu) / math.sqrt(value)

@@ -1,0 +1,177 @@
+"""Test of one signal strength: CLs, CLs+b, CLb, observed and expected."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from darkstats.errors import OptionError, UnknownNameError
+from darkstats.inference.asimov import blinded_observation
+from darkstats.inference.asymptotics import expected_p_values, observed_p_values
+from darkstats.inference.curve import ProfileCurve
+from darkstats.inference.results import (
+    N_SIGMA,
+    ExpectedPValues,
+    HypoTestResult,
+    PValue,
+    ToyOptions,
+)
+from darkstats.inference.test_statistics import test_statistic
+
+if TYPE_CHECKING:
+    from darkstats.fit import FitOptions
+    from darkstats.inference.results import Calculator
+    from darkstats.model import HistFactoryModel, Observation
+
+__all__ = ["BLINDED", "REFERENCES", "asymptotic_test", "expected_band", "hypotest", "warnings_of"]
+
+#: Why an observed number is missing.
+BLINDED = "blinded: only background-only Asimov data were used"
+
+REFERENCES = {
+    "asymptotic": ("arXiv:1007.1727",),
+    "cls": ("J. Phys. G 28 (2002) 2693",),
+    "toys": ("arXiv:1007.1727",),
+    "pcl": ("arXiv:1105.3166",),
+    "fc": ("arXiv:physics/9711021",),
+}
+
+
+def expected_band(test_stat: str, q_asimov: float) -> ExpectedPValues:
+    """Expected p-values at -2 .. +2 sigma from the Asimov value of the statistic.
+
+    For q0 the first entry is the smallest p-value, the outcome two sigma above the expectation,
+    in the order of pyhf.
+    """
+    parts = [expected_p_values(test_stat, q_asimov, float(n)) for n in N_SIGMA]
+    return ExpectedPValues(
+        cls=tuple(part.cls for part in parts),
+        clsb=tuple(part.clsb for part in parts),
+        clb=tuple(part.clb for part in parts),
+    )
+
+
+def warnings_of(curve: ProfileCurve) -> tuple[str, ...]:
+    """What a reader of the numbers has to know about bounds and fits."""
+    notes = list(curve.free.warnings)
+    statistic = curve.statistic
+    if not statistic.bounded and curve.mu_hat - curve.poi_lower <= 1e-9 * max(
+        1.0, abs(curve.poi_lower)
+    ):
+        notes.append(
+            f"mu_hat is at {curve.poi_lower:g}, the lower bound that the workspace declares, while "
+            f"the distribution of {statistic.symbol} assumes it free: pass a lower bound of the "
+            "signal strength, or use qtilde"
+        )
+    return tuple(notes)
+
+
+def asymptotic_test(curve: ProfileCurve, mu: float, *, blind: bool = False) -> HypoTestResult:
+    """Asymptotic test of ``mu`` from a profile curve; the fits behind it are certified.
+
+    Raises
+    ------
+    FitFailedError
+        A minimum could not be certified.
+    """
+    statistic = curve.statistic
+    curve.evaluate([mu])
+    curve.certify(mu)
+    q, q_asimov = curve.q(mu), curve.q_asimov(mu)
+    p = observed_p_values(statistic.name, q, q_asimov)
+    discovery = statistic.name == "q0"
+    sigma = curve.sigma(mu)
+    notes = list(() if blind else warnings_of(curve))
+    if sigma is None and mu != statistic.asimov_mu:
+        notes.append(f"no sensitivity: signal strength {mu:g} cannot be told from the reference")
+    return HypoTestResult(
+        poi=curve.model.poi_name or "",
+        mu=mu,
+        test_stat=statistic.name,
+        calculator="asymptotic",
+        cls=None if blind or discovery else PValue.exact(p.cls),
+        clsb=None if blind else PValue.exact(p.clsb),
+        clb=None if blind or discovery else PValue.exact(p.clb),
+        expected=expected_band(statistic.name, q_asimov),
+        statistic=None if blind else q,
+        statistic_asimov=q_asimov,
+        mu_hat=None if blind else curve.mu_hat,
+        twice_nll=None if blind else curve.free.twice_nll,
+        sigma=sigma,
+        poi_lower=curve.poi_lower,
+        fits=curve.counts,
+        observed_reason=BLINDED if blind else None,
+        model_digest=curve.model.digest,
+        warnings=tuple(notes),
+        references=REFERENCES["asymptotic"] + (() if discovery else REFERENCES["cls"]),
+    )
+
+
+def hypotest(
+    model: HistFactoryModel,
+    observation: Observation,
+    mu: float,
+    *,
+    test_stat: str = "qtilde",
+    calculator: Calculator = "asymptotic",
+    toys: ToyOptions | None = None,
+    poi_lower: float | None = None,
+    blind: bool = False,
+    options: FitOptions | None = None,
+) -> HypoTestResult:
+    """Test the signal strength ``mu``: observed and expected CLs, CLs+b and CLb.
+
+    Parameters
+    ----------
+    model, observation
+        Compiled model with a parameter of interest, and data.
+    mu
+        Tested signal strength, dimensionless, finite; must be 0 for ``q0``.
+    test_stat
+        ``"qtilde"``, ``"q"``, ``"q0"``, ``"t"`` or ``"ttilde"``.
+    calculator
+        ``"asymptotic"``, or ``"toys"`` with ``toys`` saying how many.
+    poi_lower
+        Lower bound of the signal strength in the free fit, for ``q`` and ``t`` only; by default
+        the one that the workspace declares.
+    blind
+        Use background-only Asimov data in the place of the observed: expected values only.
+
+    Returns
+    -------
+    HypoTestResult
+        With toys, all p-values count ties (``>=``) and carry their binomial error.
+
+    Raises
+    ------
+    UnknownNameError
+        Unknown statistic or calculator.
+    OptionError
+        ``mu`` is not finite or does not suit the statistic, or the model has no free parameter of
+        interest.
+    FitFailedError
+        A minimum could not be certified, or too many toys failed.
+
+    Notes
+    -----
+    arXiv:1007.1727; CLs: A. L. Read, J. Phys. G 28 (2002) 2693. Asymptotic values assume Wald:
+    check with toys below about five expected events. Expected values are those of outcomes
+    ``mu_hat = N sigma``, with sigma from Asimov data at the conditional fit with mu' = 0.
+    """
+    statistic = test_statistic(test_stat)
+    if not math.isfinite(mu):
+        raise OptionError(f"the tested signal strength must be finite, got {mu}")
+    if test_stat == "q0" and mu != 0.0:
+        raise OptionError(f"q0 tests the background-only hypothesis: mu must be 0, got {mu:g}")
+    if statistic.bounded and mu < 0.0:
+        raise OptionError(f"{test_stat} tests signal strengths at or above 0, got {mu:g}")
+    if calculator not in {"asymptotic", "toys"}:
+        raise UnknownNameError("calculator", calculator, ("asymptotic", "toys"))
+    data = blinded_observation(model) if blind else observation
+    curve = ProfileCurve(model, data, statistic, poi_lower=poi_lower, options=options)
+    result = asymptotic_test(curve, mu, blind=blind)
+    if calculator == "asymptotic":
+        return result
+    from darkstats.inference.toy_tests import toy_test
+
+    return toy_test(curve, result, toys or ToyOptions(), blind=blind)
