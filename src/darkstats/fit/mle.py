@@ -1,0 +1,222 @@
+"""One fit whose number is going to be printed.
+
+Certification level 2: besides the certificate of every fit, the minimum is found again from a second
+start.  If the two disagree, more starts decide, and the lowest minimum has to be found twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from darkstats.arrays import FloatArray
+from darkstats.errors import FitFailedError
+from darkstats.fit.batch import RUNGS, BatchFit, FitOptions, FitStatus, Problem, fit_batch
+from darkstats.fit.ladder import jittered_starts
+from darkstats.model import HistFactoryModel, Observation
+
+__all__ = ["Certification", "FitResult", "fit"]
+
+AGREEMENT = 1e-6  # difference in deviance below which two starts found the same minimum
+NUMBER_TOLERANCE = 1e-12
+MORE_STARTS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certification:
+    """How far a minimum has been checked.
+
+    Parameters
+    ----------
+    level
+        1: gradient, EDM and curvature; 2: found again from another start besides.
+    starts
+        Number of starts.
+    agreement
+        Difference in deviance between the best two minima.
+    rung
+        Which retry delivered the minimum (``"first start"`` if none was needed).
+    """
+
+    level: int
+    starts: int
+    agreement: float
+    rung: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitResult:
+    """A certified minimum.
+
+    Parameters
+    ----------
+    parameters
+        Best-fit values, fixed ones included. Shape [par].
+    twice_nll
+        Deviance relative to the saturated model: differences are likelihood ratios.
+    minus_two_log_density
+        -2 log of the probability density with all constants, as pyhf's ``twice_nll``.
+    edm, steps
+        Estimated distance to the minimum, Newton steps.
+    free
+        Names of the parameters that were fitted.
+    at_bound
+        Names of fitted parameters that rest at a bound of their range.
+    certification, warnings
+        How the minimum was checked; what a reader has to know.
+    """
+
+    model: HistFactoryModel = field(repr=False)
+    observation: Observation = field(repr=False)
+    parameters: FloatArray
+    twice_nll: float
+    minus_two_log_density: float
+    edm: float
+    steps: int
+    free: tuple[str, ...] = field(repr=False)
+    at_bound: tuple[str, ...]
+    certification: Certification
+    warnings: tuple[str, ...]
+
+    def value(self, name: str) -> float:
+        """Best-fit value of a parameter."""
+        return float(self.parameters[self.model.parameter_index(name)])
+
+    @property
+    def poi(self) -> float:
+        """Best-fit (or fixed) value of the parameter of interest."""
+        return float(self.parameters[self.model.require_poi()])
+
+
+def _warnings(problem: Problem, batch: BatchFit, best: int, spread: float) -> tuple[str, ...]:
+    notes = []
+    if spread > AGREEMENT:
+        notes.append(
+            f"the likelihood has more than one minimum (deviances {spread:.3g} apart); "
+            "the lowest was taken"
+        )
+    if batch.flat[best] > 0:
+        notes.append(
+            f"{int(batch.flat[best])} direction(s) of parameter space do not change the likelihood; "
+            "values of the parameters concerned mean nothing"
+        )
+    if batch.min_rate[best] < 0.0:
+        notes.append(
+            "a bin without events is driven to a negative rate; its rate is held at zero"
+        )
+    return tuple(notes)
+
+
+def fit(
+    model: HistFactoryModel,
+    observation: Observation,
+    *,
+    poi_value: float | None = None,
+    fixed: Mapping[str, float] | None = None,
+    poi_lower: float | None = None,
+    poi_upper: float | None = None,
+    start: npt.ArrayLike | None = None,
+    options: FitOptions | None = None,
+) -> FitResult:
+    """Maximum-likelihood fit, certified at level 2.
+
+    Parameters
+    ----------
+    model, observation
+        The likelihood and its data.
+    poi_value
+        Fixes the parameter of interest.
+    fixed
+        Further parameters to fix, by name.
+    poi_lower, poi_upper
+        Range of a free parameter of interest; the workspace's by default.
+    start
+        First start; the model's by default. Shape [par].
+    options
+        How to minimise; the EDM tolerance is at most 1e-12 here.
+
+    Raises
+    ------
+    FitFailedError
+        No minimum could be certified.
+    """
+    options = options or FitOptions()
+    options = FitOptions(
+        edm_tolerance=min(options.edm_tolerance, NUMBER_TOLERANCE),
+        max_steps=options.max_steps,
+        threads=options.threads,
+    )
+    problem = Problem.of(
+        model,
+        fix_poi=poi_value is not None,
+        fixed=fixed or {},
+        poi_lower=poi_lower,
+        poi_upper=poi_upper,
+    )
+    held = problem.values.copy()
+    if poi_value is not None:
+        held[model.require_poi()] = poi_value
+    first = held if start is None else np.where(problem.free == 1, np.asarray(start, float), held)
+    starts = np.vstack([first, jittered_starts(problem, held, 1, key=1)])
+
+    def attempt(points: FloatArray) -> BatchFit:
+        n = len(points)
+        return fit_batch(
+            model,
+            np.broadcast_to(observation.counts, (n, model.n_bins)),
+            np.broadcast_to(observation.auxdata, (n, model.n_parameters)),
+            start=points,
+            poi_values=poi_value,
+            fixed=fixed,
+            poi_lower=poi_lower,
+            poi_upper=poi_upper,
+            options=options,
+        )
+
+    batch = attempt(starts)
+    spread = float(abs(batch.twice_nll[0] - batch.twice_nll[1]))
+    if not batch.converged.all() or not spread <= AGREEMENT:
+        batch = attempt(np.vstack([starts, jittered_starts(problem, held, MORE_STARTS, key=2)]))
+    values = np.where(batch.converged, batch.twice_nll, np.inf)
+    order = np.argsort(values, kind="stable")
+    best = int(order[0])
+    if not np.isfinite(values[best]):
+        status = FitStatus(int(batch.status[0])).name
+        raise FitFailedError(
+            f"no minimum could be certified from {len(values)} starts ({status}, EDM "
+            f"{batch.edm[0]:.3g}, smallest rate {batch.min_rate[0]:.3g}); check that every bin with "
+            "events has a positive expected rate within the ranges of the parameters"
+        )
+    agreement = float(values[order[1]] - values[best])
+    if not agreement <= AGREEMENT:
+        raise FitFailedError(
+            f"the lowest minimum was found from one of {len(values)} starts only (next: "
+            f"{agreement:.3g} higher in deviance); give a better starting point or narrow the ranges"
+        )
+    finite = values[np.isfinite(values)]
+    point = batch.parameters[best].copy()
+    point.flags.writeable = False
+    free = problem.free == 1
+    resting = free & ((point <= problem.lower) | (point >= problem.upper))
+    names = model.parameter_names
+    return FitResult(
+        model=model,
+        observation=observation,
+        parameters=point,
+        twice_nll=float(values[best]),
+        minus_two_log_density=-2.0 * model.log_density(point, observation),
+        edm=float(batch.edm[best]),
+        steps=int(batch.steps[best]),
+        free=tuple(names[p] for p in np.flatnonzero(free)),
+        at_bound=tuple(names[p] for p in np.flatnonzero(resting)),
+        certification=Certification(
+            level=2,
+            starts=len(values),
+            agreement=agreement,
+            rung=RUNGS[int(batch.rung[best])],
+        ),
+        warnings=_warnings(problem, batch, best, float(finite.max() - values[best])),
+    )

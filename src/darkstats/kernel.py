@@ -1,0 +1,147 @@
+"""The only module that imports numba: how kernels are compiled, cached and run.
+
+* Fast-math *without* ``nnan`` and ``ninf``: not-a-number and infinity stay visible, and sums may
+  be vectorised.
+* ``error_model="numpy"``: a division by zero gives infinity in its lane, it does not take the
+  batch with it.
+* Kernels release the interpreter lock and know nothing of threads; :func:`run_blocks` spreads
+  blocks of lanes over a pool.  A lane sees only its own numbers, so results have the same bits
+  for any number of threads.
+* Machine code is cached on disk in a folder named by the digest of all kernel sources, so that
+  editing a callee can never leave stale code behind; where no folder can be written, kernels are
+  compiled in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba.core import config as numba_config
+
+__all__ = ["cache_directory", "default_threads", "is_compiled", "kernel", "kernel_entry", "run_blocks"]
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+_FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
+_SOURCES = (
+    "kernel.py",
+    "model/interpolation.py",
+    "model/structure.py",
+    "model/rates.py",
+    "fit/linear_algebra.py",
+    "fit/minimise.py",
+)
+
+
+def _digest_of_sources() -> str:
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for name in _SOURCES:
+        path = here / name
+        digest.update(path.read_bytes() if path.exists() else b"")
+    return digest.hexdigest()[:16]
+
+
+def _base_directory() -> Path:
+    if "NUMBA_CACHE_DIR" in os.environ:
+        return Path(os.environ["NUMBA_CACHE_DIR"])
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "darkstats"
+    return Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "darkstats"
+
+
+def _writable(directory: Path) -> bool:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            return True
+    except OSError:
+        return False
+
+
+def _find_cache_directory() -> Path | None:
+    try:
+        directory = _base_directory() / f"kernels-{_digest_of_sources()}"
+    except (OSError, RuntimeError):  # no readable source, no home directory
+        return None
+    return directory if _writable(directory) else None
+
+
+_CACHE_DIRECTORY = _find_cache_directory()
+
+
+def cache_directory() -> Path | None:
+    """Folder of the compiled kernels, or None where none can be written."""
+    return _CACHE_DIRECTORY
+
+
+@contextmanager
+def _numba_cache_in(directory: Path) -> Iterator[None]:
+    """Point numba's cache at ``directory`` while a dispatcher is made, then put it back."""
+    before = numba_config.CACHE_DIR
+    numba_config.CACHE_DIR = str(directory)
+    try:
+        yield
+    finally:
+        numba_config.CACHE_DIR = before
+
+
+def kernel(function: FunctionT) -> FunctionT:
+    """Compile a function that other kernels call."""
+    jit = numba.njit(nogil=True, error_model="numpy", fastmath=_FAST_MATH)
+    return cast("FunctionT", jit(function))
+
+
+def kernel_entry(function: FunctionT) -> FunctionT:
+    """Compile a function that Python calls; its machine code is cached on disk."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": _FAST_MATH}
+    if _CACHE_DIRECTORY is None:
+        return cast("FunctionT", numba.njit(**options)(function))
+    with _numba_cache_in(_CACHE_DIRECTORY):
+        return cast("FunctionT", numba.njit(cache=True, **options)(function))
+
+
+def is_compiled(entry: Callable[..., Any]) -> bool:
+    """Whether machine code of ``entry`` is at hand, in memory or in the cache folder."""
+    if getattr(entry, "signatures", True):  # with NUMBA_DISABLE_JIT the entry is a plain function
+        return True
+    if _CACHE_DIRECTORY is None:
+        return False
+    name = getattr(entry, "__name__", "")
+    return any(True for _ in _CACHE_DIRECTORY.rglob(f"*.{name}-*.nbi"))
+
+
+def default_threads() -> int:
+    """Number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_blocks(task: Callable[[int, int], None], n_lanes: int, *, threads: int, block: int) -> None:
+    """Call ``task(first, stop)`` for consecutive blocks of lanes, on up to ``threads`` threads.
+
+    Parameters
+    ----------
+    task
+        Works on lanes ``first`` to ``stop - 1`` and writes its results into arrays of its own.
+    n_lanes, threads, block
+        Number of lanes; threads at most; lanes per block.
+    """
+    bounds = [(first, min(first + block, n_lanes)) for first in range(0, n_lanes, block)]
+    if threads <= 1 or len(bounds) <= 1:
+        for first, stop in bounds:
+            task(first, stop)
+        return
+    with ThreadPoolExecutor(max_workers=min(threads, len(bounds))) as pool:
+        for future in [pool.submit(task, first, stop) for first, stop in bounds]:
+            future.result()

@@ -1,0 +1,234 @@
+"""A compiled HistFactory model and the data it describes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
+from darkstats.errors import OptionError, UnknownNameError
+from darkstats.model.interpolation import InterpolationCodes
+from darkstats.model.parameters import Parameter
+from darkstats.model.rates import component_rates, rates_of_points
+from darkstats.model.structure import Layout, Numbers
+from darkstats.provenance import digest_of
+
+__all__ = ["ChannelBins", "HistFactoryModel", "Observation"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelBins:
+    """Where the bins of a channel stand: ``start`` to ``stop - 1``; masked ones count for nothing."""
+
+    name: str
+    start: int
+    stop: int
+    masked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Counts and auxiliary data.
+
+    Parameters
+    ----------
+    counts
+        Events per bin, whole numbers in data, any non-negative number in Asimov data. Shape [bin].
+    auxdata
+        Auxiliary datum of each parameter, 0 for one without constraint. Shape [par].
+    """
+
+    counts: FloatArray
+    auxdata: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistFactoryModel:
+    """A measurement compiled to flat arrays. Equal if the digests are.
+
+    Use this when the same likelihood is evaluated many times; make it with
+    :func:`darkstats.compile_workspace`.
+    """
+
+    digest: str
+    workspace_digest: str = field(compare=False)
+    measurement: str = field(compare=False)
+    interpolation: InterpolationCodes = field(compare=False)
+    parameters: tuple[Parameter, ...] = field(compare=False, repr=False)
+    channels: tuple[ChannelBins, ...] = field(compare=False)
+    samples: tuple[str, ...] = field(compare=False)
+    poi_index: int | None = field(compare=False)
+    layout: Layout = field(compare=False, repr=False)
+    numbers: Numbers = field(compare=False, repr=False)
+    component_samples: IndexArray = field(compare=False, repr=False)
+    observation: Observation = field(compare=False, repr=False)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins of all channels."""
+        return self.layout.n_bins
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of scalar parameters, fixed ones included."""
+        return len(self.parameters)
+
+    @property
+    def poi_name(self) -> str | None:
+        """Name of the parameter of interest; None if the measurement has none."""
+        return None if self.poi_index is None else self.parameters[self.poi_index].name
+
+    def require_poi(self) -> int:
+        """Index of the parameter of interest.
+
+        Raises
+        ------
+        OptionError
+            The measurement names none.
+        """
+        if self.poi_index is None:
+            raise OptionError(
+                f"measurement {self.measurement!r} names no parameter of interest; "
+                "choose one, for example with --poi NAME"
+            )
+        return self.poi_index
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the parameters, in order."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    @property
+    def inits(self) -> FloatArray:
+        """Starting values. Shape [par]."""
+        return np.array([parameter.init for parameter in self.parameters])
+
+    @property
+    def lower(self) -> FloatArray:
+        """Lower ends of the ranges. Shape [par]."""
+        return np.array([parameter.lower for parameter in self.parameters])
+
+    @property
+    def upper(self) -> FloatArray:
+        """Upper ends of the ranges. Shape [par]."""
+        return np.array([parameter.upper for parameter in self.parameters])
+
+    @property
+    def fixed(self) -> BoolArray:
+        """Which parameters the workspace holds fixed. Shape [par]."""
+        return np.array([parameter.fixed for parameter in self.parameters], dtype=bool)
+
+    @property
+    def masked_bins(self) -> BoolArray:
+        """Which bins count for nothing. Shape [bin]."""
+        mask = np.zeros(self.n_bins, dtype=bool)
+        for channel in self.channels:
+            mask[channel.start : channel.stop] = channel.masked
+        return mask
+
+    def parameter_index(self, name: str) -> int:
+        """Place of a parameter.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such parameter.
+        """
+        for i, parameter in enumerate(self.parameters):
+            if parameter.name == name:
+                return i
+        raise UnknownNameError("parameter", name, self.parameter_names)
+
+    def with_poi(self, name: str) -> HistFactoryModel:
+        """Return the same likelihood with another parameter of interest."""
+        index = self.parameter_index(name)
+        return replace(self, poi_index=index, digest=digest_of({"base": self.digest, "poi": name}))
+
+    def likelihood_numbers(self) -> Numbers:
+        """The numbers that the likelihood sees: rates of masked channels are zero."""
+        if not any(channel.masked for channel in self.channels):
+            return self.numbers
+        nominal = self.numbers.nominal.copy()
+        odd, even = self.numbers.shift_odd.copy(), self.numbers.shift_even.copy()
+        mask = self.masked_bins
+        layout = self.layout
+        for k in range(len(layout.component_start)):
+            if not mask[layout.component_start[k]]:
+                continue
+            n = layout.component_stop[k] - layout.component_start[k]
+            nominal[layout.component_offset[k] : layout.component_offset[k] + n] = 0.0
+            for h in range(layout.histosys_begin[k], layout.histosys_begin[k + 1]):
+                at = layout.histosys_offset[h]
+                odd[at : at + n] = 0.0
+                even[at : at + n] = 0.0
+        return self.numbers._replace(
+            nominal=frozen_floats(nominal),
+            shift_odd=frozen_floats(odd),
+            shift_even=frozen_floats(even),
+        )
+
+    def expected_rates(self, parameters: FloatArray) -> FloatArray:
+        """Events expected, masked channels included. Shapes: [..., par] -> [..., bin]."""
+        points = np.asarray(parameters, dtype=float)
+        flat = frozen_floats(points.reshape(-1, self.n_parameters))
+        side = np.ones(self.n_parameters, dtype=np.int64)
+        result = rates_of_points(self.layout, self.numbers, flat, side)
+        return np.asarray(result).reshape(*points.shape[:-1], self.n_bins)
+
+    def expected_by_sample(self, parameters: FloatArray) -> FloatArray:
+        """Events expected of each sample. Shapes: [par] -> [sample, bin]."""
+        side = np.ones(self.n_parameters, dtype=np.int64)
+        flat = component_rates(self.layout, self.numbers, frozen_floats(parameters), side)
+        result = np.zeros((len(self.samples), self.n_bins))
+        for k, sample in enumerate(self.component_samples):
+            start, stop = self.layout.component_start[k], self.layout.component_stop[k]
+            offset = self.layout.component_offset[k]
+            result[sample, start:stop] += flat[offset : offset + stop - start]
+        return result
+
+    def expected_auxdata(self, parameters: FloatArray) -> FloatArray:
+        """Auxiliary data expected, 0 for a parameter without constraint. Shapes: [..., par] -> [..., par]."""
+        kind = self.layout.constraint
+        points = np.asarray(parameters, dtype=float)
+        result: FloatArray = np.where(kind == 1, points, np.where(kind == 2, self.numbers.width * points, 0.0))
+        return result
+
+    def asimov(self, parameters: FloatArray) -> Observation:
+        """Asimov data: exactly what is expected at ``parameters`` [par], auxiliary data included.
+
+        arXiv:1007.1727, section 3.2.
+        """
+        return Observation(
+            counts=frozen_floats(np.maximum(self.expected_rates(parameters), 0.0)),
+            auxdata=frozen_floats(self.expected_auxdata(parameters)),
+        )
+
+    def log_density(self, parameters: FloatArray, observation: Observation) -> float:
+        """Natural logarithm of the probability of the data, all constants included.
+
+        Equal to pyhf's ``logpdf``. Counts and Poisson auxiliary data may be fractional (gamma
+        function). Masked channels are left out. Minus infinity where the data are impossible.
+        """
+        nu = self.expected_rates(parameters)
+        total = 0.0
+        for b in np.flatnonzero(~self.masked_bins):
+            total += _log_poisson(float(observation.counts[b]), float(nu[b]))
+        for p, parameter in enumerate(self.parameters):
+            datum, value, width = float(observation.auxdata[p]), float(parameters[p]), parameter.width
+            if parameter.constraint == "gaussian":
+                pull = (datum - value) / width
+                total += -0.5 * pull * pull - math.log(width * math.sqrt(2.0 * math.pi))
+            elif parameter.constraint == "poisson":
+                total += _log_poisson(datum, width * value)
+        return total
+
+
+def _log_poisson(n: float, nu: float) -> float:
+    if nu <= 0.0:
+        return 0.0 if n == 0.0 and nu == 0.0 else -math.inf
+    return n * math.log(nu) - nu - math.lgamma(n + 1.0)

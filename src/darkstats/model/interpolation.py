@@ -1,0 +1,144 @@
+"""Interpolation between the -1, 0 and +1 sigma variations of a nuisance parameter.
+
+Codes are those of HistFactory (CERN-OPEN-2012-016, section 4.1) under pyhf's names.  All histosys
+codes have one form, with S = (hi - lo)/2 and D = (hi + lo)/2 - nominal per bin::
+
+    shift(alpha) = S alpha + D g(alpha)
+
+and differ only in the even function g.  Kernels return value, first and second derivative.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from darkstats.arrays import FloatArray
+from darkstats.errors import OptionError, UnknownNameError
+from darkstats.kernel import kernel
+
+__all__ = [
+    "HISTOSYS_CODES",
+    "NORMSYS_CODES",
+    "InterpolationCodes",
+    "histosys_curve",
+    "normsys_coefficients",
+    "normsys_factor",
+]
+
+NORMSYS_CODES = {"code1": 1, "code4": 4}
+HISTOSYS_CODES = {"code0": 0, "code2": 2, "code4p": 4}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterpolationCodes:
+    """The interpolation of both kinds of systematic variation; one is never set without the other.
+
+    Parameters
+    ----------
+    normsys
+        ``"code1"`` (exponential) or ``"code4"`` (sixth-order polynomial inside one sigma,
+        exponential outside; the default, as in pyhf).
+    histosys
+        ``"code0"`` (piecewise linear), ``"code2"`` (quadratic inside, linear outside) or
+        ``"code4p"`` (sixth-order polynomial inside, linear outside; the default, as in pyhf).
+    """
+
+    normsys: str = "code4"
+    histosys: str = "code4p"
+
+    def __post_init__(self) -> None:
+        if self.normsys not in NORMSYS_CODES:
+            raise UnknownNameError("normsys interpolation", self.normsys, tuple(NORMSYS_CODES))
+        if self.histosys not in HISTOSYS_CODES:
+            raise UnknownNameError("histosys interpolation", self.histosys, tuple(HISTOSYS_CODES))
+
+    @property
+    def has_kinks(self) -> bool:
+        """Whether the likelihood has a kink where a nuisance parameter is zero."""
+        return self.normsys == "code1" or self.histosys == "code0"
+
+    @classmethod
+    def parse(cls, text: str) -> InterpolationCodes:
+        """Read ``"normsys=code4,histosys=code4p"``; both have to be named.
+
+        Raises
+        ------
+        OptionError
+            Only one of the two is named (pyhf then silently changes the other one), or the text
+            has another form.
+        """
+        pairs = [part.split("=") for part in text.split(",") if part.strip()]
+        if any(len(pair) != 2 for pair in pairs):
+            raise OptionError(f"cannot read interpolation {text!r}; write normsys=...,histosys=...")
+        codes = {key.strip(): value.strip() for key, value in pairs}
+        if set(codes) != {"normsys", "histosys"} or len(pairs) != 2:
+            raise OptionError(
+                f"interpolation {text!r} has to set normsys and histosys, each once; "
+                "for example normsys=code4,histosys=code4p"
+            )
+        return cls(normsys=codes["normsys"], histosys=codes["histosys"])
+
+    def __str__(self) -> str:
+        return f"normsys={self.normsys},histosys={self.histosys}"
+
+
+def normsys_coefficients(hi: float, lo: float) -> FloatArray:
+    """Coefficients of one normsys: log hi, log lo, and a_1 ... a_6 of code4. Shape [8].
+
+    The polynomial 1 + sum a_i alpha^i matches value, slope and curvature of hi^alpha at +1 and of
+    lo^-alpha at -1.
+    """
+    log_hi, log_lo = math.log(hi), math.log(lo)
+    # Even and odd parts at alpha = 1 of value - 1, slope and curvature.
+    even = 0.5 * np.array([hi + lo - 2.0, hi * log_hi + lo * log_lo, hi * log_hi**2 + lo * log_lo**2])
+    odd = 0.5 * np.array([hi - lo, hi * log_hi - lo * log_lo, hi * log_hi**2 - lo * log_lo**2])
+    a1 = (15.0 * odd[0] - 7.0 * odd[1] + odd[2]) / 8.0
+    a3 = (-10.0 * odd[0] + 10.0 * odd[1] - 2.0 * odd[2]) / 8.0
+    a5 = (3.0 * odd[0] - 3.0 * odd[1] + odd[2]) / 8.0
+    a2 = (24.0 * even[0] - 9.0 * even[1] + even[2]) / 8.0
+    a4 = (-24.0 * even[0] + 14.0 * even[1] - 2.0 * even[2]) / 8.0
+    a6 = (8.0 * even[0] - 5.0 * even[1] + even[2]) / 8.0
+    return np.array([log_hi, log_lo, a1, a2, a3, a4, a5, a6])
+
+
+@kernel
+def normsys_factor(
+    alpha: float, side: int, code: int, c: FloatArray
+) -> tuple[float, float, float]:
+    """Factor of a normsys and its two derivatives; ``side`` decides the derivative at a kink."""
+    if code == 4 and -1.0 < alpha < 1.0:
+        value = 1.0 + alpha * (c[2] + alpha * (c[3] + alpha * (c[4] + alpha * (c[5] + alpha * (c[6] + alpha * c[7])))))
+        first = c[2] + alpha * (
+            2.0 * c[3] + alpha * (3.0 * c[4] + alpha * (4.0 * c[5] + alpha * (5.0 * c[6] + alpha * 6.0 * c[7])))
+        )
+        second = 2.0 * c[3] + alpha * (
+            6.0 * c[4] + alpha * (12.0 * c[5] + alpha * (20.0 * c[6] + alpha * 30.0 * c[7]))
+        )
+        return value, first, second
+    if alpha > 0.0 or (alpha == 0.0 and side > 0):
+        slope = c[0]
+    else:
+        slope = -c[1]
+    value = math.exp(slope * alpha)
+    return value, slope * value, slope * slope * value
+
+
+@kernel
+def histosys_curve(alpha: float, side: int, code: int) -> tuple[float, float, float]:
+    """The even function g of a histosys and its two derivatives."""
+    size = abs(alpha)
+    sign = 1.0 if alpha > 0.0 or (alpha == 0.0 and side > 0) else -1.0
+    if code == 2:
+        if size <= 1.0:
+            return alpha * alpha, 2.0 * alpha, 2.0
+        return 2.0 * size - 1.0, 2.0 * sign, 0.0
+    if code == 4 and size <= 1.0:
+        square = alpha * alpha
+        value = square * (15.0 + square * (-10.0 + 3.0 * square)) / 8.0
+        first = alpha * (30.0 + square * (-40.0 + 18.0 * square)) / 8.0
+        second = (30.0 + square * (-120.0 + 90.0 * square)) / 8.0
+        return value, first, second
+    return size, sign, 0.0
