@@ -1,0 +1,176 @@
+"""Strict, bounded JSON: bytes in, a document of finite numbers and unique keys out.
+
+The common case runs at the speed of the standard library's parser.  Only when that pass stumbles
+does :mod:`darkstats.workspace.locating` read the text again, slowly, to name the place.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from darkstats.errors import DocumentError
+from darkstats.workspace.locating import locate_fault
+
+__all__ = ["MAX_DEPTH", "MAX_DOCUMENT_BYTES", "MAX_INTEGER_DIGITS", "parse_json"]
+
+MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
+"""Largest JSON text, after decompression."""
+MAX_DEPTH = 64
+"""Deepest nesting of lists and objects."""
+MAX_INTEGER_DIGITS = 4300
+"""Longest integer, in decimal digits."""
+MAX_CONTAINERS = 4_000_000
+MAX_ITEMS = 24_000_000
+LOCATABLE_CHARACTERS = 8 * 1024 * 1024
+
+
+class _RefusedError(Exception):
+    """The fast pass met something that strict JSON does not have."""
+
+
+def parse_json(data: bytes, *, source: str = "") -> Any:
+    """Return the document that ``data`` holds.
+
+    Parameters
+    ----------
+    data
+        UTF-8 text, uncompressed, at most :data:`MAX_DOCUMENT_BYTES` long.
+    source
+        File name, or whatever names the origin, for the message of an error.
+
+    Returns
+    -------
+    Any
+        Dictionaries, lists, text, booleans, ``None``, and numbers of which every one is finite.
+
+    Raises
+    ------
+    DocumentError
+        The text is too long, no UTF-8, no JSON; nests deeper than :data:`MAX_DEPTH`; has ``NaN``,
+        ``Infinity``, a number that overflows or an integer of more than
+        :data:`MAX_INTEGER_DIGITS` digits; repeats a key in an object; or holds half a surrogate
+        pair.
+
+    Notes
+    -----
+    RFC 8259 allows none of ``NaN``, ``Infinity`` and unpaired surrogates, and leaves the meaning
+    of repeated keys open: two readers may take two different numbers from one file.
+    """
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise DocumentError(
+            f"the JSON text has {len(data)} bytes, more than {MAX_DOCUMENT_BYTES}",
+            source=source,
+            remedy="split the document, or prune what is not needed",
+        )
+    text = _decode(data, source)
+    _check_size(data, source)
+    try:
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        _check_values(document, check_text=b"\\u" in data)
+    except json.JSONDecodeError as error:
+        _refuse_syntax(error, text, source)
+    except (_RefusedError, ValueError, OverflowError, RecursionError):
+        _refuse_content(text, source)
+    return document
+
+
+def _decode(data: bytes, source: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DocumentError(
+            f"byte {error.start} is not valid UTF-8 ({error.reason})",
+            source=source,
+            remedy="save the file as UTF-8 text",
+        ) from None
+
+
+def _check_size(data: bytes, source: str) -> None:
+    """Refuse texts whose parsed form would need far more memory than the text."""
+    containers = data.count(b"[") + data.count(b"{")
+    if containers > MAX_CONTAINERS or data.count(b",") > MAX_ITEMS:
+        raise DocumentError(
+            f"the JSON text has more than {MAX_CONTAINERS} lists and objects, or more than "
+            f"{MAX_ITEMS} items",
+            source=source,
+            remedy="split the document, or prune what is not needed",
+        )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _RefusedError
+    return found
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise _RefusedError
+
+
+def _check_values(document: Any, *, check_text: bool) -> None:
+    """Refuse what the parser lets through: overflow, depth, half surrogates, huge integers."""
+    level: list[Any] = [document]
+    depth = 0
+    while level:
+        below: list[Any] = []
+        for value in level:
+            if type(value) is dict:
+                if check_text:
+                    for key in value:
+                        key.encode()
+                items = value.values()
+            elif type(value) is list:
+                items = value
+                try:
+                    total = sum(value)
+                except (TypeError, OverflowError):
+                    pass
+                else:
+                    if total - total == 0:
+                        continue  # numbers and booleans only, all finite: nothing below
+            else:
+                items = (value,)
+            for item in items:
+                kind = type(item)
+                if kind is dict or kind is list:
+                    below.append(item)
+                elif kind is float:
+                    if item - item != 0:
+                        raise _RefusedError
+                elif kind is int:
+                    if item.bit_length() > 14_284:  # 4300 digits
+                        raise _RefusedError
+                elif kind is str and check_text:
+                    item.encode()
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise _RefusedError
+        level = below
+
+
+def _refuse_syntax(error: json.JSONDecodeError, text: str, source: str) -> NoReturn:
+    fault = locate_fault(text[:LOCATABLE_CHARACTERS], max_depth=MAX_DEPTH)
+    pointer = fault.pointer if fault is not None else None
+    reason = f"{error.msg[:1].lower()}{error.msg[1:]}"
+    raise DocumentError(
+        f"not JSON: {reason} (line {error.lineno}, column {error.colno})",
+        source=source,
+        pointer=pointer,
+        remedy="check that the file is complete and is the one you meant",
+    ) from None
+
+
+def _refuse_content(text: str, source: str) -> NoReturn:
+    fault = locate_fault(text[:LOCATABLE_CHARACTERS], max_depth=MAX_DEPTH)
+    if fault is None:
+        raise DocumentError(
+            "the document has NaN, infinity, a repeated key, half a surrogate pair, an integer of "
+            f"more than {MAX_INTEGER_DIGITS} digits, or nests deeper than {MAX_DEPTH}",
+            source=source,
+            remedy="write finite numbers and unique keys",
+        ) from None
+    raise DocumentError(
+        fault.problem, source=source, pointer=fault.pointer, remedy=fault.remedy
+    ) from None

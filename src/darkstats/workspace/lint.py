@@ -1,0 +1,65 @@
+"""Refuse, with reasons, every document out of which no trustworthy number could come.
+
+The checks cover the workspace schema 1.0.0 of pyhf and, beyond it, what the schema cannot say:
+numbers that are not numbers, names that clash, bins that nothing can fill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from darkstats.errors import WorkspaceError
+from darkstats.workspace.expectation_checks import check_expectations
+from darkstats.workspace.findings import Finding
+from darkstats.workspace.measurement_checks import check_measurements
+from darkstats.workspace.modifier_checks import check_modifiers
+from darkstats.workspace.report import Report
+from darkstats.workspace.structure import check_structure
+
+__all__ = ["lint", "require_valid"]
+
+
+def lint(document: Any, *, accept: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Return all that is wrong, or worth a look, in a workspace document.
+
+    Parameters
+    ----------
+    document
+        A document as :func:`darkstats.workspace.parse_json` returns it; it is not changed.
+    accept
+        Codes out of :data:`darkstats.workspace.ACCEPTABLE_CODES` whose errors become warnings.
+
+    Returns
+    -------
+    tuple of Finding
+        Errors first. A document without errors makes a model.
+
+    Examples
+    --------
+    >>> [finding.code for finding in lint({"channels": []})]
+    ['missing-key', 'missing-key', 'missing-key', 'empty-list']
+    """
+    report = Report(accepted=frozenset(accept))
+    sound = check_structure(document, report)
+    counts = check_expectations(sound, report)
+    needs = check_modifiers(sound, report)
+    check_measurements(sound, needs, counts, report)
+    return report.findings()
+
+
+def require_valid(
+    document: Any, source: str = "", *, accept: Collection[str] = ()
+) -> tuple[Finding, ...]:
+    """Return the warnings of a workspace document.
+
+    Raises
+    ------
+    WorkspaceError
+        The document has errors; the exception carries them.
+    """
+    findings = lint(document, accept=accept)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        raise WorkspaceError(errors, source=source)
+    return findings

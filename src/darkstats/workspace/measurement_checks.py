@@ -1,0 +1,267 @@
+"""Fourth lint pass: what each measurement says of the parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from darkstats.workspace.expectation_checks import check_background, sample_contributes
+from darkstats.workspace.findings import shown
+from darkstats.workspace.modifier_checks import Need
+from darkstats.workspace.report import Place, Report
+from darkstats.workspace.structure import Sound
+
+__all__ = ["check_measurements"]
+
+_SCALED = (1.0, (1e-10, 10.0))
+_FREE = (1.0, (0.0, 10.0))
+_PULL = (0.0, (-5.0, 5.0))
+_DEFAULTS: dict[str, tuple[float, tuple[float, float]]] = {
+    "normfactor": _FREE,
+    "shapefactor": _FREE,
+    "shapesys": _SCALED,
+    "staterror": _SCALED,
+    "normsys": _PULL,
+    "histosys": _PULL,
+}
+"""Initial value and bounds of each component, as pyhf 0.7.6 has them."""
+
+_ATTRIBUTES: dict[str, frozenset[str]] = {
+    "normfactor": frozenset(),
+    "shapefactor": frozenset(),
+    "shapesys": frozenset({"auxdata", "factors"}),
+    "staterror": frozenset({"auxdata", "sigmas"}),
+    "lumi": frozenset({"auxdata", "sigmas"}),
+    "normsys": frozenset({"auxdata"}),
+    "histosys": frozenset({"auxdata"}),
+}
+_LISTS = ("inits", "bounds", "auxdata", "factors", "sigmas")
+_LUMI = ("auxdata", "sigmas", "inits", "bounds")
+LARGEST_WIDTH = 1e50
+
+
+def check_measurements(
+    sound: Sound, needs: dict[str, Need], counts: dict[str, list[float]], report: Report
+) -> None:
+    """Check every sound measurement against the parameters that the modifiers need."""
+    seen: set[str] = set()
+    for place, name, poi, parameters in sound.measurements:
+        if name in seen:
+            report.error(
+                "duplicate-measurement",
+                place.at("name"),
+                f"a second measurement named {shown(name)}",
+                "rename or remove one of them",
+            )
+        seen.add(name)
+        configs = _configs(place.at("config", "parameters"), parameters, report)
+        if not sound.complete:
+            continue  # a parameter may be missing only because its modifier is broken
+        for config_place, config in configs.values():
+            need = needs.get(config["name"])
+            if need is None:
+                report.gather(
+                    "unused-parameter",
+                    config_place,
+                    f"the model has no parameter {shown(config['name'])}",
+                    "remove the entry, or correct its name",
+                )
+            else:
+                _config(config_place, config, need, report)
+        if "lumi" in needs and "lumi" in needs["lumi"].types:
+            _luminosity(place, configs, report)
+        _poi(place.at("config", "poi"), poi, sound, needs, configs, counts, report)
+
+
+def _configs(
+    place: Place, parameters: list[dict[str, Any]], report: Report
+) -> dict[str, tuple[Place, dict[str, Any]]]:
+    configs: dict[str, tuple[Place, dict[str, Any]]] = {}
+    for index, config in enumerate(parameters):
+        if config["name"] in configs:
+            report.error(
+                "duplicate-parameter",
+                place.at(index, "name"),
+                f"the parameter {shown(config['name'])} is configured twice",
+                "merge the two entries",
+            )
+        else:
+            configs[config["name"]] = (place.at(index), config)
+    return configs
+
+
+def _config(place: Place, config: dict[str, Any], need: Need, report: Report) -> None:
+    kind = next(iter(need.types))
+    n_parameters = need.n_parameters
+    for key in _LISTS:
+        if key not in config:
+            continue
+        if key not in {"inits", "bounds"} and key not in _ATTRIBUTES[kind]:
+            report.error(
+                "unsupported-setting",
+                place.at(key),
+                f"a {kind} parameter does not use {key}",
+                f"remove {key}",
+            )
+        elif len(config[key]) != n_parameters:
+            report.error(
+                "wrong-length",
+                place.at(key),
+                f"{len(config[key])} entries of {key} for {n_parameters} component(s) of "
+                f"{shown(need.name)}",
+                "write one entry per component",
+            )
+        elif key == "bounds":
+            _bounds(place.at(key), config[key], kind, report)
+        elif key in {"sigmas", "factors"}:
+            _widths(place.at(key), config[key], key, report)
+        elif key == "auxdata" and kind == "shapesys" and min(config[key]) < 0:
+            report.error(
+                "bad-width",
+                place.at(key),
+                f"the auxiliary count {min(config[key]):g} is negative",
+                "write the auxiliary counts of the Poisson constraint",
+            )
+    _initial(place, config, kind, n_parameters, report)
+
+
+def _bounds(place: Place, bounds: list[list[float]], kind: str, report: Report) -> None:
+    for index, (lower, upper) in enumerate(bounds):
+        if not lower < upper:
+            report.error(
+                "inverted-bounds",
+                place.at(index),
+                f"the lower bound {lower:g} is not below the upper bound {upper:g}",
+                'write [lower, upper]; to hold a parameter, write "fixed": true',
+            )
+            return
+        if lower < 0 and kind in {"shapesys", "staterror", "shapefactor"}:
+            report.gather(
+                "negative-range",
+                place.at(index),
+                f"the lower bound {lower:g} allows a negative scale factor",
+                "use a lower bound of 0 or more",
+            )
+
+
+def _widths(place: Place, values: list[float], key: str, report: Report) -> None:
+    for index, value in enumerate(values):
+        if not 1 / LARGEST_WIDTH <= value <= LARGEST_WIDTH:
+            report.error(
+                "bad-width",
+                place.at(index),
+                f"{value:g} cannot be used in {key}",
+                "write a positive number",
+            )
+            return
+
+
+def _initial(
+    place: Place, config: dict[str, Any], kind: str, n_parameters: int, report: Report
+) -> None:
+    """Check that the initial values lie within the bounds, configured or default."""
+    default = _DEFAULTS.get(kind)
+    inits = config.get("inits", [default[0]] * n_parameters if default else [])
+    bounds = config.get("bounds", [default[1]] * n_parameters if default else [])
+    if len(inits) != n_parameters or len(bounds) != n_parameters:
+        return
+    for index, (value, pair) in enumerate(zip(inits, bounds, strict=True)):
+        if pair[0] < pair[1] and not pair[0] <= value <= pair[1]:
+            missing = [key for key in ("inits", "bounds") if key not in config]
+            report.error(
+                "init-outside-bounds",
+                place.at("inits", index) if "inits" in config else place,
+                f"the initial value {value:g} is outside the bounds [{pair[0]:g}, {pair[1]:g}]",
+                f"add {missing[0]} that fit" if missing else "correct the value or the bounds",
+            )
+            return
+
+
+def _luminosity(
+    place: Place, configs: dict[str, tuple[Place, dict[str, Any]]], report: Report
+) -> None:
+    where, config = configs.get("lumi", (place.at("config", "parameters"), {}))
+    missing = [key for key in _LUMI if key not in config]
+    if missing:
+        report.error(
+            "lumi-config",
+            where,
+            f"the luminosity needs {', '.join(missing)}",
+            'add an entry such as {"name": "lumi", "auxdata": [1.0], "sigmas": [0.017], '
+            '"inits": [1.0], "bounds": [[0.9, 1.1]]}',
+        )
+
+
+def _poi(
+    place: Place,
+    poi: str,
+    sound: Sound,
+    needs: dict[str, Need],
+    configs: dict[str, tuple[Place, dict[str, Any]]],
+    counts: dict[str, list[float]],
+    report: Report,
+) -> None:
+    held = {
+        name
+        for name, (_, config) in configs.items()
+        if config.get("fixed") and config.get("inits") == [0]
+    }
+    if held:
+        check_background(sound, counts, held, dead=True, report=report)
+    if not poi:
+        report.warning(
+            "poi-empty",
+            place,
+            "the measurement names no parameter of interest",
+            "name one with --poi where a limit is wanted",
+        )
+        return
+    need = needs.get(poi)
+    if need is None:
+        report.error(
+            "poi-unknown",
+            place,
+            f"no modifier is named {shown(poi)}",
+            "add a signal sample with a normfactor of this name (apply the signal patch), or "
+            "name another parameter of interest",
+        )
+        return
+    if need.n_parameters > 1:
+        report.error(
+            "poi-many",
+            place,
+            f"{shown(poi)} has {need.n_parameters} components",
+            "name a parameter with one component, such as a normfactor",
+        )
+    if configs.get(poi, (place, {}))[1].get("fixed"):
+        report.error(
+            "poi-fixed",
+            place,
+            f"the parameter of interest {shown(poi)} is held fixed",
+            'remove "fixed": true from its entry in the measurement',
+        )
+    if not _moves_a_bin(poi, sound):
+        report.error(
+            "poi-no-effect",
+            place,
+            f"the parameter of interest {shown(poi)} changes no bin",
+            "check the yields of the signal sample, or name another parameter",
+        )
+    elif "normfactor" in need.types:
+        check_background(sound, counts, {poi}, dead=False, report=report)
+
+
+def _moves_a_bin(name: str, sound: Sound) -> bool:
+    for channel in sound.channels:
+        for sample in channel.samples:
+            for modifier in sample.modifiers:
+                if modifier.name != name:
+                    continue
+                data = modifier.data
+                if modifier.type == "histosys":
+                    if data["lo_data"] != sample.data or data["hi_data"] != sample.data:
+                        return True
+                elif modifier.type == "normsys" and data["lo"] == 1 == data["hi"]:
+                    continue
+                elif sample_contributes(sample):
+                    return True
+    return False

@@ -1,0 +1,281 @@
+"""Second lint pass: the modifiers of each sample, and the parameters that they ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from darkstats.workspace.findings import shown
+from darkstats.workspace.report import Place, Report
+from darkstats.workspace.structure import ChannelPart, ModifierPart, SamplePart, Sound
+
+__all__ = ["Need", "check_modifiers"]
+
+SMALLEST_RATIO, LARGEST_RATIO = 1e-50, 1e50
+_INTERPOLATED = frozenset({"normsys", "histosys"})
+
+
+@dataclass(slots=True)
+class Need:
+    """What the modifiers of one name ask of their parameter.
+
+    ``channels`` maps each channel, in the order of the document, to its number of bins;
+    ``samples`` maps each sample to the channels in which it carries the name.
+    """
+
+    name: str
+    place: Place
+    types: set[str] = field(default_factory=set)
+    channels: dict[str, int] = field(default_factory=dict)
+    samples: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of components of the parameter."""
+        if "staterror" in self.types:
+            return sum(self.channels.values())
+        if "shapesys" in self.types or "shapefactor" in self.types:
+            return next(iter(self.channels.values()))
+        return 1
+
+
+def check_modifiers(sound: Sound, report: Report) -> dict[str, Need]:
+    """Check all modifiers of the sound channels; return the needs by parameter name."""
+    needs: dict[str, Need] = {}
+    for channel in sound.channels:
+        if not channel.samples:
+            continue
+        n_bins = len(channel.samples[0].data)
+        for sample in channel.samples:
+            if len(sample.data) != n_bins:
+                continue  # reported with the yields
+            _sample(channel, sample, n_bins, needs, report)
+        if channel.complete:
+            _staterrors(channel, n_bins, report)
+    for need in needs.values():
+        _shared(need, report)
+    if not needs and sound.complete:
+        report.error(
+            "no-parameters",
+            Place("/channels"),
+            "no sample has a modifier, so the model has no parameter",
+            "add a normfactor to the signal sample",
+        )
+    return needs
+
+
+def _sample(
+    channel: ChannelPart, sample: SamplePart, n_bins: int, needs: dict[str, Need], report: Report
+) -> None:
+    seen: set[tuple[str, str]] = set()
+    for modifier in sample.modifiers:
+        name, kind = modifier.name, modifier.type
+        if (kind, name) in seen:
+            report.error(
+                "duplicate-modifier",
+                _place(sample, modifier),
+                f"a second {kind} {shown(name)} in this sample",
+                "remove one of them: readers differ in which one they take",
+            )
+            continue
+        seen.add((kind, name))
+        need = needs.get(name)
+        if need is None:
+            need = needs[name] = Need(name, _place(sample, modifier))
+        elif kind == "shapesys" and "shapesys" in need.types:
+            report.error(
+                "shared-shapesys",
+                _place(sample, modifier),
+                f"the shapesys {shown(name)} is already used at {need.place.pointer}",
+                "give it a name of its own: a shapesys belongs to one sample of one channel",
+            )
+            continue
+        need.types.add(kind)
+        need.channels[channel.name] = n_bins
+        need.samples.setdefault(sample.name, set()).add(channel.name)
+        if kind == "histosys":
+            _histosys(sample, modifier, report)
+        elif kind == "normsys":
+            _normsys(sample, modifier, report)
+        elif kind in {"shapesys", "staterror"}:
+            _uncertainties(sample, modifier, report)
+
+
+def _place(sample: SamplePart, modifier: ModifierPart) -> Place:
+    place = sample.place
+    return Place(f"{place.pointer}/modifiers/{modifier.index}", place.channel, place.sample)
+
+
+def _histosys(sample: SamplePart, modifier: ModifierPart, report: Report) -> None:
+    low, high, data = modifier.data["lo_data"], modifier.data["hi_data"], sample.data
+    if len(low) != len(data) or len(high) != len(data):
+        key = "lo_data" if len(low) != len(data) else "hi_data"
+        report.error(
+            "wrong-length",
+            _place(sample, modifier).at("data", key),
+            f"{len(modifier.data[key])} variations for {len(data)} bins",
+            "write one number per bin",
+        )
+        return
+    if min(low) < 0 or min(high) < 0:
+        report.gather(
+            "negative-variation",
+            _place(sample, modifier),
+            f"the histosys {shown(modifier.name)} varies a yield below zero",
+            "check the variation; bins may become negative in a fit",
+        )
+    nominal, down, up = sum(data), sum(low), sum(high)
+    if low == data and high == data:
+        report.gather(
+            "no-effect",
+            _place(sample, modifier),
+            f"the histosys {shown(modifier.name)} changes nothing here",
+            "remove it, unless its parameter is wanted",
+        )
+    elif (up - nominal) * (down - nominal) > 0:
+        _one_sided(sample, modifier, report)
+    if nominal > 0 and not (0.1 * nominal <= up <= 10 * nominal and down <= 10 * nominal):
+        _large(sample, modifier, report)
+
+
+def _normsys(sample: SamplePart, modifier: ModifierPart, report: Report) -> None:
+    low, high = modifier.data["lo"], modifier.data["hi"]
+    for key, value in (("lo", low), ("hi", high)):
+        if not SMALLEST_RATIO <= value <= LARGEST_RATIO:
+            problem = "not positive" if value <= 0 else "absurdly far from 1"
+            report.error(
+                "bad-normsys",
+                _place(sample, modifier).at("data", key),
+                f"the factor {value:g} is {problem}",
+                "write the ratio of the varied to the nominal yield, such as 0.95 and 1.05",
+            )
+            return
+    if low == high == 1:
+        report.gather(
+            "no-effect",
+            _place(sample, modifier),
+            f"the normsys {shown(modifier.name)} changes nothing here",
+            "remove it, unless its parameter is wanted",
+        )
+    elif (low - 1) * (high - 1) > 0:
+        _one_sided(sample, modifier, report)
+    if not (0.1 <= low <= 10 and 0.1 <= high <= 10):
+        _large(sample, modifier, report)
+
+
+def _one_sided(sample: SamplePart, modifier: ModifierPart, report: Report) -> None:
+    report.gather(
+        "one-sided",
+        _place(sample, modifier),
+        f"both variations of the {modifier.type} {shown(modifier.name)} go the same way",
+        "check the templates of the up and the down variation",
+    )
+
+
+def _large(sample: SamplePart, modifier: ModifierPart, report: Report) -> None:
+    report.gather(
+        "large-variation",
+        _place(sample, modifier),
+        f"the {modifier.type} {shown(modifier.name)} changes the yield by more than a factor 10",
+        "check the templates; the interpolation is not made for this",
+    )
+
+
+def _uncertainties(sample: SamplePart, modifier: ModifierPart, report: Report) -> None:
+    """Check the absolute uncertainties of a shapesys or staterror, bin by bin."""
+    values, data = modifier.data, sample.data
+    if len(values) != len(data):
+        report.error(
+            "wrong-length",
+            _place(sample, modifier).at("data"),
+            f"{len(values)} uncertainties for {len(data)} bins",
+            "write one number per bin",
+        )
+        return
+    if min(values) < 0:
+        index = next(i for i, v in enumerate(values) if v < 0)
+        report.error(
+            "negative-uncertainty",
+            _place(sample, modifier).at("data", index),
+            f"the uncertainty {values[index]:g} is negative",
+            "write the absolute uncertainty of the yield, in events",
+        )
+        return
+    frozen = 0
+    for index, (value, events) in enumerate(zip(values, data, strict=True)):
+        if value > 0 and events > 0 and not SMALLEST_RATIO <= value / events <= LARGEST_RATIO:
+            report.error(
+                "uncertainty-out-of-range",
+                _place(sample, modifier).at("data", index),
+                f"the uncertainty {value:g} on {events:g} events cannot be computed with",
+                "write 0 for no uncertainty, or a value of the size of the yield",
+            )
+            return
+        frozen += value > 0 >= events
+    if frozen and modifier.type == "shapesys":
+        report.gather(
+            "frozen-bins",
+            _place(sample, modifier),
+            f"the shapesys {shown(modifier.name)} has no effect on {frozen} bin(s) without yield",
+            "use a histosys where an empty bin may fill up",
+        )
+
+
+def _staterrors(channel: ChannelPart, n_bins: int, report: Report) -> None:
+    """Warn of bins whose joint statistical uncertainty is zero or without effect."""
+    names: dict[str, list[tuple[SamplePart, ModifierPart]]] = {}
+    for sample in channel.samples:
+        for modifier in sample.modifiers:
+            if modifier.type == "staterror" and len(modifier.data) == n_bins == len(sample.data):
+                names.setdefault(modifier.name, []).append((sample, modifier))
+    for name, users in names.items():
+        events = [sum(bins) for bins in zip(*(s.data for s, _ in users), strict=True)]
+        errors = [sum(bins) for bins in zip(*(m.data for _, m in users), strict=True)]
+        exact = sum(n > 0 and e == 0 for n, e in zip(events, errors, strict=True))
+        frozen = sum(n <= 0 and e > 0 for n, e in zip(events, errors, strict=True))
+        place = _place(*users[0])
+        if exact:
+            report.gather(
+                "zero-uncertainty",
+                place,
+                f"the staterror {shown(name)} is zero in {exact} bin(s) with yield",
+                "check the statistical uncertainties of the simulation",
+            )
+        if frozen:
+            report.gather(
+                "frozen-bins",
+                place,
+                f"the staterror {shown(name)} has no effect on {frozen} bin(s) without yield",
+                "use a histosys where an empty bin may fill up",
+            )
+
+
+def _shared(need: Need, report: Report) -> None:
+    """Check that the modifiers of one name can share one parameter."""
+    if len(need.types) > 1 and not need.types <= _INTERPOLATED:
+        report.error(
+            "name-reuse",
+            need.place,
+            f"{shown(need.name)} names modifiers of the types {', '.join(sorted(need.types))}, "
+            "which cannot share a parameter",
+            "rename one of them; only normsys and histosys may share a name",
+        )
+    elif "shapefactor" in need.types and len(set(need.channels.values())) > 1:
+        report.error(
+            "shapefactor-bins",
+            need.place,
+            f"the shapefactor {shown(need.name)} spans channels of "
+            f"{' and '.join(map(str, sorted(set(need.channels.values()))))} bins",
+            "use one shapefactor per binning",
+        )
+    elif "staterror" in need.types:
+        for sample, channels in need.samples.items():
+            if channels != need.channels.keys():
+                missing = ", ".join(shown(c) for c in sorted(need.channels.keys() - channels))
+                report.error(
+                    "staterror-mask",
+                    need.place,
+                    f"the staterror {shown(need.name)} covers the sample {shown(sample)} in "
+                    f"{', '.join(shown(c) for c in sorted(channels))} but not in {missing}",
+                    "use one staterror name per channel",
+                )
+                return

@@ -1,0 +1,104 @@
+"""Read a workspace from a file, standard input, bytes, or a member of an archive."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from darkstats.errors import DocumentError, OptionError
+from darkstats.workspace.archives import Opener
+from darkstats.workspace.documents import parse_json
+from darkstats.workspace.patch import apply_patch
+from darkstats.workspace.patchset import PatchSet
+from darkstats.workspace.spec import Workspace
+
+__all__ = ["Source", "read_patchset", "read_workspace"]
+
+Source = str | os.PathLike[str] | bytes
+"""A path, ``"-"`` for standard input, ``"archive.tar.gz:member.json"``, or the bytes themselves."""
+
+
+def read_workspace(
+    source: Source,
+    *,
+    patches: Sequence[Source] = (),
+    patchset: Source | None = None,
+    point: str | Sequence[float | str] | None = None,
+    stdin: BinaryIO | None = None,
+    accept: Collection[str] = (),
+) -> Workspace:
+    """Return the workspace that a source holds, patched and linted.
+
+    Parameters
+    ----------
+    source
+        JSON, gzipped JSON, or a tar or zip archive (HEPData record) of them. An archive with one
+        workspace needs no member name; archives within archives are read, too.
+    patches
+        JSON patches (RFC 6902), applied in this order, after the point of the patch set.
+    patchset, point
+        A patch set, and the name or the values of one of its points. The digest of the workspace
+        is verified first.
+    stdin
+        Where ``"-"`` is read from; by default the standard input of the process.
+    accept
+        Codes of lint errors to be taken as warnings; see :func:`darkstats.workspace.lint`.
+
+    Raises
+    ------
+    DocumentError
+        A source cannot be read, or is not the JSON that it should be.
+    PatchError
+        A patch does not fit; :class:`~darkstats.errors.DigestMismatchError` if the patch set was
+        made for another workspace.
+    WorkspaceError
+        The result is no valid workspace.
+    UnknownNameError
+        The patch set has no such point.
+    OptionError
+        A patch set without a point or the reverse, or standard input asked for twice.
+    """
+    if (patchset is None) != (point is None):
+        raise OptionError("a patch set and a point go together: give both, or neither")
+    given = [source, *patches, *([] if patchset is None else [patchset])]
+    if sum(isinstance(one, str) and one == "-" for one in given) > 1:
+        raise OptionError("standard input can be read only once")
+    opener = Opener(stdin=stdin if stdin is not None else _standard_input(given))
+    label, data = opener.read(source, "workspace")
+    document: Any = parse_json(data, source=label)
+    if patchset is not None and point is not None:
+        name, text = opener.read(patchset, "patch set")
+        points = PatchSet.from_document(parse_json(text, source=name), source=name)
+        document = points.apply(document, point)
+        label = f"{label} + {points.select(point).name}"
+    for patch in patches:
+        name, text = opener.read(patch, "patch")
+        document = apply_patch(document, parse_json(text, source=name), source=name)
+        label = f"{label} + {Path(name).name}"
+    return Workspace.from_document(document, label, accept=accept)
+
+
+def read_patchset(source: Source, *, stdin: BinaryIO | None = None) -> PatchSet:
+    """Return the patch set that a source holds.
+
+    Raises
+    ------
+    DocumentError
+        The source cannot be read.
+    PatchError
+        It is no valid patch set.
+    """
+    opener = Opener(stdin=stdin if stdin is not None else _standard_input([source]))
+    label, data = opener.read(source, "patch set")
+    return PatchSet.from_document(parse_json(data, source=label), source=label)
+
+
+def _standard_input(given: Sequence[Source]) -> BinaryIO | None:
+    if not any(isinstance(one, str) and one == "-" for one in given):
+        return None
+    if sys.stdin is None:
+        raise DocumentError("there is no standard input", source="-", remedy="name a file")
+    return sys.stdin.buffer

@@ -1,0 +1,159 @@
+"""The workspace: the frozen type that all statistics starts from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from darkstats.errors import UnknownNameError
+from darkstats.workspace.findings import Finding
+from darkstats.workspace.lint import require_valid
+from darkstats.workspace.patch import apply_patch
+
+__all__ = ["Workspace", "canonical_digest", "pyhf_digest"]
+
+
+def pyhf_digest(document: Any, algorithm: str = "sha256") -> str:
+    """Return the hexadecimal digest of a document by pyhf's rule.
+
+    The rule is the hash of the JSON text with sorted keys and no ASCII escapes. It is what patch
+    sets carry, and it is not canonical: ``5`` and ``5.0`` differ.
+
+    Parameters
+    ----------
+    document
+        A JSON document.
+    algorithm
+        ``"sha256"`` or ``"md5"``.
+    """
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False)
+    return hashlib.new(algorithm, text.encode(), usedforsecurity=False).hexdigest()
+
+
+def canonical_digest(document: Any) -> str:
+    """Return the SHA-256 of a document that does not depend on how its numbers are written.
+
+    All numbers are written as floats (``5`` equals ``5.0``, ``-0.0`` equals ``0.0``) and keys are
+    sorted; the order of lists is kept.
+    """
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    if "-0.0" in text:  # perhaps a negative zero: adding zero takes its sign away
+        plain = json.loads(text, parse_int=float, parse_float=lambda number: float(number) + 0.0)
+    else:
+        plain = json.loads(text, parse_int=float)
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A HistFactory workspace that has passed the linter.
+
+    Make one with :func:`darkstats.workspace.read_workspace`, or with :meth:`from_document`.
+
+    Parameters
+    ----------
+    document
+        The JSON document, to be treated as read-only: plain JSON values, finite numbers.
+    source
+        Where it came from, for messages: a file name, ``"-"``, ``"archive.tar.gz:member.json"``.
+    warnings
+        What the linter found worth a look.
+    """
+
+    document: dict[str, Any]
+    source: str = ""
+    warnings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def from_document(
+        cls, document: Any, source: str = "", *, accept: Collection[str] = ()
+    ) -> Workspace:
+        """Return the workspace of a document.
+
+        Parameters
+        ----------
+        document
+            A JSON document; it is neither changed nor copied.
+        source
+            Where it came from, for messages.
+        accept
+            Codes of errors to be taken as warnings; see :func:`darkstats.workspace.lint`.
+
+        Raises
+        ------
+        WorkspaceError
+            The linter found errors.
+        """
+        return cls(document, source, require_valid(document, source, accept=accept))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 by pyhf's rule, which patch sets carry."""
+        return pyhf_digest(self.document)
+
+    @cached_property
+    def canonical_digest(self) -> str:
+        """SHA-256 that does not depend on how numbers are written; the order of lists counts."""
+        return canonical_digest(self.document)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of the channels, in the order of the document."""
+        return tuple(channel["name"] for channel in self.document["channels"])
+
+    @property
+    def sample_names(self) -> tuple[str, ...]:
+        """Names of the samples of all channels, sorted."""
+        names = {s["name"] for c in self.document["channels"] for s in c["samples"]}
+        return tuple(sorted(names))
+
+    @property
+    def modifiers(self) -> tuple[tuple[str, str], ...]:
+        """Pairs (name, type) of all modifiers, sorted."""
+        samples = (s for c in self.document["channels"] for s in c["samples"])
+        return tuple(sorted({(m["name"], m["type"]) for s in samples for m in s["modifiers"]}))
+
+    @property
+    def measurement_names(self) -> tuple[str, ...]:
+        """Names of the measurements, in the order of the document."""
+        return tuple(measurement["name"] for measurement in self.document["measurements"])
+
+    def measurement(self, name: str | None = None) -> dict[str, Any]:
+        """Return a measurement, by default the first one.
+
+        Raises
+        ------
+        UnknownNameError
+            No measurement has this name.
+        """
+        measurements: list[dict[str, Any]] = self.document["measurements"]
+        if name is None:
+            return measurements[0]
+        for measurement in measurements:
+            if measurement["name"] == name:
+                return measurement
+        raise UnknownNameError("measurement", name, self.measurement_names)
+
+    def poi_name(self, measurement: str | None = None) -> str | None:
+        """Return the parameter of interest of a measurement, ``None`` if it names none."""
+        name: str = self.measurement(measurement)["config"]["poi"]
+        return name or None
+
+    def patched(self, operations: Sequence[Any], *, source: str = "") -> Workspace:
+        """Return this workspace with a JSON patch (RFC 6902) applied, linted again.
+
+        Raises
+        ------
+        PatchError
+            The patch cannot be applied.
+        WorkspaceError
+            The result is no valid workspace.
+        """
+        document = apply_patch(self.document, operations, source=source)
+        joined = f"{self.source} + {source}" if source else self.source
+        return Workspace.from_document(document, joined)
