@@ -1,0 +1,101 @@
+"""An optional package that is absent costs one clear sentence, and nothing before it is needed."""
+
+from __future__ import annotations
+
+import importlib.abc
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from darkstats.errors import MissingExtraError
+
+
+class _Absent(importlib.abc.MetaPathFinder):
+    def __init__(self, packages: Sequence[str]) -> None:
+        self.packages = packages
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        if fullname.partition(".")[0] in self.packages:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
+@contextmanager
+def absent(*packages: str) -> Iterator[None]:
+    """Make ``packages`` look as if they were not installed, and put everything back."""
+    names = [name for name in sys.modules if name.partition(".")[0] in packages]
+    # what darkstats imported while the package was there may hold it: import that again, too
+    names += [name for name in sys.modules if name.startswith("darkstats.report.figures")]
+    hidden: dict[str, ModuleType] = {name: sys.modules.pop(name) for name in names}
+    finder = _Absent(packages)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [n for n in sys.modules if n.startswith("darkstats.report.figures")]:
+            del sys.modules[name]
+        sys.modules.update(hidden)
+
+
+def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run the command line in this process; return its exit status."""
+    from darkstats.cli import main
+
+    monkeypatch.setattr(sys, "argv", ["darkstats", *arguments])
+    try:
+        status = main()
+    except SystemExit as done:
+        return int(done.code or 0)
+    return int(status or 0)
+
+
+def test_absent_hides_a_package_and_brings_it_back() -> None:
+    """The context manager itself works, also when the body fails."""
+    import pyhf
+
+    def body() -> None:
+        with absent("pyhf"):
+            with pytest.raises(ModuleNotFoundError, match="pyhf"):
+                import pyhf  # noqa: F401 -- the import is the test
+            raise KeyError("leave by an error")
+
+    with pytest.raises(KeyError):
+        body()
+    assert sys.modules["pyhf"] is pyhf
+
+
+def test_plot_without_matplotlib_names_the_extra(
+    repository: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """``--plot`` without the plot extra says which command installs it, and exits with 2."""
+    workspace = str(repository / "workspaces/examples/two_bins.json")
+    with absent("matplotlib", "mplhep"):
+        status = run(["limit", workspace, "--plot", str(tmp_path / "limit.png")], monkeypatch)
+    assert status == 2
+    message = " ".join(capsys.readouterr().err.split())
+    assert "pip install 'darkstats[plot]'" in message
+    assert not (tmp_path / "limit.png").exists()
+
+
+def test_a_limit_without_any_extra(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit needs no optional package at all."""
+    workspace = str(repository / "workspaces/examples/two_bins.json")
+    with absent("matplotlib", "mplhep", "zfit", "cabinetry", "hist", "uproot"):
+        assert run(["limit", workspace, "--json"], monkeypatch) == 0
+    assert json.loads(capsys.readouterr().out)["poi"] == "mu"
+
+
+def test_the_error_carries_the_command() -> None:
+    """The message of the error is a line that can be pasted."""
+    error = MissingExtraError("matplotlib", "plot")
+    assert str(error).endswith("python -m pip install 'darkstats[plot]'")

@@ -1,0 +1,57 @@
+"""Importing the package, and a first limit, load nothing heavy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NEVER = ("tensorflow", "zfit", "jax", "torch", "pandas", "fastapi", "starlette", "uvicorn", "dask")
+HEAVY = (*NEVER, "scipy", "pyhf", "matplotlib", "mplhep", "jsonschema", "iminuit")
+REPORT = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+
+
+def packages_after(statements: str, folder: Path) -> set[str]:
+    """Top-level packages that a fresh interpreter holds after ``statements``."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{statements}\n{REPORT}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_import_darkstats_is_light(tmp_path: Path) -> None:
+    """``import darkstats`` loads no TensorFlow, SciPy, pyhf, plotting or web framework."""
+    loaded = packages_after("import darkstats", tmp_path)
+    assert "darkstats" in loaded
+    assert loaded.isdisjoint((*HEAVY, "numba", "llvmlite")), sorted(loaded & {*HEAVY, "numba"})
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["limit", "--help"]])
+def test_asking_the_command_line_for_help_is_light(tmp_path: Path, arguments: list[str]) -> None:
+    """Help and version compute nothing, so they load no compiler and no SciPy."""
+    statements = (
+        "import sys\nfrom darkstats.cli import main\n"
+        f"sys.argv = ['darkstats', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code, done.code"
+    )
+    loaded = packages_after(statements, tmp_path)
+    assert loaded.isdisjoint((*HEAVY, "numba", "llvmlite")), sorted(loaded & {*HEAVY, "numba"})
+
+
+def test_a_limit_needs_no_scipy_and_no_pyhf(tmp_path: Path, repository: Path) -> None:
+    """An asymptotic limit is computed with NumPy and the kernel alone."""
+    workspace = repository / "workspaces/examples/two_bins.json"
+    statements = (
+        "import sys\nfrom darkstats.cli import main\n"
+        f"sys.argv = ['darkstats', 'limit', {str(workspace)!r}, '--json']\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code, done.code"
+    )
+    loaded = packages_after(statements, tmp_path)
+    assert "numba" in loaded
+    assert loaded.isdisjoint(HEAVY), sorted(loaded.intersection(HEAVY))

@@ -1,0 +1,87 @@
+"""The shipped workspaces are what their script writes, and pyhf accepts them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyhf
+import pytest
+
+import darkstats
+
+NAMES = (
+    "bump_hunt.json",
+    "mass_scan/background_only.json",
+    "mass_scan/patchset.json",
+    "on_off.json",
+    "three_channels.json",
+    "two_bins.json",
+)
+COMPLETE = ("bump_hunt", "on_off", "three_channels", "two_bins")
+
+
+@pytest.fixture(scope="module")
+def script(repository: Path) -> ModuleType:
+    path = repository / "docs/examples/make_workspaces.py"
+    spec = importlib.util.spec_from_file_location("make_workspaces", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def load(repository: Path, name: str) -> dict[str, Any]:
+    return json.loads((repository / "workspaces/examples" / name).read_text("utf-8"))
+
+
+def test_files_are_what_the_script_writes(script: ModuleType, repository: Path) -> None:
+    """Nobody edits an example by hand: every file equals the output of its script."""
+    folder = repository / "workspaces/examples"
+    shipped = {
+        str(path.relative_to(folder)): path.read_text("utf-8") for path in folder.rglob("*.json")
+    }
+    made = {name: script.text_of(document) for name, document in script.documents().items()}
+    assert shipped == made
+    assert tuple(sorted(made)) == NAMES
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_pyhf_accepts_the_example(name: str, repository: Path) -> None:
+    """Every complete example validates against the schema and becomes a model with a POI."""
+    workspace = pyhf.Workspace(load(repository, f"{name}.json"))
+    model = workspace.model()
+    assert model.config.poi_name == "mu"
+    assert len(workspace.data(model)) > 0
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_darkstats_finds_nothing_to_complain_about(name: str, repository: Path) -> None:
+    """The linter has neither an error nor a warning for a shipped example."""
+    assert darkstats.lint(load(repository, f"{name}.json")) == ()
+
+
+def test_pyhf_accepts_the_patch_set(repository: Path) -> None:
+    """The patch set belongs to its workspace, and every patch makes a valid model."""
+    background_only = load(repository, "mass_scan/background_only.json")
+    patchset = pyhf.PatchSet(load(repository, "mass_scan/patchset.json"))
+    patchset.verify(background_only)
+    for patch in patchset.patches:
+        model = pyhf.Workspace(patchset.apply(background_only, patch.name)).model()
+        assert model.config.poi_name == "mu"
+
+
+def test_the_patch_of_one_mass_gives_the_bump_hunt(repository: Path) -> None:
+    """The example of one mass hypothesis is the same model as its point of the mass scan."""
+    folder = repository / "workspaces/examples"
+    patched = darkstats.read_workspace(
+        folder / "mass_scan/background_only.json",
+        patchset=folder / "mass_scan/patchset.json",
+        point="mass_1p8",
+    )
+    alone = darkstats.read_workspace(folder / "bump_hunt.json")
+    assert patched.canonical_digest == alone.canonical_digest
