@@ -11,7 +11,7 @@ from typing import Any
 import pyhf
 import pytest
 
-import darkstats
+from darkstats.workspace import lint, read_workspace
 
 NAMES = (
     "bump_hunt.json",
@@ -62,7 +62,7 @@ def test_pyhf_accepts_the_example(name: str, repository: Path) -> None:
 @pytest.mark.parametrize("name", COMPLETE)
 def test_darkstats_finds_nothing_to_complain_about(name: str, repository: Path) -> None:
     """The linter has neither an error nor a warning for a shipped example."""
-    assert darkstats.lint(load(repository, f"{name}.json")) == ()
+    assert lint(load(repository, f"{name}.json")) == ()
 
 
 def test_pyhf_accepts_the_patch_set(repository: Path) -> None:
@@ -78,10 +78,10 @@ def test_pyhf_accepts_the_patch_set(repository: Path) -> None:
 def test_the_patch_of_one_mass_gives_the_bump_hunt(repository: Path) -> None:
     """The example of one mass hypothesis is the same model as its point of the mass scan."""
     folder = repository / "workspaces/examples"
-    patched = darkstats.read_workspace(
+    patched = read_workspace(
         folder / "mass_scan/background_only.json",
         patchset=folder / "mass_scan/patchset.json",
         point="mass_1p8",
     )
-    alone = darkstats.read_workspace(folder / "bump_hunt.json")
+    alone = read_workspace(folder / "bump_hunt.json")
     assert patched.canonical_digest == alone.canonical_digest
