@@ -258,6 +258,11 @@ class ProfileCurve:
         """Signal strengths at which both curves are known, rising."""
         return sorted(set(self._data) & set(self._asimov))
 
+    @property
+    def asimov_points(self) -> list[float]:
+        """Signal strengths at which the Asimov curve is known, rising."""
+        return sorted(self._asimov)
+
     def sigma(self, mu: float) -> float | None:
         """Asimov standard deviation ``|mu - mu'| / sqrt(q_A)`` (eq. 30); None without power."""
         value = self.q_asimov(mu)

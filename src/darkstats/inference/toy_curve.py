@@ -1,0 +1,113 @@
+"""Where a curve that is known with Monte Carlo errors crosses a level."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+__all__ = ["NoisyCrossing", "NoisyPoint", "noisy_crossing"]
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyPoint:
+    """``value`` of a probability at ``mu``: standard error, and range that failed toys allow."""
+
+    mu: float
+    value: float
+    error: float
+    low: float
+    high: float
+
+    def log_ratio(self, level: float, floor: float) -> tuple[float, float]:
+        """Logarithm of value / level, and its error; values below ``floor`` count as ``floor``."""
+        value = max(self.value, floor)
+        return math.log(value / level), max(self.error, floor) / value
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyCrossing:
+    """A crossing with its error, the range failed toys allow, and whether points surround it."""
+
+    mu: float
+    error: float
+    low: float
+    high: float
+    settled: bool
+
+
+def _rough(points: list[tuple[float, float]], *, falling: bool) -> float | None:
+    """Crossing by straight lines between neighbours: the last one for a falling curve."""
+    pairs = list(pairwise(points))
+    for (mu, value), (next_mu, next_value) in reversed(pairs) if falling else pairs:
+        inside = value > 0.0 >= next_value if falling else value <= 0.0 < next_value
+        if inside:
+            return mu + (next_mu - mu) * value / (value - next_value)
+    return None
+
+
+def noisy_crossing(
+    points: list[NoisyPoint],
+    level: float,
+    *,
+    floor: float,
+    falling: bool = True,
+    window: float = 0.15,
+) -> NoisyCrossing | None:
+    """Crossing of ``level`` by a weighted straight line through the points around it.
+
+    Parameters
+    ----------
+    points
+        Points of the curve, in any order.
+    level, floor
+        Level in (0, 1); smallest value that toys can tell from 0.
+    falling
+        Whether the last falling or the first rising crossing is sought.
+    window
+        Relative distance from the crossing within which points enter the line.
+
+    Returns
+    -------
+    NoisyCrossing or None
+        None if the points do not bracket the level. The errors of the points are taken as fully
+        correlated, because toys at different signal strengths share their random numbers.
+    """
+    ordered = sorted(points, key=lambda point: point.mu)
+    logs = {point.mu: point.log_ratio(level, floor) for point in ordered}
+    root = _rough([(point.mu, logs[point.mu][0]) for point in ordered], falling=falling)
+    if root is None:
+        return None
+    near: list[NoisyPoint] = []
+    slope = error = 0.0
+    for _ in range(3):
+        near = [p for p in ordered if abs(p.mu - root) <= window * abs(root) and p.value > 0.0]
+        if len(near) < 3:
+            near = sorted(ordered, key=lambda point: abs(point.mu - root))[:2]
+        x = np.array([point.mu - root for point in near])
+        y = np.array([logs[point.mu][0] for point in near])
+        sigma = np.array([logs[point.mu][1] for point in near])
+        coefficients = np.polyfit(x, y, 1, w=1.0 / sigma)
+        slope, offset = float(coefficients[0]), float(coefficients[1])
+        error = float(np.average(sigma, weights=1.0 / sigma**2))
+        if slope == 0.0 or (slope < 0.0) is not falling:
+            return NoisyCrossing(root, math.inf, 0.0, math.inf, settled=False)
+        step = -offset / slope
+        reach = max(abs(float(x.max())), abs(float(x.min())))
+        root += min(max(step, -reach), reach)
+
+    # how far the failed toys could move the crossing
+    def shifted(name: str) -> float:
+        ratios = [max(getattr(p, name), floor) / max(p.value, floor) for p in near]
+        return root - float(np.mean(np.log(ratios))) / slope
+
+    ends = sorted((shifted("low"), shifted("high")))
+    inside = [p for p in ordered if abs(p.mu - root) <= window * abs(root)]
+    settled = (
+        len(inside) >= 3
+        and min(p.mu for p in inside) <= root * 1.02
+        and max(p.mu for p in inside) >= root * 0.98
+    )
+    return NoisyCrossing(root, error / abs(slope), ends[0], ends[1], settled)

@@ -1,0 +1,430 @@
+"""Upper limits on the signal strength: CLs, CLs+b, power-constrained; observed and expected.
+
+Use ``method="cls"`` for the field's standard, ``"clsb"`` for exact one-sided coverage, ``"pcl"``
+for CLs+b that never quotes a limit the search had no power to set. Use ``band="root"`` (pyhf's
+convention: each expected limit solves its own equation) unless a single Gaussian width for the
+whole band is wanted (``"fixed-sigma"``).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkstats.errors import LimitNotFoundError, NotCertifiedError, OptionError, UnknownNameError
+from darkstats.gaussian import cdf, quantile
+from darkstats.inference.asimov import blinded_observation
+from darkstats.inference.asymptotics import (
+    expected_p_values,
+    fixed_sigma_limit,
+    observed_p_values,
+    root_target,
+)
+from darkstats.inference.crossing import Crossing
+from darkstats.inference.curve import ProfileCurve, unprofiled_scale
+from darkstats.inference.hypotest import BLINDED, REFERENCES, asymptotic_test, warnings_of
+from darkstats.inference.results import N_SIGMA, LimitScan, ToyOptions, UpperLimit
+from darkstats.inference.test_statistics import test_statistic
+
+if TYPE_CHECKING:
+    from darkstats.fit import FitOptions
+    from darkstats.inference.results import Calculator
+    from darkstats.model import HistFactoryModel, Observation
+
+__all__ = ["METHODS", "POWER_THRESHOLD", "asymptotic_limit", "upper_limit"]
+
+METHODS = ("cls", "clsb", "pcl")
+
+#: Default of the minimal power M_min of a power-constrained limit: Phi(-1) = 0.16, so that the
+#: constraint is the -1 sigma edge of the CLs+b band (arXiv:1105.3166, section 5).
+POWER_THRESHOLD = cdf(-1.0)
+
+BAND_DEFINITIONS = {
+    "root": "each position N of the band solves Phi(N - sqrt(q_A(mu))) {reference}",
+    "fixed-sigma": "sigma (N + Phi^-1(1 - {level})), with sigma = mu / sqrt(q_A) at the median",
+}
+
+_RELATIVE_TOLERANCE = 1e-10
+_ROUNDS = 60
+_RANGE = 1e9  # a limit this many times larger than the unprofiled guess is no limit
+
+
+def _definition(band: str, method: str) -> str:
+    cls = method == "cls"
+    if band == "root":
+        return BAND_DEFINITIONS["root"].format(reference="= (1 - CL) Phi(N)" if cls else "= 1 - CL")
+    return BAND_DEFINITIONS["fixed-sigma"].format(level="(1 - CL) Phi(N)" if cls else "(1 - CL)")
+
+
+def _log_p(curve: ProfileCurve, mu: float, method: str) -> float:
+    q, q_asimov = curve.q(mu), curve.q_asimov(mu)
+    if math.isnan(q) or math.isnan(q_asimov):
+        return math.nan
+    p = observed_p_values(curve.statistic.name, q, q_asimov)
+    return p.log_cls if method == "cls" else p.log_clsb
+
+
+class _Search:
+    """The six crossings of one asymptotic limit (data first, then the band) on shared fits."""
+
+    def __init__(
+        self, curve: ProfileCurve, alpha: float, method: str, positions: tuple[float, ...]
+    ) -> None:
+        self.curve, self.alpha = curve, alpha
+        self.method = "cls" if method == "cls" else "clsb"
+        self.targets = [root_target(alpha, n, method=self.method) for n in positions]
+        median = root_target(alpha, 0.0, method=self.method)
+        reach = max(median, 0.1)
+        self.scale = unprofiled_scale(curve.model, curve.reference.parameters, target=reach)
+        curve.evaluate([self.scale], data=False)
+        a = math.sqrt(max(curve.q_asimov(self.scale), 0.0))
+        guess = self.scale * min(reach / a, 1e3) if a > 0.0 else self.scale
+        sigma = guess / reach
+        n_hat = curve.mu_hat / sigma
+        up = n_hat + root_target(alpha, max(min(n_hat, 5.0), -5.0), method=self.method)
+        start = (
+            sigma * max(up - max(n_hat - 5.0, 0.0), 0.1 * reach)
+            if n_hat <= 5.0
+            else (curve.mu_hat + sigma * median)
+        )
+        floor = 1e-6 * self.scale
+        self.observed = Crossing(
+            "the observed limit", start, tolerance=_RELATIVE_TOLERANCE, floor=floor
+        )
+        self.expected = [
+            Crossing(
+                f"the expected limit at {n:+g} sigma",
+                sigma * max(target, 0.1),
+                tolerance=_RELATIVE_TOLERANCE,
+                floor=floor,
+            )
+            for n, target in zip(positions, self.targets, strict=True)
+        ]
+        self._share()
+
+    def _share(self) -> None:
+        """Tell every crossing all points that are known."""
+        for mu in self.curve.points:
+            if mu > 0.0:
+                self.observed.add(mu, _log_p(self.curve, mu, self.method) - math.log(self.alpha))
+        for mu in self.curve.asimov_points:
+            value = self.curve.q_asimov(mu)
+            if mu > 0.0:
+                for crossing, target in zip(self.expected, self.targets, strict=True):
+                    crossing.add(mu, target - math.sqrt(value))
+
+    def restart(self) -> None:
+        """Forget the values, which a better minimum has changed, and read them again."""
+        for crossing in (self.observed, *self.expected):
+            crossing.points.clear()
+        self._share()
+
+    def run(self, *, blind: bool) -> None:
+        """Refine all crossings together until each is known to the tolerance."""
+        limit = self.scale * _RANGE
+        for _ in range(_ROUNDS):
+            band = [mu for crossing in self.expected for mu in crossing.proposals(limit)]
+            data = [] if blind else self.observed.proposals(limit)
+            if not band and not data:
+                return
+            # Early on, the points of the band are asked of the data too: they bracket the rest.
+            early = not blind and len(self.observed.points) < 4
+            self.curve.evaluate([*data, *band] if early else data)
+            self.curve.evaluate(band, data=False)
+            if data and not set(data) & set(self.curve.points):
+                self.curve.certify(data[0])  # the ladder of last resort, or an honest error
+            if band and not set(band) & set(self.curve.asimov_points):
+                self.curve.certify(band[0], data=False)
+            self._share()
+        raise LimitNotFoundError(
+            f"the search for the limit did not settle in {_ROUNDS} rounds",
+            lower_bound=self.highest_allowed(),
+        )
+
+    def highest_allowed(self) -> float | None:
+        """Largest tested signal strength that the data do not exclude."""
+        allowed = [mu for mu, value in self.observed.points if value > 0.0]
+        return max(allowed, default=None)
+
+    def certify(self, *, blind: bool) -> None:
+        """Fit every crossing again from a second start; search again where that changed a value."""
+        for _ in range(4):
+            moved = False
+            if not blind:
+                moved |= self._certify_one(self.observed, data=True)
+            for crossing in self.expected:
+                moved |= self._certify_one(crossing, data=False)
+            if not moved:
+                return
+            self.restart()
+            self.run(blind=blind)
+        raise LimitNotFoundError(
+            "the minima behind the limit keep moving under a second start",
+            lower_bound=self.highest_allowed(),
+        )
+
+    def _certify_one(self, crossing: Crossing, *, data: bool) -> bool:
+        found = crossing.estimate()
+        if found is None or found[0] <= 0.0:
+            return False
+        nearest = min((mu for mu, _ in crossing.points), key=lambda mu: abs(mu - found[0]))
+        return self.curve.certify(nearest, data=data)
+
+
+def asymptotic_limit(
+    curve: ProfileCurve,
+    *,
+    cl: float,
+    method: str = "cls",
+    band: str = "root",
+    power_threshold: float = POWER_THRESHOLD,
+    scan_points: int = 21,
+    blind: bool = False,
+) -> UpperLimit:
+    """Asymptotic upper limit from a profile curve; see :func:`upper_limit`."""
+    alpha = 1.0 - cl
+    positions = tuple(float(n) for n in N_SIGMA)
+    constrained = method == "pcl"
+    if constrained:
+        positions = (*positions, quantile(power_threshold))
+    search = _Search(curve, alpha, method, positions)
+    search.run(blind=blind)
+    search.certify(blind=blind)
+    roots = [crossing.estimate() for crossing in search.expected]
+    values = [0.0 if root is None else root[0] for root in roots]
+    notes = list(() if blind else warnings_of(curve))
+    median = values[2]
+    sigma = curve.sigma(median) if median > 0.0 else None
+    if band == "fixed-sigma":
+        if sigma is None:
+            raise LimitNotFoundError("no Asimov sigma at the median limit")
+        basis = "cls" if method == "cls" else "clsb"
+        values = [fixed_sigma_limit(sigma, alpha, n, method=basis) for n in positions]
+    observed = None
+    if not blind:
+        found = search.observed.estimate()
+        observed = 0.0 if found is None else found[0]
+        if observed == 0.0:
+            notes.append(
+                "CLs+b excludes every positive signal strength at this level: the data lie far "
+                "below the background; the limit is quoted as 0 (CLs or pcl never does this)"
+            )
+    floor = None
+    active = None
+    if constrained:
+        floor = values.pop()
+        if observed is not None:
+            active = observed < floor
+            observed = max(observed, floor)
+        values = [max(value, floor) for value in values]
+    top = max([*values, observed or 0.0])
+    scan = _scan(curve, search.method, top, scan_points, blind=blind)
+    if not blind:
+        problem = _not_monotone(search, curve.mu_hat)
+        if problem is not None:
+            notes.append(problem)
+    at_unit = None
+    reason = None
+    try:
+        at_unit = asymptotic_test(curve, 1.0, blind=blind)
+    except NotCertifiedError as error:
+        reason = str(error)
+    references = REFERENCES["asymptotic"] + (
+        REFERENCES["cls"] if method == "cls" else REFERENCES["pcl"] if constrained else ()
+    )
+    return UpperLimit(
+        poi=curve.model.poi_name or "",
+        cl=cl,
+        method=method,
+        test_stat=curve.statistic.name,
+        calculator="asymptotic",
+        observed=observed,
+        observed_low=observed,
+        observed_high=observed,
+        observed_reason=BLINDED if blind else None,
+        expected=tuple(values),
+        expected_definition=_definition(band, method)
+        + (
+            f", raised to the power-constrained minimum at power {power_threshold:.4g}"
+            if constrained
+            else ""
+        ),
+        at_unit=at_unit,
+        at_unit_reason=reason,
+        mu_hat=None if blind else curve.mu_hat,
+        twice_nll=None if blind else curve.free.twice_nll,
+        sigma=sigma,
+        poi_lower=curve.poi_lower,
+        fits=curve.counts,
+        scan=scan,
+        power_threshold=power_threshold if constrained else None,
+        power_constrained=active,
+        model_digest=curve.model.digest,
+        warnings=tuple(notes),
+        references=references,
+    )
+
+
+def _scan(
+    curve: ProfileCurve, method: str, top: float, n_points: int, *, blind: bool
+) -> LimitScan | None:
+    """P-values on an even grid from 0 to 1.3 times the largest limit."""
+    if n_points < 2 or not top > 0.0:
+        return None
+    grid = [float(mu) for mu in np.linspace(0.0, 1.3 * top, n_points)]
+    curve.evaluate(grid)
+    known = set(curve.points)
+    kept = [mu for mu in grid if mu in known]
+    name = curve.statistic.name
+    expected = []
+    for n in N_SIGMA:
+        parts = [expected_p_values(name, curve.q_asimov(mu), float(n)) for mu in kept]
+        expected.append(tuple(p.cls if method == "cls" else p.clsb for p in parts))
+    observed = None if blind else tuple(math.exp(_log_p(curve, mu, method)) for mu in kept)
+    return LimitScan(
+        quantity="CLs" if method == "cls" else "CLs+b",
+        mu=tuple(kept),
+        observed=observed,
+        expected=tuple(expected),
+    )
+
+
+def _not_monotone(search: _Search, mu_hat: float) -> str | None:
+    """Words of warning if the observed curve rises anywhere above the best fit."""
+    search.restart()
+    values = [point for point in search.observed.points if point[0] > max(mu_hat, 0.0)]
+    for (mu, value), (_, later) in pairwise(values):
+        if later > value + 1e-6 and value > -20.0:
+            return (
+                f"the p-value rises again above a signal strength of {mu:.6g}: the likelihood has "
+                "more than one minimum there; the largest crossing is quoted"
+            )
+    return None
+
+
+def upper_limit(
+    model: HistFactoryModel,
+    observation: Observation,
+    *,
+    cl: float = 0.95,
+    method: str = "cls",
+    test_stat: str = "qtilde",
+    calculator: Calculator = "asymptotic",
+    band: str = "root",
+    toys: ToyOptions | None = None,
+    poi_lower: float | None = None,
+    power_threshold: float = POWER_THRESHOLD,
+    scan_points: int = 21,
+    blind: bool = False,
+    probe: bool = True,
+    options: FitOptions | None = None,
+) -> UpperLimit:
+    """Upper limit on the signal strength with its expected band.
+
+    Parameters
+    ----------
+    model, observation
+        Compiled model with a parameter of interest, and data.
+    cl
+        Confidence level, in (0, 1).
+    method
+        ``"cls"``, ``"clsb"`` or ``"pcl"`` (power-constrained, built on CLs+b).
+    test_stat
+        ``"qtilde"`` or ``"q"``.
+    calculator
+        ``"asymptotic"`` or ``"toys"``.
+    band
+        ``"root"`` or ``"fixed-sigma"``: convention of the expected band.
+    toys
+        How many toys, for ``calculator="toys"`` and for the probe.
+    poi_lower
+        Lower bound of the signal strength in the free fit, for ``q`` only.
+    power_threshold
+        Minimal power of a power-constrained limit, in (0, 0.5].
+    scan_points
+        Points of the curve kept for a figure, 0 for none.
+    blind
+        Expected values only, from background-only Asimov data.
+    probe
+        Look at the asymptotic approximation with a few toys where counts are low; the number
+        never changes.
+
+    Returns
+    -------
+    UpperLimit
+        Limits in units of the signal strength: multiply by the nominal cross section.
+
+    Raises
+    ------
+    UnknownNameError
+        Unknown method, statistic, calculator or band.
+    OptionError
+        Options out of range, or in contradiction.
+    LimitNotFoundError
+        No certified crossing; carries the signal strength that is known to be allowed.
+    FitFailedError
+        A minimum could not be certified, or too many toys failed.
+
+    Notes
+    -----
+    arXiv:1007.1727; CLs: J. Phys. G 28 (2002) 2693; power constraint: arXiv:1105.3166, with the
+    threshold Phi(-1). The search starts from the Asimov width and is bounded by no range of the
+    workspace; the crossing is solved to 1e-10 relative, for limits from 1e-12 to 1e12.
+    """
+    _check(
+        cl=cl,
+        method=method,
+        test_stat=test_stat,
+        calculator=calculator,
+        band=band,
+        power_threshold=power_threshold,
+    )
+    data = blinded_observation(model) if blind else observation
+    curve = ProfileCurve(
+        model, data, test_statistic(test_stat), poi_lower=poi_lower, options=options
+    )
+    asymptotic = asymptotic_limit(
+        curve,
+        cl=cl,
+        method=method,
+        band=band,
+        power_threshold=power_threshold,
+        scan_points=scan_points,
+        blind=blind,
+    )
+    if calculator == "toys":
+        from darkstats.inference.toy_limit import toy_limit
+
+        return toy_limit(curve, asymptotic, toys or ToyOptions(), blind=blind)
+    if not probe or blind:
+        return asymptotic
+    from darkstats.inference.probe import probe_limit
+
+    seen = probe_limit(curve, asymptotic, seed=toys.seed if toys else 0)
+    if seen is None:
+        return asymptotic
+    notes = (*asymptotic.warnings, seen.message) if seen.recommends_toys else asymptotic.warnings
+    return replace(asymptotic, probe=seen, warnings=notes)
+
+
+def _check(
+    *, cl: float, method: str, test_stat: str, calculator: str, band: str, power_threshold: float
+) -> None:
+    if not 0.0 < cl < 1.0:
+        raise OptionError(f"the confidence level must lie between 0 and 1, got {cl}")
+    if method not in METHODS:
+        raise UnknownNameError("method", method, METHODS)
+    if calculator not in {"asymptotic", "toys"}:
+        raise UnknownNameError("calculator", calculator, ("asymptotic", "toys"))
+    if band not in BAND_DEFINITIONS:
+        raise UnknownNameError("band", band, tuple(BAND_DEFINITIONS))
+    if test_statistic(test_stat).sided != "upper":
+        raise OptionError(f"an upper limit needs qtilde or q, not {test_stat}")
+    if not 0.0 < power_threshold <= 0.5:
+        raise OptionError(f"the power threshold must lie in (0, 0.5], got {power_threshold}")
+    if band == "fixed-sigma" and calculator == "toys":
+        raise OptionError("toys give the band by themselves: fixed-sigma is for asymptotic limits")
