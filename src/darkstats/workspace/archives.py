@@ -9,15 +9,17 @@ import io
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from os import PathLike
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from darkstats.errors import DocumentError
 from darkstats.workspace.documents import MAX_DOCUMENT_BYTES
 from darkstats.workspace.findings import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
 
 __all__ = [
     "MAX_ARCHIVE_BYTES",

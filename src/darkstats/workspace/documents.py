@@ -7,10 +7,13 @@ does :mod:`darkstats.workspace.locating` read the text again, slowly, to name th
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from darkstats.errors import DocumentError
 from darkstats.workspace.locating import locate_fault
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonValue
 
 __all__ = ["MAX_DEPTH", "MAX_DOCUMENT_BYTES", "MAX_INTEGER_DIGITS", "parse_json"]
 
@@ -29,7 +32,7 @@ class _RefusedError(Exception):
     """The fast pass met something that strict JSON does not have."""
 
 
-def parse_json(data: bytes, *, source: str = "") -> Any:
+def parse_json(data: bytes, *, source: str = "") -> JsonValue:
     """Return the document that ``data`` holds.
 
     Parameters
@@ -41,7 +44,7 @@ def parse_json(data: bytes, *, source: str = "") -> Any:
 
     Returns
     -------
-    Any
+    JsonValue
         Dictionaries, lists, text, booleans, ``None``, and numbers of which every one is finite.
 
     Raises
@@ -98,7 +101,7 @@ def _check_size(data: bytes, source: str) -> None:
         )
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise _RefusedError
@@ -109,12 +112,12 @@ def _no_constant(_name: str) -> NoReturn:
     raise _RefusedError
 
 
-def _check_values(document: Any, *, check_text: bool) -> None:
+def _check_values(document: JsonValue, *, check_text: bool) -> None:
     """Refuse what the parser lets through: overflow, depth, half surrogates, huge integers."""
-    level: list[Any] = [document]
+    level: list[JsonValue] = [document]
     depth = 0
     while level:
-        below: list[Any] = []
+        below: list[JsonValue] = []
         for value in level:
             if type(value) is dict:
                 if check_text:

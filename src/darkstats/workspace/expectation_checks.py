@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from darkstats.workspace.findings import shown
-from darkstats.workspace.report import Place, Report
-from darkstats.workspace.structure import ChannelPart, SamplePart, Sound
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from darkstats.workspace.report import Place, Report
+    from darkstats.workspace.structure import ChannelPart, SamplePart, Sound
 
 __all__ = ["check_background", "check_expectations", "sample_contributes"]
 

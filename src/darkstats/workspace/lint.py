@@ -6,21 +6,25 @@ numbers that are not numbers, names that clash, bins that nothing can fill.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING
 
 from darkstats.errors import WorkspaceError
 from darkstats.workspace.expectation_checks import check_expectations
-from darkstats.workspace.findings import Finding
 from darkstats.workspace.measurement_checks import check_measurements
 from darkstats.workspace.modifier_checks import check_modifiers
 from darkstats.workspace.report import Report
 from darkstats.workspace.structure import check_structure
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from darkstats.workspace.findings import Finding
+    from darkstats.workspace.json_values import JsonValue
+
 __all__ = ["lint", "require_valid"]
 
 
-def lint(document: Any, *, accept: Collection[str] = ()) -> tuple[Finding, ...]:
+def lint(document: JsonValue, *, accept: Collection[str] = ()) -> tuple[Finding, ...]:
     """Return all that is wrong, or worth a look, in a workspace document.
 
     Parameters
@@ -49,7 +53,7 @@ def lint(document: Any, *, accept: Collection[str] = ()) -> tuple[Finding, ...]:
 
 
 def require_valid(
-    document: Any, source: str = "", *, accept: Collection[str] = ()
+    document: JsonValue, source: str = "", *, accept: Collection[str] = ()
 ) -> tuple[Finding, ...]:
     """Return the warnings of a workspace document.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from darkstats.workspace.expectation_checks import check_background, sample_contributes
 from darkstats.workspace.findings import shown
-from darkstats.workspace.modifier_checks import Need
-from darkstats.workspace.report import Place, Report
-from darkstats.workspace.structure import Sound
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonValue
+    from darkstats.workspace.modifier_checks import Need
+    from darkstats.workspace.report import Place, Report
+    from darkstats.workspace.structure import Sound
 
 __all__ = ["check_measurements"]
 
@@ -73,9 +76,9 @@ def check_measurements(
 
 
 def _configs(
-    place: Place, parameters: list[dict[str, Any]], report: Report
-) -> dict[str, tuple[Place, dict[str, Any]]]:
-    configs: dict[str, tuple[Place, dict[str, Any]]] = {}
+    place: Place, parameters: list[dict[str, JsonValue]], report: Report
+) -> dict[str, tuple[Place, dict[str, JsonValue]]]:
+    configs: dict[str, tuple[Place, dict[str, JsonValue]]] = {}
     for index, config in enumerate(parameters):
         if config["name"] in configs:
             report.error(
@@ -89,7 +92,7 @@ def _configs(
     return configs
 
 
-def _config(place: Place, config: dict[str, Any], need: Need, report: Report) -> None:
+def _config(place: Place, config: dict[str, JsonValue], need: Need, report: Report) -> None:
     kind = next(iter(need.types))
     n_parameters = need.n_parameters
     for key in _LISTS:
@@ -156,7 +159,7 @@ def _widths(place: Place, values: list[float], key: str, report: Report) -> None
 
 
 def _initial(
-    place: Place, config: dict[str, Any], kind: str, n_parameters: int, report: Report
+    place: Place, config: dict[str, JsonValue], kind: str, n_parameters: int, report: Report
 ) -> None:
     """Check that the initial values lie within the bounds, configured or default."""
     default = _DEFAULTS.get(kind)
@@ -177,7 +180,7 @@ def _initial(
 
 
 def _luminosity(
-    place: Place, configs: dict[str, tuple[Place, dict[str, Any]]], report: Report
+    place: Place, configs: dict[str, tuple[Place, dict[str, JsonValue]]], report: Report
 ) -> None:
     where, config = configs.get("lumi", (place.at("config", "parameters"), {}))
     missing = [key for key in _LUMI if key not in config]
@@ -196,7 +199,7 @@ def _poi(
     poi: str,
     sound: Sound,
     needs: dict[str, Need],
-    configs: dict[str, tuple[Place, dict[str, Any]]],
+    configs: dict[str, tuple[Place, dict[str, JsonValue]]],
     counts: dict[str, list[float]],
     report: Report,
 ) -> None:

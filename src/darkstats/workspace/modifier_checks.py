@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from darkstats.workspace.findings import shown
 from darkstats.workspace.report import Place, Report
-from darkstats.workspace.structure import ChannelPart, ModifierPart, SamplePart, Sound
+
+if TYPE_CHECKING:
+    from darkstats.workspace.structure import ChannelPart, ModifierPart, SamplePart, Sound
 
 __all__ = ["Need", "check_modifiers"]
 

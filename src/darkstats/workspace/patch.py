@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from darkstats.errors import PatchError
 from darkstats.workspace.documents import MAX_DEPTH
 from darkstats.workspace.findings import shown
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonValue
 
 __all__ = ["MAX_OPERATIONS", "apply_patch", "parse_pointer"]
 
@@ -39,7 +42,7 @@ class _RefusedError(Exception):
         super().__init__(problem)
 
 
-def apply_patch(document: Any, operations: object, *, source: str = "") -> Any:
+def apply_patch(document: JsonValue, operations: object, *, source: str = "") -> JsonValue:
     """Return ``document`` with a JSON patch applied.
 
     Parameters
@@ -98,7 +101,7 @@ def parse_pointer(pointer: str) -> list[str]:
         raise PatchError(error.problem, pointer=pointer[:200], remedy=error.remedy) from None
 
 
-def _check_operations(operations: object, source: str) -> list[dict[str, Any]]:
+def _check_operations(operations: object, source: str) -> list[dict[str, JsonValue]]:
     if not isinstance(operations, Sequence) or isinstance(operations, str | bytes):
         hint = (
             "this is a patch set: select one of its points"
@@ -124,7 +127,7 @@ def _check_operations(operations: object, source: str) -> list[dict[str, Any]]:
     return list(operations)
 
 
-def _malformed(operation: Any) -> str:
+def _malformed(operation: JsonValue) -> str:
     if not isinstance(operation, dict):
         return "is no object"
     op = operation.get("op")
@@ -156,7 +159,7 @@ def _tokens(pointer: str) -> list[str]:
     return [token.replace("~1", "/").replace("~0", "~") for token in tokens]
 
 
-def _measure(value: Any, stop: float) -> tuple[int, int]:
+def _measure(value: JsonValue, stop: float) -> tuple[int, int]:
     """Return size and depth of a value: nodes plus an eighth of the characters of its text.
 
     Gives up, returning a size beyond ``stop``, when the value is larger than that.
@@ -165,7 +168,7 @@ def _measure(value: Any, stop: float) -> tuple[int, int]:
     level = [value] if type(value) in _CONTAINERS else []
     while level:
         depth += 1
-        below: list[Any] = []
+        below: list[JsonValue] = []
         for container in level:
             items = container
             if type(container) is dict:
@@ -185,11 +188,11 @@ def _measure(value: Any, stop: float) -> tuple[int, int]:
     return size, depth
 
 
-def _own_size(value: Any) -> int:
+def _own_size(value: JsonValue) -> int:
     return 1 + (len(value) // 8 if type(value) is str else 0)
 
 
-def _duplicate(value: Any) -> Any:
+def _duplicate(value: JsonValue) -> JsonValue:
     """Return a deep copy of a measured value; its depth is bounded by :data:`MAX_DEPTH`."""
     if type(value) is dict:
         return {key: _duplicate(item) for key, item in value.items()}
@@ -198,7 +201,7 @@ def _duplicate(value: Any) -> Any:
     return value
 
 
-def _same(left: Any, right: Any) -> bool:
+def _same(left: JsonValue, right: JsonValue) -> bool:
     """Whether two values are equal as JSON: ``1`` equals ``1.0``, but not ``true``."""
     pairs = [(left, right)]
     while pairs:
@@ -223,9 +226,9 @@ def _same(left: Any, right: Any) -> bool:
 class _Sheet:
     """The document while it is being patched."""
 
-    root: Any
-    operations: list[dict[str, Any]]
-    owned: dict[int, Any] = field(default_factory=dict)  # containers made here, kept alive
+    root: JsonValue
+    operations: list[dict[str, JsonValue]]
+    owned: dict[int, JsonValue] = field(default_factory=dict)  # containers made here, kept alive
     size: float = 0
     limit: float = 0
     work: float = 0
@@ -238,7 +241,7 @@ class _Sheet:
         self.limit = max(GROWTH * size, SMALLEST_LIMIT, size + brought)
         self.work = 50 * self.limit
 
-    def apply(self, operation: dict[str, Any]) -> None:
+    def apply(self, operation: dict[str, JsonValue]) -> None:
         op, path = operation["op"], _tokens(operation["path"])
         if op == "add":
             self.add(path, self.brought(operation["value"], path))
@@ -272,7 +275,7 @@ class _Sheet:
                 "apply the patch to the document it is for",
             )
 
-    def brought(self, value: Any, path: list[str]) -> Any:
+    def brought(self, value: JsonValue, path: list[str]) -> JsonValue:
         """Pay for a value that the patch brings along."""
         size, depth = _measure(value, self.limit)
         self.check_depth(depth, path)
@@ -283,7 +286,7 @@ class _Sheet:
         if len(path) + depth > MAX_DEPTH:
             raise _RefusedError(f"the result nests deeper than {MAX_DEPTH} levels")
 
-    def copied(self, start: list[str], path: list[str]) -> Any:
+    def copied(self, start: list[str], path: list[str]) -> JsonValue:
         value = self.find(start)
         room = self.limit - self.size
         size, depth = _measure(value, room)
@@ -294,13 +297,13 @@ class _Sheet:
 
     # --- walking ----------------------------------------------------------------------------
 
-    def find(self, path: list[str]) -> Any:
+    def find(self, path: list[str]) -> JsonValue:
         value = self.root
         for token in path:
             value = _child(value, token)
         return value
 
-    def writable(self, path: list[str]) -> Any:
+    def writable(self, path: list[str]) -> JsonValue:
         """Return the container at ``path``, copied if it is not ours, all parents alike."""
         self.root = value = self.own(self.root)
         for token in path:
@@ -310,7 +313,7 @@ class _Sheet:
             value = child
         return value
 
-    def own(self, value: Any) -> Any:
+    def own(self, value: JsonValue) -> JsonValue:
         if not isinstance(value, dict | list) or id(value) in self.owned:
             return value
         self.spend(1 + len(value) * WORK_PER_ELEMENT)
@@ -320,7 +323,7 @@ class _Sheet:
 
     # --- operations -------------------------------------------------------------------------
 
-    def add(self, path: list[str], value: Any) -> None:
+    def add(self, path: list[str], value: JsonValue) -> None:
         if not path:
             self.root = value
             return
@@ -334,7 +337,7 @@ class _Sheet:
         else:
             raise _RefusedError(f"{shown(parent)} there can hold nothing")
 
-    def replace(self, path: list[str], value: Any) -> None:
+    def replace(self, path: list[str], value: JsonValue) -> None:
         if not path:
             self.root = value
             return
@@ -342,7 +345,7 @@ class _Sheet:
         parent = self.writable(path[:-1])
         parent[_key(parent, path[-1])] = value
 
-    def remove(self, path: list[str]) -> Any:
+    def remove(self, path: list[str]) -> JsonValue:
         if not path:
             raise _RefusedError("the whole document cannot be removed")
         value = self.find(path)
@@ -374,7 +377,7 @@ def _index(token: str, stop: int) -> int:
     return int(token)
 
 
-def _key(parent: Any, token: str) -> Any:
+def _key(parent: JsonValue, token: str) -> JsonValue:
     """Return the key or index of an existing child."""
     if isinstance(parent, dict):
         if token not in parent:
@@ -387,5 +390,5 @@ def _key(parent: Any, token: str) -> Any:
     raise _RefusedError(f"{shown(parent)} has no child {shown(token)}")
 
 
-def _child(parent: Any, token: str) -> Any:
+def _child(parent: JsonValue, token: str) -> JsonValue:
     return parent[_key(parent, token)]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from darkstats.errors import DigestMismatchError, PatchError, UnknownNameError
 from darkstats.workspace.findings import join_pointer, shown
 from darkstats.workspace.patch import apply_patch
 from darkstats.workspace.spec import pyhf_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from darkstats.workspace.json_values import JsonValue
 
 __all__ = ["PatchSet", "SignalPoint"]
 
@@ -39,8 +43,8 @@ class SignalPoint:
 
     name: str
     values: tuple[Value, ...]
-    operations: tuple[dict[str, Any], ...] = field(repr=False)
-    metadata: Mapping[str, Any] = field(repr=False)
+    operations: tuple[dict[str, JsonValue], ...] = field(repr=False)
+    metadata: Mapping[str, JsonValue] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,7 @@ class PatchSet:
     source: str = ""
 
     @classmethod
-    def from_document(cls, document: Any, source: str = "") -> PatchSet:
+    def from_document(cls, document: JsonValue, source: str = "") -> PatchSet:
         """Return the patch set of a document (pyhf schema 1.0.0, ``patchset.json``).
 
         Raises
@@ -138,7 +142,7 @@ class PatchSet:
         name = point if isinstance(point, str) else ",".join(map(str, point))
         raise UnknownNameError("signal point", name, self.point_names)
 
-    def verify(self, document: Any) -> None:
+    def verify(self, document: JsonValue) -> None:
         """Check that ``document`` is the background-only workspace of this patch set.
 
         Raises
@@ -154,7 +158,7 @@ class PatchSet:
                     expected=mark + expected, found=mark + found, source=self.source
                 )
 
-    def apply(self, document: Any, point: str | Sequence[Value]) -> Any:
+    def apply(self, document: JsonValue, point: str | Sequence[Value]) -> JsonValue:
         """Return the background-only ``document`` with a point's signal; verifies the digest.
 
         Raises
@@ -181,7 +185,9 @@ class _Check:
     def fail(self, pointer: str, problem: str, remedy: str) -> None:
         raise PatchError(problem, source=self.source, pointer=pointer, remedy=remedy)
 
-    def keys(self, value: Any, pointer: str, required: set[str], *, closed: bool = False) -> None:
+    def keys(
+        self, value: JsonValue, pointer: str, required: set[str], *, closed: bool = False
+    ) -> None:
         if not isinstance(value, dict):
             listed = ", ".join(sorted(required))
             self.fail(pointer, f"{shown(value)} is no object", f"write an object with {listed}")
@@ -190,17 +196,17 @@ class _Check:
         for key in value.keys() - required if closed else ():
             self.fail(join_pointer(pointer, key), "the schema has no such key", "remove it")
 
-    def items(self, value: Any, pointer: str) -> list[Any]:
+    def items(self, value: JsonValue, pointer: str) -> list[JsonValue]:
         if not isinstance(value, list) or not value:
             self.fail(pointer, "this is no list, or an empty one", "list at least one item")
-        items: list[Any] = value
+        items: list[JsonValue] = value
         return items
 
-    def text(self, value: Any, pointer: str, pattern: re.Pattern[str], example: str) -> None:
+    def text(self, value: JsonValue, pointer: str, pattern: re.Pattern[str], example: str) -> None:
         if not isinstance(value, str) or pattern.fullmatch(value) is None:
             self.fail(pointer, f"{shown(value)} is not allowed here", f"write one like {example}")
 
-    def metadata(self, metadata: Any) -> tuple[str, ...]:
+    def metadata(self, metadata: JsonValue) -> tuple[str, ...]:
         place = "/metadata"
         self.keys(metadata, place, {"references", "digests", "labels", "description"})
         if not isinstance(metadata["description"], str):
@@ -221,7 +227,7 @@ class _Check:
             self.text(label, f"{place}/labels/{index}", _NAME, "m_A (letters, digits, _)")
         return tuple(labels)
 
-    def point(self, patch: Any, index: int, labels: tuple[str, ...]) -> SignalPoint:
+    def point(self, patch: JsonValue, index: int, labels: tuple[str, ...]) -> SignalPoint:
         place = f"/patches/{index}"
         self.keys(patch, place, {"metadata", "patch"}, closed=True)
         metadata = patch["metadata"]
@@ -246,8 +252,8 @@ class _Check:
             metadata=metadata,
         )
 
-    def unique(self, keys: list[Any], what: str) -> None:
-        seen: dict[Any, int] = {}
+    def unique(self, keys: list[JsonValue], what: str) -> None:
+        seen: dict[JsonValue, int] = {}
         for index, key in enumerate(keys):
             if key in seen:
                 self.fail(

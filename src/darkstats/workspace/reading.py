@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from darkstats.errors import DocumentError, OptionError
 from darkstats.workspace.archives import Opener
@@ -14,6 +13,11 @@ from darkstats.workspace.documents import parse_json
 from darkstats.workspace.patch import apply_patch
 from darkstats.workspace.patchset import PatchSet
 from darkstats.workspace.spec import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from darkstats.workspace.json_values import JsonValue
 
 __all__ = ["Source", "read_patchset", "read_workspace"]
 
@@ -68,7 +72,7 @@ def read_workspace(
         raise OptionError("standard input can be read only once")
     opener = Opener(stdin=stdin if stdin is not None else _standard_input(given))
     label, data = opener.read(source, "workspace")
-    document: Any = parse_json(data, source=label)
+    document: JsonValue = parse_json(data, source=label)
     if patchset is not None and point is not None:
         name, text = opener.read(patchset, "patch set")
         points = PatchSet.from_document(parse_json(text, source=name), source=name)

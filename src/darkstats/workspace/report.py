@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from darkstats.workspace.findings import ACCEPTABLE_CODES, Finding, join_pointer, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkstats.workspace.json_values import JsonValue
 
 __all__ = ["LARGEST_NUMBER", "MAX_FINDINGS", "Place", "Report"]
 
@@ -103,7 +107,7 @@ class Report:
 
     def is_number(self, value: object, place: Place, *, largest: float = LARGEST_NUMBER) -> bool:
         """Report ``value`` unless it is a finite number of reasonable size."""
-        if type(value) is float or type(value) is int:
+        if isinstance(value, float | int) and not isinstance(value, bool):
             if -largest <= value <= largest:
                 return True
             if value - value != 0:
@@ -139,6 +143,8 @@ class Report:
             return True
         probe = Report()
         bad = [i for i, v in enumerate(values) if not probe.is_number(v, place, largest=largest)]
+        if not bad:
+            return True  # subclasses of float, or a NaN-free list that only looked odd
         again = Report()
         again.is_number(values[bad[0]], place.at(bad[0]), largest=largest)
         first = again.errors[0]
@@ -200,7 +206,7 @@ class Report:
         return True
 
 
-def _has_nan(values: Sequence[Any]) -> bool:
+def _has_nan(values: Sequence[JsonValue]) -> bool:
     total = sum(values)
     return bool(total - total != 0) and any(v != v for v in values)
 

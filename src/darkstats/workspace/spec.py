@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 from darkstats.errors import UnknownNameError
-from darkstats.workspace.findings import Finding
 from darkstats.workspace.lint import require_valid
 from darkstats.workspace.patch import apply_patch
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from darkstats.workspace.findings import Finding
+    from darkstats.workspace.json_values import JsonValue
 
 __all__ = ["Workspace", "canonical_digest", "pyhf_digest"]
 
 
-def pyhf_digest(document: Any, algorithm: str = "sha256") -> str:
+def pyhf_digest(document: JsonValue, algorithm: str = "sha256") -> str:
     """Return the hexadecimal digest of a document by pyhf's rule.
 
     The rule is the hash of the JSON text with sorted keys and no ASCII escapes. It is what patch
@@ -34,7 +38,7 @@ def pyhf_digest(document: Any, algorithm: str = "sha256") -> str:
     return hashlib.new(algorithm, text.encode(), usedforsecurity=False).hexdigest()
 
 
-def canonical_digest(document: Any) -> str:
+def canonical_digest(document: JsonValue) -> str:
     """Return the SHA-256 of a document that does not depend on how its numbers are written.
 
     All numbers are written as floats (``5`` equals ``5.0``, ``-0.0`` equals ``0.0``) and keys are
@@ -65,13 +69,13 @@ class Workspace:
         What the linter found worth a look.
     """
 
-    document: dict[str, Any]
+    document: dict[str, JsonValue]
     source: str = ""
     warnings: tuple[Finding, ...] = ()
 
     @classmethod
     def from_document(
-        cls, document: Any, source: str = "", *, accept: Collection[str] = ()
+        cls, document: JsonValue, source: str = "", *, accept: Collection[str] = ()
     ) -> Workspace:
         """Return the workspace of a document.
 
@@ -123,7 +127,7 @@ class Workspace:
         """Names of the measurements, in the order of the document."""
         return tuple(measurement["name"] for measurement in self.document["measurements"])
 
-    def measurement(self, name: str | None = None) -> dict[str, Any]:
+    def measurement(self, name: str | None = None) -> dict[str, JsonValue]:
         """Return a measurement, by default the first one.
 
         Raises
@@ -131,7 +135,7 @@ class Workspace:
         UnknownNameError
             No measurement has this name.
         """
-        measurements: list[dict[str, Any]] = self.document["measurements"]
+        measurements: list[dict[str, JsonValue]] = self.document["measurements"]
         if name is None:
             return measurements[0]
         for measurement in measurements:
@@ -144,7 +148,7 @@ class Workspace:
         name: str = self.measurement(measurement)["config"]["poi"]
         return name or None
 
-    def patched(self, operations: Sequence[Any], *, source: str = "") -> Workspace:
+    def patched(self, operations: Sequence[JsonValue], *, source: str = "") -> Workspace:
         """Return this workspace with a JSON patch (RFC 6902) applied, linted again.
 
         Raises

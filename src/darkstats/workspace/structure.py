@@ -7,10 +7,13 @@ not check types again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from darkstats.workspace.findings import shown
 from darkstats.workspace.report import Place, Report
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonValue
 
 __all__ = [
     "MODIFIER_TYPES",
@@ -53,7 +56,7 @@ class ModifierPart:
     index: int
     name: str
     type: str
-    data: Any
+    data: JsonValue
 
 
 @dataclass(slots=True)
@@ -82,7 +85,9 @@ class Sound:
 
     channels: list[ChannelPart] = field(default_factory=list)
     observations: list[tuple[Place, str, list[float]]] = field(default_factory=list)
-    measurements: list[tuple[Place, str, str, list[dict[str, Any]]]] = field(default_factory=list)
+    measurements: list[tuple[Place, str, str, list[dict[str, JsonValue]]]] = field(
+        default_factory=list
+    )
     complete: bool = True
 
 
@@ -122,7 +127,7 @@ def check_structure(document: object, report: Report) -> Sound:
     return sound
 
 
-def _channel(channel: Any, place: Place, sound: Sound, report: Report) -> None:
+def _channel(channel: JsonValue, place: Place, sound: Sound, report: Report) -> None:
     if not report.is_object(channel, place, _CHANNEL_KEYS):
         return
     name = channel["name"]
@@ -141,7 +146,7 @@ def _channel(channel: Any, place: Place, sound: Sound, report: Report) -> None:
     sound.channels.append(part)
 
 
-def _sample(sample: Any, place: Place, report: Report) -> SamplePart | None:
+def _sample(sample: JsonValue, place: Place, report: Report) -> SamplePart | None:
     if not report.is_object(sample, place, _SAMPLE_KEYS):
         return None
     name = sample["name"]
@@ -160,7 +165,7 @@ def _sample(sample: Any, place: Place, report: Report) -> SamplePart | None:
     return part if good else None
 
 
-def _modifier(modifier: Any, sample: Place, index: int, report: Report) -> bool:
+def _modifier(modifier: JsonValue, sample: Place, index: int, report: Report) -> bool:
     place = Place(f"{sample.pointer}/modifiers/{index}", sample.channel, sample.sample)
     if not report.is_object(modifier, place, _MODIFIER_KEYS):
         return False
@@ -178,7 +183,7 @@ def _modifier(modifier: Any, sample: Place, index: int, report: Report) -> bool:
     return _modifier_data(kind, modifier, place, report)
 
 
-def _modifier_data(kind: str, modifier: dict[str, Any], place: Place, report: Report) -> bool:
+def _modifier_data(kind: str, modifier: dict[str, JsonValue], place: Place, report: Report) -> bool:
     data, where = modifier["data"], place.at("data")
     if kind == "histosys":
         return (
@@ -208,7 +213,7 @@ def _modifier_data(kind: str, modifier: dict[str, Any], place: Place, report: Re
     return True
 
 
-def _observation(observation: Any, place: Place, sound: Sound, report: Report) -> None:
+def _observation(observation: JsonValue, place: Place, sound: Sound, report: Report) -> None:
     if not report.is_object(observation, place, _OBSERVATION_KEYS):
         return
     name = observation["name"]
@@ -219,7 +224,7 @@ def _observation(observation: Any, place: Place, sound: Sound, report: Report) -
         sound.observations.append((place, name, observation["data"]))
 
 
-def _measurement(measurement: Any, place: Place, sound: Sound, report: Report) -> None:
+def _measurement(measurement: JsonValue, place: Place, sound: Sound, report: Report) -> None:
     if not report.is_object(measurement, place, _MEASUREMENT_KEYS):
         return
     named = report.is_name(measurement["name"], place.at("name"), "measurement")
@@ -245,7 +250,7 @@ def _measurement(measurement: Any, place: Place, sound: Sound, report: Report) -
         sound.measurements.append((place, measurement["name"], poi, config["parameters"]))
 
 
-def _parameter(parameter: Any, place: Place, report: Report) -> None:
+def _parameter(parameter: JsonValue, place: Place, report: Report) -> None:
     if not report.is_object(parameter, place, _PARAMETER_KEYS, _PARAMETER_OPTIONS):
         return
     report.is_name(parameter["name"], place.at("name"), "parameter")
