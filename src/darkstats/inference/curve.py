@@ -134,6 +134,7 @@ class ProfileCurve:
         }
         self._data[statistic.asimov_mu] = (self.reference.twice_nll, self.reference.parameters)
         self._certified: set[float] = {statistic.asimov_mu}
+        self._branches: dict[bool, list[FloatArray]] = {False: [], True: []}
         self._restore_free()
 
     def _count(self, result: FitResult) -> None:
@@ -169,17 +170,30 @@ class ProfileCurve:
         return known[min(known, key=lambda other: abs(other - mu))][1]
 
     def evaluate(self, mus: Sequence[float], *, data: bool = True) -> None:
-        """Fit both curves (or the Asimov one alone) at the given points, in one batch."""
-        lanes: list[tuple[float, bool]] = [(mu, False) for mu in mus if mu not in self._asimov]
+        """Fit both curves (or the Asimov one alone) at the given points, in one batch.
+
+        Where other minima are known, each point is fitted from those as well.
+        """
+        wanted = [(mu, False) for mu in mus if mu not in self._asimov]
         if data:
-            lanes += [(mu, True) for mu in mus if mu not in self._data]
-        lanes = list(dict.fromkeys(lanes))
+            wanted += [(mu, True) for mu in mus if mu not in self._data]
+        lanes: list[tuple[float, bool, FloatArray]] = []
+        for mu, is_data in dict.fromkeys(wanted):
+            lanes.append((mu, is_data, self._nearest(self._known(is_data), mu)))
+            lanes += [(mu, is_data, branch) for branch in self._branches[is_data]]
+        self._fit_lanes(lanes)
+
+    def _known(self, is_data: bool) -> dict[float, tuple[float, FloatArray]]:
+        return self._data if is_data else self._asimov
+
+    def _fit_lanes(self, lanes: list[tuple[float, bool, FloatArray]]) -> None:
+        """Conditional fits at (mu, data or Asimov, start); the lowest minimum of a point stays."""
         if not lanes:
             return
-        counts = np.array([(self.observation if d else self.asimov).counts for _, d in lanes])
-        auxdata = np.array([(self.observation if d else self.asimov).auxdata for _, d in lanes])
-        start = np.array([self._nearest(self._data if d else self._asimov, m) for m, d in lanes])
-        values = np.array([mu for mu, _ in lanes])
+        counts = np.array([(self.observation if d else self.asimov).counts for _, d, _ in lanes])
+        auxdata = np.array([(self.observation if d else self.asimov).auxdata for _, d, _ in lanes])
+        start = np.array([point for _, _, point in lanes])
+        values = np.array([mu for mu, _, _ in lanes])
         start[:, self._poi] = values
         batch = fit_batch(
             self.model, counts, auxdata, start=start, poi_values=values, options=self.options
@@ -187,10 +201,19 @@ class ProfileCurve:
         good = batch.converged
         self.attempted += len(lanes)
         self.certified += int(np.count_nonzero(good))
-        for lane, (mu, is_data) in enumerate(lanes):
-            if good[lane]:
-                target = self._data if is_data else self._asimov
-                target[mu] = (float(batch.twice_nll[lane]), batch.parameters[lane])
+        for lane, (mu, is_data, _) in enumerate(lanes):
+            known = self._known(is_data)
+            value = float(batch.twice_nll[lane])
+            if good[lane] and (mu not in known or value < known[mu][0]):
+                known[mu] = (value, batch.parameters[lane])
+
+    def _add_branch(self, parameters: FloatArray, *, is_data: bool) -> None:
+        """Remember another minimum, and try it at every point that is known."""
+        self._branches[is_data].append(parameters)
+        reference = self.statistic.asimov_mu
+        self._fit_lanes(
+            [(mu, is_data, parameters) for mu in self._known(is_data) if mu != reference]
+        )
 
     def _restore_free(self) -> bool:
         """Refit freely from any conditional fit that lies below the free one; True if it moved."""
@@ -228,8 +251,16 @@ class ProfileCurve:
                 options=self.options,
             )
             self._count(result)
-            if mu not in known or abs(result.twice_nll - known[mu][0]) > NLL_TOLERANCE:
+            lower = mu in known and result.twice_nll < known[mu][0] - NLL_TOLERANCE
+            if mu in known and result.twice_nll > known[mu][0] + NLL_TOLERANCE:
+                raise FitFailedError(
+                    f"the minimum with the signal strength at {mu:.6g} was found from one start "
+                    f"only: {known[mu][0]:.9g}, against {result.twice_nll:.9g} from others"
+                )
+            if mu not in known or result.twice_nll < known[mu][0]:
                 known[mu] = (result.twice_nll, result.parameters)
+            if lower:
+                self._add_branch(result.parameters, is_data=is_data)
                 moved = True
             if is_data:
                 self._certified.add(mu)

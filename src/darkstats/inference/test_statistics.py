@@ -42,7 +42,8 @@ class TestStatistic:
         Whether mu-hat is kept at or above 0.
     sided
         ``"upper"``: zero for mu-hat above mu (limits); ``"lower"``: zero for mu-hat below mu
-        (discovery); ``"both"``: counts both ways (intervals).
+        (discovery); ``"both"``: counts both ways (intervals); ``"signed"``: negative for mu-hat
+        below mu.
     asimov_mu
         Signal strength mu' of the Asimov data.
     """
@@ -63,7 +64,7 @@ class TestStatistic:
         fixed: npt.ArrayLike,
         free: npt.ArrayLike,
     ) -> FloatArray:
-        """Value of the statistic, never negative; NaN where an input is NaN.
+        """Value of the statistic; NaN where an input is NaN. Not negative, unless signed.
 
         Parameters
         ----------
@@ -78,6 +79,8 @@ class TestStatistic:
             return np.where(np.greater(mu_hat, mu), 0.0 * ratio, ratio)
         if self.sided == "lower":
             return np.where(np.less(mu_hat, mu), 0.0 * ratio, ratio)
+        if self.sided == "signed":
+            return np.where(np.less(mu_hat, mu), -ratio, ratio)
         return ratio
 
     def lower_bound(self, model: HistFactoryModel, poi_lower: float | None = None) -> float:

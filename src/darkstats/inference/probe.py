@@ -1,0 +1,115 @@
+"""A look at the asymptotic approximation where counts are low. It never changes a number."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkstats.errors import NotCertifiedError
+from darkstats.inference.asymptotics import observed_p_values
+from darkstats.inference.results import Probe, ToyOptions
+from darkstats.inference.toy_tests import toy_points
+
+if TYPE_CHECKING:
+    from darkstats.inference.curve import ProfileCurve
+    from darkstats.inference.results import UpperLimit
+
+__all__ = ["LOW_COUNT", "lowest_relevant_count", "probe_limit", "probe_size"]
+
+#: Expected background below which a bin that drives the limit calls for a probe.
+LOW_COUNT = 5.0
+
+_DIFFERENCE = 0.05
+_SIGNIFICANT = 2.0
+_MOST, _FEWEST = 2000, 100
+_BUDGET_S = 0.25
+
+
+def lowest_relevant_count(curve: ProfileCurve, mu: float) -> float:
+    """Smallest expected background of the bins that drive the sensitivity at ``mu``.
+
+    A bin counts if its ``s^2 / (s + b)`` is at least a tenth of the largest.
+    """
+    model, parameters = curve.model, np.array(curve.reference.parameters)
+    poi = model.require_poi()
+    parameters[poi] = 0.0
+    background = np.maximum(model.expected_rates(parameters), 0.0)
+    parameters[poi] = mu
+    total = np.maximum(model.expected_rates(parameters), 0.0)
+    signal = np.abs(total - background)
+    weight = np.where(total > 0.0, signal**2 / np.maximum(total, 1e-300), 0.0)
+    weight[model.masked_bins] = 0.0
+    if not weight.max() > 0.0:
+        return math.inf
+    return float(background[weight >= 0.1 * weight.max()].min())
+
+
+def probe_size(n_parameters: int, n_bins: int) -> int:
+    """Number of toys that keeps a probe below about a quarter of a second on one core.
+
+    It follows from the size of the model alone, never from a clock: a probe is reproducible.
+    """
+    per_toy = 4.0 * (2e-6 + 2.5e-7 * n_parameters * n_bins + 2e-8 * float(n_parameters) ** 3)
+    return int(min(_MOST, max(_FEWEST, _BUDGET_S / per_toy)))
+
+
+def probe_limit(curve: ProfileCurve, limit: UpperLimit, *, seed: int = 0) -> Probe | None:
+    """Compare the asymptotic p-value at the observed limit with a few toys.
+
+    Parameters
+    ----------
+    curve, limit
+        Profile curve and the asymptotic limit found on it.
+    seed
+        Of the toys.
+
+    Returns
+    -------
+    Probe or None
+        None where every bin that drives the limit expects at least :data:`LOW_COUNT` background
+        events, or where there is no positive observed limit.
+    """
+    mu = limit.observed
+    if mu is None or not mu > 0.0:
+        return None
+    lowest = lowest_relevant_count(curve, mu)
+    if lowest >= LOW_COUNT:
+        return None
+    reason = f"a bin that drives the limit expects {lowest:.3g} background events, below 5"
+    options = ToyOptions(
+        n_toys=probe_size(curve.model.n_parameters, curve.model.n_bins),
+        seed=seed,
+        max_failed_fraction=0.2,
+    )
+    curve.evaluate([mu])
+    try:
+        (point,) = toy_points(curve, [mu], options)
+    except NotCertifiedError:  # a probe that fails says nothing; the number stands by its own fits
+        return None
+    p = observed_p_values(curve.statistic.name, curve.q(mu), curve.q_asimov(mu))
+    cls = limit.method == "cls"
+    expected, found = (p.cls, point.cls) if cls else (p.clsb, point.clsb)
+    quantity = "CLs" if cls else "CLs+b"
+    difference = found.value - expected
+    relative = difference / expected if expected > 0.0 else 0.0
+    recommends = abs(relative) > _DIFFERENCE and abs(difference) > _SIGNIFICANT * found.error
+    message = (
+        f"asymptotic {quantity} at the limit {mu:.4g} is {expected:.4g}, {point.toys.ok} toys give "
+        f"{found.value:.4g} ± {found.error:.2g}"
+    )
+    if recommends:
+        message += f": {reason}; use --calculator toys"
+    return Probe(
+        reason=reason,
+        mu=mu,
+        quantity=quantity,
+        asymptotic=expected,
+        toys_value=found,
+        relative_difference=relative,
+        recommends_toys=recommends,
+        toys=point.toys,
+        seed=seed,
+        message=message,
+    )

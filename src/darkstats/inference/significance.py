@@ -1,0 +1,132 @@
+"""Significance of an excess: p0 and Z, observed and expected.
+
+Use the capped default for a discovery claim (a deficit counts as Z = 0), and ``uncapped=True``
+where the sign matters, for scans and look-elsewhere studies.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from darkstats.errors import OptionError, UnknownNameError
+from darkstats.gaussian import quantile, survival
+from darkstats.inference.asimov import blinded_observation
+from darkstats.inference.curve import ProfileCurve
+from darkstats.inference.hypotest import BLINDED
+from darkstats.inference.results import N_SIGMA, PValue, Significance, ToyOptions
+from darkstats.inference.test_statistics import TEST_STATISTICS, TestStatistic
+
+if TYPE_CHECKING:
+    from darkstats.fit import FitOptions
+    from darkstats.inference.results import Calculator
+    from darkstats.model import HistFactoryModel, Observation
+
+__all__ = ["significance"]
+
+#: q0 with the sign of mu-hat: positive for an excess, negative for a deficit.
+_SIGNED = TestStatistic(
+    name="q0 signed", symbol="±t0", equation="8", bounded=False, sided="signed", asimov_mu=1.0
+)
+
+
+def significance(
+    model: HistFactoryModel,
+    observation: Observation,
+    *,
+    calculator: Calculator = "asymptotic",
+    uncapped: bool = False,
+    toys: ToyOptions | None = None,
+    poi_lower: float | None = None,
+    blind: bool = False,
+    options: FitOptions | None = None,
+) -> Significance:
+    """Discovery significance of the observed data, and expected for signal strength 1.
+
+    Parameters
+    ----------
+    model, observation
+        Compiled model with a parameter of interest, and data.
+    calculator
+        ``"asymptotic"`` or ``"toys"``.
+    uncapped
+        Let the signal strength go negative and give Z its sign.
+    poi_lower
+        Lower bound of the signal strength for ``uncapped``; by default that of the workspace if
+        it is negative, else none.
+    blind
+        Expected values only; nuisance parameters as initially set.
+
+    Raises
+    ------
+    OptionError
+        The model has no free parameter of interest, or ``poi_lower`` is given without
+        ``uncapped``.
+    FitFailedError
+        A minimum could not be certified, or too many toys failed.
+
+    Notes
+    -----
+    arXiv:1007.1727, eq. 12, 52 (p0) and 53 (Z); expected: Asimov data with mu' = 1, eq. 84 and
+    section 4.3. One sided: p0 of no excess is 0.5 asymptotically, and 1 by toys, which count ties.
+    """
+    if calculator not in {"asymptotic", "toys"}:
+        raise UnknownNameError("calculator", calculator, ("asymptotic", "toys"))
+    if poi_lower is not None and not uncapped:
+        raise OptionError("a lower bound of the signal strength goes with uncapped only")
+    statistic, lower = TEST_STATISTICS["q0"], None
+    if uncapped:
+        statistic = _SIGNED
+        declared = float(model.lower[model.require_poi()])
+        lower = poi_lower if poi_lower is not None else declared if declared < 0.0 else -math.inf
+    data = blinded_observation(model) if blind else observation
+    curve = ProfileCurve(model, data, statistic, poi_lower=lower, options=options)
+    curve.evaluate([0.0])
+    curve.certify(0.0)
+    value, asimov = curve.q(0.0), curve.q_asimov(0.0)
+    z: float | None = math.copysign(math.sqrt(abs(value)), value)
+    p0, error, reason = PValue.exact(survival(z or 0.0)), 0.0, None
+    root = math.copysign(math.sqrt(abs(asimov)), asimov)
+    expected = [root + n for n in N_SIGMA]
+    expected_p0 = [survival(x) for x in expected]
+    if not uncapped:
+        expected = [max(x, 0.0) for x in expected]
+    counts = seed = None
+    if calculator == "toys":
+        from darkstats.inference.toy_tests import toy_points
+
+        choice = toys or ToyOptions()
+        (point,) = toy_points(curve, [0.0], choice)
+        p0, counts, seed = point.clsb, point.toys, choice.seed
+        if p0.value == 0.0:
+            reason = f"no toy is as extreme: p0 < {1.0 / counts.asked * 2.0:.3g}, more toys needed"
+            z = None
+        else:
+            z = max(-quantile(p0.value), -math.inf if uncapped else 0.0)
+            density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+            error = p0.error / density
+        floor = 1.0 / (choice.n_toys + 1)
+        expected_p0 = list(reversed(point.expected.clsb))
+        expected = [-quantile(min(max(p, floor), 1.0 - floor)) for p in expected_p0]
+        if not uncapped:
+            expected = [max(x, 0.0) for x in expected]
+    return Significance(
+        poi=model.poi_name or "",
+        calculator=calculator,
+        uncapped=uncapped,
+        observed=None if blind else z,
+        observed_error=0.0 if blind else error,
+        observed_reason=BLINDED if blind else reason,
+        p0=None if blind else p0,
+        statistic=None if blind else value,
+        expected=tuple(expected),
+        expected_p0=tuple(expected_p0),
+        mu_hat=None if blind else curve.mu_hat,
+        twice_nll=None if blind else curve.free.twice_nll,
+        fits=curve.counts,
+        toys=counts,
+        seed=seed,
+        model_digest=model.digest,
+        warnings=() if blind else curve.free.warnings,
+        references=("arXiv:1007.1727",),
+    )
