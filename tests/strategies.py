@@ -124,9 +124,7 @@ class _Recipe:
             data[int(self.rng.integers(bins))] = 0.0
         modifiers = []
         for parameter, kinds in shared:
-            for kind in kinds:
-                if self.chance(0.6):
-                    modifiers.append(self.modifier(parameter, kind, data))
+            modifiers += [self.modifier(parameter, k, data) for k in kinds if self.chance(0.6)]
         if self.chance(0.3):
             modifiers.append(self.shapesys(f"shapesys_{channel}_{name}", data))
         if self.chance(0.3):

@@ -8,6 +8,7 @@ sets, and combines, prunes, renames and sorts workspaces. Use :mod:`darkstats.mo
 
 from __future__ import annotations
 
+from darkstats.workspace.combine import JOINS, combine, prune, rename, sort
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.findings import ACCEPTABLE_CODES, FINDING_CODES, Finding
 from darkstats.workspace.lint import lint, require_valid
@@ -20,15 +21,20 @@ __all__ = [
     "ACCEPTABLE_CODES",
     "FINDING_CODES",
     "Finding",
+    "JOINS",
     "PatchSet",
     "SignalPoint",
     "Workspace",
     "apply_patch",
     "canonical_digest",
+    "combine",
     "lint",
     "parse_json",
+    "prune",
     "pyhf_digest",
     "read_patchset",
     "read_workspace",
+    "rename",
     "require_valid",
+    "sort",
 ]

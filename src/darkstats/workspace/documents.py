@@ -7,12 +7,15 @@ does :mod:`darkstats.workspace.locating` read the text again, slowly, to name th
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, NoReturn
 
 from darkstats.errors import DocumentError
 from darkstats.workspace.locating import locate_fault
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from darkstats.workspace.json_values import JsonValue
 
 __all__ = ["MAX_DEPTH", "MAX_DOCUMENT_BYTES", "MAX_INTEGER_DIGITS", "parse_json"]
@@ -25,6 +28,7 @@ MAX_INTEGER_DIGITS = 4300
 """Longest integer, in decimal digits."""
 MAX_CONTAINERS = 4_000_000
 MAX_ITEMS = 24_000_000
+_MAX_INTEGER_BITS = 14_284  # of 4300 digits
 LOCATABLE_CHARACTERS = 8 * 1024 * 1024
 
 
@@ -114,43 +118,49 @@ def _no_constant(_name: str) -> NoReturn:
 
 def _check_values(document: JsonValue, *, check_text: bool) -> None:
     """Refuse what the parser lets through: overflow, depth, half surrogates, huge integers."""
-    level: list[JsonValue] = [document]
+    level: list[JsonValue] = []
+    _check_item(document, level, check_text=check_text)
     depth = 0
     while level:
-        below: list[JsonValue] = []
-        for value in level:
-            if type(value) is dict:
-                if check_text:
-                    for key in value:
-                        key.encode()
-                items = value.values()
-            elif type(value) is list:
-                items = value
-                try:
-                    total = sum(value)
-                except (TypeError, OverflowError):
-                    pass
-                else:
-                    if total - total == 0:
-                        continue  # numbers and booleans only, all finite: nothing below
-            else:
-                items = (value,)
-            for item in items:
-                kind = type(item)
-                if kind is dict or kind is list:
-                    below.append(item)
-                elif kind is float:
-                    if item - item != 0:
-                        raise _RefusedError
-                elif kind is int:
-                    if item.bit_length() > 14_284:  # 4300 digits
-                        raise _RefusedError
-                elif kind is str and check_text:
-                    item.encode()
         depth += 1
         if depth > MAX_DEPTH:
             raise _RefusedError
+        below: list[JsonValue] = []
+        for container in level:
+            if type(container) is dict:
+                if check_text:
+                    for key in container:
+                        key.encode()
+                items: Iterable[JsonValue] = container.values()
+            elif _all_finite(container):
+                continue
+            else:
+                items = container
+            for item in items:
+                _check_item(item, below, check_text=check_text)
         level = below
+
+
+def _all_finite(values: list[JsonValue]) -> bool:
+    """Whether a list holds finite numbers only; ``False`` also where that cannot be told fast."""
+    try:
+        total = sum(values)
+    except (TypeError, OverflowError):
+        return False
+    return bool(total - total == 0)
+
+
+def _check_item(item: JsonValue, below: list[JsonValue], *, check_text: bool) -> None:
+    kind = type(item)
+    if kind is dict or kind is list:
+        below.append(item)
+    elif kind is str:
+        if check_text:
+            item.encode()
+    elif (kind is float and not math.isfinite(item)) or (
+        kind is int and item.bit_length() > _MAX_INTEGER_BITS
+    ):
+        raise _RefusedError
 
 
 def _refuse_syntax(error: json.JSONDecodeError, text: str, source: str) -> NoReturn:

@@ -72,7 +72,15 @@ def check_measurements(
                 _config(config_place, config, need, report)
         if "lumi" in needs and "lumi" in needs["lumi"].types:
             _luminosity(place, configs, report)
-        _poi(place.at("config", "poi"), poi, sound, needs, configs, counts, report)
+        _poi(
+            place.at("config", "poi"),
+            poi,
+            configs,
+            sound=sound,
+            needs=needs,
+            counts=counts,
+            report=report,
+        )
 
 
 def _configs(
@@ -197,9 +205,10 @@ def _luminosity(
 def _poi(
     place: Place,
     poi: str,
+    configs: dict[str, tuple[Place, dict[str, JsonValue]]],
+    *,
     sound: Sound,
     needs: dict[str, Need],
-    configs: dict[str, tuple[Place, dict[str, JsonValue]]],
     counts: dict[str, list[float]],
     report: Report,
 ) -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["Need", "check_modifiers"]
 
 SMALLEST_RATIO, LARGEST_RATIO = 1e-50, 1e50
+"""Range of the relative uncertainty of a bin; its inverse square must not overflow."""
+SMALLEST_FACTOR, LARGEST_FACTOR = 1e-10, 1e4
+"""Range of a normsys factor; the interpolation takes its logarithm and its fifth power."""
 _INTERPOLATED = frozenset({"normsys", "histosys"})
 
 
@@ -143,7 +146,7 @@ def _histosys(sample: SamplePart, modifier: ModifierPart, report: Report) -> Non
 def _normsys(sample: SamplePart, modifier: ModifierPart, report: Report) -> None:
     low, high = modifier.data["lo"], modifier.data["hi"]
     for key, value in (("lo", low), ("hi", high)):
-        if not SMALLEST_RATIO <= value <= LARGEST_RATIO:
+        if not SMALLEST_FACTOR <= value <= LARGEST_FACTOR:
             problem = "not positive" if value <= 0 else "absurdly far from 1"
             report.error(
                 "bad-normsys",

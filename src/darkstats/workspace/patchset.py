@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from darkstats.errors import DigestMismatchError, PatchError, UnknownNameError
 from darkstats.workspace.findings import join_pointer, shown
@@ -182,7 +182,7 @@ class _Check:
 
     source: str
 
-    def fail(self, pointer: str, problem: str, remedy: str) -> None:
+    def fail(self, pointer: str, problem: str, remedy: str) -> NoReturn:
         raise PatchError(problem, source=self.source, pointer=pointer, remedy=remedy)
 
     def keys(

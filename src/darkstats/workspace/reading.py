@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from darkstats.errors import DocumentError, OptionError
-from darkstats.workspace.archives import Opener
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.patch import apply_patch
 from darkstats.workspace.patchset import PatchSet
+from darkstats.workspace.sources import Opener
 from darkstats.workspace.spec import Workspace
 
 if TYPE_CHECKING:

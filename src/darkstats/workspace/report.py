@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ MAX_FINDINGS = 200
 LARGEST_NUMBER = 1e100
 """Beyond this the fifth powers of the interpolation overflow double precision."""
 
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]")
 _NUMERIC_TYPES = frozenset({float, int})
 
 
@@ -207,9 +210,9 @@ class Report:
 
 
 def _has_nan(values: Sequence[JsonValue]) -> bool:
-    total = sum(values)
-    return bool(total - total != 0) and any(v != v for v in values)
+    return math.isnan(sum(values)) and any(map(math.isnan, values))
 
 
 def _has_control(text: str) -> bool:
-    return any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u2028\u2029" for c in text)
+    """Whether text holds control characters, line breaks or marks that reorder what is shown."""
+    return _CONTROL.search(text) is not None

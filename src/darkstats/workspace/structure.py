@@ -1,4 +1,4 @@
-"""First lint pass: is every value where the workspace schema 1.0.0 wants it, and of its kind?
+"""First lint pass: each value stands where the workspace schema 1.0.0 wants it, and is of its kind.
 
 The pass returns only the parts that are sound, with their places, so that the later passes need
 not check types again.

@@ -1,0 +1,267 @@
+"""Combine, prune, rename and sort workspaces, as pyhf does, into workspaces that are linted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Literal, get_args
+
+from darkstats.errors import OptionError, UnknownNameError
+from darkstats.workspace.findings import shown
+from darkstats.workspace.spec import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from darkstats.workspace.json_values import JsonValue
+
+__all__ = ["JOINS", "Join", "combine", "prune", "rename", "sort"]
+
+Join = Literal["none", "outer", "left outer", "right outer"]
+JOINS: tuple[Join, ...] = get_args(Join)
+
+_ACCEPTED = ("poi-unknown", "poi-no-effect")
+"""The parameter of interest may leave with its sample; the model says so when it is compiled."""
+
+Items = list[dict[str, "JsonValue"]]
+
+
+def combine(
+    left: Workspace, right: Workspace, *, join: Join = "none", merge_channels: bool = False
+) -> Workspace:
+    """Return one workspace with the channels, observations and measurements of two.
+
+    Parameters
+    ----------
+    left, right
+        The workspaces. Modifiers of one name share their parameter in the result.
+    join
+        ``"none"``: the two have no channel, observation or measurement name in common.
+        ``"outer"``: those in common are equal; the settings of a common measurement are merged.
+        ``"left outer"``, ``"right outer"``: of those in common, the left (right) one is taken,
+        whatever the other one says.
+    merge_channels
+        Merge the samples of common channels (not with ``"none"``).
+
+    Raises
+    ------
+    OptionError
+        ``join`` is none of :data:`JOINS`, does not go with ``merge_channels``, or finds names in
+        common that it does not allow.
+    WorkspaceError
+        The result is no valid workspace.
+    """
+    if join not in JOINS:
+        raise OptionError(f"unknown join {join!r}; choose one of: {', '.join(JOINS)}")
+    if merge_channels and join == "none":
+        raise OptionError('channels can be merged with an outer join only; choose "outer"')
+    one, two = left.document, right.document
+    document = {
+        "channels": _joined(
+            "channel", one["channels"], two["channels"], join, deep="samples" * merge_channels
+        ),
+        "observations": _joined("observation", one["observations"], two["observations"], join),
+        "measurements": _measurements(one["measurements"], two["measurements"], join),
+        "version": one["version"],
+    }
+    source = f"{left.source} + {right.source}"
+    return Workspace.from_document(document, source, accept=_ACCEPTED)
+
+
+def _joined(what: str, left: Items, right: Items, join: Join, *, deep: str = "") -> Items:
+    """Return two lists of named objects as one; with ``deep``, common objects merge that key."""
+    common = {item["name"] for item in left} & {item["name"] for item in right}
+    if join == "none" and common:
+        raise OptionError(
+            f"both workspaces have the {what} {', '.join(shown(n) for n in sorted(common))}; "
+            "rename it, or choose another join"
+        )
+    first, second = (right, left) if join == "right outer" else (left, right)
+    items = [dict(item) for item in first]
+    places = {item["name"]: index for index, item in enumerate(items)}
+    for item in second:
+        place = places.get(item["name"])
+        if place is None:
+            items.append(item)
+        elif deep:
+            items[place][deep] = _joined(what, items[place][deep], item[deep], "left outer")
+        elif join == "outer" and item not in first:
+            raise OptionError(
+                f"the two workspaces have different versions of the {what} {shown(item['name'])}; "
+                'choose "left outer" or "right outer" to take one of them'
+            )
+    return items
+
+
+def _measurements(left: Items, right: Items, join: Join) -> Items:
+    if join != "outer":
+        return _joined("measurement", left, right, join)
+    items = [dict(item) for item in left]
+    places = {item["name"]: index for index, item in enumerate(items)}
+    for item in right:
+        place = places.get(item["name"])
+        if place is None:
+            items.append(item)
+            continue
+        ours, theirs = items[place]["config"], item["config"]
+        if ours["poi"] != theirs["poi"]:
+            raise OptionError(
+                f"the measurement {shown(item['name'])} has the parameter of interest "
+                f"{shown(ours['poi'])} in one workspace and {shown(theirs['poi'])} in the other; "
+                "rename the measurement in one of them"
+            )
+        parameters = _joined("parameter", ours["parameters"], theirs["parameters"], "outer")
+        items[place]["config"] = {"poi": ours["poi"], "parameters": parameters}
+    return items
+
+
+def prune(
+    workspace: Workspace,
+    *,
+    channels: Collection[str] = (),
+    samples: Collection[str] = (),
+    modifiers: Collection[str] = (),
+    modifier_types: Collection[str] = (),
+    measurements: Collection[str] = (),
+) -> Workspace:
+    """Return the workspace without what is named.
+
+    A channel takes its observation along, a modifier its settings in the measurements.
+
+    Raises
+    ------
+    UnknownNameError
+        The workspace has nothing of this name.
+    WorkspaceError
+        What is left is no valid workspace.
+    """
+    _require("channel", channels, workspace.channel_names)
+    _require("sample", samples, workspace.sample_names)
+    _require("modifier", modifiers, [name for name, _ in workspace.modifiers])
+    _require("modifier type", modifier_types, [kind for _, kind in workspace.modifiers])
+    _require("measurement", measurements, workspace.measurement_names)
+    document = workspace.document
+    pruned = {
+        "channels": [
+            {**channel, "samples": [
+                {**sample, "modifiers": [
+                    modifier
+                    for modifier in sample["modifiers"]
+                    if modifier["name"] not in modifiers and modifier["type"] not in modifier_types
+                ]}
+                for sample in channel["samples"]
+                if sample["name"] not in samples
+            ]}
+            for channel in document["channels"]
+            if channel["name"] not in channels
+        ],
+        "observations": [o for o in document["observations"] if o["name"] not in channels],
+        "measurements": [
+            {**measurement, "config": {
+                **measurement["config"],
+                "parameters": [
+                    parameter
+                    for parameter in measurement["config"]["parameters"]
+                    if parameter["name"] not in modifiers
+                ],
+            }}
+            for measurement in document["measurements"]
+            if measurement["name"] not in measurements
+        ],
+        "version": document["version"],
+    }  # fmt: skip
+    return Workspace.from_document(pruned, f"{workspace.source} (pruned)", accept=_ACCEPTED)
+
+
+def rename(
+    workspace: Workspace,
+    *,
+    channels: Mapping[str, str] | None = None,
+    samples: Mapping[str, str] | None = None,
+    modifiers: Mapping[str, str] | None = None,
+    measurements: Mapping[str, str] | None = None,
+) -> Workspace:
+    """Return the workspace with other names, each mapping from old to new.
+
+    A channel's observation, and a modifier's settings and role as parameter of interest, follow.
+
+    Raises
+    ------
+    UnknownNameError
+        The workspace has nothing of an old name.
+    WorkspaceError
+        The new names clash.
+    """
+    channels, samples = channels or {}, samples or {}
+    modifiers, measurements = modifiers or {}, measurements or {}
+    _require("channel", channels, workspace.channel_names)
+    _require("sample", samples, workspace.sample_names)
+    _require("modifier", modifiers, [name for name, _ in workspace.modifiers])
+    _require("measurement", measurements, workspace.measurement_names)
+    document = workspace.document
+    renamed = {
+        "channels": [
+            {**_named(channel, channels), "samples": [
+                {**_named(sample, samples), "modifiers": [
+                    _named(modifier, modifiers) for modifier in sample["modifiers"]
+                ]}
+                for sample in channel["samples"]
+            ]}
+            for channel in document["channels"]
+        ],
+        "observations": [_named(o, channels) for o in document["observations"]],
+        "measurements": [
+            {**_named(measurement, measurements), "config": {
+                "poi": modifiers.get(measurement["config"]["poi"], measurement["config"]["poi"]),
+                "parameters": [
+                    _named(parameter, modifiers)
+                    for parameter in measurement["config"]["parameters"]
+                ],
+            }}
+            for measurement in document["measurements"]
+        ],
+        "version": document["version"],
+    }  # fmt: skip
+    return Workspace.from_document(renamed, f"{workspace.source} (renamed)", accept=_ACCEPTED)
+
+
+def sort(workspace: Workspace) -> Workspace:
+    """Return the workspace with all its lists of named things sorted by name.
+
+    Two workspaces that differ only in these orders have one digest afterwards.
+    """
+    document = workspace.document
+    ordered = {
+        "channels": [
+            {**channel, "samples": [
+                {**sample, "modifiers": sorted(
+                    sample["modifiers"], key=lambda m: (m["name"], m["type"])
+                )}
+                for sample in _sorted(channel["samples"])
+            ]}
+            for channel in _sorted(document["channels"])
+        ],
+        "observations": _sorted(document["observations"]),
+        "measurements": [
+            {**measurement, "config": {
+                **measurement["config"],
+                "parameters": _sorted(measurement["config"]["parameters"]),
+            }}
+            for measurement in _sorted(document["measurements"])
+        ],
+        "version": document["version"],
+    }  # fmt: skip
+    return Workspace.from_document(ordered, f"{workspace.source} (sorted)", accept=_ACCEPTED)
+
+
+def _named(item: dict[str, JsonValue], names: Mapping[str, str]) -> dict[str, JsonValue]:
+    return {**item, "name": names.get(item["name"], item["name"])}
+
+
+def _sorted(items: Items) -> Items:
+    return sorted(items, key=lambda item: str(item["name"]))
+
+
+def _require(kind: str, wanted: Collection[str], known: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            raise UnknownNameError(kind, name, tuple(Counter(known)))
