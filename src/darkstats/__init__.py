@@ -1,1 +1,142 @@
-"""darkstats: certified limits for dark-sector searches."""
+"""darkstats: certified limits for dark-sector searches.
+
+The pipeline, each step a function from frozen values to frozen values::
+
+    read_workspace      workspace.json, patches    -> Workspace            checked, with a digest
+    compile_workspace   Workspace                  -> HistFactoryModel     flat arrays, with the data
+    fit_model           model, observation         -> FitResult            a certified minimum
+    hypotest            model, observation, mu     -> HypoTestResult       CLs, CLs+b, CLb
+    upper_limit         model, observation         -> UpperLimit           observed and expected
+    significance        model, observation         -> Significance         p0 and Z
+    goodness_of_fit     model, observation         -> GoodnessOfFit        against the saturated model
+
+Use these functions in Python; use the command line (``darkstats limit workspace.json``) for
+records, tables and figures. Names are loaded when they are first used: ``import darkstats`` itself
+loads nothing else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from darkstats.errors import (
+        DarkstatsError,
+        FitFailedError,
+        InputError,
+        LimitNotFoundError,
+        NotCertifiedError,
+        UnknownNameError,
+        WorkspaceError,
+    )
+    from darkstats.fit import FitOptions, FitResult, fit_batch
+    from darkstats.fit import fit as fit_model
+    from darkstats.inference.asimov import asimov_data
+    from darkstats.inference.goodness_of_fit import goodness_of_fit
+    from darkstats.inference.hypotest import hypotest
+    from darkstats.inference.results import (
+        GoodnessOfFit,
+        HypoTestResult,
+        Interval,
+        Significance,
+        ToyOptions,
+        UpperLimit,
+    )
+    from darkstats.inference.significance import significance
+    from darkstats.inference.upper_limit import upper_limit
+    from darkstats.model import (
+        HistFactoryModel,
+        InterpolationCodes,
+        Observation,
+        compile_workspace,
+    )
+    from darkstats.workspace import PatchSet, Workspace, lint, read_patchset, read_workspace
+
+__all__ = [
+    "DarkstatsError",
+    "FitFailedError",
+    "FitOptions",
+    "FitResult",
+    "GoodnessOfFit",
+    "HistFactoryModel",
+    "HypoTestResult",
+    "InputError",
+    "InterpolationCodes",
+    "Interval",
+    "LimitNotFoundError",
+    "NotCertifiedError",
+    "Observation",
+    "PatchSet",
+    "Significance",
+    "ToyOptions",
+    "UnknownNameError",
+    "UpperLimit",
+    "Workspace",
+    "WorkspaceError",
+    "__version__",
+    "asimov_data",
+    "compile_workspace",
+    "fit_batch",
+    "fit_model",
+    "goodness_of_fit",
+    "hypotest",
+    "lint",
+    "read_patchset",
+    "read_workspace",
+    "significance",
+    "upper_limit",
+]
+
+_HOMES = {
+    "darkstats.errors": (
+        "DarkstatsError",
+        "FitFailedError",
+        "InputError",
+        "LimitNotFoundError",
+        "NotCertifiedError",
+        "UnknownNameError",
+        "WorkspaceError",
+    ),
+    "darkstats.fit": ("FitOptions", "FitResult", "fit_batch"),
+    "darkstats.inference.asimov": ("asimov_data",),
+    "darkstats.inference.goodness_of_fit": ("goodness_of_fit",),
+    "darkstats.inference.hypotest": ("hypotest",),
+    "darkstats.inference.results": (
+        "GoodnessOfFit",
+        "HypoTestResult",
+        "Interval",
+        "Significance",
+        "ToyOptions",
+        "UpperLimit",
+    ),
+    "darkstats.inference.significance": ("significance",),
+    "darkstats.inference.upper_limit": ("upper_limit",),
+    "darkstats.model": (
+        "HistFactoryModel",
+        "InterpolationCodes",
+        "Observation",
+        "compile_workspace",
+    ),
+    "darkstats.workspace": ("PatchSet", "Workspace", "lint", "read_patchset", "read_workspace"),
+}
+_HOME = {name: (home, name) for home, names in _HOMES.items() for name in names}
+_HOME["fit_model"] = ("darkstats.fit", "fit")  # the name fit belongs to the package darkstats.fit
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used (PEP 562)."""
+    if name == "__version__":
+        from darkstats.provenance import package_version
+
+        return package_version("darkstats") or "0+unknown"
+    if name not in _HOME:
+        raise AttributeError(f"module 'darkstats' has no attribute {name!r}")
+    home, attribute = _HOME[name]
+    value = getattr(import_module(home), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
