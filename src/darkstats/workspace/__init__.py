@@ -20,8 +20,8 @@ from darkstats.workspace.spec import Workspace, canonical_digest, pyhf_digest
 __all__ = [
     "ACCEPTABLE_CODES",
     "FINDING_CODES",
-    "Finding",
     "JOINS",
+    "Finding",
     "PatchSet",
     "SignalPoint",
     "Workspace",
