@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "darkstats"
 author = "The darkstats developers"
-copyright = "2026, The darkstats developers"  # noqa: A001 -- Sphinx wants this name
+copyright = "2026, The darkstats developers"
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
