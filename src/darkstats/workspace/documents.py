@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, NoReturn
 
 from darkstats.errors import DocumentError
-from darkstats.workspace.locating import locate_fault
+from darkstats.workspace.locating import Fault, locate_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -164,26 +164,29 @@ def _check_item(item: JsonValue, below: list[JsonValue], *, check_text: bool) ->
 
 
 def _refuse_syntax(error: json.JSONDecodeError, text: str, source: str) -> NoReturn:
-    fault = locate_fault(text[:LOCATABLE_CHARACTERS], max_depth=MAX_DEPTH)
-    pointer = fault.pointer if fault is not None else None
+    fault = locate_fault(text[:LOCATABLE_CHARACTERS], max_depth=MAX_DEPTH, stop=error.pos)
+    if fault is not None and fault.problem:
+        raise _refusal(fault, source) from None
     reason = f"{error.msg[:1].lower()}{error.msg[1:]}"
     raise DocumentError(
         f"not JSON: {reason} (line {error.lineno}, column {error.colno})",
         source=source,
-        pointer=pointer,
+        pointer=fault.pointer if fault is not None else None,
         remedy="check that the file is complete and is the one you meant",
     ) from None
 
 
 def _refuse_content(text: str, source: str) -> NoReturn:
     fault = locate_fault(text[:LOCATABLE_CHARACTERS], max_depth=MAX_DEPTH)
-    if fault is None:
-        raise DocumentError(
-            "the document has NaN, infinity, a repeated key, half a surrogate pair, an integer of "
-            f"more than {MAX_INTEGER_DIGITS} digits, or nests deeper than {MAX_DEPTH}",
-            source=source,
-            remedy="write finite numbers and unique keys",
-        ) from None
+    if fault is not None:
+        raise _refusal(fault, source) from None
     raise DocumentError(
-        fault.problem, source=source, pointer=fault.pointer, remedy=fault.remedy
+        "the document has NaN, infinity, a repeated key, half a surrogate pair, an integer of "
+        f"more than {MAX_INTEGER_DIGITS} digits, or nests deeper than {MAX_DEPTH}",
+        source=source,
+        remedy="write finite numbers and unique keys",
     ) from None
+
+
+def _refusal(fault: Fault, source: str) -> DocumentError:
+    return DocumentError(fault.problem, source=source, pointer=fault.pointer, remedy=fault.remedy)

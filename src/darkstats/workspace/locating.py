@@ -47,18 +47,30 @@ class _Open:
     at_key: bool = True
 
     def child(self) -> str:
+        if self.keys is not None and self.at_key:
+            return self.pointer
         return join_pointer(self.pointer, self.index if self.keys is None else self.key)
 
 
-def locate_fault(text: str, *, max_depth: int) -> Fault | None:
+def locate_fault(text: str, *, max_depth: int, stop: int | None = None) -> Fault | None:
     """Return the first fault of ``text``, or ``None`` if this reader finds nothing wrong.
 
-    A text that stops being JSON gives a fault at the innermost value that was being read.
+    Parameters
+    ----------
+    text
+        The JSON text.
+    max_depth
+        Deepest nesting.
+    stop
+        Offset at which the fast parser stopped. Reached without an earlier fault, it gives a
+        fault without a problem at the innermost value that was being read there.
     """
     stack: list[_Open] = []
     position = 0
     while True:
         place = stack[-1].child() if stack else ""
+        if stop is not None and position >= stop:
+            return Fault(place, "", "")
         match = _TOKEN.match(text, position)
         if match is None:
             rest = text[position:].strip()
