@@ -1,0 +1,219 @@
+"""Feldman-Cousins intervals with profiled nuisance parameters, by toys.
+
+Use this where an interval that is one- or two-sided by itself is wanted; use
+:func:`darkstats.inference.poisson_counting.poisson_interval` for a counting experiment with a
+known background, where the construction is exact.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from darkstats.errors import LimitNotFoundError, OptionError
+from darkstats.gaussian import quantile
+from darkstats.inference.crossing import Crossing
+from darkstats.inference.curve import ProfileCurve, unprofiled_scale
+from darkstats.inference.results import Interval, LimitScan, ToyCounts, ToyOptions
+from darkstats.inference.test_statistics import TEST_STATISTICS
+from darkstats.inference.toy_curve import NoisyCrossing, NoisyPoint, noisy_crossing
+from darkstats.inference.toys import Hypothesis, p_value, sample_statistic
+
+if TYPE_CHECKING:
+    from darkstats.fit import FitOptions
+    from darkstats.model import HistFactoryModel, Observation
+
+__all__ = ["feldman_cousins"]
+
+_ROUNDS = 8
+_SAME = 0.02
+
+
+class _Belt:
+    """P-values of t-tilde against the signal strength, by toys, as they are asked for."""
+
+    def __init__(self, curve: ProfileCurve, options: ToyOptions, alpha: float) -> None:
+        self.curve, self.options, self.alpha = curve, options, alpha
+        self.points: dict[float, NoisyPoint] = {}
+        self.toys = ToyCounts(asked=0, ok=0, failed=0)
+
+    def evaluate(self, mus: list[float]) -> None:
+        """Throw toys at the conditional best fits of the signal strengths not yet known."""
+        fresh = [mu for mu in dict.fromkeys(mus) if mu not in self.points]
+        self.curve.evaluate(fresh)
+        for mu in fresh:
+            self.curve.certify(mu)
+            sample = sample_statistic(
+                self.curve.model,
+                self.curve.parameters(mu),
+                mu=(mu,),
+                statistic=self.curve.statistic,
+                poi_lower=self.curve.poi_lower,
+                hypothesis=Hypothesis.TESTED,
+                options=self.options,
+            )
+            self.toys = self.toys + sample.counts
+            p = p_value(sample.at(), self.curve.q(mu), failed=sample.counts.failed)
+            self.points[mu] = NoisyPoint(mu, p.value, p.error, p.low, p.high)
+
+    def edge(self, guess: float, *, upper: bool, stop: float) -> NoisyCrossing | None:
+        """Upper or lower end of the accepted region, searched from ``guess``.
+
+        ``stop`` bounds the search on the far side: largest signal strength, or mu-hat.
+        """
+        floor = 0.5 / self.options.n_toys
+        first = [0.8 * guess, guess, 1.25 * guess]
+        self.evaluate([mu for mu in first if upper or mu < stop])
+        found: NoisyCrossing | None = None
+        for _ in range(_ROUNDS):
+            side = [
+                point
+                for point in self.points.values()
+                if (point.mu >= self.curve.mu_hat) is upper or point.mu == 0.0
+            ]
+            if not upper:
+                # beyond the rising edge, up to mu-hat, everything is accepted
+                side = [*side, NoisyPoint(stop, 1.0, floor, 1.0, 1.0)]
+            found = noisy_crossing(side, self.alpha, floor=floor, falling=upper)
+            if found is None:
+                highest = max(point.mu for point in side)
+                if not upper or highest >= stop:
+                    return None
+                self.evaluate([1.5 * highest])
+                continue
+            if found.settled:
+                return found
+            near = [found.mu * factor for factor in (0.93, 1.0, 1.07)]
+            wanted = [
+                mu
+                for mu in near
+                if (upper or mu < stop)
+                and all(abs(mu - known) > _SAME * mu for known in self.points)
+            ]
+            if not wanted:
+                return found
+            self.evaluate(wanted)
+        return found
+
+
+def _asymptotic_ends(curve: ProfileCurve, cl: float) -> tuple[float, float]:
+    """Ends of the likelihood-ratio interval, where toys start to look."""
+    target = quantile(0.5 * (1.0 + cl))
+    scale = unprofiled_scale(curve.model, curve.reference.parameters, target=target)
+    ends = Crossing(
+        "the upper end", max(curve.mu_hat, 0.0) + scale, tolerance=1e-3, floor=1e-6 * scale
+    )
+    for _ in range(60):
+        wanted = [mu for mu in ends.proposals(scale * 1e9) if mu > curve.mu_hat]
+        if not wanted:
+            break
+        curve.evaluate(wanted)
+        if not set(wanted) & set(curve.points):
+            curve.certify(wanted[0])
+        for mu in wanted:
+            ends.add(mu, target**2 - curve.q(mu))
+        ends.add(max(curve.mu_hat, 1e-9 * scale), target**2)
+    found = ends.estimate()
+    if found is None:
+        raise LimitNotFoundError("the likelihood has no upper crossing")
+    upper = found[0]
+    if curve.mu_hat <= 0.0:
+        return 0.0, upper
+    curve.evaluate([0.0])
+    low, high = 0.0, curve.mu_hat
+    if curve.q(0.0) <= target**2:
+        return 0.0, upper
+    for _ in range(12):
+        middle = 0.5 * (low + high)
+        curve.evaluate([middle])
+        low, high = (middle, high) if curve.q(middle) > target**2 else (low, middle)
+    return 0.5 * (low + high), upper
+
+
+def feldman_cousins(
+    model: HistFactoryModel,
+    observation: Observation,
+    *,
+    cl: float = 0.90,
+    toys: ToyOptions | None = None,
+    options: FitOptions | None = None,
+) -> Interval:
+    """Interval of signal strengths that the data accept, t-tilde ordering, nuisances profiled.
+
+    For each signal strength, toys are thrown at its conditional best fit (auxiliary data
+    included) and ordered by ``t~ = -2 log`` of the profile-likelihood ratio with mu >= 0. It is
+    accepted if the p-value, ties counted in, exceeds 1 - CL.
+
+    Parameters
+    ----------
+    model, observation
+        Compiled model with a parameter of interest, and data.
+    cl
+        Confidence level, in (0, 1).
+    toys
+        Toys per signal strength.
+
+    Returns
+    -------
+    Interval
+        ``lower`` is 0 where 0 is accepted.
+
+    Raises
+    ------
+    OptionError
+        ``cl`` is out of range, or the model has no free parameter of interest.
+    LimitNotFoundError
+        No upper end was found.
+    FitFailedError
+        A minimum could not be certified, or too many toys failed.
+
+    Notes
+    -----
+    Phys. Rev. D 57 (1998) 3873; profiled nuisance parameters: arXiv:1007.1727, eq. 11, and the
+    "profile construction". Coverage is exact without nuisance parameters; with them it is not
+    guaranteed (see the coverage study).
+    """
+    if not 0.0 < cl < 1.0:
+        raise OptionError(f"the confidence level must lie between 0 and 1, got {cl}")
+    choice = toys or ToyOptions()
+    alpha = 1.0 - cl
+    curve = ProfileCurve(model, observation, TEST_STATISTICS["ttilde"], options=options)
+    low_guess, high_guess = _asymptotic_ends(curve, cl)
+    belt = _Belt(curve, choice, alpha)
+    upper = belt.edge(high_guess, upper=True, stop=1e3 * high_guess)
+    if upper is None:
+        top = max(belt.points)
+        raise LimitNotFoundError(f"no upper end up to {top:.4g}", lower_bound=top)
+    lower: NoisyCrossing | None = None
+    mu_hat = curve.mu_hat
+    if mu_hat > 1e-9 * high_guess:
+        belt.evaluate([0.0])
+        if belt.points[0.0].value <= alpha:
+            lower = belt.edge(low_guess or 0.3 * mu_hat, upper=False, stop=mu_hat)
+    ordered = sorted(belt.points.values(), key=lambda point: point.mu)
+    notes = list(curve.free.warnings)
+    if not upper.settled or (lower is not None and not lower.settled):
+        notes.append("an end of the interval rests on few points: ask for more toys")
+    return Interval(
+        poi=model.poi_name or "",
+        cl=cl,
+        lower=0.0 if lower is None else lower.mu,
+        upper=upper.mu,
+        lower_error=0.0 if lower is None else lower.error,
+        upper_error=upper.error,
+        construction="profiled, toys",
+        mu_hat=mu_hat,
+        twice_nll=curve.free.twice_nll,
+        fits=curve.counts,
+        toys=belt.toys,
+        seed=choice.seed,
+        scan=LimitScan(
+            quantity="p",
+            mu=tuple(point.mu for point in ordered),
+            observed=tuple(point.value for point in ordered),
+            observed_error=tuple(point.error for point in ordered),
+            expected=(),
+        ),
+        model_digest=model.digest,
+        warnings=tuple(notes),
+        references=("arXiv:physics/9711021", "arXiv:1007.1727"),
+    )
