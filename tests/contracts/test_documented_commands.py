@@ -1,0 +1,93 @@
+"""Commands that the documentation shows exist, and those on shipped files run."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+BASH = re.compile(r"^```(?:bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+START = "import sys; from darkstats.cli import main; sys.argv[0] = 'darkstats'; sys.exit(main())"
+
+
+def commands() -> list[str]:
+    """Every ``darkstats ...`` line of the documentation, without comments and pipes, once each."""
+    found: set[str] = set()
+    for page in PAGES:
+        if "_build" in page.parts:
+            continue
+        for block in BASH.findall(page.read_text("utf-8")):
+            for line in block.replace("\\\n", " ").splitlines():
+                match = re.search(r"(?:^|[/ ])darkstats ((?:[a-z-]+|--version)\b[^|>#&]*)", line)
+                if match and "pip install" not in line and "clone" not in line:
+                    found.add(" ".join(match[1].split()))
+    return sorted(found)
+
+
+def on_shipped_files(command: str) -> bool:
+    """Whether a command reads nothing but what the repository holds."""
+    inputs = [word for word in shlex.split(command) if re.search(r"\.json|\.gz$|/", word)]
+    outputs = [word for word in inputs if word in {"limit.json", "both.json"}]
+    return bool(inputs) and all(
+        word.startswith("workspaces/examples/") or word in outputs for word in inputs
+    )
+
+
+def darkstats(arguments: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", START, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1", "MPLBACKEND": "agg"},
+    )
+
+
+@functools.cache
+def help_of(verb: str) -> str:
+    done = darkstats([verb, "--help"])
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", commands())
+def test_options_exist(command: str) -> None:
+    """A documented verb exists, and its help names every option that is shown with it."""
+    verb, *words = shlex.split(command)
+    if verb.startswith("-"):
+        assert verb in help_of("--help")
+        return
+    options = [word for word in words if re.match(r"-{1,2}[a-z]", word)]
+    text = help_of(verb)
+    assert [o for o in options if not re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", text)] == []
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if on_shipped_files(c)])
+def test_command_runs(command: str, tmp_path: Path) -> None:
+    """A documented command on a shipped workspace exits with 0, and writes what it was asked to."""
+    (tmp_path / "workspaces").symlink_to(REPOSITORY / "workspaces", target_is_directory=True)
+    words = shlex.split(command)
+    done = darkstats(words, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    for option, name in zip(words, words[1:], strict=False):
+        if option in {"--plot", "-o"}:
+            assert (tmp_path / name).stat().st_size > 0
+
+
+def test_every_verb_of_the_reference_is_a_verb() -> None:
+    """The reference has a section for each verb of the command line, and for nothing else."""
+    text = (REPOSITORY / "docs/reference/cli.md").read_text("utf-8")
+    sections = re.findall(r"^## (\S+)$", text, re.MULTILINE)
+    listed = re.findall(r"^[│|\s]*([a-z][a-z-]+)\s{2,}\S", help_of("--help"), re.MULTILINE)
+    assert sorted(sections) == sorted(set(listed))
