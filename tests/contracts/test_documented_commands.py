@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 import shlex
@@ -80,7 +81,7 @@ def test_command_runs(command: str, tmp_path: Path) -> None:
     done = darkstats(words, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    for option, name in zip(words, words[1:], strict=False):
+    for option, name in itertools.pairwise(words):
         if option in {"--plot", "-o"}:
             assert (tmp_path / name).stat().st_size > 0
 
