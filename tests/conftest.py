@@ -24,7 +24,9 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def example_workspaces(repository: Path) -> dict[str, Path]:
     """The shipped example workspaces, by name."""
-    return {path.stem: path for path in sorted((repository / "workspaces/examples").glob("*.json"))}
+    folder = repository / "workspaces/examples"
+    paths = (path for path in sorted(folder.glob("*.json")) if ".meta" not in path.suffixes)
+    return {path.stem: path for path in paths}
 
 
 def reference_folder() -> Path | None:

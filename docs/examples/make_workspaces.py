@@ -248,10 +248,44 @@ def mass_scan() -> tuple[Json, Json]:
     return background_only, {"metadata": metadata, "patches": patches, "version": "1.0.0"}
 
 
+def sidecar(title: str, **channels: Json) -> Json:
+    """Labels, axes and edges, which a workspace has no place for; and that counts are simulated."""
+    return {
+        "schema": "darkstats.meta/1",
+        "simulated": True,
+        "title": title,
+        "poi_label": "signal strength",
+        "channels": channels,
+    }
+
+
+def sidecars() -> dict[str, Json]:
+    """One sidecar for each workspace, ``NAME.meta.json`` beside ``NAME.json``."""
+    edges_gev = [round(edge, 2) for edge in EDGES_GEV]
+    mass = {"label": "Mass spectrum", "axis": "invariant mass (GeV)", "edges": edges_gev}
+    regions = {
+        "signal_region": {"label": "Signal region", "axis": "bin"},
+        "control_region": {"label": "Control region", "axis": "bin"},
+        "validation_region": {"label": "Validation region", "axis": "bin"},
+    }
+    return {
+        "two_bins.meta.json": sidecar(
+            "Two bins", signal_region={"label": "Signal region", "axis": "bin"}
+        ),
+        "on_off.meta.json": sidecar(
+            "On/off", on={"label": "On", "axis": "bin"}, off={"label": "Off", "axis": "bin"}
+        ),
+        "three_channels.meta.json": sidecar("Three channels", **regions),
+        "bump_hunt.meta.json": sidecar("Bump hunt", mass=mass),
+        "mass_scan/background_only.meta.json": sidecar("Mass scan", mass=mass),
+    }
+
+
 def documents() -> dict[str, Json]:
     """All files, by their path under ``workspaces/examples``."""
     background_only, patchset = mass_scan()
     return {
+        **sidecars(),
         "two_bins.json": two_bins(),
         "on_off.json": on_off(),
         "three_channels.json": three_channels(),

@@ -11,17 +11,15 @@ from typing import Any
 import pyhf
 import pytest
 
+from darkstats.report.sidecar import read_sidecar
 from darkstats.workspace import lint, read_workspace
 
-NAMES = (
-    "bump_hunt.json",
-    "mass_scan/background_only.json",
-    "mass_scan/patchset.json",
-    "on_off.json",
-    "three_channels.json",
-    "two_bins.json",
-)
 COMPLETE = ("bump_hunt", "on_off", "three_channels", "two_bins")
+NAMES = {
+    *(f"{name}.{ending}" for name in COMPLETE for ending in ("json", "meta.json")),
+    *(f"mass_scan/background_only.{ending}" for ending in ("json", "meta.json")),
+    "mass_scan/patchset.json",
+}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,7 @@ def test_files_are_what_the_script_writes(script: ModuleType, repository: Path) 
     }
     made = {name: script.text_of(document) for name, document in script.documents().items()}
     assert shipped == made
-    assert tuple(sorted(made)) == NAMES
+    assert set(made) == NAMES
 
 
 @pytest.mark.parametrize("name", COMPLETE)
@@ -85,3 +83,15 @@ def test_the_patch_of_one_mass_gives_the_bump_hunt(repository: Path) -> None:
     )
     alone = read_workspace(folder / "bump_hunt.json")
     assert patched.canonical_digest == alone.canonical_digest
+
+
+@pytest.mark.parametrize("name", [*COMPLETE, "mass_scan/background_only"])
+def test_sidecar_fits_its_workspace(name: str, repository: Path) -> None:
+    """A sidecar calls the counts simulated, and has one more edge than its channel has bins."""
+    sidecar = read_sidecar(str(repository / f"workspaces/examples/{name}.json"))
+    assert sidecar.simulated is True
+    observed = load(repository, f"{name}.json")["observations"]
+    assert {channel["name"] for channel in observed} == set(sidecar.channels)
+    for channel in observed:
+        edges = sidecar.channels[channel["name"]].edges
+        assert edges is None or len(edges) == len(channel["data"]) + 1
