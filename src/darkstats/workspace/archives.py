@@ -226,7 +226,9 @@ def _count(index: int, source: str) -> None:
 
 
 def clean_name(name: str) -> str:
-    return name.removeprefix("./")
+    """Return a member's name without a leading ``./``, printable in any case."""
+    name = name.removeprefix("./")
+    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def _unique(members: list[Member], source: str) -> list[Member]:
