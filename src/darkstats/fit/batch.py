@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats, frozen_indices
 from darkstats.errors import FitFailedError, OptionError
-from darkstats.fit.minimise import CODE_NOT_FINITE, CODE_STALLED, fit_lanes
+from darkstats.fit.minimise import CODE_NOT_FINITE, CODE_STALLED, Box, fit_lanes, make_memory
 from darkstats.kernel import default_threads, run_blocks
 from darkstats.model import HistFactoryModel
 
@@ -208,6 +208,7 @@ def run_kernel(
     lanes = _Lanes.starting_at(starts)
     threads = options.threads or default_threads()
     n_lanes = len(starts)
+    box = Box(problem.lower, problem.upper, problem.free)
 
     def work(first: int, stop: int) -> None:
         fit_lanes(
@@ -217,12 +218,11 @@ def run_kernel(
             stop,
             counts,
             auxdata,
-            problem.lower,
-            problem.upper,
-            problem.free,
+            box,
             damping,
             options.max_steps,
             options.edm_tolerance,
+            make_memory(model.layout, numbers),
             lanes.parameters,
             lanes.value,
             lanes.edm,

@@ -46,7 +46,6 @@ def _minuit_point(
 
     model = problem.model
     free = np.flatnonzero(problem.free)
-    side = np.ones(model.n_parameters, dtype=np.int64)
     numbers = model.likelihood_numbers()
 
     def full(values: FloatArray) -> FloatArray:
@@ -55,11 +54,11 @@ def _minuit_point(
         return frozen_floats(point)
 
     def value(values: FloatArray) -> float:
-        result = dense_derivatives(model.layout, numbers, counts, auxdata, full(values), side)[0]
+        result = dense_derivatives(model.layout, numbers, counts, auxdata, full(values))[0]
         return float(result) if np.isfinite(result) else 1e300
 
     def gradient(values: FloatArray) -> FloatArray:
-        result = dense_derivatives(model.layout, numbers, counts, auxdata, full(values), side)[1]
+        result = dense_derivatives(model.layout, numbers, counts, auxdata, full(values))[1]
         return np.nan_to_num(np.asarray(result)[free])
 
     minuit = Minuit(value, start[free], grad=gradient)

@@ -1,7 +1,8 @@
-"""Kernels that solve the linear system of a Newton step.
+"""Kernels that solve the linear system of a Newton step, for eight lanes.
 
 Local parameters (gammas) are eliminated bin by bin, which leaves a small dense system in the
-global ones; that is factorised as U^T D U in place.
+global ones; that is factorised as U^T D U.  A pinned parameter keeps its row, with the step that it
+was given: nothing is reordered, so lanes with different pinned sets share one instruction stream.
 """
 
 from __future__ import annotations
@@ -10,10 +11,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from darkstats.arrays import FloatArray, IndexArray
+from darkstats.arrays import FloatArray
 from darkstats.kernel import kernel
+from darkstats.kernel.simd import (
+    LANES,
+    Vector,
+    absolute,
+    fill,
+    load,
+    maximum,
+    minimum,
+    store,
+    where_at_most,
+    where_less,
+)
 from darkstats.model.rates import Scratch
-from darkstats.model.structure import Layout
+from darkstats.model.structure import Layout, Numbers
 
 __all__ = ["System", "make_system", "solve_step"]
 
@@ -22,206 +35,245 @@ FLAT_SLOPE = 1e-9  # slope^2 / curvature that a direction without curvature may 
 
 
 class System(NamedTuple):
-    """Working memory of the linear solver."""
+    """Working memory of the linear solver; vectors of eight lanes."""
 
-    matrix: FloatArray  # [global, global] upper triangle, overwritten by its factors
-    coupling: FloatArray  # [local, global]
+    pinned: FloatArray  # [par] 1: keeps the step it was given
+    step: FloatArray  # [par]
+    damping: FloatArray  # [1]
+    matrix: FloatArray  # [global global] upper triangle, overwritten by its factors
+    coupling: FloatArray  # [local global]
     block: FloatArray  # [local, local in the same bin]
     right_global: FloatArray  # [global]
     right_local: FloatArray  # [local]
-    diagonal: FloatArray  # [global] diagonal before factorisation
-    skip: IndexArray  # [global] 1: pinned or flat, no row of the system
+    inverse_global: FloatArray  # [global] 1/pivot, 0: pinned or flat
+    inverse_local: FloatArray  # [local]
+    column: FloatArray  # [global]
+    scale_global: FloatArray  # [global] what a damping of one adds
+    indefinite: FloatArray  # [1] 1: curvature is not positive
+    flat: FloatArray  # [1] number of directions without curvature
 
 
-@kernel
-def make_system(s: Scratch) -> System:
+def make_system(s: Scratch, layout: Layout) -> System:
     """Allocate the solver's memory."""
-    n_local, n_global = s.coupling.shape
+    n_local, n_global = len(s.local_slope), layout.n_global
+
+    def vectors(n: int) -> FloatArray:
+        return np.zeros((n, LANES))
+
     return System(
-        np.empty((n_global, n_global)),
-        np.empty((n_local, n_global)),
-        np.empty(s.local_block.shape),
-        np.empty(n_global),
-        np.empty(n_local),
-        np.empty(n_global),
-        np.zeros(n_global, dtype=np.int64),
+        pinned=vectors(len(s.x)),
+        step=vectors(len(s.x)),
+        damping=vectors(1),
+        matrix=vectors(n_global * n_global),
+        coupling=vectors(n_local * n_global),
+        block=vectors(n_local * s.block),
+        right_global=vectors(n_global),
+        right_local=vectors(n_local),
+        inverse_global=vectors(n_global),
+        inverse_local=vectors(n_local),
+        column=vectors(n_global),
+        scale_global=vectors(n_global),
+        indefinite=vectors(1),
+        flat=vectors(1),
     )
 
 
 @kernel
-def _damping_scale(curvature: float, slope: float, x: float) -> float:
-    """What a damping of one adds to a diagonal element; scales as the element itself."""
-    return max(abs(curvature), abs(slope) / max(abs(x), 1.0))
+def _damping_scale(layout: Layout, s: Scratch, numbers: Numbers, p: int, curvature: Vector) -> Vector:
+    """What a damping of one adds to a diagonal element: the curvature of the constraint.
+
+    A free parameter has none; a small part of its own curvature stands in, or the size of its
+    slope where there is no curvature at all.
+    """
+    size = absolute(load(s.gradient, p)) / maximum(absolute(load(s.x, p)), fill(1.0))
+    scale = maximum(absolute(curvature), size) * 1e-3
+    if layout.constraint[p] == 0:
+        scale = where_less(absolute(curvature), size * 1e-6, size, scale)
+    elif layout.constraint[p] == 1:
+        scale = maximum(scale, fill(1.0 / (numbers.width[p] * numbers.width[p])))
+    else:
+        scale = maximum(scale, fill(numbers.width[p]))
+    return scale
 
 
 @kernel
-def solve_step(
-    layout: Layout,
-    s: Scratch,
-    w: System,
-    x: FloatArray,
-    pinned: IndexArray,
-    step: FloatArray,
-    damping: float,
-) -> int:
-    """Newton step of the free parameters, with the step of the pinned ones given.
+def _invert(
+    w: System, pivot: Vector, diagonal: Vector, scale: Vector, right: Vector, pinned: Vector
+) -> Vector:
+    """1/pivot, or 0 where the row is pinned or flat; notes indefinite and flat lanes."""
+    zero, one = fill(0.0), fill(1.0)
+    size = absolute(diagonal)
+    needed = maximum(size * FLAT, minimum(load(w.damping, 0), one) * scale * 0.1)
+    good = where_less(needed, pivot, one, zero)  # a pivot of zero, or not a number, is not good
+    harmless = where_at_most(right * right, size * FLAT_SLOPE, one, zero)
+    level = where_at_most(absolute(pivot), size * FLAT, harmless, zero)
+    loose = one - pinned
+    store(w.flat, 0, load(w.flat, 0) + loose * (one - good) * level)
+    bad = loose * (one - good) * (one - level)
+    store(w.indefinite, 0, maximum(load(w.indefinite, 0), bad))
+    use = good * loose
+    return where_less(zero, use, one / where_less(zero, use, pivot, one), zero)
 
-    Returns the number of flat directions (left unmoved), or -1 where the curvature is not positive.
+
+@kernel
+def solve_step(layout: Layout, numbers: Numbers, s: Scratch, w: System) -> None:
+    """Newton step of the free parameters, with ``w.step`` of the pinned ones given.
+
+    Fills ``w.step``; notes lanes whose curvature is not positive in ``w.indefinite``.
     """
     n_global = layout.n_global
-    matrix, coupling = w.matrix, w.coupling
+    store(w.indefinite, 0, fill(0.0))
+    store(w.flat, 0, fill(0.0))
+    damping = load(w.damping, 0)
     for i in range(n_global):
         p = layout.parameter_of_global[i]
         for j in range(i, n_global):
-            matrix[i, j] = s.hessian[i, j]
-        w.right_global[i] = -s.gradient[p]
-        w.skip[i] = 0
-        if damping > 0.0 and pinned[p] == 0:
-            matrix[i, i] += damping * _damping_scale(s.hessian[i, i], s.gradient[p], x[p])
-        w.diagonal[i] = matrix[i, i]
-    for t in range(len(layout.local_parameter)):
-        w.right_local[t] = -s.gradient[layout.local_parameter[t]]
-        for i in range(n_global):
-            coupling[t, i] = s.coupling[t, i]
-    # Pinned global parameters: their step moves to the right-hand sides.
-    for i in range(n_global):
-        p = layout.parameter_of_global[i]
-        if pinned[p] == 0:
-            continue
-        w.skip[i] = 1
-        move = step[p]
-        if move != 0.0:
-            for j in range(i):
-                w.right_global[j] -= s.hessian[j, i] * move
-            for j in range(i + 1, n_global):
-                w.right_global[j] -= s.hessian[i, j] * move
-        for t in range(len(layout.local_parameter)):
-            w.right_local[t] -= s.coupling[t, i] * move
-            coupling[t, i] = 0.0
-
+            at = i * n_global + j
+            store(w.matrix, at, load(s.hessian, at))
+        at = i * n_global + i
+        slope = load(s.gradient, p)
+        curvature = load(s.hessian, at)
+        scale = _damping_scale(layout, s, numbers, p, curvature)
+        store(w.scale_global, i, scale)
+        store(w.matrix, at, curvature + damping * scale)
+        store(w.right_global, i, fill(0.0) - slope)
     for b in range(layout.n_bins):
         begin, end = layout.local_begin[b], layout.local_begin[b + 1]
-        if end > begin and not _eliminate_bin(layout, s, w, x, pinned, step, damping, begin, end):
-            return -1
-
-    flat = 0
-    right = w.right_global
-    for i in range(n_global):
-        if w.skip[i] == 1:
-            continue
-        pivot, diagonal = matrix[i, i], w.diagonal[i]
-        if not pivot > FLAT * diagonal or not diagonal > 0.0:
-            level = abs(diagonal) * FLAT
-            if abs(pivot) <= level and right[i] * right[i] <= FLAT_SLOPE * abs(diagonal):
-                w.skip[i] = 1
-                flat += 1
-                continue
-            return -1
-        inverse = 1.0 / pivot
-        row = matrix[i]
-        for j in range(i + 1, n_global):
-            if w.skip[j] == 1 or row[j] == 0.0:
-                continue
-            factor = row[j] * inverse
-            other = matrix[j]
-            for m in range(j, n_global):
-                other[m] -= factor * row[m]
-            right[j] -= factor * right[i]
+        if end > begin:
+            _eliminate_bin(layout, numbers, s, w, begin, end)
+    _factorise(layout, s, w)
     for i in range(n_global - 1, -1, -1):
         p = layout.parameter_of_global[i]
-        if w.skip[i] == 1:
-            if pinned[p] == 0:
-                step[p] = 0.0
-            continue
-        total = right[i]
+        total = load(w.right_global, i)
         for j in range(i + 1, n_global):
-            if w.skip[j] == 0:
-                total -= matrix[i, j] * step[layout.parameter_of_global[j]]
-        step[p] = total / matrix[i, i]
-
+            step = load(w.step, layout.parameter_of_global[j])
+            total = total - load(w.matrix, i * n_global + j) * step
+        moved = total * load(w.inverse_global, i)
+        store(w.step, p, where_less(fill(0.0), load(w.pinned, p), load(w.step, p), moved))
     for b in range(layout.n_bins):
         begin, end = layout.local_begin[b], layout.local_begin[b + 1]
         for t in range(end - 1, begin - 1, -1):
             p = layout.local_parameter[t]
-            if pinned[p] == 1:
-                continue
-            pivot = w.block[t, t - begin]
-            if pivot == 0.0:
-                step[p] = 0.0
-                flat += 1
-                continue
-            total = w.right_local[t]
+            total = load(w.right_local, t)
             for u in range(t + 1, end):
-                if pinned[layout.local_parameter[u]] == 0:
-                    total -= w.block[t, u - begin] * step[layout.local_parameter[u]]
+                step = load(w.step, layout.local_parameter[u])
+                total = total - load(w.block, t * s.block + u - begin) * step
             for i in range(n_global):
-                if pinned[layout.parameter_of_global[i]] == 0:
-                    total -= coupling[t, i] * step[layout.parameter_of_global[i]]
-            step[p] = total / pivot
-    return flat
+                step = load(w.step, layout.parameter_of_global[i])
+                total = total - load(w.coupling, t * n_global + i) * step
+            moved = total * load(w.inverse_local, t)
+            store(w.step, p, where_less(fill(0.0), load(w.pinned, p), load(w.step, p), moved))
+
+
+@kernel
+def _factorise(layout: Layout, s: Scratch, w: System) -> None:
+    """U^T D U of the dense part, column by column, and the right-hand side along with it."""
+    n_global = layout.n_global
+    matrix, column = w.matrix, w.column
+    for j in range(n_global):
+        p = layout.parameter_of_global[j]
+        right = load(w.right_global, j)
+        for i in range(j):
+            element = load(matrix, i * n_global + j)
+            store(column, i, element * load(w.inverse_global, i))
+            # right_global[i] holds the right-hand side; what it hands down is row step z_i.
+            right = right - element * _handed_down(layout, w, i)
+        store(w.right_global, j, right)
+        m = j
+        while m + 3 < n_global:  # four elements of the row at once
+            a0 = load(matrix, j * n_global + m)
+            a1 = load(matrix, j * n_global + m + 1)
+            a2 = load(matrix, j * n_global + m + 2)
+            a3 = load(matrix, j * n_global + m + 3)
+            for i in range(j):
+                c = load(column, i)
+                at = i * n_global + m
+                a0 = a0 - c * load(matrix, at)
+                a1 = a1 - c * load(matrix, at + 1)
+                a2 = a2 - c * load(matrix, at + 2)
+                a3 = a3 - c * load(matrix, at + 3)
+            store(matrix, j * n_global + m, a0)
+            store(matrix, j * n_global + m + 1, a1)
+            store(matrix, j * n_global + m + 2, a2)
+            store(matrix, j * n_global + m + 3, a3)
+            m += 4
+        while m < n_global:
+            a0 = load(matrix, j * n_global + m)
+            for i in range(j):
+                a0 = a0 - load(column, i) * load(matrix, i * n_global + m)
+            store(matrix, j * n_global + m, a0)
+            m += 1
+        at = j * n_global + j
+        scale = load(w.scale_global, j)
+        diagonal = load(s.hessian, at) + load(w.damping, 0) * scale
+        inverse = _invert(w, load(matrix, at), diagonal, scale, right, load(w.pinned, p))
+        store(w.inverse_global, j, inverse)
+
+
+@kernel
+def _handed_down(layout: Layout, w: System, i: int) -> Vector:
+    """Multiple of row i that leaves the rows below: its solution so far, or the step it was given."""
+    p = layout.parameter_of_global[i]
+    solved = load(w.right_global, i) * load(w.inverse_global, i)
+    return where_less(fill(0.0), load(w.pinned, p), load(w.step, p), solved)
 
 
 @kernel
 def _eliminate_bin(
-    layout: Layout,
-    s: Scratch,
-    w: System,
-    x: FloatArray,
-    pinned: IndexArray,
-    step: FloatArray,
-    damping: float,
-    begin: int,
-    end: int,
-) -> bool:
-    """Take the local parameters of one bin out of the system; False where curvature is not positive."""
+    layout: Layout, numbers: Numbers, s: Scratch, w: System, begin: int, end: int
+) -> None:
+    """Take the local parameters of one bin out of the system."""
     n_global = layout.n_global
-    block, coupling, matrix = w.block, w.coupling, w.matrix
     for t in range(begin, end):
+        p = layout.local_parameter[t]
         for u in range(begin, end):
-            block[t, u - begin] = s.local_block[t, u - begin]
-        p = layout.local_parameter[t]
-        if damping > 0.0 and pinned[p] == 0:
-            block[t, t - begin] += damping * _damping_scale(
-                s.local_block[t, t - begin], s.gradient[p], x[p]
-            )
-    for t in range(begin, end):
-        p = layout.local_parameter[t]
-        if pinned[p] == 0:
-            continue
-        move = step[p]
-        if move != 0.0:
-            for u in range(begin, end):
-                w.right_local[u] -= s.local_block[u, t - begin] * move
-            for i in range(n_global):
-                w.right_global[i] -= s.coupling[t, i] * move
-    for t in range(begin, end):
-        p = layout.local_parameter[t]
-        if pinned[p] == 1:
-            continue
-        pivot, diagonal = block[t, t - begin], s.local_block[t, t - begin]
-        right = w.right_local[t]
-        if not pivot > FLAT * abs(diagonal):
-            if abs(pivot) <= FLAT * abs(diagonal) and right * right <= FLAT_SLOPE * abs(diagonal):
-                block[t, t - begin] = 0.0
-                continue
-            return False
-        inverse = 1.0 / pivot
-        for u in range(t + 1, end):
-            if pinned[layout.local_parameter[u]] == 1:
-                continue
-            factor = block[t, u - begin] * inverse
-            for v in range(u, end):
-                block[u, v - begin] -= factor * block[t, v - begin]
-            for i in range(n_global):
-                coupling[u, i] -= factor * coupling[t, i]
-            w.right_local[u] -= factor * right
-        row = coupling[t]
+            at = t * s.block + u - begin
+            store(w.block, at, load(s.local_block, at))
+        at = t * s.block + t - begin
+        curvature = load(s.local_block, at)
+        scale = _damping_scale(layout, s, numbers, p, curvature)
+        store(w.block, at, curvature + load(w.damping, 0) * scale)
+        store(w.right_local, t, fill(0.0) - load(s.gradient, p))
         for i in range(n_global):
-            if row[i] == 0.0:
-                continue
-            factor = row[i] * inverse
-            other = matrix[i]
+            store(w.coupling, t * n_global + i, load(s.coupling, t * n_global + i))
+    for t in range(begin, end):
+        p = layout.local_parameter[t]
+        pinned = load(w.pinned, p)
+        right = load(w.right_local, t)
+        at = t * s.block + t - begin
+        pivot = load(w.block, at)
+        curvature = load(s.local_block, at)
+        scale = _damping_scale(layout, s, numbers, p, curvature)
+        diagonal = curvature + load(w.damping, 0) * scale
+        inverse = _invert(w, pivot, diagonal, scale, right, pinned)
+        store(w.inverse_local, t, inverse)
+        down = where_less(fill(0.0), pinned, load(w.step, p), right * inverse)
+        for u in range(t + 1, end):
+            element = load(w.block, t * s.block + u - begin)
+            factor = element * inverse
+            for v in range(u, end):
+                place = u * s.block + v - begin
+                store(
+                    w.block,
+                    place,
+                    load(w.block, place) - factor * load(w.block, t * s.block + v - begin),
+                )
+            for i in range(n_global):
+                place = u * n_global + i
+                store(
+                    w.coupling,
+                    place,
+                    load(w.coupling, place) - factor * load(w.coupling, t * n_global + i),
+                )
+            store(w.right_local, u, load(w.right_local, u) - element * down)
+        for i in range(n_global):
+            element = load(w.coupling, t * n_global + i)
+            factor = element * inverse
             for j in range(i, n_global):
-                other[j] -= factor * row[j]
-            w.right_global[i] -= factor * right
-    return True
+                place = i * n_global + j
+                store(
+                    w.matrix,
+                    place,
+                    load(w.matrix, place) - factor * load(w.coupling, t * n_global + j),
+                )
+            store(w.right_global, i, load(w.right_global, i) - element * down)

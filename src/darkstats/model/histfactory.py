@@ -176,14 +176,12 @@ class HistFactoryModel:
         """Events expected, masked channels included. Shapes: [..., par] -> [..., bin]."""
         points = np.asarray(parameters, dtype=float)
         flat = frozen_floats(points.reshape(-1, self.n_parameters))
-        side = np.ones(self.n_parameters, dtype=np.int64)
-        result = rates_of_points(self.layout, self.numbers, flat, side)
+        result = rates_of_points(self.layout, self.numbers, flat)
         return np.asarray(result).reshape(*points.shape[:-1], self.n_bins)
 
     def expected_by_sample(self, parameters: FloatArray) -> FloatArray:
         """Events expected of each sample. Shapes: [par] -> [sample, bin]."""
-        side = np.ones(self.n_parameters, dtype=np.int64)
-        flat = component_rates(self.layout, self.numbers, frozen_floats(parameters), side)
+        flat = component_rates(self.layout, self.numbers, frozen_floats(parameters))
         result = np.zeros((len(self.samples), self.n_bins))
         for k, sample in enumerate(self.component_samples):
             start, stop = self.layout.component_start[k], self.layout.component_stop[k]

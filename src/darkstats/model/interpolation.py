@@ -18,6 +18,7 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.kernel import kernel
+from darkstats.kernel.simd import Vector
 
 __all__ = [
     "HISTOSYS_CODES",
@@ -25,7 +26,8 @@ __all__ = [
     "InterpolationCodes",
     "histosys_curve",
     "normsys_coefficients",
-    "normsys_factor",
+    "normsys_inside",
+    "normsys_outside",
 ]
 
 NORMSYS_CODES = {"code1": 1, "code4": 4}
@@ -105,32 +107,27 @@ def normsys_coefficients(hi: float, lo: float) -> FloatArray:
 
 
 @kernel
-def normsys_factor(
-    alpha: float, side: int, code: int, c: FloatArray
-) -> tuple[float, float, float]:
-    """Factor of a normsys and its two derivatives; ``side`` decides the derivative at a kink."""
-    if code == 4 and -1.0 < alpha < 1.0:
-        value = 1.0 + alpha * (c[2] + alpha * (c[3] + alpha * (c[4] + alpha * (c[5] + alpha * (c[6] + alpha * c[7])))))
-        first = c[2] + alpha * (
-            2.0 * c[3] + alpha * (3.0 * c[4] + alpha * (4.0 * c[5] + alpha * (5.0 * c[6] + alpha * 6.0 * c[7])))
-        )
-        second = 2.0 * c[3] + alpha * (
-            6.0 * c[4] + alpha * (12.0 * c[5] + alpha * (20.0 * c[6] + alpha * 30.0 * c[7]))
-        )
-        return value, first, second
-    if alpha > 0.0 or (alpha == 0.0 and side > 0):
-        slope = c[0]
-    else:
-        slope = -c[1]
+def normsys_inside(alpha: Vector, c: FloatArray) -> tuple[Vector, Vector, Vector]:
+    """The polynomial of code4 inside one sigma, and its two derivatives."""
+    value = (((((alpha * c[7] + c[6]) * alpha + c[5]) * alpha + c[4]) * alpha + c[3]) * alpha + c[2]) * alpha + 1.0
+    first = ((((alpha * (6.0 * c[7]) + 5.0 * c[6]) * alpha + 4.0 * c[5]) * alpha + 3.0 * c[4]) * alpha + 2.0 * c[3]) * alpha + c[2]
+    second = (((alpha * (30.0 * c[7]) + 20.0 * c[6]) * alpha + 12.0 * c[5]) * alpha + 6.0 * c[4]) * alpha + 2.0 * c[3]
+    return value, first, second
+
+
+@kernel
+def normsys_outside(alpha: float, side: float, c: FloatArray) -> tuple[float, float, float]:
+    """The exponential of code1, and of code4 outside one sigma; ``side`` decides at a kink."""
+    slope = c[0] if alpha > 0.0 or (alpha == 0.0 and side > 0.0) else -c[1]
     value = math.exp(slope * alpha)
     return value, slope * value, slope * slope * value
 
 
 @kernel
-def histosys_curve(alpha: float, side: int, code: int) -> tuple[float, float, float]:
+def histosys_curve(alpha: float, side: float, code: int) -> tuple[float, float, float]:
     """The even function g of a histosys and its two derivatives."""
     size = abs(alpha)
-    sign = 1.0 if alpha > 0.0 or (alpha == 0.0 and side > 0) else -1.0
+    sign = 1.0 if alpha > 0.0 or (alpha == 0.0 and side > 0.0) else -1.0
     if code == 2:
         if size <= 1.0:
             return alpha * alpha, 2.0 * alpha, 2.0

@@ -4,6 +4,7 @@
   be vectorised.
 * ``error_model="numpy"``: a division by zero gives infinity in its lane, it does not take the
   batch with it.
+* Kernels allocate nothing: the caller brings the working memory.
 * Kernels release the interpreter lock and know nothing of threads; :func:`run_blocks` spreads
   blocks of lanes over a pool.  A lane sees only its own numbers, so results have the same bits
   for any number of threads.
@@ -31,9 +32,17 @@ __all__ = ["cache_directory", "default_threads", "is_compiled", "kernel", "kerne
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
-_FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+    # No memory is allocated inside kernels, and no reference is counted: counting those of the
+    # arrays in a named tuple would cost more than the arithmetic.
+    "_nrt": False,
+}
 _SOURCES = (
-    "kernel.py",
+    "kernel/simd.py",
+    "kernel/__init__.py",
     "model/interpolation.py",
     "model/structure.py",
     "model/rates.py",
@@ -43,7 +52,7 @@ _SOURCES = (
 
 
 def _digest_of_sources() -> str:
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent
     digest = hashlib.sha256()
     for name in _SOURCES:
         path = here / name
@@ -97,17 +106,15 @@ def _numba_cache_in(directory: Path) -> Iterator[None]:
 
 def kernel(function: FunctionT) -> FunctionT:
     """Compile a function that other kernels call."""
-    jit = numba.njit(nogil=True, error_model="numpy", fastmath=_FAST_MATH)
-    return cast("FunctionT", jit(function))
+    return cast("FunctionT", numba.njit(**_OPTIONS)(function))
 
 
 def kernel_entry(function: FunctionT) -> FunctionT:
     """Compile a function that Python calls; its machine code is cached on disk."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": _FAST_MATH}
     if _CACHE_DIRECTORY is None:
-        return cast("FunctionT", numba.njit(**options)(function))
+        return cast("FunctionT", numba.njit(**_OPTIONS)(function))
     with _numba_cache_in(_CACHE_DIRECTORY):
-        return cast("FunctionT", numba.njit(cache=True, **options)(function))
+        return cast("FunctionT", numba.njit(cache=True, **_OPTIONS)(function))
 
 
 def is_compiled(entry: Callable[..., Any]) -> bool:

@@ -1,0 +1,298 @@
+"""Vectors of eight doubles inside kernels: one element per lane of data.
+
+A kernel written with these works on eight toys at once, each in its own element, with the
+instructions of the processor for whole vectors; no element ever sees another, so the result of a
+lane has the same bits wherever it stands.  Arrays that hold vectors have shape [n, 8].
+
+Outside compiled code (``NUMBA_DISABLE_JIT=1``) the same functions work on NumPy arrays of eight.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, models, overload, register_model
+
+from darkstats.arrays import FloatArray
+
+__all__ = [
+    "LANES",
+    "Vector",
+    "absolute",
+    "fill",
+    "largest",
+    "load",
+    "logarithm",
+    "maximum",
+    "minimum",
+    "store",
+    "where_at_most",
+    "where_less",
+]
+
+LANES = 8
+Vector = FloatArray  # what a type checker sees; compiled code has a vector register
+
+_DOUBLES = ir.VectorType(ir.DoubleType(), LANES)
+_INTEGERS = ir.VectorType(ir.IntType(64), LANES)
+
+
+class _VectorType(types.Type):
+    def __init__(self) -> None:
+        super().__init__(name="float64x8")
+
+
+_vector = _VectorType()
+
+
+@register_model(_VectorType)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _DOUBLES)
+
+
+def _is_vector(value: Any) -> bool:
+    return isinstance(value, _VectorType)
+
+
+def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+    data = context.make_array(kind)(context, builder, value=array).data
+    pointer = builder.bitcast(data, _DOUBLES.as_pointer())
+    return builder.gep(pointer, [index], source_etype=_DOUBLES)
+
+
+def _splat(builder: Any, value: Any) -> Any:
+    zero = ir.Constant(ir.IntType(32), 0)
+    first = builder.insert_element(ir.Constant(_DOUBLES, ir.Undefined), value, zero)
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(first, ir.Constant(_DOUBLES, ir.Undefined), mask)
+
+
+@intrinsic
+def _load(typing: Any, array: Any, index: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _address(context, builder, signature.args[0], args[0], args[1])
+        return builder.load(place, align=8, typ=_DOUBLES)
+
+    return _vector(array, types.intp), codegen
+
+
+@intrinsic
+def _store(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _address(context, builder, signature.args[0], args[0], args[1])
+        builder.store(args[2], place, align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, _vector), codegen
+
+
+@intrinsic
+def _fill(typing: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _splat(builder, args[0])
+
+    return _vector(types.float64), codegen
+
+
+def _binary(name: str) -> Any:
+    @intrinsic
+    def operation(typing: Any, left: Any, right: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return getattr(builder, name)(args[0], args[1])
+
+        return _vector(_vector, _vector), codegen
+
+    return operation
+
+
+_add, _subtract, _multiply, _divide = (_binary(n) for n in ("fadd", "fsub", "fmul", "fdiv"))
+
+
+def _choice(comparison: str) -> Any:
+    @intrinsic
+    def operation(typing: Any, x: Any, y: Any, a: Any, b: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            test = builder.fcmp_ordered(comparison, args[0], args[1])
+            return builder.select(test, args[2], args[3])
+
+        return _vector(_vector, _vector, _vector, _vector), codegen
+
+    return operation
+
+
+_choose_less, _choose_at_most = _choice("<"), _choice("<=")
+
+
+@intrinsic
+def _largest(typing: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        result = builder.extract_element(args[0], ir.Constant(ir.IntType(32), 0))
+        for lane in range(1, LANES):
+            other = builder.extract_element(args[0], ir.Constant(ir.IntType(32), lane))
+            result = builder.select(builder.fcmp_unordered(">", other, result), other, result)
+        return result
+
+    return types.float64(_vector), codegen
+
+
+# The mantissa is taken in [sqrt(1/2), sqrt(2)), so that the logarithm of a number near one is small.
+_SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
+
+
+def _exponent_bits(builder: Any, value: Any) -> tuple[Any, Any]:
+    bits = builder.bitcast(value, _INTEGERS)
+    shifted = builder.sub(bits, ir.Constant(_INTEGERS, [_SQRT_HALF_BITS] * LANES))
+    return bits, builder.ashr(shifted, ir.Constant(_INTEGERS, [52] * LANES))
+
+
+@intrinsic
+def _exponent(typing: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.sitofp(_exponent_bits(builder, args[0])[1], _DOUBLES)
+
+    return _vector(_vector), codegen
+
+
+@intrinsic
+def _mantissa(typing: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bits, exponent = _exponent_bits(builder, args[0])
+        shift = builder.shl(exponent, ir.Constant(_INTEGERS, [52] * LANES))
+        return builder.bitcast(builder.sub(bits, shift), _DOUBLES)
+
+    return _vector(_vector), codegen
+
+
+def _split(value: Vector) -> tuple[Vector, Vector]:
+    """Exponent and mantissa outside compiled code."""
+    mantissa, exponent = np.frexp(value)
+    low = mantissa < np.sqrt(0.5)
+    return np.where(low, exponent - 1.0, exponent), np.where(low, 2.0 * mantissa, mantissa)
+
+
+def exponent_of(value: Vector) -> Vector:
+    """Power of two of positive numbers."""
+    return _split(value)[0]
+
+
+def mantissa_of(value: Vector) -> Vector:
+    """Positive numbers scaled by a power of two into [sqrt(1/2), sqrt(2))."""
+    return _split(value)[1]
+
+
+def load(array: FloatArray, index: int) -> Vector:
+    """Read vector ``index`` of an array of shape [n, 8]."""
+    return array[index].copy()
+
+
+def store(array: FloatArray, index: int, value: Vector) -> None:
+    """Write vector ``index`` of an array of shape [n, 8]."""
+    array[index] = value
+
+
+def fill(value: float) -> Vector:
+    """Return a vector of eight equal numbers."""
+    return np.full(LANES, value)
+
+
+def where_less(x: Vector, y: Vector, a: Vector, b: Vector) -> Vector:
+    """``a`` where x < y, else ``b``."""
+    return np.where(x < y, a, b)
+
+
+def where_at_most(x: Vector, y: Vector, a: Vector, b: Vector) -> Vector:
+    """``a`` where x <= y, else ``b``."""
+    return np.where(x <= y, a, b)
+
+
+def largest(value: Vector) -> float:
+    """Return the largest element."""
+    return float(np.max(value))
+
+
+# In compiled code the functions above become single instructions.
+overload(exponent_of)(lambda value: lambda value: _exponent(value))
+overload(mantissa_of)(lambda value: lambda value: _mantissa(value))
+overload(load)(lambda array, index: lambda array, index: _load(array, index))
+overload(store)(lambda array, index, value: lambda array, index, value: _store(array, index, value))
+overload(fill)(lambda value: lambda value: _fill(value))
+overload(where_less)(lambda x, y, a, b: lambda x, y, a, b: _choose_less(x, y, a, b))
+overload(where_at_most)(lambda x, y, a, b: lambda x, y, a, b: _choose_at_most(x, y, a, b))
+overload(largest)(lambda value: lambda value: _largest(value))
+
+
+def _register(symbol: Any, operation: Any) -> None:
+    """Make an arithmetic operator work on vectors, and on a vector and a number."""
+
+    def choose(left, right):  # type: ignore[no-untyped-def]  # numba compares signatures literally
+        if _is_vector(left) and _is_vector(right):
+            return lambda left, right: operation(left, right)
+        if _is_vector(left) and isinstance(right, types.Float):
+            return lambda left, right: operation(left, _fill(right))
+        if isinstance(left, types.Float) and _is_vector(right):
+            return lambda left, right: operation(_fill(left), right)
+        return None
+
+    overload(symbol)(choose)
+
+
+for _symbol, _operation in (
+    (operator.add, _add),
+    (operator.sub, _subtract),
+    (operator.mul, _multiply),
+    (operator.truediv, _divide),
+    (operator.iadd, _add),
+    (operator.isub, _subtract),
+    (operator.imul, _multiply),
+):
+    _register(_symbol, _operation)
+
+
+def absolute(value: Vector) -> Vector:
+    """Return absolute values."""
+    return where_less(value, fill(0.0), fill(0.0) - value, value)
+
+
+def maximum(left: Vector, right: Vector) -> Vector:
+    """Return the larger of two, element by element."""
+    return where_less(left, right, right, left)
+
+
+def minimum(left: Vector, right: Vector) -> Vector:
+    """Return the smaller of two, element by element."""
+    return where_less(left, right, left, right)
+
+
+def logarithm(value: Vector) -> Vector:
+    """Natural logarithm of positive normal numbers, to about one unit in the last place.
+
+    Reduction to the mantissa and the series of 2 atanh(f/(2 + f)), with the minimax coefficients
+    of the freely usable FDLIBM (Sun Microsystems, 1993).
+    """
+    power = exponent_of(value)
+    f = mantissa_of(value) - 1.0
+    s = f / (f + 2.0)
+    z = s * s
+    w = z * z
+    even = w * (w * (w * 1.531383769920937332e-01 + 2.222219843214978396e-01) + 3.999999999940941908e-01)
+    odd = z * (
+        w * (w * (w * 1.479819860511658591e-01 + 1.818357216161805012e-01) + 2.857142874366239149e-01)
+        + 6.666666666666735130e-01
+    )
+    half_square = f * f * 0.5
+    tail = s * (half_square + even + odd) + power * 1.90821492927058770002e-10
+    return power * 6.93147180369123816490e-01 - ((half_square - tail) - f)
+
+
+overload(absolute)(lambda value: lambda value: _absolute(value))
+overload(maximum)(lambda left, right: lambda left, right: _choose_less(left, right, right, left))
+overload(minimum)(lambda left, right: lambda left, right: _choose_less(left, right, left, right))
+overload(logarithm)(lambda value: lambda value: _logarithm(value))
+_absolute = numba.njit(nogil=True)(absolute)
+_logarithm = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(logarithm)
