@@ -1,0 +1,129 @@
+"""Tables of documents: what a workspace holds, digests, downloads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from darkstats.report.numbers import number
+from darkstats.report.tables import grid, sheet
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from darkstats.report.provenance import Inputs
+    from darkstats.report.summaries import ParameterSummary, WorkspaceSummary
+    from darkstats.workspace import Workspace
+
+__all__ = ["digest_sheet", "download_sheet", "summary_sheet", "workspace_sheet"]
+
+_SHOWN = 40
+
+
+def _names(names: tuple[str, ...], total: int) -> str:
+    if len(names) == total and total > 1:
+        return "all"
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _parameter_row(one: ParameterSummary, n_channels: int, poi: str | None) -> list[str]:
+    role = "parameter of interest" if one.name == poi else ""
+    state = "fixed" if one.fixed else "constrained" if one.constrained else "free"
+    return [
+        one.name,
+        ", ".join(one.types),
+        role or state,
+        _names(one.channels, n_channels),
+        _names(one.samples, 0),
+        str(one.size),
+    ]
+
+
+def summary_sheet(summary: WorkspaceSummary, inputs: Inputs) -> RenderableType:
+    """Channels with yields, parameters, measurements, and what the linter says."""
+    rows = []
+    for channel in summary.channels:
+        rows.append(
+            [channel.name, "", str(channel.n_bins), number(channel.observed, 6),
+             number(channel.background, 5)]
+        )  # fmt: skip
+        rows += [
+            ["", s.name + (" (signal)" if s.signal else ""), "", "", number(s.events, 5)]
+            for s in channel.samples
+        ]
+    tables = [grid(["channel", "sample", "bins", "observed", "nominal"], rows, left=2)]
+    shown = summary.parameters[:_SHOWN]
+    columns = ["parameter", "modifiers", "role", "channels", "samples", "size"]
+    listed = [_parameter_row(one, len(summary.channels), summary.poi) for one in shown]
+    tables.append(grid(columns, listed, left=5))
+    notes = []
+    if len(summary.parameters) > _SHOWN:
+        rest = len(summary.parameters) - _SHOWN
+        notes.append(("parameters", f"{rest} more; --json lists all of them"))
+    notes += [
+        ("measurement", f"{one.name}: parameter of interest {one.poi or '(none)'}")
+        for one in summary.measurements
+    ]
+    notes.append(("size", f"{summary.n_bins} bins, {summary.n_parameters} parameters"))
+    notes.append(("digest", f"sha256 {inputs.workspace_sha256}"))
+    notes.append(("canonical", f"sha256 {inputs.canonical_sha256}"))
+    if not summary.findings:
+        notes.append(("linter", "nothing to report"))
+    return sheet(
+        f"Workspace {summary.source if summary.source != '-' else 'from standard input'}",
+        subtitle="simulated data; channel rows: sum of the backgrounds"
+        if inputs.simulated
+        else "channel rows: sum of the backgrounds",
+        tables=tables,
+        notes=notes,
+        warnings=[str(finding) for finding in summary.findings],
+    )
+
+
+def workspace_sheet(workspace: Workspace) -> RenderableType:
+    """A workspace that was written, in one line each."""
+    return sheet(
+        f"Workspace {workspace.source}",
+        notes=[
+            ("channels", ", ".join(workspace.channel_names)),
+            ("samples", ", ".join(workspace.sample_names)),
+            ("modifiers", str(len(workspace.modifiers))),
+            ("measurements", ", ".join(workspace.measurement_names)),
+            ("digest", f"sha256 {workspace.digest}"),
+        ],
+        warnings=[str(finding) for finding in workspace.warnings],
+    )
+
+
+def digest_sheet(source: str, record: dict[str, Any]) -> RenderableType:
+    """Digests, each on its line, ready to be copied."""
+    return sheet(
+        f"Digests of {source}" + (" (sorted)" if record["sorted"] else ""),
+        notes=[
+            ("sha256", record["sha256"]),
+            ("md5", record["md5"]),
+            ("canonical sha256", record["canonical_sha256"]),
+        ],
+    )
+
+
+def download_sheet(record: dict[str, Any]) -> RenderableType:
+    """What was fetched, and how to use the workspaces in it."""
+    path = record["path"]
+    rows = [
+        [f"{path}:{one['member']}" if one["member"] else path, one["sha256"]]
+        for one in record["workspaces"]
+    ]
+    notes = [
+        ("from", record["url"]),
+        ("size", f"{record['size_bytes']} bytes"),
+        ("sha256", record["sha256"]),
+    ]
+    if not rows:
+        notes.append(("workspaces", "none found in it"))
+    return sheet(
+        f"Downloaded {path}",
+        tables=[grid(["workspace (as an argument of darkstats)", "sha256"], rows, left=2)]
+        if rows
+        else [],
+        notes=notes,
+    )

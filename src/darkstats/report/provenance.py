@@ -1,0 +1,94 @@
+"""What a record says of its own making: inputs by digest, versions, command, checks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from darkstats.errors import OptionError
+from darkstats.provenance import versions
+
+__all__ = ["Inputs", "provenance_record"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a result was computed from.
+
+    Parameters
+    ----------
+    source
+        File name of the workspace, with its patches.
+    workspace_sha256, canonical_sha256
+        Digest by pyhf's rule, and one that does not depend on how numbers are written.
+    measurement, model_sha256, poi
+        Measurement, digest of the compiled model, parameter of interest; ``None`` where no model
+        was compiled.
+    interpolation
+        Interpolation code by modifier type.
+    masked
+        Channels taken out of the likelihood.
+    data
+        Where the observed counts come from, if not from the workspace.
+    blind
+        Whether observed counts were kept out.
+    simulated
+        Whether the counts are known to be simulated.
+    command
+        The command line that was given.
+    """
+
+    source: str
+    workspace_sha256: str
+    canonical_sha256: str
+    measurement: str | None = None
+    model_sha256: str | None = None
+    poi: str | None = None
+    interpolation: tuple[tuple[str, str], ...] = ()
+    masked: tuple[str, ...] = ()
+    data: str | None = None
+    blind: bool = False
+    simulated: bool | None = None
+    command: str | None = None
+
+
+def _date() -> tuple[str | None, str | None]:
+    """Date of ``SOURCE_DATE_EPOCH``, or why there is none: a record is the same on any day."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return None, "SOURCE_DATE_EPOCH is not set"
+    try:
+        return datetime.fromtimestamp(int(epoch), tz=UTC).isoformat(), None
+    except (ValueError, OverflowError, OSError) as error:
+        raise OptionError(
+            f"SOURCE_DATE_EPOCH must be a number of seconds since 1970, got {epoch!r}"
+        ) from error
+
+
+def provenance_record(inputs: Inputs, **details: object) -> dict[str, Any]:
+    """Return the ``provenance`` of a record; ``details`` are added as they are."""
+    date, reason = _date()
+    record: dict[str, Any] = {
+        "versions": versions(),
+        "workspace": {
+            "source": inputs.source,
+            "sha256": inputs.workspace_sha256,
+            "canonical_sha256": inputs.canonical_sha256,
+            "measurement": inputs.measurement,
+            "simulated": inputs.simulated,
+        },
+        "model": {"sha256": inputs.model_sha256, "poi": inputs.poi, "masked": list(inputs.masked)},
+        "interpolation": dict(inputs.interpolation),
+        "data": inputs.data or ("Asimov" if inputs.blind else "workspace"),
+        "blind": inputs.blind,
+        "command": inputs.command,
+        "date": date,
+        **details,
+    }
+    if reason is not None:
+        record["date_reason"] = reason
+    if inputs.command is None:
+        record["command_reason"] = "made from Python"
+    return record

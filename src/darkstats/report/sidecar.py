@@ -1,0 +1,105 @@
+"""The sidecar ``NAME.meta.json`` beside ``NAME.json``: labels, units, edges, and what is simulated.
+
+The workspace schema has no place for them. All keys are optional::
+
+    {"schema": "darkstats.meta/1", "simulated": true, "title": "Bump hunt", "poi_label": "mu",
+     "channels": {"SR": {"label": "Signal region", "axis": "m (GeV)", "edges": [0, 1, 2]}}}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from darkstats.errors import DocumentError
+
+__all__ = ["ChannelLabels", "Sidecar", "read_sidecar"]
+
+_SCHEMA = "darkstats.meta/1"
+_LARGEST = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelLabels:
+    """Name to print, axis title with unit, and bin edges of a channel."""
+
+    label: str | None = None
+    axis: str | None = None
+    edges: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sidecar:
+    """What a figure needs to know beyond the workspace; empty where no sidecar exists."""
+
+    simulated: bool | None = None
+    title: str | None = None
+    poi_label: str | None = None
+    channels: Mapping[str, ChannelLabels] = field(default_factory=dict)
+
+
+def read_sidecar(source: str) -> Sidecar:
+    """Return the sidecar of a workspace file, an empty one where there is none.
+
+    Raises
+    ------
+    DocumentError
+        The file exists and is no sidecar.
+    """
+    if source == "-":
+        return Sidecar()
+    path = Path(source)
+    stem = path.name.removesuffix(".gz").removesuffix(".json")
+    beside = path.with_name(f"{stem}.meta.json")
+    if not beside.is_file():
+        return Sidecar()
+    try:
+        if beside.stat().st_size > _LARGEST:
+            raise DocumentError("is too large for labels", source=str(beside))
+        document = json.loads(beside.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DocumentError(f"cannot be read: {error}", source=str(beside)) from error
+    return _checked(document, str(beside))
+
+
+def _checked(document: object, source: str) -> Sidecar:
+    if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
+        raise DocumentError(
+            f'is no sidecar: it has no "schema": "{_SCHEMA}"', source=source, remedy="add it"
+        )
+    channels = document.get("channels", {})
+    if not isinstance(channels, dict):
+        raise DocumentError("is no object", source=source, pointer="/channels")
+    return Sidecar(
+        simulated=_typed(document, "simulated", bool, source),
+        title=_typed(document, "title", str, source),
+        poi_label=_typed(document, "poi_label", str, source),
+        channels={name: _channel(item, name, source) for name, item in channels.items()},
+    )
+
+
+def _typed(document: dict[str, Any], key: str, kind: type, source: str) -> Any:  # noqa: ANN401 -- of `kind`
+    value = document.get(key)
+    if value is not None and not isinstance(value, kind):
+        raise DocumentError(f"is no {kind.__name__}", source=source, pointer=f"/{key}")
+    return value
+
+
+def _channel(item: object, name: str, source: str) -> ChannelLabels:
+    if not isinstance(item, dict):
+        raise DocumentError("is no object", source=source, pointer=f"/channels/{name}")
+    edges = item.get("edges")
+    if edges is not None:
+        good = isinstance(edges, list) and all(type(edge) in (int, float) for edge in edges)
+        if not good or any(b <= a for a, b in zip(edges, edges[1:], strict=False)):
+            raise DocumentError(
+                "are no rising numbers", source=source, pointer=f"/channels/{name}/edges"
+            )
+    return ChannelLabels(
+        label=_typed(item, "label", str, source),
+        axis=_typed(item, "axis", str, source),
+        edges=None if edges is None else tuple(float(edge) for edge in edges),
+    )

@@ -1,0 +1,320 @@
+"""Results as tables for a terminal, as one would print them in a paper.
+
+Each function returns a sheet: a title, lines that say what was done, a table, notes, warnings. The
+shell prints it; nothing here knows of terminals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from darkstats.report.numbers import (
+    BAND_LABELS,
+    number,
+    p_number,
+    percent,
+    statistic_symbol,
+    with_error,
+)
+
+if TYPE_CHECKING:
+    from darkstats.inference.results import (
+        FitCounts,
+        GoodnessOfFit,
+        HypoTestResult,
+        Interval,
+        Probe,
+        Significance,
+        ToyCounts,
+        UpperLimit,
+    )
+    from darkstats.referee import Verdict
+    from darkstats.report.provenance import Inputs
+
+__all__ = [
+    "grid",
+    "goodness_sheet",
+    "hypotest_sheet",
+    "interval_sheet",
+    "limit_sheet",
+    "sheet",
+    "significance_sheet",
+    "with_appendix",
+]
+
+METHODS = {
+    "cls": "CLs",
+    "clsb": "CLs+b (no CLb penalty)",
+    "pcl": "power-constrained CLs+b",
+    "fc": "Feldman–Cousins",
+}
+
+Notes = list[tuple[str, str]]
+
+
+def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> Table:
+    """A table without vertical lines; the first ``left`` columns are words, the rest numbers."""
+    table = Table(box=box.HORIZONTALS, show_edge=True, pad_edge=False, border_style="dim")
+    for index, name in enumerate(columns):
+        table.add_column(
+            Text(name, style="bold"),
+            justify="left" if index < left else "right",
+            overflow="fold",
+            no_wrap=index >= left,
+        )
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def sheet(
+    title: str,
+    *,
+    subtitle: str = "",
+    tables: Sequence[RenderableType] = (),
+    notes: Sequence[tuple[str, str]] = (),
+    warnings: Sequence[str] = (),
+) -> RenderableType:
+    """Put title, tables, notes and warnings under each other."""
+    parts: list[RenderableType] = [Text(title, style="bold")]
+    if subtitle:
+        parts.append(Text(subtitle, style="dim"))
+    parts.extend(Padding(table, (0, 0, 0, 1)) for table in tables)
+    if notes:
+        lines = Table.grid(padding=(0, 2, 0, 0))
+        lines.add_column(style="dim", no_wrap=True)
+        lines.add_column(overflow="fold")
+        for label, value in notes:
+            lines.add_row(Text(label), Text(value))
+        parts.append(Padding(lines, (0, 0, 0, 1)))
+    parts.extend(Text(f"warning: {warning}", style="yellow") for warning in warnings)
+    return Group(*parts)
+
+
+def _subtitle(inputs: Inputs, *words: str) -> str:
+    masked = f"without {', '.join(inputs.masked)}" if inputs.masked else ""
+    simulated = "simulated data" if inputs.simulated else ""
+    source = inputs.source if inputs.source != "-" else "standard input"
+    return " · ".join(word for word in (*words, masked, simulated, source) if word)
+
+
+def fits_note(fits: FitCounts | None, inputs: Inputs) -> Notes:
+    """How the fits behind a number were checked."""
+    if fits is None:
+        return []
+    again = f", {fits.second_start} of them from a second start" if fits.second_start else ""
+    found = [("fits", f"{fits.certified} of {fits.attempted} certified{again}")]
+    if inputs.model_sha256:
+        found.append(("model", f"sha256 {inputs.model_sha256[:16]}…"))
+    return found
+
+
+def toys_note(toys: ToyCounts | None, seed: int | None) -> Notes:
+    """Toys behind a number."""
+    if toys is None:
+        return []
+    return [("toys", f"{toys.ok:,} of {toys.asked:,} certified, seed {seed}".replace(",", " "))]
+
+
+def _best_fit(poi: str, mu_hat: float | None, twice_nll: float | None) -> Notes:
+    if mu_hat is None:
+        return []
+    return [("best fit", f"{poi} = {number(mu_hat)}, deviance {number(twice_nll)}")]
+
+
+def _probe_note(probe: Probe | None) -> Notes:
+    if probe is None or probe.recommends_toys:  # then it stands among the warnings
+        return []
+    return [("probe", probe.message)]
+
+
+def limit_sheet(limit: UpperLimit, inputs: Inputs) -> RenderableType:
+    """Observed and expected upper limits, and CLs at signal strength 1."""
+    rows = [
+        [
+            f"{limit.poi} <",
+            with_error(limit.observed, limit.observed_error),
+            *(number(value) for value in limit.expected),
+        ]
+    ]
+    if any(limit.expected_error):
+        rows.append(["± toys", "", *(number(error, 2) for error in limit.expected_error)])
+    test = limit.at_unit
+    if test is not None:
+        quoted = test.quoted
+        rows.append(
+            [
+                f"CLs at {limit.poi} = 1",
+                p_number(None if quoted is None else quoted.value),
+                *(p_number(value) for value in test.quoted_expected),
+            ]
+        )
+    notes: Notes = []
+    if limit.observed is None and limit.observed_reason:
+        notes.append(("observed", limit.observed_reason))
+    if limit.expected_reason:
+        notes.append(("expected", limit.expected_reason))
+    notes += _best_fit(limit.poi, limit.mu_hat, limit.twice_nll)
+    if limit.power_constrained:
+        notes.append(("power", "the constraint made the observed limit"))
+    notes += _probe_note(limit.probe)
+    notes += fits_note(limit.fits, inputs)
+    notes += toys_note(limit.toys, limit.seed)
+    return sheet(
+        f"Upper limit on {limit.poi} at {percent(limit.cl)} CL",
+        subtitle=_subtitle(
+            inputs,
+            METHODS.get(limit.method, limit.method),
+            statistic_symbol(limit.test_stat),
+            limit.calculator,
+        ),
+        tables=[grid(["", "observed", *BAND_LABELS], rows)],
+        notes=notes,
+        warnings=limit.warnings,
+    )
+
+
+def interval_sheet(interval: Interval, inputs: Inputs) -> RenderableType:
+    """A confidence interval with both ends."""
+    rows = [
+        [
+            interval.poi,
+            with_error(interval.lower, interval.lower_error),
+            with_error(interval.upper, interval.upper_error),
+        ]
+    ]
+    notes = _best_fit(interval.poi, interval.mu_hat, interval.twice_nll)
+    if interval.upper is None and interval.upper_reason:
+        notes.insert(0, ("upper end", interval.upper_reason))
+    notes += fits_note(interval.fits, inputs) + toys_note(interval.toys, interval.seed)
+    return sheet(
+        f"Confidence interval for {interval.poi} at {percent(interval.cl)} CL",
+        subtitle=_subtitle(
+            inputs, METHODS.get(interval.method, interval.method), interval.construction
+        ),
+        tables=[grid(["", "lower end", "upper end"], rows)],
+        notes=notes,
+        warnings=interval.warnings,
+    )
+
+
+def hypotest_sheet(test: HypoTestResult, inputs: Inputs) -> RenderableType:
+    """Observed and expected p-values of one signal strength."""
+    rows = []
+    shown = [("CLs", test.cls, test.expected.cls), ("CLs+b", test.clsb, test.expected.clsb)]
+    shown.append(("CLb", test.clb, test.expected.clb))
+    if test.test_stat == "q0":
+        shown = [("p₀", test.clsb, test.expected.clsb)]
+    for name, value, expected in shown:
+        observed = "–" if value is None else p_number(value.value)
+        if value is not None and value.error > 0.0:
+            observed = f"{observed} ± {number(value.error, 2)}"
+        rows.append([name, observed, *(p_number(p) for p in expected)])
+    notes: Notes = []
+    if test.observed_reason:
+        notes.append(("observed", test.observed_reason))
+    symbol = statistic_symbol(test.test_stat)
+    notes.append(
+        ("statistic", f"{symbol} = {number(test.statistic)}, Asimov {number(test.statistic_asimov)}")
+    )
+    notes += _best_fit(test.poi, test.mu_hat, test.twice_nll)
+    notes += fits_note(test.fits, inputs) + toys_note(test.toys, test.seed)
+    return sheet(
+        f"Test of {test.poi} = {number(test.mu)}",
+        subtitle=_subtitle(inputs, symbol, test.calculator),
+        tables=[grid(["", "observed", *BAND_LABELS], rows)],
+        notes=notes,
+        warnings=test.warnings,
+    )
+
+
+def significance_sheet(found: Significance, inputs: Inputs) -> RenderableType:
+    """Significance of an excess, with the expectation for a signal of strength 1."""
+    rows = [
+        [
+            "Z (σ)",
+            with_error(found.observed, found.observed_error),
+            *(number(z) for z in found.expected),
+        ],
+        [
+            "p₀",
+            p_number(None if found.p0 is None else found.p0.value),
+            *(p_number(p) for p in found.expected_p0),
+        ],
+    ]
+    notes: Notes = []
+    if found.observed_reason:
+        notes.append(("observed", found.observed_reason))
+    notes.append(("expected", f"for {found.poi} = {number(found.expected_mu)}"))
+    notes += _best_fit(found.poi, found.mu_hat, found.twice_nll)
+    notes += fits_note(found.fits, inputs) + toys_note(found.toys, found.seed)
+    return sheet(
+        "Discovery significance",
+        subtitle=_subtitle(
+            inputs, "q₀", "signed" if found.uncapped else "", found.calculator
+        ),
+        tables=[grid(["", "observed", *BAND_LABELS], rows)],
+        notes=notes,
+        warnings=found.warnings,
+    )
+
+
+def goodness_sheet(found: GoodnessOfFit, inputs: Inputs) -> RenderableType:
+    """Saturated goodness of fit."""
+    p = "–" if found.p_value is None else p_number(found.p_value.value)
+    if found.p_value is not None and found.p_value.error > 0.0:
+        p = f"{p} ± {number(found.p_value.error, 2)}"
+    rows = [[number(found.statistic), str(found.degrees_of_freedom), p]]
+    notes: Notes = []
+    if found.p_value_reason:
+        notes.append(("p-value", found.p_value_reason))
+    notes.append(
+        ("counting", f"{found.n_bins} bins, {found.n_free} free parameters without constraint")
+    )
+    notes += fits_note(found.fits, inputs) + toys_note(found.toys, found.seed)
+    return sheet(
+        "Saturated goodness of fit",
+        subtitle=_subtitle(inputs, found.calculator),
+        tables=[grid(["deviance", "degrees of freedom", "p-value"], rows, left=0)],
+        notes=notes,
+        warnings=found.warnings,
+    )
+
+
+def with_appendix(
+    main: RenderableType, verdict: Verdict | None, workspace_warnings: Sequence[str] = ()
+) -> RenderableType:
+    """Put the referee's verdict and the linter's warnings under a sheet."""
+    parts: list[RenderableType] = [main]
+    parts.extend(Text(f"workspace: {warning}", style="yellow") for warning in workspace_warnings)
+    if verdict is not None:
+        parts.append(_verdict_sheet(verdict))
+    return parts[0] if len(parts) == 1 else Group(*parts)
+
+
+def _verdict_sheet(verdict: Verdict) -> RenderableType:
+    rows = [
+        [
+            one.quantity,
+            f"{one.darkstats:.8g}",
+            f"{one.referee:.8g}",
+            f"{one.difference:+.2e}",
+            "–" if one.relative_difference is None else f"{one.relative_difference:+.2e}",
+        ]
+        for one in verdict.comparisons
+    ]
+    columns = ["", "darkstats", verdict.program, "difference", "relative"]
+    program = f"{verdict.program} {verdict.version or ''}".strip()
+    return sheet(
+        f"Referee {program}: {verdict.status}",
+        subtitle=verdict.what,
+        tables=[grid(columns, rows)] if rows else [],
+        notes=[("reason", verdict.reason)] if verdict.reason else [],
+    )

@@ -1,0 +1,123 @@
+"""How records become text, and how text and figures become files: whole, or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from darkstats.errors import OptionError
+
+__all__ = ["csv_text", "json_text", "plain", "whole_file", "write_text"]
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 -- any JSON-like value
+    """Return a value as JSON data: no tuples, no infinities, no not-a-number.
+
+    A number that is not finite becomes null, and beside it stands ``<field>_reason``; within a
+    list, the reason stands beside the list.
+    """
+    if isinstance(value, Mapping):
+        found: dict[str, Any] = {}
+        for key, item in value.items():
+            found[str(key)] = plain(item)
+            reason = _why_missing(item)
+            if reason is not None:
+                found.setdefault(f"{key}_reason", reason)
+        return found
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float):  # numpy.float64 is one
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, (bool, int, str)) or value is None:
+        return value
+    if hasattr(value, "tolist"):  # NumPy arrays and integers
+        return plain(value.tolist())
+    raise TypeError(f"{type(value).__name__} cannot stand in a record")
+
+
+def _why_missing(item: object) -> str | None:
+    if isinstance(item, float) and not math.isfinite(item):
+        return "not a number" if math.isnan(item) else f"unbounded ({item:+})"
+    if hasattr(item, "tolist"):
+        item = item.tolist()
+        if isinstance(item, float):
+            return _why_missing(item)
+    if isinstance(item, (list, tuple)):
+        reasons = [reason for reason in map(_why_missing, item) if reason is not None]
+        return reasons[0] if reasons else None
+    return None
+
+
+def json_text(record: Mapping[str, Any]) -> str:
+    """Return a record as JSON with sorted keys and a final newline, the same bytes every time."""
+    text = json.dumps(
+        plain(record), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False
+    )
+    return text + "\n"
+
+
+def csv_text(columns: Mapping[str, Sequence[Any]]) -> str:
+    """Return columns of equal or different length as CSV, with one line of names."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in range(max((len(column) for column in columns.values()), default=0)):
+        cells = (column[row] if row < len(column) else "" for column in columns.values())
+        writer.writerow(["" if cell is None else plain(cell) for cell in cells])
+    return out.getvalue()
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give the path of a temporary file that replaces ``path`` when the block ends well.
+
+    If the block raises, also by Ctrl-C, ``path`` stays as it was and nothing is left behind.
+
+    Raises
+    ------
+    OptionError
+        The folder does not exist, or cannot be written.
+    """
+    target = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
+        )
+    except OSError as error:
+        raise OptionError(f"cannot write {target}: {error.strerror or error}") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    except OSError as error:
+        raise OptionError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file whole, or not at all.
+
+    Raises
+    ------
+    OptionError
+        The file cannot be written.
+    """
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

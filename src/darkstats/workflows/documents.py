@@ -1,0 +1,242 @@
+"""Workspaces as documents: inspect, combine, prune, rename, digest, download. No fit, no compiler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from darkstats.errors import DocumentError, OptionError
+from darkstats.report.sidecar import read_sidecar
+from darkstats.workflows.inputs import read, workspace_inputs
+from darkstats.workflows.outcome import Outcome, Shell
+from darkstats.workflows.requests import WorkspaceRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from darkstats.report.summaries import WorkspaceSummary
+    from darkstats.workflows.requests import (
+        CombineRequest,
+        DigestRequest,
+        DownloadRequest,
+        InspectRequest,
+        PruneRequest,
+        RenameRequest,
+    )
+    from darkstats.workspace import Workspace
+    from darkstats.workspace.download import Download
+
+__all__ = ["Digests", "combine", "digest", "download", "inspect", "prune", "rename"]
+
+
+def inspect(request: InspectRequest, shell: Shell | None = None) -> Outcome[WorkspaceSummary]:
+    """Summary of a workspace: channels, samples, yields, modifiers, measurements, findings.
+
+    Raises
+    ------
+    InputError
+        The workspace cannot be read, or has errors: they are all listed.
+    """
+    from darkstats.report.summaries import summarise, summary_record
+
+    shell = shell or Shell()
+    workspace = read(request.workspace)
+    if request.measurement is not None:
+        workspace.measurement(request.measurement)
+    sidecar = read_sidecar(request.workspace.source)
+    summary = summarise(workspace, request.measurement)
+    inputs = workspace_inputs(workspace, shell, simulated=sidecar.simulated)
+
+    def sheet() -> RenderableType:
+        from darkstats.report.document_tables import summary_sheet
+
+        return summary_sheet(summary, inputs)
+
+    return Outcome(
+        result=summary,
+        record=lambda: summary_record(summary, inputs),
+        sheet=sheet,
+        no_figure="inspect has no figure; darkstats fit --plot data=FILE draws data and prediction",
+    )
+
+
+def _document(workspace: Workspace) -> Outcome[Workspace]:
+    """A workspace as result: its record *is* the workspace, ready for the next command."""
+
+    def sheet() -> RenderableType:
+        from darkstats.report.document_tables import workspace_sheet
+
+        return workspace_sheet(workspace)
+
+    return Outcome(result=workspace, record=lambda: workspace.document, sheet=sheet)
+
+
+def combine(request: CombineRequest, shell: Shell | None = None) -> Outcome[Workspace]:
+    """One workspace out of two.
+
+    Raises
+    ------
+    InputError
+        A workspace cannot be read, or the two do not fit together.
+    """
+    from darkstats.workspace import combine as join
+    from darkstats.workspace.combine import JOINS
+
+    if request.left == "-" and request.right == "-":
+        raise OptionError("standard input can be read only once")
+    chosen = next((name for name in JOINS if name == request.join), None)
+    if chosen is None:
+        raise OptionError(f"unknown join {request.join!r}; choose one of: {', '.join(JOINS)}")
+    left = read(WorkspaceRequest(source=request.left))
+    right = read(WorkspaceRequest(source=request.right))
+    return _document(join(left, right, join=chosen, merge_channels=request.merge_channels))
+
+
+def prune(request: PruneRequest, shell: Shell | None = None) -> Outcome[Workspace]:
+    """A workspace without some of its parts.
+
+    Raises
+    ------
+    InputError
+        The workspace cannot be read, has no part of that name, or cannot do without it.
+    """
+    from darkstats.workspace import prune as cut
+
+    groups = {
+        "channels": request.channels,
+        "samples": request.samples,
+        "modifiers": request.modifiers,
+        "modifier_types": request.modifier_types,
+        "measurements": request.measurements,
+    }
+    if not any(groups.values()):
+        raise OptionError(
+            "say what to prune: --channel, --sample, --modifier, --modifier-type or --measurement"
+        )
+    return _document(cut(read(request.workspace), **groups))
+
+
+def rename(request: RenameRequest, shell: Shell | None = None) -> Outcome[Workspace]:
+    """A workspace with other names.
+
+    Raises
+    ------
+    InputError
+        The workspace cannot be read, has no part of that name, or the new names clash.
+    """
+    from darkstats.workspace import rename as call
+
+    groups = {
+        "channels": dict(request.channels),
+        "samples": dict(request.samples),
+        "modifiers": dict(request.modifiers),
+        "measurements": dict(request.measurements),
+    }
+    if not any(groups.values()):
+        raise OptionError(
+            "say what to rename: --channel, --sample, --modifier or --measurement OLD=NEW"
+        )
+    return _document(call(read(request.workspace), **groups))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digests:
+    """Digests of a workspace: by pyhf's rule, and canonical."""
+
+    source: str
+    sha256: str
+    md5: str
+    canonical_sha256: str
+    is_sorted: bool
+
+
+def digest(request: DigestRequest, shell: Shell | None = None) -> Outcome[Digests]:
+    """Digests of a workspace, which patch sets and records carry.
+
+    Raises
+    ------
+    InputError
+        The workspace cannot be read.
+    """
+    from darkstats.report.records import SCHEMAS
+    from darkstats.workspace import pyhf_digest
+    from darkstats.workspace import sort as ordered
+
+    workspace = read(request.workspace)
+    if request.sort:
+        workspace = ordered(workspace)
+    found = Digests(
+        source=workspace.source,
+        sha256=workspace.digest,
+        md5=pyhf_digest(workspace.document, "md5"),
+        canonical_sha256=workspace.canonical_digest,
+        is_sorted=request.sort,
+    )
+
+    def record() -> dict[str, Any]:
+        return {
+            "schema": SCHEMAS["digest"],
+            "source": found.source,
+            "sha256": found.sha256,
+            "md5": found.md5,
+            "canonical_sha256": found.canonical_sha256,
+            "sorted": found.is_sorted,
+        }
+
+    def sheet() -> RenderableType:
+        from darkstats.report.document_tables import digest_sheet
+
+        return digest_sheet(found.source, record())
+
+    return Outcome(result=found, record=record, sheet=sheet)
+
+
+def download(request: DownloadRequest, shell: Shell | None = None) -> Outcome[Download]:
+    """A published likelihood by DOI or URL: the only task that uses the network.
+
+    Raises
+    ------
+    DownloadError
+        The host is not on the allow-list, or the download failed.
+    """
+    from darkstats.workspace.download import DEFAULT_ALLOW_LIST
+    from darkstats.workspace.download import download as fetch
+
+    shell = shell or Shell()
+    folder = _folder(request.folder)
+    with shell.progress(f"downloading {request.source}"):
+        found = fetch(
+            request.source, folder, allow_hosts=(*DEFAULT_ALLOW_LIST, *request.allowed_hosts)
+        )
+
+    def record() -> dict[str, Any]:
+        from darkstats.report.records import SCHEMAS
+
+        return {
+            "schema": SCHEMAS["download"],
+            "path": str(found.path),
+            "url": found.url,
+            "size_bytes": found.size,
+            "sha256": found.sha256,
+            "workspaces": [{"member": w.member, "sha256": w.digest} for w in found.workspaces],
+        }
+
+    def sheet() -> RenderableType:
+        from darkstats.report.document_tables import download_sheet
+
+        return download_sheet(record())
+
+    return Outcome(result=found, record=record, sheet=sheet)
+
+
+def _folder(name: str) -> Path:
+    from pathlib import Path
+
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DocumentError(f"cannot be made: {error.strerror}", source=str(folder)) from error
+    return folder

@@ -1,0 +1,233 @@
+"""From a request to a likelihood: read, patch, replace data, compile."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from darkstats.errors import DocumentError, OptionError
+from darkstats.report.provenance import Inputs
+from darkstats.report.sidecar import Sidecar, read_sidecar
+
+if TYPE_CHECKING:
+    from darkstats.fit import FitOptions
+    from darkstats.inference.results import ToyOptions
+    from darkstats.model import HistFactoryModel, Observation
+    from darkstats.workflows.outcome import Shell
+    from darkstats.workflows.requests import ModelRequest, ToyRequest, WorkspaceRequest
+    from darkstats.workspace import Workspace
+
+__all__ = ["Likelihood", "load", "read", "toy_options", "workspace_inputs"]
+
+DEFAULT_TOYS = 10_000
+COMPILING = "compiling kernels (once per installation)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Likelihood:
+    """A compiled model, the data to confront it with, and where both come from."""
+
+    workspace: Workspace
+    model: HistFactoryModel
+    observation: Observation
+    inputs: Inputs
+    sidecar: Sidecar
+    options: FitOptions
+
+    @property
+    def workspace_warnings(self) -> tuple[str, ...]:
+        """What the linter found worth a look."""
+        return tuple(str(finding) for finding in self.workspace.warnings)
+
+
+def read(request: WorkspaceRequest) -> Workspace:
+    """Read and patch the workspace of a request."""
+    from darkstats.workspace import read_workspace
+
+    if request.source == "-" and sys.stdin is not None and sys.stdin.isatty():
+        raise OptionError("give a WORKSPACE: a file name, or pipe one into standard input")
+    return read_workspace(
+        request.source, patches=request.patches, patchset=request.patchset, point=request.point
+    )
+
+
+def workspace_inputs(
+    workspace: Workspace, shell: Shell, *, simulated: bool | None = None
+) -> Inputs:
+    """Provenance of a result that needs no model."""
+    return Inputs(
+        source=workspace.source,
+        workspace_sha256=workspace.digest,
+        canonical_sha256=workspace.canonical_digest,
+        simulated=simulated,
+        command=shell.command,
+    )
+
+
+def load(request: ModelRequest, shell: Shell) -> Likelihood:
+    """Read, patch and compile the likelihood of a request.
+
+    Raises
+    ------
+    InputError
+        A file, a patch, a name or an option cannot be used.
+    """
+    workspace = read(request.workspace)
+    if request.data is not None:
+        workspace = _with_data(workspace, request.data)
+    sidecar = read_sidecar(request.workspace.source)
+
+    from darkstats.fit import FitOptions
+    from darkstats.fit.minimise import fit_lanes
+    from darkstats.kernel import is_compiled
+    from darkstats.model import InterpolationCodes, compile_workspace
+
+    codes = InterpolationCodes()
+    if request.interpolation is not None:
+        codes = InterpolationCodes.parse(request.interpolation)
+    model = compile_workspace(
+        workspace,
+        request.measurement,
+        poi=request.poi,
+        interpolation=codes,
+        masked=request.masked,
+    )
+    if not is_compiled(fit_lanes):
+        with shell.progress(COMPILING):
+            _first_fit(model)
+    if request.blind:
+        from darkstats.inference.asimov import blinded_observation
+
+        observation = blinded_observation(model)
+    else:
+        observation = model.observation
+    simulated = sidecar.simulated if request.simulated is None else request.simulated
+    return Likelihood(
+        workspace=workspace,
+        model=model,
+        observation=observation,
+        sidecar=sidecar,
+        options=FitOptions(threads=request.threads),
+        inputs=Inputs(
+            source=workspace.source,
+            workspace_sha256=workspace.digest,
+            canonical_sha256=workspace.canonical_digest,
+            measurement=model.measurement,
+            model_sha256=model.digest,
+            poi=model.poi_name,
+            interpolation=(
+                ("histosys", model.interpolation.histosys),
+                ("normsys", model.interpolation.normsys),
+            ),
+            masked=tuple(channel.name for channel in model.channels if channel.masked),
+            data=request.data,
+            blind=request.blind,
+            simulated=simulated,
+            command=shell.command,
+        ),
+    )
+
+
+def _first_fit(model: HistFactoryModel) -> None:
+    """Any call compiles the kernels for all models; this one is thrown away."""
+    from darkstats.fit import fit_batch
+
+    fit_batch(model, model.observation.counts, model.observation.auxdata)
+
+
+def _with_data(workspace: Workspace, source: str) -> Workspace:
+    """Replace the observed counts.
+
+    The file holds ``{"channel": [counts]}``, or a list of observations, or a document with
+    ``observations``, such as another workspace. Every channel has to be there.
+    """
+    import json
+    from pathlib import Path
+
+    from darkstats.workspace import Workspace, parse_json
+
+    try:
+        raw = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}", source=source) from error
+    found: Any = parse_json(raw, source=source)
+    if isinstance(found, dict):
+        found = found.get("observations", found)
+    if isinstance(found, dict):
+        found = [{"name": name, "data": counts} for name, counts in found.items()]
+    if not isinstance(found, list) or not all(
+        isinstance(item, dict) and set(item) == {"name", "data"} for item in found
+    ):
+        raise DocumentError(
+            "holds no observed counts",
+            source=source,
+            remedy='write {"channel": [counts, ...], ...}, or a list of observations',
+        )
+    by_name = {json.dumps(item["name"]): item for item in found}
+    ordered = []
+    for name in workspace.channel_names:
+        item = by_name.pop(json.dumps(name), None)
+        if item is None:
+            raise DocumentError(
+                f"no counts for channel {name!r}",
+                source=source,
+                remedy=f"give counts for all of: {', '.join(workspace.channel_names)}",
+            )
+        ordered.append(item)
+    if by_name:
+        raise DocumentError(
+            f"counts for unknown channels: {', '.join(by_name)}",
+            source=source,
+            remedy=f"the workspace has {', '.join(workspace.channel_names)}",
+        )
+    document = {**workspace.document, "observations": ordered}
+    return Workspace.from_document(document, f"{workspace.source} with data of {source}")
+
+
+def toy_options(request: ToyRequest, model: HistFactoryModel, kind: str) -> tuple[ToyOptions, int]:
+    """Toys to throw, and how many of them an earlier result already had.
+
+    An earlier result keeps its seed; its toys are the first of the new ones, because a toy is
+    defined by its index and not by the run that throws it.
+    """
+    from darkstats.inference.results import ToyOptions
+
+    wanted = request.n_toys or DEFAULT_TOYS
+    if request.add_to is None:
+        return ToyOptions(n_toys=wanted, seed=request.seed or 0), 0
+    earlier, seed = _earlier_toys(request, model, kind)
+    return ToyOptions(n_toys=earlier + wanted, seed=seed), earlier
+
+
+def _earlier_toys(request: ToyRequest, model: HistFactoryModel, kind: str) -> tuple[int, int]:
+    from pathlib import Path
+
+    from darkstats.report.records import SCHEMAS
+    from darkstats.workspace import parse_json
+
+    source = request.add_to or ""
+    try:
+        raw = Path(source).read_bytes()
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}", source=source) from error
+    record: Any = parse_json(raw, source=source)
+    if not isinstance(record, dict) or record.get("schema") != SCHEMAS[kind]:
+        raise DocumentError(
+            f"is no {kind} record", source=source, remedy=f"give a file made by {kind} --json -o"
+        )
+    toys = record.get("toys_per_hypothesis")
+    if not isinstance(toys, int) or not isinstance(record.get("seed"), int):
+        raise DocumentError("has no toys", source=source, remedy="start with --calculator toys")
+    digest = record.get("provenance", {}).get("model", {}).get("sha256")
+    if digest != model.digest:
+        raise OptionError(
+            f"{source} was made from another model (sha256 {str(digest)[:16]}…, here "
+            f"{model.digest[:16]}…): toys of different models are not added"
+        )
+    if request.seed not in {None, record["seed"]}:
+        raise OptionError(
+            f"{source} has seed {record['seed']}, not {request.seed}: toys of different seeds are "
+            "not added; drop --seed"
+        )
+    return toys, int(record["seed"])

@@ -1,0 +1,87 @@
+"""What a workflow hands back, and what it may tell a shell on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from darkstats.errors import OptionError, UnknownNameError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from darkstats.report.figures.style import Drawing
+
+__all__ = ["Outcome", "Progress", "Shell", "quiet"]
+
+ResultT = TypeVar("ResultT", covariant=True)
+
+#: Marks a step that may take long; used as ``with progress("throwing toys"): ...``.
+Progress = Callable[[str], AbstractContextManager[object]]
+
+
+def quiet(step: str) -> AbstractContextManager[object]:
+    """Say nothing of ``step``."""
+    return nullcontext(step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """What a workflow may know of its caller.
+
+    Parameters
+    ----------
+    command
+        The command line, for the record; ``None`` from Python.
+    progress
+        Told of steps that may take long.
+    """
+
+    command: str | None = None
+    progress: Progress = quiet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome(Generic[ResultT]):
+    """A result with everything that can be shown of it. Nothing is drawn or written before asked.
+
+    Parameters
+    ----------
+    result
+        What the library function returned.
+    record
+        Makes the JSON record.
+    sheet
+        Makes the table.
+    figures
+        Makes figures, by kind; the first is the default.
+    no_figure
+        Why there is none, where there is none.
+    """
+
+    result: ResultT
+    record: Callable[[], dict[str, Any]] = field(repr=False)
+    sheet: Callable[[], RenderableType] = field(repr=False)
+    figures: Mapping[str, Callable[[], Drawing]] = field(default_factory=dict, repr=False)
+    no_figure: str = "this task has no figure"
+
+    def figure(self, kind: str | None = None) -> Drawing:
+        """Return a figure, by default the first kind.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no figure of this kind.
+        OptionError
+            There is no figure at all.
+        MissingExtraError
+            The packages that draw are not installed.
+        """
+        if not self.figures:
+            raise OptionError(self.no_figure)
+        chosen = next(iter(self.figures)) if kind is None else kind
+        if chosen not in self.figures:
+            raise UnknownNameError("figure", chosen, tuple(self.figures))
+        return self.figures[chosen]()

@@ -1,0 +1,339 @@
+"""What a user asks for: one frozen request for each task. Making one computes nothing.
+
+Checks that need no workspace are made here, so that a shell hears of a bad request at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from darkstats.errors import OptionError, UnknownNameError
+
+__all__ = [
+    "CALCULATORS",
+    "CombineRequest",
+    "DigestRequest",
+    "DownloadRequest",
+    "FitRequest",
+    "GoodnessRequest",
+    "HypoTestRequest",
+    "InspectRequest",
+    "LimitRequest",
+    "ModelRequest",
+    "PruneRequest",
+    "RankRequest",
+    "RenameRequest",
+    "ScanRequest",
+    "SignificanceRequest",
+    "ToyRequest",
+    "WorkspaceRequest",
+]
+
+CALCULATORS = ("auto", "asymptotic", "toys")
+METHODS = ("cls", "clsb", "pcl", "fc")
+BANDS = ("root", "fixed-sigma")
+LIMIT_STATISTICS = ("qtilde", "q")
+STATISTICS = ("qtilde", "q", "q0", "t", "ttilde")
+ENGINES = ("auto", "newton")
+REFEREES = ("pyhf",)
+
+
+def _one_of(kind: str, name: str | None, known: tuple[str, ...]) -> None:
+    if name is not None and name not in known:
+        raise UnknownNameError(kind, name, known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceRequest:
+    """Which document: a file (or ``"-"``), and what is patched onto it."""
+
+    source: str = "-"
+    patches: tuple[str, ...] = ()
+    patchset: str | None = None
+    point: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """Which likelihood.
+
+    Parameters
+    ----------
+    workspace
+        Document and patches.
+    measurement, poi
+        Measurement, and parameter of interest where it is not that of the measurement.
+    interpolation
+        Codes as ``"normsys=code4,histosys=code4p"``.
+    masked
+        Channels taken out of the likelihood.
+    data
+        A JSON file with other observed counts.
+    blind
+        Whether observed counts are kept out.
+    simulated
+        Whether the counts are known to be simulated; ``None`` asks the sidecar ``*.meta.json``.
+    threads
+        Worker threads; ``None``: one per processor. Numbers do not depend on it.
+    """
+
+    workspace: WorkspaceRequest
+    measurement: str | None = None
+    poi: str | None = None
+    interpolation: str | None = None
+    masked: tuple[str, ...] = ()
+    data: str | None = None
+    blind: bool = False
+    simulated: bool | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise OptionError(f"the number of threads must be at least 1, got {self.threads}")
+        if self.blind and self.data is not None:
+            raise OptionError("--blind keeps data out: do not give --data with it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToyRequest:
+    """How many toys per hypothesis, from which seed; and an earlier result to add them to."""
+
+    n_toys: int | None = None
+    seed: int | None = None
+    add_to: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.n_toys is not None and self.n_toys < 1:
+            raise OptionError(f"the number of toys must be at least 1, got {self.n_toys}")
+        if self.seed is not None and not 0 <= self.seed < 2**63:
+            raise OptionError(f"the seed must be in [0, 2**63), got {self.seed}")
+
+
+def _check_calculator(calculator: str, toys: ToyRequest, known: tuple[str, ...]) -> None:
+    _one_of("calculator", calculator, known)
+    if calculator != "toys" and (toys.n_toys is not None or toys.add_to is not None):
+        raise OptionError(
+            f"--toys and --add-toys go with --calculator toys, not with {calculator}: the default "
+            "never replaces the asymptotic number"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRequest:
+    """An upper limit, or an interval (``method="fc"``)."""
+
+    model: ModelRequest
+    cl: float = 0.95
+    method: str = "cls"
+    test_stat: str = "qtilde"
+    calculator: str = "auto"
+    band: str = "root"
+    toys: ToyRequest = ToyRequest()
+    poi_lower: float | None = None
+    referee: str | None = None
+    scan_points: int = 41
+
+    def __post_init__(self) -> None:
+        if self.method == "bayes":
+            raise OptionError(
+                "Bayesian limits are not available in this version; choose one of: "
+                f"{', '.join(METHODS)}"
+            )
+        _one_of("method", self.method, METHODS)
+        _one_of("test statistic", self.test_stat, LIMIT_STATISTICS)
+        _one_of("band", self.band, BANDS)
+        _one_of("referee", self.referee, REFEREES)
+        if self.method == "fc":
+            _one_of("calculator", self.calculator, CALCULATORS)
+            if self.calculator == "asymptotic":
+                raise OptionError("Feldman-Cousins intervals are made by toys: drop --calculator")
+            if self.model.blind:
+                raise OptionError("a Feldman-Cousins interval needs data: it cannot be blind")
+        else:
+            _check_calculator(self.calculator, self.toys, CALCULATORS)
+        if not 0.0 < self.cl < 1.0:
+            raise OptionError(
+                f"the confidence level must lie between 0 and 1, got {self.cl:g}"
+                + (f" (did you mean {self.cl / 100:g}?)" if 1.0 < self.cl < 100.0 else "")
+            )
+        _check_lower(self.poi_lower, self.test_stat, ("q",))
+
+
+def _check_lower(poi_lower: float | None, test_stat: str, allowed: tuple[str, ...]) -> None:
+    if poi_lower is None:
+        return
+    if test_stat not in allowed:
+        raise OptionError(
+            f"the lower bound of the signal strength is part of {test_stat}; it can be chosen for "
+            f"{' and '.join(allowed)} only"
+        )
+    if not poi_lower < 0.0:
+        raise OptionError(f"--poi-lower must be negative, got {poi_lower:g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HypoTestRequest:
+    """A test of one signal strength."""
+
+    model: ModelRequest
+    mu: float = 1.0
+    test_stat: str = "qtilde"
+    calculator: str = "asymptotic"
+    toys: ToyRequest = ToyRequest()
+    poi_lower: float | None = None
+    referee: str | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("test statistic", self.test_stat, STATISTICS)
+        _one_of("referee", self.referee, REFEREES)
+        _check_calculator(self.calculator, self.toys, CALCULATORS)
+        _check_lower(self.poi_lower, self.test_stat, ("q", "t"))
+        if not math.isfinite(self.mu):
+            raise OptionError(f"the tested signal strength must be finite, got {self.mu}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRequest:
+    """A maximum-likelihood fit with uncertainties.
+
+    ``mu`` fixes the parameter of interest, ``fixed`` other parameters; ``minos`` names parameters
+    whose profile-likelihood interval is wanted.
+    """
+
+    model: ModelRequest
+    mu: float | None = None
+    fixed: tuple[tuple[str, float], ...] = ()
+    minos: tuple[str, ...] = ()
+    referee: str | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("referee", self.referee, REFEREES)
+        if self.mu is not None and not math.isfinite(self.mu):
+            raise OptionError(f"--mu must be finite, got {self.mu}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignificanceRequest:
+    """Significance of an excess."""
+
+    model: ModelRequest
+    calculator: str = "asymptotic"
+    uncapped: bool = False
+    toys: ToyRequest = ToyRequest()
+    referee: str | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("referee", self.referee, REFEREES)
+        _check_calculator(self.calculator, self.toys, CALCULATORS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodnessRequest:
+    """Saturated goodness of fit."""
+
+    model: ModelRequest
+    calculator: str = "asymptotic"
+    toys: ToyRequest = ToyRequest()
+
+    def __post_init__(self) -> None:
+        _check_calculator(self.calculator, self.toys, CALCULATORS)
+        if self.model.blind:
+            raise OptionError("a goodness of fit compares with data: it cannot be blind")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankRequest:
+    """Impacts of nuisance parameters on the parameter of interest; ``top`` are shown."""
+
+    model: ModelRequest
+    top: int = 20
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise OptionError(f"--top must be at least 1, got {self.top}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanRequest:
+    """Profile-likelihood scan in one or two parameters.
+
+    ``parameters`` names them (empty: the parameter of interest), ``ranges`` gives (lower, upper) of
+    each (empty: three standard deviations around the best fit), ``points`` the size of the grid.
+    """
+
+    model: ModelRequest
+    parameters: tuple[str, ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()
+    points: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.parameters) > 2:
+            raise OptionError(f"scan one or two parameters, not {len(self.parameters)}")
+        if len(set(self.parameters)) != len(self.parameters):
+            raise OptionError("the two parameters of a scan must differ")
+        if len(self.ranges) > max(len(self.parameters), 1):
+            raise OptionError("more ranges than parameters: give --range once for each --parameter")
+        for low, high in self.ranges:
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise OptionError(f"a range needs two finite rising numbers, got {low:g}, {high:g}")
+        if self.points is not None and not 2 <= self.points <= 10_001:
+            raise OptionError(f"--points must lie between 2 and 10001, got {self.points}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectRequest:
+    """What a workspace holds."""
+
+    workspace: WorkspaceRequest
+    measurement: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CombineRequest:
+    """One workspace out of two."""
+
+    left: str
+    right: str
+    join: str = "none"
+    merge_channels: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneRequest:
+    """A workspace without some of its parts."""
+
+    workspace: WorkspaceRequest
+    channels: tuple[str, ...] = ()
+    samples: tuple[str, ...] = ()
+    modifiers: tuple[str, ...] = ()
+    modifier_types: tuple[str, ...] = ()
+    measurements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameRequest:
+    """A workspace with other names: pairs (old, new)."""
+
+    workspace: WorkspaceRequest
+    channels: tuple[tuple[str, str], ...] = ()
+    samples: tuple[tuple[str, str], ...] = ()
+    modifiers: tuple[tuple[str, str], ...] = ()
+    measurements: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestRequest:
+    """Digests of a workspace."""
+
+    workspace: WorkspaceRequest
+    sort: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadRequest:
+    """A published likelihood by DOI or URL, into a folder."""
+
+    source: str
+    folder: str = "."
+    allowed_hosts: tuple[str, ...] = ()
