@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from darkstats.workspace.combine import JOINS, combine, prune, rename, sort
 from darkstats.workspace.documents import parse_json
-from darkstats.workspace.findings import ACCEPTABLE_CODES, FINDING_CODES, Finding
+from darkstats.workspace.findings import ACCEPTABLE_CODES, DEFERRED_CODES, FINDING_CODES, Finding
 from darkstats.workspace.lint import lint, require_valid
 from darkstats.workspace.patch import apply_patch
 from darkstats.workspace.patchset import PatchSet, SignalPoint
@@ -19,6 +19,7 @@ from darkstats.workspace.spec import Workspace, canonical_digest, pyhf_digest
 
 __all__ = [
     "ACCEPTABLE_CODES",
+    "DEFERRED_CODES",
     "FINDING_CODES",
     "JOINS",
     "Finding",

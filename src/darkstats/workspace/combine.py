@@ -1,4 +1,8 @@
-"""Combine, prune, rename and sort workspaces, as pyhf does, into workspaces that are linted."""
+"""Combine, prune, rename and sort workspaces, as pyhf does, into workspaces that are linted.
+
+A measurement that no longer fits (its parameter of interest left with the signal, say) stays in
+the result; it is refused when it is used.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +22,6 @@ __all__ = ["JOINS", "Join", "combine", "prune", "rename", "sort"]
 
 Join = Literal["none", "outer", "left outer", "right outer"]
 JOINS: tuple[Join, ...] = get_args(Join)
-
-_ACCEPTED = ("poi-unknown", "poi-no-effect")
-"""The parameter of interest may leave with its sample; the model says so when it is compiled."""
 
 Items = list[dict[str, "JsonValue"]]
 
@@ -64,7 +65,7 @@ def combine(
         "version": one["version"],
     }
     source = f"{left.source} + {right.source}"
-    return Workspace.from_document(document, source, accept=_ACCEPTED)
+    return Workspace.from_document(document, source, usable=False)
 
 
 def _joined(what: str, left: Items, right: Items, join: Join, *, deep: str = "") -> Items:
@@ -169,7 +170,7 @@ def prune(
         ],
         "version": document["version"],
     }  # fmt: skip
-    return Workspace.from_document(pruned, f"{workspace.source} (pruned)", accept=_ACCEPTED)
+    return Workspace.from_document(pruned, f"{workspace.source} (pruned)", usable=False)
 
 
 def rename(
@@ -221,7 +222,7 @@ def rename(
         ],
         "version": document["version"],
     }  # fmt: skip
-    return Workspace.from_document(renamed, f"{workspace.source} (renamed)", accept=_ACCEPTED)
+    return Workspace.from_document(renamed, f"{workspace.source} (renamed)", usable=False)
 
 
 def sort(workspace: Workspace) -> Workspace:
@@ -250,7 +251,7 @@ def sort(workspace: Workspace) -> Workspace:
         ],
         "version": document["version"],
     }  # fmt: skip
-    return Workspace.from_document(ordered, f"{workspace.source} (sorted)", accept=_ACCEPTED)
+    return Workspace.from_document(ordered, f"{workspace.source} (sorted)", usable=False)
 
 
 def _named(item: dict[str, JsonValue], names: Mapping[str, str]) -> dict[str, JsonValue]:

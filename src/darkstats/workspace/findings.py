@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ACCEPTABLE_CODES", "FINDING_CODES", "Finding", "Severity", "join_pointer", "shown"]
+__all__ = [
+    "ACCEPTABLE_CODES",
+    "DEFERRED_CODES",
+    "FINDING_CODES",
+    "Finding",
+    "Severity",
+    "join_pointer",
+    "shown",
+]
 
 Severity = Literal["error", "warning"]
 
@@ -83,6 +91,12 @@ ACCEPTABLE_CODES = frozenset({"negative-yield", "poi-unknown", "poi-no-effect", 
 
 A background-only workspace, for example, names a parameter of interest that only a signal patch
 brings.
+"""
+
+DEFERRED_CODES = frozenset({"lumi-config", "poi-unknown", "poi-no-effect"})
+"""Errors that concern one measurement only, and stop nothing before that measurement is used.
+
+The measurements of a combined or pruned workspace, for example, need not all fit its samples.
 """
 
 

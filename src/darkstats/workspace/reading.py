@@ -33,6 +33,7 @@ def read_workspace(
     point: str | Sequence[float | str] | None = None,
     stdin: BinaryIO | None = None,
     accept: Collection[str] = (),
+    usable: bool = True,
 ) -> Workspace:
     """Return the workspace that a source holds, patched and linted.
 
@@ -50,6 +51,10 @@ def read_workspace(
         Where ``"-"`` is read from; by default the standard input of the process.
     accept
         Codes of lint errors to be taken as warnings; see :func:`darkstats.workspace.lint`.
+    usable
+        Whether at least one measurement must be usable. Without one, as in a background-only
+        workspace that waits for its signal, the workspace can be read and changed, but makes no
+        model.
 
     Raises
     ------
@@ -82,7 +87,7 @@ def read_workspace(
         name, text = opener.read(patch, "patch")
         document = apply_patch(document, parse_json(text, source=name), source=name)
         label = f"{label} + {Path(name).name}"
-    return Workspace.from_document(document, label, accept=accept)
+    return Workspace.from_document(document, label, accept=accept, usable=usable)
 
 
 def read_patchset(source: Source, *, stdin: BinaryIO | None = None) -> PatchSet:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from darkstats.errors import UnknownNameError
-from darkstats.workspace.lint import require_valid
+from darkstats.errors import UnknownNameError, WorkspaceError
+from darkstats.workspace.findings import DEFERRED_CODES
+from darkstats.workspace.lint import lint
 from darkstats.workspace.patch import apply_patch
 
 if TYPE_CHECKING:
@@ -53,6 +54,14 @@ def canonical_digest(document: JsonValue) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _is_deferred(error: Finding) -> bool:
+    return error.code in DEFERRED_CODES and error.pointer.startswith("/measurements/")
+
+
+def _measurement_of(error: Finding) -> int:
+    return int(error.pointer.split("/")[2])
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A HistFactory workspace that has passed the linter.
@@ -67,15 +76,23 @@ class Workspace:
         Where it came from, for messages: a file name, ``"-"``, ``"archive.tar.gz:member.json"``.
     warnings
         What the linter found worth a look.
+    unusable
+        Errors that concern single measurements; :meth:`measurement` raises them.
     """
 
     document: dict[str, JsonValue]
     source: str = ""
     warnings: tuple[Finding, ...] = ()
+    unusable: tuple[Finding, ...] = ()
 
     @classmethod
     def from_document(
-        cls, document: JsonValue, source: str = "", *, accept: Collection[str] = ()
+        cls,
+        document: JsonValue,
+        source: str = "",
+        *,
+        accept: Collection[str] = (),
+        usable: bool = True,
     ) -> Workspace:
         """Return the workspace of a document.
 
@@ -87,13 +104,25 @@ class Workspace:
             Where it came from, for messages.
         accept
             Codes of errors to be taken as warnings; see :func:`darkstats.workspace.lint`.
+        usable
+            Whether at least one measurement must be usable; without one, the workspace can be
+            read and changed, but makes no model.
 
         Raises
         ------
         WorkspaceError
             The linter found errors.
         """
-        return cls(document, source, require_valid(document, source, accept=accept))
+        findings = lint(document, accept=accept)
+        errors = tuple(finding for finding in findings if finding.severity == "error")
+        if not all(map(_is_deferred, errors)):
+            raise WorkspaceError(errors, source=source)
+        if usable and errors:
+            broken = {_measurement_of(error) for error in errors}
+            if len(broken) == len(document["measurements"]):
+                raise WorkspaceError(errors, source=source)
+        warnings = tuple(finding for finding in findings if finding.severity == "warning")
+        return cls(document, source, warnings, errors)
 
     @cached_property
     def digest(self) -> str:
@@ -127,25 +156,44 @@ class Workspace:
         """Names of the measurements, in the order of the document."""
         return tuple(measurement["name"] for measurement in self.document["measurements"])
 
-    def measurement(self, name: str | None = None) -> dict[str, JsonValue]:
+    def measurement(
+        self, name: str | None = None, *, check_poi: bool = True
+    ) -> dict[str, JsonValue]:
         """Return a measurement, by default the first one.
+
+        Parameters
+        ----------
+        name
+            Its name.
+        check_poi
+            Whether its parameter of interest must be usable: no, if another one is chosen.
 
         Raises
         ------
         UnknownNameError
             No measurement has this name.
+        WorkspaceError
+            The measurement does not fit the samples.
         """
-        measurements: list[dict[str, JsonValue]] = self.document["measurements"]
-        if name is None:
-            return measurements[0]
-        for measurement in measurements:
-            if measurement["name"] == name:
-                return measurement
-        raise UnknownNameError("measurement", name, self.measurement_names)
+        index, measurement = self._find(name)
+        errors = [
+            error
+            for error in self.unusable
+            if _measurement_of(error) == index and (check_poi or not error.code.startswith("poi-"))
+        ]
+        if errors:
+            raise WorkspaceError(errors, source=self.source)
+        return measurement
+
+    def _find(self, name: str | None) -> tuple[int, dict[str, JsonValue]]:
+        for index, measurement in enumerate(self.document["measurements"]):
+            if name is None or measurement["name"] == name:
+                return index, measurement
+        raise UnknownNameError("measurement", name or "", self.measurement_names)
 
     def poi_name(self, measurement: str | None = None) -> str | None:
         """Return the parameter of interest of a measurement, ``None`` if it names none."""
-        name: str = self.measurement(measurement)["config"]["poi"]
+        name: str = self._find(measurement)[1]["config"]["poi"]
         return name or None
 
     def patched(self, operations: Sequence[JsonValue], *, source: str = "") -> Workspace:

@@ -303,5 +303,5 @@ def test_the_published_archive(reference_data: Path) -> None:
     assert workspace.poi_name() == "mu_SIG"
     with pytest.raises(WorkspaceError, match="apply the signal patch"):
         read_workspace(f"{path}:RegionA/BkgOnly.json")
-    background = read_workspace(f"{path}:RegionA/BkgOnly.json", accept=["poi-unknown"])
-    assert [f.code for f in background.warnings if f.code.startswith("poi")] == ["poi-unknown"]
+    background = read_workspace(f"{path}:RegionA/BkgOnly.json", usable=False)
+    assert [finding.code for finding in background.unusable] == ["poi-unknown"]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from darkstats.errors import PatchError, UnknownNameError, WorkspaceError
-from darkstats.workspace import Workspace, canonical_digest, pyhf_digest
+from darkstats.workspace import Workspace, canonical_digest, prune, pyhf_digest
 from strategies import random_workspace
 
 DOCUMENT = random_workspace(np.random.default_rng(21))
@@ -83,3 +83,33 @@ def test_patched() -> None:
         workspace.patched([{**operation, "value": -1}])
     with pytest.raises(PatchError, match="operation 0"):
         workspace.patched([{**operation, "path": "/nowhere/0"}])
+
+
+def test_a_measurement_that_does_not_fit_is_refused_when_used() -> None:
+    """Beside a sound measurement, one with an unknown parameter of interest waits for its use."""
+    document = copy.deepcopy(DOCUMENT)
+    other = copy.deepcopy(document["measurements"][0])
+    other["name"], other["config"]["poi"] = "other", "absent"
+    document["measurements"] = [document["measurements"][0], other]
+    workspace = Workspace.from_document(document)
+    assert workspace.measurement()["config"]["poi"] == "mu"
+    assert workspace.poi_name("other") == "absent"
+    with pytest.raises(WorkspaceError, match="poi-unknown"):
+        workspace.measurement("other")
+    document["measurements"].pop(0)
+    with pytest.raises(WorkspaceError, match="poi-unknown"):
+        Workspace.from_document(document)
+    lenient = Workspace.from_document(document, usable=False)
+    with pytest.raises(WorkspaceError, match="poi-unknown"):
+        lenient.measurement()
+    assert lenient.measurement(check_poi=False)["name"] == "other"
+
+
+def test_pruning_the_signal_leaves_a_background_only_workspace() -> None:
+    """It can be read, changed and combined; only its measurement is refused."""
+    background = prune(Workspace.from_document(DOCUMENT), samples=["signal"])
+    assert "signal" not in background.sample_names
+    with pytest.raises(WorkspaceError, match="apply the signal patch"):
+        background.measurement()
+    with pytest.raises(UnknownNameError, match="unknown sample 'signal'"):
+        prune(background, samples=["signal"])
