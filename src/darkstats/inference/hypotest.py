@@ -55,11 +55,11 @@ def warnings_of(curve: ProfileCurve) -> tuple[str, ...]:
     """What a reader of the numbers has to know about bounds and fits."""
     notes = list(curve.free.warnings)
     statistic = curve.statistic
-    if not statistic.bounded and curve.mu_hat - curve.poi_lower <= 1e-9 * max(
-        1.0, abs(curve.poi_lower)
-    ):
+    lower = curve.poi_lower
+    at_bound = math.isfinite(lower) and curve.mu_hat - lower <= 1e-9 * max(1.0, abs(lower))
+    if not statistic.bounded and at_bound:
         notes.append(
-            f"mu_hat is at {curve.poi_lower:g}, the lower bound that the workspace declares, while "
+            f"mu_hat is at {lower:g}, the lower bound that the workspace declares, while "
             f"the distribution of {statistic.symbol} assumes it free: pass a lower bound of the "
             "signal strength, or use qtilde"
         )

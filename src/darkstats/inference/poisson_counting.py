@@ -167,7 +167,7 @@ def _raised(n: int, background: float, cl: float, upper: float) -> float:
     """
     for extra in np.arange(1, 1001) * 0.002:
         b = background + float(extra)
-        grid = upper + np.arange(1, 101) * 0.005
+        grid: FloatArray = upper + np.arange(1, 101, dtype=np.float64) * 0.005
         table = acceptance(grid, b, max(n, _largest_outcome(float(grid[-1]), b)), cl=cl)
         inside = np.flatnonzero(table[:, n])
         if inside.size:

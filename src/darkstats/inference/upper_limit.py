@@ -198,7 +198,8 @@ def asymptotic_limit(
     values = [0.0 if root is None else root[0] for root in roots]
     notes = list(() if blind else warnings_of(curve))
     median = values[2]
-    sigma = curve.sigma(median) if median > 0.0 else None
+    # at the median root, sqrt(q_A) is the target by construction
+    sigma = median / search.targets[2] if median > 0.0 else None
     if band == "fixed-sigma":
         if sigma is None:
             raise LimitNotFoundError("no Asimov sigma at the median limit")
