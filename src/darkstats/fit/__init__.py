@@ -5,14 +5,24 @@ Use :func:`fit` for a number that is printed, :func:`fit_batch` for toys and sca
 
 from darkstats.fit.batch import RUNGS, BatchFit, FitOptions, FitStatus, fit_batch
 from darkstats.fit.mle import Certification, FitResult, fit
+from darkstats.fit.profile import Impact, ProfileScan, impacts, profile_scan
+from darkstats.fit.uncertainty import Covariance, ProfileInterval, covariance, profile_interval
 
 __all__ = [
     "RUNGS",
     "BatchFit",
     "Certification",
+    "Covariance",
     "FitOptions",
     "FitResult",
     "FitStatus",
+    "Impact",
+    "ProfileInterval",
+    "ProfileScan",
+    "covariance",
     "fit",
     "fit_batch",
+    "impacts",
+    "profile_interval",
+    "profile_scan",
 ]

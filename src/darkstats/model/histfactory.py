@@ -149,6 +149,14 @@ class HistFactoryModel:
         index = self.parameter_index(name)
         return replace(self, poi_index=index, digest=digest_of({"base": self.digest, "poi": name}))
 
+    def with_range(self, name: str, lower: float, upper: float) -> HistFactoryModel:
+        """Return the same likelihood with another range of one parameter; infinity is allowed."""
+        index = self.parameter_index(name)
+        changed = replace(self.parameters[index], lower=lower, upper=upper)
+        parameters = (*self.parameters[:index], changed, *self.parameters[index + 1 :])
+        digest = digest_of({"base": self.digest, "range": [name, repr(lower), repr(upper)]})
+        return replace(self, parameters=parameters, digest=digest)
+
     def likelihood_numbers(self) -> Numbers:
         """The numbers that the likelihood sees: rates of masked channels are zero."""
         if not any(channel.masked for channel in self.channels):
