@@ -42,18 +42,6 @@ def absent(*packages: str) -> Iterator[None]:
         sys.modules.update(hidden)
 
 
-def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
-    """Run the command line in this process; return its exit status."""
-    from darkstats.cli import main
-
-    monkeypatch.setattr(sys, "argv", ["darkstats", *arguments])
-    try:
-        status = main()
-    except SystemExit as done:
-        return int(done.code or 0)
-    return int(status or 0)
-
-
 def test_absent_hides_a_package_and_brings_it_back() -> None:
     """The context manager itself works, also when the body fails."""
     import pyhf
@@ -73,25 +61,26 @@ def test_plot_without_matplotlib_names_the_extra(
     repository: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """``--plot`` without the plot extra says which command installs it, and exits with 2."""
+    from darkstats.cli import run
+
     workspace = str(repository / "workspaces/examples/two_bins.json")
     with absent("matplotlib", "mplhep"):
-        status = run(["limit", workspace, "--plot", str(tmp_path / "limit.png")], monkeypatch)
+        status = run(["limit", workspace, "--plot", str(tmp_path / "limit.png")])
     assert status == 2
     message = " ".join(capsys.readouterr().err.split())
     assert "pip install 'darkstats[plot]'" in message
     assert not (tmp_path / "limit.png").exists()
 
 
-def test_a_limit_without_any_extra(
-    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_limit_without_any_extra(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A limit needs no optional package at all."""
+    from darkstats.cli import run
+
     workspace = str(repository / "workspaces/examples/two_bins.json")
     with absent("matplotlib", "mplhep", "zfit", "cabinetry", "hist", "uproot"):
-        assert run(["limit", workspace, "--json"], monkeypatch) == 0
+        assert run(["limit", workspace, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["poi"] == "mu"
 
 
