@@ -5,8 +5,8 @@ Run from the root of the repository::
     python -m tests.soak.mutated_workspaces --cases 1000000 --seed 1 --limits-every 1000
 
 Each case is a function of the seed and its number only: ``--first N --cases 1`` repeats case N.
-The exit status is 1 if there was a traceback, a case of more than ten seconds, or a limit that
-is not a finite number.
+The exit status is 1 if there was a traceback, a case of more than ten seconds, or a limit that is
+neither a finite number nor explained.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Tally:
 
     @property
     def clean(self) -> bool:
-        return not self.tracebacks and not self.slow and not self.limits["not a number"]
+        silent = self.limits["not a number"] + self.limits["none, without a reason"]
+        return not self.tracebacks and not self.slow and not silent
 
     def record(self, cases: int, seconds: float) -> dict[str, Any]:
         return {
@@ -67,13 +68,25 @@ class Tally:
         }
 
 
-def limit_of(workspace: Workspace) -> Callable[[], float] | None:
-    """Return a function that computes the observed limit, once the workflow exists."""
+def limit_of(workspace: Workspace) -> str:
+    """Compute the asymptotic limit of a workspace; return what came of it."""
     try:
-        from darkstats.workflows import limit
+        from darkstats.inference.upper_limit import upper_limit
+        from darkstats.model import compile_workspace
     except ImportError:
-        return None
-    return lambda: float(limit(workspace).observed)
+        return "inference absent"
+    try:
+        model = compile_workspace(workspace)
+        found = upper_limit(model, model.observation, probe=False)
+    except DarkstatsError as error:
+        return type(error).__name__
+    values = [found.observed, *found.expected]
+    if any(value is not None and not math.isfinite(value) for value in values):
+        return "not a number"
+    if None in values:
+        explained = found.observed_reason or found.expected_reason
+        return "none, with a reason" if explained else "none, without a reason"
+    return "number"
 
 
 def mutated(seed: int, case: int, document: dict[str, Any]) -> bytes:
@@ -91,7 +104,7 @@ def examine(data: bytes, case: int, tally: Tally, *, with_limit: bool) -> None:
         workspace = read_workspace(data)
         tally.passed += 1
         if with_limit:
-            _limit(workspace, tally)
+            tally.limits[limit_of(workspace)] += 1
     except WorkspaceError as error:
         tally.refused["WorkspaceError"] += 1
         tally.codes.update({finding.code for finding in error.findings})
@@ -107,19 +120,6 @@ def examine(data: bytes, case: int, tally: Tally, *, with_limit: bool) -> None:
     tally.slowest_seconds = max(tally.slowest_seconds, seconds)
     if seconds > SLOW_SECONDS:
         tally.slow.append(case)
-
-
-def _limit(workspace: Workspace, tally: Tally) -> None:
-    compute = limit_of(workspace)
-    if compute is None:
-        tally.limits["workflow absent"] += 1
-        return
-    try:
-        value = compute()
-    except DarkstatsError as error:
-        tally.limits[type(error).__name__] += 1
-        return
-    tally.limits["number" if math.isfinite(value) else "not a number"] += 1
 
 
 def run(

@@ -6,8 +6,6 @@ Nothing is ever extracted to disk, and a member's name is only compared, never u
 from __future__ import annotations
 
 import io
-import tarfile
-import zipfile
 import zlib
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,18 +39,9 @@ _FREE_BYTES = 1024 * 1024
 _CHUNK = 256 * 1024
 
 GZIP_MAGIC, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
-_TAR_FAULTS = (
-    tarfile.TarError,
-    EOFError,
-    OSError,
-    ValueError,
-    OverflowError,
-    RecursionError,
-    IndexError,
-)
-_ZIP_FAULTS = (
-    zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, NotImplementedError,
-    OverflowError, IndexError, zlib.error,
+_FAULTS = (
+    EOFError, OSError, ValueError, OverflowError, RecursionError, IndexError, RuntimeError,
+    NotImplementedError, zlib.error,
 )  # fmt: skip
 _ARCHIVE_ENDINGS = (".tar", ".tar.gz", ".tgz", ".zip")
 
@@ -168,6 +157,8 @@ def read_members(data: bytes, source: str) -> list[Member] | None:
 
 
 def _tar_members(data: bytes, source: str) -> list[Member]:
+    import tarfile  # here, because few commands read an archive
+
     members: list[Member] = []
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
@@ -178,7 +169,7 @@ def _tar_members(data: bytes, source: str) -> list[Member]:
                     if end > len(data):
                         raise EOFError("the data end too early")
                     members.append(Member(clean_name(info.name), partial(_part, data, begin, end)))
-    except _TAR_FAULTS as error:
+    except (tarfile.TarError, *_FAULTS) as error:
         raise _broken(source, "tar archive", error) from None
     return _unique(members, source)
 
@@ -188,11 +179,14 @@ def _part(data: bytes, begin: int, end: int) -> bytes:
 
 
 def _zip_members(data: bytes, source: str) -> list[Member]:
+    import zipfile  # here, because few commands read an archive
+
+    faults = (zipfile.BadZipFile, *_FAULTS)
     budget = _Budget(source)
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         infos = archive.infolist()
-    except _ZIP_FAULTS as error:
+    except faults as error:
         raise _broken(source, "zip archive", error) from None
     _count(len(infos) - 1, source)
 
@@ -201,7 +195,7 @@ def _zip_members(data: bytes, source: str) -> list[Member]:
             try:
                 with archive.open(info) as stream:
                     content = stream.read(min(budget.left, MAX_ARCHIVE_BYTES) + 1)
-            except _ZIP_FAULTS as error:
+            except faults as error:
                 raise _broken(
                     f"{source}:{clean_name(info.filename)}", "zip member", error
                 ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from darkstats.workspace.expectation_checks import check_background, sample_contributes
@@ -40,6 +41,24 @@ _ATTRIBUTES: dict[str, frozenset[str]] = {
 _LISTS = ("inits", "bounds", "auxdata", "factors", "sigmas")
 _LUMI = ("auxdata", "sigmas", "inits", "bounds")
 LARGEST_WIDTH = 1e50
+MAX_BACKGROUND_CHECKS = 20
+"""Each looks at every bin; a workspace has few parameters of interest."""
+
+
+@dataclass(slots=True)
+class _Look:
+    """What the measurements ask of the samples, looked up once, however many they are."""
+
+    sound: Sound
+    counts: dict[str, list[float]]
+    moving: set[str]
+    seen: set[tuple[frozenset[str], bool]] = field(default_factory=set)
+
+    def background(self, names: set[str], *, dead: bool, report: Report) -> None:
+        key = (frozenset(names), dead)
+        if key not in self.seen and len(self.seen) < MAX_BACKGROUND_CHECKS:
+            self.seen.add(key)
+            check_background(self.sound, self.counts, names, dead=dead, report=report)
 
 
 def check_measurements(
@@ -47,6 +66,7 @@ def check_measurements(
 ) -> None:
     """Check every sound measurement against the parameters that the modifiers need."""
     seen: set[str] = set()
+    look = _Look(sound, counts, _moving_names(sound))
     for place, name, poi, parameters in sound.measurements:
         if name in seen:
             report.error(
@@ -76,9 +96,8 @@ def check_measurements(
             place.at("config", "poi"),
             poi,
             configs,
-            sound=sound,
             needs=needs,
-            counts=counts,
+            look=look,
             report=report,
         )
 
@@ -207,9 +226,8 @@ def _poi(
     poi: str,
     configs: dict[str, tuple[Place, dict[str, JsonValue]]],
     *,
-    sound: Sound,
     needs: dict[str, Need],
-    counts: dict[str, list[float]],
+    look: _Look,
     report: Report,
 ) -> None:
     held = {
@@ -218,7 +236,7 @@ def _poi(
         if config.get("fixed") and config.get("inits") == [0]
     }
     if held:
-        check_background(sound, counts, held, dead=True, report=report)
+        look.background(held, dead=True, report=report)
     if not poi:
         report.warning(
             "poi-empty",
@@ -251,7 +269,7 @@ def _poi(
             f"the parameter of interest {shown(poi)} is held fixed",
             'remove "fixed": true from its entry in the measurement',
         )
-    if not _moves_a_bin(poi, sound):
+    if poi not in look.moving:
         report.error(
             "poi-no-effect",
             place,
@@ -259,21 +277,23 @@ def _poi(
             "check the yields of the signal sample, or name another parameter",
         )
     elif "normfactor" in need.types:
-        check_background(sound, counts, {poi}, dead=False, report=report)
+        look.background({poi}, dead=False, report=report)
 
 
-def _moves_a_bin(name: str, sound: Sound) -> bool:
+def _moving_names(sound: Sound) -> set[str]:
+    """Return the names of all parameters that change the expectation of some bin."""
+    names: set[str] = set()
     for channel in sound.channels:
         for sample in channel.samples:
+            contributes = sample_contributes(sample)
             for modifier in sample.modifiers:
-                if modifier.name != name:
-                    continue
                 data = modifier.data
                 if modifier.type == "histosys":
-                    if data["lo_data"] != sample.data or data["hi_data"] != sample.data:
-                        return True
-                elif modifier.type == "normsys" and data["lo"] == 1 == data["hi"]:
-                    continue
-                elif sample_contributes(sample):
-                    return True
-    return False
+                    moves = data["lo_data"] != sample.data or data["hi_data"] != sample.data
+                elif modifier.type == "normsys":
+                    moves = contributes and not data["lo"] == 1 == data["hi"]
+                else:
+                    moves = contributes
+                if moves:
+                    names.add(modifier.name)
+    return names

@@ -34,14 +34,14 @@ class Need:
     channels: dict[str, int] = field(default_factory=dict)
     samples: dict[str, set[str]] = field(default_factory=dict)
 
-    @property
-    def n_parameters(self) -> int:
-        """Number of components of the parameter."""
+    n_parameters: int = 1
+
+    def count(self) -> None:
+        """Set the number of components of the parameter, once all its uses are known."""
         if "staterror" in self.types:
-            return sum(self.channels.values())
-        if "shapesys" in self.types or "shapefactor" in self.types:
-            return next(iter(self.channels.values()))
-        return 1
+            self.n_parameters = sum(self.channels.values())
+        elif "shapesys" in self.types or "shapefactor" in self.types:
+            self.n_parameters = next(iter(self.channels.values()))
 
 
 def check_modifiers(sound: Sound, report: Report) -> dict[str, Need]:
@@ -58,6 +58,7 @@ def check_modifiers(sound: Sound, report: Report) -> dict[str, Need]:
         if channel.complete:
             _staterrors(channel, n_bins, report)
     for need in needs.values():
+        need.count()
         _shared(need, report)
     if not needs and sound.complete:
         report.error(
