@@ -44,7 +44,7 @@ METHODS = ("CLs", "CLs+b", "FC")
 ALARM = 3.5  # standard errors below nominal that raise the flag
 
 _NODES = {0: 1, 1: 16, 2: 6}  # grid nodes in each nuisance, by their number
-_INNER = {0: 200_000, 1: 20_000, 2: 10_000}  # toys a node
+_INNER = {0: 200_000, 1: 16_384, 2: 8_192}  # toys a node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,6 +122,7 @@ class ProfileCurve:
             )
         self._poi = poi
         self.attempted = self.certified = self.second_starts = 0
+        self.notes: list[str] = []
         self.free = self._fit(observation)
         self.asimov, self.reference = asimov_data(
             model, observation, mu=statistic.asimov_mu, options=self.options
@@ -243,28 +244,76 @@ class ProfileCurve:
             if is_data and mu in self._certified:
                 continue
             start = known[mu][1] if mu in known else self._nearest(known, mu)
-            result = fit(
-                self.model,
-                self.observation if is_data else self.asimov,
-                poi_value=mu,
-                start=start,
-                options=self.options,
-            )
-            self._count(result)
-            lower = mu in known and result.twice_nll < known[mu][0] - NLL_TOLERANCE
-            if mu in known and result.twice_nll > known[mu][0] + NLL_TOLERANCE:
+            value, parameters = self._second_start(mu, start, is_data=is_data)
+            lower = mu in known and value < known[mu][0] - NLL_TOLERANCE
+            if mu in known and value > known[mu][0] + NLL_TOLERANCE:
                 raise FitFailedError(
                     f"the minimum with the signal strength at {mu:.6g} was found from one start "
-                    f"only: {known[mu][0]:.9g}, against {result.twice_nll:.9g} from others"
+                    f"only: {known[mu][0]:.9g}, against {value:.9g} from others"
                 )
-            if mu not in known or result.twice_nll < known[mu][0]:
-                known[mu] = (result.twice_nll, result.parameters)
+            if mu not in known or value < known[mu][0]:
+                known[mu] = (value, parameters)
             if lower:
-                self._add_branch(result.parameters, is_data=is_data)
+                self._add_branch(parameters, is_data=is_data)
                 moved = True
             if is_data:
                 self._certified.add(mu)
         return self._restore_free() or moved if data else moved
+
+    def _second_start(
+        self, mu: float, start: FloatArray, *, is_data: bool
+    ) -> tuple[float, FloatArray]:
+        """Certified conditional minimum at ``mu``: twice the NLL, and the parameters [par]."""
+        observation = self.observation if is_data else self.asimov
+        try:
+            result = fit(self.model, observation, poi_value=mu, start=start, options=self.options)
+        except FitFailedError as error:
+            return self._settle(mu, start, observation, error, is_data=is_data)
+        self._count(result)
+        return result.twice_nll, result.parameters
+
+    def _settle(
+        self,
+        mu: float,
+        start: FloatArray,
+        observation: Observation,
+        error: FitFailedError,
+        *,
+        is_data: bool,
+    ) -> tuple[float, FloatArray]:
+        """Many minima: the lowest counts if three different starts end in it and none lower.
+
+        Starts are the minima at the nearest other signal strengths, which lie on the same sheet,
+        the best fits, the model's own start, and random points around the best one known.
+        """
+        known = self._known(is_data)
+        near = sorted(known, key=lambda other: abs(other - mu))[:8]
+        points = [start, self.model.inits, self.free.parameters, self.reference.parameters]
+        points += [known[other][1] for other in near] + self._branches[is_data]
+        words = tuple(int(self.model.digest[i : i + 8], 16) for i in range(0, 64, 8))
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(1, spawn_key=words)))
+        widths = np.array([parameter.prefit_error or 0.0 for parameter in self.model.parameters])
+        points += list(start + 0.5 * widths * rng.standard_normal((16, len(widths))))
+        n = len(points)
+        batch = fit_batch(
+            self.model,
+            np.broadcast_to(observation.counts, (n, self.model.n_bins)),
+            np.broadcast_to(observation.auxdata, (n, self.model.n_parameters)),
+            start=np.array(points),
+            poi_values=mu,
+            options=self.options,
+        )
+        values = np.where(batch.converged, batch.twice_nll, np.inf)
+        best = int(np.argmin(values))
+        self.attempted += n
+        self.certified += int(np.count_nonzero(batch.converged))
+        if not np.count_nonzero(values <= values[best] + NLL_TOLERANCE) >= 3:
+            raise error
+        self.second_starts += 1
+        note = "the likelihood has many minima; the lowest that several starts agree on was taken"
+        if note not in self.notes:
+            self.notes.append(note)
+        return float(values[best]), batch.parameters[best]
 
     def q(self, mu: float) -> float:
         """Observed value of the statistic at ``mu``; NaN where the fit failed."""

@@ -53,7 +53,7 @@ def expected_band(test_stat: str, q_asimov: float) -> ExpectedPValues:
 
 def warnings_of(curve: ProfileCurve) -> tuple[str, ...]:
     """What a reader of the numbers has to know about bounds and fits."""
-    notes = list(curve.free.warnings)
+    notes = [*curve.free.warnings, *curve.notes]
     statistic = curve.statistic
     lower = curve.poi_lower
     at_bound = math.isfinite(lower) and curve.mu_hat - lower <= 1e-9 * max(1.0, abs(lower))

@@ -51,7 +51,7 @@ def probe_size(n_parameters: int, n_bins: int) -> int:
 
     It follows from the size of the model alone, never from a clock: a probe is reproducible.
     """
-    per_toy = 4.0 * (2e-6 + 2.5e-7 * n_parameters * n_bins + 2e-8 * float(n_parameters) ** 3)
+    per_toy = 4.0 * (2e-6 + 2.5e-8 * n_parameters * n_bins + 4e-10 * float(n_parameters) ** 3)
     return int(min(_MOST, max(_FEWEST, _BUDGET_S / per_toy)))
 
 

@@ -291,9 +291,12 @@ def sample_statistic(
                 poi_upper=math.inf,
                 options=fit_options,
             )
-            mu_hat = free.parameters[:, poi]
+            twice_nll, mu_hat = free.twice_nll.copy(), free.parameters[:, poi].copy()
+            good = free.converged.copy()
+            fixed = np.empty((len(mu), end - begin))
+            lowest, lowest_at = np.full(end - begin, np.inf), free.parameters.copy()
             for row, tested in enumerate(mu):
-                fixed = fit_batch(
+                batch = fit_batch(
                     model,
                     counts,
                     auxdata,
@@ -301,11 +304,29 @@ def sample_statistic(
                     poi_values=tested,
                     options=fit_options,
                 )
-                good = free.converged & fixed.converged
-                # A free fit above its conditional fit is no minimum, whatever its gradient says.
-                below = fixed.twice_nll < free.twice_nll - TIE_TOLERANCE
-                good &= ~(below & (tested >= poi_lower))
-                q = statistic.value(tested, mu_hat, fixed.twice_nll, free.twice_nll)
+                fixed[row] = np.where(batch.converged, batch.twice_nll, np.nan)
+                if tested >= poi_lower:
+                    deeper = batch.converged & (batch.twice_nll < lowest)
+                    lowest = np.where(deeper, batch.twice_nll, lowest)
+                    lowest_at[deeper] = batch.parameters[deeper]
+            # A free fit above a conditional one is no minimum, whatever its gradient says: again,
+            # from there.
+            again = np.flatnonzero(~good | (lowest < twice_nll - TIE_TOLERANCE))
+            if again.size:
+                better = fit_batch(
+                    model,
+                    counts[again],
+                    auxdata[again],
+                    start=lowest_at[again],
+                    poi_lower=poi_lower,
+                    poi_upper=math.inf,
+                    options=fit_options,
+                )
+                twice_nll[again], good[again] = better.twice_nll, better.converged
+                mu_hat[again] = better.parameters[:, poi]
+                good[again] &= better.twice_nll <= lowest[again] + TIE_TOLERANCE
+            for row, tested in enumerate(mu):
+                q = statistic.value(tested, mu_hat, fixed[row], twice_nll)
                 values[row, begin - first : end - first] = np.where(good, q, np.nan)
 
     run_blocks(work, last_block - first_block + 1, threads=threads, block=1)

@@ -21,12 +21,10 @@ from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.asymptotics import (
     expected_p_values,
     fixed_sigma_limit,
-    observed_p_values,
-    root_target,
 )
-from darkstats.inference.crossing import Crossing
-from darkstats.inference.curve import ProfileCurve, unprofiled_scale
+from darkstats.inference.curve import ProfileCurve
 from darkstats.inference.hypotest import BLINDED, REFERENCES, asymptotic_test, warnings_of
+from darkstats.inference.limit_search import LimitSearch, log_p
 from darkstats.inference.results import N_SIGMA, LimitScan, ToyOptions, UpperLimit
 from darkstats.inference.test_statistics import test_statistic
 
@@ -48,131 +46,12 @@ BAND_DEFINITIONS = {
     "fixed-sigma": "sigma (N + Phi^-1(1 - {level})), with sigma = mu / sqrt(q_A) at the median",
 }
 
-_RELATIVE_TOLERANCE = 1e-10
-_ROUNDS = 60
-_RANGE = 1e9  # a limit this many times larger than the unprofiled guess is no limit
-
 
 def _definition(band: str, method: str) -> str:
     cls = method == "cls"
     if band == "root":
         return BAND_DEFINITIONS["root"].format(reference="= (1 - CL) Phi(N)" if cls else "= 1 - CL")
     return BAND_DEFINITIONS["fixed-sigma"].format(level="(1 - CL) Phi(N)" if cls else "(1 - CL)")
-
-
-def _log_p(curve: ProfileCurve, mu: float, method: str) -> float:
-    q, q_asimov = curve.q(mu), curve.q_asimov(mu)
-    if math.isnan(q) or math.isnan(q_asimov):
-        return math.nan
-    p = observed_p_values(curve.statistic.name, q, q_asimov)
-    return p.log_cls if method == "cls" else p.log_clsb
-
-
-class _Search:
-    """The six crossings of one asymptotic limit (data first, then the band) on shared fits."""
-
-    def __init__(
-        self, curve: ProfileCurve, alpha: float, method: str, positions: tuple[float, ...]
-    ) -> None:
-        self.curve, self.alpha = curve, alpha
-        self.method = "cls" if method == "cls" else "clsb"
-        self.targets = [root_target(alpha, n, method=self.method) for n in positions]
-        median = root_target(alpha, 0.0, method=self.method)
-        reach = max(median, 0.1)
-        self.scale = unprofiled_scale(curve.model, curve.reference.parameters, target=reach)
-        curve.evaluate([self.scale], data=False)
-        a = math.sqrt(max(curve.q_asimov(self.scale), 0.0))
-        guess = self.scale * min(reach / a, 1e3) if a > 0.0 else self.scale
-        sigma = guess / reach
-        n_hat = curve.mu_hat / sigma
-        up = n_hat + root_target(alpha, max(min(n_hat, 5.0), -5.0), method=self.method)
-        start = (
-            sigma * max(up - max(n_hat - 5.0, 0.0), 0.1 * reach)
-            if n_hat <= 5.0
-            else (curve.mu_hat + sigma * median)
-        )
-        floor = 1e-6 * self.scale
-        self.observed = Crossing(
-            "the observed limit", start, tolerance=_RELATIVE_TOLERANCE, floor=floor
-        )
-        self.expected = [
-            Crossing(
-                f"the expected limit at {n:+g} sigma",
-                sigma * max(target, 0.1),
-                tolerance=_RELATIVE_TOLERANCE,
-                floor=floor,
-            )
-            for n, target in zip(positions, self.targets, strict=True)
-        ]
-        self._share()
-
-    def _share(self) -> None:
-        """Tell every crossing all points that are known."""
-        for mu in self.curve.points:
-            if mu > 0.0:
-                self.observed.add(mu, _log_p(self.curve, mu, self.method) - math.log(self.alpha))
-        for mu in self.curve.asimov_points:
-            value = self.curve.q_asimov(mu)
-            if mu > 0.0:
-                for crossing, target in zip(self.expected, self.targets, strict=True):
-                    crossing.add(mu, target - math.sqrt(value))
-
-    def restart(self) -> None:
-        """Forget the values, which a better minimum has changed, and read them again."""
-        for crossing in (self.observed, *self.expected):
-            crossing.points.clear()
-        self._share()
-
-    def run(self, *, blind: bool) -> None:
-        """Refine all crossings together until each is known to the tolerance."""
-        limit = self.scale * _RANGE
-        for _ in range(_ROUNDS):
-            band = [mu for crossing in self.expected for mu in crossing.proposals(limit)]
-            data = [] if blind else self.observed.proposals(limit)
-            if not band and not data:
-                return
-            # Early on, the points of the band are asked of the data too: they bracket the rest.
-            early = not blind and len(self.observed.points) < 4
-            self.curve.evaluate([*data, *band] if early else data)
-            self.curve.evaluate(band, data=False)
-            if data and not set(data) & set(self.curve.points):
-                self.curve.certify(data[0])  # the ladder of last resort, or an honest error
-            if band and not set(band) & set(self.curve.asimov_points):
-                self.curve.certify(band[0], data=False)
-            self._share()
-        raise LimitNotFoundError(
-            f"the search for the limit did not settle in {_ROUNDS} rounds",
-            lower_bound=self.highest_allowed(),
-        )
-
-    def highest_allowed(self) -> float | None:
-        """Largest tested signal strength that the data do not exclude."""
-        allowed = [mu for mu, value in self.observed.points if value > 0.0]
-        return max(allowed, default=None)
-
-    def certify(self, *, blind: bool) -> None:
-        """Fit every crossing again from a second start; search again where that changed a value."""
-        for _ in range(4):
-            moved = False
-            if not blind:
-                moved |= self._certify_one(self.observed, data=True)
-            for crossing in self.expected:
-                moved |= self._certify_one(crossing, data=False)
-            if not moved:
-                return
-            self.restart()
-            self.run(blind=blind)
-        raise LimitNotFoundError(
-            "the minima behind the limit keep moving under a second start",
-            lower_bound=self.highest_allowed(),
-        )
-
-    def _certify_one(self, crossing: Crossing, *, data: bool) -> bool:
-        found = crossing.estimate()
-        if found is None or found[0] <= 0.0:
-            return False
-        nearest = min((mu for mu, _ in crossing.points), key=lambda mu: abs(mu - found[0]))
-        return self.curve.certify(nearest, data=data)
 
 
 def asymptotic_limit(
@@ -191,7 +70,7 @@ def asymptotic_limit(
     constrained = method == "pcl"
     if constrained:
         positions = (*positions, quantile(power_threshold))
-    search = _Search(curve, alpha, method, positions)
+    search = LimitSearch(curve, alpha, method, positions)
     search.run(blind=blind)
     search.certify(blind=blind)
     roots = [crossing.estimate() for crossing in search.expected]
@@ -285,7 +164,7 @@ def _scan(
     for n in N_SIGMA:
         parts = [expected_p_values(name, curve.q_asimov(mu), float(n)) for mu in kept]
         expected.append(tuple(p.cls if method == "cls" else p.clsb for p in parts))
-    observed = None if blind else tuple(math.exp(_log_p(curve, mu, method)) for mu in kept)
+    observed = None if blind else tuple(math.exp(log_p(curve, mu, method)) for mu in kept)
     return LimitScan(
         quantity="CLs" if method == "cls" else "CLs+b",
         mu=tuple(kept),
@@ -294,7 +173,7 @@ def _scan(
     )
 
 
-def _not_monotone(search: _Search, mu_hat: float) -> str | None:
+def _not_monotone(search: LimitSearch, mu_hat: float) -> str | None:
     """Words of warning if the observed curve rises anywhere above the best fit."""
     search.restart()
     values = [point for point in search.observed.points if point[0] > max(mu_hat, 0.0)]

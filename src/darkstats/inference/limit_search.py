@@ -1,0 +1,136 @@
+"""The search for the crossings of one asymptotic limit: data and band on shared fits."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from darkstats.errors import LimitNotFoundError
+from darkstats.inference.asymptotics import observed_p_values, root_target
+from darkstats.inference.crossing import Crossing
+from darkstats.inference.curve import unprofiled_scale
+
+if TYPE_CHECKING:
+    from darkstats.inference.curve import ProfileCurve
+
+__all__ = ["LimitSearch", "log_p"]
+
+_RELATIVE_TOLERANCE = 1e-10
+_ROUNDS = 60
+_RANGE = 1e9  # a limit this many times larger than the unprofiled guess is no limit
+
+
+def log_p(curve: ProfileCurve, mu: float, method: str) -> float:
+    """Logarithm of the observed CLs or CLs+b at ``mu``; NaN where a fit failed."""
+    q, q_asimov = curve.q(mu), curve.q_asimov(mu)
+    if math.isnan(q) or math.isnan(q_asimov):
+        return math.nan
+    p = observed_p_values(curve.statistic.name, q, q_asimov)
+    return p.log_cls if method == "cls" else p.log_clsb
+
+
+class LimitSearch:
+    """The six crossings of one asymptotic limit (data first, then the band) on shared fits."""
+
+    def __init__(
+        self, curve: ProfileCurve, alpha: float, method: str, positions: tuple[float, ...]
+    ) -> None:
+        self.curve, self.alpha = curve, alpha
+        self.method = "cls" if method == "cls" else "clsb"
+        self.targets = [root_target(alpha, n, method=self.method) for n in positions]
+        median = root_target(alpha, 0.0, method=self.method)
+        reach = max(median, 0.1)
+        self.scale = unprofiled_scale(curve.model, curve.reference.parameters, target=reach)
+        curve.evaluate([self.scale], data=False)
+        a = math.sqrt(max(curve.q_asimov(self.scale), 0.0))
+        guess = self.scale * min(reach / a, 1e3) if a > 0.0 else self.scale
+        sigma = guess / reach
+        n_hat = curve.mu_hat / sigma
+        up = n_hat + root_target(alpha, max(min(n_hat, 5.0), -5.0), method=self.method)
+        start = (
+            sigma * max(up - max(n_hat - 5.0, 0.0), 0.1 * reach)
+            if n_hat <= 5.0
+            else (curve.mu_hat + sigma * median)
+        )
+        floor = 1e-6 * self.scale
+        self.observed = Crossing(
+            "the observed limit", start, tolerance=_RELATIVE_TOLERANCE, floor=floor
+        )
+        self.expected = [
+            Crossing(
+                f"the expected limit at {n:+g} sigma",
+                sigma * max(target, 0.1),
+                tolerance=_RELATIVE_TOLERANCE,
+                floor=floor,
+            )
+            for n, target in zip(positions, self.targets, strict=True)
+        ]
+        self._share()
+
+    def _share(self) -> None:
+        """Tell every crossing all points that are known."""
+        for mu in self.curve.points:
+            if mu > 0.0:
+                self.observed.add(mu, log_p(self.curve, mu, self.method) - math.log(self.alpha))
+        for mu in self.curve.asimov_points:
+            value = self.curve.q_asimov(mu)
+            if mu > 0.0:
+                for crossing, target in zip(self.expected, self.targets, strict=True):
+                    crossing.add(mu, target - math.sqrt(value))
+
+    def restart(self) -> None:
+        """Forget the values, which a better minimum has changed, and read them again."""
+        for crossing in (self.observed, *self.expected):
+            crossing.points.clear()
+        self._share()
+
+    def run(self, *, blind: bool) -> None:
+        """Refine all crossings together until each is known to the tolerance."""
+        limit = self.scale * _RANGE
+        for _ in range(_ROUNDS):
+            band = [mu for crossing in self.expected for mu in crossing.proposals(limit)]
+            data = [] if blind else self.observed.proposals(limit)
+            if not band and not data:
+                return
+            # Early on, the points of the band are asked of the data too: they bracket the rest.
+            early = not blind and len(self.observed.points) < 4
+            self.curve.evaluate([*data, *band] if early else data)
+            self.curve.evaluate(band, data=False)
+            if data and not set(data) & set(self.curve.points):
+                self.curve.certify(data[0])  # the ladder of last resort, or an honest error
+            if band and not set(band) & set(self.curve.asimov_points):
+                self.curve.certify(band[0], data=False)
+            self._share()
+        raise LimitNotFoundError(
+            f"the search for the limit did not settle in {_ROUNDS} rounds",
+            lower_bound=self.highest_allowed(),
+        )
+
+    def highest_allowed(self) -> float | None:
+        """Largest tested signal strength that the data do not exclude."""
+        allowed = [mu for mu, value in self.observed.points if value > 0.0]
+        return max(allowed, default=None)
+
+    def certify(self, *, blind: bool) -> None:
+        """Fit every crossing again from a second start; search again where that changed a value."""
+        for _ in range(4):
+            moved = False
+            if not blind:
+                moved |= self._certify_one(self.observed, data=True)
+            for crossing in self.expected:
+                moved |= self._certify_one(crossing, data=False)
+            if not moved:
+                return
+            self.restart()
+            self.run(blind=blind)
+        raise LimitNotFoundError(
+            "the minima behind the limit keep moving under a second start",
+            lower_bound=self.highest_allowed(),
+        )
+
+    def _certify_one(self, crossing: Crossing, *, data: bool) -> bool:
+        found = crossing.estimate()
+        if found is None or found[0] <= 0.0:
+            return False
+        nearest = min((mu for mu, _ in crossing.points), key=lambda mu: abs(mu - found[0]))
+        return self.curve.certify(nearest, data=data)
