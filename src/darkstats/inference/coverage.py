@@ -35,7 +35,14 @@ if TYPE_CHECKING:
     from darkstats.arrays import BoolArray, FloatArray
     from darkstats.model import HistFactoryModel
 
-__all__ = ["SIGNALS", "CoverageCell", "CoverageStudy", "coverage_cells", "coverage_study"]
+__all__ = [
+    "SIGNALS",
+    "CoverageCell",
+    "CoverageStudy",
+    "coverage_cells",
+    "coverage_study",
+    "tabulated",
+]
 
 #: True signal events of the study.
 SIGNALS = (0.0, 1.0, 3.0, 6.0, 12.0)
@@ -175,7 +182,7 @@ def _tail(ordered: FloatArray, at: FloatArray) -> FloatArray:
     return (len(ordered) - np.searchsorted(ordered, edges, side="left")) / len(ordered)
 
 
-def _tabulated(
+def tabulated(
     points: FloatArray,
     n_nodes: int,
     tails_at: Callable[[FloatArray, int], list[FloatArray]],
@@ -271,10 +278,10 @@ def coverage_cells(
 
         return at
 
-    clsb, fc = _tabulated(
+    clsb, fc = tabulated(
         data.conditional[good][:, nuisances], n_nodes, simulate(mu, Hypothesis.TESTED), (q, t)
     )
-    clb, _ = _tabulated(
+    clb, _ = tabulated(
         background.parameters[good][:, nuisances],
         n_nodes,
         simulate(0.0, Hypothesis.BACKGROUND),
