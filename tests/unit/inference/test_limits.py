@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 
 import pytest
+from scipy.stats import chi2
 
 from darkstats.errors import LimitNotFoundError, OptionError, UnknownNameError
 from darkstats.fit import fit
 from darkstats.gaussian import cdf, quantile
 from darkstats.inference import (
     POWER_THRESHOLD,
+    ToyOptions,
     goodness_of_fit,
     hypotest,
     significance,
     upper_limit,
 )
 from darkstats.inference.asymptotics import observed_p_values
-from small_models import counting, on_off
+from small_models import counting, on_off, spectrum
 
 
 def deviance(n: float, mean: float) -> float:
@@ -127,6 +129,9 @@ def test_clsb_is_stronger_than_cls_and_pcl_lies_between() -> None:
     assert limits["pcl"].power_constrained
     assert limits["pcl"].power_threshold == POWER_THRESHOLD
     assert observed["pcl"] == pytest.approx(limits["clsb"].expected[1], rel=1e-8)
+    floor = limits["clsb"].expected[1]
+    assert limits["pcl"].expected[:2] == pytest.approx((floor, floor), rel=1e-8)
+    assert limits["pcl"].expected[3] == pytest.approx(limits["clsb"].expected[3], rel=1e-8)
     assert observed["cls"] is not None
     assert observed["pcl"] is not None
     assert observed["cls"] > observed["pcl"] > 0.0
@@ -196,6 +201,8 @@ def test_expected_significance_uses_asimov_data_at_unit_signal() -> None:
     z = math.sqrt(2.0 * (14.0 * math.log(14.0 / 9.0) - 5.0))
     assert found.expected[2] == pytest.approx(z, rel=1e-8)
     assert found.expected[3] == pytest.approx(z + 1.0, rel=1e-8)
+    signed = significance(model, model.observation, uncapped=True)
+    assert signed.expected == pytest.approx([z - 2.0, z - 1.0, z, z + 1.0, z + 2.0], rel=1e-8)
 
 
 def test_q_keeps_the_declared_range_and_says_so() -> None:
@@ -278,3 +285,30 @@ def test_goodness_of_fit_counts_degrees_of_freedom() -> None:
     assert found.statistic == pytest.approx(
         max(fit(model, model.observation).twice_nll, 0.0), abs=1e-9
     )
+
+
+def test_goodness_of_fit_is_a_chi_square_with_bins_minus_free_parameters() -> None:
+    """Six bins, a free signal and one constrained parameter: five degrees of freedom."""
+    model = spectrum([95, 120, 88, 101, 99, 130], [100.0] * 6, 0.05)
+    found = goodness_of_fit(model, model.observation)
+    assert (found.n_bins, found.n_free, found.degrees_of_freedom) == (6, 1, 5)
+    assert found.statistic == pytest.approx(fit(model, model.observation).twice_nll, rel=1e-9)
+    assert found.p_value is not None
+    assert found.p_value.value == pytest.approx(chi2.sf(found.statistic, 5), rel=1e-9)
+    toys = goodness_of_fit(
+        model, model.observation, calculator="toys", toys=ToyOptions(n_toys=4000, seed=5)
+    )
+    assert toys.p_value is not None
+    assert abs(toys.p_value.value - found.p_value.value) < 0.01 + 4.0 * toys.p_value.error
+    assert toys.toys is not None
+    assert toys.toys.asked == 4000
+
+
+def test_masked_channels_leave_the_limit_of_the_others() -> None:
+    """A masked control region frees the background level: the limit can only get weaker."""
+    model = on_off(8, 20, 4.0)
+    masked = on_off(8, 20, 4.0, masked=("off",))
+    full = upper_limit(model, model.observation, probe=False).observed
+    alone = goodness_of_fit(masked, masked.observation)
+    assert full is not None
+    assert alone.n_bins == 1
