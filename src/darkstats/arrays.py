@@ -30,7 +30,7 @@ def frozen_floats(values: npt.ArrayLike, *, ndim: int | None = None) -> FloatArr
 
 
 def frozen_indices(values: npt.ArrayLike, *, ndim: int = 1) -> IndexArray:
-    """Return ``values`` as a read-only, C-ordered int64 array; an empty input becomes shape (0,)."""
+    """Return ``values`` as a read-only, C-ordered int64 array; empty input has shape (0,)."""
     array = np.array(values, dtype=np.int64, order="C", copy=True)
     if array.ndim != ndim:
         raise ValueError(f"need {ndim} dimensions, got shape {array.shape}")

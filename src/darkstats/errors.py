@@ -4,11 +4,11 @@
 
     DarkstatsError
     ├── InputError                 what was asked for, or given, cannot be used          exit 2
-    │   ├── DocumentError          not the JSON (archive, gzip) that it should be; too large, too deep
+    │   ├── DocumentError          not the JSON (archive, gzip) it should be; too large or deep
     │   ├── WorkspaceError         a document that is no valid workspace; carries findings
     │   ├── PatchError             a JSON patch or patch set that cannot be applied
     │   │   └── DigestMismatchError
-    │   ├── UnknownNameError       a name (channel, parameter, point, method, ...) that does not exist
+    │   ├── UnknownNameError       a name (channel, parameter, method, ...) that does not exist
     │   ├── OptionError            options that contradict each other, the model, or their range
     │   ├── DownloadError          a download that was refused or that failed
     │   └── MissingExtraError      an optional dependency that is not installed

@@ -307,7 +307,16 @@ def fit_batch(
     if (status != FitStatus.CONVERGED).any():
         from darkstats.fit.ladder import climb  # only failures pay for it
 
-        climb(problem, frozen_counts, frozen_auxdata, held, lanes, status, rung, options)
+        climb(
+            problem,
+            frozen_counts,
+            frozen_auxdata,
+            held,
+            lanes,
+            status=status,
+            rung=rung,
+            options=options,
+        )
     return BatchFit(
         parameters=lanes.parameters,
         twice_nll=2.0 * lanes.value,

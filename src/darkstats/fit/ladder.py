@@ -29,7 +29,9 @@ def jittered_starts(problem: Problem, held: FloatArray, n: int, *, key: int) -> 
     rng = np.random.Generator(np.random.Philox(sequence))
     spread = np.array(
         [
-            min(error, 1.0) if (error := parameter.prefit_error) is not None else 0.5 * max(1.0, abs(parameter.init))
+            min(error, 1.0)
+            if (error := parameter.prefit_error) is not None
+            else 0.5 * max(1.0, abs(parameter.init))
             for parameter in model.parameters
         ]
     )
@@ -41,7 +43,7 @@ def jittered_starts(problem: Problem, held: FloatArray, n: int, *, key: int) -> 
 def _minuit_point(
     problem: Problem, counts: FloatArray, auxdata: FloatArray, start: FloatArray
 ) -> FloatArray:
-    """Where iminuit's Migrad ends, with the analytic gradient. Shapes: [bin], [par], [par] -> [par]."""
+    """Where iminuit's Migrad ends, with the analytic gradient. Shape [par]."""
     from iminuit import Minuit  # a fallback: not worth its import time otherwise
 
     model = problem.model
@@ -71,7 +73,11 @@ def _minuit_point(
     minuit.migrad(ncall=2000 + 200 * len(free))
     point = start.copy()
     point[free] = np.asarray(minuit.values)
-    return np.clip(point, np.where(problem.free, problem.lower, -np.inf), np.where(problem.free, problem.upper, np.inf))
+    return np.clip(
+        point,
+        np.where(problem.free, problem.lower, -np.inf),
+        np.where(problem.free, problem.upper, np.inf),
+    )
 
 
 def climb(
@@ -80,6 +86,7 @@ def climb(
     auxdata: FloatArray,
     held: FloatArray,
     lanes: Lanes,
+    *,
     status: IndexArray,
     rung: IndexArray,
     options: FitOptions,

@@ -79,7 +79,9 @@ def make_system(s: Scratch, layout: Layout) -> System:
 
 
 @kernel
-def _damping_scale(layout: Layout, s: Scratch, numbers: Numbers, p: int, curvature: Vector) -> Vector:
+def _damping_scale(
+    layout: Layout, s: Scratch, numbers: Numbers, p: int, curvature: Vector
+) -> Vector:
     """What a damping of one adds to a diagonal element: the curvature of the constraint.
 
     A free parameter has none; a small part of its own curvature stands in, or the size of its
@@ -212,7 +214,7 @@ def _factorise(layout: Layout, s: Scratch, w: System) -> None:
 
 @kernel
 def _handed_down(layout: Layout, w: System, i: int) -> Vector:
-    """Multiple of row i that leaves the rows below: its solution so far, or the step it was given."""
+    """What row i hands to the rows below: its solution so far, or the step it was given."""
     p = layout.parameter_of_global[i]
     solved = load(w.right_global, i) * load(w.inverse_global, i)
     return where_less(fill(0.0), load(w.pinned, p), load(w.step, p), solved)

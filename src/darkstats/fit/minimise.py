@@ -1,16 +1,16 @@
 """The minimiser: damped Newton with bounds and the exact Hessian, eight lanes at a time.
 
 Every step solves the quadratic model on the box: parameters whose step leaves the box are set on
-its face and the rest is solved again.  The step is then shortened until the deviance falls (Armijo).
-Where the exact Hessian is not positive on the free parameters it is damped (Levenberg), in the metric
-of the constraint terms: on published likelihoods that takes six steps where the size of the diagonal
-takes eleven and Gauss-Newton over fifty.
+its face and the rest is solved again.  The step is then shortened until the deviance falls
+(Armijo).  Where the exact Hessian is not positive on the free parameters it is damped (Levenberg),
+in the metric of the constraint terms: on published likelihoods that takes six steps where the size
+of the diagonal takes eleven and Gauss-Newton over fifty.
 
 Interpolation codes with a kink at zero (code0, code1) make the likelihood piecewise smooth.  Such a
 parameter stays on one side of zero within a step; resting at zero, it is tried on both sides.
 
-Eight *slots* hold one lane each; a slot whose lane is done takes the next one, so that no slot waits
-for the slowest.  What happens in a slot depends on its own lane only.
+Eight *slots* hold one lane each; a slot whose lane is done takes the next one, so that no slot
+waits for the slowest.  What happens in a slot depends on its own lane only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,16 @@ from darkstats.kernel.simd import LANES, store
 from darkstats.model.rates import Scratch, deviance, deviance_derivatives, make_scratch
 from darkstats.model.structure import Layout, Numbers
 
-__all__ = ["CODE_CONVERGED", "CODE_MAX_STEPS", "CODE_NOT_FINITE", "CODE_STALLED", "Box", "Memory", "fit_lanes", "make_memory"]
+__all__ = [
+    "CODE_CONVERGED",
+    "CODE_MAX_STEPS",
+    "CODE_NOT_FINITE",
+    "CODE_STALLED",
+    "Box",
+    "Memory",
+    "fit_lanes",
+    "make_memory",
+]
 
 CODE_CONVERGED, CODE_MAX_STEPS, CODE_NOT_FINITE, CODE_STALLED = 0, 1, 2, 3
 FIRST_DAMPING = 0.5
@@ -94,16 +103,16 @@ def _make_slots(n_parameters: int) -> Slots:
 def _low(layout: Layout, box: Box, s: Scratch, p: int, slot: int) -> float:
     """Lower end of a parameter's range in this piece of the likelihood."""
     if layout.kinked[p] == 1 and s.side[p, slot] > 0.0:
-        return max(box.lower[p], 0.0)
-    return box.lower[p]
+        return max(float(box.lower[p]), 0.0)
+    return float(box.lower[p])
 
 
 @kernel
 def _high(layout: Layout, box: Box, s: Scratch, p: int, slot: int) -> float:
     """Upper end of a parameter's range in this piece of the likelihood."""
     if layout.kinked[p] == 1 and s.side[p, slot] < 0.0:
-        return min(box.upper[p], 0.0)
-    return box.upper[p]
+        return min(float(box.upper[p]), 0.0)
+    return float(box.upper[p])
 
 
 @kernel
@@ -209,7 +218,7 @@ def _damp(s: Scratch, w: System, slots: Slots, slot: int) -> bool:
 
 @kernel
 def _turn_sides(layout: Layout, box: Box, s: Scratch, slot: int) -> bool:
-    """Look at every parameter that rests at its kink from the other side; False if there is none."""
+    """Look at parameters that rest at their kink from the other side; False if none does."""
     resting = False
     for p in range(s.x.shape[0]):
         if layout.kinked[p] == 1 and box.free[p] == 1 and s.x[p, slot] == 0.0:
@@ -276,7 +285,9 @@ def _judge(layout: Layout, box: Box, s: Scratch, w: System, slots: Slots, slot: 
 
 
 @kernel
-def _solve_in_box(layout: Layout, numbers: Numbers, box: Box, s: Scratch, w: System, slots: Slots) -> None:
+def _solve_in_box(
+    layout: Layout, numbers: Numbers, box: Box, s: Scratch, w: System, slots: Slots
+) -> None:
     """Solve for the steps of all slots that ask for one; leaves ``w.indefinite`` per slot."""
     for slot in range(LANES):
         _pin_active(layout, box, s, w, slot)
@@ -298,7 +309,9 @@ def _solve_in_box(layout: Layout, numbers: Numbers, box: Box, s: Scratch, w: Sys
 
 
 @kernel
-def _stay_in_box(layout: Layout, numbers: Numbers, box: Box, s: Scratch, w: System, slots: Slots) -> None:
+def _stay_in_box(
+    layout: Layout, numbers: Numbers, box: Box, s: Scratch, w: System, slots: Slots
+) -> None:
     """Bring steps that leave the box to its face and solve for the rest again."""
     for attempt in range(4):
         outside = 0
@@ -404,7 +417,18 @@ def fit_lanes(
     coming = first
     for slot in range(LANES):
         # Idle slots of a short batch compute along on its first lane, and are not listened to.
-        _begin(box, s, w, slots, slot, min(first + slot, stop - 1), counts, auxdata, parameters, damping)
+        _begin(
+            box,
+            s,
+            w,
+            slots,
+            slot,
+            min(first + slot, stop - 1),
+            counts,
+            auxdata,
+            parameters,
+            damping,
+        )
         if first + slot >= stop:
             slots.lane[slot] = -1
         else:
@@ -420,7 +444,9 @@ def fit_lanes(
                 continue
             verdict = _judge(layout, box, s, w, slots, slot)
             if verdict >= 0:
-                _finish(layout, s, w, slots, slot, verdict, parameters, value, edm, min_rate, report)
+                _finish(
+                    layout, s, w, slots, slot, verdict, parameters, value, edm, min_rate, report
+                )
             elif verdict == -1:
                 slots.solving[slot] = 1
                 asking = True
@@ -445,7 +471,9 @@ def fit_lanes(
                     code = CODE_MAX_STEPS
                 if code >= 0:
                     slots.solving[slot] = 0
-                    _finish(layout, s, w, slots, slot, code, parameters, value, edm, min_rate, report)
+                    _finish(
+                        layout, s, w, slots, slot, code, parameters, value, edm, min_rate, report
+                    )
             _stay_in_box(layout, numbers, box, s, w, slots)
             for slot in range(LANES):
                 if slots.solving[slot] == 0:
@@ -459,7 +487,17 @@ def fit_lanes(
                     _try_part(layout, box, s, slots, slot)
                 elif not _damp(s, w, slots, slot):
                     _finish(
-                        layout, s, w, slots, slot, CODE_STALLED, parameters, value, edm, min_rate, report
+                        layout,
+                        s,
+                        w,
+                        slots,
+                        slot,
+                        CODE_STALLED,
+                        parameters,
+                        value,
+                        edm,
+                        min_rate,
+                        report,
                     )
         for slot in range(LANES):
             if slots.lane[slot] >= 0:

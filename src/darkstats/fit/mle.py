@@ -1,7 +1,7 @@
 """One fit whose number is going to be printed.
 
-Certification level 2: besides the certificate of every fit, the minimum is found again from a second
-start.  If the two disagree, more starts decide, and the lowest minimum has to be found twice.
+Certification level 2: besides the certificate of every fit, the minimum is found again from a
+second start.  If the two disagree, more starts decide, and the lowest has to be found twice.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = ["Certification", "FitResult", "fit"]
 AGREEMENT = 1e-6  # difference in deviance below which two starts found the same minimum
 NUMBER_TOLERANCE = 1e-12
 MORE_STARTS = 10
+SAME_PLACE = 1e-2  # relative difference of a parameter between two starts at one minimum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,22 +92,26 @@ class FitResult:
         return float(self.parameters[self.model.require_poi()])
 
 
-def _warnings(problem: Problem, batch: BatchFit, best: int, spread: float) -> tuple[str, ...]:
+def _warnings(
+    problem: Problem, batch: BatchFit, best: int, second: int, spread: float
+) -> tuple[str, ...]:
     notes = []
+    here, there = batch.parameters[best], batch.parameters[second]
+    apart = np.abs(here - there) > SAME_PLACE * np.maximum(np.abs(here), 1.0)
+    if apart.any():
+        names = [problem.model.parameters[p].name for p in np.flatnonzero(apart)]
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        notes.append(
+            f"the likelihood hardly changes with {shown}: two starts found the same deviance at "
+            "different values, which mean nothing by themselves"
+        )
     if spread > AGREEMENT:
         notes.append(
             f"the likelihood has more than one minimum (deviances {spread:.3g} apart); "
             "the lowest was taken"
         )
-    if batch.flat[best] > 0:
-        notes.append(
-            f"{int(batch.flat[best])} direction(s) of parameter space do not change the likelihood; "
-            "values of the parameters concerned mean nothing"
-        )
     if batch.min_rate[best] < 0.0:
-        notes.append(
-            "a bin without events is driven to a negative rate; its rate is held at zero"
-        )
+        notes.append("a bin without events is driven to a negative rate; its rate is held at zero")
     return tuple(notes)
 
 
@@ -177,8 +182,10 @@ def fit(
         )
 
     batch = attempt(starts)
-    spread = float(abs(batch.twice_nll[0] - batch.twice_nll[1]))
-    if not batch.converged.all() or not spread <= AGREEMENT:
+    agree = (
+        bool(batch.converged.all()) and abs(batch.twice_nll[0] - batch.twice_nll[1]) <= AGREEMENT
+    )
+    if not agree:
         batch = attempt(np.vstack([starts, jittered_starts(problem, held, MORE_STARTS, key=2)]))
     values = np.where(batch.converged, batch.twice_nll, np.inf)
     order = np.argsort(values, kind="stable")
@@ -187,14 +194,15 @@ def fit(
         status = FitStatus(int(batch.status[0])).name
         raise FitFailedError(
             f"no minimum could be certified from {len(values)} starts ({status}, EDM "
-            f"{batch.edm[0]:.3g}, smallest rate {batch.min_rate[0]:.3g}); check that every bin with "
-            "events has a positive expected rate within the ranges of the parameters"
+            f"{batch.edm[0]:.3g}, smallest rate {batch.min_rate[0]:.3g}); check that every "
+            "bin with events has a positive expected rate within the ranges of the parameters"
         )
-    agreement = float(values[order[1]] - values[best])
+    second = values[order[1]]
+    agreement = float(second - values[best]) if np.isfinite(second) else np.inf
     if not agreement <= AGREEMENT:
         raise FitFailedError(
             f"the lowest minimum was found from one of {len(values)} starts only (next: "
-            f"{agreement:.3g} higher in deviance); give a better starting point or narrow the ranges"
+            f"{agreement:.3g} higher in deviance); give a better start or narrow the ranges"
         )
     finite = values[np.isfinite(values)]
     point = batch.parameters[best].copy()
@@ -218,5 +226,5 @@ def fit(
             agreement=agreement,
             rung=RUNGS[int(batch.rung[best])],
         ),
-        warnings=_warnings(problem, batch, best, float(finite.max() - values[best])),
+        warnings=_warnings(problem, batch, best, int(order[1]), float(finite.max() - values[best])),
     )

@@ -168,7 +168,12 @@ def impacts(
             continue
         parameter = model.parameters[p]
         best, error, prefit = float(result.parameters[p]), errors[p], parameter.prefit_error
-        shifts = [prefit, None if prefit is None else -prefit, error, None if error is None else -error]
+        shifts = [
+            prefit,
+            None if prefit is None else -prefit,
+            error,
+            None if error is None else -error,
+        ]
         changes: list[float | None] = [None] * 4
         wanted = [i for i, shift in enumerate(shifts) if shift is not None]
         values = [

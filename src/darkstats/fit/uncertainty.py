@@ -76,11 +76,7 @@ def covariance(result: FitResult) -> Covariance:
         result.observation.auxdata,
         frozen_floats(result.parameters),
     )
-    kept = [
-        model.parameter_index(name)
-        for name in result.free
-        if name not in result.at_bound
-    ]
+    kept = [model.parameter_index(name) for name in result.free if name not in result.at_bound]
     diagonal = np.diag(hessian)
     kept = [p for p in kept if diagonal[p] > 0.0]
     names = tuple(model.parameters[p].name for p in kept)
@@ -136,6 +132,7 @@ def _crossing(
     observation: Observation,
     result: FitResult,
     index: int,
+    *,
     target: float,
     direction: float,
     scale: float,
@@ -145,8 +142,8 @@ def _crossing(
     name = model.parameters[index].name
     best, end = float(result.parameters[index]), model.parameters[index]
     edge = end.upper if direction > 0 else end.lower
-    if index == model.poi_index:
-        edge = direction * math.inf
+    if index == model.poi_index and name not in result.at_bound:
+        edge = direction * math.inf  # the range of the POI is one of the minimiser, no boundary
     start = result.parameters
 
     def root(distance: float) -> tuple[float, FloatArray]:
@@ -162,8 +159,8 @@ def _crossing(
         rise = float(batch.twice_nll[0]) - result.twice_nll
         if rise < -1e-6:
             raise FitFailedError(
-                f"scanning {name} found a lower minimum (by {-rise:.3g} in deviance) at {value:.6g}; "
-                "start the fit from there"
+                f"scanning {name} found a lower minimum (by {-rise:.3g} in deviance) at "
+                f"{value:.6g}; start the fit from there"
             )
         return math.sqrt(max(rise, 0.0)), batch.parameters[0]
 
@@ -189,7 +186,7 @@ def _crossing(
         middle = (low * f_high - high * f_low) / (f_high - f_low)
         value, start = root(middle)
         residual = value - target
-        if abs(residual) <= CROSSING_TOLERANCE * target or high - low <= 1e-13 * high:
+        if abs(residual) <= CROSSING_TOLERANCE * target or abs(high - low) <= 1e-13 * high:
             return best + direction * middle, None
         if residual * f_high < 0.0:
             low, f_low = high, f_high
@@ -242,9 +239,20 @@ def profile_interval(
         raise OptionError(f"{name} is fixed: there is no interval; free it first")
     target = quantile(0.5 * (1.0 + cl))
     parabolic = covariance(result).errors[index]
-    scale = parabolic or model.parameters[index].prefit_error or max(abs(result.parameters[index]), 1.0)
+    scale = (
+        parabolic or model.parameters[index].prefit_error or max(abs(result.parameters[index]), 1.0)
+    )
     ends = [
-        _crossing(model, observation, result, index, target, direction, scale, options)
+        _crossing(
+            model,
+            observation,
+            result,
+            index,
+            target=target,
+            direction=direction,
+            scale=scale,
+            options=options,
+        )
         for direction in (-1.0, 1.0)
     ]
     return ProfileInterval(

@@ -28,7 +28,14 @@ from typing import Any, TypeVar, cast
 import numba
 from numba.core import config as numba_config
 
-__all__ = ["cache_directory", "default_threads", "is_compiled", "kernel", "kernel_entry", "run_blocks"]
+__all__ = [
+    "cache_directory",
+    "default_threads",
+    "is_compiled",
+    "kernel",
+    "kernel_entry",
+    "run_blocks",
+]
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -96,12 +103,13 @@ def cache_directory() -> Path | None:
 @contextmanager
 def _numba_cache_in(directory: Path) -> Iterator[None]:
     """Point numba's cache at ``directory`` while a dispatcher is made, then put it back."""
-    before = numba_config.CACHE_DIR
-    numba_config.CACHE_DIR = str(directory)
+    settings: Any = numba_config  # its attributes are made at run time
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(directory)
     try:
         yield
     finally:
-        numba_config.CACHE_DIR = before
+        settings.CACHE_DIR = before
 
 
 def kernel(function: FunctionT) -> FunctionT:

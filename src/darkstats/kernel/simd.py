@@ -10,6 +10,7 @@ Outside compiled code (``NUMBA_DISABLE_JIT=1``) the same functions work on NumPy
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -43,17 +44,24 @@ _INTEGERS = ir.VectorType(ir.IntType(64), LANES)
 
 
 class _VectorType(types.Type):
-    def __init__(self) -> None:
-        super().__init__(name="float64x8")
+    pass
 
 
-_vector = _VectorType()
+_make_type: Any = _VectorType  # numba is not annotated
+_vector: Any = _make_type("float64x8")
+
+
+_primitive: Any = models.PrimitiveModel
 
 
 @register_model(_VectorType)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _DOUBLES)
+        _primitive.__init__(self, manager, kind, _DOUBLES)
+
+
+def _intrinsic(function: Callable[..., Any]) -> Any:
+    return intrinsic(function)
 
 
 def _is_vector(value: Any) -> bool:
@@ -73,7 +81,7 @@ def _splat(builder: Any, value: Any) -> Any:
     return builder.shuffle_vector(first, ir.Constant(_DOUBLES, ir.Undefined), mask)
 
 
-@intrinsic
+@_intrinsic
 def _load(typing: Any, array: Any, index: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         place = _address(context, builder, signature.args[0], args[0], args[1])
@@ -82,7 +90,7 @@ def _load(typing: Any, array: Any, index: Any) -> Any:
     return _vector(array, types.intp), codegen
 
 
-@intrinsic
+@_intrinsic
 def _store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         place = _address(context, builder, signature.args[0], args[0], args[1])
@@ -92,7 +100,7 @@ def _store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     return types.void(array, types.intp, _vector), codegen
 
 
-@intrinsic
+@_intrinsic
 def _fill(typing: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return _splat(builder, args[0])
@@ -101,7 +109,7 @@ def _fill(typing: Any, value: Any) -> Any:
 
 
 def _binary(name: str) -> Any:
-    @intrinsic
+    @_intrinsic
     def operation(typing: Any, left: Any, right: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             return getattr(builder, name)(args[0], args[1])
@@ -115,7 +123,7 @@ _add, _subtract, _multiply, _divide = (_binary(n) for n in ("fadd", "fsub", "fmu
 
 
 def _choice(comparison: str) -> Any:
-    @intrinsic
+    @_intrinsic
     def operation(typing: Any, x: Any, y: Any, a: Any, b: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             test = builder.fcmp_ordered(comparison, args[0], args[1])
@@ -129,7 +137,7 @@ def _choice(comparison: str) -> Any:
 _choose_less, _choose_at_most = _choice("<"), _choice("<=")
 
 
-@intrinsic
+@_intrinsic
 def _largest(typing: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         result = builder.extract_element(args[0], ir.Constant(ir.IntType(32), 0))
@@ -141,7 +149,7 @@ def _largest(typing: Any, value: Any) -> Any:
     return types.float64(_vector), codegen
 
 
-# The mantissa is taken in [sqrt(1/2), sqrt(2)), so that the logarithm of a number near one is small.
+# The mantissa is taken in [sqrt(1/2), sqrt(2)): logarithms of numbers near one come out small.
 _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 
 
@@ -151,7 +159,7 @@ def _exponent_bits(builder: Any, value: Any) -> tuple[Any, Any]:
     return bits, builder.ashr(shifted, ir.Constant(_INTEGERS, [52] * LANES))
 
 
-@intrinsic
+@_intrinsic
 def _exponent(typing: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.sitofp(_exponent_bits(builder, args[0])[1], _DOUBLES)
@@ -159,7 +167,7 @@ def _exponent(typing: Any, value: Any) -> Any:
     return _vector(_vector), codegen
 
 
-@intrinsic
+@_intrinsic
 def _mantissa(typing: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         bits, exponent = _exponent_bits(builder, args[0])
@@ -188,7 +196,8 @@ def mantissa_of(value: Vector) -> Vector:
 
 def load(array: FloatArray, index: int) -> Vector:
     """Read vector ``index`` of an array of shape [n, 8]."""
-    return array[index].copy()
+    vector: Vector = array[index].copy()
+    return vector
 
 
 def store(array: FloatArray, index: int, value: Vector) -> None:
@@ -216,30 +225,19 @@ def largest(value: Vector) -> float:
     return float(np.max(value))
 
 
-# In compiled code the functions above become single instructions.
-overload(exponent_of)(lambda value: lambda value: _exponent(value))
-overload(mantissa_of)(lambda value: lambda value: _mantissa(value))
-overload(load)(lambda array, index: lambda array, index: _load(array, index))
-overload(store)(lambda array, index, value: lambda array, index, value: _store(array, index, value))
-overload(fill)(lambda value: lambda value: _fill(value))
-overload(where_less)(lambda x, y, a, b: lambda x, y, a, b: _choose_less(x, y, a, b))
-overload(where_at_most)(lambda x, y, a, b: lambda x, y, a, b: _choose_at_most(x, y, a, b))
-overload(largest)(lambda value: lambda value: _largest(value))
+def _arithmetic(operation: Any, left: Any, right: Any) -> Any:
+    """Implementation of an operator for vectors, and for a vector and a number."""
+    if _is_vector(left) and _is_vector(right):
+        return lambda left, right: operation(left, right)
+    if _is_vector(left) and isinstance(right, types.Float):
+        return lambda left, right: operation(left, _fill(right))
+    if isinstance(left, types.Float) and _is_vector(right):
+        return lambda left, right: operation(_fill(left), right)
+    return None
 
 
 def _register(symbol: Any, operation: Any) -> None:
-    """Make an arithmetic operator work on vectors, and on a vector and a number."""
-
-    def choose(left, right):  # type: ignore[no-untyped-def]  # numba compares signatures literally
-        if _is_vector(left) and _is_vector(right):
-            return lambda left, right: operation(left, right)
-        if _is_vector(left) and isinstance(right, types.Float):
-            return lambda left, right: operation(left, _fill(right))
-        if isinstance(left, types.Float) and _is_vector(right):
-            return lambda left, right: operation(_fill(left), right)
-        return None
-
-    overload(symbol)(choose)
+    overload(symbol)(lambda left, right: _arithmetic(operation, left, right))
 
 
 for _symbol, _operation in (
@@ -280,9 +278,12 @@ def logarithm(value: Vector) -> Vector:
     s = f / (f + 2.0)
     z = s * s
     w = z * z
-    even = w * (w * (w * 1.531383769920937332e-01 + 2.222219843214978396e-01) + 3.999999999940941908e-01)
+    even = w * (
+        w * (w * 1.531383769920937332e-01 + 2.222219843214978396e-01) + 3.999999999940941908e-01
+    )
     odd = z * (
-        w * (w * (w * 1.479819860511658591e-01 + 1.818357216161805012e-01) + 2.857142874366239149e-01)
+        w
+        * (w * (w * 1.479819860511658591e-01 + 1.818357216161805012e-01) + 2.857142874366239149e-01)
         + 6.666666666666735130e-01
     )
     half_square = f * f * 0.5
@@ -290,9 +291,22 @@ def logarithm(value: Vector) -> Vector:
     return power * 6.93147180369123816490e-01 - ((half_square - tail) - f)
 
 
-overload(absolute)(lambda value: lambda value: _absolute(value))
-overload(maximum)(lambda left, right: lambda left, right: _choose_less(left, right, right, left))
-overload(minimum)(lambda left, right: lambda left, right: _choose_less(left, right, left, right))
-overload(logarithm)(lambda value: lambda value: _logarithm(value))
-_absolute = numba.njit(nogil=True)(absolute)
-_logarithm = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(logarithm)
+# In compiled code the functions above become single instructions.
+_OPERATIONS: dict[Any, Any] = {
+    exponent_of: lambda value: lambda value: _exponent(value),
+    mantissa_of: lambda value: lambda value: _mantissa(value),
+    load: lambda array, index: lambda array, index: _load(array, index),
+    store: lambda array, index, value: lambda array, index, value: _store(array, index, value),
+    fill: lambda value: lambda value: _fill(value),
+    where_less: lambda x, y, a, b: lambda x, y, a, b: _choose_less(x, y, a, b),
+    where_at_most: lambda x, y, a, b: lambda x, y, a, b: _choose_at_most(x, y, a, b),
+    largest: lambda value: lambda value: _largest(value),
+    absolute: lambda value: lambda value: _absolute(value),
+    maximum: lambda left, right: lambda left, right: _choose_less(left, right, right, left),
+    minimum: lambda left, right: lambda left, right: _choose_less(left, right, left, right),
+    logarithm: lambda value: lambda value: _logarithm(value),
+}
+_absolute: Any = numba.njit(nogil=True)(absolute)
+_logarithm: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(logarithm)
+for _function, _implementation in _OPERATIONS.items():
+    overload(_function)(_implementation)

@@ -102,15 +102,15 @@ def _shapesys_set(name: str, place: _Place) -> _ParameterSet:
 
 def _staterror_set(name: str, places: list[_Place]) -> _ParameterSet:
     """Gaussian constraints; sigma adds the samples' uncertainties in quadrature over their sum."""
-    sums: dict[int, tuple[Any, Any]] = {}
+    sums: dict[str, tuple[Any, Any]] = {}
     for place in places:
         nominal = np.asarray(place.sample["data"], dtype=float)
         variance = np.asarray(place.modifier["data"], dtype=float) ** 2
-        total, square = sums.get(place.start, (0.0, 0.0))
-        sums[place.start] = (total + nominal, square + variance)
+        total, square = sums.get(place.channel["name"], (0.0, 0.0))
+        sums[place.channel["name"]] = (total + nominal, square + variance)
     sigmas: list[float] = []
-    for start in sorted(sums):
-        total, square = sums[start]
+    for channel in sorted(sums):  # members are numbered in pyhf's order of channels
+        total, square = sums[channel]
         with np.errstate(divide="ignore", invalid="ignore"):
             sigmas += np.where(total > 0.0, np.sqrt(square) / total, 0.0).tolist()
     n = len(sigmas)
@@ -244,7 +244,9 @@ class _Arrays:
                 self.factor_parameter.append(first)
                 self.factor_normsys.append(len(self.normsys))
                 self.normsys.append(
-                    normsys_coefficients(float(modifier["data"]["hi"]), float(modifier["data"]["lo"]))
+                    normsys_coefficients(
+                        float(modifier["data"]["hi"]), float(modifier["data"]["lo"])
+                    )
                 )
             elif kind == "histosys":
                 high = np.asarray(modifier["data"]["hi_data"], dtype=float)
@@ -352,7 +354,7 @@ def compile_workspace(
     """
     codes = interpolation or InterpolationCodes()
     document = workspace.document
-    config = workspace.measurement(measurement)
+    config = workspace.measurement(measurement, check_poi=poi is None)
     names = tuple(channel["name"] for channel in document["channels"])
     for name in masked:
         if name not in names:
@@ -368,7 +370,7 @@ def compile_workspace(
 
     staterror_offset: dict[tuple[str, int], int] = {}
     sizes: dict[str, int] = {}
-    for place in _places(document):
+    for place in sorted(_places(document), key=lambda place: str(place.channel["name"])):
         key = (place.modifier["name"], place.start)
         if place.modifier["type"] == "staterror" and key not in staterror_offset:
             staterror_offset[key] = sizes.get(key[0], 0)
@@ -384,7 +386,9 @@ def compile_workspace(
             arrays.component.append((i, samples.index(sample["name"])))
         stop = start + len(channel["samples"][0]["data"])
         channels.append(
-            ChannelBins(name=channel["name"], start=start, stop=stop, masked=channel["name"] in masked)
+            ChannelBins(
+                name=channel["name"], start=start, stop=stop, masked=channel["name"] in masked
+            )
         )
         start = stop
 

@@ -20,7 +20,7 @@ __all__ = ["ChannelBins", "HistFactoryModel", "Observation"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelBins:
-    """Where the bins of a channel stand: ``start`` to ``stop - 1``; masked ones count for nothing."""
+    """Where the bins of a channel stand: ``start`` to ``stop - 1``; masked ones do not count."""
 
     name: str
     start: int
@@ -198,10 +198,12 @@ class HistFactoryModel:
         return result
 
     def expected_auxdata(self, parameters: FloatArray) -> FloatArray:
-        """Auxiliary data expected, 0 for a parameter without constraint. Shapes: [..., par] -> [..., par]."""
+        """Auxiliary data expected, 0 without constraint. Shapes: [..., par] -> [..., par]."""
         kind = self.layout.constraint
         points = np.asarray(parameters, dtype=float)
-        result: FloatArray = np.where(kind == 1, points, np.where(kind == 2, self.numbers.width * points, 0.0))
+        result: FloatArray = np.where(
+            kind == 1, points, np.where(kind == 2, self.numbers.width * points, 0.0)
+        )
         return result
 
     def asimov(self, parameters: FloatArray) -> Observation:
@@ -225,7 +227,11 @@ class HistFactoryModel:
         for b in np.flatnonzero(~self.masked_bins):
             total += _log_poisson(float(observation.counts[b]), float(nu[b]))
         for p, parameter in enumerate(self.parameters):
-            datum, value, width = float(observation.auxdata[p]), float(parameters[p]), parameter.width
+            datum, value, width = (
+                float(observation.auxdata[p]),
+                float(parameters[p]),
+                parameter.width,
+            )
             if parameter.constraint == "gaussian":
                 pull = (datum - value) / width
                 total += -0.5 * pull * pull - math.log(width * math.sqrt(2.0 * math.pi))

@@ -95,7 +95,9 @@ def normsys_coefficients(hi: float, lo: float) -> FloatArray:
     """
     log_hi, log_lo = math.log(hi), math.log(lo)
     # Even and odd parts at alpha = 1 of value - 1, slope and curvature.
-    even = 0.5 * np.array([hi + lo - 2.0, hi * log_hi + lo * log_lo, hi * log_hi**2 + lo * log_lo**2])
+    even = 0.5 * np.array(
+        [hi + lo - 2.0, hi * log_hi + lo * log_lo, hi * log_hi**2 + lo * log_lo**2]
+    )
     odd = 0.5 * np.array([hi - lo, hi * log_hi - lo * log_lo, hi * log_hi**2 - lo * log_lo**2])
     a1 = (15.0 * odd[0] - 7.0 * odd[1] + odd[2]) / 8.0
     a3 = (-10.0 * odd[0] + 10.0 * odd[1] - 2.0 * odd[2]) / 8.0
@@ -109,9 +111,16 @@ def normsys_coefficients(hi: float, lo: float) -> FloatArray:
 @kernel
 def normsys_inside(alpha: Vector, c: FloatArray) -> tuple[Vector, Vector, Vector]:
     """The polynomial of code4 inside one sigma, and its two derivatives."""
-    value = (((((alpha * c[7] + c[6]) * alpha + c[5]) * alpha + c[4]) * alpha + c[3]) * alpha + c[2]) * alpha + 1.0
-    first = ((((alpha * (6.0 * c[7]) + 5.0 * c[6]) * alpha + 4.0 * c[5]) * alpha + 3.0 * c[4]) * alpha + 2.0 * c[3]) * alpha + c[2]
-    second = (((alpha * (30.0 * c[7]) + 20.0 * c[6]) * alpha + 12.0 * c[5]) * alpha + 6.0 * c[4]) * alpha + 2.0 * c[3]
+    value = (
+        ((((alpha * c[7] + c[6]) * alpha + c[5]) * alpha + c[4]) * alpha + c[3]) * alpha + c[2]
+    ) * alpha + 1.0
+    first = (
+        (((alpha * (6.0 * c[7]) + 5.0 * c[6]) * alpha + 4.0 * c[5]) * alpha + 3.0 * c[4]) * alpha
+        + 2.0 * c[3]
+    ) * alpha + c[2]
+    second = (
+        ((alpha * (30.0 * c[7]) + 20.0 * c[6]) * alpha + 12.0 * c[5]) * alpha + 6.0 * c[4]
+    ) * alpha + 2.0 * c[3]
     return value, first, second
 
 

@@ -2,7 +2,8 @@
 
 The function minimised is half the deviance relative to the saturated model::
 
-    f = sum_bin [nu - n + n log(n/nu)]  +  sum_constraints (the same for tau x and a, or (x-a)^2/2 sigma^2)
+    f = sum_bins [nu - n + n log(n/nu)] + sum_constraints c
+    c = (x - a)^2 / 2 sigma^2 (Gaussian), or the same as a bin, for tau x and a (Poisson)
 
 Written so, nothing cancels: a likelihood ratio is a plain difference of two f of order one.
 
@@ -250,8 +251,8 @@ def _add(hessian: FloatArray, n_global: int, i: int, j: int, value: Vector) -> N
 
 @kernel
 def deviance_derivatives(layout: Layout, numbers: Numbers, s: Scratch) -> None:
-    """Gradient and exact Hessian of half the deviance, at the point of the last :func:`deviance`."""
-    n_bins, n_global = layout.n_bins, layout.n_global
+    """Gradient and exact Hessian of half the deviance, where :func:`deviance` was last taken."""
+    n_bins = layout.n_bins
     zero = fill(0.0)
     for b in range(n_bins):
         nu, n, inverse = load(s.nu, b), load(s.counts, b), load(s.inverse, b)
@@ -310,7 +311,9 @@ def _first_order_part(layout: Layout, s: Scratch) -> None:
             curvature = slope * load(s.second, b)
             for u in range(begin, end):
                 at = t * s.block + u - begin
-                store(s.local_block, at, load(s.local_block, at) + curvature * load(s.local_slope, u))
+                store(
+                    s.local_block, at, load(s.local_block, at) + curvature * load(s.local_slope, u)
+                )
             for i in range(n_global):
                 at = t * n_global + i
                 store(
@@ -433,7 +436,9 @@ def _binfactor_derivatives(
     for h in range(layout.histosys_begin[k], layout.histosys_begin[k + 1]):
         p, at = layout.histosys_parameter[h], layout.histosys_offset[h] + i
         gi = layout.global_of_parameter[p]
-        tangent = factor * (load(s.curve, 3 * p + 1) * numbers.shift_even[at] + numbers.shift_odd[at])
+        tangent = factor * (
+            load(s.curve, 3 * p + 1) * numbers.shift_even[at] + numbers.shift_odd[at]
+        )
         if g >= 0:
             _add(s.hessian, n_global, g, gi, tangent)
         else:
@@ -545,7 +550,7 @@ def rates_of_points(layout: Layout, numbers: Numbers, points: FloatArray) -> Flo
 
 
 def component_rates(layout: Layout, numbers: Numbers, point: FloatArray) -> FloatArray:
-    """Expected events of every component at one point, as one flat array. Shapes: [par] -> [flat]."""
+    """Expected events of every component, as one flat array. Shapes: [par] -> [flat]."""
     scratch = make_scratch(layout, numbers)
     out = np.empty((1, layout.n_bins))
     _rates_entry(layout, numbers, point.reshape(1, -1), scratch, out)

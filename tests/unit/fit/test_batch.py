@@ -1,0 +1,194 @@
+"""Batched fits: closed forms, independence of lanes, and failures that are seen."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from darkstats.errors import FitFailedError, OptionError
+from darkstats.fit import FitOptions, FitStatus, fit_batch
+from darkstats.model import HistFactoryModel
+from small_models import compiled, counting, on_off, two_bins_one_empty
+from strategies import random_workspace
+
+
+def toys(model: HistFactoryModel, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(np.maximum(model.expected_rates(model.inits), 0.0), size=(n, model.n_bins))
+    width = np.array([p.width if p.constraint == "gaussian" else 0.0 for p in model.parameters])
+    auxdata = model.observation.auxdata + width * rng.normal(size=(n, model.n_parameters))
+    return counts.astype(float), auxdata
+
+
+def test_counting_experiment() -> None:
+    """The best signal of n events on a known background is (n - b)/s, and the deviance is zero."""
+    model = counting(n=7.0, signal=2.0, background=3.0)
+    counts = np.array([[3.0], [7.0], [11.0], [40.0]])
+    batch = fit_batch(model, counts, np.zeros((4, 1)), poi_upper=math.inf)
+    assert batch.parameters[:, 0] == pytest.approx((counts[:, 0] - 3.0) / 2.0, abs=1e-6)
+    assert np.abs(batch.twice_nll).max() < 1e-12
+
+
+def test_lower_bound_is_kept() -> None:
+    """A deficit stops at the bound, where the deviance is that of the background alone."""
+    model = counting(n=1.0, signal=2.0, background=3.0)
+    batch = fit_batch(model, [[1.0], [0.0]], np.zeros((2, 1)))
+    assert batch.parameters[:, 0].tolist() == [0.0, 0.0]
+    expected = [2.0 * (3.0 - 1.0 + math.log(1.0 / 3.0)), 6.0]
+    assert batch.twice_nll == pytest.approx(expected, abs=1e-12)
+    assert batch.converged.all()
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    n_on=st.integers(0, 200),
+    n_off=st.integers(1, 200),
+    tau=st.floats(0.1, 10.0),
+    mu=st.floats(0, 50),
+)
+def test_on_off_problem(n_on: int, n_off: int, tau: float, mu: float) -> None:
+    """The profiled background of the on/off problem solves the quadratic of Li and Ma."""
+    model = on_off(float(n_on), float(n_off), tau)
+    batch = fit_batch(
+        model, model.observation.counts[None], model.observation.auxdata[None], poi_values=mu
+    )
+    # Zeros of d/db [mu + b - n_on log(mu + b) + tau b - n_off log(tau b)].
+    linear = n_on + n_off - (1.0 + tau) * mu
+    root = math.sqrt(linear**2 + 4.0 * (1.0 + tau) * mu * n_off)
+    exact = (linear + root) / (2.0 * (1.0 + tau))
+    level = batch.parameters[0, model.parameter_index("level")]
+    assert batch.converged.all()
+    assert level == pytest.approx(exact, rel=1e-6, abs=1e-6)
+
+
+def test_a_lane_depends_on_nothing_but_itself() -> None:
+    """Alone, in any batch, and with any number of threads a lane has the same bits."""
+    for seed in range(6):
+        model = compiled(random_workspace(np.random.default_rng(seed)))
+        counts, auxdata = toys(model, 37, seed)
+        whole = fit_batch(model, counts, auxdata, options=FitOptions(threads=1))
+        for threads in (2, 3, 8):
+            again = fit_batch(model, counts, auxdata, options=FitOptions(threads=threads))
+            assert np.array_equal(again.parameters, whole.parameters)
+            assert np.array_equal(again.twice_nll, whole.twice_nll)
+        order = np.random.default_rng(1).permutation(37)
+        shuffled = fit_batch(model, counts[order], auxdata[order])
+        assert np.array_equal(shuffled.parameters, whole.parameters[order])
+        for lane in (0, 17, 36):
+            alone = fit_batch(model, counts[lane : lane + 1], auxdata[lane : lane + 1])
+            assert np.array_equal(alone.parameters[0], whole.parameters[lane])
+            assert alone.twice_nll[0] == whole.twice_nll[lane]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("where", ["counts", "auxdata"])
+def test_a_bad_number_spoils_its_lane_alone(bad: float, where: str) -> None:
+    """Not-a-number and infinity give NOT_FINITE in their lane, and leave the others as they are."""
+    model = counting(n=5.0, signal=2.0, background=3.0, width=1.0)
+    counts = np.full((20, 1), 5.0)
+    auxdata = np.repeat(model.observation.auxdata[None], 20, axis=0)
+    clean = fit_batch(model, counts, auxdata)
+    (counts if where == "counts" else auxdata)[11, -1] = bad
+    batch = fit_batch(model, counts, auxdata)
+    assert batch.status[11] == FitStatus.NOT_FINITE
+    others = np.arange(20) != 11
+    assert batch.converged[others].all()
+    assert np.array_equal(batch.parameters[others], clean.parameters[others])
+    with pytest.raises(FitFailedError, match=r"1 of 20 fits failed.*lane 11"):
+        batch.require_converged()
+
+
+def test_impossible_data_fail() -> None:
+    """Events in a bin where nothing is ever expected: the fit fails and says so."""
+    model = two_bins_one_empty()
+    batch = fit_batch(model, [[5.0, 0.0], [5.0, 2.0]], np.zeros((2, 1)))
+    assert batch.status.tolist() == [FitStatus.CONVERGED, FitStatus.NOT_FINITE]
+
+
+def test_too_few_steps_are_retried_and_counted() -> None:
+    """With one step allowed the first start misses; the ladder delivers, and says so."""
+    model = compiled(random_workspace(np.random.default_rng(3)))
+    counts, auxdata = toys(model, 10)
+    patient = fit_batch(model, counts, auxdata)
+    hasty = fit_batch(model, counts, auxdata, options=FitOptions(max_steps=1))
+    assert (patient.rung == 0).all()
+    assert (hasty.rung > 0).any()
+    assert hasty.twice_nll == pytest.approx(patient.twice_nll, abs=1e-7)
+
+
+def test_minimum_at_a_kink() -> None:
+    """With piecewise-linear interpolation the minimum may lie where the derivative jumps."""
+    from darkstats.model import InterpolationCodes, compile_workspace
+    from darkstats.workspace import Workspace
+
+    shape = {"name": "x", "type": "histosys", "data": {"hi_data": [14.0], "lo_data": [12.0]}}
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    document = {
+        "version": "1.0.0",
+        "channels": [
+            {
+                "name": "c",
+                "samples": [
+                    {"name": "b", "data": [10.0], "modifiers": [shape]},
+                    {"name": "s", "data": [1.0], "modifiers": [mu]},
+                ],
+            }
+        ],
+        "observations": [{"name": "c", "data": [3.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+    }
+    model = compile_workspace(
+        Workspace.from_document(document), interpolation=InterpolationCodes(histosys="code0")
+    )
+    batch = fit_batch(model, [[3.0]], [[0.0, 0.0]], start=[0.7, 1.0])
+    assert batch.converged.all()
+    assert batch.parameters[0].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [
+        ({"poi_lower": 2.0, "poi_upper": 1.0}, "empty range"),
+        ({"poi_values": math.nan}, "not a finite number"),
+        ({"fixed": {"mu": math.inf}}, "not a finite number"),
+        ({"fixed": {"nu": 1.0}}, "unknown parameter 'nu'; choose one of: mu"),
+    ],
+)
+def test_bad_requests_are_refused(settings_: dict, message: str) -> None:
+    """Empty ranges, values that are no numbers and unknown names name themselves."""
+    model = counting(n=5.0, signal=2.0, background=3.0)
+    with pytest.raises(Exception, match=message) as caught:
+        fit_batch(model, [[5.0]], [[0.0]], **settings_)
+    assert issubclass(caught.type, Exception)
+    with pytest.raises(OptionError, match="need counts"):
+        fit_batch(model, [[5.0, 1.0]], [[0.0]])
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_minimum_is_one(seed: int) -> None:
+    """On generated workspaces every toy converges, and no step along an axis goes lower."""
+    from darkstats.arrays import frozen_floats
+    from darkstats.model.rates import dense_derivatives
+
+    model = compiled(random_workspace(np.random.default_rng(seed)))
+    counts, auxdata = toys(model, 4, seed)
+    batch = fit_batch(model, counts, auxdata)
+    assert batch.converged.all()
+    for lane in range(4):
+        for p in np.flatnonzero(~model.fixed):
+            for step in (-1e-3, 1e-3):
+                point = batch.parameters[lane].copy()
+                point[p] = np.clip(point[p] + step, model.lower[p], model.upper[p])
+                value, _, _ = dense_derivatives(
+                    model.layout,
+                    model.numbers,
+                    frozen_floats(counts[lane]),
+                    frozen_floats(auxdata[lane]),
+                    frozen_floats(point),
+                )
+                assert 2.0 * value >= batch.twice_nll[lane] - 1e-8

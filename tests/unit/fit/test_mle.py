@@ -1,0 +1,191 @@
+"""Fits whose numbers are printed: certified at level 2, or refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darkstats.errors import FitFailedError, OptionError
+from darkstats.fit import covariance, fit, impacts, profile_interval, profile_scan
+from darkstats.model import InterpolationCodes, Observation, compile_workspace
+from darkstats.workspace import read_workspace
+from small_models import compiled, counting, two_bins_one_empty
+
+
+def test_two_starts_agree() -> None:
+    """An ordinary fit is certified at level 2 by two starts."""
+    model = counting(n=9.0, signal=2.0, background=3.0, width=1.0)
+    result = fit(model, model.observation)
+    assert result.certification.level == 2
+    assert result.certification.starts == 2
+    assert result.certification.agreement < 1e-9
+    assert result.poi == pytest.approx(3.0, abs=1e-7)
+    assert result.warnings == ()
+    assert result.at_bound == ()
+
+
+def test_second_minimum_is_found(reference_data: Path) -> None:
+    """The workspace on which a numerical-gradient Migrad is off by a factor three in CLs.
+
+    Two minima, 0.998 apart in deviance, on either side of a kink: the lower one is taken, with a
+    warning, and found from more than one start.
+    """
+    path = reference_data / "pyhf_validation" / "2bin_2channel_coupledhistosys.json"
+    model = compile_workspace(
+        read_workspace(path), interpolation=InterpolationCodes(normsys="code1", histosys="code0")
+    )
+    result = fit(model, model.observation)
+    assert result.minus_two_log_density == pytest.approx(29.287, abs=1e-3)
+    assert any("more than one minimum" in warning for warning in result.warnings)
+    assert result.certification.starts > 2
+
+
+def test_impossible_data_are_refused() -> None:
+    """A bin with events and no expectation: an error that says what to check, never a number."""
+    model = two_bins_one_empty()
+    data = Observation(counts=np.array([3.0, 1.0]), auxdata=np.zeros(1))
+    with pytest.raises(FitFailedError, match="positive expected rate"):
+        fit(model, data)
+
+
+def test_negative_rates_are_held_at_zero() -> None:
+    """A systematic variation that would drive an empty bin negative is stopped, and it is said."""
+    shape = {
+        "name": "x",
+        "type": "histosys",
+        "data": {"hi_data": [0.0, 30.0], "lo_data": [4.0, 10.0]},
+    }
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    document = {
+        "version": "1.0.0",
+        "channels": [
+            {
+                "name": "c",
+                "samples": [
+                    {"name": "b", "data": [2.0, 20.0], "modifiers": [shape]},
+                    {"name": "s", "data": [0.0, 1.0], "modifiers": [mu]},
+                ],
+            }
+        ],
+        "observations": [{"name": "c", "data": [0.0, 60.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+    }
+    model = compiled(document)
+    result = fit(model, model.observation, poi_value=0.0)
+    assert any("held at zero" in warning for warning in result.warnings)
+    assert model.expected_rates(result.parameters)[0] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_poisson_uncertainties() -> None:
+    """One bin, no background: error sqrt(n)/s; the interval solves n log(n/nu) + nu - n = 1/2."""
+    model = counting(n=16.0, signal=2.0, background=0.0)
+    result = fit(model, model.observation)
+    assert covariance(result).error("mu") == pytest.approx(2.0, rel=1e-9)
+    interval = profile_interval(model, model.observation, "mu", result=result)
+    assert interval.lower is not None
+    assert interval.upper is not None
+    for end in (interval.lower, interval.upper):
+        nu = 2.0 * end
+        assert 2.0 * (nu - 16.0 + 16.0 * math.log(16.0 / nu)) == pytest.approx(1.0, abs=1e-6)
+    assert interval.lower < result.poi < interval.upper
+
+
+def test_interval_says_why_an_end_is_missing() -> None:
+    """No events, no background: there is no lower end, and the reason stands beside it."""
+    model = counting(n=0.0, signal=1.0, background=1.0)
+    interval = profile_interval(model, model.observation, "mu", cl=0.9)
+    assert interval.upper == pytest.approx(0.5 * 1.6448536269514722**2, rel=1e-6)
+    assert interval.lower is None
+    assert "end of its range" in (interval.lower_reason or "")
+    with pytest.raises(OptionError, match="confidence level"):
+        profile_interval(model, model.observation, "mu", cl=1.5)
+
+
+def test_undetermined_parameters_are_named() -> None:
+    """Two normalisations of one sample: the minimum is certified, and both are said to be loose."""
+    factors = [{"name": name, "type": "normfactor", "data": None} for name in ("mu", "k")]
+    document = {
+        "version": "1.0.0",
+        "channels": [
+            {"name": "c", "samples": [{"name": "s", "data": [5.0, 7.0], "modifiers": factors}]}
+        ],
+        "observations": [{"name": "c", "data": [8.0, 9.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+    }
+    model = compiled(document)
+    result = fit(model, model.observation)
+    assert np.prod(result.parameters) == pytest.approx(17.0 / 12.0, rel=1e-6)
+    assert any("hardly changes with mu, k" in warning for warning in result.warnings)
+
+
+def test_covariance_of_correlated_parameters(example_workspaces: dict[str, Path]) -> None:
+    """Covariance equals the inverse of a numerical Hessian of the profile: errors match scans."""
+    model = compile_workspace(read_workspace(example_workspaces["three_channels"]))
+    result = fit(model, model.observation, poi_lower=-10.0, poi_upper=10.0)
+    matrix = covariance(result)
+    np.testing.assert_allclose(np.diag(matrix.correlation), 1.0, rtol=1e-12)
+    sigma = matrix.error(model.poi_name or "")
+    assert sigma is not None
+    step = 0.02 * sigma
+    scan = profile_scan(
+        model.with_range(model.poi_name or "", -10.0, 10.0),
+        model.observation,
+        {model.poi_name or "": [result.poi - step, result.poi + step]},
+    )
+    assert scan.certified.all()
+    assert scan.delta.mean() == pytest.approx((step / sigma) ** 2, rel=2e-3)
+
+
+def test_impacts_are_sorted_and_signed(example_workspaces: dict[str, Path]) -> None:
+    """Impacts come largest first; moving a background up moves the signal down."""
+    model = compile_workspace(read_workspace(example_workspaces["three_channels"]))
+    found = impacts(model, model.observation)
+    sizes = [impact.largest for impact in found]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 0.0
+    for impact in found:
+        if impact.constraint is not None:
+            assert 0.0 < impact.constraint < 1.2
+
+
+def test_scan_in_two_parameters(example_workspaces: dict[str, Path]) -> None:
+    """The two-dimensional scan vanishes at the best fit and does not mind the order of names."""
+    model = compile_workspace(read_workspace(example_workspaces["three_channels"]))
+    result = fit(model, model.observation)
+    other = next(name for name in result.free if name != model.poi_name)
+    grids = {
+        model.poi_name or "": [result.poi, result.poi + 0.3],
+        other: [result.value(other), result.value(other) + 0.2],
+    }
+    one = profile_scan(model, model.observation, grids)
+    two = profile_scan(model, model.observation, dict(reversed(list(grids.items()))))
+    assert one.delta[0, 0] == pytest.approx(0.0, abs=1e-8)
+    np.testing.assert_allclose(one.delta, two.delta.T, atol=1e-7)
+
+
+def test_statistics_only_model() -> None:
+    """A model whose only parameter is the signal strength works like any other."""
+    document = {
+        "version": "1.0.0",
+        "channels": [
+            {
+                "name": "c",
+                "samples": [
+                    {
+                        "name": "s",
+                        "data": [5.0],
+                        "modifiers": [{"name": "mu", "type": "normfactor", "data": None}],
+                    },
+                    {"name": "b", "data": [50.0], "modifiers": []},
+                ],
+            }
+        ],
+        "observations": [{"name": "c", "data": [55.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+    }
+    model = compile_workspace(read_workspace(json.dumps(document).encode()))
+    assert fit(model, model.observation).poi == pytest.approx(1.0, abs=1e-9)
