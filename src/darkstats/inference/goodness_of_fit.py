@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from darkstats.inference.results import Calculator
     from darkstats.model import HistFactoryModel, Observation
 
-__all__ = ["goodness_of_fit"]
+__all__ = ["goodness_of_fit", "toy_deviances"]
 
 
 def goodness_of_fit(
@@ -68,7 +68,7 @@ def goodness_of_fit(
         p = PValue.exact(chi_square_survival(statistic, degrees))
     else:
         choice = toys or ToyOptions()
-        values = _toy_values(model, best.parameters, choice)
+        values = toy_deviances(model, best.parameters, choice)
         good = np.sort(values[~np.isnan(values)])
         failed = len(values) - len(good)
         if failed > choice.max_failed_fraction * len(values):
@@ -93,7 +93,9 @@ def goodness_of_fit(
     )
 
 
-def _toy_values(model: HistFactoryModel, parameters: FloatArray, options: ToyOptions) -> FloatArray:
+def toy_deviances(
+    model: HistFactoryModel, parameters: FloatArray, options: ToyOptions
+) -> FloatArray:
     """Statistic of refitted toys, NaN where the fit failed. Shape [toy]."""
     first, stop = options.first_toy, options.first_toy + options.n_toys
     first_block = first // TOYS_PER_BLOCK
