@@ -35,11 +35,9 @@ def commands() -> list[str]:
 
 def on_shipped_files(command: str) -> bool:
     """Whether a command reads nothing but what the repository holds."""
-    inputs = [word for word in shlex.split(command) if re.search(r"\.json|\.gz$|/", word)]
-    outputs = [word for word in inputs if word in {"limit.json", "both.json"}]
-    return bool(inputs) and all(
-        word.startswith("workspaces/examples/") or word in outputs for word in inputs
-    )
+    words = re.sub(r"(-o|--plot) \S+", "", command).split()
+    inputs = [word for word in words if re.search(r"\.json|\.gz$|/", word)]
+    return bool(inputs) and all(word.startswith("workspaces/examples/") for word in inputs)
 
 
 def darkstats(arguments: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -157,13 +157,17 @@ def test_every_type_ignore_has_a_code_and_a_reason(repository: Path) -> None:
 def test_every_module_has_a_docstring_and_future_annotations(
     sources: dict[Path, ast.Module],
 ) -> None:
-    """Each module says what it is for; annotations are never evaluated at import."""
+    """Each module says what it is for; annotations are never evaluated at import.
+
+    The command line is exempt from the latter: typer reads the annotations of its verbs.
+    """
     silent = [str(path) for path, tree in sources.items() if not ast.get_docstring(tree)]
     assert silent == []
     evaluated = [
         str(path)
         for path, tree in sources.items()
-        if "from __future__ import annotations" not in path.read_text("utf-8")
+        if path.parent.name != "cli"
+        and "from __future__ import annotations" not in path.read_text("utf-8")
         and any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree.body)
     ]
     assert evaluated == []
