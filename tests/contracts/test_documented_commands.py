@@ -33,6 +33,19 @@ def commands() -> list[str]:
     return sorted(found)
 
 
+OUTPUT = re.compile(r"^<!-- output: (.+?) -->\n```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def outputs() -> list[tuple[str, str, str]]:
+    """Blocks that show what a command prints: page, command, lines."""
+    return [
+        (page.name, command, text)
+        for page in PAGES
+        if "_build" not in page.parts
+        for command, text in OUTPUT.findall(page.read_text("utf-8"))
+    ]
+
+
 def on_shipped_files(command: str) -> bool:
     """Whether a command reads nothing but what the repository holds."""
     words = re.sub(r"(-o|--plot) \S+", "", command).split()
@@ -82,6 +95,15 @@ def test_command_runs(command: str, tmp_path: Path) -> None:
     for option, name in itertools.pairwise(words):
         if option in {"--plot", "-o"}:
             assert (tmp_path / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize(("page", "command", "text"), outputs())
+def test_shown_output_is_what_is_printed(page: str, command: str, text: str) -> None:
+    """Each line of a shown output is a line that the command prints, in the same order."""
+    printed = iter(
+        line.strip() for line in darkstats(shlex.split(command), REPOSITORY).stdout.splitlines()
+    )
+    assert [line for line in text.splitlines() if line.strip() not in printed] == []
 
 
 def test_every_verb_of_the_reference_is_a_verb() -> None:
