@@ -2,13 +2,13 @@
 
 The pipeline, each step a function from frozen values to frozen values::
 
-    read_workspace      workspace.json, patches    -> Workspace            checked, with a digest
-    compile_workspace   Workspace                  -> HistFactoryModel     flat arrays, with the data
-    fit_model           model, observation         -> FitResult            a certified minimum
-    hypotest            model, observation, mu     -> HypoTestResult       CLs, CLs+b, CLb
-    upper_limit         model, observation         -> UpperLimit           observed and expected
-    significance        model, observation         -> Significance         p0 and Z
-    goodness_of_fit     model, observation         -> GoodnessOfFit        against the saturated model
+    read_workspace     file, patches           -> Workspace           checked, with a digest
+    compile_workspace  Workspace               -> HistFactoryModel    flat arrays, with the data
+    fit_model          model, observation      -> FitResult           a certified minimum
+    hypotest           model, observation, mu  -> HypoTestResult      CLs, CLs+b, CLb
+    upper_limit        model, observation      -> UpperLimit          observed and expected
+    significance       model, observation      -> Significance        p0 and Z
+    goodness_of_fit    model, observation      -> GoodnessOfFit       against saturation
 
 Use these functions in Python; use the command line (``darkstats limit workspace.json``) for
 records, tables and figures. Names are loaded when they are first used: ``import darkstats`` itself
@@ -18,7 +18,7 @@ loads nothing else.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from darkstats.errors import (
@@ -124,7 +124,7 @@ _HOME = {name: (home, name) for home, names in _HOMES.items() for name in names}
 _HOME["fit_model"] = ("darkstats.fit", "fit")  # the name fit belongs to the package darkstats.fit
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load a public name when it is first used (PEP 562)."""
     if name == "__version__":
         from darkstats.provenance import package_version
@@ -133,7 +133,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'darkstats' has no attribute {name!r}")
     home, attribute = _HOME[name]
-    value = getattr(import_module(home), attribute)
+    value: object = getattr(import_module(home), attribute)
     globals()[name] = value
     return value
 

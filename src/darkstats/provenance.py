@@ -6,7 +6,6 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 __all__ = ["digest_of", "package_version", "versions"]
@@ -20,6 +19,8 @@ def digest_of(value: object) -> str:
 
 def package_version(name: str) -> str | None:
     """Installed version of a distribution; None where it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to import: not for digests
+
     try:
         return version(name)
     except PackageNotFoundError:

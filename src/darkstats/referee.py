@@ -96,9 +96,7 @@ class Verdict:
 
 def not_repeated(what: str, reason: str) -> Verdict:
     """Return the verdict on a number that the referee cannot compute."""
-    return Verdict(
-        status="not repeated", what=what, reason=reason, version=package_version("pyhf")
-    )
+    return Verdict(status="not repeated", what=what, reason=reason, version=package_version("pyhf"))
 
 
 class _Undefined(Exception):  # noqa: N818 -- never leaves this module
@@ -258,9 +256,7 @@ def referee_limit(workspace: Workspace, model: HistFactoryModel, limit: UpperLim
     from darkstats.inference.hypotest import hypotest
 
     lower = limit.poi_lower if limit.test_stat == "q" and limit.poi_lower < 0.0 else None
-    ours = hypotest(
-        model, model.observation, mu, test_stat=limit.test_stat, poi_lower=lower
-    )
+    ours = hypotest(model, model.observation, mu, test_stat=limit.test_stat, poi_lower=lower)
     by_toys = limit.calculator == "toys"
 
     def compute(pyhf: Any) -> tuple[Comparison, ...]:  # noqa: ANN401

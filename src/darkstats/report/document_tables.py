@@ -43,7 +43,7 @@ def summary_sheet(summary: WorkspaceSummary, inputs: Inputs) -> RenderableType:
     rows = []
     for channel in summary.channels:
         rows.append(
-            [channel.name, "", str(channel.n_bins), number(channel.observed, 6),
+            [channel.name, "", str(channel.n_bins), f"{channel.observed:.10g}",
              number(channel.background, 5)]
         )  # fmt: skip
         rows += [

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from darkstats.errors import OptionError
-from darkstats.provenance import versions
 
 __all__ = ["Inputs", "provenance_record"]
 
@@ -69,6 +68,8 @@ def _date() -> tuple[str | None, str | None]:
 
 def provenance_record(inputs: Inputs, **details: object) -> dict[str, Any]:
     """Return the ``provenance`` of a record; ``details`` are added as they are."""
+    from darkstats.provenance import versions  # reads package metadata: not for every table
+
     date, reason = _date()
     record: dict[str, Any] = {
         "versions": versions(),

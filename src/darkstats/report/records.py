@@ -230,9 +230,7 @@ def interval_record(
     _with(record, "mu_hat", interval.mu_hat, "not needed by the construction")
     _with(record, "twice_nll", interval.twice_nll, "not needed by the construction")
     _with_toys(record, interval.toys, interval.seed)
-    return _finished(
-        "limit", record, inputs, interval.fits, interval.warnings, interval.references
-    )
+    return _finished("limit", record, inputs, interval.fits, interval.warnings, interval.references)
 
 
 def hypotest_record(test: HypoTestResult, inputs: Inputs) -> Record:

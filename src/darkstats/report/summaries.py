@@ -110,9 +110,7 @@ def summarise(workspace: Workspace, measurement: str | None = None) -> Workspace
                 used.setdefault(modifier["name"], []).append(place)
             signal = any(modifier["name"] == poi for modifier in sample["modifiers"])
             samples.append(
-                SampleSummary(
-                    name=sample["name"], events=math.fsum(sample["data"]), signal=signal
-                )
+                SampleSummary(name=sample["name"], events=math.fsum(sample["data"]), signal=signal)
             )
         channels.append(
             ChannelSummary(

@@ -46,6 +46,7 @@ __all__ = [
     "limit_sheet",
     "sheet",
     "significance_sheet",
+    "subtitle_of",
     "with_appendix",
 ]
 
@@ -86,19 +87,20 @@ def sheet(
     parts: list[RenderableType] = [Text(title, style="bold")]
     if subtitle:
         parts.append(Text(subtitle, style="dim"))
-    parts.extend(Padding(table, (0, 0, 0, 1)) for table in tables)
+    parts.extend(Padding(table, (0, 0, 0, 1), expand=False) for table in tables)
     if notes:
         lines = Table.grid(padding=(0, 2, 0, 0))
         lines.add_column(style="dim", no_wrap=True)
         lines.add_column(overflow="fold")
         for label, value in notes:
             lines.add_row(Text(label), Text(value))
-        parts.append(Padding(lines, (0, 0, 0, 1)))
+        parts.append(Padding(lines, (0, 0, 0, 1), expand=False))
     parts.extend(Text(f"warning: {warning}", style="yellow") for warning in warnings)
     return Group(*parts)
 
 
-def _subtitle(inputs: Inputs, *words: str) -> str:
+def subtitle_of(inputs: Inputs, *words: str) -> str:
+    """Words that say how, on what, and from which file."""
     masked = f"without {', '.join(inputs.masked)}" if inputs.masked else ""
     simulated = "simulated data" if inputs.simulated else ""
     source = inputs.source if inputs.source != "-" else "standard input"
@@ -169,7 +171,7 @@ def limit_sheet(limit: UpperLimit, inputs: Inputs) -> RenderableType:
     notes += toys_note(limit.toys, limit.seed)
     return sheet(
         f"Upper limit on {limit.poi} at {percent(limit.cl)} CL",
-        subtitle=_subtitle(
+        subtitle=subtitle_of(
             inputs,
             METHODS.get(limit.method, limit.method),
             statistic_symbol(limit.test_stat),
@@ -196,7 +198,7 @@ def interval_sheet(interval: Interval, inputs: Inputs) -> RenderableType:
     notes += fits_note(interval.fits, inputs) + toys_note(interval.toys, interval.seed)
     return sheet(
         f"Confidence interval for {interval.poi} at {percent(interval.cl)} CL",
-        subtitle=_subtitle(
+        subtitle=subtitle_of(
             inputs, METHODS.get(interval.method, interval.method), interval.construction
         ),
         tables=[grid(["", "lower end", "upper end"], rows)],
@@ -222,13 +224,16 @@ def hypotest_sheet(test: HypoTestResult, inputs: Inputs) -> RenderableType:
         notes.append(("observed", test.observed_reason))
     symbol = statistic_symbol(test.test_stat)
     notes.append(
-        ("statistic", f"{symbol} = {number(test.statistic)}, Asimov {number(test.statistic_asimov)}")
+        (
+            "statistic",
+            f"{symbol} = {number(test.statistic)}, Asimov {number(test.statistic_asimov)}",
+        )
     )
     notes += _best_fit(test.poi, test.mu_hat, test.twice_nll)
     notes += fits_note(test.fits, inputs) + toys_note(test.toys, test.seed)
     return sheet(
-        f"Test of {test.poi} = {number(test.mu)}",
-        subtitle=_subtitle(inputs, symbol, test.calculator),
+        f"Test of {test.poi} = {test.mu:g}",
+        subtitle=subtitle_of(inputs, symbol, test.calculator),
         tables=[grid(["", "observed", *BAND_LABELS], rows)],
         notes=notes,
         warnings=test.warnings,
@@ -252,14 +257,12 @@ def significance_sheet(found: Significance, inputs: Inputs) -> RenderableType:
     notes: Notes = []
     if found.observed_reason:
         notes.append(("observed", found.observed_reason))
-    notes.append(("expected", f"for {found.poi} = {number(found.expected_mu)}"))
+    notes.append(("expected", f"for {found.poi} = {found.expected_mu:g}"))
     notes += _best_fit(found.poi, found.mu_hat, found.twice_nll)
     notes += fits_note(found.fits, inputs) + toys_note(found.toys, found.seed)
     return sheet(
         "Discovery significance",
-        subtitle=_subtitle(
-            inputs, "q₀", "signed" if found.uncapped else "", found.calculator
-        ),
+        subtitle=subtitle_of(inputs, "q₀", "signed" if found.uncapped else "", found.calculator),
         tables=[grid(["", "observed", *BAND_LABELS], rows)],
         notes=notes,
         warnings=found.warnings,
@@ -281,7 +284,7 @@ def goodness_sheet(found: GoodnessOfFit, inputs: Inputs) -> RenderableType:
     notes += fits_note(found.fits, inputs) + toys_note(found.toys, found.seed)
     return sheet(
         "Saturated goodness of fit",
-        subtitle=_subtitle(inputs, found.calculator),
+        subtitle=subtitle_of(inputs, found.calculator),
         tables=[grid(["deviance", "degrees of freedom", "p-value"], rows, left=0)],
         notes=notes,
         warnings=found.warnings,

@@ -58,9 +58,7 @@ def _why_missing(item: object) -> str | None:
 
 def json_text(record: Mapping[str, Any]) -> str:
     """Return a record as JSON with sorted keys and a final newline, the same bytes every time."""
-    text = json.dumps(
-        plain(record), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False
-    )
+    text = json.dumps(plain(record), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     return text + "\n"
 
 

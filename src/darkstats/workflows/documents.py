@@ -1,4 +1,4 @@
-"""Workspaces as documents: inspect, combine, prune, rename, digest, download. No fit, no compiler."""
+"""Workspaces as documents: inspect, combine, prune, rename, digest, download. Nothing is fitted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from darkstats.report.summaries import WorkspaceSummary
-    from darkstats.workflows.requests import (
+    from darkstats.workflows.document_requests import (
         CombineRequest,
         DigestRequest,
         DownloadRequest,

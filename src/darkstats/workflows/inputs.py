@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Likelihood", "load", "read", "toy_options", "workspace_inputs"]
 
 DEFAULT_TOYS = 10_000
+_SMALL_MODEL = 2000  # bins times parameters
 COMPILING = "compiling kernels (once per installation)"
 
 
@@ -34,6 +35,7 @@ class Likelihood:
     inputs: Inputs
     sidecar: Sidecar
     options: FitOptions
+    threads: int | None
 
     @property
     def workspace_warnings(self) -> tuple[str, ...]:
@@ -83,6 +85,10 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
     from darkstats.kernel import is_compiled
     from darkstats.model import InterpolationCodes, compile_workspace
 
+    if shell.owns_process:
+        from darkstats.kernel.start_up import load_without_scipy
+
+        load_without_scipy()
     codes = InterpolationCodes()
     if request.interpolation is not None:
         codes = InterpolationCodes.parse(request.interpolation)
@@ -94,8 +100,8 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
         masked=request.masked,
     )
     if not is_compiled(fit_lanes):
-        with shell.progress(COMPILING):
-            _first_fit(model)
+        shell.announce(COMPILING)
+        _first_fit(model)
     if request.blind:
         from darkstats.inference.asimov import blinded_observation
 
@@ -108,7 +114,8 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
         model=model,
         observation=observation,
         sidecar=sidecar,
-        options=FitOptions(threads=request.threads),
+        threads=request.threads,
+        options=FitOptions(threads=request.threads or _threads(model)),
         inputs=Inputs(
             source=workspace.source,
             workspace_sha256=workspace.digest,
@@ -127,6 +134,11 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
             command=shell.command,
         ),
     )
+
+
+def _threads(model: HistFactoryModel) -> int | None:
+    """Threads for fits that are no toys: to hand a small model around takes longer than to fit it."""
+    return 1 if model.n_bins * model.n_parameters < _SMALL_MODEL else None
 
 
 def _first_fit(model: HistFactoryModel) -> None:

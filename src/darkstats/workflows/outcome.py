@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from darkstats.report.figures.style import Drawing
 
-__all__ = ["Outcome", "Progress", "Shell", "quiet"]
+__all__ = ["Outcome", "Progress", "Shell", "quiet", "silent"]
 
-ResultT = TypeVar("ResultT", covariant=True)
+ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 #: Marks a step that may take long; used as ``with progress("throwing toys"): ...``.
 Progress = Callable[[str], AbstractContextManager[object]]
@@ -25,6 +25,10 @@ Progress = Callable[[str], AbstractContextManager[object]]
 def quiet(step: str) -> AbstractContextManager[object]:
     """Say nothing of ``step``."""
     return nullcontext(step)
+
+
+def silent(message: str) -> None:
+    """Say nothing of ``message``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +41,20 @@ class Shell:
         The command line, for the record; ``None`` from Python.
     progress
         Told of steps that may take long.
+    announce
+        Told what a user should know at once.
+    owns_process
+        Whether nothing but this task runs in the process, so that it may start up faster.
     """
 
     command: str | None = None
     progress: Progress = quiet
+    announce: Callable[[str], object] = silent
+    owns_process: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcome(Generic[ResultT]):
+class Outcome(Generic[ResultT_co]):
     """A result with everything that can be shown of it. Nothing is drawn or written before asked.
 
     Parameters
@@ -61,7 +71,7 @@ class Outcome(Generic[ResultT]):
         Why there is none, where there is none.
     """
 
-    result: ResultT
+    result: ResultT_co
     record: Callable[[], dict[str, Any]] = field(repr=False)
     sheet: Callable[[], RenderableType] = field(repr=False)
     figures: Mapping[str, Callable[[], Drawing]] = field(default_factory=dict, repr=False)

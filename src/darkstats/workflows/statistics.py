@@ -52,7 +52,7 @@ def _options(
     if not wanted and request.seed is None:
         return None, 0
     options, earlier = toy_options(request, likelihood.model, kind)
-    return replace(options, threads=likelihood.options.threads), earlier
+    return replace(options, threads=likelihood.threads), earlier
 
 
 def _completed(

@@ -1,0 +1,35 @@
+"""The command line: argv -> request -> workflow -> table or record. It computes nothing.
+
+Use :func:`run` to call it from Python (it returns the exit status); the console script calls
+:func:`main`. Exit status: 0 done, 1 not certified, 2 bad input or usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+__all__ = ["main", "run"]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit status; nothing that goes wrong leaves as an exception.
+
+    Parameters
+    ----------
+    arguments
+        What follows ``darkstats`` on the command line.
+    """
+    from darkstats.cli.running import run as run_command
+
+    return run_command(list(arguments))
+
+
+def main() -> NoReturn:
+    """Entry point of the console script."""
+    from darkstats.cli.interrupts import handle_interrupts
+    from darkstats.cli.running import run as run_command
+
+    handle_interrupts()
+    sys.exit(run_command(sys.argv[1:], owns_process=True))

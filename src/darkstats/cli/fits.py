@@ -1,0 +1,201 @@
+"""``fit``, ``rank``, ``scan-poi``."""
+
+# No `from __future__ import annotations`: typer reads these annotations when the verb is called.
+from typing import Annotated
+
+import typer
+
+from darkstats import workflows
+from darkstats.cli import options as o
+from darkstats.cli.output import Output, deliver
+from darkstats.errors import OptionError
+
+__all__ = ["fit", "rank", "scan_poi"]
+
+
+def _value(option: str, text: str) -> tuple[str, float]:
+    name, sign, value = text.rpartition("=")
+    try:
+        if not (sign and name):
+            raise ValueError
+        return name, float(value)
+    except ValueError:
+        raise OptionError(f"{option} {text!r}: write NAME=VALUE") from None
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, sign, high = text.partition(":")
+    try:
+        if not sign:
+            raise ValueError
+        return float(low), float(high)
+    except ValueError:
+        raise OptionError(f"--range {text!r}: write LOW:HIGH, for example 0:5") from None
+
+
+def fit(
+    context: typer.Context,
+    workspace: o.WorkspaceFile = "-",
+    patch: o.Patch = None,
+    patchset: o.PatchSetFile = None,
+    point: o.Point = None,
+    poi: o.Poi = None,
+    measurement: o.Measurement = None,
+    mu: Annotated[
+        float | None,
+        typer.Option("--mu", metavar="VALUE", help="Fix the parameter of interest."),
+    ] = None,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option("--fix", metavar="NAME=VALUE", help="Fix a parameter; repeatable."),
+    ] = None,
+    minos: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--minos", metavar="NAME", help="Profile-likelihood interval of this one; repeatable."
+        ),
+    ] = None,
+    interpolation: o.Interpolation = None,
+    mask: o.Mask = None,
+    data: o.Data = None,
+    blind: o.Blind = False,
+    simulated: o.Simulated = None,
+    threads: o.Threads = None,
+    referee: o.Referee = None,
+    json: o.Json = False,
+    output: o.OutputFile = None,
+    plot: o.Plot = None,
+    csv: o.Csv = False,
+) -> None:
+    """Maximum-likelihood fit: values, errors, pulls. Figures: pulls, correlation, data, prefit.
+
+    Example: darkstats fit workspace.json --plot pulls.pdf --plot data=data.pdf
+    """
+    out = Output(json=json, path=output, plots=tuple(plot or ()), csv=csv)
+    request = workflows.FitRequest(
+        model=workflows.ModelRequest(
+            workspace=workflows.WorkspaceRequest(
+                source=workspace, patches=tuple(patch or ()), patchset=patchset, point=point
+            ),
+            measurement=measurement,
+            poi=poi,
+            interpolation=interpolation,
+            masked=tuple(mask or ()),
+            data=data,
+            blind=blind,
+            simulated=simulated,
+            threads=threads,
+        ),
+        mu=mu,
+        fixed=tuple(_value("--fix", text) for text in fix or ()),
+        minos=tuple(minos or ()),
+        referee=referee,
+    )
+    deliver(lambda: workflows.fit(request, context.obj), out, context.obj)
+
+
+def rank(
+    context: typer.Context,
+    workspace: o.WorkspaceFile = "-",
+    patch: o.Patch = None,
+    patchset: o.PatchSetFile = None,
+    point: o.Point = None,
+    poi: o.Poi = None,
+    measurement: o.Measurement = None,
+    top: Annotated[int, typer.Option("--top", metavar="N", help="Show this many parameters.")] = 20,
+    interpolation: o.Interpolation = None,
+    mask: o.Mask = None,
+    data: o.Data = None,
+    blind: o.Blind = False,
+    simulated: o.Simulated = None,
+    threads: o.Threads = None,
+    json: o.Json = False,
+    output: o.OutputFile = None,
+    plot: o.Plot = None,
+    csv: o.Csv = False,
+) -> None:
+    """Rank nuisance parameters by their impact on the parameter of interest.
+
+    Example: darkstats rank workspace.json --plot ranking.pdf
+    """
+    out = Output(json=json, path=output, plots=tuple(plot or ()), csv=csv)
+    request = workflows.RankRequest(
+        model=workflows.ModelRequest(
+            workspace=workflows.WorkspaceRequest(
+                source=workspace, patches=tuple(patch or ()), patchset=patchset, point=point
+            ),
+            measurement=measurement,
+            poi=poi,
+            interpolation=interpolation,
+            masked=tuple(mask or ()),
+            data=data,
+            blind=blind,
+            simulated=simulated,
+            threads=threads,
+        ),
+        top=top,
+    )
+    deliver(lambda: workflows.rank(request, context.obj), out, context.obj)
+
+
+def scan_poi(
+    context: typer.Context,
+    workspace: o.WorkspaceFile = "-",
+    patch: o.Patch = None,
+    patchset: o.PatchSetFile = None,
+    point: o.Point = None,
+    poi: o.Poi = None,
+    measurement: o.Measurement = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter", metavar="NAME",
+            help="Scan this one instead of the parameter of interest; twice for two dimensions.",
+        ),
+    ] = None,
+    range_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range", metavar="LOW:HIGH",
+            help="Range of the scan, once for each parameter. [default: best fit ± 3 σ]",
+        ),
+    ] = None,
+    points: Annotated[
+        int | None,
+        typer.Option("--points", metavar="N", help="Points along each axis. [default: 41; 25 in 2D]"),
+    ] = None,
+    interpolation: o.Interpolation = None,
+    mask: o.Mask = None,
+    data: o.Data = None,
+    blind: o.Blind = False,
+    simulated: o.Simulated = None,
+    threads: o.Threads = None,
+    json: o.Json = False,
+    output: o.OutputFile = None,
+    plot: o.Plot = None,
+    csv: o.Csv = False,
+) -> None:  # fmt: skip
+    """Scan the profile likelihood along one parameter, or two.
+
+    Example: darkstats scan-poi workspace.json --range 0:5 --plot scan.pdf
+    """
+    out = Output(json=json, path=output, plots=tuple(plot or ()), csv=csv)
+    request = workflows.ScanRequest(
+        model=workflows.ModelRequest(
+            workspace=workflows.WorkspaceRequest(
+                source=workspace, patches=tuple(patch or ()), patchset=patchset, point=point
+            ),
+            measurement=measurement,
+            poi=poi,
+            interpolation=interpolation,
+            masked=tuple(mask or ()),
+            data=data,
+            blind=blind,
+            simulated=simulated,
+            threads=threads,
+        ),
+        parameters=tuple(parameter or ()),
+        ranges=tuple(_range(text) for text in range_ or ()),
+        points=points,
+    )
+    deliver(lambda: workflows.scan_poi(request, context.obj), out, context.obj)

@@ -1,0 +1,182 @@
+"""Options that several verbs share, each written once."""
+
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "AddToys",
+    "Blind",
+    "Calculator",
+    "Csv",
+    "Data",
+    "Interpolation",
+    "Json",
+    "Mask",
+    "Measurement",
+    "OutputFile",
+    "Patch",
+    "PatchSetFile",
+    "Plot",
+    "Poi",
+    "PoiLower",
+    "Point",
+    "Referee",
+    "Seed",
+    "Simulated",
+    "Threads",
+    "Toys",
+    "WorkspaceFile",
+]
+
+_LIKELIHOOD = "Likelihood"
+_TOYS = "Toys"
+_OUTPUT = "Output"
+
+WorkspaceFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="WORKSPACE",
+        help="JSON, JSON.gz, or ARCHIVE[:MEMBER] of a HEPData record; - reads standard input.",
+        show_default=False,
+    ),
+]
+Patch = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p", "--patch", metavar="FILE", help="JSON patch (RFC 6902); repeatable.",
+        rich_help_panel=_LIKELIHOOD,
+    ),
+]  # fmt: skip
+PatchSetFile = Annotated[
+    str | None,
+    typer.Option("--patchset", metavar="FILE", help="Patch set.", rich_help_panel=_LIKELIHOOD),
+]
+Point = Annotated[
+    str | None,
+    typer.Option(
+        "--point", metavar="NAME", help="Point of the patch set: its name, or values 1300,60.",
+        rich_help_panel=_LIKELIHOOD,
+    ),
+]  # fmt: skip
+Measurement = Annotated[
+    str | None,
+    typer.Option(
+        "--measurement", metavar="NAME", help="Measurement; the first one by default.",
+        rich_help_panel=_LIKELIHOOD,
+    ),
+]  # fmt: skip
+Poi = Annotated[
+    str | None,
+    typer.Option(
+        "--poi", metavar="NAME", help="Parameter of interest; that of the measurement by default.",
+        rich_help_panel=_LIKELIHOOD,
+    ),
+]  # fmt: skip
+Interpolation = Annotated[
+    str | None,
+    typer.Option(
+        "--interpolation", metavar="CODES",
+        help="Interpolation codes. [default: normsys=code4,histosys=code4p]",
+        rich_help_panel=_LIKELIHOOD,
+    ),
+]  # fmt: skip
+Mask = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mask", metavar="CHANNEL", help="Leave this channel's bins out; repeatable.",
+        rich_help_panel=_LIKELIHOOD,
+    ),
+]  # fmt: skip
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="FILE", help='Other observed counts: {"channel": [counts]}.',
+        rich_help_panel=_LIKELIHOOD,
+    ),
+]  # fmt: skip
+Blind = Annotated[
+    bool,
+    typer.Option(
+        "--blind/--unblind", help="Expected values only, from Asimov data; data stay closed.",
+        rich_help_panel=_LIKELIHOOD,
+    ),
+]  # fmt: skip
+Simulated = Annotated[
+    bool | None,
+    typer.Option(
+        "--simulated/--measured",
+        help="Say what the counts are, for figures; else NAME.meta.json says.",
+        rich_help_panel=_LIKELIHOOD, show_default=False,
+    ),
+]  # fmt: skip
+PoiLower = Annotated[
+    float | None,
+    typer.Option(
+        "--poi-lower", metavar="VALUE",
+        help="Lower bound of the signal strength in the free fit, negative; for q and t only.",
+    ),
+]  # fmt: skip
+Calculator = Annotated[
+    str,
+    typer.Option(
+        "--calculator", metavar="NAME",
+        help="auto, asymptotic or toys. auto gives the asymptotic number.",
+    ),
+]  # fmt: skip
+Toys = Annotated[
+    int | None,
+    typer.Option(
+        "--toys", metavar="N", help="Toys per hypothesis. [default: 10000]", rich_help_panel=_TOYS
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="S", help="Seed of the toys. [default: 0]",
+                 rich_help_panel=_TOYS),
+]  # fmt: skip
+AddToys = Annotated[
+    str | None,
+    typer.Option(
+        "--add-toys", metavar="RESULT",
+        help="Add --toys toys to those of this earlier record (JSON).", rich_help_panel=_TOYS,
+    ),
+]  # fmt: skip
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", metavar="N", help="Threads; numbers do not depend on it. [default: all]",
+        rich_help_panel=_TOYS,
+    ),
+]  # fmt: skip
+Referee = Annotated[
+    str | None,
+    typer.Option(
+        "--referee", metavar="NAME", help="Repeat the quoted number with pyhf.",
+        rich_help_panel=_OUTPUT,
+    ),
+]  # fmt: skip
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON record, not a table.", rich_help_panel=_OUTPUT),
+]
+OutputFile = Annotated[
+    str | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Write the record to this file, whole or not.",
+        rich_help_panel=_OUTPUT,
+    ),
+]  # fmt: skip
+Plot = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plot", metavar="[KIND=]FILE", help="Draw a figure (.pdf, .png, .svg); repeatable.",
+        rich_help_panel=_OUTPUT,
+    ),
+]  # fmt: skip
+Csv = Annotated[
+    bool,
+    typer.Option(
+        "--csv", help="Write the numbers of each figure beside it.", rich_help_panel=_OUTPUT
+    ),
+]

@@ -1,0 +1,95 @@
+"""Where a result goes: standard output, a record file, figures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from darkstats.errors import OptionError
+from darkstats.workflows import Outcome, Shell
+
+__all__ = ["Output", "deliver", "print_record", "print_sheet"]
+
+_WIDTH = 110
+FORMATS = (".pdf", ".png", ".svg")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What to show and write of a result.
+
+    Parameters
+    ----------
+    json
+        Print the record, not the table.
+    path
+        File for the record.
+    plots
+        Figures as ``"FILE"`` or ``"KIND=FILE"``.
+    csv
+        Write the numbers of each figure beside it.
+    """
+
+    json: bool = False
+    path: str | None = None
+    plots: tuple[str, ...] = field(default=())
+    csv: bool = False
+
+    def __post_init__(self) -> None:
+        for _, path in self.figures:
+            if not path.lower().endswith(FORMATS):
+                raise OptionError(
+                    f"cannot tell the format of the figure {path!r}: let its name end with one of "
+                    f"{', '.join(FORMATS)}"
+                )
+        if self.csv and not self.plots:
+            raise OptionError("--csv writes the numbers of a figure: give --plot with it")
+
+    @property
+    def figures(self) -> tuple[tuple[str | None, str], ...]:
+        """Pairs (kind or None, path)."""
+        found = []
+        for plot in self.plots:
+            kind, sign, path = plot.partition("=")
+            found.append((kind, path) if sign and kind.isidentifier() else (None, plot))
+        return tuple(found)
+
+
+def print_record(record: dict[str, Any]) -> None:
+    """Print one JSON document on standard output."""
+    from darkstats.report.writing import json_text
+
+    sys.stdout.write(json_text(record))
+    sys.stdout.flush()
+
+
+def print_sheet(renderable: Any) -> None:  # noqa: ANN401 -- rich has many kinds
+    """Print a table on standard output, as wide as the terminal, in colour where it has some."""
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() else _WIDTH
+    Console(width=wide, highlight=False, soft_wrap=False).print(renderable)
+
+
+def deliver(task: Callable[[], Outcome[Any]], output: Output, shell: Shell) -> None:
+    """Run a task; write its files, then print it.
+
+    Files come first: whoever reads the end of standard output finds them complete.
+    """
+    outcome = task()
+    for kind, _ in output.figures:
+        if kind is not None and kind not in outcome.figures:
+            outcome.figure(kind)  # raises, before anything is written
+    for kind, path in output.figures:
+        with shell.progress(f"drawing {path}"):
+            outcome.figure(kind).save(path, csv=output.csv)
+    if output.path is not None:
+        from darkstats.report.writing import json_text, write_text
+
+        write_text(output.path, json_text(outcome.record()))
+    if output.json:
+        print_record(outcome.record())
+    else:
+        print_sheet(outcome.sheet())

@@ -1,0 +1,72 @@
+"""What a user sees while waiting: nothing for a second, then a bar on standard error."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["Waiting", "announce"]
+
+_PATIENCE_S = 1.0
+
+
+def announce(message: str) -> None:
+    """Say something at once, on standard error."""
+    sys.stderr.write(f"darkstats: {message}\n")
+    sys.stderr.flush()
+
+
+class Waiting:
+    """A step that shows itself when it takes longer than a second.
+
+    On a terminal it is a bar with the time that went by; elsewhere one line.
+    """
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(_PATIENCE_S, self._show)
+        self._timer.daemon = True
+        self._bar: Progress | None = None
+        self._over = False
+
+    def _show(self) -> None:
+        with self._lock:
+            if self._over:
+                return
+            if not sys.stderr.isatty():
+                announce(f"{self.step} ...")
+                return
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.add_task(self.step, total=None)
+            self._bar.start()
+
+    def __enter__(self) -> Waiting:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        with self._lock:
+            self._over = True
+            if self._bar is not None:
+                self._bar.stop()

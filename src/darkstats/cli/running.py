@@ -1,0 +1,109 @@
+"""From argv to an exit status: errors become messages or records, by one table."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from types import MappingProxyType
+
+from darkstats.cli.interrupts import EXIT_INTERRUPTED, INTERRUPTED
+from darkstats.errors import DarkstatsError, InputError, NotCertifiedError
+
+__all__ = ["EXIT_STATUS", "exit_status", "run"]
+
+#: Exit status by class of error; the most specific class decides.
+EXIT_STATUS = MappingProxyType(
+    {DarkstatsError: 1, NotCertifiedError: 1, InputError: 2, KeyboardInterrupt: EXIT_INTERRUPTED}
+)
+
+_REPORT = (
+    "darkstats: internal error ({kind}: {error}); this is a fault of darkstats, not of your input: "
+    "please report it with the command line. --debug shows the traceback"
+)
+
+
+class UsageError(InputError):
+    """A command line that cannot be parsed."""
+
+
+def exit_status(error: BaseException) -> int:
+    """Exit status of an error; 1 for one that nobody expected."""
+    known = (EXIT_STATUS[kind] for kind in type(error).__mro__ if kind in EXIT_STATUS)
+    return next(known, 1)
+
+
+def command_line(arguments: list[str]) -> str:
+    """Return the command line that was given, quoted for a shell."""
+    return shlex.join(["darkstats", *arguments])
+
+
+def run(arguments: list[str], *, owns_process: bool = False) -> int:
+    """Run a command and return its exit status."""
+    as_json = "--json" in arguments
+    debug = "--debug" in arguments or bool(os.environ.get("DARKSTATS_DEBUG"))
+    rest = [argument for argument in arguments if argument != "--debug"]
+    try:
+        return _invoke(rest, owns_process=owns_process)
+    except KeyboardInterrupt as error:
+        return _failed(error, INTERRUPTED, EXIT_INTERRUPTED, rest, as_json=as_json)
+    except DarkstatsError as error:
+        message = f"darkstats: error: {error}"
+        return _failed(error, message, exit_status(error), rest, as_json=as_json)
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nothing is left to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        message = _REPORT.format(kind=type(error).__name__, error=error)
+        return _failed(error, message, 1, rest, as_json=as_json)
+
+
+def _failed(
+    error: BaseException, message: str, status: int, arguments: list[str], *, as_json: bool
+) -> int:
+    sys.stderr.write(message + "\n")
+    if as_json:
+        from darkstats.cli.output import print_record
+        from darkstats.report.records import error_record
+
+        print_record(error_record(error, exit_status=status, command=command_line(arguments)))
+    return status
+
+
+def _invoke(arguments: list[str], *, owns_process: bool) -> int:
+    """Parse and run. Usage errors of the parser become messages here, too."""
+    import typer
+
+    from darkstats.cli.app import build
+    from darkstats.cli.progress import Waiting, announce
+    from darkstats.workflows import Shell
+
+    usage_error = typer.BadParameter.__mro__[2]  # the base class of the parser's own errors
+    try:
+        shell = Shell(
+            command=command_line(arguments),
+            progress=Waiting,
+            announce=announce,
+            owns_process=owns_process,
+        )
+        found = build(arguments).main(
+            args=arguments, prog_name="darkstats", standalone_mode=False, obj=shell
+        )
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except usage_error as error:
+        return _usage(error, arguments)
+    return found if isinstance(found, int) else 0
+
+
+def _usage(error: BaseException, arguments: list[str]) -> int:
+    """Report a usage error: exit status 2, with the way to the help."""
+    text = error.format_message() if hasattr(error, "format_message") else str(error)
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "darkstats"
+    usage = UsageError(text or "no command was given")
+    message = f"darkstats: error: {usage}\ntry: {path} --help"
+    return _failed(usage, message, 2, arguments, as_json="--json" in arguments)

@@ -1,0 +1,287 @@
+"""CLs against the signal strength, intervals, distributions of test statistics."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Protocol
+
+from darkstats.report.figures.style import (
+    BAND_1,
+    BAND_2,
+    BLACK,
+    BLUE,
+    GREY,
+    ORANGE,
+    VERMILION,
+    Drawing,
+    canvas,
+    header,
+    plain_name,
+    poi_text,
+    style,
+)
+from darkstats.report.numbers import number, p_number, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from darkstats.arrays import FloatArray
+    from darkstats.inference.results import (
+        GoodnessOfFit,
+        HypoTestResult,
+        Interval,
+        LimitScan,
+        UpperLimit,
+    )
+    from darkstats.report.provenance import Inputs
+
+__all__ = ["goodness_figure", "interval_figure", "limit_figure", "statistic_figure"]
+
+_QUANTITIES = {"CLs": r"CL$_{s}$", "CLs+b": r"CL$_{s+b}$", "p": "p-value"}
+_STATISTICS = {
+    "q": r"$q_{\mu}$",
+    "qtilde": r"$\tilde{q}_{\mu}$",
+    "q0": r"$q_{0}$",
+    "t": r"$t_{\mu}$",
+    "ttilde": r"$\tilde{t}_{\mu}$",
+}
+_METHODS = {"cls": r"CL$_{s}$", "clsb": r"CL$_{s+b}$", "pcl": "power-constrained"}
+
+
+class Samples(Protocol):
+    """Sorted values of a test statistic under both hypotheses. Shapes [toy]."""
+
+    @property
+    def tested(self) -> FloatArray:
+        """On toys of the tested hypothesis."""
+
+    @property
+    def reference(self) -> FloatArray:
+        """On toys of the reference hypothesis."""
+
+
+def _limit_line(axes: Axes, at: float | None, level: float, color: str, dashes: str) -> None:
+    if at is not None and at > 0.0:
+        axes.plot([at, at], [0.0, level], color=color, linestyle=dashes, linewidth=1.0)
+
+
+def limit_figure(
+    limit: UpperLimit, inputs: Inputs, *, poi_label: str | None = None
+) -> Drawing:
+    """Observed and expected p-value against the signal strength, with the limits marked."""
+    scan = limit.scan
+    alpha = 1.0 - limit.cl
+    with style():
+        figure = canvas()
+        axes = figure.add_subplot()
+        columns: dict[str, Sequence[float | None]] = {}
+        if scan is not None:
+            columns = _curves(axes, scan)
+        axes.axhline(alpha, color=VERMILION, linestyle="-", linewidth=1.0)
+        top = max([value for value in (limit.observed, *limit.expected) if value] or [1.0])
+        right = 1.3 * top
+        if scan is not None:
+            right = min(right, max(scan.mu))
+        axes.set_xlim(0.0, right)
+        axes.set_ylim(0.0, 1.05)
+        axes.text(
+            right * 0.985, alpha + 0.012, f"{percent(alpha)}", color=VERMILION, ha="right",
+            va="bottom", fontsize=9.5,
+        )  # fmt: skip
+        _limit_line(axes, limit.observed, alpha, BLACK, "-")
+        _limit_line(axes, limit.expected[2], alpha, BLACK, "--")
+        axes.set_xlabel(poi_text(limit.poi, poi_label))
+        quantity = _QUANTITIES.get(scan.quantity if scan else "CLs", "p-value")
+        axes.set_ylabel(quantity)
+        header(axes, inputs, f"{_METHODS.get(limit.method, limit.method)}, {limit.calculator}")
+        words = [f"{percent(limit.cl)} CL upper limit"]
+        if limit.observed is not None:
+            words.append(f"observed {number(limit.observed)}")
+        words.append(f"expected {number(limit.expected[2])}")
+        handles, labels = axes.get_legend_handles_labels()
+        axes.legend(handles, labels, loc="upper right", title="\n".join(words), alignment="left")
+    return Drawing(figure=figure, columns=columns)
+
+
+def _curves(axes: Axes, scan: LimitScan) -> dict[str, Sequence[float | None]]:
+    """Draw observed and expected curves of a scan; return them as columns."""
+    columns: dict[str, Sequence[float | None]] = {"mu": scan.mu}
+    if scan.expected:
+        low2, low1, median, high1, high2 = scan.expected
+        axes.fill_between(scan.mu, low2, high2, color=BAND_2, linewidth=0.0)
+        axes.fill_between(scan.mu, low1, high1, color=BAND_1, linewidth=0.0)
+        axes.plot(scan.mu, median, color=BLACK, linestyle="--", label="expected")
+        axes.fill_between([], [], color=BAND_1, linewidth=0.0, label="expected ± 1 σ")
+        axes.fill_between([], [], color=BAND_2, linewidth=0.0, label="expected ± 2 σ")
+        names = ("minus2", "minus1", "median", "plus1", "plus2")
+        columns |= {
+            f"expected_{name}": values for name, values in zip(names, scan.expected, strict=True)
+        }
+    if scan.observed is not None:
+        errors = scan.observed_error
+        if errors is not None and any(errors):
+            axes.errorbar(
+                scan.mu, scan.observed, yerr=errors, color=BLACK, marker="o", markersize=3.5,
+                linewidth=1.2, elinewidth=1.0, label="observed",
+            )  # fmt: skip
+            columns["observed_error"] = errors
+        else:
+            axes.plot(scan.mu, scan.observed, color=BLACK, label="observed")
+        columns["observed"] = scan.observed
+    return columns
+
+
+def interval_figure(
+    interval: Interval, inputs: Inputs, *, poi_label: str | None = None
+) -> Drawing:
+    """P-value against the signal strength, with the accepted interval."""
+    scan, alpha = interval.scan, 1.0 - interval.cl
+    with style():
+        figure = canvas()
+        axes = figure.add_subplot()
+        columns: dict[str, Sequence[float | None]] = {}
+        upper = interval.upper if interval.upper is not None else 2.0 * max(interval.lower, 1.0)
+        axes.axvspan(interval.lower, upper, color=BAND_2, linewidth=0.0, label="accepted")
+        if scan is not None:
+            columns = _curves(axes, scan)
+        axes.axhline(alpha, color=VERMILION, linewidth=1.0)
+        right = max([1.3 * upper, *(() if scan is None else scan.mu)])
+        axes.set_xlim(0.0, min(right, 1.6 * upper))
+        axes.set_ylim(0.0, 1.3)
+        axes.text(
+            axes.get_xlim()[1] * 0.985, alpha + 0.015, percent(alpha), color=VERMILION,
+            ha="right", va="bottom", fontsize=9.5,
+        )  # fmt: skip
+        axes.set_xlabel(poi_text(interval.poi, poi_label))
+        axes.set_ylabel("p-value")
+        header(axes, inputs, f"Feldman–Cousins, {plain_name(interval.construction)}")
+        title = (
+            f"{percent(interval.cl)} CL interval\n"
+            f"[{number(interval.lower)}, {number(interval.upper)}]"
+        )
+        axes.legend(loc="upper right", title=title, alignment="left")
+    return Drawing(figure=figure, columns=columns)
+
+
+def _chi_square_density(x: FloatArray) -> FloatArray:
+    import numpy as np
+
+    density: FloatArray = np.exp(-0.5 * x) / np.sqrt(2.0 * math.pi * x)
+    return density
+
+
+def statistic_figure(
+    test: HypoTestResult, samples: Samples | None, inputs: Inputs
+) -> Drawing:
+    """Distribution of the test statistic under both hypotheses, with the observed value.
+
+    From toys where there are toys; the asymptotic densities of the tested hypothesis otherwise.
+    """
+    import numpy as np
+
+    symbol = _STATISTICS.get(test.test_stat, "q")
+    observed = test.statistic
+    with style():
+        import mplhep
+
+        figure = canvas()
+        axes = figure.add_subplot()
+        ends = [test.statistic_asimov, observed or 0.0, 9.0]
+        if samples is not None:
+            ends += [float(values[int(0.999 * (len(values) - 1))]) for values in
+                     (samples.tested, samples.reference)]  # fmt: skip
+        top = 1.15 * max(ends)
+        columns: dict[str, Sequence[float]] = {}
+        tested = f"{plain_name(test.poi)} = {test.mu:g}"
+        reference = f"{plain_name(test.poi)} = {1 if test.test_stat == 'q0' else 0}"
+        if samples is not None:
+            edges = np.linspace(0.0, top, 46)
+            columns["low_edge"], columns["high_edge"] = edges[:-1].tolist(), edges[1:].tolist()
+            for values, label, color, dashes in (
+                (samples.tested, tested, BLUE, "-"),
+                (samples.reference, reference, ORANGE, "--"),
+            ):
+                counts = np.histogram(np.clip(values, 0.0, None), bins=edges)[0]
+                heights = counts / (len(values) * (edges[1] - edges[0]))
+                mplhep.histplot(
+                    heights, edges, ax=axes, histtype="step", color=color, linestyle=dashes,
+                    linewidth=1.6, label=f"toys, {label}", edges=False,
+                )  # fmt: skip
+                columns[f"toys {label}"] = heights.tolist()
+        if test.test_stat in {"q", "q0", "t", "qtilde", "ttilde"}:
+            x = np.linspace(1e-3 * top, top, 400)
+            half = 1.0 if test.test_stat in {"t", "ttilde"} else 0.5
+            axes.plot(
+                x, half * _chi_square_density(x), color=GREY, linestyle=":",
+                label=rf"asymptotic, {tested}",
+            )  # fmt: skip
+            if samples is None:
+                columns["statistic"] = x.tolist()
+                columns["asymptotic density"] = (half * _chi_square_density(x)).tolist()
+        if observed is not None:
+            axes.axvline(observed, color=BLACK, linewidth=1.4, label=f"observed {observed:.3g}")
+        if samples is None:
+            axes.axvline(
+                test.statistic_asimov, color=ORANGE, linestyle="--", linewidth=1.4,
+                label=f"Asimov, {reference}: {test.statistic_asimov:.3g}",
+            )  # fmt: skip
+        axes.set_yscale("log")
+        axes.set_xlim(0.0, top)
+        floor = 2e-4 if samples is None else 0.3 / (len(samples.tested) * top / 45.0)
+        axes.set_ylim(floor, 40.0)
+        axes.set_xlabel(f"test statistic {symbol}")
+        axes.set_ylabel("probability density")
+        header(axes, inputs, test.calculator)
+        axes.legend(loc="upper right")
+    return Drawing(figure=figure, columns=columns)
+
+
+def goodness_figure(
+    found: GoodnessOfFit, values: FloatArray | None, inputs: Inputs
+) -> Drawing:
+    """Deviance of the data against its distribution, from toys and asymptotically."""
+    import numpy as np
+
+    degrees = found.degrees_of_freedom
+    with style():
+        import mplhep
+
+        figure = canvas()
+        axes = figure.add_subplot()
+        top = max(degrees + 5.0 * math.sqrt(2.0 * max(degrees, 1)), 1.2 * found.statistic, 6.0)
+        columns: dict[str, Sequence[float]] = {}
+        if values is not None:
+            top = max(top, 1.05 * float(values[int(0.999 * (len(values) - 1))]))
+            edges = np.linspace(0.0, top, 41)
+            counts = np.histogram(values, bins=edges)[0]
+            heights = counts / (len(values) * (edges[1] - edges[0]))
+            mplhep.histplot(
+                heights, edges, ax=axes, histtype="fill", color=BAND_1, label="toys", edges=False
+            )
+            columns["low_edge"], columns["high_edge"] = edges[:-1].tolist(), edges[1:].tolist()
+            columns["toys"] = heights.tolist()
+        if degrees >= 1:
+            x = np.linspace(1e-3 * top, top, 400)
+            log_density = (
+                (0.5 * degrees - 1.0) * np.log(x)
+                - 0.5 * x
+                - 0.5 * degrees * math.log(2.0)
+                - math.lgamma(0.5 * degrees)
+            )
+            density = np.exp(log_density)
+            axes.plot(x, density, color=BLUE, label=rf"$\chi^{{2}}$, {degrees} d.o.f.")
+            if values is None:
+                columns["statistic"], columns["density"] = x.tolist(), density.tolist()
+                beyond = x >= found.statistic
+                axes.fill_between(x[beyond], density[beyond], color=BAND_2, linewidth=0.0)
+            axes.set_ylim(0.0, 1.35 * min(float(np.max(density)), 1.0))
+        axes.axvline(found.statistic, color=BLACK, label=f"data {found.statistic:.4g}")
+        axes.set_xlim(0.0, top)
+        axes.set_xlabel("deviance relative to the saturated model")
+        axes.set_ylabel("probability density")
+        p = "none" if found.p_value is None else p_number(found.p_value.value)
+        header(axes, inputs, f"goodness of fit, {found.calculator}")
+        axes.legend(loc="upper right", title=f"p-value {p}", alignment="left")
+    return Drawing(figure=figure, columns=columns)

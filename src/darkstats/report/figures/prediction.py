@@ -1,0 +1,270 @@
+"""Data against prediction: stacked samples with uncertainty, and the ratio, for each channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from darkstats.report.figures.style import (
+    BLACK,
+    PALETTE,
+    VERMILION,
+    Drawing,
+    canvas,
+    header,
+    plain_name,
+    style,
+)
+from darkstats.report.sidecar import ChannelLabels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from darkstats.arrays import FloatArray
+    from darkstats.fit import Covariance, FitResult
+    from darkstats.model import ChannelBins
+    from darkstats.report.provenance import Inputs
+    from darkstats.report.sidecar import Sidecar
+
+__all__ = ["prediction_figure", "rate_errors"]
+
+_MOST_CHANNELS = 12
+
+
+def rate_errors(fit: FitResult, covariance: Covariance) -> FloatArray:
+    """Standard deviations of the expected rates, from the covariance by linear propagation. [bin].
+
+    Derivatives are central differences of a tenth of a standard deviation.
+    """
+    import numpy as np
+
+    n = len(covariance.names)
+    if n == 0:
+        return np.zeros(fit.model.n_bins)
+    steps = 0.1 * np.sqrt(np.diag(covariance.matrix))
+    points = np.repeat(fit.parameters[np.newaxis, :], 2 * n, axis=0)
+    for i, name in enumerate(covariance.names):
+        index = fit.model.parameter_index(name)
+        points[2 * i, index] += steps[i]
+        points[2 * i + 1, index] -= steps[i]
+    rates = fit.model.expected_rates(points)
+    jacobian = (rates[0::2] - rates[1::2]) / (2.0 * steps[:, np.newaxis])
+    variances = np.einsum("ib,ij,jb->b", jacobian, covariance.matrix, jacobian)
+    errors: FloatArray = np.sqrt(np.maximum(variances, 0.0))
+    return errors
+
+
+def _prefit_errors(fit: FitResult, parameters: FloatArray) -> FloatArray:
+    """Standard deviations of the rates from the constraints alone. Shape [bin]."""
+    import numpy as np
+
+    total = np.zeros(fit.model.n_bins)
+    for index, parameter in enumerate(fit.model.parameters):
+        width = parameter.prefit_error
+        if not width or parameter.fixed:
+            continue
+        points = np.repeat(parameters[np.newaxis, :], 2, axis=0)
+        points[0, index] += width
+        points[1, index] -= width
+        rates = fit.model.expected_rates(points)
+        total += (0.5 * (rates[0] - rates[1])) ** 2
+    errors: FloatArray = np.sqrt(total)
+    return errors
+
+
+def prediction_figure(
+    fit: FitResult,
+    covariance: Covariance | None,
+    inputs: Inputs,
+    sidecar: Sidecar,
+    *,
+    prefit: bool = False,
+) -> Drawing:
+    """Stacked samples against data in each channel, with a ratio panel.
+
+    Post-fit: rates at the best fit, errors from the full covariance. Pre-fit: rates at the initial
+    parameters, errors from the constraints.
+    """
+    import numpy as np
+
+    model = fit.model
+    parameters = np.array(model.inits) if prefit else fit.parameters
+    samples = model.expected_by_sample(parameters)
+    if prefit:
+        errors = _prefit_errors(fit, parameters)
+    else:
+        errors = np.zeros(model.n_bins) if covariance is None else rate_errors(fit, covariance)
+    shown = model.channels[:_MOST_CHANNELS]
+    order = _stacking_order(fit, samples)
+    columns: dict[str, list[Any]] = {"channel": [], "bin": [], "data": []}
+    columns |= {model.samples[s]: [] for s in order}
+    columns |= {"total": [], "error": []}
+    for channel in model.channels:
+        for number, b in enumerate(range(channel.start, channel.stop)):
+            columns["channel"].append(channel.name)
+            columns["bin"].append(number)
+            columns["data"].append(float(fit.observation.counts[b]))
+            for s in order:
+                columns[model.samples[s]].append(float(samples[s, b]))
+            columns["total"].append(float(samples[:, b].sum()))
+            columns["error"].append(float(errors[b]))
+    with style():
+        across = min(3, len(shown))
+        down = -(-len(shown) // across)
+        figure = canvas(
+            1.2 + (5.4 if across == 1 else 4.2) * across, (5.4 if down == 1 else 4.6) * down + 0.5
+        )
+        grid = figure.add_gridspec(2 * down, across, height_ratios=[3.0, 1.0] * down)
+        handles: dict[str, Any] = {}
+        for k, channel in enumerate(shown):
+            row, column = 2 * (k // across), k % across
+            main = figure.add_subplot(grid[row, column])
+            ratio = figure.add_subplot(grid[row + 1, column], sharex=main)
+            labels = sidecar.channels.get(channel.name, ChannelLabels())
+            edges = _edges(channel, labels)
+            _stack(main, fit, channel, edges, samples, errors, order)
+            _ratio(ratio, fit, channel, edges, samples, errors)
+            main.tick_params(axis="x", labelbottom=False)
+            ratio.set_xlabel(plain_name(labels.axis or "bin"))
+            main.set_ylabel("events" if _even(edges) else "events per bin")
+            ratio.set_ylabel("data / pred.", fontsize=10.0)
+            _channel_name(main, channel, labels)
+            if k == 0:
+                header(main, inputs, title=sidecar.title)
+            for handle, label in zip(*main.get_legend_handles_labels(), strict=True):
+                handles.setdefault(label, handle)
+        right = "pre-fit" if prefit else "post-fit"
+        figure.axes[2 * (across - 1)].text(
+            1.0, 1.015, right, transform=figure.axes[2 * (across - 1)].transAxes, ha="right",
+            va="bottom", fontsize=10.0,
+        )  # fmt: skip
+        figure.legend(
+            list(handles.values()), list(handles), loc="outside lower center",
+            ncols=min(len(handles), 3 if across == 1 else 6),
+        )  # fmt: skip
+    return Drawing(figure=figure, columns=columns)
+
+
+def _stacking_order(fit: FitResult, samples: FloatArray) -> list[int]:
+    """Samples from the smallest to the largest, those that the POI scales on top."""
+    import numpy as np
+
+    model = fit.model
+    signal = np.zeros(len(model.samples), dtype=bool)
+    if model.poi_index is not None:
+        moved = np.array(fit.parameters)
+        moved[model.poi_index] += 1.0
+        signal = np.abs(model.expected_by_sample(moved) - model.expected_by_sample(fit.parameters)
+                        ).sum(axis=1) > 0.0  # fmt: skip
+    sums = samples.sum(axis=1)
+    return sorted(range(len(model.samples)), key=lambda s: (bool(signal[s]), float(sums[s])))
+
+
+def _edges(channel: ChannelBins, labels: ChannelLabels) -> FloatArray:
+    import numpy as np
+
+    n = channel.stop - channel.start
+    if labels.edges is not None and len(labels.edges) == n + 1:
+        return np.array(labels.edges)
+    return np.arange(n + 1) + 0.5
+
+
+def _even(edges: FloatArray) -> bool:
+    import numpy as np
+
+    widths = np.diff(edges)
+    return bool(np.allclose(widths, widths[0], rtol=1e-6))
+
+
+def _steps(values: FloatArray) -> FloatArray:
+    """Values for ``fill_between(step="post")``: the last one twice."""
+    import numpy as np
+
+    return np.append(values, values[-1])
+
+
+def _stack(
+    axes: Axes,
+    fit: FitResult,
+    channel: ChannelBins,
+    edges: FloatArray,
+    samples: FloatArray,
+    errors: FloatArray,
+    order: list[int],
+) -> None:
+    import mplhep
+    import numpy as np
+
+    bins = slice(channel.start, channel.stop)
+    present = [s for s in order if np.any(samples[s, bins] != 0.0)]
+    model = fit.model
+    colors = {s: PALETTE[k % len(PALETTE)] for k, s in enumerate(order)}
+    if order:
+        colors[order[-1]] = VERMILION if model.poi_index is not None else colors[order[-1]]
+    if present:
+        mplhep.histplot(
+            [samples[s, bins] for s in present], edges, ax=axes, stack=True, histtype="fill",
+            color=[colors[s] for s in present], edgecolor=BLACK, linewidth=0.5,
+            label=[plain_name(model.samples[s]) for s in present],
+        )  # fmt: skip
+    total, error = samples[:, bins].sum(axis=0), errors[bins]
+    if np.any(error > 0.0):
+        axes.fill_between(
+            edges, _steps(total - error), _steps(total + error), step="post", facecolor="none",
+            edgecolor=BLACK, hatch="/////", linewidth=0.0, alpha=0.5, label="uncertainty",
+        )  # fmt: skip
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    data = fit.observation.counts[bins]
+    axes.errorbar(
+        centres, data, yerr=np.sqrt(data), color=BLACK, marker="o", markersize=4.5,
+        linestyle="none", linewidth=1.2, label="data", zorder=6,
+    )  # fmt: skip
+    axes.set_xlim(float(edges[0]), float(edges[-1]))
+    axes.set_ylim(0.0, 1.35 * float(np.max(np.maximum(total + error, data + np.sqrt(data)))))
+    if len(data) <= 12 and edges[0] == 0.5:
+        axes.set_xticks(range(1, len(data) + 1))
+        axes.xaxis.set_minor_locator(_no_ticks())
+
+
+def _no_ticks() -> Any:  # noqa: ANN401 -- an untyped locator
+    from matplotlib.ticker import NullLocator
+
+    return NullLocator()
+
+
+def _ratio(
+    axes: Axes,
+    fit: FitResult,
+    channel: ChannelBins,
+    edges: FloatArray,
+    samples: FloatArray,
+    errors: FloatArray,
+) -> None:
+    import numpy as np
+
+    bins = slice(channel.start, channel.stop)
+    total, error = samples[:, bins].sum(axis=0), errors[bins]
+    data = fit.observation.counts[bins]
+    good = total > 0.0
+    safe = np.where(good, total, 1.0)
+    ratio, bar = np.where(good, data / safe, np.nan), np.where(good, np.sqrt(data) / safe, np.nan)
+    width = np.where(good, error / safe, 0.0)
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    axes.axhline(1.0, color=BLACK, linewidth=0.8)
+    if np.any(width > 0.0):
+        axes.fill_between(
+            edges, _steps(1.0 - width), _steps(1.0 + width), step="post", facecolor="none",
+            edgecolor=BLACK, hatch="/////", linewidth=0.0, alpha=0.5,
+        )  # fmt: skip
+    axes.errorbar(
+        centres, ratio, yerr=bar, color=BLACK, marker="o", markersize=4.5, linestyle="none",
+        linewidth=1.2,
+    )  # fmt: skip
+    reach = np.nanmax(np.abs(np.concatenate([ratio + bar - 1.0, ratio - bar - 1.0, width, [0.1]])))
+    reach = min(1.15 * float(reach), 2.0)
+    axes.set_ylim(max(1.0 - reach, 0.0), 1.0 + reach)
+
+
+def _channel_name(axes: Axes, channel: ChannelBins, labels: ChannelLabels) -> None:
+    name = plain_name(labels.label or channel.name)
+    text = f"{name} (masked)" if channel.masked else name
+    axes.text(0.04, 0.95, text, transform=axes.transAxes, ha="left", va="top", fontsize=11.0)

@@ -1,0 +1,188 @@
+"""Look and saving of all figures.
+
+Colours are distinguishable with any colour vision (Okabe and Ito; tints of one blue for bands), and
+lines differ in style besides. A figure saved twice has the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darkstats.errors import MissingExtraError, OptionError
+from darkstats.report.writing import csv_text, whole_file, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from darkstats.report.provenance import Inputs
+
+__all__ = [
+    "BAND_1",
+    "BAND_2",
+    "BLACK",
+    "BLUE",
+    "GREY",
+    "ORANGE",
+    "PALETTE",
+    "PURPLE",
+    "VERMILION",
+    "Drawing",
+    "canvas",
+    "header",
+    "plain_name",
+    "poi_text",
+    "style",
+]
+
+BLACK, GREY = "#1a1a1a", "#7f7f7f"
+BLUE, ORANGE, VERMILION, PURPLE = "#0072b2", "#e69f00", "#d55e00", "#cc79a7"
+BAND_1, BAND_2 = "#8fbcdb", "#d6e6f2"
+
+#: Fills of stacked samples, in this order, then again.
+PALETTE = (
+    "#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#0072b2", "#bbbbbb", "#d55e00",
+)  # fmt: skip
+
+_STYLE: dict[str, Any] = {
+    "font.family": ["TeX Gyre Heros", "DejaVu Sans"],
+    "mathtext.fontset": "custom",
+    "mathtext.rm": "TeX Gyre Heros",
+    "mathtext.it": "TeX Gyre Heros:italic",
+    "mathtext.bf": "TeX Gyre Heros:bold",
+    "mathtext.cal": "TeX Gyre Heros",
+    "mathtext.sf": "TeX Gyre Heros",
+    "mathtext.tt": "TeX Gyre Heros",
+    "font.size": 11.0,
+    "axes.titlesize": 11.0,
+    "axes.labelsize": 12.0,
+    "axes.linewidth": 0.9,
+    "axes.axisbelow": False,
+    "axes.unicode_minus": True,
+    "legend.frameon": False,
+    "legend.fontsize": 10.0,
+    "lines.linewidth": 1.6,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.minor.visible": True,
+    "ytick.minor.visible": True,
+    "xtick.major.size": 6.0,
+    "ytick.major.size": 6.0,
+    "xtick.minor.size": 3.0,
+    "ytick.minor.size": 3.0,
+    "figure.dpi": 100.0,
+    "savefig.dpi": 200.0,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "darkstats",
+    "path.simplify": True,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Switch matplotlib to our style; whatever was set before comes back.
+
+    Raises
+    ------
+    MissingExtraError
+        matplotlib or mplhep is not installed.
+    """
+    try:
+        import matplotlib as mpl
+        import mplhep  # registers its fonts
+    except ImportError as error:
+        raise MissingExtraError(error.name or "matplotlib", "plot") from error
+    assert mplhep is not None  # noqa: S101
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def canvas(width: float = 6.4, height: float = 4.8) -> Figure:
+    """Return an empty figure of a size in inches, outside of any global list of figures."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drawing:
+    """A figure, and the numbers that it shows.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    columns
+        The numbers, by column, for CSV.
+    """
+
+    figure: Figure = field(repr=False)
+    columns: Mapping[str, Sequence[Any]] = field(repr=False)
+
+    def save(self, path: str | os.PathLike[str], *, csv: bool = False) -> None:
+        """Write the figure in the format of its suffix, whole or not at all.
+
+        Raises
+        ------
+        OptionError
+            The file cannot be written, or the suffix is none of .pdf, .png, .svg.
+        """
+        kind = Path(path).suffix.lower().lstrip(".")
+        if kind not in _METADATA:
+            raise OptionError(f"cannot draw {path}: let the name end with .pdf, .png or .svg")
+        metadata = dict(_METADATA[kind])
+        if kind == "pdf" and "SOURCE_DATE_EPOCH" in os.environ:
+            del metadata["CreationDate"]  # matplotlib takes it from there
+        with style(), whole_file(path) as temporary:
+            self.figure.savefig(temporary, format=kind, metadata=metadata)
+        if csv:
+            write_text(Path(path).with_suffix(".csv"), csv_text(self.columns))
+
+
+_METADATA: dict[str, dict[str, str | None]] = {
+    "pdf": {"Creator": "darkstats", "Producer": None, "CreationDate": None},
+    "png": {"Software": None},
+    "svg": {"Creator": "darkstats", "Date": None},
+}
+
+
+def plain_name(text: str) -> str:
+    """Return a name as text that matplotlib does not take for mathematics."""
+    return text.replace("$", r"\$")
+
+
+def poi_text(name: str, label: str | None) -> str:
+    """Axis title of the parameter of interest."""
+    if label and label != name:
+        return f"{plain_name(label)} ({plain_name(name)})"
+    return plain_name(name)
+
+
+def header(axes: Axes, inputs: Inputs, right: str = "", *, title: str | None = None) -> None:
+    """Write above the axes what data these are, and what was done with them."""
+    name = title or Path(inputs.source.split(" + ", maxsplit=1)[0].rpartition(":")[2]).name
+    words = [plain_name(name if name != "-" else "standard input")]
+    if inputs.blind:
+        words.append("Asimov data")
+    elif inputs.simulated:
+        words.append("simulated data")
+    text = axes.text(
+        0.0, 1.015, "   ".join(words), transform=axes.transAxes, ha="left", va="bottom",
+        fontsize=10.0, color=BLACK,
+    )  # fmt: skip
+    text.set_in_layout(True)
+    if right:
+        axes.text(
+            1.0, 1.015, right, transform=axes.transAxes, ha="right", va="bottom", fontsize=10.0,
+            color=BLACK,
+        )  # fmt: skip

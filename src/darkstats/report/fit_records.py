@@ -1,0 +1,173 @@
+"""Records of fits, impacts and scans."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from darkstats.report.provenance import Inputs, provenance_record
+from darkstats.report.records import SCHEMAS, Record
+from darkstats.report.writing import plain
+
+if TYPE_CHECKING:
+    from darkstats.fit import Covariance, FitResult, Impact, ProfileInterval, ProfileScan
+    from darkstats.model import Parameter
+
+__all__ = ["certification_record", "fit_record", "pull_of", "rank_record", "scan_record"]
+
+NO_POI = "the measurement names no parameter of interest"
+
+
+def certification_record(fit: FitResult) -> Record:
+    """How a minimum was checked."""
+    return {**asdict(fit.certification), "edm": fit.edm, "steps": fit.steps}
+
+
+def _nominal(parameter: Parameter, auxdata: float) -> float:
+    """Value that the auxiliary datum alone prefers."""
+    return auxdata / parameter.width if parameter.constraint == "poisson" else auxdata
+
+
+def pull_of(fit: FitResult, index: int) -> float | None:
+    """(best fit - nominal value) / pre-fit error; None without constraint."""
+    parameter = fit.model.parameters[index]
+    prefit = parameter.prefit_error
+    if not prefit:
+        return None
+    nominal = _nominal(parameter, float(fit.observation.auxdata[index]))
+    return float((fit.parameters[index] - nominal) / prefit)
+
+
+def _parameters(fit: FitResult, errors: tuple[float | None, ...] | None) -> list[Record]:
+    rows = []
+    for index, parameter in enumerate(fit.model.parameters):
+        free = parameter.name in fit.free
+        error = None if errors is None else errors[index]
+        row: Record = {
+            "name": parameter.name,
+            "value": float(fit.parameters[index]),
+            "error": error if free else 0.0,
+            "fixed": not free,
+            "at_bound": parameter.name in fit.at_bound,
+            "constraint": parameter.constraint,
+            "prefit_error": parameter.prefit_error,
+            "pull": pull_of(fit, index),
+            "range": [parameter.lower, parameter.upper],
+        }
+        if row["error"] is None:
+            row["error_reason"] = (
+                "rests at the end of its range" if row["at_bound"] else "not determined by the data"
+            )
+        if parameter.prefit_error is None:
+            row["prefit_error_reason"] = row["pull_reason"] = "no constraint"
+        rows.append(row)
+    return rows
+
+
+def _by_set(fit: FitResult) -> dict[str, list[float]]:
+    """Best-fit values by parameter set: the ``mle_parameters`` of ``pyhf fit``."""
+    found: dict[str, list[float]] = {}
+    for index, parameter in enumerate(fit.model.parameters):
+        found.setdefault(parameter.set_name, []).append(float(fit.parameters[index]))
+    return found
+
+
+def _poi(record: Record, fit: FitResult) -> None:
+    poi = fit.model.poi_index
+    record["poi"] = None if poi is None else fit.model.parameters[poi].name
+    record["mu_hat"] = None if poi is None else float(fit.parameters[poi])
+    if poi is None:
+        record["poi_reason"] = record["mu_hat_reason"] = NO_POI
+
+
+def fit_record(
+    fit: FitResult,
+    covariance: Covariance | None,
+    covariance_reason: str | None,
+    intervals: tuple[ProfileInterval, ...],
+    inputs: Inputs,
+) -> Record:
+    """Record of a fit (``darkstats.fit/1``).
+
+    ``twice_nll`` is the deviance relative to the saturated model; ``minus_two_log_density`` is what
+    ``pyhf fit --value`` calls ``twice_nll``.
+    """
+    record: Record = {
+        "schema": SCHEMAS["fit"],
+        "interpolation": dict(inputs.interpolation),
+        "mle_parameters": _by_set(fit),
+        "parameters": _parameters(fit, None if covariance is None else covariance.errors),
+        "twice_nll": fit.twice_nll,
+        "minus_two_log_density": fit.minus_two_log_density,
+        "at_bound": list(fit.at_bound),
+        "fits": certification_record(fit),
+        "intervals": [asdict(interval) for interval in intervals],
+        "warnings": list(fit.warnings),
+        "provenance": provenance_record(inputs, certification=certification_record(fit)),
+    }
+    _poi(record, fit)
+    if covariance is None:
+        record["covariance"] = None
+        record["covariance_reason"] = covariance_reason
+    else:
+        record["covariance"] = {
+            "names": list(covariance.names),
+            "matrix": covariance.matrix.tolist(),
+            "condition": covariance.condition,
+        }
+    result: Record = plain(record)
+    return result
+
+
+def rank_record(
+    impacts: tuple[Impact, ...], fit: FitResult, poi_error: float | None, inputs: Inputs
+) -> Record:
+    """Record of the impacts of nuisance parameters (``darkstats.rank/1``)."""
+    rows = []
+    for impact in impacts:
+        row: Record = asdict(impact)
+        for name in ("error", "pull", "constraint"):
+            if row[name] is None:
+                row[f"{name}_reason"] = "no constraint, or at the end of its range"
+        for name in ("prefit_up", "prefit_down", "postfit_up", "postfit_down"):
+            if row[name] is None:
+                row[f"{name}_reason"] = "no such error, or a fit that was not certified"
+        rows.append(row)
+    record: Record = {
+        "schema": SCHEMAS["rank"],
+        "interpolation": dict(inputs.interpolation),
+        "poi_error": poi_error,
+        "impacts": rows,
+        "fits": certification_record(fit),
+        "twice_nll": fit.twice_nll,
+        "warnings": list(fit.warnings),
+        "provenance": provenance_record(inputs, certification=certification_record(fit)),
+    }
+    _poi(record, fit)
+    if poi_error is None:
+        record["poi_error_reason"] = "the data do not determine the parameter of interest"
+    result: Record = plain(record)
+    return result
+
+
+def scan_record(scan: ProfileScan, inputs: Inputs) -> Record:
+    """Record of a profile scan (``darkstats.scan-poi/1``): deviance above the minimum."""
+    record: dict[str, Any] = {
+        "schema": SCHEMAS["scan-poi"],
+        "interpolation": dict(inputs.interpolation),
+        "names": list(scan.names),
+        "grids": [grid.tolist() for grid in scan.grids],
+        "delta_twice_nll": scan.delta.tolist(),
+        "certified": scan.certified.tolist(),
+        "best": [scan.result.value(name) for name in scan.names],
+        "twice_nll": scan.result.twice_nll,
+        "fits": certification_record(scan.result),
+        "warnings": list(scan.result.warnings),
+        "provenance": provenance_record(inputs, certification=certification_record(scan.result)),
+    }
+    _poi(record, scan.result)
+    result: Record = plain(record)
+    if not scan.certified.all():
+        missing = int((~scan.certified).sum())
+        result["delta_twice_nll_reason"] = f"{missing} point(s) were not certified"
+    return result

@@ -1,0 +1,283 @@
+"""Fits with uncertainties, impacts of nuisance parameters, profile scans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from darkstats.errors import FitFailedError, OptionError
+from darkstats.workflows.inputs import Likelihood, load
+from darkstats.workflows.outcome import Outcome, Shell
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from darkstats.arrays import FloatArray
+    from darkstats.fit import Covariance, FitResult, Impact, ProfileInterval, ProfileScan
+    from darkstats.report.figures.style import Drawing
+    from darkstats.workflows.requests import FitRequest, RankRequest, ScanRequest
+
+__all__ = ["Fitted", "Ranking", "fit", "poi_scan", "rank", "scan_poi"]
+
+_POINTS = (41, 25)  # default size of a grid in one and in two parameters
+_REACH = 3.0  # standard deviations on each side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fitted:
+    """A fit with its uncertainties; ``covariance`` is ``None`` with a reason."""
+
+    fit: FitResult
+    covariance: Covariance | None
+    covariance_reason: str | None
+    intervals: tuple[ProfileInterval, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ranking:
+    """Impacts of nuisance parameters, the largest first, and the fit that they refer to."""
+
+    impacts: tuple[Impact, ...]
+    fit: FitResult
+    poi_error: float | None
+
+
+def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
+    """Maximum-likelihood fit with covariance and, where asked for, profile intervals.
+
+    Raises
+    ------
+    InputError
+        The request cannot be met.
+    FitFailedError
+        A minimum cannot be certified.
+    """
+    from darkstats.fit import covariance, profile_interval
+    from darkstats.fit import fit as minimise
+
+    shell = shell or Shell()
+    likelihood = load(request.model, shell)
+    model = likelihood.model
+    for name in request.minos:
+        model.parameter_index(name)
+    if request.minos and (request.mu is not None or request.fixed):
+        raise OptionError("--minos goes with a free fit: drop --mu and --fix")
+    with shell.progress("fitting"):
+        best = minimise(
+            model,
+            likelihood.observation,
+            poi_value=request.mu,
+            fixed=dict(request.fixed),
+            options=likelihood.options,
+        )
+        matrix: Covariance | None = None
+        reason = None
+        try:
+            matrix = covariance(best)
+        except FitFailedError as error:
+            reason = str(error)
+        intervals = tuple(
+            profile_interval(model, likelihood.observation, name, result=best)
+            for name in request.minos
+        )
+    found = Fitted(fit=best, covariance=matrix, covariance_reason=reason, intervals=intervals)
+    verdict = None
+    if request.referee is not None:
+        from darkstats.referee import not_repeated, referee_fit
+
+        with shell.progress("asking pyhf"):
+            verdict = (
+                not_repeated("best fit", "blind: nothing but Asimov data was fitted")
+                if request.model.blind
+                else referee_fit(likelihood.workspace, model, best)
+            )
+
+    def record() -> dict[str, Any]:
+        from darkstats.report.fit_records import fit_record
+        from darkstats.report.records import verdict_record
+
+        plain = fit_record(best, matrix, reason, intervals, likelihood.inputs)
+        plain["referee"] = verdict_record(verdict)
+        if verdict is None:
+            plain["referee_reason"] = "not asked"
+        plain["workspace_warnings"] = list(likelihood.workspace_warnings)
+        return plain
+
+    def sheet() -> RenderableType:
+        from darkstats.report.fit_tables import fit_sheet
+        from darkstats.report.tables import with_appendix
+
+        main = fit_sheet(best, matrix, reason, intervals, likelihood.inputs)
+        return with_appendix(main, verdict, likelihood.workspace_warnings)
+
+    def pulls() -> Drawing:
+        from darkstats.report.figures.parameters import pulls_figure
+
+        return pulls_figure(best, _known(matrix, reason), likelihood.inputs)
+
+    def correlation() -> Drawing:
+        from darkstats.report.figures.parameters import correlation_figure
+
+        return correlation_figure(_known(matrix, reason), likelihood.inputs)
+
+    def data() -> Drawing:
+        from darkstats.report.figures.prediction import prediction_figure
+
+        return prediction_figure(best, matrix, likelihood.inputs, likelihood.sidecar)
+
+    def prefit() -> Drawing:
+        from darkstats.report.figures.prediction import prediction_figure
+
+        return prediction_figure(best, None, likelihood.inputs, likelihood.sidecar, prefit=True)
+
+    return Outcome(
+        result=found,
+        record=record,
+        sheet=sheet,
+        figures={"pulls": pulls, "correlation": correlation, "data": data, "prefit": prefit},
+    )
+
+
+def _known(matrix: Covariance | None, reason: str | None) -> Covariance:
+    if matrix is None:
+        raise FitFailedError(f"no uncertainties to draw: {reason}")
+    return matrix
+
+
+def rank(request: RankRequest, shell: Shell | None = None) -> Outcome[Ranking]:
+    """Impacts of nuisance parameters on the parameter of interest.
+
+    Raises
+    ------
+    InputError
+        The request cannot be met.
+    FitFailedError
+        The free fit cannot be certified.
+    """
+    import math
+
+    from darkstats.fit import covariance, impacts
+    from darkstats.fit import fit as minimise
+
+    shell = shell or Shell()
+    likelihood = load(request.model, shell)
+    model = likelihood.model
+    poi = model.parameters[model.require_poi()].name
+    unbounded = model.with_range(poi, -math.inf, math.inf)
+    with shell.progress("ranking nuisance parameters"):
+        best = minimise(unbounded, likelihood.observation, options=likelihood.options)
+        error = covariance(best).error(poi)
+        moved = impacts(model, likelihood.observation, result=best, options=likelihood.options)
+    found = Ranking(impacts=moved, fit=best, poi_error=error)
+
+    def record() -> dict[str, Any]:
+        from darkstats.report.fit_records import rank_record
+
+        return rank_record(moved, best, error, likelihood.inputs)
+
+    def sheet() -> RenderableType:
+        from darkstats.report.fit_tables import rank_sheet
+        from darkstats.report.tables import with_appendix
+
+        main = rank_sheet(moved, best, error, likelihood.inputs, top=request.top)
+        return with_appendix(main, None, likelihood.workspace_warnings)
+
+    def ranking() -> Drawing:
+        from darkstats.report.figures.parameters import ranking_figure
+
+        return ranking_figure(
+            moved, best, error, likelihood.inputs, top=request.top,
+            poi_label=likelihood.sidecar.poi_label,
+        )  # fmt: skip
+
+    return Outcome(result=found, record=record, sheet=sheet, figures={"ranking": ranking})
+
+
+def _grid(
+    likelihood: Likelihood, name: str, given: tuple[float, float] | None, points: int
+) -> FloatArray:
+    """Values to scan: the range that was given, or three standard deviations around the best fit."""
+    import numpy as np
+
+    from darkstats.fit import covariance
+    from darkstats.fit import fit as minimise
+
+    model = likelihood.model
+    index = model.parameter_index(name)
+    if given is None:
+        best = minimise(model, likelihood.observation, options=likelihood.options)
+        value = best.value(name)
+        parameter = model.parameters[index]
+        try:
+            error = covariance(best).errors[index]
+        except FitFailedError:
+            error = None
+        sigma = error or parameter.prefit_error or max(abs(value), 1.0)
+        low, high = value - _REACH * sigma, value + _REACH * sigma
+        low = max(low, parameter.lower)
+        high = high if index == model.poi_index else min(high, parameter.upper)
+        given = (low, high)
+    grid: FloatArray = np.linspace(given[0], given[1], points)
+    return grid
+
+
+def poi_scan(likelihood: Likelihood) -> ProfileScan:
+    """Profile scan of the parameter of interest around its best fit, from 0 if that is near."""
+    from darkstats.fit import profile_scan
+
+    poi = likelihood.model.parameters[likelihood.model.require_poi()].name
+    grid = _grid(likelihood, poi, None, _POINTS[0])
+    if grid[0] > 0.0:
+        grid = _grid(likelihood, poi, (0.0, float(grid[-1])), _POINTS[0])
+    return profile_scan(
+        likelihood.model, likelihood.observation, {poi: grid}, options=likelihood.options
+    )
+
+
+def scan_poi(request: ScanRequest, shell: Shell | None = None) -> Outcome[ProfileScan]:
+    """Profile-likelihood scan in one or two parameters.
+
+    Raises
+    ------
+    InputError
+        The request cannot be met.
+    FitFailedError
+        The free fit cannot be certified.
+    """
+    from darkstats.fit import profile_scan
+
+    shell = shell or Shell()
+    likelihood = load(request.model, shell)
+    model = likelihood.model
+    names = request.parameters or (model.parameters[model.require_poi()].name,)
+    for name in names:
+        if model.parameters[model.parameter_index(name)].fixed:
+            raise OptionError(f"{name} is fixed in the workspace: there is nothing to scan")
+    points = request.points or _POINTS[len(names) - 1]
+    ranges = (*request.ranges, *([None] * (len(names) - len(request.ranges))))
+    with shell.progress(f"scanning {', '.join(names)}"):
+        grids = {
+            name: _grid(likelihood, name, given, points)
+            for name, given in zip(names, ranges, strict=True)
+        }
+        found = profile_scan(model, likelihood.observation, grids, options=likelihood.options)
+
+    def record() -> dict[str, Any]:
+        from darkstats.report.fit_records import scan_record
+
+        return scan_record(found, likelihood.inputs)
+
+    def sheet() -> RenderableType:
+        from darkstats.report.fit_tables import scan_sheet
+        from darkstats.report.tables import with_appendix
+
+        return with_appendix(
+            scan_sheet(found, likelihood.inputs), None, likelihood.workspace_warnings
+        )
+
+    def scan() -> Drawing:
+        from darkstats.report.figures.scans import scan_figure
+
+        return scan_figure(found, likelihood.inputs, poi_label=likelihood.sidecar.poi_label)
+
+    return Outcome(result=found, record=record, sheet=sheet, figures={"scan": scan})
