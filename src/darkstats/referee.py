@@ -99,10 +99,6 @@ def not_repeated(what: str, reason: str) -> Verdict:
     return Verdict(status="not repeated", what=what, reason=reason, version=package_version("pyhf"))
 
 
-class _Undefined(Exception):  # noqa: N818 -- never leaves this module
-    """The referee's number is not a number."""
-
-
 def _judge(what: str, compute: Callable[[Any], tuple[Comparison, ...]]) -> Verdict:
     """Run the referee; whatever it raises becomes a verdict with the reason, never silence."""
     try:
@@ -113,12 +109,13 @@ def _judge(what: str, compute: Callable[[Any], tuple[Comparison, ...]]) -> Verdi
     try:
         with _numpy_and_scipy(pyhf):
             found = compute(pyhf)
-        bad = [one.quantity for one in found if not math.isfinite(one.referee)]
-        if bad:
-            raise _Undefined(f"{', '.join(bad)} came out as not a number")
-    except Exception as error:  # noqa: BLE001 -- any failure of another program is its verdict
+    except Exception as error:  # whatever another program raises is its verdict
         text = str(error).strip().splitlines()
-        reason = f"{type(error).__name__.lstrip('_')}: {text[0] if text else 'no message'}"
+        reason = f"{type(error).__name__}: {text[0] if text else 'no message'}"
+        return Verdict(status="failed", what=what, reason=reason, version=version)
+    bad = [one.quantity for one in found if not math.isfinite(one.referee)]
+    if bad:
+        reason = f"{', '.join(bad)} came out as not a number"
         return Verdict(status="failed", what=what, reason=reason, version=version)
     status = "agrees" if all(one.agrees for one in found) else "differs"
     return Verdict(status=status, what=what, comparisons=found, version=version)

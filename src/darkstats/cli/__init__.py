@@ -28,6 +28,10 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """Entry point of the console script."""
+    import gc
+
+    # A short process makes little garbage, and looking for it takes a tenth of the start-up.
+    gc.set_threshold(200_000, 20, 20)
     from darkstats.cli.interrupts import handle_interrupts
     from darkstats.cli.running import run as run_command
 

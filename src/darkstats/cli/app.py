@@ -34,7 +34,7 @@ _PANELS = MappingProxyType(
 )
 
 
-def _print_version(asked: bool) -> None:  # noqa: FBT001 -- typer's protocol
+def _print_version(asked: bool) -> None:
     if asked:
         from darkstats import __version__
 
@@ -74,7 +74,7 @@ def build(arguments: Sequence[str]) -> Any:  # noqa: ANN401 -- a command of type
     )
     app.callback()(darkstats)
     called = next((word for word in arguments if not word.startswith("-")), None)
-    verbs = [called] if called in VERBS else list(VERBS)
+    verbs = [verb for verb in VERBS if verb == called] or list(VERBS)
     for verb in verbs:
         module, function = VERBS[verb]
         target = getattr(import_module(f"darkstats.cli.{module}"), function)

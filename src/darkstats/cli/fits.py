@@ -13,24 +13,27 @@ from darkstats.errors import OptionError
 __all__ = ["fit", "rank", "scan_poi"]
 
 
-def _value(option: str, text: str) -> tuple[str, float]:
-    name, sign, value = text.rpartition("=")
+def _number(text: str) -> float | None:
     try:
-        if not (sign and name):
-            raise ValueError
-        return name, float(value)
+        return float(text)
     except ValueError:
-        raise OptionError(f"{option} {text!r}: write NAME=VALUE") from None
+        return None
+
+
+def _value(option: str, text: str) -> tuple[str, float]:
+    name, _, written = text.rpartition("=")
+    value = _number(written)
+    if not name or value is None:
+        raise OptionError(f"{option} {text!r}: write NAME=VALUE")
+    return name, value
 
 
 def _range(text: str) -> tuple[float, float]:
-    low, sign, high = text.partition(":")
-    try:
-        if not sign:
-            raise ValueError
-        return float(low), float(high)
-    except ValueError:
-        raise OptionError(f"--range {text!r}: write LOW:HIGH, for example 0:5") from None
+    low, _, high = text.partition(":")
+    ends = _number(low), _number(high)
+    if ends[0] is None or ends[1] is None:
+        raise OptionError(f"--range {text!r}: write LOW:HIGH, for example 0:5")
+    return ends[0], ends[1]
 
 
 def fit(
@@ -162,7 +165,7 @@ def scan_poi(
     ] = None,
     points: Annotated[
         int | None,
-        typer.Option("--points", metavar="N", help="Points along each axis. [default: 41; 25 in 2D]"),
+        typer.Option("--points", metavar="N", help="Points on each axis. [default: 41; 31 in 2D]"),
     ] = None,
     interpolation: o.Interpolation = None,
     mask: o.Mask = None,

@@ -78,13 +78,13 @@ def deliver(task: Callable[[], Outcome[Any]], output: Output, shell: Shell) -> N
 
     Files come first: whoever reads the end of standard output finds them complete.
     """
-    outcome = task()
-    for kind, _ in output.figures:
-        if kind is not None and kind not in outcome.figures:
-            outcome.figure(kind)  # raises, before anything is written
+    outcome = task()  # all figures are drawn before the first file is written
+    drawings = []
     for kind, path in output.figures:
         with shell.progress(f"drawing {path}"):
-            outcome.figure(kind).save(path, csv=output.csv)
+            drawings.append((outcome.figure(kind), path))
+    for drawing, path in drawings:
+        drawing.save(path, csv=output.csv)
     if output.path is not None:
         from darkstats.report.writing import json_text, write_text
 

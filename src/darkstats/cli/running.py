@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from darkstats.cli.interrupts import EXIT_INTERRUPTED, INTERRUPTED
@@ -13,7 +14,7 @@ from darkstats.errors import DarkstatsError, InputError, NotCertifiedError
 __all__ = ["EXIT_STATUS", "exit_status", "run"]
 
 #: Exit status by class of error; the most specific class decides.
-EXIT_STATUS = MappingProxyType(
+EXIT_STATUS: Mapping[type, int] = MappingProxyType(
     {DarkstatsError: 1, NotCertifiedError: 1, InputError: 2, KeyboardInterrupt: EXIT_INTERRUPTED}
 )
 
@@ -81,7 +82,7 @@ def _invoke(arguments: list[str], *, owns_process: bool) -> int:
     from darkstats.cli.progress import Waiting, announce
     from darkstats.workflows import Shell
 
-    usage_error = typer.BadParameter.__mro__[2]  # the base class of the parser's own errors
+    usage_error: type[Exception] = typer.BadParameter.__mro__[2]  # base of the parser's own errors
     try:
         shell = Shell(
             command=command_line(arguments),

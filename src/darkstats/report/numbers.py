@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["BAND_LABELS", "number", "p_number", "percent", "statistic_symbol", "with_error"]
+__all__ = [
+    "BAND_LABELS",
+    "number",
+    "p_number",
+    "percent",
+    "statistic_symbol",
+    "thousands",
+    "with_error",
+]
 
 BAND_LABELS = ("−2σ", "−1σ", "median", "+1σ", "+2σ")
 
@@ -80,3 +88,14 @@ def percent(fraction: float) -> str:
     ('95 %', '99.73 %', '90 %')
     """
     return f"{100.0 * fraction:.6g} %"
+
+
+def thousands(count: int) -> str:
+    """A count in groups of three digits.
+
+    Examples
+    --------
+    >>> thousands(1234567)
+    '1 234 567'
+    """
+    return f"{count:,}".replace(",", " ")

@@ -37,6 +37,8 @@ class Inputs:
         Whether the counts are known to be simulated.
     command
         The command line that was given.
+    title
+        Title for figures.
     """
 
     source: str
@@ -51,6 +53,7 @@ class Inputs:
     blind: bool = False
     simulated: bool | None = None
     command: str | None = None
+    title: str | None = None
 
 
 def _date() -> tuple[str | None, str | None]:

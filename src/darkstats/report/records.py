@@ -1,8 +1,8 @@
 """Versioned JSON records, one function for each kind of result.
 
 A record is a promise: names and meanings of its fields change only with the number in its
-``schema``. A number that does not exist is null, with ``<field>_reason`` beside it. The same request
-gives the same bytes.
+``schema``. A number that does not exist is null, with ``<field>_reason`` beside it. The same
+request gives the same bytes.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ def _finished(
     kind: str,
     record: Record,
     inputs: Inputs,
+    *,
     fits: FitCounts | None,
     warnings: tuple[str, ...],
     references: tuple[str, ...],
@@ -165,7 +166,14 @@ def limit_record(limit: UpperLimit, inputs: Inputs, *, calculator_asked: str) ->
     _with(record, "interval", interval, f"method {limit.method} gives an upper limit only")
     _at_unit(record, limit.at_unit, limit.at_unit_reason)
     _with_toys(record, limit.toys, limit.seed)
-    return _finished("limit", record, inputs, limit.fits, limit.warnings, limit.references)
+    return _finished(
+        "limit",
+        record,
+        inputs,
+        fits=limit.fits,
+        warnings=limit.warnings,
+        references=limit.references,
+    )
 
 
 def _no_probe(limit: UpperLimit, asked: str) -> str:
@@ -230,7 +238,14 @@ def interval_record(
     _with(record, "mu_hat", interval.mu_hat, "not needed by the construction")
     _with(record, "twice_nll", interval.twice_nll, "not needed by the construction")
     _with_toys(record, interval.toys, interval.seed)
-    return _finished("limit", record, inputs, interval.fits, interval.warnings, interval.references)
+    return _finished(
+        "limit",
+        record,
+        inputs,
+        fits=interval.fits,
+        warnings=interval.warnings,
+        references=interval.references,
+    )
 
 
 def hypotest_record(test: HypoTestResult, inputs: Inputs) -> Record:
@@ -258,7 +273,14 @@ def hypotest_record(test: HypoTestResult, inputs: Inputs) -> Record:
         _with(record, name, getattr(test, name), test.observed_reason)
     _with(record, "sigma", test.sigma, "no sensitivity")
     _with_toys(record, test.toys, test.seed)
-    return _finished("hypotest", record, inputs, test.fits, test.warnings, test.references)
+    return _finished(
+        "hypotest",
+        record,
+        inputs,
+        fits=test.fits,
+        warnings=test.warnings,
+        references=test.references,
+    )
 
 
 def significance_record(found: Significance, inputs: Inputs) -> Record:
@@ -279,7 +301,14 @@ def significance_record(found: Significance, inputs: Inputs) -> Record:
         _with(record, name, getattr(found, name), found.observed_reason)
     _with(record, "p0", _p(found.p0), found.observed_reason)
     _with_toys(record, found.toys, found.seed)
-    return _finished("significance", record, inputs, found.fits, found.warnings, found.references)
+    return _finished(
+        "significance",
+        record,
+        inputs,
+        fits=found.fits,
+        warnings=found.warnings,
+        references=found.references,
+    )
 
 
 def goodness_record(found: GoodnessOfFit, inputs: Inputs) -> Record:
@@ -295,7 +324,14 @@ def goodness_record(found: GoodnessOfFit, inputs: Inputs) -> Record:
     _with(record, "p_value", _p(found.p_value), found.p_value_reason)
     _with(record, "mu_hat", found.mu_hat, "the measurement names no parameter of interest")
     _with_toys(record, found.toys, found.seed)
-    return _finished("gof", record, inputs, found.fits, found.warnings, found.references)
+    return _finished(
+        "gof",
+        record,
+        inputs,
+        fits=found.fits,
+        warnings=found.warnings,
+        references=found.references,
+    )
 
 
 def error_record(error: BaseException, *, exit_status: int, command: str | None = None) -> Record:

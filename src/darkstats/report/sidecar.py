@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def _channel(item: object, name: str, source: str) -> ChannelLabels:
     edges = item.get("edges")
     if edges is not None:
         good = isinstance(edges, list) and all(type(edge) in (int, float) for edge in edges)
-        if not good or any(b <= a for a, b in zip(edges, edges[1:], strict=False)):
+        if not good or any(b <= a for a, b in pairwise(edges)):
             raise DocumentError(
                 "are no rising numbers", source=source, pointer=f"/channels/{name}/edges"
             )

@@ -30,7 +30,7 @@ _CONSTRAINED = {"normsys", "histosys", "lumi", "staterror", "shapesys"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleSummary:
-    """Nominal events of a sample in a channel; ``signal`` if the parameter of interest scales it."""
+    """Nominal events of a sample in a channel; ``signal`` if the POI scales it."""
 
     name: str
     events: float

@@ -21,6 +21,7 @@ from darkstats.report.numbers import (
     p_number,
     percent,
     statistic_symbol,
+    thousands,
     with_error,
 )
 
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
     from darkstats.report.provenance import Inputs
 
 __all__ = [
-    "grid",
     "goodness_sheet",
+    "grid",
     "hypotest_sheet",
     "interval_sheet",
     "limit_sheet",
@@ -122,13 +123,16 @@ def toys_note(toys: ToyCounts | None, seed: int | None) -> Notes:
     """Toys behind a number."""
     if toys is None:
         return []
-    return [("toys", f"{toys.ok:,} of {toys.asked:,} certified, seed {seed}".replace(",", " "))]
+    return [("toys", f"{thousands(toys.ok)} of {thousands(toys.asked)} certified, seed {seed}")]
 
 
 def _best_fit(poi: str, mu_hat: float | None, twice_nll: float | None) -> Notes:
     if mu_hat is None:
         return []
-    return [("best fit", f"{poi} = {number(mu_hat)}, deviance {number(twice_nll)}")]
+    deviance = None if twice_nll is None else max(twice_nll, 0.0)
+    if deviance is not None and deviance < 1e-9:  # rounding of a sum of terms of order one
+        deviance = 0.0
+    return [("best fit", f"{poi} = {number(mu_hat)}, deviance {number(deviance)}")]
 
 
 def _probe_note(probe: Probe | None) -> Notes:
@@ -153,7 +157,8 @@ def limit_sheet(limit: UpperLimit, inputs: Inputs) -> RenderableType:
         quoted = test.quoted
         rows.append(
             [
-                f"CLs at {limit.poi} = 1",
+                f"CLs at {limit.poi} = 1"
+                + (f" ({test.calculator})" if test.calculator != limit.calculator else ""),
                 p_number(None if quoted is None else quoted.value),
                 *(p_number(value) for value in test.quoted_expected),
             ]

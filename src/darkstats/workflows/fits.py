@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fitted", "Ranking", "fit", "poi_scan", "rank", "scan_poi"]
 
-_POINTS = (41, 25)  # default size of a grid in one and in two parameters
+_POINTS = (41, 31)  # default size of a grid in one and in two parameters
 _REACH = 3.0  # standard deviations on each side
 
 
@@ -196,7 +196,7 @@ def rank(request: RankRequest, shell: Shell | None = None) -> Outcome[Ranking]:
 def _grid(
     likelihood: Likelihood, name: str, given: tuple[float, float] | None, points: int
 ) -> FloatArray:
-    """Values to scan: the range that was given, or three standard deviations around the best fit."""
+    """Values to scan: the range given, or three standard deviations around the best fit."""
     import numpy as np
 
     from darkstats.fit import covariance

@@ -11,6 +11,8 @@ from darkstats.report.provenance import Inputs
 from darkstats.report.sidecar import Sidecar, read_sidecar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from darkstats.fit import FitOptions
     from darkstats.inference.results import ToyOptions
     from darkstats.model import HistFactoryModel, Observation
@@ -132,12 +134,13 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
             blind=request.blind,
             simulated=simulated,
             command=shell.command,
+            title=sidecar.title,
         ),
     )
 
 
 def _threads(model: HistFactoryModel) -> int | None:
-    """Threads for fits that are no toys: to hand a small model around takes longer than to fit it."""
+    """Threads for fits that are no toys: a small model is fitted before threads have started."""
     return 1 if model.n_bins * model.n_parameters < _SMALL_MODEL else None
 
 
@@ -197,22 +200,29 @@ def _with_data(workspace: Workspace, source: str) -> Workspace:
     return Workspace.from_document(document, f"{workspace.source} with data of {source}")
 
 
-def toy_options(request: ToyRequest, model: HistFactoryModel, kind: str) -> tuple[ToyOptions, int]:
+def toy_options(
+    request: ToyRequest,
+    model: HistFactoryModel,
+    kind: str,
+    asked: Mapping[str, object] | None = None,
+) -> tuple[ToyOptions, int]:
     """Toys to throw, and how many of them an earlier result already had.
 
     An earlier result keeps its seed; its toys are the first of the new ones, because a toy is
-    defined by its index and not by the run that throws it.
+    defined by its index and not by the run that throws it. The two have to agree in ``asked``.
     """
     from darkstats.inference.results import ToyOptions
 
     wanted = request.n_toys or DEFAULT_TOYS
     if request.add_to is None:
         return ToyOptions(n_toys=wanted, seed=request.seed or 0), 0
-    earlier, seed = _earlier_toys(request, model, kind)
+    earlier, seed = _earlier_toys(request, model, kind, asked or {})
     return ToyOptions(n_toys=earlier + wanted, seed=seed), earlier
 
 
-def _earlier_toys(request: ToyRequest, model: HistFactoryModel, kind: str) -> tuple[int, int]:
+def _earlier_toys(
+    request: ToyRequest, model: HistFactoryModel, kind: str, asked: Mapping[str, object]
+) -> tuple[int, int]:
     from pathlib import Path
 
     from darkstats.report.records import SCHEMAS
@@ -231,6 +241,12 @@ def _earlier_toys(request: ToyRequest, model: HistFactoryModel, kind: str) -> tu
     toys = record.get("toys_per_hypothesis")
     if not isinstance(toys, int) or not isinstance(record.get("seed"), int):
         raise DocumentError("has no toys", source=source, remedy="start with --calculator toys")
+    for key, value in asked.items():
+        if record.get(key) != value:
+            raise OptionError(
+                f"{source} has {key} {record.get(key)!r}, not {value!r}: toys of different tests "
+                "are not added"
+            )
     digest = record.get("provenance", {}).get("model", {}).get("sha256")
     if digest != model.digest:
         raise OptionError(

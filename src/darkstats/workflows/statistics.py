@@ -44,14 +44,14 @@ def _throwing(options: ToyOptions | None) -> str:
 
 
 def _options(
-    request: ToyRequest, likelihood: Likelihood, kind: str, *, wanted: bool
+    request: ToyRequest, likelihood: Likelihood, kind: str, *, wanted: bool, **asked: object
 ) -> tuple[ToyOptions | None, int]:
     """Toys to throw; a seed alone serves the probe."""
     from dataclasses import replace
 
     if not wanted and request.seed is None:
         return None, 0
-    options, earlier = toy_options(request, likelihood.model, kind)
+    options, earlier = toy_options(request, likelihood.model, kind, asked)
     return replace(options, threads=likelihood.threads), earlier
 
 
@@ -102,7 +102,15 @@ def limit(request: LimitRequest, shell: Shell | None = None) -> Outcome[UpperLim
     from darkstats.inference.upper_limit import upper_limit
 
     by_toys = request.calculator == "toys"
-    toys, earlier = _options(request.toys, likelihood, "limit", wanted=by_toys)
+    toys, earlier = _options(
+        request.toys,
+        likelihood,
+        "limit",
+        wanted=by_toys,
+        method=request.method,
+        test_stat=request.test_stat,
+        cl=request.cl,
+    )
     with shell.progress(_throwing(toys if by_toys else None)):
         found = upper_limit(
             likelihood.model,
@@ -151,7 +159,9 @@ def _interval(
 ) -> Outcome[UpperLimit | Interval]:
     from darkstats.inference.feldman_cousins import feldman_cousins
 
-    toys, earlier = _options(request.toys, likelihood, "limit", wanted=True)
+    toys, earlier = _options(
+        request.toys, likelihood, "limit", wanted=True, method="fc", cl=request.cl
+    )
     with shell.progress(_throwing(toys)):
         found = feldman_cousins(
             likelihood.model,
@@ -202,7 +212,14 @@ def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[Hy
     shell = shell or Shell()
     likelihood = load(request.model, shell)
     by_toys = request.calculator == "toys"
-    toys, earlier = _options(request.toys, likelihood, "hypotest", wanted=by_toys)
+    toys, earlier = _options(
+        request.toys,
+        likelihood,
+        "hypotest",
+        wanted=by_toys,
+        mu=request.mu,
+        test_stat=request.test_stat,
+    )
     toys = toys if by_toys else None
     with shell.progress(_throwing(toys)):
         found = test(
@@ -262,7 +279,9 @@ def significance(request: SignificanceRequest, shell: Shell | None = None) -> Ou
     shell = shell or Shell()
     likelihood = load(request.model, shell)
     by_toys = request.calculator == "toys"
-    toys, earlier = _options(request.toys, likelihood, "significance", wanted=by_toys)
+    toys, earlier = _options(
+        request.toys, likelihood, "significance", wanted=by_toys, uncapped=request.uncapped
+    )
     toys = toys if by_toys else None
     with shell.progress(_throwing(toys)):
         found = discover(
@@ -298,7 +317,9 @@ def significance(request: SignificanceRequest, shell: Shell | None = None) -> Ou
 
         with shell.progress("scanning"):
             points = poi_scan(likelihood)
-        return discovery_figure(found, points, likelihood.inputs)
+        return discovery_figure(
+            found, points, likelihood.inputs, poi_label=likelihood.sidecar.poi_label
+        )
 
     return Outcome(result=found, record=record, sheet=sheet, figures={"scan": scan})
 

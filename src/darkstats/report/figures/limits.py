@@ -10,7 +10,6 @@ from darkstats.report.figures.style import (
     BAND_2,
     BLACK,
     BLUE,
-    GREY,
     ORANGE,
     VERMILION,
     Drawing,
@@ -67,9 +66,7 @@ def _limit_line(axes: Axes, at: float | None, level: float, color: str, dashes: 
         axes.plot([at, at], [0.0, level], color=color, linestyle=dashes, linewidth=1.0)
 
 
-def limit_figure(
-    limit: UpperLimit, inputs: Inputs, *, poi_label: str | None = None
-) -> Drawing:
+def limit_figure(limit: UpperLimit, inputs: Inputs, *, poi_label: str | None = None) -> Drawing:
     """Observed and expected p-value against the signal strength, with the limits marked."""
     scan = limit.scan
     alpha = 1.0 - limit.cl
@@ -101,15 +98,38 @@ def limit_figure(
             words.append(f"observed {number(limit.observed)}")
         words.append(f"expected {number(limit.expected[2])}")
         handles, labels = axes.get_legend_handles_labels()
-        axes.legend(handles, labels, loc="upper right", title="\n".join(words), alignment="left")
+        first = sorted(range(len(labels)), key=lambda k: labels[k] != "observed")
+        axes.legend(
+            [handles[k] for k in first], [labels[k] for k in first], loc="upper right",
+            title="\n".join(words), alignment="left",
+        )  # fmt: skip
     return Drawing(figure=figure, columns=columns)
+
+
+def falling(values: Sequence[float]) -> list[float]:
+    """Least-squares falling curve through values that scatter (pool adjacent violators).
+
+    Expected p-values from toys scatter from one signal strength to the next, more so where few
+    toys were thrown; the true ones fall.
+    """
+    blocks: list[tuple[float, int]] = []
+    for value in values:
+        mean, size = value, 1
+        while blocks and blocks[-1][0] < mean:
+            earlier, count = blocks.pop()
+            mean, size = (earlier * count + mean * size) / (count + size), count + size
+        blocks.append((mean, size))
+    return [mean for mean, size in blocks for _ in range(size)]
 
 
 def _curves(axes: Axes, scan: LimitScan) -> dict[str, Sequence[float | None]]:
     """Draw observed and expected curves of a scan; return them as columns."""
     columns: dict[str, Sequence[float | None]] = {"mu": scan.mu}
+    noisy = scan.observed_error is not None and any(scan.observed_error)
     if scan.expected:
-        low2, low1, median, high1, high2 = scan.expected
+        low2, low1, median, high1, high2 = (
+            scan.expected if not noisy else map(falling, scan.expected)
+        )
         axes.fill_between(scan.mu, low2, high2, color=BAND_2, linewidth=0.0)
         axes.fill_between(scan.mu, low1, high1, color=BAND_1, linewidth=0.0)
         axes.plot(scan.mu, median, color=BLACK, linestyle="--", label="expected")
@@ -133,9 +153,7 @@ def _curves(axes: Axes, scan: LimitScan) -> dict[str, Sequence[float | None]]:
     return columns
 
 
-def interval_figure(
-    interval: Interval, inputs: Inputs, *, poi_label: str | None = None
-) -> Drawing:
+def interval_figure(interval: Interval, inputs: Inputs, *, poi_label: str | None = None) -> Drawing:
     """P-value against the signal strength, with the accepted interval."""
     scan, alpha = interval.scan, 1.0 - interval.cl
     with style():
@@ -144,18 +162,34 @@ def interval_figure(
         columns: dict[str, Sequence[float | None]] = {}
         upper = interval.upper if interval.upper is not None else 2.0 * max(interval.lower, 1.0)
         axes.axvspan(interval.lower, upper, color=BAND_2, linewidth=0.0, label="accepted")
-        if scan is not None:
-            columns = _curves(axes, scan)
+        right = 1.5 * upper
+        if scan is not None and scan.observed is not None:
+            axes.errorbar(
+                scan.mu, scan.observed, yerr=scan.observed_error, color=BLACK, marker="o",
+                markersize=4.0, linestyle="none", linewidth=1.2, label="observed", clip_on=False,
+                zorder=5,
+            )  # fmt: skip
+            columns = {
+                "mu": scan.mu,
+                "observed": scan.observed,
+                "observed_error": scan.observed_error or (),
+            }
+            right = min(right, 1.05 * max(scan.mu))
+        if interval.mu_hat is not None:
+            axes.plot(
+                [interval.mu_hat], [1.0], color=VERMILION, marker="P", markersize=8.0,
+                linestyle="none", label=f"best fit {number(interval.mu_hat)}",
+            )  # fmt: skip
         axes.axhline(alpha, color=VERMILION, linewidth=1.0)
-        right = max([1.3 * upper, *(() if scan is None else scan.mu)])
-        axes.set_xlim(0.0, min(right, 1.6 * upper))
-        axes.set_ylim(0.0, 1.3)
+        axes.set_xlim(0.0, max(right, 1.1 * upper))
+        axes.set_ylim(0.0, 1.4)
         axes.text(
             axes.get_xlim()[1] * 0.985, alpha + 0.015, percent(alpha), color=VERMILION,
             ha="right", va="bottom", fontsize=9.5,
         )  # fmt: skip
         axes.set_xlabel(poi_text(interval.poi, poi_label))
         axes.set_ylabel("p-value")
+        axes.set_yticks([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
         header(axes, inputs, f"Feldman–Cousins, {plain_name(interval.construction)}")
         title = (
             f"{percent(interval.cl)} CL interval\n"
@@ -165,16 +199,36 @@ def interval_figure(
     return Drawing(figure=figure, columns=columns)
 
 
-def _chi_square_density(x: FloatArray) -> FloatArray:
+def _normal(x: FloatArray) -> FloatArray:
     import numpy as np
 
-    density: FloatArray = np.exp(-0.5 * x) / np.sqrt(2.0 * math.pi * x)
+    density: FloatArray = np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
     return density
 
 
-def statistic_figure(
-    test: HypoTestResult, samples: Samples | None, inputs: Inputs
-) -> Drawing:
+def asymptotic_density(
+    test_stat: str, x: FloatArray, asimov: float, *, tested: bool
+) -> FloatArray | None:
+    """Density of a test statistic under the tested or the reference hypothesis; None if unknown.
+
+    arXiv:1007.1727, eq. 41 (t), 50 (q0), 57 (q) and 64 (q-tilde); ``asimov`` is the value of the
+    statistic on the Asimov data of the reference. A spike at 0 is left out.
+    """
+    import numpy as np
+
+    root, shift = np.sqrt(x), math.sqrt(asimov)
+    centre = 0.0 if tested else shift
+    density: FloatArray = _normal(root - centre) / (2.0 * root)
+    if test_stat == "t":
+        return density + _normal(root + centre) / (2.0 * root)
+    if test_stat == "qtilde" and asimov > 0.0:
+        width = 2.0 * shift
+        tail = _normal((x - (-asimov if tested else asimov)) / width) / width
+        return np.where(x <= asimov, density, tail)
+    return density if test_stat in {"q", "q0"} else None
+
+
+def statistic_figure(test: HypoTestResult, samples: Samples | None, inputs: Inputs) -> Drawing:
     """Distribution of the test statistic under both hypotheses, with the observed value.
 
     From toys where there are toys; the asymptotic densities of the tested hypothesis otherwise.
@@ -210,23 +264,18 @@ def statistic_figure(
                     linewidth=1.6, label=f"toys, {label}", edges=False,
                 )  # fmt: skip
                 columns[f"toys {label}"] = heights.tolist()
-        if test.test_stat in {"q", "q0", "t", "qtilde", "ttilde"}:
-            x = np.linspace(1e-3 * top, top, 400)
-            half = 1.0 if test.test_stat in {"t", "ttilde"} else 0.5
-            axes.plot(
-                x, half * _chi_square_density(x), color=GREY, linestyle=":",
-                label=rf"asymptotic, {tested}",
-            )  # fmt: skip
-            if samples is None:
-                columns["statistic"] = x.tolist()
-                columns["asymptotic density"] = (half * _chi_square_density(x)).tolist()
+        x = np.linspace(1e-3 * top, top, 400)
+        columns.setdefault("statistic", x.tolist())
+        for name, color, is_tested in ((tested, BLUE, True), (reference, ORANGE, False)):
+            density = asymptotic_density(test.test_stat, x, test.statistic_asimov, tested=is_tested)
+            if density is not None:
+                axes.plot(
+                    x, density, color=color, linestyle="-" if samples is None else ":",
+                    linewidth=1.3, label=f"asymptotic, {name}",
+                )  # fmt: skip
+                columns[f"asymptotic {name}"] = density.tolist()
         if observed is not None:
             axes.axvline(observed, color=BLACK, linewidth=1.4, label=f"observed {observed:.3g}")
-        if samples is None:
-            axes.axvline(
-                test.statistic_asimov, color=ORANGE, linestyle="--", linewidth=1.4,
-                label=f"Asimov, {reference}: {test.statistic_asimov:.3g}",
-            )  # fmt: skip
         axes.set_yscale("log")
         axes.set_xlim(0.0, top)
         floor = 2e-4 if samples is None else 0.3 / (len(samples.tested) * top / 45.0)
@@ -238,9 +287,7 @@ def statistic_figure(
     return Drawing(figure=figure, columns=columns)
 
 
-def goodness_figure(
-    found: GoodnessOfFit, values: FloatArray | None, inputs: Inputs
-) -> Drawing:
+def goodness_figure(found: GoodnessOfFit, values: FloatArray | None, inputs: Inputs) -> Drawing:
     """Deviance of the data against its distribution, from toys and asymptotically."""
     import numpy as np
 

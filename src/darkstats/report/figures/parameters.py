@@ -183,7 +183,7 @@ def ranking_figure(
         header(pulls, inputs)
         best = f"{plain_name(poi)} = {with_error(fit.poi, poi_error)}"
         effects.text(
-            1.0, 1.0, best, transform=effects.transAxes, ha="right", va="bottom", fontsize=10.0
+            1.0, 1.015, best, transform=effects.transAxes, ha="right", va="bottom", fontsize=10.0
         )
         handles, labels = effects.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9.5)
@@ -210,8 +210,8 @@ def _effects(axes: Axes, shown: tuple[Impact, ...]) -> None:
             [value or 0.0 for value in values],
             height=0.72,
             color=color if post else "none",
-            edgecolor=color,
-            linewidth=0.0 if post else 1.0,
+            edgecolor=color if post else BLACK,
+            linewidth=0.0 if post else 0.9,
             linestyle="-" if name == "up" else (0, (3, 1)),
             label=f"{kind}-fit {sign}1 σ",
             zorder=2 if post else 3,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from darkstats.report.figures.style import (
@@ -107,6 +109,7 @@ def prediction_figure(
                 columns[model.samples[s]].append(float(samples[s, b]))
             columns["total"].append(float(samples[:, b].sum()))
             columns["error"].append(float(errors[b]))
+    label = "Asimov data" if inputs.blind else "simulated data" if inputs.simulated else "data"
     with style():
         across = min(3, len(shown))
         down = -(-len(shown) // across)
@@ -120,18 +123,26 @@ def prediction_figure(
             main = figure.add_subplot(grid[row, column])
             ratio = figure.add_subplot(grid[row + 1, column], sharex=main)
             labels = sidecar.channels.get(channel.name, ChannelLabels())
-            edges = _edges(channel, labels)
-            _stack(main, fit, channel, edges, samples, errors, order)
-            _ratio(ratio, fit, channel, edges, samples, errors)
+            bins = slice(channel.start, channel.stop)
+            panel = _Panel(
+                channel=channel,
+                edges=_edges(channel, labels),
+                samples=samples[:, bins],
+                errors=errors[bins],
+                data=fit.observation.counts[bins],
+                data_label=label,
+            )
+            _stack(main, fit, panel, order)
+            _ratio(ratio, panel)
             main.tick_params(axis="x", labelbottom=False)
             ratio.set_xlabel(plain_name(labels.axis or "bin"))
-            main.set_ylabel("events" if _even(edges) else "events per bin")
+            main.set_ylabel(_counts_title(panel.edges, labels))
             ratio.set_ylabel("data / pred.", fontsize=10.0)
             _channel_name(main, channel, labels)
             if k == 0:
-                header(main, inputs, title=sidecar.title)
-            for handle, label in zip(*main.get_legend_handles_labels(), strict=True):
-                handles.setdefault(label, handle)
+                header(main, inputs)
+            for handle, name in zip(*main.get_legend_handles_labels(), strict=True):
+                handles.setdefault(name, handle)
         right = "pre-fit" if prefit else "post-fit"
         figure.axes[2 * (across - 1)].text(
             1.0, 1.015, right, transform=figure.axes[2 * (across - 1)].transAxes, ha="right",
@@ -168,11 +179,54 @@ def _edges(channel: ChannelBins, labels: ChannelLabels) -> FloatArray:
     return np.arange(n + 1) + 0.5
 
 
-def _even(edges: FloatArray) -> bool:
+def _counts_title(edges: FloatArray, labels: ChannelLabels) -> str:
+    """Title of the axis of counts, with the bin width where all bins have the same one."""
     import numpy as np
 
     widths = np.diff(edges)
-    return bool(np.allclose(widths, widths[0], rtol=1e-6))
+    if labels.edges is None or not np.allclose(widths, widths[0], rtol=1e-6):
+        return "events per bin"
+    unit = re.search(r"\(([^()]*)\)\s*$", labels.axis or "")
+    return f"events / {widths[0]:.4g}" + (f" {plain_name(unit[1])}" if unit else "")
+
+
+def _poisson_bars(counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lengths below and above of the central 68.3 % Poisson intervals. Shapes [bin].
+
+    Wilson and Hilferty's approximation of the chi-square quantiles, good to 1 % from n = 0 on.
+    """
+    import numpy as np
+
+    n = np.maximum(counts, 0.0)
+    safe, more = np.maximum(n, 1e-9), n + 1.0
+    cube = np.maximum(1.0 - 1.0 / (9.0 * safe) - 1.0 / (3.0 * np.sqrt(safe)), 0.0) ** 3
+    below: FloatArray = n - np.where(n > 0.0, n * cube, 0.0)
+    above: FloatArray = more * (1.0 - 1.0 / (9.0 * more) + 1.0 / (3.0 * np.sqrt(more))) ** 3 - n
+    return below, above
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Panel:
+    """One channel: bin edges [bin + 1], samples [sample, bin], errors and data [bin]."""
+
+    channel: ChannelBins
+    edges: FloatArray
+    samples: FloatArray
+    errors: FloatArray
+    data: FloatArray
+    data_label: str
+
+    @property
+    def total(self) -> FloatArray:
+        """Prediction of all samples. Shape [bin]."""
+        total: FloatArray = self.samples.sum(axis=0)
+        return total
+
+    @property
+    def centres(self) -> FloatArray:
+        """Centres of the bins. Shape [bin]."""
+        centres: FloatArray = 0.5 * (self.edges[1:] + self.edges[:-1])
+        return centres
 
 
 def _steps(values: FloatArray) -> FloatArray:
@@ -182,44 +236,34 @@ def _steps(values: FloatArray) -> FloatArray:
     return np.append(values, values[-1])
 
 
-def _stack(
-    axes: Axes,
-    fit: FitResult,
-    channel: ChannelBins,
-    edges: FloatArray,
-    samples: FloatArray,
-    errors: FloatArray,
-    order: list[int],
-) -> None:
+def _stack(axes: Axes, fit: FitResult, panel: _Panel, order: list[int]) -> None:
     import mplhep
     import numpy as np
 
-    bins = slice(channel.start, channel.stop)
-    present = [s for s in order if np.any(samples[s, bins] != 0.0)]
+    edges, data, total, error = panel.edges, panel.data, panel.total, panel.errors
+    present = [s for s in order if np.any(panel.samples[s] != 0.0)]
     model = fit.model
     colors = {s: PALETTE[k % len(PALETTE)] for k, s in enumerate(order)}
-    if order:
-        colors[order[-1]] = VERMILION if model.poi_index is not None else colors[order[-1]]
+    if order and model.poi_index is not None:
+        colors[order[-1]] = VERMILION
     if present:
         mplhep.histplot(
-            [samples[s, bins] for s in present], edges, ax=axes, stack=True, histtype="fill",
+            [panel.samples[s] for s in present], edges, ax=axes, stack=True, histtype="fill",
             color=[colors[s] for s in present], edgecolor=BLACK, linewidth=0.5,
             label=[plain_name(model.samples[s]) for s in present],
         )  # fmt: skip
-    total, error = samples[:, bins].sum(axis=0), errors[bins]
     if np.any(error > 0.0):
         axes.fill_between(
             edges, _steps(total - error), _steps(total + error), step="post", facecolor="none",
             edgecolor=BLACK, hatch="/////", linewidth=0.0, alpha=0.5, label="uncertainty",
         )  # fmt: skip
-    centres = 0.5 * (edges[1:] + edges[:-1])
-    data = fit.observation.counts[bins]
+    below, above = _poisson_bars(data)
     axes.errorbar(
-        centres, data, yerr=np.sqrt(data), color=BLACK, marker="o", markersize=4.5,
-        linestyle="none", linewidth=1.2, label="data", zorder=6,
+        panel.centres, data, yerr=[below, above], color=BLACK, marker="o", markersize=4.5,
+        linestyle="none", linewidth=1.2, label=panel.data_label, zorder=6,
     )  # fmt: skip
     axes.set_xlim(float(edges[0]), float(edges[-1]))
-    axes.set_ylim(0.0, 1.35 * float(np.max(np.maximum(total + error, data + np.sqrt(data)))))
+    axes.set_ylim(0.0, 1.35 * float(np.max(np.maximum(total + error, data + above))))
     if len(data) <= 12 and edges[0] == 0.5:
         axes.set_xticks(range(1, len(data) + 1))
         axes.xaxis.set_minor_locator(_no_ticks())
@@ -231,24 +275,15 @@ def _no_ticks() -> Any:  # noqa: ANN401 -- an untyped locator
     return NullLocator()
 
 
-def _ratio(
-    axes: Axes,
-    fit: FitResult,
-    channel: ChannelBins,
-    edges: FloatArray,
-    samples: FloatArray,
-    errors: FloatArray,
-) -> None:
+def _ratio(axes: Axes, panel: _Panel) -> None:
     import numpy as np
 
-    bins = slice(channel.start, channel.stop)
-    total, error = samples[:, bins].sum(axis=0), errors[bins]
-    data = fit.observation.counts[bins]
+    edges, data, total, error = panel.edges, panel.data, panel.total, panel.errors
     good = total > 0.0
     safe = np.where(good, total, 1.0)
-    ratio, bar = np.where(good, data / safe, np.nan), np.where(good, np.sqrt(data) / safe, np.nan)
+    ratio = np.where(good, data / safe, np.nan)
+    bars = [np.where(good, part / safe, np.nan) for part in _poisson_bars(data)]
     width = np.where(good, error / safe, 0.0)
-    centres = 0.5 * (edges[1:] + edges[:-1])
     axes.axhline(1.0, color=BLACK, linewidth=0.8)
     if np.any(width > 0.0):
         axes.fill_between(
@@ -256,11 +291,13 @@ def _ratio(
             edgecolor=BLACK, hatch="/////", linewidth=0.0, alpha=0.5,
         )  # fmt: skip
     axes.errorbar(
-        centres, ratio, yerr=bar, color=BLACK, marker="o", markersize=4.5, linestyle="none",
+        panel.centres, ratio, yerr=bars, color=BLACK, marker="o", markersize=4.5, linestyle="none",
         linewidth=1.2,
     )  # fmt: skip
-    reach = np.nanmax(np.abs(np.concatenate([ratio + bar - 1.0, ratio - bar - 1.0, width, [0.1]])))
-    reach = min(1.15 * float(reach), 2.0)
+    reach = np.nanmax(
+        np.abs(np.concatenate([ratio + bars[1] - 1.0, ratio - bars[0] - 1.0, width, [0.1]]))
+    )
+    reach = min(1.1 * float(reach), 2.0)
     axes.set_ylim(max(1.0 - reach, 0.0), 1.0 + reach)
 
 

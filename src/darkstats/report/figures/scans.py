@@ -27,14 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["discovery_figure", "scan_figure"]
 
+_OPAQUE: dict[str, Any] = {"frameon": True, "framealpha": 1.0, "edgecolor": "none"}
 _DELTA = r"$-2\,\Delta\,\ln L$"
 #: Two-parameter regions of 68.3 % and 95.4 % (chi-square with two degrees of freedom).
 _LEVELS = (2.2957, 6.1801)
 
 
-def scan_figure(
-    scan: ProfileScan, inputs: Inputs, *, poi_label: str | None = None
-) -> Drawing:
+def scan_figure(scan: ProfileScan, inputs: Inputs, *, poi_label: str | None = None) -> Drawing:
     """Deviance above the minimum against one parameter, or in the plane of two."""
     return _plane(scan, inputs) if len(scan.names) == 2 else _line(scan, inputs, poi_label)
 
@@ -76,7 +75,7 @@ def _line(scan: ProfileScan, inputs: Inputs, poi_label: str | None) -> Drawing:
         columns = _curve(axes, scan)
         best = scan.result.value(name)
         finite = scan.delta[scan.certified]
-        top = max(1.15 * float(finite.max()) if finite.size else 1.0, 1.3)
+        top = max(1.25 * float(finite.max()) if finite.size else 1.0, 1.3)
         axes.set_xlim(float(grid.min()), float(grid.max()))
         axes.set_ylim(0.0, top)
         if grid.min() <= best <= grid.max():
@@ -87,7 +86,7 @@ def _line(scan: ProfileScan, inputs: Inputs, poi_label: str | None) -> Drawing:
         axes.set_xlabel(poi_text(name, poi_label if is_poi else None))
         axes.set_ylabel(_DELTA)
         header(axes, inputs, "profile scan")
-        axes.legend(loc="upper center")
+        axes.legend(loc="upper center", **_OPAQUE)
     return Drawing(figure=figure, columns=columns)
 
 
@@ -100,7 +99,7 @@ def _plane(scan: ProfileScan, inputs: Inputs) -> Drawing:
         figure = canvas(6.6, 5.2)
         axes = figure.add_subplot()
         image = axes.pcolormesh(
-            x, y, heights, cmap="Blues_r", shading="nearest", vmin=0.0,
+            x, y, heights, cmap="Blues_r", shading="gouraud", vmin=0.0,
             vmax=min(float(heights.max()), 16.0), rasterized=True,
         )  # fmt: skip
         lines = axes.contour(
@@ -136,14 +135,16 @@ def _plane(scan: ProfileScan, inputs: Inputs) -> Drawing:
     return Drawing(figure=figure, columns=columns)
 
 
-def discovery_figure(found: Significance, scan: ProfileScan, inputs: Inputs) -> Drawing:
-    """Profile likelihood down to the background-only hypothesis, whose height is the square of Z."""
+def discovery_figure(
+    found: Significance, scan: ProfileScan, inputs: Inputs, *, poi_label: str | None = None
+) -> Drawing:
+    """Profile likelihood down to the background-only hypothesis: its height there is Z squared."""
     with style():
         figure = canvas()
         axes = figure.add_subplot()
         columns = _curve(axes, scan)
         finite = scan.delta[scan.certified]
-        top = max(1.2 * float(finite.max()), 1.3)
+        top = max(1.25 * float(finite.max()), 1.3)
         axes.set_xlim(float(scan.grids[0].min()), float(scan.grids[0].max()))
         axes.set_ylim(0.0, top)
         _sigma_lines(axes, top)
@@ -152,14 +153,15 @@ def discovery_figure(found: Significance, scan: ProfileScan, inputs: Inputs) -> 
                 [0.0], [found.statistic], color=VERMILION, marker="o", linestyle="none",
                 clip_on=False, zorder=5, label="background only",
             )  # fmt: skip
-        axes.set_xlabel(plain_name(found.poi))
+        axes.set_xlabel(poi_text(found.poi, poi_label))
         axes.set_ylabel(_DELTA)
         header(axes, inputs, f"discovery, {found.calculator}")
         p0 = p_number(None if found.p0 is None else found.p0.value)
+        excess = rf"$p_{{0}}$ = {p0}"
         words = (
             f"expected Z = {number(found.expected[2], 3)}"
             if found.observed is None
-            else f"Z = {number(found.observed, 3)} σ, p₀ = {p0}"
+            else f"Z = {number(found.observed, 3)}, {excess}"
         )
-        axes.legend(loc="upper center", title=words)
+        axes.legend(loc="upper center", title=words, **_OPAQUE)
     return Drawing(figure=figure, columns=columns)

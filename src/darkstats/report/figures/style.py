@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from darkstats.errors import MissingExtraError, OptionError
 from darkstats.report.writing import csv_text, whole_file, write_text
@@ -100,10 +100,12 @@ def style() -> Iterator[None]:
         import mplhep  # registers its fonts
     except ImportError as error:
         raise MissingExtraError(error.name or "matplotlib", "plot") from error
-    assert mplhep is not None  # noqa: S101
+    if not hasattr(mplhep, "histplot"):
+        raise MissingExtraError("mplhep", "plot")
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
+        for key, value in _STYLE.items():
+            mpl.rcParams[cast("Any", key)] = value
         yield
 
 
@@ -168,9 +170,9 @@ def poi_text(name: str, label: str | None) -> str:
     return plain_name(name)
 
 
-def header(axes: Axes, inputs: Inputs, right: str = "", *, title: str | None = None) -> None:
+def header(axes: Axes, inputs: Inputs, right: str = "") -> None:
     """Write above the axes what data these are, and what was done with them."""
-    name = title or Path(inputs.source.split(" + ", maxsplit=1)[0].rpartition(":")[2]).name
+    name = inputs.title or Path(inputs.source.split(" + ", maxsplit=1)[0].rpartition(":")[2]).name
     words = [plain_name(name if name != "-" else "standard input")]
     if inputs.blind:
         words.append("Asimov data")
