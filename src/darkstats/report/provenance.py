@@ -70,27 +70,35 @@ def _date() -> tuple[str | None, str | None]:
 
 
 def provenance_record(inputs: Inputs, **details: object) -> dict[str, Any]:
-    """Return the ``provenance`` of a record; ``details`` are added as they are."""
+    """Return the ``provenance`` of a record; ``details`` that exist are added as they are."""
     from darkstats.provenance import versions  # reads package metadata: not for every table
 
     date, reason = _date()
+    workspace: dict[str, Any] = {
+        "source": inputs.source,
+        "sha256": inputs.workspace_sha256,
+        "canonical_sha256": inputs.canonical_sha256,
+        "simulated": inputs.simulated,
+    }
+    if inputs.simulated is None:
+        workspace["simulated_reason"] = "neither a sidecar nor an option says"
     record: dict[str, Any] = {
         "versions": versions(),
-        "workspace": {
-            "source": inputs.source,
-            "sha256": inputs.workspace_sha256,
-            "canonical_sha256": inputs.canonical_sha256,
-            "measurement": inputs.measurement,
-            "simulated": inputs.simulated,
-        },
-        "model": {"sha256": inputs.model_sha256, "poi": inputs.poi, "masked": list(inputs.masked)},
-        "interpolation": dict(inputs.interpolation),
+        "workspace": workspace,
         "data": inputs.data or ("Asimov" if inputs.blind else "workspace"),
         "blind": inputs.blind,
         "command": inputs.command,
         "date": date,
-        **details,
+        **{name: value for name, value in details.items() if value is not None},
     }
+    if inputs.model_sha256 is not None:
+        workspace["measurement"] = inputs.measurement
+        model: dict[str, Any] = {"sha256": inputs.model_sha256, "masked": list(inputs.masked)}
+        model["poi"] = inputs.poi
+        if inputs.poi is None:
+            model["poi_reason"] = "the measurement names no parameter of interest"
+        record["model"] = model
+        record["interpolation"] = dict(inputs.interpolation)
     if reason is not None:
         record["date_reason"] = reason
     if inputs.command is None:

@@ -119,7 +119,12 @@ def _finished(
 
 
 def _scan(scan: LimitScan | None) -> Record | None:
-    return None if scan is None else asdict(scan)
+    if scan is None:
+        return None
+    record: Record = {"quantity": scan.quantity, "mu": scan.mu, "expected": scan.expected}
+    _with(record, "observed", scan.observed, "blinded")
+    _with(record, "observed_error", scan.observed_error, "asymptotic values have no error")
+    return record
 
 
 def _probe(probe: Probe | None) -> Record | None:
@@ -146,8 +151,8 @@ def limit_record(limit: UpperLimit, inputs: Inputs, *, calculator_asked: str) ->
         "poi_lower": limit.poi_lower,
         "prior": None,
         "prior_reason": NO_PRIOR,
-        "scan": _scan(limit.scan),
     }
+    _with(record, "scan", _scan(limit.scan), "no curve was kept")
     if limit.power_threshold is None:
         record["power_threshold_reason"] = "not a power-constrained limit"
     if limit.power_constrained is None:
@@ -228,8 +233,8 @@ def interval_record(
         "interval": _interval_fields(interval),
         "prior": None,
         "prior_reason": NO_PRIOR,
-        "scan": _scan(interval.scan),
     }
+    _with(record, "scan", _scan(interval.scan), "no curve was kept")
     for name in ("observed", "observed_low", "observed_high"):
         _with(record, name, interval.upper, interval.upper_reason)
     for name in ("CLs_obs", "CLs_exp", "sigma", "power_threshold", "power_constrained", "probe"):

@@ -176,7 +176,8 @@ def _edges(channel: ChannelBins, labels: ChannelLabels) -> FloatArray:
     n = channel.stop - channel.start
     if labels.edges is not None and len(labels.edges) == n + 1:
         return np.array(labels.edges)
-    return np.arange(n + 1) + 0.5
+    numbered: FloatArray = np.arange(n + 1, dtype=np.float64) + 0.5
+    return numbered
 
 
 def _counts_title(edges: FloatArray, labels: ChannelLabels) -> str:

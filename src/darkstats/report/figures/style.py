@@ -131,6 +131,12 @@ class Drawing:
     figure: Figure = field(repr=False)
     columns: Mapping[str, Sequence[Any]] = field(repr=False)
 
+    def __post_init__(self) -> None:
+        # The layout is found by iteration: it is settled here, once, so that every file is alike.
+        with style():
+            self.figure.draw_without_rendering()
+            self.figure.set_layout_engine("none")
+
     def save(self, path: str | os.PathLike[str], *, csv: bool = False) -> None:
         """Write the figure in the format of its suffix, whole or not at all.
 

@@ -1,0 +1,59 @@
+"""Labels beside a workspace."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from darkstats.errors import DocumentError
+from darkstats.report.sidecar import Sidecar, read_sidecar
+
+
+def written(folder: Path, document: object) -> str:
+    (folder / "w.meta.json").write_text(json.dumps(document))
+    return str(folder / "w.json")
+
+
+def test_no_sidecar_is_an_empty_one(tmp_path: Path) -> None:
+    """Labels are optional, and standard input has none."""
+    assert read_sidecar(str(tmp_path / "w.json")) == Sidecar()
+    assert read_sidecar("-") == Sidecar()
+
+
+def test_gzipped_workspaces_share_the_sidecar(tmp_path: Path) -> None:
+    """w.json.gz has the labels of w.json."""
+    source = written(tmp_path, {"schema": "darkstats.meta/1", "simulated": True})
+    assert read_sidecar(source).simulated is True
+    assert read_sidecar(source + ".gz").simulated is True
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ([], "is no sidecar"),
+        ({"simulated": True}, "is no sidecar"),
+        ({"schema": "darkstats.meta/1", "simulated": "yes"}, r"/simulated: is no bool"),
+        ({"schema": "darkstats.meta/1", "channels": []}, r"/channels: is no object"),
+        (
+            {"schema": "darkstats.meta/1", "channels": {"a": {"edges": [1, 1]}}},
+            r"/channels/a/edges: are no rising numbers",
+        ),
+        (
+            {"schema": "darkstats.meta/1", "channels": {"a": {"edges": [False, True]}}},
+            r"/channels/a/edges: are no rising numbers",
+        ),
+    ],
+)
+def test_a_faulty_sidecar_is_refused(tmp_path: Path, document: object, message: str) -> None:
+    """Wrong labels are worse than none: the place is named."""
+    with pytest.raises(DocumentError, match=message):
+        read_sidecar(written(tmp_path, document))
+
+
+def test_text_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    """A broken sidecar is not passed over."""
+    (tmp_path / "w.meta.json").write_text("{")
+    with pytest.raises(DocumentError, match="cannot be read"):
+        read_sidecar(str(tmp_path / "w.json"))
