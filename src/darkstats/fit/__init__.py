@@ -3,7 +3,8 @@
 Use :func:`fit` for a number that is printed, :func:`fit_batch` for toys and scans.
 """
 
-from darkstats.fit.batch import RUNGS, BatchFit, FitOptions, FitStatus, fit_batch
+from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
+from darkstats.fit.lanes import FitOptions, FitStatus
 from darkstats.fit.mle import Certification, FitResult, fit
 from darkstats.fit.profile import Impact, ProfileScan, impacts, profile_scan
 from darkstats.fit.uncertainty import Covariance, ProfileInterval, covariance, profile_interval

@@ -7,51 +7,21 @@ misses it climbs a ladder of retries; one that still misses it stays marked as f
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats, frozen_indices
+from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import FitFailedError, OptionError
-from darkstats.fit.minimise import CODE_NOT_FINITE, CODE_STALLED, Box, fit_lanes, make_memory
-from darkstats.kernel import default_threads, run_blocks
+from darkstats.fit.ladder import climb
+from darkstats.fit.lanes import FitOptions, FitStatus, Problem, run_kernel
 from darkstats.model import HistFactoryModel
 
-__all__ = ["RUNGS", "BatchFit", "FitOptions", "FitStatus", "Problem", "fit_batch"]
-
-
-class FitStatus(enum.IntEnum):
-    """What became of a fit."""
-
-    CONVERGED = 0
-    MAX_STEPS = 1
-    NOT_FINITE = 2
-    STALLED = 3
-
+__all__ = ["RUNGS", "BatchFit", "fit_batch"]
 
 RUNGS = ("first start", "cold start", "strong damping", "iminuit", "many starts")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitOptions:
-    """How to minimise.
-
-    Parameters
-    ----------
-    edm_tolerance
-        Estimated distance to the minimum in half the deviance, below which a fit has converged.
-    max_steps
-        Newton steps at most, per start.
-    threads
-        Threads at most; None: the processors of this process. Results do not depend on it.
-    """
-
-    edm_tolerance: float = 1e-9
-    max_steps: int = 200
-    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,132 +77,6 @@ class BatchFit:
                 "look at it with `darkstats fit` and check the ranges of free parameters"
             )
         return self
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """What is free, what is fixed, and the box; shared by all lanes of a batch."""
-
-    model: HistFactoryModel
-    free: IndexArray
-    lower: FloatArray
-    upper: FloatArray
-    values: FloatArray = field(repr=False)  # [par] starting or fixed values
-
-    @classmethod
-    def of(
-        cls,
-        model: HistFactoryModel,
-        *,
-        fix_poi: bool,
-        fixed: Mapping[str, float],
-        poi_lower: float | None,
-        poi_upper: float | None,
-    ) -> Problem:
-        """Build the problem from a model and what a caller fixes."""
-        free = ~model.fixed
-        lower, upper, values = model.lower, model.upper, model.inits
-        if fix_poi or poi_lower is not None or poi_upper is not None:
-            poi = model.require_poi()
-            if fix_poi:
-                free[poi] = False
-            else:
-                lower[poi] = lower[poi] if poi_lower is None else poi_lower
-                upper[poi] = upper[poi] if poi_upper is None else poi_upper
-                if not lower[poi] < upper[poi]:
-                    raise OptionError(
-                        f"empty range for {model.poi_name}: [{lower[poi]}, {upper[poi]}]"
-                    )
-                values[poi] = min(max(values[poi], lower[poi]), upper[poi])
-        for name, value in fixed.items():
-            if not np.isfinite(value):
-                raise OptionError(f"cannot fix {name} at {value}: not a finite number")
-            index = model.parameter_index(name)
-            free[index] = False
-            values[index] = value
-        return cls(
-            model=model,
-            free=frozen_indices(free),
-            lower=frozen_floats(lower),
-            upper=frozen_floats(upper),
-            values=frozen_floats(values),
-        )
-
-
-@dataclass(slots=True)
-class _Lanes:
-    """Arrays that the kernel fills."""
-
-    parameters: FloatArray
-    value: FloatArray
-    edm: FloatArray
-    min_rate: FloatArray
-    report: IndexArray
-
-    @classmethod
-    def starting_at(cls, parameters: FloatArray) -> _Lanes:
-        n = len(parameters)
-        return cls(
-            np.array(parameters, order="C"),
-            np.empty(n),
-            np.empty(n),
-            np.empty(n),
-            np.empty((n, 3), dtype=np.int64),
-        )
-
-    def status(self, tolerance: float) -> IndexArray:
-        """Classify lanes with strict arithmetic, outside the fast kernel."""
-        finite = np.isfinite(self.value) & np.isfinite(self.parameters).all(axis=1)
-        at_minimum = (self.edm >= 0.0) & (self.edm <= tolerance) & (self.report[:, 0] == 0)
-        code = np.where(
-            self.report[:, 0] == CODE_STALLED, int(FitStatus.STALLED), int(FitStatus.MAX_STEPS)
-        )
-        bad = ~finite | (self.report[:, 0] == CODE_NOT_FINITE)
-        return np.where(
-            bad, int(FitStatus.NOT_FINITE), np.where(at_minimum, int(FitStatus.CONVERGED), code)
-        )
-
-
-def run_kernel(
-    problem: Problem,
-    counts: FloatArray,
-    auxdata: FloatArray,
-    starts: FloatArray,
-    options: FitOptions,
-    *,
-    damping: float = 0.0,
-) -> _Lanes:
-    """One pass of the minimiser over all lanes. Shapes: [lane, bin], [lane, par], [lane, par]."""
-    model = problem.model
-    numbers = model.likelihood_numbers()
-    lanes = _Lanes.starting_at(starts)
-    threads = options.threads or default_threads()
-    n_lanes = len(starts)
-    box = Box(problem.lower, problem.upper, problem.free)
-
-    def work(first: int, stop: int) -> None:
-        fit_lanes(
-            model.layout,
-            numbers,
-            first,
-            stop,
-            counts,
-            auxdata,
-            box,
-            damping,
-            options.max_steps,
-            options.edm_tolerance,
-            make_memory(model.layout, numbers),
-            lanes.parameters,
-            lanes.value,
-            lanes.edm,
-            lanes.min_rate,
-            lanes.report,
-        )
-
-    block = max(1, min(1024, -(-n_lanes // (4 * threads)))) if threads > 1 else max(1, n_lanes)
-    run_blocks(work, n_lanes, threads=threads, block=block)
-    return lanes
 
 
 def fit_batch(
@@ -305,8 +149,6 @@ def fit_batch(
     status = lanes.status(options.edm_tolerance)
     rung = np.zeros(n_lanes, dtype=np.int64)
     if (status != FitStatus.CONVERGED).any():
-        from darkstats.fit.ladder import climb  # only failures pay for it
-
         climb(
             problem,
             frozen_counts,

@@ -11,8 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray, frozen_floats
-from darkstats.fit.batch import FitOptions, FitStatus, Problem, run_kernel
-from darkstats.fit.batch import _Lanes as Lanes
+from darkstats.fit.lanes import FitOptions, FitStatus, Lanes, Problem, run_kernel
 from darkstats.model.rates import dense_derivatives
 
 __all__ = ["climb", "jittered_starts"]

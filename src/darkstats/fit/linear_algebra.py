@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
-from darkstats.arrays import FloatArray
 from darkstats.kernel import kernel
 from darkstats.kernel.simd import (
-    LANES,
+    Floats,
+    Integers,
     Vector,
     absolute,
     fill,
+    floats_at,
     load,
     maximum,
     minimum,
@@ -28,53 +27,75 @@ from darkstats.kernel.simd import (
 from darkstats.model.rates import Scratch
 from darkstats.model.structure import Layout, Numbers
 
-__all__ = ["System", "make_system", "solve_step"]
+__all__ = ["SYSTEM_WORDS", "System", "solve_step", "system_at", "system_sizes"]
 
 FLAT = 1e-11  # a pivot below this part of its diagonal element is no curvature at all
+LEVEL = 1e-8  # a negative one above minus this part is rounding, if there is no slope either
 FLAT_SLOPE = 1e-9  # slope^2 / curvature that a direction without curvature may have
 
 
 class System(NamedTuple):
     """Working memory of the linear solver; vectors of eight lanes."""
 
-    pinned: FloatArray  # [par] 1: keeps the step it was given
-    step: FloatArray  # [par]
-    damping: FloatArray  # [1]
-    matrix: FloatArray  # [global global] upper triangle, overwritten by its factors
-    coupling: FloatArray  # [local global]
-    block: FloatArray  # [local, local in the same bin]
-    right_global: FloatArray  # [global]
-    right_local: FloatArray  # [local]
-    inverse_global: FloatArray  # [global] 1/pivot, 0: pinned or flat
-    inverse_local: FloatArray  # [local]
-    column: FloatArray  # [global]
-    scale_global: FloatArray  # [global] what a damping of one adds
-    indefinite: FloatArray  # [1] 1: curvature is not positive
-    flat: FloatArray  # [1] number of directions without curvature
+    pinned: Floats  # [par] 1: keeps the step it was given
+    step: Floats  # [par]
+    damping: Floats  # [1]
+    matrix: Floats  # [global global] upper triangle, overwritten by its factors
+    coupling: Floats  # [local global]
+    block: Floats  # [local, local in the same bin]
+    right_global: Floats  # [global]
+    right_local: Floats  # [local]
+    inverse_global: Floats  # [global] 1/pivot, 0: pinned or flat
+    inverse_local: Floats  # [local]
+    column: Floats  # [global]
+    scale_global: Floats  # [global] what a damping of one adds
+    indefinite: Floats  # [1] 1: curvature is not positive
+    flat: Floats  # [1] number of directions without curvature
 
 
-def make_system(s: Scratch, layout: Layout) -> System:
-    """Allocate the solver's memory."""
-    n_local, n_global = len(s.local_slope), layout.n_global
+def system_sizes(layout: Layout) -> tuple[int, ...]:
+    """Number of vectors in each field of :class:`System`."""
+    par, n_global, n_local = layout.n_parameters, layout.n_global, layout.n_local
+    sizes = {
+        "pinned": par,
+        "step": par,
+        "damping": 1,
+        "matrix": n_global * n_global,
+        "coupling": n_local * n_global,
+        "block": n_local * layout.local_block,
+        "right_global": n_global,
+        "right_local": n_local,
+        "inverse_global": n_global,
+        "inverse_local": n_local,
+        "column": n_global,
+        "scale_global": n_global,
+        "indefinite": 1,
+        "flat": 1,
+    }
+    return tuple(sizes[name] for name in System._fields)
 
-    def vectors(n: int) -> FloatArray:
-        return np.zeros((n, LANES))
 
+SYSTEM_WORDS = len(System._fields)
+
+
+@kernel
+def system_at(table: Integers, at: int) -> System:
+    """The solver's memory whose addresses begin at ``table[at]``."""
     return System(
-        pinned=vectors(len(s.x)),
-        step=vectors(len(s.x)),
-        damping=vectors(1),
-        matrix=vectors(n_global * n_global),
-        coupling=vectors(n_local * n_global),
-        block=vectors(n_local * s.block),
-        right_global=vectors(n_global),
-        right_local=vectors(n_local),
-        inverse_global=vectors(n_global),
-        inverse_local=vectors(n_local),
-        column=vectors(n_global),
-        scale_global=vectors(n_global),
-        indefinite=vectors(1),
-        flat=vectors(1),
+        floats_at(table[at]),
+        floats_at(table[at + 1]),
+        floats_at(table[at + 2]),
+        floats_at(table[at + 3]),
+        floats_at(table[at + 4]),
+        floats_at(table[at + 5]),
+        floats_at(table[at + 6]),
+        floats_at(table[at + 7]),
+        floats_at(table[at + 8]),
+        floats_at(table[at + 9]),
+        floats_at(table[at + 10]),
+        floats_at(table[at + 11]),
+        floats_at(table[at + 12]),
+        floats_at(table[at + 13]),
     )
 
 
@@ -108,7 +129,7 @@ def _invert(
     needed = maximum(size * FLAT, minimum(load(w.damping, 0), one) * scale * 0.1)
     good = where_less(needed, pivot, one, zero)  # a pivot of zero, or not a number, is not good
     harmless = where_at_most(right * right, size * FLAT_SLOPE, one, zero)
-    level = where_at_most(absolute(pivot), size * FLAT, harmless, zero)
+    level = where_at_most(absolute(pivot), size * LEVEL, harmless, zero)
     loose = one - pinned
     store(w.flat, 0, load(w.flat, 0) + loose * (one - good) * level)
     bad = loose * (one - good) * (one - level)
@@ -159,7 +180,7 @@ def solve_step(layout: Layout, numbers: Numbers, s: Scratch, w: System) -> None:
             total = load(w.right_local, t)
             for u in range(t + 1, end):
                 step = load(w.step, layout.local_parameter[u])
-                total = total - load(w.block, t * s.block + u - begin) * step
+                total = total - load(w.block, t * layout.local_block + u - begin) * step
             for i in range(n_global):
                 step = load(w.step, layout.parameter_of_global[i])
                 total = total - load(w.coupling, t * n_global + i) * step
@@ -229,9 +250,9 @@ def _eliminate_bin(
     for t in range(begin, end):
         p = layout.local_parameter[t]
         for u in range(begin, end):
-            at = t * s.block + u - begin
+            at = t * layout.local_block + u - begin
             store(w.block, at, load(s.local_block, at))
-        at = t * s.block + t - begin
+        at = t * layout.local_block + t - begin
         curvature = load(s.local_block, at)
         scale = _damping_scale(layout, s, numbers, p, curvature)
         store(w.block, at, curvature + load(w.damping, 0) * scale)
@@ -242,7 +263,7 @@ def _eliminate_bin(
         p = layout.local_parameter[t]
         pinned = load(w.pinned, p)
         right = load(w.right_local, t)
-        at = t * s.block + t - begin
+        at = t * layout.local_block + t - begin
         pivot = load(w.block, at)
         curvature = load(s.local_block, at)
         scale = _damping_scale(layout, s, numbers, p, curvature)
@@ -251,14 +272,15 @@ def _eliminate_bin(
         store(w.inverse_local, t, inverse)
         down = where_less(fill(0.0), pinned, load(w.step, p), right * inverse)
         for u in range(t + 1, end):
-            element = load(w.block, t * s.block + u - begin)
+            element = load(w.block, t * layout.local_block + u - begin)
             factor = element * inverse
             for v in range(u, end):
-                place = u * s.block + v - begin
+                place = u * layout.local_block + v - begin
                 store(
                     w.block,
                     place,
-                    load(w.block, place) - factor * load(w.block, t * s.block + v - begin),
+                    load(w.block, place)
+                    - factor * load(w.block, t * layout.local_block + v - begin),
                 )
             for i in range(n_global):
                 place = u * n_global + i

@@ -19,12 +19,32 @@ from typing import NamedTuple
 
 import numpy as np
 
-from darkstats.arrays import FloatArray, IndexArray
-from darkstats.fit.linear_algebra import System, make_system, solve_step
-from darkstats.kernel import kernel, kernel_entry
-from darkstats.kernel.simd import LANES, store
-from darkstats.model.rates import Scratch, deviance, deviance_derivatives, make_scratch
-from darkstats.model.structure import Layout, Numbers
+from darkstats.fit.linear_algebra import (
+    SYSTEM_WORDS,
+    System,
+    solve_step,
+    system_at,
+    system_sizes,
+)
+from darkstats.kernel import JIT, Memory, is_compiled, kernel, kernel_entry
+from darkstats.kernel.simd import LANES, Floats, Integers, floats_at, integers_at, store
+from darkstats.model.rates import (
+    SCRATCH_WORDS,
+    Scratch,
+    deviance,
+    deviance_derivatives,
+    scratch_at,
+    scratch_sizes,
+    table_of,
+)
+from darkstats.model.structure import (
+    LAYOUT_WORDS,
+    NUMBERS_WORDS,
+    Layout,
+    Numbers,
+    layout_at,
+    numbers_at,
+)
 
 __all__ = [
     "CODE_CONVERGED",
@@ -32,13 +52,14 @@ __all__ = [
     "CODE_NOT_FINITE",
     "CODE_STALLED",
     "Box",
-    "Memory",
+    "Data",
     "fit_lanes",
-    "make_memory",
+    "kernel_is_compiled",
 ]
 
 CODE_CONVERGED, CODE_MAX_STEPS, CODE_NOT_FINITE, CODE_STALLED = 0, 1, 2, 3
 FIRST_DAMPING = 0.5
+LEAST_DAMPING = 1e-7
 DAMPING_GROWTH = 4.0
 DAMPING_DECAY = 0.25
 MAX_DAMPING = 1e12
@@ -55,47 +76,67 @@ START, TRIAL, AGAIN, OTHER_SIDE = 0, 1, 2, 3
 class Box(NamedTuple):
     """Ranges and freedom of the parameters, the same for all lanes."""
 
-    lower: FloatArray  # [par]
-    upper: FloatArray  # [par]
-    free: IndexArray  # [par]
+    lower: Floats  # [par]
+    upper: Floats  # [par]
+    free: Integers  # [par]
 
 
 class Slots(NamedTuple):
-    """State of the eight slots."""
+    """State of the eight slots; fields without an axis hold one vector."""
 
-    lane: IndexArray  # [slot] -1: idle
-    point: IndexArray  # [slot] START, TRIAL, AGAIN or OTHER_SIDE
-    steps: IndexArray  # [slot]
-    turns: IndexArray  # [slot]
-    halvings: IndexArray  # [slot]
-    value: FloatArray  # [slot] half the deviance at the accepted point
-    edm: FloatArray  # [slot]
-    slope: FloatArray  # [slot] directional derivative of the step
-    length: FloatArray  # [slot] part of the step that is tried
-    solving: IndexArray  # [slot] 1: the linear system of this round concerns it
-    accepted: FloatArray  # [par, slot] accepted point
-    direction: FloatArray  # [par, slot] step from the accepted point
-    trial: FloatArray  # [1, slot] half the deviance at the trial point
+    lane: Floats  # -1: idle
+    point: Floats  # START, TRIAL, AGAIN or OTHER_SIDE
+    steps: Floats
+    turns: Floats
+    halvings: Floats
+    value: Floats  # half the deviance at the accepted point
+    edm: Floats
+    slope: Floats  # directional derivative of the step
+    length: Floats  # part of the step that is tried
+    solving: Floats  # 1: the linear system of this round concerns it
+    trial: Floats  # half the deviance at the trial point
+    first_damping: Floats  # what to begin with where the curvature is not positive
+    accepted: Floats  # [par] accepted point
+    direction: Floats  # [par] step from the accepted point
 
 
-def _make_slots(n_parameters: int) -> Slots:
-    def integers() -> IndexArray:
-        return np.zeros(LANES, dtype=np.int64)
+class Data(NamedTuple):
+    """What the lanes are given, and what they give back; flat, lanes outermost."""
 
+    counts: Floats  # [lane bin]
+    auxdata: Floats  # [lane par]
+    parameters: Floats  # [lane par] starts in, minima out
+    value: Floats  # [lane] half the deviance
+    edm: Floats  # [lane]
+    min_rate: Floats  # [lane] smallest expected rate
+    report: Integers  # [lane 3] code, steps, flat directions
+
+
+def slots_sizes(layout: Layout) -> tuple[int, ...]:
+    """Number of vectors in each field of :class:`Slots`."""
+    return (*(1 for _ in range(12)), layout.n_parameters, layout.n_parameters)
+
+
+SLOTS_WORDS = len(Slots._fields)
+
+
+@kernel
+def _slots_at(table: Integers, at: int) -> Slots:
     return Slots(
-        lane=integers(),
-        point=integers(),
-        steps=integers(),
-        turns=integers(),
-        halvings=integers(),
-        value=np.zeros(LANES),
-        edm=np.zeros(LANES),
-        slope=np.zeros(LANES),
-        length=np.zeros(LANES),
-        solving=integers(),
-        accepted=np.zeros((n_parameters, LANES)),
-        direction=np.zeros((n_parameters, LANES)),
-        trial=np.zeros((1, LANES)),
+        floats_at(table[at]),
+        floats_at(table[at + 1]),
+        floats_at(table[at + 2]),
+        floats_at(table[at + 3]),
+        floats_at(table[at + 4]),
+        floats_at(table[at + 5]),
+        floats_at(table[at + 6]),
+        floats_at(table[at + 7]),
+        floats_at(table[at + 8]),
+        floats_at(table[at + 9]),
+        floats_at(table[at + 10]),
+        floats_at(table[at + 11]),
+        floats_at(table[at + 12]),
+        floats_at(table[at + 13]),
     )
 
 
@@ -117,29 +158,29 @@ def _high(layout: Layout, box: Box, s: Scratch, p: int, slot: int) -> float:
 
 @kernel
 def _begin(
+    layout: Layout,
     box: Box,
     s: Scratch,
     w: System,
     slots: Slots,
     slot: int,
     lane: int,
-    counts: FloatArray,
-    auxdata: FloatArray,
-    parameters: FloatArray,
+    data: Data,
     damping: float,
 ) -> None:
     """Put a lane into a slot."""
-    slots.lane[slot] = lane
-    slots.point[slot] = START
-    slots.steps[slot] = 0
-    slots.turns[slot] = 0
-    slots.edm[slot] = np.inf
+    slots.lane[0, slot] = lane
+    slots.point[0, slot] = START
+    slots.steps[0, slot] = 0
+    slots.turns[0, slot] = 0
+    slots.edm[0, slot] = np.inf
     w.damping[0, slot] = damping
-    for b in range(s.counts.shape[0]):
-        s.counts[b, slot] = counts[lane, b]
-    for p in range(s.x.shape[0]):
-        s.auxdata[p, slot] = auxdata[lane, p]
-        x = parameters[lane, p]
+    slots.first_damping[0, slot] = FIRST_DAMPING
+    for b in range(layout.n_bins):
+        s.counts[b, slot] = data.counts[lane * layout.n_bins + b]
+    for p in range(layout.n_parameters):
+        s.auxdata[p, slot] = data.auxdata[lane * layout.n_parameters + p]
+        x = data.parameters[lane * layout.n_parameters + p]
         if box.free[p] == 1:
             x = min(max(x, box.lower[p]), box.upper[p])
         s.x[p, slot] = x
@@ -149,7 +190,7 @@ def _begin(
 @kernel
 def _pin_active(layout: Layout, box: Box, s: Scratch, w: System, slot: int) -> None:
     """Pin what is fixed, and what rests at a face that its gradient presses against."""
-    for p in range(s.x.shape[0]):
+    for p in range(layout.n_parameters):
         w.step[p, slot] = 0.0
         if box.free[p] == 0:
             w.pinned[p, slot] = 1.0
@@ -164,7 +205,7 @@ def _pin_active(layout: Layout, box: Box, s: Scratch, w: System, slot: int) -> N
 def _pin_outside(layout: Layout, box: Box, s: Scratch, w: System, slot: int) -> int:
     """Put a parameter whose step leaves the box on the face; how many there were."""
     outside = 0
-    for p in range(s.x.shape[0]):
+    for p in range(layout.n_parameters):
         if w.pinned[p, slot] == 1.0:
             continue
         x, step = s.x[p, slot], w.step[p, slot]
@@ -181,9 +222,9 @@ def _pin_outside(layout: Layout, box: Box, s: Scratch, w: System, slot: int) -> 
 
 
 @kernel
-def _slope(s: Scratch, w: System, slot: int) -> float:
+def _slope(layout: Layout, s: Scratch, w: System, slot: int) -> float:
     total = 0.0
-    for p in range(s.x.shape[0]):
+    for p in range(layout.n_parameters):
         total += s.gradient[p, slot] * w.step[p, slot]
     return total
 
@@ -191,28 +232,48 @@ def _slope(s: Scratch, w: System, slot: int) -> float:
 @kernel
 def _try_part(layout: Layout, box: Box, s: Scratch, slots: Slots, slot: int) -> None:
     """Set the trial point to part of the step from the accepted point."""
-    for p in range(s.x.shape[0]):
-        x = slots.accepted[p, slot] + slots.length[slot] * slots.direction[p, slot]
+    for p in range(layout.n_parameters):
+        x = slots.accepted[p, slot] + slots.length[0, slot] * slots.direction[p, slot]
         if box.free[p] == 1:
             low, high = _low(layout, box, s, p, slot), _high(layout, box, s, p, slot)
             x = min(max(x, low), high)
         s.x[p, slot] = x
-    slots.point[slot] = TRIAL
+    slots.point[0, slot] = TRIAL
 
 
 @kernel
-def _more(damping: float) -> float:
-    return max(FIRST_DAMPING, DAMPING_GROWTH * damping)
+def _more(w: System, slots: Slots, slot: int) -> float:
+    """The next larger damping; the first one is what served the last damped step."""
+    damping = w.damping[0, slot]
+    return float(slots.first_damping[0, slot] if damping == 0.0 else DAMPING_GROWTH * damping)
 
 
 @kernel
-def _damp(s: Scratch, w: System, slots: Slots, slot: int) -> bool:
+def _adapt(w: System, slots: Slots, slot: int) -> None:
+    """Choose the damping after a step: less if it could be taken in full, more if not.
+
+    Along a valley that is nearly flat the damping shrinks from step to step, where a fixed one
+    would crawl. Strong damping is kept to begin with; weak damping gives way to a plain Newton
+    step first.
+    """
+    used = w.damping[0, slot]
+    if used == 0.0:
+        slots.first_damping[0, slot] = FIRST_DAMPING
+        return
+    factor = DAMPING_DECAY if slots.length[0, slot] == 1.0 else DAMPING_GROWTH
+    following = max(factor * used, LEAST_DAMPING)
+    slots.first_damping[0, slot] = following
+    w.damping[0, slot] = following if following >= 0.5 * FIRST_DAMPING else 0.0
+
+
+@kernel
+def _damp(layout: Layout, s: Scratch, w: System, slots: Slots, slot: int) -> bool:
     """Go back to the accepted point with more damping; False if there is no more."""
-    damping = _more(w.damping[0, slot])
+    damping = _more(w, slots, slot)
     w.damping[0, slot] = damping
-    for p in range(s.x.shape[0]):
+    for p in range(layout.n_parameters):
         s.x[p, slot] = slots.accepted[p, slot]
-    slots.point[slot] = AGAIN
+    slots.point[0, slot] = AGAIN
     return damping <= MAX_DAMPING
 
 
@@ -220,7 +281,7 @@ def _damp(s: Scratch, w: System, slots: Slots, slot: int) -> bool:
 def _turn_sides(layout: Layout, box: Box, s: Scratch, slot: int) -> bool:
     """Look at parameters that rest at their kink from the other side; False if none does."""
     resting = False
-    for p in range(s.x.shape[0]):
+    for p in range(layout.n_parameters):
         if layout.kinked[p] == 1 and box.free[p] == 1 and s.x[p, slot] == 0.0:
             s.side[p, slot] = -s.side[p, slot]
             resting = True
@@ -231,7 +292,7 @@ def _turn_sides(layout: Layout, box: Box, s: Scratch, slot: int) -> bool:
 def _keep_inward_sides(layout: Layout, box: Box, s: Scratch, slot: int) -> bool:
     """After a look from the other side: stay there where the deviance falls; False if nowhere."""
     turned = False
-    for p in range(s.x.shape[0]):
+    for p in range(layout.n_parameters):
         if layout.kinked[p] == 1 and box.free[p] == 1 and s.x[p, slot] == 0.0:
             side = s.side[p, slot]
             room = box.upper[p] > 0.0 if side > 0.0 else box.lower[p] < 0.0
@@ -250,36 +311,37 @@ def _judge(layout: Layout, box: Box, s: Scratch, w: System, slots: Slots, slot: 
     that is done.
     """
     new = slots.trial[0, slot]
-    kind = slots.point[slot]
+    kind = slots.point[0, slot]
     if kind == TRIAL:
         bound = (
-            slots.value[slot]
-            + 1e-4 * slots.length[slot] * slots.slope[slot]
-            + ROUNDING * (1.0 + abs(slots.value[slot]))
+            slots.value[0, slot]
+            + 1e-4 * slots.length[0, slot] * slots.slope[0, slot]
+            + ROUNDING * (1.0 + abs(slots.value[0, slot]))
         )
         if not new <= bound:
-            slots.halvings[slot] += 1
-            if slots.halvings[slot] <= MAX_HALVINGS:
-                slots.length[slot] *= 0.5 if slots.length[slot] > 0.1 else 0.1
+            slots.halvings[0, slot] += 1
+            if slots.halvings[0, slot] <= MAX_HALVINGS:
+                slots.length[0, slot] *= 0.5 if slots.length[0, slot] > 0.1 else 0.1
                 _try_part(layout, box, s, slots, slot)
                 return -2
-            return -2 if _damp(s, w, slots, slot) else CODE_STALLED
-        damping = DAMPING_DECAY * w.damping[0, slot]
-        w.damping[0, slot] = damping if damping >= 0.5 * FIRST_DAMPING else 0.0
-        slots.steps[slot] += 1
+            return -2 if _damp(layout, s, w, slots, slot) else CODE_STALLED
+        _adapt(w, slots, slot)
+        slots.steps[0, slot] += 1
     elif kind == OTHER_SIDE:
-        slots.turns[slot] += 1
+        slots.turns[0, slot] += 1
         if not _keep_inward_sides(layout, box, s, slot):
             return CODE_CONVERGED
-        for p in range(s.x.shape[0]):  # the gradient of sides that turned back is not at hand
+        for p in range(
+            layout.n_parameters
+        ):  # the gradient of sides that turned back is not at hand
             s.x[p, slot] = slots.accepted[p, slot]
-        slots.point[slot] = AGAIN
+        slots.point[0, slot] = AGAIN
         return -2
     elif kind == START and not np.isfinite(new):
-        slots.value[slot] = new
+        slots.value[0, slot] = new
         return CODE_NOT_FINITE
-    slots.value[slot] = new
-    for p in range(s.x.shape[0]):
+    slots.value[0, slot] = new
+    for p in range(layout.n_parameters):
         slots.accepted[p, slot] = s.x[p, slot]
     return -1
 
@@ -295,17 +357,19 @@ def _solve_in_box(
         solve_step(layout, numbers, s, w)
         again = False
         for slot in range(LANES):
-            if slots.solving[slot] == 1 and w.indefinite[0, slot] > 0.0:
-                damping = _more(w.damping[0, slot])
+            if slots.solving[0, slot] == 1 and w.indefinite[0, slot] > 0.0:
+                damping = _more(w, slots, slot)
                 if damping <= MAX_DAMPING:
                     w.damping[0, slot] = damping
                     again = True
         if not again:
             break
     for slot in range(LANES):
-        slots.edm[slot] = -0.5 * _slope(s, w, slot) if w.damping[0, slot] == 0.0 else np.inf
+        slots.edm[0, slot] = (
+            -0.5 * _slope(layout, s, w, slot) if w.damping[0, slot] == 0.0 else np.inf
+        )
         if w.indefinite[0, slot] > 0.0:
-            slots.edm[slot] = np.inf
+            slots.edm[0, slot] = np.inf
 
 
 @kernel
@@ -316,7 +380,7 @@ def _stay_in_box(
     for attempt in range(4):
         outside = 0
         for slot in range(LANES):
-            if slots.solving[slot] == 1:
+            if slots.solving[0, slot] == 1:
                 outside += _pin_outside(layout, box, s, w, slot)
         if outside == 0 or attempt == 3:
             return
@@ -330,107 +394,109 @@ def _polish(layout: Layout, box: Box, s: Scratch, w: System, slots: Slots, slot:
     At an EDM of e the parameters are off by sqrt(2 e) standard deviations, and after the step by
     that squared; Asimov data inherit this error in first order. The deviance falls by e.
     """
-    for p in range(s.x.shape[0]):
+    for p in range(layout.n_parameters):
         x = slots.accepted[p, slot] + w.step[p, slot]
         if box.free[p] == 1 and (
             x < _low(layout, box, s, p, slot) or x > _high(layout, box, s, p, slot)
         ):
             return
-    for p in range(s.x.shape[0]):
+    for p in range(layout.n_parameters):
         slots.accepted[p, slot] += w.step[p, slot]
-    slots.value[slot] -= slots.edm[slot]
+    slots.value[0, slot] -= slots.edm[0, slot]
 
 
 @kernel
 def _finish(
-    layout: Layout,
-    s: Scratch,
-    w: System,
-    slots: Slots,
-    slot: int,
-    code: int,
-    parameters: FloatArray,
-    value: FloatArray,
-    edm: FloatArray,
-    min_rate: FloatArray,
-    report: IndexArray,
+    layout: Layout, s: Scratch, w: System, slots: Slots, slot: int, code: int, data: Data
 ) -> None:
     """Write out a lane that is done."""
-    lane = slots.lane[slot]
-    for p in range(s.x.shape[0]):
-        parameters[lane, p] = slots.accepted[p, slot] if code != CODE_NOT_FINITE else s.x[p, slot]
-    value[lane] = slots.value[slot]
-    edm[lane] = slots.edm[slot]
+    lane = int(slots.lane[0, slot])
+    for p in range(layout.n_parameters):
+        x = slots.accepted[p, slot] if code != CODE_NOT_FINITE else s.x[p, slot]
+        data.parameters[lane * layout.n_parameters + p] = x
+    data.value[lane] = slots.value[0, slot]
+    data.edm[lane] = slots.edm[0, slot]
     lowest = np.inf
     for b in range(layout.n_bins):
         lowest = min(lowest, s.nu[b, slot])
-    min_rate[lane] = lowest
-    report[lane, 0] = code
-    report[lane, 1] = slots.steps[slot]
-    report[lane, 2] = int(w.flat[0, slot])
-    slots.lane[slot] = -1
+    data.min_rate[lane] = lowest
+    data.report[3 * lane] = code
+    data.report[3 * lane + 1] = int(slots.steps[0, slot])
+    data.report[3 * lane + 2] = int(w.flat[0, slot])
+    slots.lane[0, slot] = -1.0
 
 
-class Memory(NamedTuple):
-    """All working memory of one thread."""
-
-    scratch: Scratch
-    system: System
-    slots: Slots
-
-
-def make_memory(layout: Layout, numbers: Numbers) -> Memory:
-    """Allocate the working memory of one thread."""
-    scratch = make_scratch(layout, numbers)
-    return Memory(
-        scratch=scratch,
-        system=make_system(scratch, layout),
-        slots=_make_slots(len(numbers.width)),
-    )
-
-
-@kernel_entry
-def fit_lanes(
+@kernel
+def _take_steps(
     layout: Layout,
     numbers: Numbers,
+    box: Box,
+    s: Scratch,
+    w: System,
+    slots: Slots,
+    data: Data,
+    max_steps: int,
+    edm_tolerance: float,
+) -> None:
+    """From the accepted points of the slots that ask: finish, or set out on a step."""
+    _solve_in_box(layout, numbers, box, s, w, slots)
+    for slot in range(LANES):
+        if slots.solving[0, slot] == 0.0:
+            continue
+        code = -1
+        if w.indefinite[0, slot] > 0.0:
+            if not _damp(layout, s, w, slots, slot):
+                code = CODE_STALLED
+            slots.solving[0, slot] = 0.0
+        elif slots.edm[0, slot] <= edm_tolerance:
+            slots.solving[0, slot] = 0.0
+            if slots.turns[0, slot] < MAX_TURNS and _turn_sides(layout, box, s, slot):
+                slots.point[0, slot] = OTHER_SIDE
+            else:
+                code = CODE_CONVERGED
+                _polish(layout, box, s, w, slots, slot)
+        elif slots.steps[0, slot] >= max_steps:
+            code = CODE_MAX_STEPS
+        if code >= 0:
+            slots.solving[0, slot] = 0.0
+            _finish(layout, s, w, slots, slot, code, data)
+    _stay_in_box(layout, numbers, box, s, w, slots)
+    for slot in range(LANES):
+        if slots.solving[0, slot] == 0.0:
+            continue
+        for p in range(layout.n_parameters):
+            slots.direction[p, slot] = w.step[p, slot]
+        slots.slope[0, slot] = _slope(layout, s, w, slot)
+        slots.length[0, slot] = 1.0
+        slots.halvings[0, slot] = 0.0
+        if slots.slope[0, slot] < 0.0:
+            _try_part(layout, box, s, slots, slot)
+        elif not _damp(layout, s, w, slots, slot):
+            _finish(layout, s, w, slots, slot, CODE_STALLED, data)
+
+
+@kernel
+def _fit_lanes(
+    layout: Layout,
+    numbers: Numbers,
+    box: Box,
+    s: Scratch,
+    w: System,
+    slots: Slots,
+    data: Data,
     first: int,
     stop: int,
-    counts: FloatArray,
-    auxdata: FloatArray,
-    box: Box,
     damping: float,
     max_steps: int,
     edm_tolerance: float,
-    memory: Memory,
-    parameters: FloatArray,
-    value: FloatArray,
-    edm: FloatArray,
-    min_rate: FloatArray,
-    report: IndexArray,
 ) -> None:
-    """Minimise lanes ``first`` to ``stop - 1``; ``parameters`` [lane, par] hold the starts.
-
-    Fills ``value`` (half the deviance) and ``edm`` [lane], ``min_rate`` [lane] and ``report``
-    [lane, 3]: code, steps, flat directions.
-    """
-    s, w, slots = memory.scratch, memory.system, memory.slots
+    """Minimise lanes ``first`` to ``stop - 1``."""
     coming = first
     for slot in range(LANES):
-        # Idle slots of a short batch compute along on its first lane, and are not listened to.
-        _begin(
-            box,
-            s,
-            w,
-            slots,
-            slot,
-            min(first + slot, stop - 1),
-            counts,
-            auxdata,
-            parameters,
-            damping,
-        )
+        # Idle slots of a short batch compute along on its last lane, and are not listened to.
+        _begin(layout, box, s, w, slots, slot, min(first + slot, stop - 1), data, damping)
         if first + slot >= stop:
-            slots.lane[slot] = -1
+            slots.lane[0, slot] = -1.0
         else:
             coming += 1
     busy = coming - first
@@ -439,73 +505,101 @@ def fit_lanes(
         deviance_derivatives(layout, numbers, s)
         asking = False
         for slot in range(LANES):
-            slots.solving[slot] = 0
-            if slots.lane[slot] < 0:
+            slots.solving[0, slot] = 0.0
+            if slots.lane[0, slot] < 0.0:
                 continue
             verdict = _judge(layout, box, s, w, slots, slot)
             if verdict >= 0:
-                _finish(
-                    layout, s, w, slots, slot, verdict, parameters, value, edm, min_rate, report
-                )
+                _finish(layout, s, w, slots, slot, verdict, data)
             elif verdict == -1:
-                slots.solving[slot] = 1
+                slots.solving[0, slot] = 1.0
                 asking = True
         if asking:
-            _solve_in_box(layout, numbers, box, s, w, slots)
-            for slot in range(LANES):
-                if slots.solving[slot] == 0:
-                    continue
-                code = -1
-                if w.indefinite[0, slot] > 0.0:
-                    if not _damp(s, w, slots, slot):
-                        code = CODE_STALLED
-                    slots.solving[slot] = 0
-                elif slots.edm[slot] <= edm_tolerance:
-                    slots.solving[slot] = 0
-                    if slots.turns[slot] < MAX_TURNS and _turn_sides(layout, box, s, slot):
-                        slots.point[slot] = OTHER_SIDE
-                    else:
-                        code = CODE_CONVERGED
-                        _polish(layout, box, s, w, slots, slot)
-                elif slots.steps[slot] >= max_steps:
-                    code = CODE_MAX_STEPS
-                if code >= 0:
-                    slots.solving[slot] = 0
-                    _finish(
-                        layout, s, w, slots, slot, code, parameters, value, edm, min_rate, report
-                    )
-            _stay_in_box(layout, numbers, box, s, w, slots)
-            for slot in range(LANES):
-                if slots.solving[slot] == 0:
-                    continue
-                for p in range(s.x.shape[0]):
-                    slots.direction[p, slot] = w.step[p, slot]
-                slots.slope[slot] = _slope(s, w, slot)
-                slots.length[slot] = 1.0
-                slots.halvings[slot] = 0
-                if slots.slope[slot] < 0.0:
-                    _try_part(layout, box, s, slots, slot)
-                elif not _damp(s, w, slots, slot):
-                    _finish(
-                        layout,
-                        s,
-                        w,
-                        slots,
-                        slot,
-                        CODE_STALLED,
-                        parameters,
-                        value,
-                        edm,
-                        min_rate,
-                        report,
-                    )
-        for slot in range(LANES):
-            if slots.lane[slot] >= 0:
-                continue
-            if coming < stop:
-                _begin(box, s, w, slots, slot, coming, counts, auxdata, parameters, damping)
-                coming += 1
+            _take_steps(layout, numbers, box, s, w, slots, data, max_steps, edm_tolerance)
         busy = 0
         for slot in range(LANES):
-            if slots.lane[slot] >= 0:
+            if slots.lane[0, slot] < 0.0 and coming < stop:
+                _begin(layout, box, s, w, slots, slot, coming, data, damping)
+                coming += 1
+            if slots.lane[0, slot] >= 0.0:
                 busy += 1
+
+
+@kernel_entry
+def _fit_entry(
+    table: Integers, first: int, stop: int, damping: float, max_steps: int, edm_tolerance: float
+) -> None:
+    """Minimise lanes from a table of numbers and addresses."""
+    layout, numbers = layout_at(table, 0), numbers_at(table, LAYOUT_WORDS)
+    at = LAYOUT_WORDS + NUMBERS_WORDS
+    s = scratch_at(table, at)
+    at += SCRATCH_WORDS
+    w = system_at(table, at)
+    at += SYSTEM_WORDS
+    slots = _slots_at(table, at)
+    at += SLOTS_WORDS
+    box = Box(floats_at(table[at]), floats_at(table[at + 1]), integers_at(table[at + 2]))
+    at += 3
+    data = Data(
+        floats_at(table[at]),
+        floats_at(table[at + 1]),
+        floats_at(table[at + 2]),
+        floats_at(table[at + 3]),
+        floats_at(table[at + 4]),
+        floats_at(table[at + 5]),
+        integers_at(table[at + 6]),
+    )
+    _fit_lanes(
+        layout, numbers, box, s, w, slots, data, first, stop, damping, max_steps, edm_tolerance
+    )
+
+
+def kernel_is_compiled() -> bool:
+    """Whether the first fit can start at once; otherwise it waits for the compiler."""
+    return is_compiled(_fit_entry)
+
+
+def fit_lanes(
+    layout: Layout,
+    numbers: Numbers,
+    box: Box,
+    data: Data,
+    *,
+    first: int,
+    stop: int,
+    damping: float,
+    max_steps: int,
+    edm_tolerance: float,
+) -> None:
+    """Minimise lanes ``first`` to ``stop - 1`` of ``data``, in place.
+
+    All arrays must be C-ordered float64 and int64; each call uses working memory of its own, so
+    calls on disjoint lanes may run in different threads.
+    """
+    memory = Memory((*scratch_sizes(layout, numbers), *system_sizes(layout), *slots_sizes(layout)))
+    if JIT:
+        table = table_of(layout, numbers, memory, (*box, *data))
+        _fit_entry(table, first, stop, damping, max_steps, edm_tolerance)
+        return
+    views = memory.views()
+    flat = data._replace(
+        counts=data.counts.reshape(-1),
+        auxdata=data.auxdata.reshape(-1),
+        parameters=data.parameters.reshape(-1),
+        report=data.report.reshape(-1),
+    )
+    with np.errstate(all="ignore"):  # as compiled kernels do: what is not finite is data
+        _fit_lanes(
+            layout,
+            numbers,
+            box,
+            Scratch(*views[:SCRATCH_WORDS]),
+            System(*views[SCRATCH_WORDS : SCRATCH_WORDS + SYSTEM_WORDS]),
+            Slots(*views[SCRATCH_WORDS + SYSTEM_WORDS :]),
+            flat,
+            first,
+            stop,
+            damping,
+            max_steps,
+            edm_tolerance,
+        )

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from darkstats.arrays import FloatArray
 from darkstats.errors import FitFailedError
-from darkstats.fit.batch import RUNGS, BatchFit, FitOptions, FitStatus, Problem, fit_batch
+from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
 from darkstats.fit.ladder import jittered_starts
+from darkstats.fit.lanes import FitOptions, FitStatus, Problem
 from darkstats.model import HistFactoryModel, Observation
 
 __all__ = ["Certification", "FitResult", "fit"]

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from darkstats.arrays import BoolArray, FloatArray
 from darkstats.errors import OptionError
-from darkstats.fit.batch import FitOptions, fit_batch
+from darkstats.fit.batch import fit_batch
+from darkstats.fit.lanes import FitOptions
 from darkstats.fit.mle import FitResult, fit
 from darkstats.fit.uncertainty import covariance
 from darkstats.model import HistFactoryModel, Observation

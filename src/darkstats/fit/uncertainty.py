@@ -9,7 +9,8 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, frozen_floats
 from darkstats.errors import FitFailedError, OptionError
-from darkstats.fit.batch import FitOptions, fit_batch
+from darkstats.fit.batch import fit_batch
+from darkstats.fit.lanes import FitOptions
 from darkstats.fit.mle import FitResult, fit
 from darkstats.gaussian import quantile
 from darkstats.model import HistFactoryModel, Observation

@@ -19,16 +19,22 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.core import config as numba_config
 
+from darkstats.arrays import FloatArray
+from darkstats.kernel.simd import LANES
+
 __all__ = [
+    "JIT",
+    "Memory",
     "cache_directory",
     "default_threads",
     "is_compiled",
@@ -95,6 +101,42 @@ def _find_cache_directory() -> Path | None:
 _CACHE_DIRECTORY = _find_cache_directory()
 
 
+_SETTINGS: Any = numba_config  # its attributes are made at run time
+JIT = not _SETTINGS.DISABLE_JIT  # without it kernels run as plain Python, on arrays
+
+
+class Memory:
+    """Working memory of one thread: one allocation, cut into blocks of vectors.
+
+    Parameters
+    ----------
+    sizes
+        Number of vectors of each block.
+    """
+
+    __slots__ = ("_buffer", "_ends", "_sizes")
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self._sizes = tuple(sizes)
+        self._ends = np.cumsum((0, *self._sizes)) * LANES
+        self._buffer = np.zeros(int(self._ends[-1]) + LANES)
+
+    def addresses(self) -> list[int]:
+        """Address of each block."""
+        base = int(self._buffer.__array_interface__["data"][0])
+        base += -base % 64  # vectors that do not straddle cache lines load faster
+        return [base + 8 * int(end) for end in self._ends[:-1]]
+
+    def views(self) -> list[FloatArray]:
+        """Each block as an array of shape [n, 8]."""
+        base = int(self._buffer.__array_interface__["data"][0])
+        skip = (-base % 64) // 8
+        return [
+            self._buffer[skip + begin : skip + begin + size * LANES].reshape(size, LANES)
+            for begin, size in zip(self._ends[:-1], self._sizes, strict=True)
+        ]
+
+
 def cache_directory() -> Path | None:
     """Folder of the compiled kernels, or None where none can be written."""
     return _CACHE_DIRECTORY
@@ -103,13 +145,12 @@ def cache_directory() -> Path | None:
 @contextmanager
 def _numba_cache_in(directory: Path) -> Iterator[None]:
     """Point numba's cache at ``directory`` while a dispatcher is made, then put it back."""
-    settings: Any = numba_config  # its attributes are made at run time
-    before = settings.CACHE_DIR
-    settings.CACHE_DIR = str(directory)
+    before = _SETTINGS.CACHE_DIR
+    _SETTINGS.CACHE_DIR = str(directory)
     try:
         yield
     finally:
-        settings.CACHE_DIR = before
+        _SETTINGS.CACHE_DIR = before
 
 
 def kernel(function: FunctionT) -> FunctionT:
@@ -122,7 +163,31 @@ def kernel_entry(function: FunctionT) -> FunctionT:
     if _CACHE_DIRECTORY is None:
         return cast("FunctionT", numba.njit(**_OPTIONS)(function))
     with _numba_cache_in(_CACHE_DIRECTORY):
-        return cast("FunctionT", numba.njit(cache=True, **_OPTIONS)(function))
+        entry = numba.njit(cache=True, **_OPTIONS)(function)
+    _load_lightly(entry)
+    return cast("FunctionT", entry)
+
+
+def _load_lightly(entry: Any) -> None:
+    """Let an entry load its machine code without setting up the compiler first.
+
+    Numba imports all that it can compile (and scipy.linalg with it) before it looks into its
+    cache, a quarter of a second that a loaded kernel has no use for. The compiler is set up as
+    usual when there is something to compile.
+    """
+    cache: Any = getattr(entry, "_cache", None)
+    load = getattr(cache, "_load_overload", None)
+    guard = getattr(cache, "_guard_against_spurious_io_errors", None)
+    if load is None or guard is None:  # another numba, or NUMBA_DISABLE_JIT
+        return
+
+    def load_overload(signature: Any, target_context: Any) -> Any:
+        found: list[Any] = []  # the guard may swallow an error: then there is nothing
+        with guard():
+            found.append(load(signature, target_context))
+        return found[0] if found else None
+
+    cache.load_overload = load_overload
 
 
 def is_compiled(entry: Callable[..., Any]) -> bool:

@@ -4,6 +4,9 @@ A kernel written with these works on eight toys at once, each in its own element
 instructions of the processor for whole vectors; no element ever sees another, so the result of a
 lane has the same bits wherever it stands.  Arrays that hold vectors have shape [n, 8].
 
+A *block* is an array without its shape: in compiled code nothing but an address, which makes tuples
+of many of them cheap to hand around, and quick to compile.
+
 Outside compiled code (``NUMBA_DISABLE_JIT=1``) the same functions work on NumPy arrays of eight.
 """
 
@@ -19,13 +22,17 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, overload, register_model
 
-from darkstats.arrays import FloatArray
+from darkstats.arrays import FloatArray, IndexArray
 
 __all__ = [
     "LANES",
+    "Floats",
+    "Integers",
     "Vector",
     "absolute",
     "fill",
+    "floats_at",
+    "integers_at",
     "largest",
     "load",
     "logarithm",
@@ -38,6 +45,8 @@ __all__ = [
 
 LANES = 8
 Vector = FloatArray  # what a type checker sees; compiled code has a vector register
+Floats = FloatArray  # in compiled code the bare address of its first element
+Integers = IndexArray
 
 _DOUBLES = ir.VectorType(ir.DoubleType(), LANES)
 _INTEGERS = ir.VectorType(ir.IntType(64), LANES)
@@ -47,8 +56,17 @@ class _VectorType(types.Type):
     pass
 
 
+class _BlockType(types.Type):
+    pass
+
+
 _make_type: Any = _VectorType  # numba is not annotated
+_make_block: Any = _BlockType
 _vector: Any = _make_type("float64x8")
+_floats: Any = _make_block("floats")
+_integers: Any = _make_block("integers")
+_ELEMENTS = {_floats: ir.DoubleType(), _integers: ir.IntType(64)}
+_NUMBERS = {_floats: types.float64, _integers: types.int64}
 
 
 _primitive: Any = models.PrimitiveModel
@@ -60,6 +78,12 @@ class _VectorModel(models.PrimitiveModel):
         _primitive.__init__(self, manager, kind, _DOUBLES)
 
 
+@register_model(_BlockType)
+class _BlockModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        _primitive.__init__(self, manager, kind, ir.IntType(64))
+
+
 def _intrinsic(function: Callable[..., Any]) -> Any:
     return intrinsic(function)
 
@@ -68,10 +92,22 @@ def _is_vector(value: Any) -> bool:
     return isinstance(value, _VectorType)
 
 
+def _is_block(value: Any) -> bool:
+    return isinstance(value, _BlockType)
+
+
 def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
-    data = context.make_array(kind)(context, builder, value=array).data
-    pointer = builder.bitcast(data, _DOUBLES.as_pointer())
+    if _is_block(kind):
+        pointer = builder.inttoptr(array, _DOUBLES.as_pointer())
+    else:
+        data = context.make_array(kind)(context, builder, value=array).data
+        pointer = builder.bitcast(data, _DOUBLES.as_pointer())
     return builder.gep(pointer, [index], source_etype=_DOUBLES)
+
+
+def _element(builder: Any, kind: Any, block: Any, index: Any) -> Any:
+    element = _ELEMENTS[kind]
+    return builder.gep(builder.inttoptr(block, element.as_pointer()), [index], source_etype=element)
 
 
 def _splat(builder: Any, value: Any) -> Any:
@@ -98,6 +134,38 @@ def _store(typing: Any, array: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.intp, _vector), codegen
+
+
+@_intrinsic
+def _get(typing: Any, block: Any, index: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = signature.args[0]
+        return builder.load(_element(builder, kind, args[0], args[1]), align=8, typ=_ELEMENTS[kind])
+
+    return _NUMBERS[block](block, types.intp), codegen
+
+
+@_intrinsic
+def _put(typing: Any, block: Any, index: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(args[2], _element(builder, signature.args[0], args[0], args[1]), align=8)
+        return context.get_dummy_value()
+
+    return types.void(block, types.intp, _NUMBERS[block]), codegen
+
+
+def _block_from(kind: Any) -> Any:
+    @_intrinsic
+    def operation(typing: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return args[0]
+
+        return kind(types.int64), codegen
+
+    return operation
+
+
+_floats_from, _integers_from = _block_from(_floats), _block_from(_integers)
 
 
 @_intrinsic
@@ -194,6 +262,16 @@ def mantissa_of(value: Vector) -> Vector:
     return _split(value)[1]
 
 
+def floats_at(address: int) -> Floats:
+    """Doubles that begin at an address; in compiled code only."""
+    raise TypeError(f"an address ({address}) means something in compiled code only")
+
+
+def integers_at(address: int) -> Integers:
+    """Integers that begin at an address; in compiled code only."""
+    raise TypeError(f"an address ({address}) means something in compiled code only")
+
+
 def load(array: FloatArray, index: int) -> Vector:
     """Read vector ``index`` of an array of shape [n, 8]."""
     vector: Vector = array[index].copy()
@@ -234,6 +312,29 @@ def _arithmetic(operation: Any, left: Any, right: Any) -> Any:
     if isinstance(left, types.Float) and _is_vector(right):
         return lambda left, right: operation(_fill(left), right)
     return None
+
+
+def _reader(block: Any, index: Any) -> Any:
+    """Implementation of ``block[i]``, and of ``block[i, lane]`` for blocks of vectors."""
+    if not _is_block(block):
+        return None
+    if isinstance(index, types.Integer):
+        return lambda block, index: _get(block, index)
+    return lambda block, index: _get(block, index[0] * LANES + index[1])
+
+
+def _writer(block: Any, index: Any, value: Any) -> Any:
+    """Implementation of assignments to the same."""
+    if not _is_block(block):
+        return None
+    number = float if block == _floats else int
+    if isinstance(index, types.Integer):
+        return lambda block, index, value: _put(block, index, number(value))
+    return lambda block, index, value: _put(block, index[0] * LANES + index[1], number(value))
+
+
+overload(operator.getitem)(lambda block, index: _reader(block, index))
+overload(operator.setitem)(lambda block, index, value: _writer(block, index, value))
 
 
 def _register(symbol: Any, operation: Any) -> None:
@@ -295,6 +396,8 @@ def logarithm(value: Vector) -> Vector:
 _OPERATIONS: dict[Any, Any] = {
     exponent_of: lambda value: lambda value: _exponent(value),
     mantissa_of: lambda value: lambda value: _mantissa(value),
+    floats_at: lambda address: lambda address: _floats_from(address),
+    integers_at: lambda address: lambda address: _integers_from(address),
     load: lambda array, index: lambda array, index: _load(array, index),
     store: lambda array, index, value: lambda array, index, value: _store(array, index, value),
     fill: lambda value: lambda value: _fill(value),

@@ -292,7 +292,12 @@ def _layout(
     place_of_local = {p: i for i, (_, p) in enumerate(locals_)}
     return Layout(
         n_bins=n_bins,
+        n_parameters=len(parameters),
         n_global=len(globals_),
+        n_local=len(locals_),
+        n_components=len(arrays.start),
+        n_shapes=len(set(arrays.histosys_parameter)),
+        local_block=max(1, int(np.diff(local_begin).max(initial=1))),
         normsys_code=NORMSYS_CODES[codes.normsys],
         histosys_code=HISTOSYS_CODES[codes.histosys],
         component_start=frozen_indices(arrays.start),
@@ -406,7 +411,7 @@ def compile_workspace(
         nominal=frozen_floats(arrays.nominal),
         shift_odd=frozen_floats(arrays.odd),
         shift_even=frozen_floats(arrays.even),
-        normsys=frozen_floats(np.array(arrays.normsys, dtype=float).reshape(-1, 8)),
+        normsys=frozen_floats(np.array(arrays.normsys, dtype=float).ravel()),
         width=frozen_floats([p.width for p in parameters]),
     )
     return HistFactoryModel(

@@ -18,7 +18,7 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.kernel import kernel
-from darkstats.kernel.simd import Vector
+from darkstats.kernel.simd import Floats, Vector
 
 __all__ = [
     "HISTOSYS_CODES",
@@ -109,25 +109,21 @@ def normsys_coefficients(hi: float, lo: float) -> FloatArray:
 
 
 @kernel
-def normsys_inside(alpha: Vector, c: FloatArray) -> tuple[Vector, Vector, Vector]:
+def normsys_inside(alpha: Vector, c: Floats, at: int) -> tuple[Vector, Vector, Vector]:
     """The polynomial of code4 inside one sigma, and its two derivatives."""
-    value = (
-        ((((alpha * c[7] + c[6]) * alpha + c[5]) * alpha + c[4]) * alpha + c[3]) * alpha + c[2]
-    ) * alpha + 1.0
-    first = (
-        (((alpha * (6.0 * c[7]) + 5.0 * c[6]) * alpha + 4.0 * c[5]) * alpha + 3.0 * c[4]) * alpha
-        + 2.0 * c[3]
-    ) * alpha + c[2]
-    second = (
-        ((alpha * (30.0 * c[7]) + 20.0 * c[6]) * alpha + 12.0 * c[5]) * alpha + 6.0 * c[4]
-    ) * alpha + 2.0 * c[3]
-    return value, first, second
+    a1, a2, a3, a4, a5, a6 = c[at + 2], c[at + 3], c[at + 4], c[at + 5], c[at + 6], c[at + 7]
+    value = ((((alpha * a6 + a5) * alpha + a4) * alpha + a3) * alpha + a2) * alpha + a1
+    first = (((alpha * (6.0 * a6) + 5.0 * a5) * alpha + 4.0 * a4) * alpha + 3.0 * a3) * alpha
+    first = (first + 2.0 * a2) * alpha + a1
+    second = ((alpha * (30.0 * a6) + 20.0 * a5) * alpha + 12.0 * a4) * alpha
+    second = (second + 6.0 * a3) * alpha + 2.0 * a2
+    return value * alpha + 1.0, first, second
 
 
 @kernel
-def normsys_outside(alpha: float, side: float, c: FloatArray) -> tuple[float, float, float]:
+def normsys_outside(alpha: float, side: float, c: Floats, at: int) -> tuple[float, float, float]:
     """The exponential of code1, and of code4 outside one sigma; ``side`` decides at a kink."""
-    slope = c[0] if alpha > 0.0 or (alpha == 0.0 and side > 0.0) else -c[1]
+    slope = c[at] if alpha > 0.0 or (alpha == 0.0 and side > 0.0) else -c[at + 1]
     value = math.exp(slope * alpha)
     return value, slope * value, slope * slope * value
 

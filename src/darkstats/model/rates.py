@@ -19,13 +19,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from darkstats.arrays import FloatArray
-from darkstats.kernel import kernel, kernel_entry
+from darkstats.arrays import FloatArray, IndexArray
+from darkstats.kernel import JIT, Memory, kernel, kernel_entry
 from darkstats.kernel.simd import (
     LANES,
+    Floats,
+    Integers,
     Vector,
     absolute,
     fill,
+    floats_at,
     largest,
     load,
     logarithm,
@@ -33,7 +36,15 @@ from darkstats.kernel.simd import (
     where_less,
 )
 from darkstats.model.interpolation import histosys_curve, normsys_inside, normsys_outside
-from darkstats.model.structure import Layout, Numbers
+from darkstats.model.structure import (
+    LAYOUT_WORDS,
+    NUMBERS_WORDS,
+    Layout,
+    Numbers,
+    addresses_of,
+    layout_at,
+    numbers_at,
+)
 
 __all__ = [
     "Scratch",
@@ -41,84 +52,117 @@ __all__ = [
     "dense_derivatives",
     "deviance",
     "deviance_derivatives",
-    "make_scratch",
     "rates",
     "rates_of_points",
+    "scratch_at",
+    "scratch_sizes",
+    "table_of",
 ]
 
 STIFFNESS = 1e6
+BIN_BLOCK = 32
 TINY = 1e-100  # stands for a factor of exactly zero, so that products can be divided by it
 
 
 class Scratch(NamedTuple):
     """Working memory of one thread; nothing is allocated per fit."""
 
-    x: FloatArray  # [par] the point
-    side: FloatArray  # [par] +1 or -1: the side of a kink at zero
-    counts: FloatArray  # [bin]
-    auxdata: FloatArray  # [par]
-    scale: FloatArray  # [component] product of scalar factors
-    log_slope: FloatArray  # [factor] f'/f
-    log_curve: FloatArray  # [factor] f''/f
-    gamma: FloatArray  # [flat] product of all factors
-    rate: FloatArray  # [flat] events of one component
-    nu: FloatArray  # [bin] events expected
-    inverse: FloatArray  # [bin] 1/nu where there are events
-    curve: FloatArray  # [3 par] g, g', g'' of the histosys interpolation
-    first: FloatArray  # [bin] df/dnu
-    second: FloatArray  # [bin] d2f/dnu2
-    weighted: FloatArray  # [bin]
-    jacobian: FloatArray  # [global bin] d nu / d parameter
-    gradient: FloatArray  # [par]
-    hessian: FloatArray  # [global global] upper triangle
-    local_slope: FloatArray  # [local] d nu / d parameter in its bin
-    local_block: FloatArray  # [local, local in the same bin]
-    coupling: FloatArray  # [local global]
-    patch: FloatArray  # [3]
-    block: int  # largest number of local parameters in one bin
+    x: Floats  # [par] the point
+    side: Floats  # [par] +1 or -1: the side of a kink at zero
+    counts: Floats  # [bin]
+    auxdata: Floats  # [par]
+    log_slope: Floats  # [factor] f'/f
+    log_curve: Floats  # [factor] f''/f
+    gamma: Floats  # [flat] product of all factors
+    rate: Floats  # [flat] events of one component
+    nu: Floats  # [bin] events expected
+    inverse: Floats  # [bin] 1/nu where there are events
+    curve: Floats  # [3 par] g, g', g'' of the histosys interpolation
+    first: Floats  # [bin] df/dnu
+    second: Floats  # [bin] d2f/dnu2
+    weighted: Floats  # [bin]
+    jacobian: Floats  # [global bin] d nu / d parameter
+    gradient: Floats  # [par]
+    hessian: Floats  # [global global] upper triangle
+    local_slope: Floats  # [local] d nu / d parameter in its bin
+    local_block: Floats  # [local, local in the same bin]
+    coupling: Floats  # [local global]
+    patch: Floats  # [3]
 
 
-def make_scratch(layout: Layout, numbers: Numbers) -> Scratch:
-    """Allocate the working memory of one thread."""
-    n_flat, n_bins, n_global = len(numbers.nominal), layout.n_bins, layout.n_global
-    n_parameters, n_local = len(numbers.width), len(layout.local_parameter)
-    n_factors, n_components = len(layout.factor_parameter), len(layout.component_start)
-    block = max(1, int(np.diff(layout.local_begin).max(initial=1)))
+def scratch_sizes(layout: Layout, numbers: Numbers) -> tuple[int, ...]:
+    """Number of vectors in each field of :class:`Scratch`."""
+    bins, par, flat = layout.n_bins, layout.n_parameters, len(numbers.nominal)
+    factors, n_global, n_local = len(layout.factor_parameter), layout.n_global, layout.n_local
+    sizes = {
+        "x": par,
+        "side": par,
+        "counts": bins,
+        "auxdata": par,
+        "log_slope": factors,
+        "log_curve": factors,
+        "gamma": flat,
+        "rate": flat,
+        "nu": bins,
+        "inverse": bins,
+        "curve": 3 * par,
+        "first": bins,
+        "second": bins,
+        "weighted": bins,
+        "jacobian": n_global * bins,
+        "gradient": par,
+        "hessian": n_global * n_global,
+        "local_slope": n_local,
+        "local_block": n_local * layout.local_block,
+        "coupling": n_local * n_global,
+        "patch": 3,
+    }
+    return tuple(sizes[name] for name in Scratch._fields)
 
-    def vectors(n: int) -> FloatArray:
-        return np.zeros((n, LANES))
 
+SCRATCH_WORDS = len(Scratch._fields)
+
+
+def table_of(
+    layout: Layout, numbers: Numbers, memory: Memory, arrays: tuple[FloatArray | IndexArray, ...]
+) -> IndexArray:
+    """The table that an entry unpacks: numbers and addresses. Arrays must outlive the call."""
+    words = [*addresses_of(layout), *addresses_of(numbers), *memory.addresses()]
+    return np.array([*words, *addresses_of(arrays)], dtype=np.int64)
+
+
+@kernel
+def scratch_at(table: Integers, at: int) -> Scratch:
+    """The scratch whose addresses begin at ``table[at]``."""
     return Scratch(
-        x=vectors(n_parameters),
-        side=np.ones((n_parameters, LANES)),
-        counts=vectors(n_bins),
-        auxdata=vectors(n_parameters),
-        scale=vectors(n_components),
-        log_slope=vectors(n_factors),
-        log_curve=vectors(n_factors),
-        gamma=vectors(n_flat),
-        rate=vectors(n_flat),
-        nu=vectors(n_bins),
-        inverse=vectors(n_bins),
-        curve=vectors(3 * n_parameters),
-        first=vectors(n_bins),
-        second=vectors(n_bins),
-        weighted=vectors(n_bins),
-        jacobian=vectors(n_global * n_bins),
-        gradient=vectors(n_parameters),
-        hessian=vectors(n_global * n_global),
-        local_slope=vectors(n_local),
-        local_block=vectors(n_local * block),
-        coupling=vectors(n_local * n_global),
-        patch=vectors(3),
-        block=block,
+        floats_at(table[at]),
+        floats_at(table[at + 1]),
+        floats_at(table[at + 2]),
+        floats_at(table[at + 3]),
+        floats_at(table[at + 4]),
+        floats_at(table[at + 5]),
+        floats_at(table[at + 6]),
+        floats_at(table[at + 7]),
+        floats_at(table[at + 8]),
+        floats_at(table[at + 9]),
+        floats_at(table[at + 10]),
+        floats_at(table[at + 11]),
+        floats_at(table[at + 12]),
+        floats_at(table[at + 13]),
+        floats_at(table[at + 14]),
+        floats_at(table[at + 15]),
+        floats_at(table[at + 16]),
+        floats_at(table[at + 17]),
+        floats_at(table[at + 18]),
+        floats_at(table[at + 19]),
+        floats_at(table[at + 20]),
     )
 
 
 @kernel
 def _interpolate_shapes(layout: Layout, s: Scratch) -> None:
     """Fill the curves of all parameters that act through histosys."""
-    for i in range(len(layout.shape_parameters)):
+    for i in range(layout.n_shapes):
         p = layout.shape_parameters[i]
         alpha = load(s.x, p)
         if layout.histosys_code == 4 and largest(absolute(alpha)) <= 1.0:
@@ -151,9 +195,8 @@ def _scalar_factors(layout: Layout, numbers: Numbers, s: Scratch, k: int) -> Vec
             store(s.log_slope, f, fill(1.0) / value)
             store(s.log_curve, f, fill(0.0))
         else:
-            c = numbers.normsys[row]
             code4 = layout.normsys_code == 4
-            value, first, second = normsys_inside(alpha, c)
+            value, first, second = normsys_inside(alpha, numbers.normsys, 8 * row)
             if not code4 or not largest(absolute(alpha)) < 1.0:
                 store(s.patch, 0, value)
                 store(s.patch, 1, first)
@@ -161,7 +204,7 @@ def _scalar_factors(layout: Layout, numbers: Numbers, s: Scratch, k: int) -> Vec
                 for lane in range(LANES):
                     here = s.x[p, lane]
                     if not code4 or not abs(here) < 1.0:
-                        v, d, e = normsys_outside(here, s.side[p, lane], c)
+                        v, d, e = normsys_outside(here, s.side[p, lane], numbers.normsys, 8 * row)
                         s.patch[0, lane] = v
                         s.patch[1, lane] = d
                         s.patch[2, lane] = e
@@ -180,11 +223,10 @@ def rates(layout: Layout, numbers: Numbers, s: Scratch) -> None:
     _interpolate_shapes(layout, s)
     for b in range(layout.n_bins):
         store(s.nu, b, fill(0.0))
-    for k in range(len(layout.component_start)):
+    for k in range(layout.n_components):
         start, offset = layout.component_start[k], layout.component_offset[k]
         n = layout.component_stop[k] - start
         scale = _scalar_factors(layout, numbers, s, k)
-        store(s.scale, k, scale)
         h0, h1 = layout.histosys_begin[k], layout.histosys_begin[k + 1]
         j0, j1 = layout.binfactor_begin[k], layout.binfactor_begin[k + 1]
         for i in range(n):
@@ -225,7 +267,7 @@ def deviance(layout: Layout, numbers: Numbers, s: Scratch) -> Vector:
         inverse = fill(1.0) / nu
         store(s.inverse, b, inverse)
         total = total + _poisson_term(nu, load(s.counts, b), inverse)
-    for p in range(len(layout.constraint)):
+    for p in range(layout.n_parameters):
         kind = layout.constraint[p]
         if kind == 1:
             pull = (load(s.x, p) - load(s.auxdata, p)) * (1.0 / numbers.width[p])
@@ -237,13 +279,13 @@ def deviance(layout: Layout, numbers: Numbers, s: Scratch) -> Vector:
 
 
 @kernel
-def _zero(array: FloatArray) -> None:
-    for i in range(len(array)):
-        store(array, i, fill(0.0))
+def _zero(block: Floats, n: int) -> None:
+    for i in range(n):
+        store(block, i, fill(0.0))
 
 
 @kernel
-def _add(hessian: FloatArray, n_global: int, i: int, j: int, value: Vector) -> None:
+def _add(hessian: Floats, n_global: int, i: int, j: int, value: Vector) -> None:
     """Add to the upper triangle."""
     at = i * n_global + j if i <= j else j * n_global + i
     store(hessian, at, load(hessian, at) + value)
@@ -261,47 +303,62 @@ def deviance_derivatives(layout: Layout, numbers: Numbers, s: Scratch) -> None:
         below = where_less(nu, zero, nu * STIFFNESS, zero)
         store(s.first, b, where_less(zero, n, fill(1.0) - ratio, below + 1.0))
         store(s.second, b, where_less(zero, n, ratio * inverse, negative))
-    _zero(s.gradient)
-    _zero(s.jacobian)
-    _zero(s.hessian)
-    _zero(s.coupling)
-    _zero(s.local_block)
-    _zero(s.local_slope)
-    for k in range(len(layout.component_start)):
+    n_global, n_local = layout.n_global, layout.n_local
+    _zero(s.gradient, layout.n_parameters)
+    _zero(s.jacobian, n_global * n_bins)
+    _zero(s.hessian, n_global * n_global)
+    _zero(s.coupling, n_local * n_global)
+    _zero(s.local_block, n_local * layout.local_block)
+    _zero(s.local_slope, n_local)
+    for k in range(layout.n_components):
         _component_derivatives(layout, numbers, s, k)
     _first_order_part(layout, s)
     _constraint_derivatives(layout, numbers, s)
 
 
 @kernel
-def _first_order_part(layout: Layout, s: Scratch) -> None:
-    """J^T diag(second) J, and the gradient J^T first."""
-    n_bins, n_global = layout.n_bins, layout.n_global
+def _first_order_block(
+    n_bins: int, n_global: int, begin: int, end: int, layout: Layout, s: Scratch
+) -> None:
+    """What the bins from ``begin`` to ``end - 1`` give to the dense part."""
     for i in range(n_global):
         slope = fill(0.0)
-        for b in range(n_bins):
+        for b in range(begin, end):
             element = load(s.jacobian, i * n_bins + b)
             slope = slope + element * load(s.first, b)
             store(s.weighted, b, element * load(s.second, b))
         p = layout.parameter_of_global[i]
         store(s.gradient, p, load(s.gradient, p) + slope)
         j = i
-        while j + 1 < n_global:  # two rows at once
-            one, two = fill(0.0), fill(0.0)
-            for b in range(n_bins):
-                weight = load(s.weighted, b)
-                one = one + weight * load(s.jacobian, j * n_bins + b)
-                two = two + weight * load(s.jacobian, (j + 1) * n_bins + b)
+        while j + 3 < n_global:  # four elements of the row at once
+            a0, a1, a2, a3 = fill(0.0), fill(0.0), fill(0.0), fill(0.0)
+            for b in range(begin, end):
+                weight, at = load(s.weighted, b), j * n_bins + b
+                a0 = a0 + weight * load(s.jacobian, at)
+                a1 = a1 + weight * load(s.jacobian, at + n_bins)
+                a2 = a2 + weight * load(s.jacobian, at + 2 * n_bins)
+                a3 = a3 + weight * load(s.jacobian, at + 3 * n_bins)
             at = i * n_global + j
-            store(s.hessian, at, load(s.hessian, at) + one)
-            store(s.hessian, at + 1, load(s.hessian, at + 1) + two)
-            j += 2
-        if j < n_global:
-            one = fill(0.0)
-            for b in range(n_bins):
-                one = one + load(s.weighted, b) * load(s.jacobian, j * n_bins + b)
+            store(s.hessian, at, load(s.hessian, at) + a0)
+            store(s.hessian, at + 1, load(s.hessian, at + 1) + a1)
+            store(s.hessian, at + 2, load(s.hessian, at + 2) + a2)
+            store(s.hessian, at + 3, load(s.hessian, at + 3) + a3)
+            j += 4
+        while j < n_global:
+            a0 = fill(0.0)
+            for b in range(begin, end):
+                a0 = a0 + load(s.weighted, b) * load(s.jacobian, j * n_bins + b)
             at = i * n_global + j
-            store(s.hessian, at, load(s.hessian, at) + one)
+            store(s.hessian, at, load(s.hessian, at) + a0)
+            j += 1
+
+
+@kernel
+def _first_order_part(layout: Layout, s: Scratch) -> None:
+    """J^T diag(second) J, and the gradient J^T first."""
+    n_bins, n_global = layout.n_bins, layout.n_global
+    for begin in range(0, n_bins, BIN_BLOCK):  # a block of the Jacobian stays in the nearest cache
+        _first_order_block(n_bins, n_global, begin, min(begin + BIN_BLOCK, n_bins), layout, s)
     for b in range(n_bins):
         begin, end = layout.local_begin[b], layout.local_begin[b + 1]
         for t in range(begin, end):
@@ -310,7 +367,7 @@ def _first_order_part(layout: Layout, s: Scratch) -> None:
             store(s.gradient, p, load(s.gradient, p) + slope * load(s.first, b))
             curvature = slope * load(s.second, b)
             for u in range(begin, end):
-                at = t * s.block + u - begin
+                at = t * layout.local_block + u - begin
                 store(
                     s.local_block, at, load(s.local_block, at) + curvature * load(s.local_slope, u)
                 )
@@ -330,7 +387,7 @@ def _constraint_derivatives(layout: Layout, numbers: Numbers, s: Scratch) -> Non
         for t in range(begin, end):
             p = layout.local_parameter[t]
             if layout.constraint[p] != 0:
-                at = t * s.block + t - begin
+                at = t * layout.local_block + t - begin
                 weight = _constraint_slope(layout, numbers, s, p)
                 store(s.local_block, at, load(s.local_block, at) + weight)
     for i in range(layout.n_global):
@@ -456,103 +513,142 @@ def _binfactor_derivatives(
             store(s.coupling, t * n_global + g2, load(s.coupling, t * n_global + g2) + cross)
         else:
             begin = layout.local_begin[b]
-            one, two = t * s.block + t2 - begin, t2 * s.block + t - begin
+            one, two = t * layout.local_block + t2 - begin, t2 * layout.local_block + t - begin
             store(s.local_block, one, load(s.local_block, one) + cross)
             store(s.local_block, two, load(s.local_block, two) + cross)
 
 
 @kernel
-def put_point(s: Scratch, x: FloatArray) -> None:
-    """Set all lanes to one point [par], on the positive side of kinks at zero."""
-    for p in range(len(x)):
-        for lane in range(LANES):
-            s.x[p, lane] = x[p]
-            s.side[p, lane] = 1.0 if x[p] >= 0.0 else -1.0
+def put_point(layout: Layout, s: Scratch, x: Floats, at: int, lane: int) -> None:
+    """Set one lane to the point whose values begin at ``x[at]``."""
+    for p in range(layout.n_parameters):
+        value = x[at + p]
+        s.x[p, lane] = value
+        s.side[p, lane] = 1.0 if value >= 0.0 else -1.0
 
 
-@kernel_entry
-def _dense_entry(
+@kernel
+def _dense(
     layout: Layout,
     numbers: Numbers,
-    counts: FloatArray,
-    auxdata: FloatArray,
-    x: FloatArray,
+    counts: Floats,
+    auxdata: Floats,
+    x: Floats,
     s: Scratch,
-    value: FloatArray,
-    gradient: FloatArray,
-    full: FloatArray,
-) -> None:
-    put_point(s, x)
-    for b in range(layout.n_bins):
-        for lane in range(LANES):
+    gradient: Floats,
+    full: Floats,
+) -> float:
+    """Fill the gradient [par] and the full Hessian [par par] at one point; return the value."""
+    n = layout.n_parameters
+    for lane in range(LANES):
+        put_point(layout, s, x, 0, lane)
+        for b in range(layout.n_bins):
             s.counts[b, lane] = counts[b]
-    for p in range(len(x)):
-        for lane in range(LANES):
+        for p in range(n):
             s.auxdata[p, lane] = auxdata[p]
     store(s.patch, 0, deviance(layout, numbers, s))
-    value[0] = s.patch[0, 0]
+    value = float(s.patch[0, 0])
     deviance_derivatives(layout, numbers, s)
     n_global = layout.n_global
-    for p in range(len(x)):
+    for p in range(n):
         gradient[p] = s.gradient[p, 0]
     for i in range(n_global):
         p = layout.parameter_of_global[i]
         for j in range(i, n_global):
             q = layout.parameter_of_global[j]
-            full[p, q] = s.hessian[i * n_global + j, 0]
-            full[q, p] = full[p, q]
+            full[p * n + q] = s.hessian[i * n_global + j, 0]
+            full[q * n + p] = full[p * n + q]
     for b in range(layout.n_bins):
         begin, end = layout.local_begin[b], layout.local_begin[b + 1]
         for t in range(begin, end):
             p = layout.local_parameter[t]
             for u in range(begin, end):
-                full[p, layout.local_parameter[u]] = s.local_block[t * s.block + u - begin, 0]
+                q = layout.local_parameter[u]
+                full[p * n + q] = s.local_block[t * layout.local_block + u - begin, 0]
             for i in range(n_global):
                 q = layout.parameter_of_global[i]
-                full[p, q] = s.coupling[t * n_global + i, 0]
-                full[q, p] = full[p, q]
+                full[p * n + q] = s.coupling[t * n_global + i, 0]
+                full[q * n + p] = full[p * n + q]
+    return value
+
+
+@kernel
+def _rates_of_points(
+    layout: Layout, numbers: Numbers, points: Floats, n_points: int, s: Scratch, out: Floats
+) -> None:
+    """Fill the expected events [point bin] of points [point par]."""
+    for first in range(0, n_points, LANES):
+        for lane in range(LANES):
+            source = min(first + lane, n_points - 1)
+            put_point(layout, s, points, source * layout.n_parameters, lane)
+        rates(layout, numbers, s)
+        for lane in range(min(LANES, n_points - first)):
+            for b in range(layout.n_bins):
+                out[(first + lane) * layout.n_bins + b] = s.nu[b, lane]
+
+
+@kernel_entry
+def _evaluate(table: Integers, task: int, n_points: int) -> float:
+    """Rates of points (``task`` 0), or all derivatives at one point (1), from a table."""
+    layout, numbers = layout_at(table, 0), numbers_at(table, LAYOUT_WORDS)
+    at = LAYOUT_WORDS + NUMBERS_WORDS
+    s = scratch_at(table, at)
+    at += SCRATCH_WORDS
+    if task == 0:
+        points, out = floats_at(table[at]), floats_at(table[at + 1])
+        _rates_of_points(layout, numbers, points, n_points, s, out)
+        return 0.0
+    return _dense(
+        layout,
+        numbers,
+        floats_at(table[at]),
+        floats_at(table[at + 1]),
+        floats_at(table[at + 2]),
+        s,
+        floats_at(table[at + 3]),
+        floats_at(table[at + 4]),
+    )
 
 
 def dense_derivatives(
     layout: Layout, numbers: Numbers, counts: FloatArray, auxdata: FloatArray, x: FloatArray
 ) -> tuple[float, FloatArray, FloatArray]:
     """Half the deviance, its gradient [par] and its full Hessian [par, par] at one point."""
-    n = len(x)
-    value, gradient, full = np.empty(1), np.empty(n), np.zeros((n, n))
-    scratch = make_scratch(layout, numbers)
-    _dense_entry(layout, numbers, counts, auxdata, x, scratch, value, gradient, full)
-    return float(value[0]), gradient, full
-
-
-@kernel_entry
-def _rates_entry(
-    layout: Layout, numbers: Numbers, points: FloatArray, s: Scratch, out: FloatArray
-) -> None:
-    n_points = points.shape[0]
-    for first in range(0, n_points, LANES):
-        for lane in range(LANES):
-            source = min(first + lane, n_points - 1)
-            for p in range(points.shape[1]):
-                s.x[p, lane] = points[source, p]
-                s.side[p, lane] = 1.0 if points[source, p] >= 0.0 else -1.0
-        rates(layout, numbers, s)
-        for lane in range(min(LANES, n_points - first)):
-            for b in range(layout.n_bins):
-                out[first + lane, b] = s.nu[b, lane]
+    n = layout.n_parameters
+    gradient, full = np.empty(n), np.zeros(n * n)
+    counts, auxdata, x = (np.ascontiguousarray(a, dtype=float) for a in (counts, auxdata, x))
+    memory = Memory(scratch_sizes(layout, numbers))
+    if JIT:
+        table = table_of(layout, numbers, memory, (counts, auxdata, x, gradient, full))
+        value = _evaluate(table, 1, 1)
+    else:
+        scratch = Scratch(*memory.views())
+        value = _dense(layout, numbers, counts, auxdata, x, scratch, gradient, full)
+    return float(value), gradient, full.reshape(n, n)
 
 
 def rates_of_points(layout: Layout, numbers: Numbers, points: FloatArray) -> FloatArray:
     """Expected events. Shapes: [point, par] -> [point, bin]."""
-    out = np.empty((len(points), layout.n_bins))
-    if len(points):
-        _rates_entry(layout, numbers, points, make_scratch(layout, numbers), out)
+    out, _ = _rates(layout, numbers, points)
     return out
 
 
 def component_rates(layout: Layout, numbers: Numbers, point: FloatArray) -> FloatArray:
     """Expected events of every component, as one flat array. Shapes: [par] -> [flat]."""
-    scratch = make_scratch(layout, numbers)
-    out = np.empty((1, layout.n_bins))
-    _rates_entry(layout, numbers, point.reshape(1, -1), scratch, out)
-    rates_: FloatArray = scratch.rate[:, 0].copy()
-    return rates_
+    _, memory = _rates(layout, numbers, point.reshape(1, -1))
+    rate: FloatArray = Scratch(*memory.views()).rate[:, 0].copy()
+    return rate
+
+
+def _rates(layout: Layout, numbers: Numbers, points: FloatArray) -> tuple[FloatArray, Memory]:
+    points = np.ascontiguousarray(points, dtype=float)
+    n_points, out = len(points), np.empty((len(points), layout.n_bins))
+    memory = Memory(scratch_sizes(layout, numbers))
+    if n_points == 0:
+        return out, memory
+    if JIT:
+        _evaluate(table_of(layout, numbers, memory, (points, out)), 0, n_points)
+    else:
+        scratch = Scratch(*memory.views())
+        _rates_of_points(layout, numbers, points.ravel(), n_points, scratch, out.reshape(-1))
+    return out, memory

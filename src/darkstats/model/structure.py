@@ -13,8 +13,21 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from darkstats.arrays import FloatArray, IndexArray
+from darkstats.kernel import kernel
+from darkstats.kernel.simd import Floats, Integers, floats_at, integers_at
 
-__all__ = ["CONSTRAINT_GAUSSIAN", "CONSTRAINT_NONE", "CONSTRAINT_POISSON", "Layout", "Numbers"]
+__all__ = [
+    "CONSTRAINT_GAUSSIAN",
+    "CONSTRAINT_NONE",
+    "CONSTRAINT_POISSON",
+    "LAYOUT_WORDS",
+    "NUMBERS_WORDS",
+    "Layout",
+    "Numbers",
+    "addresses_of",
+    "layout_at",
+    "numbers_at",
+]
 
 CONSTRAINT_NONE, CONSTRAINT_GAUSSIAN, CONSTRAINT_POISSON = 0, 1, 2
 
@@ -23,35 +36,98 @@ class Layout(NamedTuple):
     """Which numbers act where: indices only."""
 
     n_bins: int
+    n_parameters: int
     n_global: int
+    n_local: int
+    n_components: int
+    n_shapes: int
+    local_block: int  # largest number of local parameters in one bin
     normsys_code: int
     histosys_code: int
-    component_start: IndexArray  # [component] first bin
-    component_stop: IndexArray  # [component] bin after the last
-    component_offset: IndexArray  # [component] place of its first bin in flat arrays
-    factor_begin: IndexArray  # [component + 1] range of scalar factors
-    factor_parameter: IndexArray  # [factor]
-    factor_normsys: IndexArray  # [factor] row of normsys coefficients, -1: linear
-    histosys_begin: IndexArray  # [component + 1] range of histosys
-    histosys_parameter: IndexArray  # [histosys]
-    histosys_offset: IndexArray  # [histosys] place of its first bin in shift arrays
-    binfactor_begin: IndexArray  # [component + 1] range of bin factors
-    binfactor_parameter: IndexArray  # [binfactor] parameter of the component's first bin
-    shape_parameters: IndexArray  # parameters that act through histosys
-    global_of_parameter: IndexArray  # [par] place among the global ones, -1: local
-    parameter_of_global: IndexArray  # [global]
-    local_begin: IndexArray  # [bin + 1] range of local parameters
-    local_parameter: IndexArray  # [local]
-    local_of_parameter: IndexArray  # [par] place among the local ones, -1: global
-    constraint: IndexArray  # [par] none, gaussian or poisson
-    kinked: IndexArray  # [par] 1 where the likelihood has a kink at zero
+    component_start: Integers  # [component] first bin
+    component_stop: Integers  # [component] bin after the last
+    component_offset: Integers  # [component] place of its first bin in flat arrays
+    factor_begin: Integers  # [component + 1] range of scalar factors
+    factor_parameter: Integers  # [factor]
+    factor_normsys: Integers  # [factor] row of normsys coefficients, -1: linear
+    histosys_begin: Integers  # [component + 1] range of histosys
+    histosys_parameter: Integers  # [histosys]
+    histosys_offset: Integers  # [histosys] place of its first bin in shift arrays
+    binfactor_begin: Integers  # [component + 1] range of bin factors
+    binfactor_parameter: Integers  # [binfactor] parameter of the component's first bin
+    shape_parameters: Integers  # parameters that act through histosys
+    global_of_parameter: Integers  # [par] place among the global ones, -1: local
+    parameter_of_global: Integers  # [global]
+    local_begin: Integers  # [bin + 1] range of local parameters
+    local_parameter: Integers  # [local]
+    local_of_parameter: Integers  # [par] place among the local ones, -1: global
+    constraint: Integers  # [par] none, gaussian or poisson
+    kinked: Integers  # [par] 1 where the likelihood has a kink at zero
 
 
 class Numbers(NamedTuple):
     """The values: rates, variations, constraint widths."""
 
-    nominal: FloatArray  # [flat component bin] events
-    shift_odd: FloatArray  # [flat histosys bin] (hi - lo)/2
-    shift_even: FloatArray  # [flat histosys bin] (hi + lo)/2 - nominal
-    normsys: FloatArray  # [normsys, 8]
-    width: FloatArray  # [par] sigma of a Gaussian constraint, tau of a Poisson one, else 1
+    nominal: Floats  # [flat component bin] events
+    shift_odd: Floats  # [flat histosys bin] (hi - lo)/2
+    shift_even: Floats  # [flat histosys bin] (hi + lo)/2 - nominal
+    normsys: Floats  # [8 normsys] coefficients
+    width: Floats  # [par] sigma of a Gaussian constraint, tau of a Poisson one, else 1
+
+
+LAYOUT_WORDS, NUMBERS_WORDS = len(Layout._fields), len(Numbers._fields)
+
+
+def addresses_of(fields: tuple[int | FloatArray | IndexArray, ...]) -> list[int]:
+    """Numbers as they are, and arrays by the address of their first element."""
+    return [
+        int(field) if isinstance(field, int) else int(field.__array_interface__["data"][0])
+        for field in fields
+    ]
+
+
+@kernel
+def layout_at(table: Integers, at: int) -> Layout:
+    """The layout whose numbers and addresses begin at ``table[at]``."""
+    return Layout(
+        table[at],
+        table[at + 1],
+        table[at + 2],
+        table[at + 3],
+        table[at + 4],
+        table[at + 5],
+        table[at + 6],
+        table[at + 7],
+        table[at + 8],
+        integers_at(table[at + 9]),
+        integers_at(table[at + 10]),
+        integers_at(table[at + 11]),
+        integers_at(table[at + 12]),
+        integers_at(table[at + 13]),
+        integers_at(table[at + 14]),
+        integers_at(table[at + 15]),
+        integers_at(table[at + 16]),
+        integers_at(table[at + 17]),
+        integers_at(table[at + 18]),
+        integers_at(table[at + 19]),
+        integers_at(table[at + 20]),
+        integers_at(table[at + 21]),
+        integers_at(table[at + 22]),
+        integers_at(table[at + 23]),
+        integers_at(table[at + 24]),
+        integers_at(table[at + 25]),
+        integers_at(table[at + 26]),
+        integers_at(table[at + 27]),
+    )
+
+
+@kernel
+def numbers_at(table: Integers, at: int) -> Numbers:
+    """The numbers whose addresses begin at ``table[at]``."""
+    return Numbers(
+        floats_at(table[at]),
+        floats_at(table[at + 1]),
+        floats_at(table[at + 2]),
+        floats_at(table[at + 3]),
+        floats_at(table[at + 4]),
+    )

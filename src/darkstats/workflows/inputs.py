@@ -42,17 +42,24 @@ class Likelihood:
     @property
     def workspace_warnings(self) -> tuple[str, ...]:
         """What the linter found worth a look."""
-        return tuple(str(finding) for finding in self.workspace.warnings)
+        return tuple(str(one).removeprefix("warning ") for one in self.workspace.warnings)
 
 
-def read(request: WorkspaceRequest) -> Workspace:
-    """Read and patch the workspace of a request."""
+def read(request: WorkspaceRequest, *, as_document: bool = False) -> Workspace:
+    """Read and patch the workspace of a request.
+
+    ``as_document``: the parameter of interest need not be there, as in a background-only workspace.
+    """
     from darkstats.workspace import read_workspace
 
     if request.source == "-" and sys.stdin is not None and sys.stdin.isatty():
         raise OptionError("give a WORKSPACE: a file name, or pipe one into standard input")
     return read_workspace(
-        request.source, patches=request.patches, patchset=request.patchset, point=request.point
+        request.source,
+        patches=request.patches,
+        patchset=request.patchset,
+        point=request.point,
+        accept=("poi-unknown", "poi-no-effect") if as_document else (),
     )
 
 
@@ -83,14 +90,9 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
     sidecar = read_sidecar(request.workspace.source)
 
     from darkstats.fit import FitOptions
-    from darkstats.fit.minimise import fit_lanes
-    from darkstats.kernel import is_compiled
+    from darkstats.fit.minimise import kernel_is_compiled
     from darkstats.model import InterpolationCodes, compile_workspace
 
-    if shell.owns_process:
-        from darkstats.kernel.start_up import load_without_scipy
-
-        load_without_scipy()
     codes = InterpolationCodes()
     if request.interpolation is not None:
         codes = InterpolationCodes.parse(request.interpolation)
@@ -101,7 +103,7 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
         interpolation=codes,
         masked=request.masked,
     )
-    if not is_compiled(fit_lanes):
+    if not kernel_is_compiled():
         shell.announce(COMPILING)
         _first_fit(model)
     if request.blind:
