@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["digest_sheet", "download_sheet", "summary_sheet", "workspace_sheet"]
 
 _SHOWN = 40
+_LONGEST = 36
 
 
-def _names(names: tuple[str, ...], total: int) -> str:
-    if len(names) == total and total > 1:
+def _names(names: tuple[str, ...], total: int, kind: str) -> str:
+    """A few names, or how many there are."""
+    if total > 1 and len(names) == total:
         return "all"
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    text = ", ".join(names)
+    return text if len(text) <= _LONGEST else f"{len(names)} {kind}"
 
 
 def _parameter_row(one: ParameterSummary, n_channels: int, poi: str | None) -> list[str]:
@@ -32,8 +35,8 @@ def _parameter_row(one: ParameterSummary, n_channels: int, poi: str | None) -> l
         one.name,
         ", ".join(one.types),
         role or state,
-        _names(one.channels, n_channels),
-        _names(one.samples, 0),
+        _names(one.channels, n_channels, "channels"),
+        _names(one.samples, 0, "samples"),
         str(one.size),
     ]
 
@@ -54,7 +57,7 @@ def summary_sheet(summary: WorkspaceSummary, inputs: Inputs) -> RenderableType:
     shown = summary.parameters[:_SHOWN]
     columns = ["parameter", "modifiers", "role", "channels", "samples", "size"]
     listed = [_parameter_row(one, len(summary.channels), summary.poi) for one in shown]
-    tables.append(grid(columns, listed, left=5))
+    tables.append(grid(columns, listed, left=5, flexible=(3, 4)))
     notes = []
     if len(summary.parameters) > _SHOWN:
         rest = len(summary.parameters) - _SHOWN
@@ -75,7 +78,7 @@ def summary_sheet(summary: WorkspaceSummary, inputs: Inputs) -> RenderableType:
         else "channel rows: sum of the backgrounds",
         tables=tables,
         notes=notes,
-        warnings=[str(finding) for finding in summary.findings],
+        warnings=[str(one).removeprefix("warning ") for one in summary.findings],
     )
 
 
@@ -90,7 +93,7 @@ def workspace_sheet(workspace: Workspace) -> RenderableType:
             ("measurements", ", ".join(workspace.measurement_names)),
             ("digest", f"sha256 {workspace.digest}"),
         ],
-        warnings=[str(finding) for finding in workspace.warnings],
+        warnings=[str(one).removeprefix("warning ") for one in workspace.warnings],
     )
 
 
@@ -122,7 +125,11 @@ def download_sheet(record: dict[str, Any]) -> RenderableType:
         notes.append(("workspaces", "none found in it"))
     return sheet(
         f"Downloaded {path}",
-        tables=[grid(["workspace (as an argument of darkstats)", "sha256"], rows, left=2)]
+        tables=[
+            grid(
+                ["workspace (as an argument of darkstats)", "sha256"], rows, left=2, flexible=(0, 1)
+            )
+        ]
         if rows
         else [],
         notes=notes,

@@ -46,6 +46,7 @@ __all__ = [
     "interval_sheet",
     "limit_sheet",
     "sheet",
+    "short_source",
     "significance_sheet",
     "subtitle_of",
     "with_appendix",
@@ -61,15 +62,24 @@ METHODS = {
 Notes = list[tuple[str, str]]
 
 
-def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> Table:
-    """A table without vertical lines; the first ``left`` columns are words, the rest numbers."""
+def grid(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    left: int = 1,
+    flexible: Sequence[int] = (),
+) -> Table:
+    """A table without vertical lines; the first ``left`` columns are words, the rest numbers.
+
+    Columns in ``flexible`` are folded first where the terminal is narrow.
+    """
     table = Table(box=box.HORIZONTALS, show_edge=True, pad_edge=False, border_style="dim")
     for index, name in enumerate(columns):
         table.add_column(
             Text(name, style="bold"),
             justify="left" if index < left else "right",
-            overflow="fold",
-            no_wrap=index >= left,
+            overflow="fold" if index in flexible else "ellipsis",
+            no_wrap=index not in flexible,
         )
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
@@ -100,12 +110,19 @@ def sheet(
     return Group(*parts)
 
 
+def short_source(source: str) -> str:
+    """Name of a workspace without its folders; of a member of an archive, the member."""
+    first, plus, patches = source.partition(" + ")
+    name = first.rpartition(":")[2] if ":" in first else first.rpartition("/")[2]
+    return (name if first != "-" else "standard input") + plus + patches
+
+
 def subtitle_of(inputs: Inputs, *words: str) -> str:
     """Words that say how, on what, and from which file."""
     masked = f"without {', '.join(inputs.masked)}" if inputs.masked else ""
     simulated = "simulated data" if inputs.simulated else ""
-    source = inputs.source if inputs.source != "-" else "standard input"
-    return " · ".join(word for word in (*words, masked, simulated, source) if word)
+    parts = (*words, masked, simulated, short_source(inputs.source))
+    return " · ".join(word for word in parts if word)
 
 
 def fits_note(fits: FitCounts | None, inputs: Inputs) -> Notes:
@@ -301,7 +318,7 @@ def with_appendix(
 ) -> RenderableType:
     """Put the referee's verdict and the linter's warnings under a sheet."""
     parts: list[RenderableType] = [main]
-    parts.extend(Text(f"workspace: {warning}", style="yellow") for warning in workspace_warnings)
+    parts.extend(Text(f"workspace: {warning}", style="dim") for warning in workspace_warnings)
     if verdict is not None:
         parts.append(_verdict_sheet(verdict))
     return parts[0] if len(parts) == 1 else Group(*parts)

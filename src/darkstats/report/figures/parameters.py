@@ -205,10 +205,11 @@ def _effects(axes: Axes, shown: tuple[Impact, ...]) -> None:
         kind = "post" if post else "pre"
         values = [getattr(impact, f"{kind}fit_{name}") for impact in shown]
         sign = "+" if name == "up" else "−"
+        shift = -0.19 if name == "up" else 0.19
         axes.barh(
-            range(len(shown)),
+            [y + shift for y in range(len(shown))],
             [value or 0.0 for value in values],
-            height=0.72,
+            height=0.36,
             color=color if post else "none",
             edgecolor=color if post else BLACK,
             linewidth=0.0 if post else 0.9,

@@ -44,10 +44,13 @@ BLACK, GREY = "#1a1a1a", "#7f7f7f"
 BLUE, ORANGE, VERMILION, PURPLE = "#0072b2", "#e69f00", "#d55e00", "#cc79a7"
 BAND_1, BAND_2 = "#8fbcdb", "#d6e6f2"
 
-#: Fills of stacked samples, in this order, then again.
+#: Fills of stacked samples, in this order, then again; vermilion is kept for the signal.
 PALETTE = (
-    "#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#0072b2", "#bbbbbb", "#d55e00",
+    "#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#0072b2", "#bbbbbb", "#882255",
+    "#999933", "#44aa99",
 )  # fmt: skip
+
+_LONGEST = 28
 
 _STYLE: dict[str, Any] = {
     "font.family": ["TeX Gyre Heros", "DejaVu Sans"],
@@ -176,10 +179,20 @@ def poi_text(name: str, label: str | None) -> str:
     return plain_name(name)
 
 
+def _what(inputs: Inputs) -> str:
+    """Title, or file name, with the point or patch that was put on it."""
+    first, *patches = inputs.source.split(" + ")
+    name = inputs.title or Path(first.rpartition(":")[2]).name
+    words = ["standard input" if name == "-" else name]
+    if patches:
+        patch = patches[-1].removesuffix(".gz").removesuffix(".json").removeprefix("patch.")
+        words.append(patch if len(patch) <= _LONGEST else f"{patch[: _LONGEST - 1]}…")
+    return " + ".join(words)
+
+
 def header(axes: Axes, inputs: Inputs, right: str = "") -> None:
     """Write above the axes what data these are, and what was done with them."""
-    name = inputs.title or Path(inputs.source.split(" + ", maxsplit=1)[0].rpartition(":")[2]).name
-    words = [plain_name(name if name != "-" else "standard input")]
+    words = [plain_name(_what(inputs))]
     if inputs.blind:
         words.append("Asimov data")
     elif inputs.simulated:
