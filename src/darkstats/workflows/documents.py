@@ -42,7 +42,7 @@ def inspect(request: InspectRequest, shell: Shell | None = None) -> Outcome[Work
     from darkstats.report.summaries import summarise, summary_record
 
     shell = shell or Shell()
-    workspace = read(request.workspace)
+    workspace = read(request.workspace, as_document=True)
     if request.measurement is not None:
         workspace.measurement(request.measurement)
     sidecar = read_sidecar(request.workspace.source)
@@ -89,8 +89,8 @@ def combine(request: CombineRequest, shell: Shell | None = None) -> Outcome[Work
     chosen = next((name for name in JOINS if name == request.join), None)
     if chosen is None:
         raise OptionError(f"unknown join {request.join!r}; choose one of: {', '.join(JOINS)}")
-    left = read(WorkspaceRequest(source=request.left))
-    right = read(WorkspaceRequest(source=request.right))
+    left = read(WorkspaceRequest(source=request.left), as_document=True)
+    right = read(WorkspaceRequest(source=request.right), as_document=True)
     return _document(join(left, right, join=chosen, merge_channels=request.merge_channels))
 
 
@@ -115,7 +115,7 @@ def prune(request: PruneRequest, shell: Shell | None = None) -> Outcome[Workspac
         raise OptionError(
             "say what to prune: --channel, --sample, --modifier, --modifier-type or --measurement"
         )
-    return _document(cut(read(request.workspace), **groups))
+    return _document(cut(read(request.workspace, as_document=True), **groups))
 
 
 def rename(request: RenameRequest, shell: Shell | None = None) -> Outcome[Workspace]:
@@ -138,7 +138,7 @@ def rename(request: RenameRequest, shell: Shell | None = None) -> Outcome[Worksp
         raise OptionError(
             "say what to rename: --channel, --sample, --modifier or --measurement OLD=NEW"
         )
-    return _document(call(read(request.workspace), **groups))
+    return _document(call(read(request.workspace, as_document=True), **groups))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +164,7 @@ def digest(request: DigestRequest, shell: Shell | None = None) -> Outcome[Digest
     from darkstats.workspace import pyhf_digest
     from darkstats.workspace import sort as ordered
 
-    workspace = read(request.workspace)
+    workspace = read(request.workspace, as_document=True)
     if request.sort:
         workspace = ordered(workspace)
     found = Digests(

@@ -244,9 +244,9 @@ def _stack(axes: Axes, fit: FitResult, panel: _Panel, order: list[int]) -> None:
     edges, data, total, error = panel.edges, panel.data, panel.total, panel.errors
     present = [s for s in order if np.any(panel.samples[s] != 0.0)]
     model = fit.model
-    colors = {s: PALETTE[k % len(PALETTE)] for k, s in enumerate(order)}
-    if order and model.poi_index is not None:
-        colors[order[-1]] = VERMILION
+    backgrounds = order[:-1] if model.poi_index is not None else order
+    colors = {s: PALETTE[k % len(PALETTE)] for k, s in enumerate(reversed(backgrounds))}
+    colors.update({s: VERMILION for s in order if s not in colors})
     if present:
         mplhep.histplot(
             [panel.samples[s] for s in present], edges, ax=axes, stack=True, histtype="fill",
