@@ -443,7 +443,8 @@ def _wrong_type(rng: np.random.Generator, document: Document, _literals: list[st
 
 
 def _bounds(rng: np.random.Generator, document: Document, _literals: list[str]) -> None:
-    measurement = _pick(rng, document.get("measurements") or [])
+    measurements = document.get("measurements")  # an earlier fault may have put anything here
+    measurement = _pick(rng, measurements if isinstance(measurements, list) else [])
     try:
         parameters = measurement["config"]["parameters"]
         pair = _pick(rng, [[5.0, -5.0], [1.0, 1.0], [2.0, 3.0], [0.0, 0.0], [1.0], [0.0, 1.0, 2.0]])

@@ -5,8 +5,10 @@ Run from the root of the repository::
     python -m tests.soak.mutated_workspaces --cases 1000000 --seed 1 --limits-every 1000
 
 Each case is a function of the seed and its number only: ``--first N --cases 1`` repeats case N.
-The exit status is 1 if there was a traceback, a case of more than ten seconds, or a limit that is
-neither a finite number nor explained.
+The exit status is 1 if there was a traceback, a numerical warning, a case of more than ten seconds,
+a limit that is neither a finite number nor explained, or a workspace that passed although it holds
+a literal that is no number (``NaN``, ``Infinity``, ``1e309``, ``true``, ``null``, ``"12"``) where
+JSON of a workspace has none.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import sys
 import time
 import traceback
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +39,10 @@ if TYPE_CHECKING:
 
 SLOW_SECONDS = 10.0
 CASES_PER_WORKSPACE = 20
+NO_NUMBER = re.compile(
+    rb'NaN|Infinity|1e309|1e\+?308|"12"|(?<!"fixed": )true|(?<!"data": )(?<!"poi": )null'
+)
+"""Literals of faults that no workspace with a meaning holds (``"fixed": true`` and so on apart)."""
 
 
 @dataclass
@@ -44,6 +52,7 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
     passed: int = 0
+    passed_without_numbers: int = 0
     limits: Counter[str] = field(default_factory=Counter)
     tracebacks: list[str] = field(default_factory=list)
     slow: list[int] = field(default_factory=list)
@@ -52,6 +61,7 @@ class Tally:
     @property
     def clean(self) -> bool:
         silent = self.limits["not a number"] + self.limits["none, without a reason"]
+        silent += self.passed_without_numbers
         return not self.tracebacks and not self.slow and not silent
 
     def record(self, cases: int, seconds: float) -> dict[str, Any]:
@@ -59,6 +69,7 @@ class Tally:
             "cases": cases,
             "refused_with_typed_error": dict(self.refused),
             "passed_lint": self.passed,
+            "passed_with_a_literal_that_is_no_number": self.passed_without_numbers,
             "limits": dict(self.limits),
             "tracebacks": len(self.tracebacks),
             "slow_cases": len(self.slow),
@@ -103,6 +114,7 @@ def examine(data: bytes, case: int, tally: Tally, *, with_limit: bool) -> None:
     try:
         workspace = read_workspace(data)
         tally.passed += 1
+        tally.passed_without_numbers += NO_NUMBER.search(data) is not None
         if with_limit:
             tally.limits[limit_of(workspace)] += 1
     except WorkspaceError as error:
@@ -133,13 +145,15 @@ def run(
     """Examine ``cases`` mutated workspaces; every ``limits_every``-th that passes gets a limit."""
     tally = Tally()
     document: dict[str, Any] = {}
-    for case in range(first, first + cases):
-        if case % CASES_PER_WORKSPACE == 0 or not document:
-            document = base(seed, case)
-        wanted = limits_every > 0 and tally.passed % limits_every == 0
-        examine(mutated(seed, case, document), case, tally, with_limit=wanted)
-        if progress is not None and (case + 1) % 10_000 == 0:
-            progress(case + 1 - first, tally)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        for case in range(first, first + cases):
+            if case % CASES_PER_WORKSPACE == 0 or not document:
+                document = base(seed, case)
+            wanted = limits_every > 0 and tally.passed % limits_every == 0
+            examine(mutated(seed, case, document), case, tally, with_limit=wanted)
+            if progress is not None and (case + 1 - first) % 10_000 == 0:
+                progress(case + 1 - first, tally)
     return tally
 
 

@@ -242,8 +242,11 @@ def check_background(
 
 
 def _contributes_to(sample: SamplePart, index: int) -> bool:
-    """Whether a sample can expect events in a bin for some values of the parameters."""
-    if sample.data[index] != 0:
+    """Whether a sample can expect events in a bin for some values of the parameters.
+
+    A second channel of the same name, reported elsewhere, may have fewer bins than the data.
+    """
+    if len(sample.data) > index and sample.data[index] != 0:
         return True
     return any(
         len(values) > index and values[index] != 0
