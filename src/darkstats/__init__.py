@@ -30,9 +30,18 @@ if TYPE_CHECKING:
         UnknownNameError,
         WorkspaceError,
     )
-    from darkstats.fit import FitOptions, FitResult, fit_batch
+    from darkstats.fit import (
+        FitOptions,
+        FitResult,
+        covariance,
+        fit_batch,
+        impacts,
+        profile_interval,
+        profile_scan,
+    )
     from darkstats.fit import fit as fit_model
     from darkstats.inference.asimov import asimov_data
+    from darkstats.inference.feldman_cousins import feldman_cousins
     from darkstats.inference.goodness_of_fit import goodness_of_fit
     from darkstats.inference.hypotest import hypotest
     from darkstats.inference.results import (
@@ -77,11 +86,16 @@ __all__ = [
     "__version__",
     "asimov_data",
     "compile_workspace",
+    "covariance",
+    "feldman_cousins",
     "fit_batch",
     "fit_model",
     "goodness_of_fit",
     "hypotest",
+    "impacts",
     "lint",
+    "profile_interval",
+    "profile_scan",
     "read_patchset",
     "read_workspace",
     "significance",
@@ -98,8 +112,17 @@ _HOMES = {
         "UnknownNameError",
         "WorkspaceError",
     ),
-    "darkstats.fit": ("FitOptions", "FitResult", "fit_batch"),
+    "darkstats.fit": (
+        "FitOptions",
+        "FitResult",
+        "covariance",
+        "fit_batch",
+        "impacts",
+        "profile_interval",
+        "profile_scan",
+    ),
     "darkstats.inference.asimov": ("asimov_data",),
+    "darkstats.inference.feldman_cousins": ("feldman_cousins",),
     "darkstats.inference.goodness_of_fit": ("goodness_of_fit",),
     "darkstats.inference.hypotest": ("hypotest",),
     "darkstats.inference.results": (
