@@ -199,3 +199,34 @@ def test_a_failing_referee_is_reported(
     verdict = json.loads(capsys.readouterr().out)["referee"]
     assert verdict["status"] == "failed"
     assert verdict["reason"].startswith("FailedMinimization")
+
+
+def test_toys_are_counted_as_they_are_thrown(example_workspaces: dict[str, Path]) -> None:
+    """A shell hears of every toy of both hypotheses, and the record does not change."""
+    heard: list[tuple[str, int | None]] = []
+    counted: list[int] = []
+
+    class Watching:
+        def __enter__(self) -> Watching:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+        def advance(self, count: int) -> None:
+            counted.append(count)
+
+    def progress(step: str, total: int | None) -> Watching:
+        heard.append((step, total))
+        return Watching()
+
+    source = str(example_workspaces["two_bins"])
+    request = w.HypoTestRequest(
+        model=model(w.WorkspaceRequest(source=source)),
+        calculator="toys",
+        toys=w.ToyRequest(n_toys=1500, seed=2),
+    )
+    watched = w.hypotest(request, w.Shell(progress=progress))
+    assert heard == [("throwing 1500 toys per hypothesis", 3000)]
+    assert sum(counted) == 3000
+    assert watched.record() == w.hypotest(request).record()

@@ -32,8 +32,12 @@ def main() -> NoReturn:
 
     # A short process makes little garbage, and looking for it takes a tenth of the start-up.
     gc.set_threshold(200_000, 20, 20)
-    from darkstats.cli.interrupts import handle_interrupts
+    from darkstats.cli.interrupts import EXIT_INTERRUPTED, Interruption
     from darkstats.cli.running import run as run_command
 
-    handle_interrupts()
-    sys.exit(run_command(sys.argv[1:], owns_process=True))
+    interruption = Interruption(sys.argv[1:])
+    interruption.watch()
+    status = run_command(sys.argv[1:], owns_process=True)
+    if status == EXIT_INTERRUPTED:
+        interruption.leave()
+    sys.exit(status)

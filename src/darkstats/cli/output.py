@@ -81,7 +81,7 @@ def deliver(task: Callable[[], Outcome[Any]], output: Output, shell: Shell) -> N
     outcome = task()  # all figures are drawn before the first file is written
     drawings = []
     for kind, path in output.figures:
-        with shell.progress(f"drawing {path}"):
+        with shell.step(f"drawing {path}"):
             drawings.append((outcome.figure(kind), path))
     for drawing, path in drawings:
         drawing.save(path, csv=output.csv)

@@ -24,11 +24,13 @@ def announce(message: str) -> None:
 class Waiting:
     """A step that shows itself when it takes longer than a second.
 
-    On a terminal it is a bar with the time that went by; elsewhere one line.
+    On a terminal it is a bar with the toys done and the time that went by; elsewhere one line.
     """
 
-    def __init__(self, step: str) -> None:
+    def __init__(self, step: str, total: int | None = None) -> None:
         self.step = step
+        self._total = total
+        self._done = 0
         self._lock = threading.Lock()
         self._timer = threading.Timer(_PATIENCE_S, self._show)
         self._timer.daemon = True
@@ -43,17 +45,36 @@ class Waiting:
                 announce(f"{self.step} ...")
                 return
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+            from rich.progress import (
+                BarColumn,
+                Progress,
+                TaskID,
+                TextColumn,
+                TimeElapsedColumn,
+                TimeRemainingColumn,
+            )
 
+            counted = self._total is not None
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
+                *([TextColumn("{task.completed:.0f} toys")] if counted or self._done else []),
                 TimeElapsedColumn(),
+                *([TimeRemainingColumn()] if counted else []),
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._bar.add_task(self.step, total=None)
+            self._task: TaskID = self._bar.add_task(
+                self.step, total=self._total, completed=self._done
+            )
             self._bar.start()
+
+    def advance(self, count: int) -> None:
+        """Count toys that are done; called from any thread."""
+        with self._lock:
+            self._done += count
+            if self._bar is not None and not self._over:
+                self._bar.update(self._task, completed=self._done)
 
     def __enter__(self) -> Waiting:
         self._timer.start()

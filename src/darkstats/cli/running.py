@@ -40,13 +40,18 @@ def command_line(arguments: list[str]) -> str:
 
 
 def run(arguments: list[str], *, owns_process: bool = False) -> int:
-    """Run a command and return its exit status."""
+    """Run a command and return its exit status.
+
+    Who owns the process says itself that it was interrupted.
+    """
     as_json = "--json" in arguments
     debug = "--debug" in arguments or bool(os.environ.get("DARKSTATS_DEBUG"))
     rest = [argument for argument in arguments if argument != "--debug"]
     try:
-        return _invoke(rest, owns_process=owns_process)
+        return _invoke(rest)
     except KeyboardInterrupt as error:
+        if owns_process:  # its owner says so, once
+            return EXIT_INTERRUPTED
         return _failed(error, INTERRUPTED, EXIT_INTERRUPTED, rest, as_json=as_json)
     except DarkstatsError as error:
         message = f"darkstats: error: {error}"
@@ -74,7 +79,7 @@ def _failed(
     return status
 
 
-def _invoke(arguments: list[str], *, owns_process: bool) -> int:
+def _invoke(arguments: list[str]) -> int:
     """Parse and run. Usage errors of the parser become messages here, too."""
     import typer
 
@@ -88,7 +93,6 @@ def _invoke(arguments: list[str], *, owns_process: bool) -> int:
             command=command_line(arguments),
             progress=Waiting,
             announce=announce,
-            owns_process=owns_process,
         )
         found = build(arguments).main(
             args=arguments, prog_name="darkstats", standalone_mode=False, obj=shell
@@ -97,6 +101,8 @@ def _invoke(arguments: list[str], *, owns_process: bool) -> int:
         raise KeyboardInterrupt from None
     except usage_error as error:
         return _usage(error, arguments)
+    if found == EXIT_INTERRUPTED:  # what the parser makes of Ctrl-C
+        raise KeyboardInterrupt
     return found if isinstance(found, int) else 0
 
 

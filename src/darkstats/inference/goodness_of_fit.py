@@ -115,6 +115,8 @@ def toy_deviances(
             values[begin - first : end - first] = np.where(
                 batch.converged, np.maximum(batch.twice_nll, 0.0), np.nan
             )
+            if options.on_toys is not None:
+                options.on_toys(end - begin)
 
     n_blocks = (stop - 1) // TOYS_PER_BLOCK - first_block + 1
     run_blocks(work, n_blocks, threads=options.threads or default_threads(), block=1)

@@ -10,6 +10,7 @@ Conventions, the same in all of them:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -56,6 +57,9 @@ class ToyOptions:
         continued: 1000 toys from 0 and 1000 toys from 1000 are 2000 toys from 0.
     max_failed_fraction
         Above this fraction of failed toys the answer is refused.
+    on_toys
+        Told, block by block, how many toys were done; called from the worker threads. It shows
+        progress and changes no number.
     """
 
     n_toys: int = 10_000
@@ -63,6 +67,7 @@ class ToyOptions:
     threads: int | None = None
     first_toy: int = 0
     max_failed_fraction: float = 0.01
+    on_toys: Callable[[int], object] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.n_toys < 1:

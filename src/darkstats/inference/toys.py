@@ -328,6 +328,8 @@ def sample_statistic(
             for row, tested in enumerate(mu):
                 q = statistic.value(tested, mu_hat, fixed[row], twice_nll)
                 values[row, begin - first : end - first] = np.where(good, q, np.nan)
+            if options.on_toys is not None:
+                options.on_toys(end - begin)
 
     run_blocks(work, last_block - first_block + 1, threads=threads, block=1)
     sample = ToySample(

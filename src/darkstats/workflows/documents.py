@@ -206,7 +206,7 @@ def download(request: DownloadRequest, shell: Shell | None = None) -> Outcome[Do
 
     shell = shell or Shell()
     folder = _folder(request.folder)
-    with shell.progress(f"downloading {request.source}"):
+    with shell.step(f"downloading {request.source}"):
         found = fetch(
             request.source, folder, allow_hosts=(*DEFAULT_ALLOW_LIST, *request.allowed_hosts)
         )

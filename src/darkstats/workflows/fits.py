@@ -62,7 +62,7 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
         model.parameter_index(name)
     if request.minos and (request.mu is not None or request.fixed):
         raise OptionError("--minos goes with a free fit: drop --mu and --fix")
-    with shell.progress("fitting"):
+    with shell.step("fitting"):
         best = minimise(
             model,
             likelihood.observation,
@@ -85,7 +85,7 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
     if request.referee is not None:
         from darkstats.referee import not_repeated, referee_fit
 
-        with shell.progress("asking pyhf"):
+        with shell.step("asking pyhf"):
             verdict = (
                 not_repeated("best fit", "blind: nothing but Asimov data was fitted")
                 if request.model.blind
@@ -164,7 +164,7 @@ def rank(request: RankRequest, shell: Shell | None = None) -> Outcome[Ranking]:
     model = likelihood.model
     poi = model.parameters[model.require_poi()].name
     unbounded = model.with_range(poi, -math.inf, math.inf)
-    with shell.progress("ranking nuisance parameters"):
+    with shell.step("ranking nuisance parameters"):
         best = minimise(unbounded, likelihood.observation, options=likelihood.options)
         error = covariance(best).error(poi)
         moved = impacts(model, likelihood.observation, result=best, options=likelihood.options)
@@ -255,7 +255,7 @@ def scan_poi(request: ScanRequest, shell: Shell | None = None) -> Outcome[Profil
             raise OptionError(f"{name} is fixed in the workspace: there is nothing to scan")
     points = request.points or _POINTS[len(names) - 1]
     ranges = (*request.ranges, *([None] * (len(names) - len(request.ranges))))
-    with shell.progress(f"scanning {', '.join(names)}"):
+    with shell.step(f"scanning {', '.join(names)}"):
         grids = {
             name: _grid(likelihood, name, given, points)
             for name, given in zip(names, ranges, strict=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from darkstats.errors import OptionError, UnknownNameError
 
@@ -18,13 +18,48 @@ __all__ = ["Outcome", "Progress", "Shell", "quiet", "silent"]
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
-#: Marks a step that may take long; used as ``with progress("throwing toys"): ...``.
-Progress = Callable[[str], AbstractContextManager[object]]
+
+class Step(Protocol):
+    """A step that may take long, as a context; it can be told how much of it is done."""
+
+    def __enter__(self) -> Step: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def advance(self, count: int) -> None:
+        """Count toys that are done; called from any thread."""
 
 
-def quiet(step: str) -> AbstractContextManager[object]:
+#: Makes a step from its name and, where it is known, its number of toys.
+Progress = Callable[[str, int | None], Step]
+
+
+class SilentStep:
+    """A step that nobody watches."""
+
+    def __enter__(self) -> SilentStep:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+    def advance(self, count: int) -> None:
+        """Take no notice of ``count``."""
+
+
+def quiet(step: str, total: int | None = None) -> SilentStep:
     """Say nothing of ``step``."""
-    return nullcontext(step)
+    return SilentStep()
 
 
 def silent(message: str) -> None:
@@ -43,14 +78,15 @@ class Shell:
         Told of steps that may take long.
     announce
         Told what a user should know at once.
-    owns_process
-        Whether nothing but this task runs in the process, so that it may start up faster.
     """
 
     command: str | None = None
     progress: Progress = quiet
     announce: Callable[[str], object] = silent
-    owns_process: bool = False
+
+    def step(self, name: str, total: int | None = None) -> Step:
+        """Return the step ``name``, to be used as a context."""
+        return self.progress(name, total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from darkstats.workflows.inputs import Likelihood, load, toy_options
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     )
     from darkstats.referee import Verdict
     from darkstats.report.figures.style import Drawing
+    from darkstats.workflows.outcome import Step
     from darkstats.workflows.requests import (
         GoodnessRequest,
         HypoTestRequest,
@@ -43,12 +45,19 @@ def _throwing(options: ToyOptions | None) -> str:
     return f"throwing {options.n_toys} toys per hypothesis"
 
 
+def _total(toys: ToyOptions | None, hypotheses: int) -> int | None:
+    return None if toys is None else hypotheses * toys.n_toys
+
+
+def _watched(toys: ToyOptions | None, step: Step) -> ToyOptions | None:
+    """The same toys, counted by ``step`` as they are done."""
+    return None if toys is None else replace(toys, on_toys=step.advance)
+
+
 def _options(
     request: ToyRequest, likelihood: Likelihood, kind: str, *, wanted: bool, **asked: object
 ) -> tuple[ToyOptions | None, int]:
     """Toys to throw; a seed alone serves the probe."""
-    from dataclasses import replace
-
     if not wanted and request.seed is None:
         return None, 0
     options, earlier = toy_options(request, likelihood.model, kind, asked)
@@ -111,7 +120,7 @@ def limit(request: LimitRequest, shell: Shell | None = None) -> Outcome[UpperLim
         test_stat=request.test_stat,
         cl=request.cl,
     )
-    with shell.progress(_throwing(toys if by_toys else None)):
+    with shell.step(_throwing(toys if by_toys else None)) as step:
         found = upper_limit(
             likelihood.model,
             likelihood.observation,
@@ -120,7 +129,7 @@ def limit(request: LimitRequest, shell: Shell | None = None) -> Outcome[UpperLim
             test_stat=request.test_stat,
             calculator=_calculator(request.calculator),
             band=request.band,
-            toys=toys,
+            toys=_watched(toys, step),
             poi_lower=request.poi_lower,
             scan_points=request.scan_points,
             blind=request.model.blind,
@@ -131,7 +140,7 @@ def limit(request: LimitRequest, shell: Shell | None = None) -> Outcome[UpperLim
     if request.referee is not None:
         from darkstats.referee import referee_limit
 
-        with shell.progress("asking pyhf"):
+        with shell.step("asking pyhf"):
             verdict = referee_limit(likelihood.workspace, likelihood.model, found)
     used = toys if by_toys else None
 
@@ -162,12 +171,12 @@ def _interval(
     toys, earlier = _options(
         request.toys, likelihood, "limit", wanted=True, method="fc", cl=request.cl
     )
-    with shell.progress(_throwing(toys)):
+    with shell.step(_throwing(toys)) as step:
         found = feldman_cousins(
             likelihood.model,
             likelihood.observation,
             cl=request.cl,
-            toys=toys,
+            toys=_watched(toys, step),
             options=likelihood.options,
         )
     verdict = None
@@ -221,14 +230,14 @@ def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[Hy
         test_stat=request.test_stat,
     )
     toys = toys if by_toys else None
-    with shell.progress(_throwing(toys)):
+    with shell.step(_throwing(toys), _total(toys, 2)) as step:
         found = test(
             likelihood.model,
             likelihood.observation,
             request.mu,
             test_stat=request.test_stat,
             calculator=_calculator(request.calculator),
-            toys=toys,
+            toys=_watched(toys, step),
             poi_lower=request.poi_lower,
             blind=request.model.blind,
             options=likelihood.options,
@@ -237,7 +246,7 @@ def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[Hy
     if request.referee is not None:
         from darkstats.referee import referee_hypotest
 
-        with shell.progress("asking pyhf"):
+        with shell.step("asking pyhf"):
             verdict = referee_hypotest(likelihood.workspace, likelihood.model, found)
 
     def record() -> dict[str, Any]:
@@ -257,7 +266,7 @@ def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[Hy
 
         samples = None
         if toys is not None:
-            with shell.progress(_throwing(toys)):
+            with shell.step(_throwing(toys)):
                 samples = statistic_samples(likelihood, found, toys, blind=request.model.blind)
         return statistic_figure(found, samples, likelihood.inputs)
 
@@ -283,13 +292,13 @@ def significance(request: SignificanceRequest, shell: Shell | None = None) -> Ou
         request.toys, likelihood, "significance", wanted=by_toys, uncapped=request.uncapped
     )
     toys = toys if by_toys else None
-    with shell.progress(_throwing(toys)):
+    with shell.step(_throwing(toys), _total(toys, 2)) as step:
         found = discover(
             likelihood.model,
             likelihood.observation,
             calculator=_calculator(request.calculator),
             uncapped=request.uncapped,
-            toys=toys,
+            toys=_watched(toys, step),
             blind=request.model.blind,
             options=likelihood.options,
         )
@@ -297,7 +306,7 @@ def significance(request: SignificanceRequest, shell: Shell | None = None) -> Ou
     if request.referee is not None:
         from darkstats.referee import referee_significance
 
-        with shell.progress("asking pyhf"):
+        with shell.step("asking pyhf"):
             verdict = referee_significance(likelihood.workspace, likelihood.model, found)
 
     def record() -> dict[str, Any]:
@@ -315,7 +324,7 @@ def significance(request: SignificanceRequest, shell: Shell | None = None) -> Ou
         from darkstats.report.figures.scans import discovery_figure
         from darkstats.workflows.fits import poi_scan
 
-        with shell.progress("scanning"):
+        with shell.step("scanning"):
             points = poi_scan(likelihood)
         return discovery_figure(
             found, points, likelihood.inputs, poi_label=likelihood.sidecar.poi_label
@@ -341,12 +350,12 @@ def gof(request: GoodnessRequest, shell: Shell | None = None) -> Outcome[Goodnes
     by_toys = request.calculator == "toys"
     toys, earlier = _options(request.toys, likelihood, "gof", wanted=by_toys)
     toys = toys if by_toys else None
-    with shell.progress(_throwing(toys)):
+    with shell.step(_throwing(toys), _total(toys, 1)) as step:
         found = goodness_of_fit(
             likelihood.model,
             likelihood.observation,
             calculator=_calculator(request.calculator),
-            toys=toys,
+            toys=_watched(toys, step),
             options=likelihood.options,
         )
 
@@ -367,7 +376,7 @@ def gof(request: GoodnessRequest, shell: Shell | None = None) -> Outcome[Goodnes
 
         values = None
         if toys is not None:
-            with shell.progress(_throwing(toys)):
+            with shell.step(_throwing(toys)):
                 values = goodness_sample(likelihood, toys)
         return goodness_figure(found, values, likelihood.inputs)
 

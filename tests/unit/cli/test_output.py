@@ -170,6 +170,25 @@ def test_nothing_is_shown_in_the_first_second(capsys: pytest.CaptureFixture[str]
     assert captured.out == ""
 
 
+def test_on_a_terminal_toys_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar shows how many toys are done, of how many, and takes counts from any thread."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with Waiting("throwing", 4000) as step:
+        step.advance(1024)
+        time.sleep(1.2)
+        step.advance(1024)
+        time.sleep(0.3)
+    assert "2048 toys" in screen.getvalue()
+    assert "throwing" in screen.getvalue()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_interrupted_it_leaves_soon_and_leaves_no_file(
     command: Start, on_off: Path, tmp_path: Path
@@ -194,8 +213,21 @@ def test_interrupted_it_leaves_soon_and_leaves_no_file(
     assert "Traceback" not in err
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
-    if out:
-        assert json.loads(out)["kind"] == "interrupted"
+    assert json.loads(out)["kind"] == "interrupted"
+
+
+def test_interrupted_in_python_it_is_a_status(
+    call: Any, two_bins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever calls the command from Python gets 130 and a record, not an exception."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("darkstats.report.tables.limit_sheet", interrupt)
+    monkeypatch.setattr("darkstats.report.records.limit_record", interrupt)
+    assert call("limit", two_bins).status == 130
+    assert call("limit", two_bins, "--json").record["kind"] == "interrupted"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
