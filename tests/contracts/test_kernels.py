@@ -1,0 +1,89 @@
+"""One machine code for every workspace, found again by the next process, and never in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darkstats.fit import fit_batch
+from darkstats.fit import minimise as minimise_module
+from darkstats.model import HistFactoryModel
+from darkstats.model import rates as rates_module
+from small_models import compiled, counting, on_off
+from strategies import random_workspace
+
+PROGRAM = """
+import json, sys
+from darkstats.fit import fit, minimise
+from darkstats.model import compile_workspace, rates
+from darkstats.workspace import read_workspace
+model = compile_workspace(read_workspace(sys.argv[1]))
+before = minimise.kernel_is_compiled()
+value = fit(model, model.observation).twice_nll
+entry = minimise._fit_entry
+print(json.dumps({
+    "before": before,
+    "value": value,
+    "misses": sum(entry.stats.cache_misses.values()),
+    "hits": sum(entry.stats.cache_hits.values()),
+    "scipy": "scipy.linalg" in sys.modules,
+}))
+"""
+
+
+def run(workspace: Path, cache: str) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(workspace)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NUMBA_CACHE_DIR": cache},
+    )
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def models() -> list[HistFactoryModel]:
+    random = [compiled(random_workspace(np.random.default_rng(seed))) for seed in range(5)]
+    return [counting(5.0, 1.0, 3.0), counting(5.0, 1.0, 3.0, 1.0), on_off(5.0, 9.0, 2.0), *random]
+
+
+def test_one_compiled_kernel_serves_every_workspace() -> None:
+    """Shapes, modifiers and numbers of lanes are data: none of them triggers a compilation."""
+    for model in models():
+        for lanes in (1, 3, 20):
+            counts = np.repeat(model.observation.counts[None], lanes, axis=0)
+            auxdata = np.repeat(model.observation.auxdata[None], lanes, axis=0)
+            fit_batch(model, counts, auxdata)
+        model.expected_rates(model.inits)
+    for entry in (minimise_module._fit_entry, rates_module._evaluate):
+        assert len(entry.signatures) == 1
+
+
+def test_the_next_process_compiles_nothing(
+    example_workspaces: dict[str, Path], tmp_path: Path
+) -> None:
+    """The first process fills the cache, the second loads from it: same bits, and no SciPy."""
+    workspace = example_workspaces["two_bins"]
+    first, second = run(workspace, str(tmp_path)), run(workspace, str(tmp_path))
+    assert (first["before"], first["misses"], first["hits"]) == (False, 1, 0)
+    assert (second["before"], second["misses"], second["hits"]) == (True, 0, 1)
+    assert first["value"] == second["value"]
+    assert not second["scipy"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
+def test_an_unusable_cache_folder_costs_time_only(
+    example_workspaces: dict[str, Path], tmp_path: Path
+) -> None:
+    """Where no cache can be written, kernels are compiled in memory."""
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    answer = run(example_workspaces["two_bins"], str(blocked / "below"))
+    assert answer["before"] is False
+    assert answer["value"] == run(example_workspaces["two_bins"], str(tmp_path / "good"))["value"]
