@@ -72,7 +72,7 @@ class Tally:
             "passed_with_a_literal_that_is_no_number": self.passed_without_numbers,
             "limits": dict(self.limits),
             "tracebacks": len(self.tracebacks),
-            "slow_cases": len(self.slow),
+            "slow_cases": self.slow,
             "slowest_seconds": round(self.slowest_seconds, 3),
             "finding_codes": dict(self.codes.most_common()),
             "cases_per_second": round(cases / seconds, 1),
@@ -144,6 +144,8 @@ def run(
 ) -> Tally:
     """Examine ``cases`` mutated workspaces; every ``limits_every``-th that passes gets a limit."""
     tally = Tally()
+    if limits_every > 0:
+        limit_of(read_workspace(json.dumps(base(seed, first)).encode()))  # compile, untimed
     document: dict[str, Any] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)

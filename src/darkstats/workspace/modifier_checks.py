@@ -17,6 +17,9 @@ SMALLEST_RATIO, LARGEST_RATIO = 1e-50, 1e50
 """Range of the relative uncertainty of a bin; its inverse square must not overflow."""
 SMALLEST_FACTOR, LARGEST_FACTOR = 1e-10, 1e4
 """Range of a normsys factor; the interpolation takes its logarithm and its fifth power."""
+LARGEST_VARIATION = 1e10
+"""Range of a histosys, in the largest yield of its sample or in events; beyond, the interpolation
+loses the other samples in its rounding, and no minimum can be found."""
 _INTERPOLATED = frozenset({"normsys", "histosys"})
 
 
@@ -123,6 +126,16 @@ def _histosys(sample: SamplePart, modifier: ModifierPart, report: Report) -> Non
             "write one number per bin",
         )
         return
+    bound = LARGEST_VARIATION * max(1.0, *data)
+    for key, values in (("lo_data", low), ("hi_data", high)):
+        index = next((i for i, value in enumerate(values) if abs(value) > bound), None)
+        if index is not None:
+            report.error(
+                "number-too-large",
+                _place(sample, modifier).at("data", key, index),
+                f"the variation {values[index]:g} is out of all proportion to the yields",
+                "write the number of events that the varied sample expects in this bin",
+            )
     if min(low) < 0 or min(high) < 0:
         report.gather(
             "negative-variation",
