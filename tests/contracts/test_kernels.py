@@ -14,14 +14,14 @@ import pytest
 from darkstats.fit import fit_batch
 from darkstats.fit import minimise as minimise_module
 from darkstats.model import HistFactoryModel
-from darkstats.model import rates as rates_module
+from darkstats.model import evaluate as evaluate_module
 from small_models import compiled, counting, on_off
 from strategies import random_workspace
 
 PROGRAM = """
 import json, sys
 from darkstats.fit import fit, minimise
-from darkstats.model import compile_workspace, rates
+from darkstats.model import compile_workspace
 from darkstats.workspace import read_workspace
 model = compile_workspace(read_workspace(sys.argv[1]))
 before = minimise.kernel_is_compiled()
@@ -61,7 +61,7 @@ def test_one_compiled_kernel_serves_every_workspace() -> None:
             auxdata = np.repeat(model.observation.auxdata[None], lanes, axis=0)
             fit_batch(model, counts, auxdata)
         model.expected_rates(model.inits)
-    for entry in (minimise_module._fit_entry, rates_module._evaluate):
+    for entry in (minimise_module._fit_entry, evaluate_module._evaluate):
         assert len(entry.signatures) == 1
 
 
@@ -87,3 +87,17 @@ def test_an_unusable_cache_folder_costs_time_only(
     answer = run(example_workspaces["two_bins"], str(blocked / "below"))
     assert answer["before"] is False
     assert answer["value"] == run(example_workspaces["two_bins"], str(tmp_path / "good"))["value"]
+
+
+def test_every_kernel_source_names_the_cache() -> None:
+    """A file with kernels is part of the digest that names their cache: no stale machine code."""
+    from darkstats import kernel
+
+    root = Path(kernel.__file__).parent.parent
+    sources = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if any(line.startswith("@kernel") for line in path.read_text("utf-8").splitlines())
+    }
+    assert sources <= set(kernel._SOURCES)
+    assert all((root / name).exists() for name in kernel._SOURCES)

@@ -12,7 +12,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray, frozen_floats
 from darkstats.fit.lanes import FitOptions, FitStatus, Lanes, Problem, run_kernel
-from darkstats.model.rates import dense_derivatives
+from darkstats.model.evaluate import dense_derivatives
 
 __all__ = ["climb", "jittered_starts"]
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray, frozen_floats, frozen_indices
 from darkstats.errors import OptionError
-from darkstats.fit.minimise import CODE_NOT_FINITE, CODE_STALLED, Box, Data, fit_lanes
+from darkstats.fit.minimise import fit_lanes
+from darkstats.fit.slots import CODE_NOT_FINITE, CODE_STALLED, Box, Data
 from darkstats.kernel import default_threads, run_blocks
 from darkstats.model import HistFactoryModel
 

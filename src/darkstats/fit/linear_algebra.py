@@ -24,7 +24,7 @@ from darkstats.kernel.simd import (
     where_at_most,
     where_less,
 )
-from darkstats.model.rates import Scratch
+from darkstats.model.scratch import Scratch
 from darkstats.model.structure import Layout, Numbers
 
 __all__ = ["SYSTEM_WORDS", "System", "solve_step", "system_at", "system_sizes"]

@@ -15,8 +15,6 @@ waits for the slowest.  What happens in a slot depends on its own lane only.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from darkstats.fit.linear_algebra import (
@@ -26,17 +24,32 @@ from darkstats.fit.linear_algebra import (
     system_at,
     system_sizes,
 )
-from darkstats.kernel import JIT, Memory, is_compiled, kernel, kernel_entry
-from darkstats.kernel.simd import LANES, Floats, Integers, floats_at, integers_at, store
-from darkstats.model.rates import (
-    SCRATCH_WORDS,
-    Scratch,
-    deviance,
-    deviance_derivatives,
-    scratch_at,
-    scratch_sizes,
-    table_of,
+from darkstats.fit.slots import (
+    AGAIN,
+    CODE_CONVERGED,
+    CODE_MAX_STEPS,
+    CODE_NOT_FINITE,
+    CODE_STALLED,
+    FIRST_DAMPING,
+    OTHER_SIDE,
+    SLOTS_WORDS,
+    START,
+    TRIAL,
+    Box,
+    Data,
+    Slots,
+    begin,
+    finish,
+    high_end,
+    low_end,
+    slots_at,
+    slots_sizes,
 )
+from darkstats.kernel import JIT, Memory, is_compiled, kernel, kernel_entry
+from darkstats.kernel.simd import LANES, Integers, floats_at, integers_at, store
+from darkstats.model.derivatives import deviance_derivatives
+from darkstats.model.rates import deviance
+from darkstats.model.scratch import SCRATCH_WORDS, Scratch, scratch_at, scratch_sizes, table_of
 from darkstats.model.structure import (
     LAYOUT_WORDS,
     NUMBERS_WORDS,
@@ -46,19 +59,8 @@ from darkstats.model.structure import (
     numbers_at,
 )
 
-__all__ = [
-    "CODE_CONVERGED",
-    "CODE_MAX_STEPS",
-    "CODE_NOT_FINITE",
-    "CODE_STALLED",
-    "Box",
-    "Data",
-    "fit_lanes",
-    "kernel_is_compiled",
-]
+__all__ = ["fit_lanes", "kernel_is_compiled"]
 
-CODE_CONVERGED, CODE_MAX_STEPS, CODE_NOT_FINITE, CODE_STALLED = 0, 1, 2, 3
-FIRST_DAMPING = 0.5
 LEAST_DAMPING = 1e-7
 DAMPING_GROWTH = 4.0
 DAMPING_DECAY = 0.25
@@ -67,124 +69,6 @@ MAX_HALVINGS = 30
 MAX_TURNS = 20
 ROUNDING = 4e-15  # relative rounding error of the deviance
 INWARD = 1e-7  # slope away from a kink that counts as one
-
-# What the point of a slot is: the start of a lane, a trial step, the same point again (with other
-# damping), or the same point seen from the other side of its kinks.
-START, TRIAL, AGAIN, OTHER_SIDE = 0, 1, 2, 3
-
-
-class Box(NamedTuple):
-    """Ranges and freedom of the parameters, the same for all lanes."""
-
-    lower: Floats  # [par]
-    upper: Floats  # [par]
-    free: Integers  # [par]
-
-
-class Slots(NamedTuple):
-    """State of the eight slots; fields without an axis hold one vector."""
-
-    lane: Floats  # -1: idle
-    point: Floats  # START, TRIAL, AGAIN or OTHER_SIDE
-    steps: Floats
-    turns: Floats
-    halvings: Floats
-    value: Floats  # half the deviance at the accepted point
-    edm: Floats
-    slope: Floats  # directional derivative of the step
-    length: Floats  # part of the step that is tried
-    solving: Floats  # 1: the linear system of this round concerns it
-    trial: Floats  # half the deviance at the trial point
-    first_damping: Floats  # what to begin with where the curvature is not positive
-    accepted: Floats  # [par] accepted point
-    direction: Floats  # [par] step from the accepted point
-
-
-class Data(NamedTuple):
-    """What the lanes are given, and what they give back; flat, lanes outermost."""
-
-    counts: Floats  # [lane bin]
-    auxdata: Floats  # [lane par]
-    parameters: Floats  # [lane par] starts in, minima out
-    value: Floats  # [lane] half the deviance
-    edm: Floats  # [lane]
-    min_rate: Floats  # [lane] smallest expected rate
-    report: Integers  # [lane 3] code, steps, flat directions
-
-
-def slots_sizes(layout: Layout) -> tuple[int, ...]:
-    """Number of vectors in each field of :class:`Slots`."""
-    return (*(1 for _ in range(12)), layout.n_parameters, layout.n_parameters)
-
-
-SLOTS_WORDS = len(Slots._fields)
-
-
-@kernel
-def _slots_at(table: Integers, at: int) -> Slots:
-    return Slots(
-        floats_at(table[at]),
-        floats_at(table[at + 1]),
-        floats_at(table[at + 2]),
-        floats_at(table[at + 3]),
-        floats_at(table[at + 4]),
-        floats_at(table[at + 5]),
-        floats_at(table[at + 6]),
-        floats_at(table[at + 7]),
-        floats_at(table[at + 8]),
-        floats_at(table[at + 9]),
-        floats_at(table[at + 10]),
-        floats_at(table[at + 11]),
-        floats_at(table[at + 12]),
-        floats_at(table[at + 13]),
-    )
-
-
-@kernel
-def _low(layout: Layout, box: Box, s: Scratch, p: int, slot: int) -> float:
-    """Lower end of a parameter's range in this piece of the likelihood."""
-    if layout.kinked[p] == 1 and s.side[p, slot] > 0.0:
-        return max(float(box.lower[p]), 0.0)
-    return float(box.lower[p])
-
-
-@kernel
-def _high(layout: Layout, box: Box, s: Scratch, p: int, slot: int) -> float:
-    """Upper end of a parameter's range in this piece of the likelihood."""
-    if layout.kinked[p] == 1 and s.side[p, slot] < 0.0:
-        return min(float(box.upper[p]), 0.0)
-    return float(box.upper[p])
-
-
-@kernel
-def _begin(
-    layout: Layout,
-    box: Box,
-    s: Scratch,
-    w: System,
-    slots: Slots,
-    slot: int,
-    lane: int,
-    data: Data,
-    damping: float,
-) -> None:
-    """Put a lane into a slot."""
-    slots.lane[0, slot] = lane
-    slots.point[0, slot] = START
-    slots.steps[0, slot] = 0
-    slots.turns[0, slot] = 0
-    slots.edm[0, slot] = np.inf
-    w.damping[0, slot] = damping
-    slots.first_damping[0, slot] = FIRST_DAMPING
-    for b in range(layout.n_bins):
-        s.counts[b, slot] = data.counts[lane * layout.n_bins + b]
-    for p in range(layout.n_parameters):
-        s.auxdata[p, slot] = data.auxdata[lane * layout.n_parameters + p]
-        x = data.parameters[lane * layout.n_parameters + p]
-        if box.free[p] == 1:
-            x = min(max(x, box.lower[p]), box.upper[p])
-        s.x[p, slot] = x
-        s.side[p, slot] = -1.0 if x < 0.0 or (x == 0.0 and box.upper[p] <= 0.0) else 1.0
 
 
 @kernel
@@ -196,8 +80,8 @@ def _pin_active(layout: Layout, box: Box, s: Scratch, w: System, slot: int) -> N
             w.pinned[p, slot] = 1.0
             continue
         x, slope = s.x[p, slot], s.gradient[p, slot]
-        presses_down = slope >= 0.0 and x <= _low(layout, box, s, p, slot)
-        presses_up = slope <= 0.0 and x >= _high(layout, box, s, p, slot)
+        presses_down = slope >= 0.0 and x <= low_end(layout, box, s, p, slot)
+        presses_up = slope <= 0.0 and x >= high_end(layout, box, s, p, slot)
         w.pinned[p, slot] = 1.0 if presses_down or presses_up else 0.0
 
 
@@ -209,7 +93,7 @@ def _pin_outside(layout: Layout, box: Box, s: Scratch, w: System, slot: int) -> 
         if w.pinned[p, slot] == 1.0:
             continue
         x, step = s.x[p, slot], w.step[p, slot]
-        low, high = _low(layout, box, s, p, slot), _high(layout, box, s, p, slot)
+        low, high = low_end(layout, box, s, p, slot), high_end(layout, box, s, p, slot)
         if x + step < low:
             w.step[p, slot] = low - x
         elif x + step > high:
@@ -235,7 +119,7 @@ def _try_part(layout: Layout, box: Box, s: Scratch, slots: Slots, slot: int) -> 
     for p in range(layout.n_parameters):
         x = slots.accepted[p, slot] + slots.length[0, slot] * slots.direction[p, slot]
         if box.free[p] == 1:
-            low, high = _low(layout, box, s, p, slot), _high(layout, box, s, p, slot)
+            low, high = low_end(layout, box, s, p, slot), high_end(layout, box, s, p, slot)
             x = min(max(x, low), high)
         s.x[p, slot] = x
     slots.point[0, slot] = TRIAL
@@ -397,33 +281,12 @@ def _polish(layout: Layout, box: Box, s: Scratch, w: System, slots: Slots, slot:
     for p in range(layout.n_parameters):
         x = slots.accepted[p, slot] + w.step[p, slot]
         if box.free[p] == 1 and (
-            x < _low(layout, box, s, p, slot) or x > _high(layout, box, s, p, slot)
+            x < low_end(layout, box, s, p, slot) or x > high_end(layout, box, s, p, slot)
         ):
             return
     for p in range(layout.n_parameters):
         slots.accepted[p, slot] += w.step[p, slot]
     slots.value[0, slot] -= slots.edm[0, slot]
-
-
-@kernel
-def _finish(
-    layout: Layout, s: Scratch, w: System, slots: Slots, slot: int, code: int, data: Data
-) -> None:
-    """Write out a lane that is done."""
-    lane = int(slots.lane[0, slot])
-    for p in range(layout.n_parameters):
-        x = slots.accepted[p, slot] if code != CODE_NOT_FINITE else s.x[p, slot]
-        data.parameters[lane * layout.n_parameters + p] = x
-    data.value[lane] = slots.value[0, slot]
-    data.edm[lane] = slots.edm[0, slot]
-    lowest = np.inf
-    for b in range(layout.n_bins):
-        lowest = min(lowest, s.nu[b, slot])
-    data.min_rate[lane] = lowest
-    data.report[3 * lane] = code
-    data.report[3 * lane + 1] = int(slots.steps[0, slot])
-    data.report[3 * lane + 2] = int(w.flat[0, slot])
-    slots.lane[0, slot] = -1.0
 
 
 @kernel
@@ -459,7 +322,7 @@ def _take_steps(
             code = CODE_MAX_STEPS
         if code >= 0:
             slots.solving[0, slot] = 0.0
-            _finish(layout, s, w, slots, slot, code, data)
+            finish(layout, s, w, slots, slot, code, data)
     _stay_in_box(layout, numbers, box, s, w, slots)
     for slot in range(LANES):
         if slots.solving[0, slot] == 0.0:
@@ -472,7 +335,7 @@ def _take_steps(
         if slots.slope[0, slot] < 0.0:
             _try_part(layout, box, s, slots, slot)
         elif not _damp(layout, s, w, slots, slot):
-            _finish(layout, s, w, slots, slot, CODE_STALLED, data)
+            finish(layout, s, w, slots, slot, CODE_STALLED, data)
 
 
 @kernel
@@ -494,7 +357,7 @@ def _fit_lanes(
     coming = first
     for slot in range(LANES):
         # Idle slots of a short batch compute along on its last lane, and are not listened to.
-        _begin(layout, box, s, w, slots, slot, min(first + slot, stop - 1), data, damping)
+        begin(layout, box, s, w, slots, slot, min(first + slot, stop - 1), data, damping)
         if first + slot >= stop:
             slots.lane[0, slot] = -1.0
         else:
@@ -510,7 +373,7 @@ def _fit_lanes(
                 continue
             verdict = _judge(layout, box, s, w, slots, slot)
             if verdict >= 0:
-                _finish(layout, s, w, slots, slot, verdict, data)
+                finish(layout, s, w, slots, slot, verdict, data)
             elif verdict == -1:
                 slots.solving[0, slot] = 1.0
                 asking = True
@@ -519,7 +382,7 @@ def _fit_lanes(
         busy = 0
         for slot in range(LANES):
             if slots.lane[0, slot] < 0.0 and coming < stop:
-                _begin(layout, box, s, w, slots, slot, coming, data, damping)
+                begin(layout, box, s, w, slots, slot, coming, data, damping)
                 coming += 1
             if slots.lane[0, slot] >= 0.0:
                 busy += 1
@@ -536,7 +399,7 @@ def _fit_entry(
     at += SCRATCH_WORDS
     w = system_at(table, at)
     at += SYSTEM_WORDS
-    slots = _slots_at(table, at)
+    slots = slots_at(table, at)
     at += SLOTS_WORDS
     box = Box(floats_at(table[at]), floats_at(table[at + 1]), integers_at(table[at + 2]))
     at += 3

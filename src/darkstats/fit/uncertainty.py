@@ -14,7 +14,7 @@ from darkstats.fit.lanes import FitOptions
 from darkstats.fit.mle import FitResult, fit
 from darkstats.gaussian import quantile
 from darkstats.model import HistFactoryModel, Observation
-from darkstats.model.rates import dense_derivatives
+from darkstats.model.evaluate import dense_derivatives
 
 __all__ = ["Covariance", "ProfileInterval", "covariance", "profile_interval"]
 

@@ -54,13 +54,17 @@ _OPTIONS: dict[str, Any] = {
     "_nrt": False,
 }
 _SOURCES = (
-    "kernel/simd.py",
     "kernel/__init__.py",
+    "kernel/simd.py",
+    "model/derivatives.py",
+    "model/evaluate.py",
     "model/interpolation.py",
-    "model/structure.py",
     "model/rates.py",
+    "model/scratch.py",
+    "model/structure.py",
     "fit/linear_algebra.py",
     "fit/minimise.py",
+    "fit/slots.py",
 )
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import OptionError, UnknownNameError
+from darkstats.model.evaluate import component_rates, rates_of_points
 from darkstats.model.interpolation import InterpolationCodes
 from darkstats.model.parameters import Parameter
-from darkstats.model.rates import component_rates, rates_of_points
 from darkstats.model.structure import Layout, Numbers
 from darkstats.provenance import digest_of
 

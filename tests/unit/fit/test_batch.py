@@ -173,7 +173,7 @@ def test_bad_requests_are_refused(settings_: dict, message: str) -> None:
 def test_minimum_is_one(seed: int) -> None:
     """On generated workspaces every toy converges, and no step along an axis goes lower."""
     from darkstats.arrays import frozen_floats
-    from darkstats.model.rates import dense_derivatives
+    from darkstats.model.evaluate import dense_derivatives
 
     model = compiled(random_workspace(np.random.default_rng(seed)))
     counts, auxdata = toys(model, 4, seed)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from darkstats.arrays import FloatArray, frozen_floats
 from darkstats.model import HistFactoryModel
-from darkstats.model.rates import dense_derivatives
+from darkstats.model.evaluate import dense_derivatives
 from small_models import compiled
 from strategies import random_workspace
 

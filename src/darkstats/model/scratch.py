@@ -1,0 +1,109 @@
+"""The working memory of the kernels, and the table through which Python hands it over."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from darkstats.arrays import FloatArray, IndexArray
+from darkstats.kernel import Memory, kernel
+from darkstats.kernel.simd import Floats, Integers, floats_at
+from darkstats.model.structure import Layout, Numbers, addresses_of
+
+__all__ = ["SCRATCH_WORDS", "Scratch", "scratch_at", "scratch_sizes", "table_of"]
+
+
+class Scratch(NamedTuple):
+    """Working memory of one thread; nothing is allocated per fit."""
+
+    x: Floats  # [par] the point
+    side: Floats  # [par] +1 or -1: the side of a kink at zero
+    counts: Floats  # [bin]
+    auxdata: Floats  # [par]
+    log_slope: Floats  # [factor] f'/f
+    log_curve: Floats  # [factor] f''/f
+    gamma: Floats  # [flat] product of all factors
+    rate: Floats  # [flat] events of one component
+    nu: Floats  # [bin] events expected
+    inverse: Floats  # [bin] 1/nu where there are events
+    curve: Floats  # [3 par] g, g', g'' of the histosys interpolation
+    first: Floats  # [bin] df/dnu
+    second: Floats  # [bin] d2f/dnu2
+    weighted: Floats  # [bin]
+    jacobian: Floats  # [global bin] d nu / d parameter
+    gradient: Floats  # [par]
+    hessian: Floats  # [global global] upper triangle
+    local_slope: Floats  # [local] d nu / d parameter in its bin
+    local_block: Floats  # [local, local in the same bin]
+    coupling: Floats  # [local global]
+    patch: Floats  # [3]
+
+
+def scratch_sizes(layout: Layout, numbers: Numbers) -> tuple[int, ...]:
+    """Number of vectors in each field of :class:`Scratch`."""
+    bins, par, flat = layout.n_bins, layout.n_parameters, len(numbers.nominal)
+    factors, n_global, n_local = len(layout.factor_parameter), layout.n_global, layout.n_local
+    sizes = {
+        "x": par,
+        "side": par,
+        "counts": bins,
+        "auxdata": par,
+        "log_slope": factors,
+        "log_curve": factors,
+        "gamma": flat,
+        "rate": flat,
+        "nu": bins,
+        "inverse": bins,
+        "curve": 3 * par,
+        "first": bins,
+        "second": bins,
+        "weighted": bins,
+        "jacobian": n_global * bins,
+        "gradient": par,
+        "hessian": n_global * n_global,
+        "local_slope": n_local,
+        "local_block": n_local * layout.local_block,
+        "coupling": n_local * n_global,
+        "patch": 3,
+    }
+    return tuple(sizes[name] for name in Scratch._fields)
+
+
+SCRATCH_WORDS = len(Scratch._fields)
+
+
+def table_of(
+    layout: Layout, numbers: Numbers, memory: Memory, arrays: tuple[FloatArray | IndexArray, ...]
+) -> IndexArray:
+    """The table that an entry unpacks: numbers and addresses. Arrays must outlive the call."""
+    words = [*addresses_of(layout), *addresses_of(numbers), *memory.addresses()]
+    return np.array([*words, *addresses_of(arrays)], dtype=np.int64)
+
+
+@kernel
+def scratch_at(table: Integers, at: int) -> Scratch:
+    """The scratch whose addresses begin at ``table[at]``."""
+    return Scratch(
+        floats_at(table[at]),
+        floats_at(table[at + 1]),
+        floats_at(table[at + 2]),
+        floats_at(table[at + 3]),
+        floats_at(table[at + 4]),
+        floats_at(table[at + 5]),
+        floats_at(table[at + 6]),
+        floats_at(table[at + 7]),
+        floats_at(table[at + 8]),
+        floats_at(table[at + 9]),
+        floats_at(table[at + 10]),
+        floats_at(table[at + 11]),
+        floats_at(table[at + 12]),
+        floats_at(table[at + 13]),
+        floats_at(table[at + 14]),
+        floats_at(table[at + 15]),
+        floats_at(table[at + 16]),
+        floats_at(table[at + 17]),
+        floats_at(table[at + 18]),
+        floats_at(table[at + 19]),
+        floats_at(table[at + 20]),
+    )
