@@ -16,6 +16,7 @@ __all__ = ["check_background", "check_expectations", "sample_contributes"]
 
 LARGEST_COUNT = 1e15
 """Above this a single event is lost in the rounding of double precision."""
+_FACTORS = frozenset({"normfactor", "shapefactor", "lumi"})
 
 
 def check_expectations(sound: Sound, report: Report) -> dict[str, list[float]]:
@@ -112,7 +113,15 @@ def _channel(channel: ChannelPart, report: Report) -> None:
                 f"the sample {shown(sample.name)} expects nothing in this channel",
                 "remove it from this channel, or check its selection",
             )
-        if high > LARGEST_COUNT:
+        if high > LARGEST_COUNT and not any(m.type in _FACTORS for m in sample.modifiers):
+            report.error(
+                "number-too-large",
+                sample.place.at("data", sample.data.index(high)),
+                f"the yield {high:g} is beyond what double precision resolves, and no factor "
+                "scales it down",
+                "write the number of events that the sample expects in this bin",
+            )
+        elif high > LARGEST_COUNT:
             report.gather(
                 "huge-yield",
                 sample.place,

@@ -116,6 +116,8 @@ ERRORS: list[tuple[str, str, Change]] = [
     ("number-too-large", f"/{BACKGROUND}/data/0", put(f"{BACKGROUND}/data/0", 1e308)),
     ("number-too-large", f"/{BACKGROUND}/data/0", put(f"{BACKGROUND}/data/0", 10**400)),
     ("number-too-large", "/observations/0/data/0", put("observations/0/data/0", 1e16)),
+    ("number-too-large", "/channels/1/samples/0/data/0",
+     put("channels/1/samples/0/data/0", 1e30)),
     ("number-too-large", f"/{MODIFIERS}/1/data/hi_data/1",
      put(f"{MODIFIERS}/1/data/hi_data/1", 1e30)),
     ("number-too-large", f"/{MODIFIERS}/1/data/lo_data/0",
