@@ -291,28 +291,78 @@ def throughput(args: argparse.Namespace) -> Row:
     return row
 
 
-def markdown(rows: list[Row], machine: dict[str, Any]) -> str:
-    """The table for the documentation."""
+PAGE = """<!-- diataxis: explanation -->
+# Speed beside peers
+
+How fast the core is, beside the programs that people use for the same job, measured in one run
+with the rounds interleaved. A ratio is the median over rounds of the ratios of one round: these
+hold where the speed of a machine drifts, absolute rates do not. The share of certified fits
+stands beside every rate, because a fast answer is worth something only if it is one.
+
+{table}
+
+{setting}
+
+What the rows mean:
+
+* *toy fits*: free fits of toys thrown at the background-only expectation, auxiliary data thrown
+  too; ours with certification level 1 (gradient, EDM, curvature) for every toy, on all cores.
+  pyhf fits the same toys one after the other. NextStat throws its own toys from the same point
+  and fits them on all cores; its "failed" are fits that it reports as not converged. The bump
+  model has 100 bins and 6 parameters; sbottom is the published ATLAS-SUSY-2018-31 likelihood, 64
+  to 66 parameters.
+* *hypotest*: one asymptotic test at mu = 1 with its expected band, in process, model built
+  beforehand; certification level 2 (each minimum found again from another start).
+* *whole command*: `darkstats limit --calculator asymptotic --json` against `pyhf cls` on the same
+  file, two processes from start to end, kernels cached. A limit is about twenty hypothesis tests.
+* *first run*: the same command with an empty kernel cache; it says that it is compiling.
+* *peak memory*: high-water mark of the resident set of the whole process.
+
+Reproduce it with
+
+```sh
+python -m venv peers && peers/bin/pip install "numpy<2.4" "pyhf[minuit]" jsonpatch nextstat==0.10.1
+python -m tests.benchmarks.speed --peer-python peers/bin/python --output docs/studies/benchmarks
+```
+
+NextStat is measured, never imported: it is licensed under the AGPL."""
+
+
+def significant(value: float, unit: str = "") -> str:
+    """Three digits, with thousands separators."""
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{text} {unit}".strip()
+
+
+def table(rows: list[Row]) -> str:
+    """One line for each pair of program and peer."""
     lines = [
-        f"Measured {machine['date']} on {machine['cpus']} cores, {machine['processor']}; "
-        + ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
-        "",
-        "| what | darkstats (median) | certified | peer | peer (median) | peer failed | ratio |",
+        "| what | darkstats | certified | peer | peer's | peer's failed | ratio |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        ours = f"{statistics.median(row.ours):.4g} {row.unit}"
+        ours = significant(statistics.median(row.ours), row.unit)
         certified = f"{100 * statistics.median(row.certified):.4g} %" if row.certified else "-"
         if not row.peers:
             lines.append(f"| {row.name} | {ours} | {certified} | - | - | - | - |")
         for peer, values in row.peers.items():
             failed = f"{100 * statistics.median(row.peer_failed[peer]):.3g} %"
+            theirs = significant(statistics.median(values), row.unit)
+            ratio = significant(row.ratio(peer))
             lines.append(
-                f"| {row.name} | {ours} | {certified} | {peer} | "
-                f"{statistics.median(values):.4g} {row.unit} | {failed} | "
-                f"{row.ratio(peer):,.4g} × |"
+                f"| {row.name} | {ours} | {certified} | {peer} | {theirs} | {failed} | {ratio} × |"
             )
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
+
+
+def markdown(rows: list[Row], machine: dict[str, Any]) -> str:
+    """The page of the documentation."""
+    versions_ = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    setting = (
+        f"Measured on {machine['date']}, {machine['cpus']} cores of an {machine['processor']} "
+        f"(shared), {machine['rounds']} rounds; {versions_}; medians."
+    )
+    return PAGE.format(table=table(rows), setting=setting)
 
 
 def processor() -> str:
@@ -368,9 +418,10 @@ def main() -> int:
         "cpus": len(os.sched_getaffinity(0)),
         "processor": processor(),
         "versions": versions(),
+        "rounds": args.rounds,
     }
     text = markdown(rows, machine)
-    sys.stdout.write(text)
+    sys.stdout.write(table(rows) + "\n")
     if args.output:
         document = {"machine": machine, "rows": [asdict(row) for row in rows]}
         Path(f"{args.output}.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")

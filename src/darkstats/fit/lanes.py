@@ -164,6 +164,7 @@ def run_kernel(
             edm_tolerance=options.edm_tolerance,
         )
 
-    block = max(1, min(1024, -(-n_lanes // (4 * threads)))) if threads > 1 else max(1, n_lanes)
+    # Blocks small enough to spread, and for an interrupt to come through.
+    block = max(1, min(1024, -(-n_lanes // (4 * threads)))) if threads > 1 else 4096
     run_blocks(work, n_lanes, threads=threads, block=block)
     return lanes

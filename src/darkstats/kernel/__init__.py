@@ -30,6 +30,7 @@ import numpy as np
 from numba.core import config as numba_config
 
 from darkstats.arrays import FloatArray
+from darkstats.errors import OptionError
 from darkstats.kernel.simd import LANES
 
 __all__ = [
@@ -109,6 +110,9 @@ _SETTINGS: Any = numba_config  # its attributes are made at run time
 JIT = not _SETTINGS.DISABLE_JIT  # without it kernels run as plain Python, on arrays
 
 
+MOST_MEMORY = 4_000_000_000  # bytes
+
+
 class Memory:
     """Working memory of one thread: one allocation, cut into blocks of vectors.
 
@@ -116,6 +120,11 @@ class Memory:
     ----------
     sizes
         Number of vectors of each block.
+
+    Raises
+    ------
+    OptionError
+        More than 4 GB would be needed.
     """
 
     __slots__ = ("_buffer", "_ends", "_sizes")
@@ -123,6 +132,11 @@ class Memory:
     def __init__(self, sizes: Sequence[int]) -> None:
         self._sizes = tuple(sizes)
         self._ends = np.cumsum((0, *self._sizes)) * LANES
+        if 8 * int(self._ends[-1]) > MOST_MEMORY:
+            raise OptionError(
+                f"this model needs {8e-9 * int(self._ends[-1]):.1f} GB of working memory per "
+                f"thread, more than {1e-9 * MOST_MEMORY:.0f} GB; merge bins, or prune parameters"
+            )
         self._buffer = np.zeros(int(self._ends[-1]) + LANES)
 
     def addresses(self) -> list[int]:
