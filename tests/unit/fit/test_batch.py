@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit import FitOptions, FitStatus, fit_batch
-from darkstats.model import HistFactoryModel
+from darkstats.model import HistFactoryModel, InterpolationCodes, compile_workspace
+from darkstats.workspace import Workspace
 from small_models import compiled, counting, on_off, two_bins_one_empty
 from strategies import random_workspace
 
@@ -120,12 +121,9 @@ def test_too_few_steps_are_retried_and_counted() -> None:
     assert hasty.twice_nll == pytest.approx(patient.twice_nll, abs=1e-7)
 
 
-def test_minimum_at_a_kink() -> None:
-    """With piecewise-linear interpolation the minimum may lie where the derivative jumps."""
-    from darkstats.model import InterpolationCodes, compile_workspace
-    from darkstats.workspace import Workspace
-
-    shape = {"name": "x", "type": "histosys", "data": {"hi_data": [14.0], "lo_data": [12.0]}}
+def kinked(high: float, low: float) -> HistFactoryModel:
+    """One bin of ten events with a piecewise-linear shift to ``high`` or ``low``."""
+    shape = {"name": "x", "type": "histosys", "data": {"hi_data": [high], "lo_data": [low]}}
     mu = {"name": "mu", "type": "normfactor", "data": None}
     document = {
         "version": "1.0.0",
@@ -141,12 +139,29 @@ def test_minimum_at_a_kink() -> None:
         "observations": [{"name": "c", "data": [3.0]}],
         "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
     }
-    model = compile_workspace(
-        Workspace.from_document(document), interpolation=InterpolationCodes(histosys="code0")
-    )
-    batch = fit_batch(model, [[3.0]], [[0.0, 0.0]], start=[0.7, 1.0])
+    codes = InterpolationCodes(histosys="code0")
+    return compile_workspace(Workspace.from_document(document), interpolation=codes)
+
+
+@pytest.mark.parametrize("start", [-0.7, 0.0, 0.7])
+def test_minimum_at_a_kink(start: float) -> None:
+    """With piecewise-linear interpolation the minimum may lie where the derivative jumps."""
+    batch = fit_batch(kinked(14.0, 12.0), [[3.0]], [[0.0, 0.0]], start=[start, 1.0])
     assert batch.converged.all()
     assert batch.parameters[0].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("start", [-0.7, 0.0, 0.7])
+def test_minimum_beyond_a_kink(start: float) -> None:
+    """A start on the wrong side of the kink does not keep the fit there: x solves its side's slope.
+
+    On the lower side the rate is 10 + 5x, so f' = 5 (1 - 3/(10 + 5x)) + x = 0.
+    """
+    batch = fit_batch(kinked(12.0, 5.0), [[3.0]], [[0.0, 0.0]], start=[start, 0.0], poi_values=0.0)
+    x = float(batch.parameters[0, 0])
+    assert batch.converged.all()
+    assert -2.0 < x < -1.0
+    assert 5.0 * (1.0 - 3.0 / (10.0 + 5.0 * x)) + x == pytest.approx(0.0, abs=1e-7)
 
 
 @pytest.mark.parametrize(
