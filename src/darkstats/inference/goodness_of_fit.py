@@ -5,6 +5,7 @@ Use the asymptotic p-value where all bins expect more than about five events, to
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from darkstats.model import HistFactoryModel, Observation
 
 __all__ = ["goodness_of_fit", "toy_deviances"]
+
+_OFF_ZERO = 1e-2  # of a factor, where its size does not matter
+_NOTHING = 1e-50  # events: below any yield a workspace means, above the floor of empty bins
+_INDEPENDENT = 1e-7  # singular value of unit vectors that are exact to 1e-12
 
 
 def goodness_of_fit(
@@ -41,6 +46,8 @@ def goodness_of_fit(
     calculator
         ``"asymptotic"``: chi-square with (bins in use) minus (free parameters without
         constraint) degrees of freedom. ``"toys"``: toys thrown at the best fit, each refitted.
+        A bin is in use where anything is expected; parameters count as many times as there are
+        independent directions in which they change the bins in use.
 
     Raises
     ------
@@ -52,13 +59,13 @@ def goodness_of_fit(
     Notes
     -----
     S. Baker, R. D. Cousins, Nucl. Instrum. Meth. 221 (1984) 437. A constrained parameter adds one
-    auxiliary datum and takes one parameter away.
+    auxiliary datum and takes one parameter away; one that is held fixed leaves both out.
     """
     if calculator not in {"asymptotic", "toys"}:
         raise UnknownNameError("calculator", calculator, ("asymptotic", "toys"))
-    best = fit(model, observation, options=options)
-    n_bins = int(np.count_nonzero(~model.masked_bins))
-    n_free = sum(not p.fixed and not p.constrained for p in model.parameters)
+    settled = replace(observation, auxdata=_without_fixed(model, observation.auxdata))
+    best = fit(model, settled, options=options)
+    n_bins, n_free = _counted(model, best.parameters)
     statistic, degrees = max(best.twice_nll, 0.0), n_bins - n_free
     p: PValue | None = None
     reason = counts = seed = None
@@ -93,6 +100,34 @@ def goodness_of_fit(
     )
 
 
+def _counted(model: HistFactoryModel, parameters: FloatArray) -> tuple[int, int]:
+    """Bins in use, and independent directions of the free parameters without constraint.
+
+    Rates are linear in each such parameter, so that a central difference is exact. The point is
+    moved off 0, where a factor would hide the others that it multiplies.
+    """
+    free = [i for i, p in enumerate(model.parameters) if not p.fixed and not p.constrained]
+    point = np.where(np.abs(parameters) < _OFF_ZERO, _OFF_ZERO, parameters)
+    points = np.repeat(point[np.newaxis, :], 2 * len(free) + 1, axis=0)
+    for row, index in enumerate(free):
+        step = 0.5 * abs(point[index])
+        points[2 * row + 1, index] += step
+        points[2 * row + 2, index] -= step
+    rates = np.asarray(model.expected_rates(points))[:, ~model.masked_bins]
+    rates = rates[:, np.abs(rates).max(axis=0) > _NOTHING]
+    jacobian = (rates[1::2] - rates[2::2]) / np.sqrt(np.maximum(np.abs(rates[0]), _NOTHING))
+    sizes = np.linalg.norm(jacobian, axis=1)
+    jacobian = jacobian[sizes > 0.0] / sizes[sizes > 0.0, np.newaxis]
+    rank = 0 if not jacobian.size else int(np.linalg.matrix_rank(jacobian, tol=_INDEPENDENT))
+    return rates.shape[1], rank
+
+
+def _without_fixed(model: HistFactoryModel, auxdata: FloatArray) -> FloatArray:
+    """Auxiliary data [..., par] in which those of fixed parameters agree with their values."""
+    held: FloatArray = np.where(model.fixed, model.expected_auxdata(model.inits), auxdata)
+    return held
+
+
 def toy_deviances(
     model: HistFactoryModel, parameters: FloatArray, options: ToyOptions
 ) -> FloatArray:
@@ -108,6 +143,7 @@ def toy_deviances(
             begin, end = max(first, offset), min(stop, offset + TOYS_PER_BLOCK)
             rng = stream(options.seed, digest=model.digest, what=Hypothesis.BEST_FIT, block=block)
             counts, auxdata = throw(model, parameters, rng)
+            auxdata = _without_fixed(model, auxdata)
             part = slice(begin - offset, end - offset)
             batch = fit_batch(
                 model, counts[part], auxdata[part], start=parameters, options=fit_options

@@ -366,7 +366,8 @@ class GoodnessOfFit:
     """Saturated goodness of fit.
 
     ``statistic`` is twice the log-likelihood ratio to the saturated model at the best fit,
-    ``degrees_of_freedom`` counts bins minus unconstrained free parameters; ``p_value`` is ``None``
+    ``degrees_of_freedom`` is ``n_bins``, the bins in use, minus ``n_free``, the independent
+    directions of the free parameters without constraint; ``p_value`` is ``None``
     with a reason where no degree of freedom is left.
     """
 
