@@ -207,3 +207,22 @@ def test_minimum_is_one(seed: int) -> None:
                     frozen_floats(point),
                 )
                 assert 2.0 * value >= batch.twice_nll[lane] - 1e-8
+
+
+def test_damping_shortens_the_first_step() -> None:
+    """A damped start moves less in its first step, and ends at the same minimum."""
+    from darkstats.arrays import frozen_floats
+    from darkstats.fit.lanes import Problem, run_kernel
+
+    model = counting(n=30.0, signal=2.0, background=3.0, width=1.0)
+    problem = Problem.of(model, fix_poi=False, fixed={}, poi_lower=None, poi_upper=100.0)
+    data = frozen_floats([[30.0]]), frozen_floats(model.observation.auxdata[None])
+    moved = []
+    for damping in (0.0, 1e4):
+        hasty = run_kernel(
+            problem, *data, problem.values[None], FitOptions(max_steps=1), damping=damping
+        )
+        patient = run_kernel(problem, *data, problem.values[None], FitOptions(), damping=damping)
+        moved.append(float(np.linalg.norm(hasty.parameters[0] - problem.values)))
+        assert patient.parameters[0] == pytest.approx([13.5, 1.0], abs=1e-5)
+    assert 0.0 < moved[1] < 0.5 * moved[0]

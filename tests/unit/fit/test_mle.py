@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -189,3 +190,30 @@ def test_statistics_only_model() -> None:
     }
     model = compile_workspace(read_workspace(json.dumps(document).encode()))
     assert fit(model, model.observation).poi == pytest.approx(1.0, abs=1e-9)
+
+
+def test_a_minimum_found_once_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If one start of many goes lowest and no other follows, there is an error and no number."""
+    from darkstats.fit import mle
+
+    model = counting(n=9.0, signal=2.0, background=3.0, width=1.0)
+    real = mle.fit_batch
+
+    def one_goes_lower(*args, **options):
+        batch = real(*args, **options)
+        values = batch.twice_nll.copy()
+        values[0] -= 0.5
+        return dataclasses.replace(batch, twice_nll=values)
+
+    monkeypatch.setattr(mle, "fit_batch", one_goes_lower)
+    with pytest.raises(FitFailedError, match="found from one of"):
+        fit(model, model.observation)
+
+
+def test_a_lower_minimum_beside_the_interval_is_an_error() -> None:
+    """An interval around what turns out not to be the minimum is refused."""
+    model = counting(n=9.0, signal=2.0, background=3.0, width=1.0)
+    result = fit(model, model.observation)
+    wrong = dataclasses.replace(result, twice_nll=result.twice_nll + 3.0)
+    with pytest.raises(FitFailedError, match="lower minimum"):
+        profile_interval(model, model.observation, "mu", result=wrong)
