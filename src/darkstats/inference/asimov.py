@@ -54,8 +54,15 @@ def asimov_data(
     return model.asimov(conditional.parameters), conditional
 
 
-def blinded_observation(model: HistFactoryModel) -> Observation:
-    """Background-only Asimov data at the initial nuisance parameters: no data are looked at.
+def blinded_observation(model: HistFactoryModel, *, mu: float = 0.0) -> Observation:
+    """Asimov data at the initial nuisance parameters: no data are looked at.
+
+    Parameters
+    ----------
+    model
+        Compiled model with a parameter of interest.
+    mu
+        Signal strength: that of the statistic's Asimov data, so that nothing is pulled.
 
     Raises
     ------
@@ -65,5 +72,5 @@ def blinded_observation(model: HistFactoryModel) -> Observation:
     if model.poi_index is None:
         raise OptionError("the model has no parameter of interest; name one with its `poi`")
     parameters = np.array(model.inits)
-    parameters[model.poi_index] = 0.0
+    parameters[model.poi_index] = mu
     return model.asimov(parameters)

@@ -7,6 +7,7 @@ known background, where the construction is exact.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from darkstats.errors import LimitNotFoundError, OptionError
@@ -16,6 +17,7 @@ from darkstats.inference.curve import ProfileCurve, unprofiled_scale
 from darkstats.inference.results import Interval, LimitScan, ToyCounts, ToyOptions
 from darkstats.inference.test_statistics import TEST_STATISTICS
 from darkstats.inference.toy_curve import NoisyCrossing, NoisyPoint, noisy_crossing
+from darkstats.inference.toy_limit import FEW_BEYOND, require_enough_toys
 from darkstats.inference.toys import Hypothesis, p_value, sample_statistic
 
 if TYPE_CHECKING:
@@ -160,7 +162,8 @@ def feldman_cousins(
     Raises
     ------
     OptionError
-        ``cl`` is out of range, or the model has no free parameter of interest.
+        ``cl`` is out of range, the toys are too few for it, or the model has no free parameter
+        of interest.
     LimitNotFoundError
         No upper end was found.
     FitFailedError
@@ -176,6 +179,7 @@ def feldman_cousins(
         raise OptionError(f"the confidence level must lie between 0 and 1, got {cl}")
     choice = toys or ToyOptions()
     alpha = 1.0 - cl
+    require_enough_toys(choice.n_toys, alpha)
     curve = ProfileCurve(model, observation, TEST_STATISTICS["ttilde"], options=options)
     low_guess, high_guess = _asymptotic_ends(curve, cl)
     belt = _Belt(curve, choice, alpha)
@@ -189,8 +193,18 @@ def feldman_cousins(
         belt.evaluate([0.0])
         if belt.points[0.0].value <= alpha:
             lower = belt.edge(low_guess or 0.3 * mu_hat, upper=False, stop=mu_hat)
+            if lower is None:
+                raise LimitNotFoundError("the toys do not tell the lower end: ask for more")
+    for end in (upper, lower):
+        if end is not None and not math.isfinite(end.error):
+            raise LimitNotFoundError("the toys do not tell an end of the interval: ask for more")
     ordered = sorted(belt.points.values(), key=lambda point: point.mu)
-    notes = list(curve.free.warnings)
+    notes = [*curve.free.warnings, *curve.notes]
+    if choice.n_toys * alpha < FEW_BEYOND:
+        notes.append(
+            f"only about {choice.n_toys * alpha:.2g} toys lie beyond each end: the errors are "
+            "rough too; ask for more toys"
+        )
     if not upper.settled or (lower is not None and not lower.settled):
         notes.append("an end of the interval rests on few points: ask for more toys")
     return Interval(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["BLINDED", "REFERENCES", "asymptotic_test", "expected_band", "hypotest", "warnings_of"]
 
 #: Why an observed number is missing.
-BLINDED = "blinded: only background-only Asimov data were used"
+BLINDED = "blinded: only Asimov data were used"
 
 REFERENCES = {
     "asymptotic": ("arXiv:1007.1727",),
@@ -135,7 +135,8 @@ def hypotest(
         Lower bound of the signal strength in the free fit, for ``q`` and ``t`` only; by default
         the one that the workspace declares.
     blind
-        Use background-only Asimov data in the place of the observed: expected values only.
+        Use Asimov data (of the background; for q0, of signal strength 1) in the place of the
+        observed: expected values only.
 
     Returns
     -------
@@ -167,7 +168,7 @@ def hypotest(
         raise OptionError(f"{test_stat} tests signal strengths at or above 0, got {mu:g}")
     if calculator not in {"asymptotic", "toys"}:
         raise UnknownNameError("calculator", calculator, ("asymptotic", "toys"))
-    data = blinded_observation(model) if blind else observation
+    data = blinded_observation(model, mu=statistic.asimov_mu) if blind else observation
     curve = ProfileCurve(model, data, statistic, poi_lower=poi_lower, options=options)
     result = asymptotic_test(curve, mu, blind=blind)
     if calculator == "asymptotic":

@@ -17,6 +17,7 @@ from typing import Literal
 from darkstats.errors import OptionError
 
 __all__ = [
+    "ALL_EXCLUDED",
     "N_SIGMA",
     "Calculator",
     "ExpectedPValues",
@@ -34,6 +35,12 @@ __all__ = [
 ]
 
 Calculator = Literal["asymptotic", "toys"]
+
+#: What to know of a CLs+b limit of 0.
+ALL_EXCLUDED = (
+    "CLs+b excludes every positive signal strength at this level: the data lie far below the "
+    "background; the limit is quoted as 0 (CLs or pcl never does this)"
+)
 
 #: Positions of the five expected values in the band, in units of sigma.
 N_SIGMA = (-2, -1, 0, 1, 2)
@@ -164,7 +171,8 @@ class HypoTestResult:
     cls, clsb, clb
         Observed CLs, p-value of the tested hypothesis, and p-value of the background-only one
         (all P(statistic >= observed)). ``None`` when blinded, and ``cls``, ``clb`` are ``None``
-        for q0, whose only p-value is ``clsb`` = p0.
+        for q0, whose only p-value is ``clsb`` = p0. ``cls`` is ``None`` with a reason where no
+        background-only toy is as extreme as the data.
     expected
         Their expected values. For q0 the reference is a signal of strength 1, not background only.
     statistic, statistic_asimov
@@ -309,7 +317,7 @@ class UpperLimit:
     observed_high: float | None = None
     observed_reason: str | None = None
     expected: tuple[float | None, ...]
-    expected_error: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    expected_error: tuple[float | None, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
     expected_reason: str | None = None
     expected_definition: str
     interval: Interval | None = None

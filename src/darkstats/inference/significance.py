@@ -13,7 +13,7 @@ from darkstats.errors import OptionError, UnknownNameError
 from darkstats.gaussian import quantile, survival
 from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.curve import ProfileCurve
-from darkstats.inference.hypotest import BLINDED
+from darkstats.inference.hypotest import BLINDED, warnings_of
 from darkstats.inference.results import N_SIGMA, PValue, Significance, ToyOptions
 from darkstats.inference.test_statistics import TEST_STATISTICS, TestStatistic
 
@@ -79,7 +79,7 @@ def significance(
         statistic = _SIGNED
         declared = float(model.lower[model.require_poi()])
         lower = poi_lower if poi_lower is not None else declared if declared < 0.0 else -math.inf
-    data = blinded_observation(model) if blind else observation
+    data = blinded_observation(model, mu=statistic.asimov_mu) if blind else observation
     curve = ProfileCurve(model, data, statistic, poi_lower=lower, options=options)
     curve.evaluate([0.0])
     curve.certify(0.0)
@@ -100,6 +100,9 @@ def significance(
         p0, counts, seed = point.clsb, point.toys, choice.seed
         if p0.value == 0.0:
             reason = f"no toy is as extreme: p0 < {1.0 / counts.asked * 2.0:.3g}, more toys needed"
+            z = None
+        elif uncapped and p0.value == 1.0:
+            reason = "every toy is at least as extreme: Z lies far below 0, more toys needed"
             z = None
         else:
             z = max(-quantile(p0.value), -math.inf if uncapped else 0.0)
@@ -127,6 +130,6 @@ def significance(
         toys=counts,
         seed=seed,
         model_digest=model.digest,
-        warnings=() if blind else curve.free.warnings,
+        warnings=() if blind else warnings_of(curve),
         references=("arXiv:1007.1727",),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,21 +10,46 @@ import numpy as np
 
 from darkstats.errors import LimitNotFoundError, OptionError
 from darkstats.gaussian import cdf
-from darkstats.inference.results import LimitScan, ToyCounts, ToyOptions, UpperLimit
+from darkstats.inference.results import (
+    ALL_EXCLUDED,
+    LimitScan,
+    ToyCounts,
+    ToyOptions,
+    UpperLimit,
+)
 from darkstats.inference.toy_curve import NoisyCrossing, NoisyPoint, noisy_crossing
-from darkstats.inference.toy_tests import ToyPoint, toy_points
+from darkstats.inference.toy_tests import ToyPoint, no_reference, toy_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from darkstats.inference.curve import ProfileCurve
 
-__all__ = ["toy_limit"]
+__all__ = ["FEWEST_BEYOND", "FEW_BEYOND", "require_enough_toys", "toy_limit"]
+
+#: Toys expected beyond a limit, n_toys (1 - CL): fewer than the first number tell nothing, fewer
+#: than the second tell little, and the result says so.
+FEWEST_BEYOND, FEW_BEYOND = 2.0, 10.0
 
 _PILOT_POINTS = 8
 _ROUNDS = 5
 _SPREAD = (0.93, 1.0, 1.07)
 _SAME = 0.02  # signal strengths closer than this, relatively, are one point
+_VAGUE = 0.5  # a crossing with a larger relative error is none
+
+
+def require_enough_toys(n_toys: int, alpha: float) -> None:
+    """Raise OptionError where so few toys cannot measure a p-value of ``alpha``."""
+    if n_toys * alpha < FEWEST_BEYOND * (1.0 - 1e-9):
+        raise OptionError(
+            f"{n_toys} toys cannot measure a p-value of {alpha:.4g}: ask for "
+            f"{math.ceil(FEWEST_BEYOND / alpha * (1.0 - 1e-9))} or more"
+        )
+
+
+def _known(point: ToyPoint, method: str) -> bool:
+    """Whether the toys say anything of the data: CLs is 0 / 0 where none is as extreme."""
+    return method != "cls" or point.clb.value > 0.0
 
 
 def _points(of: list[ToyPoint], position: int | None, method: str) -> list[NoisyPoint]:
@@ -31,6 +57,8 @@ def _points(of: list[ToyPoint], position: int | None, method: str) -> list[Noisy
     found = []
     for point in of:
         if position is None:
+            if not _known(point, method):
+                continue
             p = point.cls if method == "cls" else point.clsb
             found.append(NoisyPoint(point.mu, p.value, p.error, p.low, p.high))
         elif method == "cls":
@@ -73,16 +101,18 @@ class _Sampling:
         grid = [float(mu) for mu in np.geomspace(low, high, _PILOT_POINTS)]
         self.pilot += toy_points(self.curve, grid, self.pilot_options)
         for _ in range(12):
-            top = max(self.pilot, key=lambda point: point.mu)
-            bottom = min(self.pilot, key=lambda point: point.mu)
+            top = max(point.mu for point in self.pilot)
+            bottom = min(point.mu for point in self.pilot)
+            curves = [_points(self.pilot, k, self.method) for k in self.positions]
+            if not all(curves):
+                # ten times as many toys would still find none beyond the limit
+                raise LimitNotFoundError(no_reference(self.pilot_options.n_toys))
             more = []
-            if any(_points([top], k, self.method)[0].value > self.alpha for k in self.positions):
-                more += [1.5 * top.mu, 2.2 * top.mu]
-            excluded = [
-                _points([bottom], k, self.method)[0].value <= self.alpha for k in self.positions
-            ]
-            if any(excluded) and bottom.mu > 1e-2 * low:
-                more += [bottom.mu / 2.0, bottom.mu / 4.0]
+            if any(max(c, key=lambda p: p.mu).value > self.alpha for c in curves):
+                more += [1.5 * top, 2.2 * top]
+            excluded = [min(c, key=lambda p: p.mu).value <= self.alpha for c in curves]
+            if any(excluded) and bottom > 1e-2 * low:
+                more += [bottom / 2.0, bottom / 4.0]
             if not more:
                 return
             self.pilot += toy_points(self.curve, more, self.pilot_options)
@@ -136,13 +166,15 @@ def toy_limit(
     Raises
     ------
     LimitNotFoundError
-        The p-value does not fall below 1 - CL.
+        The p-value does not fall below 1 - CL, or the toys are too few to tell where it does.
     FitFailedError
         Too many toys failed.
     OptionError
-        A power threshold other than the default: toys give the band at -2 .. +2 sigma only.
+        Too few toys for the level; or a power threshold other than the default: toys give the
+        band at -2 .. +2 sigma only.
     """
     alpha = 1.0 - asymptotic.cl
+    require_enough_toys(options.n_toys, alpha)
     constrained = asymptotic.method == "pcl"
     if constrained and abs((asymptotic.power_threshold or 0.0) - cdf(-1.0)) > 1e-12:
         raise OptionError("with toys the power threshold is Phi(-1), the -1 sigma edge of the band")
@@ -151,18 +183,33 @@ def toy_limit(
     sampling = _Sampling(curve, options, alpha, method, blind=blind)
     sampling.run_pilot(0.5 * min(guesses), 1.6 * max(guesses))
     solved = sampling.refine()
-    notes = list(asymptotic.warnings)
-    band = [solved[k] for k in range(5)]
-    expected = [0.0 if found is None else found.mu for found in band]
-    errors = [0.0 if found is None else found.error for found in band]
+    notes = [note for note in asymptotic.warnings if note != ALL_EXCLUDED]
+    band = [_value(solved[k], method) for k in range(5)]
+    expected, errors = [value for value, _ in band], [error for _, error in band]
     data = solved.get(None)
-    observed = None if blind else 0.0 if data is None else data.mu
+    observed, observed_error = (None, 0.0) if blind else _value(data, method)
+    if observed is None and not blind:
+        raise LimitNotFoundError(
+            f"{options.n_toys} toys do not tell where the p-value of the data crosses "
+            f"{alpha:.4g}: ask for more"
+        )
+    if observed == 0.0:
+        notes.append(ALL_EXCLUDED)
     active = None
     if constrained:
         floor = expected[1]
+        if floor is None:
+            raise LimitNotFoundError(
+                f"{options.n_toys} toys do not tell where the power is enough: ask for more"
+            )
         active = None if observed is None else observed < floor
         observed = None if observed is None else max(observed, floor)
-        expected = [max(value, floor) for value in expected]
+        expected = [None if value is None else max(value, floor) for value in expected]
+    if options.n_toys * alpha < FEW_BEYOND:
+        notes.append(
+            f"only about {options.n_toys * alpha:.2g} toys lie beyond each limit: the errors are "
+            "rough too; ask for more toys"
+        )
     unsettled = [found for found in solved.values() if found is not None and not found.settled]
     if unsettled:
         notes.append(f"{len(unsettled)} of the crossings rest on few points: ask for more toys")
@@ -170,11 +217,14 @@ def toy_limit(
         asymptotic,
         calculator="toys",
         observed=observed,
-        observed_error=0.0 if data is None else data.error,
+        observed_error=observed_error or 0.0,
         observed_low=None if blind else observed if data is None else min(data.low, data.mu),
         observed_high=None if blind else observed if data is None else max(data.high, data.mu),
         expected=tuple(expected),
         expected_error=tuple(errors),
+        expected_reason=f"{options.n_toys} toys do not tell where: ask for more"
+        if None in expected
+        else None,
         expected_definition="quantiles, over background-only toys, of the p-value at each signal "
         "strength, solved for the signal strength",
         toys=_total(sampling.pilot) + _total(sampling.full),
@@ -186,6 +236,18 @@ def toy_limit(
     )
 
 
+def _value(found: NoisyCrossing | None, method: str) -> tuple[float | None, float | None]:
+    """Crossing and its error; None where the toys leave it open.
+
+    CLs+b may exclude everything: then the limit is 0. CLs never does, and no crossing is no answer.
+    """
+    if found is None:
+        return (None, None) if method == "cls" else (0.0, 0.0)
+    if not found.error <= _VAGUE * found.mu:
+        return None, None
+    return found.mu, found.error
+
+
 def _total(points: list[ToyPoint]) -> ToyCounts:
     total = ToyCounts(asked=0, ok=0, failed=0)
     for point in points:
@@ -194,7 +256,8 @@ def _total(points: list[ToyPoint]) -> ToyCounts:
 
 
 def _scan(sampling: _Sampling, method: str, *, blind: bool) -> LimitScan:
-    points = sorted([*sampling.pilot, *sampling.full], key=lambda point: point.mu)
+    points = [*sampling.pilot, *sampling.full]
+    points = sorted((p for p in points if blind or _known(p, method)), key=lambda point: point.mu)
     data = _points(points, None, method)
     return LimitScan(
         quantity="CLs" if method == "cls" else "CLs+b",

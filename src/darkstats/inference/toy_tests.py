@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
     from darkstats.inference.curve import ProfileCurve
 
-__all__ = ["ToyPoint", "cls_of", "quantile_with_error", "toy_points", "toy_test"]
+__all__ = ["ToyPoint", "cls_of", "no_reference", "quantile_with_error", "toy_points", "toy_test"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,14 @@ def cls_of(clsb: PValue, clb: PValue) -> PValue:
     error = math.hypot(clsb.error / clb.value, value * relative_b)
     high = 1.0 if clb.low == 0.0 else min(clsb.high / clb.low, 1.0)
     return PValue(value=value, error=error, low=min(clsb.low / clb.high, value), high=high)
+
+
+def no_reference(n_toys: int) -> str:
+    """Why CLs is missing where its denominator is 0."""
+    return (
+        f"none of {n_toys} background-only toys is as extreme as the data, so that CLs is not "
+        "known: more toys are needed, or the asymptotic value"
+    )
 
 
 def quantile_with_error(ordered: FloatArray, probability: float) -> tuple[float, float]:
@@ -196,10 +204,14 @@ def toy_test(
     """
     (point,) = toy_points(curve, [asymptotic.mu], options)
     discovery = asymptotic.test_stat == "q0"
+    reason = asymptotic.observed_reason
+    if not blind and not discovery and point.clb.value == 0.0:
+        reason = no_reference(options.n_toys)
     return replace(
         asymptotic,
         calculator="toys",
-        cls=None if blind or discovery else point.cls,
+        cls=None if discovery or reason is not None else point.cls,
+        observed_reason=reason,
         clsb=None if blind else point.clsb,
         clb=None if blind or discovery else point.clb,
         expected=point.expected,

@@ -22,10 +22,16 @@ from darkstats.inference.asymptotics import (
     expected_p_values,
     fixed_sigma_limit,
 )
-from darkstats.inference.curve import ProfileCurve
+from darkstats.inference.curve import NLL_TOLERANCE, ProfileCurve
 from darkstats.inference.hypotest import BLINDED, REFERENCES, asymptotic_test, warnings_of
 from darkstats.inference.limit_search import LimitSearch, log_p
-from darkstats.inference.results import N_SIGMA, LimitScan, ToyOptions, UpperLimit
+from darkstats.inference.results import (
+    ALL_EXCLUDED,
+    N_SIGMA,
+    LimitScan,
+    ToyOptions,
+    UpperLimit,
+)
 from darkstats.inference.test_statistics import test_statistic
 
 if TYPE_CHECKING:
@@ -89,10 +95,7 @@ def asymptotic_limit(
         found = search.observed.estimate()
         observed = 0.0 if found is None else found[0]
         if observed == 0.0:
-            notes.append(
-                "CLs+b excludes every positive signal strength at this level: the data lie far "
-                "below the background; the limit is quoted as 0 (CLs or pcl never does this)"
-            )
+            notes.append(ALL_EXCLUDED)
     floor = None
     active = None
     if constrained:
@@ -176,7 +179,11 @@ def _scan(
 def _not_monotone(search: LimitSearch, mu_hat: float) -> str | None:
     """Words of warning if the observed curve rises anywhere above the best fit."""
     search.restart()
-    values = [point for point in search.observed.points if point[0] > max(mu_hat, 0.0)]
+    values = [
+        point
+        for point in search.observed.points
+        if point[0] > max(mu_hat, 0.0) and search.curve.q_asimov(point[0]) > NLL_TOLERANCE
+    ]
     for (mu, value), (_, later) in pairwise(values):
         if later > value + 1e-6 and value > -20.0:
             return (
@@ -210,7 +217,8 @@ def upper_limit(
     model, observation
         Compiled model with a parameter of interest, and data.
     cl
-        Confidence level, in (0, 1).
+        Confidence level, in (0.5, 1): every signal strength below the best fit counts as
+        allowed, so that no smaller level has a meaning.
     method
         ``"cls"``, ``"clsb"`` or ``"pcl"`` (power-constrained, built on CLs+b).
     test_stat
@@ -294,8 +302,10 @@ def upper_limit(
 def _check(
     *, cl: float, method: str, test_stat: str, calculator: str, band: str, power_threshold: float
 ) -> None:
-    if not 0.0 < cl < 1.0:
-        raise OptionError(f"the confidence level must lie between 0 and 1, got {cl}")
+    if not 0.5 < cl < 1.0:
+        raise OptionError(
+            f"the confidence level of an upper limit must lie between 0.5 and 1, got {cl}"
+        )
     if method not in METHODS:
         raise UnknownNameError("method", method, METHODS)
     if calculator not in {"asymptotic", "toys"}:

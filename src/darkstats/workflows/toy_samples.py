@@ -33,7 +33,8 @@ def statistic_samples(
     model = likelihood.model
     statistic = test_statistic(found.test_stat)
     lower = None if statistic.bounded else found.poi_lower
-    data = blinded_observation(model) if blind else likelihood.observation
+    asimov = blinded_observation(model, mu=statistic.asimov_mu)
+    data = asimov if blind else likelihood.observation
     curve = ProfileCurve(model, data, statistic, poi_lower=lower, options=likelihood.options)
     curve.evaluate([found.mu])
     curve.certify(found.mu)

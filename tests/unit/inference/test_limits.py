@@ -125,7 +125,7 @@ def test_clsb_is_stronger_than_cls_and_pcl_lies_between() -> None:
     }
     observed = {method: limit.observed for method, limit in limits.items()}
     assert observed["clsb"] == 0.0
-    assert any("excludes every positive" in note for note in limits["clsb"].warnings)
+    assert [note[:29] for note in limits["clsb"].warnings] == ["CLs+b excludes every positive"]
     assert limits["pcl"].power_constrained
     assert limits["pcl"].power_threshold == POWER_THRESHOLD
     assert observed["pcl"] == pytest.approx(limits["clsb"].expected[1], rel=1e-8)
@@ -240,9 +240,32 @@ def test_no_events_are_no_obstacle() -> None:
     assert result.observed == pytest.approx(closed_form_limit(0.0, 0.3, 0.05), rel=1e-8)
 
 
-@pytest.mark.parametrize("cl", [0.0, 1.0, -1.0, math.nan])
-def test_levels_outside_the_open_interval_are_refused(cl: float) -> None:
-    """A confidence level lies strictly between 0 and 1."""
+def test_blind_expected_significance_is_that_of_data_equal_to_the_expectation() -> None:
+    """Blind, no nuisance parameter is pulled: as on data that agree with signal plus background."""
+    blind, agreeing = spectrum([0.0], [100.0], 0.1), spectrum([101.0], [100.0], 0.1)
+    found = significance(blind, blind.observation, blind=True)
+    assert found.expected[2] == pytest.approx(
+        significance(agreeing, agreeing.observation).expected[2], rel=1e-6
+    )
+    test = hypotest(blind, blind.observation, 0.0, test_stat="q0", blind=True)
+    assert math.sqrt(test.statistic_asimov) == pytest.approx(found.expected[2], rel=1e-9)
+
+
+def test_a_signed_significance_says_that_a_declared_bound_binds() -> None:
+    """A deficit beyond the lower bound that the workspace declares: Z is too small, and warned."""
+    model = counting(4, 1.0, 9.0).with_range("mu", -1.0, 10.0)
+    bound = significance(model, model.observation, uncapped=True)
+    assert any("lower bound" in note for note in bound.warnings)
+    free = significance(model, model.observation, uncapped=True, poi_lower=-math.inf)
+    assert free.warnings == ()
+    assert free.observed is not None
+    assert bound.observed is not None
+    assert free.observed < bound.observed < 0.0
+
+
+@pytest.mark.parametrize("cl", [0.0, 0.3, 0.5, 1.0, -1.0, math.nan])
+def test_levels_without_a_meaning_are_refused(cl: float) -> None:
+    """A confidence level of a one-sided limit lies strictly between 0.5 and 1."""
     model = counting(4, 1.0, 3.0)
     with pytest.raises(OptionError, match="confidence level"):
         upper_limit(model, model.observation, cl=cl)
