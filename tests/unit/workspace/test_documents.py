@@ -43,7 +43,8 @@ def nested(depth: int, core: str = "1") -> bytes:
         (r'{"a": {"\udc00": 1}}', "/a", "surrogate"),
         ('{"a": [' + "9" * 4301 + "]}", "/a/0", "digits"),
         ('{"a": [1, 2', "/a/1", "not JSON"),
-        ('{"a": [1, 2,]}', "/a/2", "not JSON"),
+        # Python 3.13 points at the comma, Python 3.11 behind it.
+        ('{"a": [1, 2,]}', "/a/1" if sys.version_info >= (3, 13) else "/a/2", "not JSON"),
         ('{"a": tru}', "/a", "not JSON"),
         ('{"a": "x\ty"}', "/a", "not JSON"),
         ('{"a": 01}', "/a", "not JSON"),
