@@ -28,7 +28,7 @@ def limit(
     poi: o.Poi = None,
     measurement: o.Measurement = None,
     cl: Annotated[
-        float, typer.Option("--cl", metavar="LEVEL", help="Confidence level, in (0.5, 1); fc: in (0, 1).")
+        float, typer.Option("--cl", metavar="LEVEL", help="Confidence level, in (0.5, 1).")
     ] = 0.95,
     method: Annotated[
         str, typer.Option("--method", metavar="NAME", help="cls, clsb, pcl or fc.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from darkstats.arrays import FloatArray
+from darkstats.arrays import BoolArray, FloatArray
 from darkstats.errors import FitFailedError
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
 from darkstats.fit.ladder import jittered_starts
@@ -114,6 +114,27 @@ def _warnings(
     if batch.min_rate[best] < 0.0:
         notes.append("a bin without events is driven to a negative rate; its rate is held at zero")
     return tuple(notes)
+
+
+def _bound_warning(
+    model: HistFactoryModel, point: FloatArray, resting: BoolArray, *, lower: bool, upper: bool
+) -> tuple[str, ...]:
+    """Words for a POI that rests at the end of a range that only serves a minimiser.
+
+    ``lower``, ``upper``: whether that end comes from the workspace. Zero is a boundary of physics.
+    """
+    poi = model.poi_index
+    if poi is None or not resting[poi]:
+        return ()
+    parameter = model.parameters[poi]
+    above = point[poi] >= parameter.upper
+    end = parameter.upper if above else parameter.lower
+    if not (upper if above else lower and end != 0.0):
+        return ()
+    return (
+        f"{parameter.name} rests at {end:g}, the end of the range that the workspace declares: the "
+        "likelihood is larger beyond it; widen the range",
+    )
 
 
 def fit(
@@ -227,5 +248,6 @@ def fit(
             agreement=agreement,
             rung=RUNGS[int(batch.rung[best])],
         ),
-        warnings=_warnings(problem, batch, best, int(order[1]), float(finite.max() - values[best])),
+        warnings=_warnings(problem, batch, best, int(order[1]), float(finite.max() - values[best]))
+        + _bound_warning(model, point, resting, lower=poi_lower is None, upper=poi_upper is None),
     )

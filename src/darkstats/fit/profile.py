@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from darkstats.arrays import BoolArray, FloatArray
-from darkstats.errors import OptionError
+from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.batch import fit_batch
 from darkstats.fit.lanes import FitOptions
-from darkstats.fit.mle import FitResult, fit
+from darkstats.fit.mle import AGREEMENT, FitResult, fit
 from darkstats.fit.uncertainty import covariance
 from darkstats.model import HistFactoryModel, Observation
 
@@ -57,12 +57,17 @@ def profile_scan(
     grids
         Values by parameter name; one or two parameters.
 
+    Notes
+    -----
+    The minimum is that over the ranges widened to the grid; a parameter of interest has no upper
+    end.
+
     Raises
     ------
     OptionError
         Not one or two parameters, or an empty grid.
     FitFailedError
-        The free fit could not be certified.
+        The free fit could not be certified, or a point of the scan lies below it.
     """
     if not 1 <= len(grids) <= 2:
         raise OptionError(f"scan one or two parameters, not {len(grids)}")
@@ -71,6 +76,11 @@ def profile_scan(
     if any(len(axis) == 0 for axis in axes) or not all(np.isfinite(axis).all() for axis in axes):
         raise OptionError("a grid needs at least one value, all of them finite numbers")
     options = options or FitOptions(edm_tolerance=1e-10)
+    for name, axis in zip(names, axes, strict=True):
+        p = model.parameter_index(name)
+        end = np.inf if p == model.poi_index else model.parameters[p].upper
+        lower = min(model.parameters[p].lower, float(axis.min()))
+        model = model.with_range(name, lower, max(end, float(axis.max())))
     result = fit(model, observation, options=options)
     shape = tuple(len(axis) for axis in axes)
     delta, certified = np.full(shape, np.inf), np.zeros(shape, dtype=bool)
@@ -91,6 +101,12 @@ def profile_scan(
             options=options,
         )
         rise = np.where(batch.converged, batch.twice_nll - result.twice_nll, np.inf)
+        if rise.min() < -AGREEMENT:
+            raise FitFailedError(
+                f"the scan found a lower minimum than the free fit, by {-rise.min():.3g} in "
+                f"deviance, at {names[0]} = {axes[0][int(np.argmin(rise))]:.6g}"
+            )
+        rise = np.maximum(rise, 0.0)
         column = (slice(None), j) if len(shape) == 2 else (slice(None),)
         delta[column] = rise
         certified[column] = batch.converged

@@ -188,7 +188,7 @@ def _crossing(
         value, start = root(middle)
         residual = value - target
         if abs(residual) <= CROSSING_TOLERANCE * target or abs(high - low) <= 1e-13 * high:
-            return best + direction * middle, None
+            return float(best + direction * middle), None
         if residual * f_high < 0.0:
             low, f_low = high, f_high
         else:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import NotCertifiedError
 from darkstats.inference.asymptotics import observed_p_values
 from darkstats.inference.results import Probe, ToyOptions
 from darkstats.inference.toy_tests import toy_points
@@ -70,6 +69,11 @@ def probe_limit(curve: ProfileCurve, limit: UpperLimit, *, seed: int = 0) -> Pro
     Probe or None
         None where every bin that drives the limit expects at least :data:`LOW_COUNT` background
         events, or where there is no positive observed limit.
+
+    Raises
+    ------
+    NotCertifiedError
+        Too many toys failed: the probe says nothing, and the number stands by its own fits.
     """
     mu = limit.observed
     if mu is None or not mu > 0.0:
@@ -84,10 +88,7 @@ def probe_limit(curve: ProfileCurve, limit: UpperLimit, *, seed: int = 0) -> Pro
         max_failed_fraction=0.2,
     )
     curve.evaluate([mu])
-    try:
-        (point,) = toy_points(curve, [mu], options)
-    except NotCertifiedError:  # a probe that fails says nothing; the number stands by its own fits
-        return None
+    (point,) = toy_points(curve, [mu], options)
     p = observed_p_values(curve.statistic.name, curve.q(mu), curve.q_asimov(mu))
     cls = limit.method == "cls"
     expected, found = (p.cls, point.cls) if cls else (p.clsb, point.clsb)

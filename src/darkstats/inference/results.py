@@ -300,6 +300,8 @@ class UpperLimit:
     at_unit
         The test at signal strength 1, for the keys ``CLs_obs`` and ``CLs_exp``; ``None`` with
         ``at_unit_reason`` where it does not apply.
+    probe, probe_reason
+        A look with a few toys, where counts are low; why there is none, where one was tried.
     scan
         Points of the curve that was searched, for a figure.
     power_threshold, power_constrained
@@ -331,6 +333,7 @@ class UpperLimit:
     toys: ToyCounts | None = None
     seed: int | None = None
     probe: Probe | None = None
+    probe_reason: str | None = None
     scan: LimitScan | None = None
     power_threshold: float | None = None
     power_constrained: bool | None = None

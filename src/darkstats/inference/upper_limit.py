@@ -292,7 +292,13 @@ def upper_limit(
         return asymptotic
     from darkstats.inference.probe import probe_limit
 
-    seen = probe_limit(curve, asymptotic, seed=toys.seed if toys else 0)
+    try:
+        seen = probe_limit(curve, asymptotic, seed=toys.seed if toys else 0)
+    except NotCertifiedError as error:
+        reason = f"a bin that drives the limit expects few events, but the toys failed: {error}"
+        return replace(
+            asymptotic, probe_reason=reason, warnings=(*asymptotic.warnings, f"no probe: {reason}")
+        )
     if seen is None:
         return asymptotic
     notes = (*asymptotic.warnings, seen.message) if seen.recommends_toys else asymptotic.warnings

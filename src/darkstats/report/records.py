@@ -182,6 +182,8 @@ def limit_record(limit: UpperLimit, inputs: Inputs, *, calculator_asked: str) ->
 
 
 def _no_probe(limit: UpperLimit, asked: str) -> str:
+    if limit.probe_reason is not None:
+        return limit.probe_reason
     if asked != "auto":
         return f"calculator {asked}: the probe belongs to auto"
     if limit.observed_reason is not None:

@@ -197,6 +197,8 @@ def _grid(
     likelihood: Likelihood, name: str, given: tuple[float, float] | None, points: int
 ) -> FloatArray:
     """Values to scan: the range given, or three standard deviations around the best fit."""
+    import math
+
     import numpy as np
 
     from darkstats.fit import covariance
@@ -205,7 +207,8 @@ def _grid(
     model = likelihood.model
     index = model.parameter_index(name)
     if given is None:
-        best = minimise(model, likelihood.observation, options=likelihood.options)
+        upper = None if model.poi_index is None else math.inf  # of the POI: it has none
+        best = minimise(model, likelihood.observation, poi_upper=upper, options=likelihood.options)
         value = best.value(name)
         parameter = model.parameters[index]
         try:

@@ -217,3 +217,37 @@ def test_a_lower_minimum_beside_the_interval_is_an_error() -> None:
     wrong = dataclasses.replace(result, twice_nll=result.twice_nll + 3.0)
     with pytest.raises(FitFailedError, match="lower minimum"):
         profile_interval(model, model.observation, "mu", result=wrong)
+
+
+def test_a_parameter_of_interest_at_the_end_of_its_range_is_reported() -> None:
+    """The range of a workspace serves the minimiser: resting at its end is no best fit."""
+    model = counting(n=90.0, signal=1.0, background=50.0)
+    result = fit(model, model.observation)
+    assert result.poi == 10.0
+    assert any("mu rests at 10, the end of the range" in note for note in result.warnings)
+    wide = fit(model, model.observation, poi_upper=np.inf)
+    assert wide.poi == pytest.approx(40.0)
+    assert wide.warnings == ()
+    deficit = counting(n=40.0, signal=1.0, background=50.0)
+    assert fit(deficit, deficit.observation).warnings == ()  # zero is a boundary of physics
+
+
+def test_a_scan_never_lies_below_its_minimum() -> None:
+    """Beyond the declared range as well: the minimum is that over what is scanned."""
+    model = counting(n=90.0, signal=1.0, background=50.0)
+    grid = np.linspace(-5.0, 60.0, 14)
+    scan = profile_scan(model, model.observation, {"mu": grid})
+    mean = grid + 50.0
+    assert scan.delta == pytest.approx(2.0 * (mean - 90.0 - 90.0 * np.log(mean / 90.0)), abs=1e-6)
+    deficit = counting(n=40.0, signal=1.0, background=50.0)
+    scan = profile_scan(deficit, deficit.observation, {"mu": [-20.0, -10.0, 0.0]})
+    assert scan.delta.min() == pytest.approx(0.0, abs=1e-9)
+    assert scan.delta[1] == scan.delta.min()
+
+
+def test_ends_of_an_interval_are_plain_numbers() -> None:
+    """Floats of Python, which print as numbers."""
+    model = counting(n=60.0, signal=1.0, background=55.0)
+    interval = profile_interval(model, model.observation, "mu")
+    assert type(interval.lower) is float or interval.lower is None
+    assert type(interval.upper) is float

@@ -189,6 +189,21 @@ def test_no_probe_where_counts_are_high() -> None:
     assert upper_limit(model, model.observation).probe is None
 
 
+def test_a_probe_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number stays, and the reason that stands in the place of the probe is the true one."""
+
+    def fail(*_: object) -> None:
+        raise FitFailedError("all toys failed")
+
+    monkeypatch.setattr("darkstats.inference.probe.toy_points", fail)
+    model = counting(2, 1.0, 1.0)
+    found = upper_limit(model, model.observation)
+    assert found.probe is None
+    assert "all toys failed" in (found.probe_reason or "")
+    assert any("all toys failed" in note for note in found.warnings)
+    assert found.observed == upper_limit(model, model.observation, probe=False).observed
+
+
 def test_significance_by_toys_is_a_poisson_tail() -> None:
     """p0 of a known background, counting ties, and its error propagated to Z."""
     model = counting(9, 3.0, 3.0)
