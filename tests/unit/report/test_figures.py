@@ -14,7 +14,7 @@ pytest.importorskip("mplhep", reason="figures need the plot extra")
 from darkstats import workflows as w
 from darkstats.errors import MissingExtraError, OptionError, UnknownNameError
 from darkstats.report.figures.limits import asymptotic_density, falling
-from darkstats.report.figures.style import Drawing
+from darkstats.report.figures.style import Drawing, style
 
 Source = Callable[[str], w.ModelRequest]
 
@@ -72,6 +72,47 @@ def test_every_figure_of_every_task_can_be_drawn(model: Source, tmp_path: Path, 
         lines = path.with_suffix(".csv").read_text().splitlines()
         assert lines[0].split(",")[0] in {*drawing.columns, f'"{next(iter(drawing.columns))}"'}
         assert len(lines) > 1
+
+
+def _words(drawing: Drawing) -> dict[str, Any]:
+    """Boxes of the words of a figure: names of rows and columns, titles of axes, headers."""
+    found: dict[str, Any] = {}
+    for axes in drawing.figure.axes:
+        names = [*axes.texts, axes.xaxis.label, axes.yaxis.label]
+        for k, (low, high) in enumerate((axes.get_xlim(), axes.get_ylim())):
+            ticks = (axes.xaxis, axes.yaxis)[k].get_ticklabels()
+            ends = min(low, high), max(low, high)
+            names += [tick for tick in ticks if ends[0] <= tick.get_position()[k] <= ends[1]]
+        found |= {
+            (text.get_gid() or text.get_text()): text.get_window_extent()
+            for text in names
+            if text.get_text() and text.get_visible()
+        }
+    return found
+
+
+LONG = "a_workspace_with_a_very_long_name_that_somebody_chose.json"
+
+
+@pytest.mark.parametrize("task", ["fit", "rank", "limit", "plane"])
+def test_no_word_is_cut_or_covered(
+    repository: Path, tmp_path: Path, model: Source, task: str
+) -> None:
+    """Every name is on the page, at the resolution of the file; headers keep apart."""
+    source = "two_bins" if task == "limit" else "three_channels"
+    (tmp_path / LONG).write_bytes((repository / f"workspaces/examples/{source}.json").read_bytes())
+    request = w.ModelRequest(workspace=w.WorkspaceRequest(source=str(tmp_path / LONG)))
+    outcome = outcomes(lambda _: request)[task]()
+    for kind in outcome.figures:
+        drawing = outcome.figure(kind)
+        with style():
+            drawing.figure.dpi = 200.0  # as in the file
+            page, words = drawing.figure.bbox, _words(drawing)
+        for name, box in words.items():
+            assert min(box.x0, box.y0) > -1.0, (kind, name)
+            assert max(box.x1 - page.width, box.y1 - page.height) < 1.0, (kind, name)
+        if "header-right" in words:
+            assert not words["header-left"].overlaps(words["header-right"]), kind
 
 
 @pytest.fixture(scope="module")

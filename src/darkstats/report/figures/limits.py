@@ -195,7 +195,10 @@ def interval_figure(interval: Interval, inputs: Inputs, *, poi_label: str | None
             f"{percent(interval.cl)} CL interval\n"
             f"[{number(interval.lower)}, {number(interval.upper)}]"
         )
-        axes.legend(loc="upper right", title=title, alignment="left")
+        axes.legend(
+            loc="upper right", title=title, alignment="left", frameon=True, framealpha=1.0,
+            edgecolor="none",
+        )  # fmt: skip
     return Drawing(figure=figure, columns=columns)
 
 
@@ -269,8 +272,9 @@ def statistic_figure(test: HypoTestResult, samples: Samples | None, inputs: Inpu
         for name, color, is_tested in ((tested, BLUE, True), (reference, ORANGE, False)):
             density = asymptotic_density(test.test_stat, x, test.statistic_asimov, tested=is_tested)
             if density is not None:
+                alone = "-" if is_tested else "--"
                 axes.plot(
-                    x, density, color=color, linestyle="-" if samples is None else ":",
+                    x, density, color=color, linestyle=alone if samples is None else ":",
                     linewidth=1.3, label=f"asymptotic, {name}",
                 )  # fmt: skip
                 columns[f"asymptotic {name}"] = density.tolist()

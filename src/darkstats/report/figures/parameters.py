@@ -87,7 +87,9 @@ def pulls_figure(fit: FitResult, covariance: Covariance, inputs: Inputs) -> Draw
         reach = max([2.6, *(abs(pull) + (ratio or 0.0) + 0.2 for _, pull, ratio in shown)])
         axes.set_xlim(-reach, reach)
         axes.set_xlabel(r"pull: (best fit − nominal) / pre-fit error")
-        note = f"{left_out} smaller pulls not shown" if left_out else "bars: post-fit / pre-fit"
+        note = (
+            f"{left_out} smaller pulls not shown" if left_out else "bars: post-fit / pre-fit error"
+        )
         header(axes, inputs, note)
     return Drawing(
         figure=figure,
@@ -180,11 +182,8 @@ def ranking_figure(
         pulls.set_xlabel("pull (σ)")
         _effects(effects, shown)
         effects.set_xlabel(f"impact on {poi_text(poi, poi_label)}")
-        header(pulls, inputs)
         best = f"{plain_name(poi)} = {with_error(fit.poi, poi_error)}"
-        effects.text(
-            1.0, 1.015, best, transform=effects.transAxes, ha="right", va="bottom", fontsize=10.0
-        )
+        header(pulls, inputs, best, right_axes=effects)
         handles, labels = effects.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9.5)
     names = ("prefit_up", "prefit_down", "postfit_up", "postfit_down", "pull", "constraint")

@@ -139,15 +139,10 @@ def prediction_figure(
             main.set_ylabel(_counts_title(panel.edges, labels))
             ratio.set_ylabel("data / pred.", fontsize=10.0)
             _channel_name(main, channel, labels)
-            if k == 0:
-                header(main, inputs)
             for handle, name in zip(*main.get_legend_handles_labels(), strict=True):
                 handles.setdefault(name, handle)
-        right = "pre-fit" if prefit else "post-fit"
-        figure.axes[2 * (across - 1)].text(
-            1.0, 1.015, right, transform=figure.axes[2 * (across - 1)].transAxes, ha="right",
-            va="bottom", fontsize=10.0,
-        )  # fmt: skip
+        last = figure.axes[2 * (across - 1)]
+        header(figure.axes[0], inputs, "pre-fit" if prefit else "post-fit", right_axes=last)
         figure.legend(
             list(handles.values()), list(handles), loc="outside lower center",
             ncols=min(len(handles), 3 if across == 1 else 6),

@@ -12,7 +12,6 @@ from darkstats.report.figures.style import (
     Drawing,
     canvas,
     header,
-    plain_name,
     poi_text,
     style,
 )
@@ -31,11 +30,15 @@ _OPAQUE: dict[str, Any] = {"frameon": True, "framealpha": 1.0, "edgecolor": "non
 _DELTA = r"$-2\,\Delta\,\ln L$"
 #: Two-parameter regions of 68.3 % and 95.4 % (chi-square with two degrees of freedom).
 _LEVELS = (2.2957, 6.1801)
+#: Part of the height that curves and lines keep to; the legend is above.
+_BELOW_LEGEND = 0.81
 
 
 def scan_figure(scan: ProfileScan, inputs: Inputs, *, poi_label: str | None = None) -> Drawing:
     """Deviance above the minimum against one parameter, or in the plane of two."""
-    return _plane(scan, inputs) if len(scan.names) == 2 else _line(scan, inputs, poi_label)
+    return (
+        _plane(scan, inputs, poi_label) if len(scan.names) == 2 else _line(scan, inputs, poi_label)
+    )
 
 
 def _curve(axes: Axes, scan: ProfileScan) -> dict[str, Any]:
@@ -58,7 +61,7 @@ def _curve(axes: Axes, scan: ProfileScan) -> dict[str, Any]:
 def _sigma_lines(axes: Axes, top: float) -> None:
     left, right = axes.get_xlim()
     for n in range(1, 6):
-        if n * n < top:
+        if n * n < _BELOW_LEGEND * top:
             axes.axhline(n * n, color=GREY, linewidth=0.8, linestyle=":")
             axes.text(
                 right - 0.012 * (right - left), n * n + 0.008 * top, f"{n} σ", ha="right",
@@ -79,8 +82,10 @@ def _line(scan: ProfileScan, inputs: Inputs, poi_label: str | None) -> Drawing:
         axes.set_xlim(float(grid.min()), float(grid.max()))
         axes.set_ylim(0.0, top)
         if grid.min() <= best <= grid.max():
-            axes.axvline(best, color=BLACK, linewidth=1.0, linestyle="--",
-                         label=f"best fit {number(best)}")  # fmt: skip
+            axes.plot(
+                [best, best], [0.0, _BELOW_LEGEND * top], color=BLACK, linewidth=1.0,
+                linestyle="--", label=f"best fit {number(best)}", clip_on=False,
+            )  # fmt: skip
         _sigma_lines(axes, top)
         is_poi = model.poi_name == name
         axes.set_xlabel(poi_text(name, poi_label if is_poi else None))
@@ -90,9 +95,10 @@ def _line(scan: ProfileScan, inputs: Inputs, poi_label: str | None) -> Drawing:
     return Drawing(figure=figure, columns=columns)
 
 
-def _plane(scan: ProfileScan, inputs: Inputs) -> Drawing:
+def _plane(scan: ProfileScan, inputs: Inputs, poi_label: str | None) -> Drawing:
     import numpy as np
 
+    poi = scan.result.model.poi_name
     x, y = scan.grids
     heights = np.ma.masked_array(scan.delta, mask=~scan.certified).T
     with style():
@@ -114,8 +120,8 @@ def _plane(scan: ProfileScan, inputs: Inputs) -> Drawing:
         point, label = axes.get_legend_handles_labels()
         axes.set_xlim(float(x.min()), float(x.max()))
         axes.set_ylim(float(y.min()), float(y.max()))
-        axes.set_xlabel(plain_name(scan.names[0]))
-        axes.set_ylabel(plain_name(scan.names[1]))
+        axes.set_xlabel(poi_text(scan.names[0], poi_label if scan.names[0] == poi else None))
+        axes.set_ylabel(poi_text(scan.names[1], poi_label if scan.names[1] == poi else None))
         bar = figure.colorbar(image, ax=axes, pad=0.02, extend="max")
         bar.set_label(_DELTA)
         header(axes, inputs, "profile scan")

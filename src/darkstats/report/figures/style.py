@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from darkstats.errors import MissingExtraError, OptionError
 from darkstats.report.writing import csv_text, whole_file, write_text
@@ -51,6 +51,7 @@ PALETTE = (
 )  # fmt: skip
 
 _LONGEST = 28
+_HEADER_SIZE, _GAP = 10.0, 4.0  # points
 
 _STYLE: dict[str, Any] = {
     "font.family": ["TeX Gyre Heros", "DejaVu Sans"],
@@ -80,8 +81,9 @@ _STYLE: dict[str, Any] = {
     "ytick.major.size": 6.0,
     "xtick.minor.size": 3.0,
     "ytick.minor.size": 3.0,
-    "figure.dpi": 100.0,
+    "figure.dpi": 200.0,  # that of the files: the layout is settled once, for the size they have
     "savefig.dpi": 200.0,
+    "text.hinting": "none",  # widths of words in proportion, whatever the resolution
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
     "svg.hashsalt": "darkstats",
@@ -138,6 +140,8 @@ class Drawing:
         # The layout is found by iteration: it is settled here, once, so that every file is alike.
         with style():
             self.figure.draw_without_rendering()
+            if _separate_headers(self.figure):
+                self.figure.draw_without_rendering()
             self.figure.set_layout_engine("none")
 
     def save(self, path: str | os.PathLike[str], *, csv: bool = False) -> None:
@@ -182,7 +186,8 @@ def poi_text(name: str, label: str | None) -> str:
 def _what(inputs: Inputs) -> str:
     """Title, or file name, with the point or patch that was put on it."""
     first, *patches = inputs.source.split(" + ")
-    name = inputs.title or Path(first.rpartition(":")[2]).name
+    _, colon, member = first.rpartition(":")
+    name = inputs.title or (member if colon and len(member) <= _LONGEST else Path(member).name)
     words = ["standard input" if name == "-" else name]
     if patches:
         patch = patches[-1].removesuffix(".gz").removesuffix(".json").removeprefix("patch.")
@@ -190,20 +195,38 @@ def _what(inputs: Inputs) -> str:
     return " + ".join(words)
 
 
-def header(axes: Axes, inputs: Inputs, right: str = "") -> None:
-    """Write above the axes what data these are, and what was done with them."""
+def header(axes: Axes, inputs: Inputs, right: str = "", *, right_axes: Axes | None = None) -> None:
+    """Write above the axes what data these are, and what was done with them.
+
+    The words on the right stand above ``right_axes``, by default the same ones. Where the two do
+    not fit beside each other, :class:`Drawing` puts them on two lines.
+    """
     words = [plain_name(_what(inputs))]
     if inputs.blind:
         words.append("Asimov data")
     elif inputs.simulated:
         words.append("simulated data")
-    text = axes.text(
-        0.0, 1.015, "   ".join(words), transform=axes.transAxes, ha="left", va="bottom",
-        fontsize=10.0, color=BLACK,
-    )  # fmt: skip
-    text.set_in_layout(True)
+    _above(axes, "   ".join(words), 0.0, "left")
     if right:
-        axes.text(
-            1.0, 1.015, right, transform=axes.transAxes, ha="right", va="bottom", fontsize=10.0,
-            color=BLACK,
-        )  # fmt: skip
+        _above(right_axes or axes, right, 1.0, "right")
+
+
+def _above(axes: Axes, words: str, x: float, side: Literal["left", "right"]) -> None:
+    axes.annotate(
+        words, (x, 1.0), xycoords="axes fraction", xytext=(0.0, _GAP), textcoords="offset points",
+        ha=side, va="bottom", fontsize=_HEADER_SIZE, color=BLACK, gid=f"header-{side}",
+        annotation_clip=False,
+    )  # fmt: skip
+
+
+def _separate_headers(figure: Figure) -> bool:
+    """Lift the words on the left by a line where they run into those on the right."""
+    found = {str(text.get_gid()): text for axes in figure.axes for text in axes.texts}
+    left, right = found.get("header-left"), found.get("header-right")
+    if left is None or right is None:
+        return False
+    end = left.get_window_extent().x1
+    if end + 2.0 * _HEADER_SIZE < right.get_window_extent().x0:
+        return False
+    left.set_position((0.0, _GAP + 1.35 * _HEADER_SIZE))
+    return True
