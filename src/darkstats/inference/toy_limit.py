@@ -12,6 +12,7 @@ from darkstats.errors import LimitNotFoundError, OptionError
 from darkstats.gaussian import cdf
 from darkstats.inference.results import (
     ALL_EXCLUDED,
+    N_SIGMA,
     LimitScan,
     ToyCounts,
     ToyOptions,
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FEWEST_BEYOND", "FEW_BEYOND", "require_enough_toys", "toy_limit"]
 
-#: Toys expected beyond a limit, n_toys (1 - CL): fewer than the first number tell nothing, fewer
-#: than the second tell little, and the result says so.
+#: Signal toys expected beyond a limit, n_toys (1 - CL) CLb: fewer than the first number tell
+#: nothing, fewer than the second tell little, and the result says so.
 FEWEST_BEYOND, FEW_BEYOND = 2.0, 10.0
 
 _PILOT_POINTS = 8
@@ -95,6 +96,15 @@ class _Sampling:
     @property
     def floor(self) -> float:
         return 0.5 / self.options.n_toys
+
+    def beyond(self, position: int | None) -> float:
+        """Signal toys expected beyond a limit; CLs there is (1 - CL), CLs+b that times CLb."""
+        number = self.options.n_toys * self.alpha
+        if self.method != "cls":
+            return number
+        if position is not None:
+            return number * cdf(float(N_SIGMA[position]))
+        return number * max(point.clb.value for point in (*self.pilot, *self.full))
 
     def run_pilot(self, low: float, high: float) -> None:
         """Sample coarsely, widening the range until every crossing lies inside or below it."""
@@ -184,10 +194,10 @@ def toy_limit(
     sampling.run_pilot(0.5 * min(guesses), 1.6 * max(guesses))
     solved = sampling.refine()
     notes = [note for note in asymptotic.warnings if note != ALL_EXCLUDED]
-    band = [_value(solved[k], method) for k in range(5)]
+    band = [_value(solved[k], method, sampling.beyond(k)) for k in range(5)]
     expected, errors = [value for value, _ in band], [error for _, error in band]
     data = solved.get(None)
-    observed, observed_error = (None, 0.0) if blind else _value(data, method)
+    observed, observed_error = (None, 0.0) if blind else _value(data, method, sampling.beyond(None))
     if observed is None and not blind:
         raise LimitNotFoundError(
             f"{options.n_toys} toys do not tell where the p-value of the data crosses "
@@ -236,14 +246,16 @@ def toy_limit(
     )
 
 
-def _value(found: NoisyCrossing | None, method: str) -> tuple[float | None, float | None]:
+def _value(
+    found: NoisyCrossing | None, method: str, beyond: float
+) -> tuple[float | None, float | None]:
     """Crossing and its error; None where the toys leave it open.
 
     CLs+b may exclude everything: then the limit is 0. CLs never does, and no crossing is no answer.
     """
     if found is None:
         return (None, None) if method == "cls" else (0.0, 0.0)
-    if not found.error <= _VAGUE * found.mu:
+    if beyond < FEWEST_BEYOND or not found.error <= _VAGUE * found.mu:
         return None, None
     return found.mu, found.error
 

@@ -94,3 +94,16 @@ def test_a_deficit_beyond_all_toys_has_no_signed_significance() -> None:
     assert "every toy" in signed.observed_reason
     capped = significance(model, model.observation, calculator="toys", toys=toys)
     assert capped.observed == 0.0
+
+
+def test_edges_of_the_band_that_toys_do_not_reach_are_missing() -> None:
+    """Of 1000 toys, one lies beyond the limit at -2 sigma: no number; 2000 toys give all five."""
+    model = counting(53, 5.0, 50.0)
+    few, enough = (
+        upper_limit(model, model.observation, calculator="toys", toys=ToyOptions(n_toys=n, seed=2))
+        for n in (1000, 2000)
+    )
+    assert few.expected[0] is None
+    assert few.expected_reason is not None
+    assert None not in few.expected[1:]
+    assert None not in enough.expected
