@@ -83,13 +83,16 @@ class WorkspaceError(InputError):
         The lint findings that make it unusable, each with its JSON pointer and remedy.
     source
         File name, or whatever names the origin.
+    hint
+        What may be behind all of them.
     """
 
-    def __init__(self, findings: Sequence[Finding], *, source: str = "") -> None:
+    def __init__(self, findings: Sequence[Finding], *, source: str = "", hint: str = "") -> None:
         self.findings = tuple(findings)
-        self.source = source
+        self.source, self.hint = source, hint
         head = f"{source or 'workspace'}: {len(self.findings)} problem(s)"
-        super().__init__("\n  ".join([head, *(str(finding) for finding in self.findings)]))
+        lines = [head, *(str(finding) for finding in self.findings), *([hint] if hint else [])]
+        super().__init__("\n  ".join(lines))
 
 
 class PatchError(DocumentError):
@@ -116,6 +119,16 @@ class DigestMismatchError(PatchError):
         )
 
 
+def listed(name: str, known: Sequence[str], *, most: int = 20) -> str:
+    """Names to choose from, separated by commas: all of a few, those like ``name`` of many."""
+    if len(known) <= most:
+        return ", ".join(known)
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=most // 4, cutoff=0.0)
+    return f"{', '.join(near)}, ... ({len(known)} in all)"
+
+
 class UnknownNameError(InputError):
     """A name that does not exist.
 
@@ -131,8 +144,8 @@ class UnknownNameError(InputError):
 
     def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
         self.kind, self.name, self.known = kind, name, tuple(known)
-        shown = ", ".join(self.known[:20]) + (", ..." if len(self.known) > 20 else "")
-        super().__init__(f"unknown {kind} {name!r}; choose one of: {shown or '(there are none)'}")
+        shown = listed(name, self.known) or "(there are none)"
+        super().__init__(f"unknown {kind} {name!r}; choose one of: {shown}")
 
 
 class OptionError(InputError):

@@ -160,12 +160,14 @@ def scan_poi(
         list[str] | None,
         typer.Option(
             "--range", metavar="LOW:HIGH",
-            help="Range of the scan, once for each parameter. [default: best fit ± 3 σ]",
+            help="Range of the scan, once for each parameter. \\[default: best fit ± 3 σ]",
         ),
     ] = None,
     points: Annotated[
         int | None,
-        typer.Option("--points", metavar="N", help="Points on each axis. [default: 41; 31 in 2D]"),
+        typer.Option(
+            "--points", metavar="N", help="Points on each axis. \\[default: 41; 31 in 2D]"
+        ),
     ] = None,
     interpolation: o.Interpolation = None,
     mask: o.Mask = None,

@@ -16,7 +16,7 @@ from typing import NoReturn
 __all__ = ["EXIT_INTERRUPTED", "INTERRUPTED", "Interruption"]
 
 EXIT_INTERRUPTED = 130
-INTERRUPTED = "darkstats: interrupted; no file was changed"
+INTERRUPTED = "interrupted; no file was changed"
 
 #: Time to remove temporary files and to restore the terminal.
 _PATIENCE_S = 0.5
@@ -62,7 +62,7 @@ class Interruption:
     def _say(self) -> None:
         if sys.stderr.isatty():
             sys.stderr.write("\x1b[?25h")  # the progress display hides the cursor
-        sys.stderr.write(f"\n{INTERRUPTED}\n")
+        sys.stderr.write(f"\ndarkstats: {INTERRUPTED}\n")
         sys.stderr.flush()
         if "--json" in self._arguments:
             record = {

@@ -77,7 +77,7 @@ Interpolation = Annotated[
     str | None,
     typer.Option(
         "--interpolation", metavar="CODES",
-        help="Interpolation codes. [default: normsys=code4,histosys=code4p]",
+        help="Interpolation codes. \\[default: normsys=code4,histosys=code4p]",
         rich_help_panel=_LIKELIHOOD,
     ),
 ]  # fmt: skip
@@ -91,7 +91,7 @@ Mask = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        "--data", metavar="FILE", help='Other observed counts: {"channel": [counts]}.',
+        "--data", metavar="FILE", help='Other observed counts: {"channel": \\[counts]}.',
         rich_help_panel=_LIKELIHOOD,
     ),
 ]  # fmt: skip
@@ -127,12 +127,12 @@ Calculator = Annotated[
 Toys = Annotated[
     int | None,
     typer.Option(
-        "--toys", metavar="N", help="Toys per hypothesis. [default: 10000]", rich_help_panel=_TOYS
+        "--toys", metavar="N", help="Toys per hypothesis. \\[default: 10000]", rich_help_panel=_TOYS
     ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option("--seed", metavar="S", help="Seed of the toys. [default: 0]",
+    typer.Option("--seed", metavar="S", help="Seed of the toys. \\[default: 0]",
                  rich_help_panel=_TOYS),
 ]  # fmt: skip
 AddToys = Annotated[
@@ -145,7 +145,7 @@ AddToys = Annotated[
 Threads = Annotated[
     int | None,
     typer.Option(
-        "--threads", metavar="N", help="Threads; numbers do not depend on it. [default: all]",
+        "--threads", metavar="N", help="Threads; numbers do not depend on it. \\[default: all]",
         rich_help_panel=_TOYS,
     ),
 ]  # fmt: skip

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from darkstats.errors import OptionError
+from darkstats.errors import MissingExtraError, OptionError
 from darkstats.workflows import Outcome, Shell
 
 __all__ = ["Output", "deliver", "print_record", "print_sheet"]
@@ -46,6 +49,12 @@ class Output:
                 )
         if self.csv and not self.plots:
             raise OptionError("--csv writes the numbers of a figure: give --plot with it")
+        # Said before hours of toys, not after them.
+        for path in (*(path for _, path in self.figures), *([self.path] if self.path else [])):
+            _require_writable(Path(path))
+        for package in ("matplotlib", "mplhep"):
+            if self.plots and find_spec(package) is None:
+                raise MissingExtraError(package, "plot")
 
     @property
     def figures(self) -> tuple[tuple[str | None, str], ...]:
@@ -55,6 +64,15 @@ class Output:
             kind, sign, path = plot.partition("=")
             found.append((kind, path) if sign and kind.isidentifier() else (None, plot))
         return tuple(found)
+
+
+def _require_writable(path: Path) -> None:
+    if path.is_dir():
+        raise OptionError(f"cannot write {path}: it is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise OptionError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise OptionError(f"cannot write {path}: no permission to write in {path.parent.resolve()}")
 
 
 def print_record(record: dict[str, Any]) -> None:
@@ -70,7 +88,7 @@ def print_sheet(renderable: Any) -> None:  # noqa: ANN401 -- rich has many kinds
     from rich.console import Console
 
     wide = None if sys.stdout.isatty() else _WIDTH
-    Console(width=wide, highlight=False, soft_wrap=False).print(renderable)
+    Console(width=wide, highlight=False, soft_wrap=False).print(renderable, crop=False)
 
 
 def deliver(task: Callable[[], Outcome[Any]], output: Output, shell: Shell) -> None:

@@ -52,7 +52,8 @@ def run(arguments: list[str], *, owns_process: bool = False) -> int:
     except KeyboardInterrupt as error:
         if owns_process:  # its owner says so, once
             return EXIT_INTERRUPTED
-        return _failed(error, INTERRUPTED, EXIT_INTERRUPTED, rest, as_json=as_json)
+        message = f"darkstats: {INTERRUPTED}"
+        return _failed(error, message, EXIT_INTERRUPTED, rest, as_json=as_json)
     except DarkstatsError as error:
         message = f"darkstats: error: {error}"
         return _failed(error, message, exit_status(error), rest, as_json=as_json)
@@ -108,9 +109,13 @@ def _invoke(arguments: list[str]) -> int:
 
 def _usage(error: BaseException, arguments: list[str]) -> int:
     """Report a usage error: exit status 2, with the way to the help."""
+    from darkstats.cli.app import VERBS
+
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "darkstats"
+    if path == "darkstats":  # the parser does not always say which verb it was reading
+        path = next((f"{path} {word}" for word in arguments[:1] if word in VERBS), path)
     usage = UsageError(text or "no command was given")
     message = f"darkstats: error: {usage}\ntry: {path} --help"
     return _failed(usage, message, 2, arguments, as_json="--json" in arguments)

@@ -108,7 +108,7 @@ def hypotest(
     mu: Annotated[
         float | None,
         typer.Option(
-            "--mu", metavar="VALUE", help="Tested signal strength. [default: 1; 0 for q0]"
+            "--mu", metavar="VALUE", help="Tested signal strength. \\[default: 1; 0 for q0]"
         ),
     ] = None,
     calculator: o.Calculator = "asymptotic",

@@ -96,9 +96,10 @@ def probe_limit(curve: ProfileCurve, limit: UpperLimit, *, seed: int = 0) -> Pro
     difference = found.value - expected
     relative = difference / expected if expected > 0.0 else 0.0
     recommends = abs(relative) > _DIFFERENCE and abs(difference) > _SIGNIFICANT * found.error
+    places = 1 - math.floor(math.log10(found.error)) if found.error > 0.0 else 4
     message = (
         f"asymptotic {quantity} at the limit {mu:.4g} is {expected:.4g}, {point.toys.ok} toys give "
-        f"{found.value:.4g} ± {found.error:.2g}"
+        f"{found.value:.{places}f} ± {found.error:.{places}f}"
     )
     if recommends:
         message += f": {reason}; use --calculator toys"

@@ -18,6 +18,7 @@ __all__ = ["fit_sheet", "rank_sheet", "scan_sheet"]
 
 _SHOWN = 60
 _SCAN_ROWS = 21
+_ROUNDING = 1e-9  # of a difference of deviances of order one
 
 
 def _checks(fit: FitResult) -> list[tuple[str, str]]:
@@ -151,7 +152,7 @@ def scan_sheet(scan: ProfileScan, inputs: Inputs) -> RenderableType:
     if len(scan.names) == 1:
         step = max(1, -(-len(scan.grids[0]) // _SCAN_ROWS))
         rows = [
-            [number(float(value)), number(float(delta))]
+            [number(float(value)), number(0.0 if abs(delta) < _ROUNDING else float(delta))]
             for value, delta in zip(scan.grids[0][::step], scan.delta[::step], strict=True)
         ]
         if step > 1:

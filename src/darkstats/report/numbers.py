@@ -65,7 +65,8 @@ def with_error(value: float | None, error: float | None) -> str:
     if decimals > 8 or abs(value) >= 1e6:
         return f"{number(value)} ± {number(error, 2)}"
     places = max(decimals, 0)
-    return f"{value:.{places}f} ± {error:.{places}f}".replace("-", "−")
+    rounded = round(value, places) + 0.0  # no negative zero
+    return f"{rounded:.{places}f} ± {error:.{places}f}".replace("-", "−")
 
 
 def p_number(value: float | None) -> str:

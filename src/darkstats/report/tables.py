@@ -7,10 +7,13 @@ shell prints it; nothing here knows of terminals.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -61,6 +64,8 @@ METHODS = {
 
 Notes = list[tuple[str, str]]
 
+_UNBOUNDED = 10_000  # columns of a terminal
+
 
 def grid(
     columns: Sequence[str],
@@ -71,19 +76,40 @@ def grid(
 ) -> Table:
     """A table without vertical lines; the first ``left`` columns are words, the rest numbers.
 
-    Columns in ``flexible`` are folded first where the terminal is narrow.
+    Columns in ``flexible`` are folded where the terminal is narrow; the others keep their width.
     """
     table = Table(box=box.HORIZONTALS, show_edge=True, pad_edge=False, border_style="dim")
+    cells = [list(columns), *map(list, rows)]
     for index, name in enumerate(columns):
+        rigid = index not in flexible
         table.add_column(
             Text(name, style="bold"),
             justify="left" if index < left else "right",
-            overflow="fold" if index in flexible else "ellipsis",
-            no_wrap=index not in flexible,
+            overflow="fold",
+            no_wrap=rigid,
+            min_width=max(cell_len(row[index]) for row in cells) if rigid else None,
         )
-    for row in rows:
+    for row in cells[1:]:
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+@dataclass(frozen=True, slots=True)
+class Uncut:
+    """A table that is as wide as its numbers need, on a narrow terminal, too.
+
+    A number whose last digits are cut off is another number; a line that the terminal folds is
+    merely ugly.
+    """
+
+    table: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        unbounded = options.update_width(_UNBOUNDED)
+        needed = Measurement.get(console, unbounded, self.table).minimum + 1
+        width = max(options.max_width, needed)
+        inner = Padding(self.table, (0, 0, 0, 1), expand=False)
+        yield from console.render(inner, options.update(width=width))
 
 
 def sheet(
@@ -98,7 +124,7 @@ def sheet(
     parts: list[RenderableType] = [Text(title, style="bold")]
     if subtitle:
         parts.append(Text(subtitle, style="dim"))
-    parts.extend(Padding(table, (0, 0, 0, 1), expand=False) for table in tables)
+    parts.extend(Uncut(table) for table in tables)
     if notes:
         lines = Table.grid(padding=(0, 2, 0, 0))
         lines.add_column(style="dim", no_wrap=True)
@@ -174,8 +200,7 @@ def limit_sheet(limit: UpperLimit, inputs: Inputs) -> RenderableType:
         quoted = test.quoted
         rows.append(
             [
-                f"CLs at {limit.poi} = 1"
-                + (f" ({test.calculator})" if test.calculator != limit.calculator else ""),
+                f"CLs at {limit.poi} = 1",
                 p_number(None if quoted is None else quoted.value),
                 *(p_number(value) for value in test.quoted_expected),
             ]
@@ -185,6 +210,8 @@ def limit_sheet(limit: UpperLimit, inputs: Inputs) -> RenderableType:
         notes.append(("observed", limit.observed_reason))
     if limit.expected_reason:
         notes.append(("expected", limit.expected_reason))
+    if test is not None and test.calculator != limit.calculator:
+        notes.append((f"CLs at {limit.poi} = 1", test.calculator))
     notes += _best_fit(limit.poi, limit.mu_hat, limit.twice_nll)
     if limit.power_constrained:
         notes.append(("power", "the constraint made the observed limit"))

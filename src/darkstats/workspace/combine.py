@@ -74,7 +74,7 @@ def _joined(what: str, left: Items, right: Items, join: Join, *, deep: str = "")
     if join == "none" and common:
         raise OptionError(
             f"both workspaces have the {what} {', '.join(shown(n) for n in sorted(common))}; "
-            "rename it, or choose another join"
+            'rename it in one of them, or join "outer", "left outer" or "right outer"'
         )
     first, second = (right, left) if join == "right outer" else (left, right)
     items = [dict(item) for item in first]

@@ -70,6 +70,10 @@ def parse_json(data: bytes, *, source: str = "") -> JsonValue:
             source=source,
             remedy="split the document, or prune what is not needed",
         )
+    if not data.strip():
+        raise DocumentError(
+            "not JSON: it is empty", source=source, remedy="check that it was written whole"
+        )
     text = _decode(data, source)
     _check_size(data, source)
     try:

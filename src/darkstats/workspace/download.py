@@ -180,7 +180,7 @@ def _checked_host(parts: SplitResult, allowed: frozenset[str]) -> tuple[str, boo
     if not any(host == name or host.endswith(f".{name}") for name in allowed):
         raise DownloadError(
             f"the host {host!r} is not on the allow-list ({', '.join(sorted(allowed))}); "
-            "fetch the file yourself, or add the host"
+            "fetch the file yourself, or allow the host (--allow-host)"
         )
     return host, loopback
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from darkstats.errors import DocumentError, OptionError
+from darkstats.errors import DocumentError, OptionError, WorkspaceError
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.patch import apply_patch
 from darkstats.workspace.patchset import PatchSet
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonValue
 
 __all__ = ["Source", "read_patchset", "read_workspace"]
+
+#: Lint errors that a background-only workspace has until a signal is put on it.
+_OF_A_BACKGROUND = ("poi-unknown", "poi-no-effect")
 
 Source = str | os.PathLike[str] | bytes
 """A path, ``"-"`` for standard input, ``"archive.tar.gz:member.json"``, or the bytes themselves."""
@@ -78,6 +81,7 @@ def read_workspace(
     opener = Opener(stdin=stdin if stdin is not None else _standard_input(given))
     label, data = opener.read(source, "workspace")
     document: JsonValue = parse_json(data, source=label)
+    bare = document  # patches do not change what they are applied to
     if patchset is not None and point is not None:
         name, text = opener.read(patchset, "patch set")
         points = PatchSet.from_document(parse_json(text, source=name), source=name)
@@ -87,7 +91,21 @@ def read_workspace(
         name, text = opener.read(patch, "patch")
         document = apply_patch(document, parse_json(text, source=name), source=name)
         label = f"{label} + {Path(name).name}"
-    return Workspace.from_document(document, label, accept=accept, usable=usable)
+    try:
+        return Workspace.from_document(document, label, accept=accept, usable=usable)
+    except WorkspaceError as error:
+        if document is bare or not _is_valid(bare):
+            raise
+        hint = "without the patch the workspace has no error: was the patch made for this one?"
+        raise WorkspaceError(error.findings, source=error.source, hint=hint) from None
+
+
+def _is_valid(document: JsonValue) -> bool:
+    try:
+        Workspace.from_document(document, accept=_OF_A_BACKGROUND, usable=False)
+    except WorkspaceError:
+        return False
+    return True
 
 
 def read_patchset(source: Source, *, stdin: BinaryIO | None = None) -> PatchSet:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from darkstats.errors import DocumentError
+from darkstats.errors import DocumentError, listed
 from darkstats.workspace.archives import (
     MAX_ARCHIVE_BYTES,
     MAX_NESTING,
@@ -79,6 +79,8 @@ class Opener:
             if _is_file(text[:position]):
                 return text[:position], Path(text[:position]), text[position + 1 :]
             position = text.find(":", position + 1)
+        if _is_folder(text):
+            raise DocumentError("this is a folder", source=text, remedy="name a file in it")
         raise DocumentError(
             "there is no such file",
             source=text[:300],
@@ -151,12 +153,19 @@ class Opener:
             data = unpacked(members[name].read(), where)
             if not rest:
                 return where, data
-        near = [name for name, _ in walk_members(data, where)][:20]
+        near = listed(rest, [name for name, _ in walk_members(data, where)])
         raise DocumentError(
             f"the archive has no member {shown(rest)}",
             source=where,
-            remedy=f"choose one of: {', '.join(near) or '(it holds no JSON)'}",
+            remedy=f"choose one of: {near or '(it holds no JSON)'}",
         )
+
+
+def _is_folder(text: str) -> bool:
+    try:
+        return bool(text) and Path(text).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _is_file(text: str) -> bool:

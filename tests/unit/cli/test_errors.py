@@ -16,6 +16,8 @@ BAD = {
     "no such verb": (["limt"], "No such command 'limt'"),
     "no such option": (["limit", W, "--methd", "cls"], "No such option: --methd"),
     "no such file": (["limit", "nowhere.json"], r"nowhere.json"),
+    "a folder": (["limit", "."], "this is a folder; name a file in it"),
+    "no value": (["limit", W, "--toys"], "try: darkstats limit --help"),
     "no number": (["limit", W, "--cl", "high"], "Invalid value for '--cl'"),
     "level above 1": (["limit", W, "--cl", "95"], "between 0 and 1, got 95 (did you mean 0.95?)"),
     "level 1": (["limit", W, "--cl", "1"], "between 0 and 1, got 1"),
@@ -45,7 +47,9 @@ BAD = {
     "figure format": (["limit", W, "--plot", "limit.jpeg"], "cannot tell the format"),
     "figure kind": (["limit", W, "--plot", "pulls=a.png"], "unknown figure 'pulls'"),
     "csv alone": (["limit", W, "--csv"], "give --plot with it"),
-    "output folder": (["limit", W, "-o", "/no/such/folder/x.json"], "cannot write"),
+    "output folder": (["limit", W, "-o", "/no/such/folder/x.json"], "there is no folder /no/such"),
+    "figure folder": (["limit", W, "--plot", "/no/such/x.png"], "there is no folder /no/such"),
+    "output is a folder": (["limit", W, "-o", "/"], "it is a folder"),
     "fix": (["fit", W, "--fix", "mu"], "write NAME=VALUE"),
     "fix unknown": (["fit", W, "--fix", "nu=1"], "unknown parameter 'nu'"),
     "minos": (["fit", W, "--minos", "nu"], "unknown parameter 'nu'"),
@@ -82,6 +86,16 @@ def test_bad_requests_fail_with_this_message(
     assert lines[0].startswith("darkstats: error: ")
     assert done.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_written_is_said_before_anything_is_computed(
+    call: Any, two_bins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for hours of toys to read that a folder is missing."""
+    monkeypatch.setattr("darkstats.workflows.limit", None)
+    assert "there is no folder" in call("limit", two_bins, "--plot", "/no/such/x.png").err
+    monkeypatch.setattr("darkstats.cli.output.find_spec", lambda name: None)
+    assert "pip install 'darkstats[plot]'" in call("limit", two_bins, "--plot", "x.png").err
 
 
 @pytest.mark.parametrize("name", ["level above 1", "no such option", "mask", "no such file"])

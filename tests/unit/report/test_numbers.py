@@ -38,6 +38,7 @@ def test_four_significant_digits(value: float | None, text: str) -> None:
         (1.0, None, "1.000"),
         (1.0, 0.0, "1.000"),
         (None, 0.1, "–"),
+        (-0.001, 1.0, "0.0 ± 1.0"),
     ],
 )
 def test_value_and_error_have_the_same_digits(

@@ -194,7 +194,9 @@ def test_broken_files(data: bytes, problem: str) -> None:
 
 def test_missing_files(tmp_path: Path) -> None:
     """A path that leads nowhere, to a folder, or into a file that is no archive."""
-    for source in ("absent.json", str(tmp_path), "\0", "x" * 5000, "", ":", "a:b:c"):
+    with pytest.raises(DocumentError, match="this is a folder; name a file in it"):
+        read_workspace(str(tmp_path))
+    for source in ("absent.json", "\0", "x" * 5000, "", ":", "a:b:c"):
         with pytest.raises(DocumentError, match="no such file"):
             read_workspace(source)
     path = write(tmp_path, "ws.json", TEXT)
@@ -305,3 +307,11 @@ def test_the_published_archive(reference_data: Path) -> None:
         read_workspace(f"{path}:RegionA/BkgOnly.json")
     background = read_workspace(f"{path}:RegionA/BkgOnly.json", usable=False)
     assert [finding.code for finding in background.unusable] == ["poi-unknown"]
+
+
+def test_a_patch_of_another_workspace_is_suspected(example_workspaces: dict[str, Path]) -> None:
+    """If only the patched workspace has errors, the message says where to look."""
+    signal = {"name": "s", "data": [1.0], "modifiers": []}
+    patch = [{"op": "add", "path": "/channels/0/samples/0", "value": signal}]
+    with pytest.raises(WorkspaceError, match="was the patch made for this one"):
+        read_workspace(example_workspaces["two_bins"], patches=[json.dumps(patch).encode()])
