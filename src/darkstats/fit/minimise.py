@@ -67,7 +67,7 @@ DAMPING_DECAY = 0.25
 MAX_DAMPING = 1e12
 MAX_HALVINGS = 30
 MAX_TURNS = 20
-ROUNDING = 4e-15  # relative rounding error of the deviance
+ROUNDING = 4e-15  # rounding error of the deviance, over the size of its terms
 INWARD = 1e-7  # slope away from a kink that counts as one
 
 
@@ -200,9 +200,9 @@ def _judge(layout: Layout, box: Box, s: Scratch, w: System, slots: Slots, slot: 
         bound = (
             slots.value[0, slot]
             + 1e-4 * slots.length[0, slot] * slots.slope[0, slot]
-            + ROUNDING * (1.0 + abs(slots.value[0, slot]))
+            + ROUNDING * slots.size[0, slot]
         )
-        if not new <= bound:
+        if not (new <= bound and np.isfinite(new)):
             slots.halvings[0, slot] += 1
             if slots.halvings[0, slot] <= MAX_HALVINGS:
                 slots.length[0, slot] *= 0.5 if slots.length[0, slot] > 0.1 else 0.1
@@ -364,7 +364,9 @@ def _fit_lanes(
             coming += 1
     busy = coming - first
     while busy > 0:
-        store(slots.trial, 0, deviance(layout, numbers, s))
+        half, size = deviance(layout, numbers, s)
+        store(slots.trial, 0, half)
+        store(slots.size, 0, size)
         deviance_derivatives(layout, numbers, s)
         asking = False
         for slot in range(LANES):

@@ -64,6 +64,7 @@ class Slots(NamedTuple):
     length: Floats  # part of the step that is tried
     solving: Floats  # 1: the linear system of this round concerns it
     trial: Floats  # half the deviance at the trial point
+    size: Floats  # size of the terms of the deviance there
     first_damping: Floats  # what to begin with where the curvature is not positive
     accepted: Floats  # [par] accepted point
     direction: Floats  # [par] step from the accepted point
@@ -83,7 +84,7 @@ class Data(NamedTuple):
 
 def slots_sizes(layout: Layout) -> tuple[int, ...]:
     """Number of vectors in each field of :class:`Slots`."""
-    return (*(1 for _ in range(12)), layout.n_parameters, layout.n_parameters)
+    return (*(1 for _ in range(13)), layout.n_parameters, layout.n_parameters)
 
 
 SLOTS_WORDS = len(Slots._fields)
@@ -107,6 +108,7 @@ def slots_at(table: Integers, at: int) -> Slots:
         floats_at(table[at + 11]),
         floats_at(table[at + 12]),
         floats_at(table[at + 13]),
+        floats_at(table[at + 14]),
     )
 
 

@@ -50,7 +50,8 @@ def _dense(
             s.counts[b, lane] = counts[b]
         for p in range(n):
             s.auxdata[p, lane] = auxdata[p]
-    store(s.patch, 0, deviance(layout, numbers, s))
+    half, _ = deviance(layout, numbers, s)
+    store(s.patch, 0, half)
     value = float(s.patch[0, 0])
     deviance_derivatives(layout, numbers, s)
     n_global = layout.n_global

@@ -131,7 +131,9 @@ def _poisson_term(nu: Vector, n: Vector, inverse: Vector) -> Vector:
     zero, one = fill(0.0), fill(1.0)
     ratio = where_less(zero, n, n * inverse, one)
     good = where_less(zero, ratio, ratio, one)
-    with_events = (nu - n) + n * logarithm(good)
+    # nu - n + n log(n/nu) with n = ratio nu: stationary in the rounding of the ratio, and without
+    # the cancellation of nu - n against the logarithm. The error is eps |nu - n|, not eps n.
+    with_events = nu * (one - good) + n * logarithm(good)
     with_events = where_less(zero, nu, with_events, fill(np.inf))
     without = where_less(nu, zero, nu + nu * nu * (0.5 * STIFFNESS), nu)
     # A count that is not a number compares as not positive; times zero it stays visible.
@@ -139,15 +141,20 @@ def _poisson_term(nu: Vector, n: Vector, inverse: Vector) -> Vector:
 
 
 @kernel
-def deviance(layout: Layout, numbers: Numbers, s: Scratch) -> Vector:
-    """Half the deviance at ``s.x``; infinity where a bin with events has no rate."""
+def deviance(layout: Layout, numbers: Numbers, s: Scratch) -> tuple[Vector, Vector]:
+    """Half the deviance at ``s.x``, and the size of what rounding acts on.
+
+    Infinity where a bin with events has no rate.
+    """
     rates(layout, numbers, s)
-    total = fill(0.0)
+    total, size = fill(0.0), fill(1.0)
     for b in range(layout.n_bins):
         nu = load(s.nu, b)
         inverse = fill(1.0) / nu
         store(s.inverse, b, inverse)
-        total = total + _poisson_term(nu, load(s.counts, b), inverse)
+        n = load(s.counts, b)
+        total = total + _poisson_term(nu, n, inverse)
+        size = size + absolute(nu - n)
     for p in range(layout.n_parameters):
         kind = layout.constraint[p]
         if kind == 1:
@@ -155,5 +162,7 @@ def deviance(layout: Layout, numbers: Numbers, s: Scratch) -> Vector:
             total = total + pull * pull * 0.5
         elif kind == 2:
             expected = load(s.x, p) * numbers.width[p]
-            total = total + _poisson_term(expected, load(s.auxdata, p), fill(1.0) / expected)
-    return total
+            datum = load(s.auxdata, p)
+            total = total + _poisson_term(expected, datum, fill(1.0) / expected)
+            size = size + absolute(expected - datum)
+    return total, size + absolute(total)

@@ -226,3 +226,15 @@ def test_damping_shortens_the_first_step() -> None:
         moved.append(float(np.linalg.norm(hasty.parameters[0] - problem.values)))
         assert patient.parameters[0] == pytest.approx([13.5, 1.0], abs=1e-5)
     assert 0.0 < moved[1] < 0.5 * moved[0]
+
+
+@pytest.mark.parametrize("n", [1e4, 1e8, 1e12])
+@pytest.mark.parametrize("width", [None, 0.01])
+def test_many_events(n: float, width: float | None) -> None:
+    """Nothing cancels: with 10^12 events the best signal and a deviance of zero are still exact."""
+    excess = 3.0 * math.sqrt(n)
+    model = counting(n + excess, 0.01 * n, n, None if width is None else width * n)
+    batch = fit_batch(model, model.observation.counts[None], model.observation.auxdata[None])
+    assert batch.rung.tolist() == [0]
+    assert batch.parameters[0, model.require_poi()] == pytest.approx(excess / (0.01 * n), rel=1e-9)
+    assert abs(batch.twice_nll[0]) < 1e-12
