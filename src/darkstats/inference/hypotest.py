@@ -54,6 +54,13 @@ def expected_band(test_stat: str, q_asimov: float) -> ExpectedPValues:
 def warnings_of(curve: ProfileCurve) -> tuple[str, ...]:
     """What a reader of the numbers has to know about bounds and fits."""
     notes = [*curve.free.warnings, *curve.notes]
+    poi = curve.model.parameters[curve.model.require_poi()]
+    if poi.constrained:
+        notes.append(
+            f"{poi.name} is no signal strength but a parameter with an auxiliary measurement: "
+            f"expected values are those of {poi.name} = {curve.statistic.asimov_mu:g}, with "
+            "auxiliary data that agree"
+        )
     statistic = curve.statistic
     lower = curve.poi_lower
     at_bound = math.isfinite(lower) and curve.mu_hat - lower <= 1e-9 * max(1.0, abs(lower))

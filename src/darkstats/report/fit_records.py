@@ -101,7 +101,14 @@ def fit_record(
         "minus_two_log_density": fit.minus_two_log_density,
         "at_bound": list(fit.at_bound),
         "fits": certification_record(fit),
-        "intervals": [asdict(interval) for interval in intervals],
+        "intervals": [
+            {
+                name: value
+                for name, value in asdict(interval).items()
+                if value is not None or not name.endswith("_reason")
+            }
+            for interval in intervals
+        ],
         "warnings": list(fit.warnings),
         "provenance": provenance_record(inputs, certification=certification_record(fit)),
     }

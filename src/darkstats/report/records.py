@@ -237,8 +237,11 @@ def interval_record(
         "prior_reason": NO_PRIOR,
     }
     _with(record, "scan", _scan(interval.scan), "no curve was kept")
-    for name in ("observed", "observed_low", "observed_high"):
-        _with(record, name, interval.upper, interval.upper_reason)
+    _with(record, "observed", interval.upper, interval.upper_reason)
+    lost = interval.toys is not None and interval.toys.failed > 0
+    for name in ("observed_low", "observed_high"):
+        why = "the ends do not bound what failed toys could change" if lost else None
+        _with(record, name, None if lost else interval.upper, why or interval.upper_reason)
     for name in ("CLs_obs", "CLs_exp", "sigma", "power_threshold", "power_constrained", "probe"):
         _with(record, name, None, "not defined for a Feldman-Cousins interval")
     _with(record, "poi_lower", None, "a Feldman-Cousins interval starts at its lower end")

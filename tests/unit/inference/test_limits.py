@@ -205,6 +205,14 @@ def test_expected_significance_uses_asimov_data_at_unit_signal() -> None:
     assert signed.expected == pytest.approx([z - 2.0, z - 1.0, z, z + 1.0, z + 2.0], rel=1e-8)
 
 
+def test_a_limit_on_a_constrained_parameter_says_what_is_expected() -> None:
+    """Background only means a value of 0 and an auxiliary datum that agrees: hardly meant."""
+    model = spectrum([101.0, 95.0], [100.0, 90.0], 0.1)
+    found = upper_limit(model.with_poi("norm"), model.observation, probe=False)
+    assert any("no signal strength" in note for note in found.warnings)
+    assert upper_limit(model, model.observation, probe=False).warnings == ()
+
+
 def test_q_keeps_the_declared_range_and_says_so() -> None:
     """q with mu-hat at the declared lower bound carries a warning; freed, mu-hat is negative."""
     model = counting(4, 1.0, 9.0)
