@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 SLOW_SECONDS = 10.0
 CASES_PER_WORKSPACE = 20
 NO_NUMBER = re.compile(
-    rb'NaN|Infinity|1e309|1e\+?308|"12"|(?<!"fixed": )true|(?<!"data": )(?<!"poi": )null'
+    rb'NaN|Infinity|1e309|1e\+?308|(?<!"name":.)"12"|(?<!"fixed":.)true|(?<!"data":.)(?<!"poi":.)null',
+    re.DOTALL,
 )
 """Literals of faults that no workspace with a meaning holds (``"fixed": true`` and so on apart)."""
 
