@@ -173,7 +173,8 @@ def rank(request: RankRequest, shell: Shell | None = None) -> Outcome[Ranking]:
     def record() -> dict[str, Any]:
         from darkstats.report.fit_records import rank_record
 
-        return rank_record(moved, best, error, likelihood.inputs)
+        plain = rank_record(moved, best, error, likelihood.inputs)
+        return {**plain, "workspace_warnings": list(likelihood.workspace_warnings)}
 
     def sheet() -> RenderableType:
         from darkstats.report.fit_tables import rank_sheet
@@ -268,7 +269,8 @@ def scan_poi(request: ScanRequest, shell: Shell | None = None) -> Outcome[Profil
     def record() -> dict[str, Any]:
         from darkstats.report.fit_records import scan_record
 
-        return scan_record(found, likelihood.inputs)
+        plain = scan_record(found, likelihood.inputs)
+        return {**plain, "workspace_warnings": list(likelihood.workspace_warnings)}
 
     def sheet() -> RenderableType:
         from darkstats.report.fit_tables import scan_sheet

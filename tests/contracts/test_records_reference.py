@@ -1,0 +1,154 @@
+"""The reference of the records names every field, and no other."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkstats import workflows as w
+from darkstats.errors import UnknownNameError, WorkspaceError
+from darkstats.report.citations import citation_record
+from darkstats.report.records import SCHEMAS, error_record
+from darkstats.workspace import read_workspace
+
+Record = dict[str, Any]
+
+#: Fields whose keys are names of the user's, of packages, or of BibTeX; or those of ``fits``.
+FREE = (
+    "mle_parameters", "modifiers_by_type", "provenance.versions", "provenance.certification",
+    "references[]",
+)  # fmt: skip
+STATISTICAL = ("limit", "hypotest", "significance", "gof")
+ON_ONE_MINIMUM = ("fit", "rank", "scan-poi")
+#: Sections that also hold for a kind of record, by their titles in the page.
+SHARED = {
+    **dict.fromkeys(STATISTICAL, ("Common fields", "Checks", "Provenance", "Referee")),
+    **dict.fromkeys(ON_ONE_MINIMUM, ("Common fields", "Checks", "Provenance", "Referee")),
+    "inspect": ("Provenance", "Findings"),
+    "error": ("Findings",),
+}
+FEW_EVENTS = {
+    "version": "1.0.0",
+    "channels": [
+        {
+            "name": "c",
+            "samples": [
+                {
+                    "name": "signal",
+                    "data": [2.0],
+                    "modifiers": [{"name": "mu", "type": "normfactor", "data": None}],
+                },
+                {"name": "background", "data": [1.0], "modifiers": []},
+            ],
+        }
+    ],
+    "observations": [{"name": "c", "data": [1]}],
+    "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+}
+
+
+def documented(repository: Path) -> dict[str, set[str]]:
+    """Fields by section: those of the first column, and their parts named in the second."""
+    text = (repository / "docs/reference/records.md").read_text("utf-8")
+    found: dict[str, set[str]] = {}
+    for title, body in re.findall(r"^##+ (.+?)$(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL):
+        fields = found.setdefault(title.strip("`").removeprefix("darkstats.").split("/")[0], set())
+        for names, meaning in re.findall(r"^\| (`.+?) \| (.+) \|$", body, re.MULTILINE):
+            parents = re.findall(r"`([^`]+)`", names)
+            parts = re.findall(r"`((?:\.|\[\]\.)[^`]+)`", meaning)
+            fields |= {*parents, *(f"{parent}{part}" for parent in parents for part in parts)}
+    found["limit"] |= found.pop("Probe")
+    return found
+
+
+def paths(value: object, at: str = "") -> Iterator[str]:
+    """Paths of all fields of a record, reasons apart."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not key.endswith("_reason") and at not in FREE:
+                yield f"{at}.{key}".lstrip(".")
+                yield from paths(item, f"{at}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for item in value:
+            yield from paths(item, f"{at}[]")
+
+
+@pytest.fixture(scope="module")
+def records(
+    example_workspaces: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[Record]]:
+    """Records of every kind, which between them have every field."""
+    few = tmp_path_factory.mktemp("few") / "few.json"
+    few.write_text(json.dumps(FEW_EVENTS))
+
+    def model(name: str = "two_bins", **options: Any) -> w.ModelRequest:
+        path = few if name == "few" else example_workspaces[name]
+        return w.ModelRequest(workspace=w.WorkspaceRequest(source=str(path)), **options)
+
+    toys = w.ToyRequest(n_toys=200, seed=1)
+    asked = {"calculator": "toys", "toys": toys}
+    document = model("three_channels").workspace
+    limits = (
+        w.LimitRequest(model=model("few")),
+        w.LimitRequest(model=model(blind=True), method="pcl"),
+        w.LimitRequest(model=model("on_off"), method="fc", toys=toys),
+        w.LimitRequest(model=model(), referee="pyhf"),
+    )
+    found: dict[str, list[w.Outcome[Any]]] = {
+        "limit": [w.limit(request) for request in limits],
+        "hypotest": [w.hypotest(w.HypoTestRequest(model=model(), referee="pyhf", **asked))],
+        "significance": [w.significance(w.SignificanceRequest(model=model(), **asked))],
+        "gof": [w.gof(w.GoodnessRequest(model=model(), **asked))],
+        "fit": [w.fit(w.FitRequest(model=model(), minos=("mu",), referee="pyhf"))],
+        "rank": [w.rank(w.RankRequest(model=model()))],
+        "scan-poi": [w.scan_poi(w.ScanRequest(model=model(), points=3))],
+        "inspect": [w.inspect(w.InspectRequest(workspace=document))],
+        "digest": [w.digest(w.DigestRequest(workspace=document))],
+    }
+    with pytest.raises(WorkspaceError) as refused:
+        read_workspace(b"{}")
+    errors = (refused.value, UnknownNameError("channel", "SR", ("CR",)))
+    return {
+        **{kind: [one.record() for one in outcomes] for kind, outcomes in found.items()},
+        "citation": [citation_record()],
+        "error": [error_record(error, exit_status=2, command="darkstats") for error in errors],
+    }
+
+
+KINDS = (*STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_is_documented(
+    repository: Path, records: dict[str, list[Record]], kind: str
+) -> None:
+    """Each field of each record, at any depth, stands in the reference."""
+    reference = documented(repository)
+    known = set().union(*(reference[title] for title in (kind, *SHARED.get(kind, ()))))
+    there = {path for record in records[kind] for path in paths(record)}
+    if kind == "error":  # fields of the error are those of its class
+        there -= {"source", "hint", "what", "name"}
+    assert there - known == set()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_documented_field_exists(
+    repository: Path, records: dict[str, list[Record]], kind: str
+) -> None:
+    """What the section of a kind promises is in one of its records."""
+    there = {path for record in records[kind] for path in paths(record)}
+    promised = documented(repository)[kind] - {"references[].key", "references[].kind"}
+    assert {field for field in promised - there if not field.startswith(FREE)} == set()
+
+
+def test_every_kind_of_record_has_a_section(repository: Path) -> None:
+    """The page has the schema names that the code has; documents are said to be workspaces."""
+    sections = documented(repository)
+    kinds = {schema.split("/")[0].removeprefix("darkstats.") for schema in SCHEMAS.values()}
+    assert kinds - {"workspace"} <= set(sections)
+    assert "combine`, `prune`, `rename" in sections
