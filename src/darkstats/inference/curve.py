@@ -75,6 +75,12 @@ def unprofiled_scale(model: HistFactoryModel, parameters: FloatArray, *, target:
         deviance -= 2.0 * np.nansum(terms[:, masked], axis=1)
     reached = np.flatnonzero(deviance >= target * target)
     if not reached.size:
+        if deviance[-1] > 0.0:
+            raise OptionError(
+                f"parameter of interest {model.poi_name!r} reaches only "
+                f"{math.sqrt(deviance[-1]):.3g} standard deviations at {grid[-1]:g}: make the "
+                "yields of the signal larger, and the strength smaller by as much"
+            )
         raise OptionError(
             f"parameter of interest {model.poi_name!r} changes no expected rate that the "
             "likelihood sees: there is nothing to limit"

@@ -8,6 +8,7 @@ known background, where the construction is exact.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from darkstats.errors import LimitNotFoundError, OptionError
@@ -28,6 +29,8 @@ __all__ = ["feldman_cousins"]
 
 _ROUNDS = 8
 _SAME = 0.02
+_NARROW = 0.004  # relative width at which the bracket of an end is narrow enough
+_HALVINGS = 8
 
 
 class _Belt:
@@ -83,7 +86,7 @@ class _Belt:
                 self.evaluate([1.5 * highest])
                 continue
             if found.settled:
-                return found
+                return self._halved(found, upper=upper, stop=stop)
             near = [found.mu * factor for factor in (0.93, 1.0, 1.07)]
             wanted = [
                 mu
@@ -95,6 +98,35 @@ class _Belt:
                 return found
             self.evaluate(wanted)
         return found
+
+    def _halved(self, found: NoisyCrossing, *, upper: bool, stop: float) -> NoisyCrossing:
+        """Narrow the bracket of an end: the p-value jumps where outcomes change their order."""
+        low, high = 0.0 if upper else -math.inf, math.inf if upper else stop
+        for point in sorted(self.points.values(), key=lambda point: point.mu):
+            accepted = point.value > self.alpha
+            if upper and point.mu >= self.curve.mu_hat:
+                low, high = (point.mu, math.inf) if accepted else (low, min(high, point.mu))
+            elif not upper and point.mu < stop:
+                high = min(high, point.mu) if accepted else high
+                low = point.mu if not accepted and high == stop else low
+        if not math.isfinite(high - low):  # the noise of the toys alone makes this end
+            return replace(found, settled=False)
+        for _ in range(_HALVINGS):
+            if not high - low > _NARROW * high:
+                break
+            middle = 0.5 * (low + high)
+            self.evaluate([middle])
+            inside = (self.points[middle].value > self.alpha) is upper
+            low, high = (middle, high) if inside else (low, middle)
+        end, width = 0.5 * (low + high), high - low
+        shift = end - found.mu
+        return NoisyCrossing(
+            end,
+            math.hypot(found.error, 0.5 * width),
+            found.low + shift,
+            found.high + shift,
+            found.settled,
+        )
 
 
 def _asymptotic_ends(curve: ProfileCurve, cl: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy.stats import chi2
 
-from darkstats.errors import LimitNotFoundError, OptionError, UnknownNameError
+from darkstats.errors import OptionError, UnknownNameError
 from darkstats.fit import fit
 from darkstats.gaussian import cdf, quantile
 from darkstats.inference import (
@@ -301,8 +301,15 @@ def test_impossible_requests_are_named() -> None:
 
 def test_a_signal_that_nothing_sees_has_no_limit() -> None:
     """Zero signal everywhere: refused with the reason, never a number."""
-    model = counting(4, 1e-30, 3.0)
-    with pytest.raises((OptionError, LimitNotFoundError)):
+    model = on_off(5, 4, 1.0, masked=("on",))
+    with pytest.raises(OptionError, match="changes no expected rate"):
+        upper_limit(model, model.observation)
+
+
+def test_a_signal_that_is_too_small_for_any_strength_is_said_to_be() -> None:
+    """A yield of 1e-13 is seen, but not at any strength up to 1e12: refused with that reason."""
+    model = counting(4, 1e-13, 3.0)
+    with pytest.raises(OptionError, match=r"reaches only .* standard deviations at 1e\+12"):
         upper_limit(model, model.observation)
 
 

@@ -243,6 +243,19 @@ def test_profiled_feldman_cousins_is_exact_without_nuisances(n: int) -> None:
     assert found.lower == pytest.approx(exact.lower, abs=0.12)
 
 
+@pytest.mark.parametrize(("n", "background"), [(1, 3.0), (12, 3.0), (3, 0.5)])
+def test_profiled_feldman_cousins_sees_jumps_of_the_p_value(n: int, background: float) -> None:
+    """Few events: the p-value jumps where outcomes change their order; ends are exact there too."""
+    model = counting(n, 1.0, background)
+    found = feldman_cousins(model, model.observation, toys=ToyOptions(n_toys=20_000, seed=3))
+    exact = poisson_interval(n, background)
+    assert found.upper is not None
+    assert exact.upper is not None
+    assert abs(found.upper - exact.upper) < 4.0 * found.upper_error
+    assert found.upper_error < 0.02 * exact.upper
+    assert abs(found.lower - exact.lower) <= 4.0 * found.lower_error
+
+
 def test_toy_options_are_checked() -> None:
     """Counts, seeds, threads and indices within their ranges."""
     for bad in ({"n_toys": 0}, {"seed": -1}, {"threads": 0}, {"first_toy": -1}):
