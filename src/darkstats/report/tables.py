@@ -351,14 +351,18 @@ def with_appendix(
     return parts[0] if len(parts) == 1 else Group(*parts)
 
 
+def _signed(value: float) -> str:
+    return f"{value:+.2e}".replace("-", "−")
+
+
 def _verdict_sheet(verdict: Verdict) -> RenderableType:
     rows = [
         [
             one.quantity,
             f"{one.darkstats:.8g}",
             f"{one.referee:.8g}",
-            f"{one.difference:+.2e}",
-            "–" if one.relative_difference is None else f"{one.relative_difference:+.2e}",
+            _signed(one.difference),
+            "–" if one.relative_difference is None else _signed(one.relative_difference),
         ]
         for one in verdict.comparisons
     ]

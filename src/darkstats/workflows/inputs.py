@@ -238,7 +238,7 @@ def _earlier_toys(
     record: Any = parse_json(raw, source=source)
     if not isinstance(record, dict) or record.get("schema") != SCHEMAS[kind]:
         raise DocumentError(
-            f"is no {kind} record", source=source, remedy=f"give a file made by {kind} --json -o"
+            f"is no {kind} record", source=source, remedy=f"give a file made by {kind} -o"
         )
     toys = record.get("toys_per_hypothesis")
     if not isinstance(toys, int) or not isinstance(record.get("seed"), int):

@@ -207,7 +207,7 @@ def test_the_referee_stands_under_the_result() -> None:
     )  # fmt: skip
     text = printed(with_appendix(limit_sheet(LIMIT, INPUTS), verdict))
     assert "Referee pyhf 0.7.6: differs" in text
-    assert "+1.25e-02" in text
+    assert "+1.25e−02" in text
     record = verdict_record(verdict)
     assert record is not None
     assert record["comparisons"][0]["difference"] == pytest.approx(0.0125)
