@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from darkstats.inference.coverage import CoverageStudy, coverage_cells, coverage_study, tabulated
+from darkstats.inference import coverage
+from darkstats.inference.coverage import (
+    CoverageStudy,
+    _outcomes,
+    coverage_cells,
+    coverage_study,
+    tabulated,
+)
 from darkstats.inference.coverage_models import COVERAGE_MODELS
 
 
@@ -58,3 +67,29 @@ def test_interpolation_over_nuisances_is_exact_for_a_linear_tail() -> None:
 
     (p,) = tabulated(points, 6, tails_at, [np.ones(11)])
     assert p == pytest.approx(points[:, 0], abs=2e-3)
+
+
+def test_a_cell_that_undercovers_is_flagged() -> None:
+    """Asymptotic CLs at b = 3, s = 12 has 93.1 %: flagged, but it promises nothing."""
+    cells = coverage_cells(COVERAGE_MODELS[1], 12.0, toys=20_000)
+    cell = next(c for c in cells if (c.method, c.calculator) == ("CLs", "asymptotic"))
+    assert cell.low
+    assert not cell.guaranteed
+    study = CoverageStudy(cells=cells, cl=0.95, toys=20_000, seed=0)
+    assert study.violations == ()
+    promised = replace(cell, guaranteed=True)
+    assert replace(study, cells=(promised,)).violations == (promised,)
+    assert " !" in study.to_markdown()
+
+
+def test_failed_toys_count_as_not_covering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every tenth fit made to fail: coverage is at most 90 %, and the failures are counted."""
+
+    def failing(*arguments: Any) -> Any:
+        found = _outcomes(*arguments)
+        return replace(found, good=found.good & (np.arange(len(found.good)) % 10 > 0))
+
+    monkeypatch.setattr(coverage, "_outcomes", failing)
+    for cell in coverage_cells(COVERAGE_MODELS[1], 3.0, toys=1000):
+        assert cell.failed == 100
+        assert cell.coverage <= 0.9
