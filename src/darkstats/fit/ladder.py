@@ -12,31 +12,13 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray, frozen_floats
 from darkstats.fit.lanes import FitOptions, FitStatus, Lanes, Problem, run_kernel
+from darkstats.fit.starts import jittered_starts
 from darkstats.model.evaluate import dense_derivatives
 
-__all__ = ["climb", "jittered_starts"]
+__all__ = ["climb"]
 
 N_JITTERED = 8
 MOST_MINUIT_LANES = 200  # a batch that fails wholesale is not rescued lane by lane
-
-
-def jittered_starts(problem: Problem, held: FloatArray, n: int, *, key: int) -> FloatArray:
-    """Random starts around the model's own, the same for the same model and key. Shape [n, par]."""
-    model = problem.model
-    words = tuple(int(model.digest[i : i + 8], 16) for i in range(0, 64, 8))
-    sequence = np.random.SeedSequence(key, spawn_key=(*words, 0x57A27))
-    rng = np.random.Generator(np.random.Philox(sequence))
-    spread = np.array(
-        [
-            min(error, 1.0)
-            if (error := parameter.prefit_error) is not None
-            else 0.5 * max(1.0, abs(parameter.init))
-            for parameter in model.parameters
-        ]
-    )
-    points = held + rng.normal(size=(n, model.n_parameters)) * spread
-    points = np.clip(points, problem.lower, problem.upper)
-    return np.where(problem.free.astype(bool), points, held)
 
 
 def _minuit_point(

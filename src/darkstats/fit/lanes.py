@@ -13,6 +13,7 @@ from darkstats.errors import OptionError
 from darkstats.fit.minimise import fit_lanes
 from darkstats.fit.slots import CODE_NOT_FINITE, CODE_STALLED, Box, Data
 from darkstats.kernel import default_threads, run_blocks
+from darkstats.kernel.simd import LANES
 from darkstats.model import HistFactoryModel
 
 __all__ = ["FitOptions", "FitStatus", "Lanes", "Problem", "run_kernel"]
@@ -164,7 +165,7 @@ def run_kernel(
             edm_tolerance=options.edm_tolerance,
         )
 
-    # Blocks small enough to spread, and for an interrupt to come through.
-    block = max(1, min(1024, -(-n_lanes // (4 * threads)))) if threads > 1 else 4096
+    # Blocks that fill whole vectors, small enough to spread and for an interrupt to come through.
+    block = LANES * max(1, min(128, -(-n_lanes // (4 * threads * LANES))))
     run_blocks(work, n_lanes, threads=threads, block=block)
     return lanes

@@ -1,7 +1,8 @@
 """One fit whose number is going to be printed.
 
 Certification level 2: besides the certificate of every fit, the minimum is found again from a
-second start.  If the two disagree, more starts decide, and the lowest has to be found twice.
+second start, and from both sides of zero of the parameters that may have a minimum on either.  If
+these disagree, more starts decide, and the lowest minimum has to be found twice.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import numpy.typing as npt
 from darkstats.arrays import BoolArray, FloatArray
 from darkstats.errors import FitFailedError
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
-from darkstats.fit.ladder import jittered_starts
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem
+from darkstats.fit.starts import jittered_starts, starts_on_both_sides
 from darkstats.model import HistFactoryModel, Observation
 
 __all__ = ["Certification", "FitResult", "fit"]
@@ -24,6 +25,7 @@ __all__ = ["Certification", "FitResult", "fit"]
 AGREEMENT = 1e-6  # difference in deviance below which two starts found the same minimum
 NUMBER_TOLERANCE = 1e-12
 MORE_STARTS = 10
+NEARBY = 0.3  # spread of starts around the lowest minimum so far, in pre-fit errors
 SAME_PLACE = 1e-2  # relative difference of a parameter between two starts at one minimum
 
 
@@ -187,7 +189,9 @@ def fit(
     if poi_value is not None:
         held[model.require_poi()] = poi_value
     first = held if start is None else np.where(problem.free == 1, np.asarray(start, float), held)
-    starts = np.vstack([first, jittered_starts(problem, held, 1, key=1)])
+    starts = np.vstack(
+        [first, jittered_starts(problem, held, 1, key=1), starts_on_both_sides(problem, held)]
+    )
 
     def attempt(points: FloatArray) -> BatchFit:
         n = len(points)
@@ -204,11 +208,15 @@ def fit(
         )
 
     batch = attempt(starts)
-    agree = (
-        bool(batch.converged.all()) and abs(batch.twice_nll[0] - batch.twice_nll[1]) <= AGREEMENT
-    )
-    if not agree:
-        batch = attempt(np.vstack([starts, jittered_starts(problem, held, MORE_STARTS, key=2)]))
+    if not batch.converged.all() or np.ptp(batch.twice_nll) > AGREEMENT:
+        lowest = batch.parameters[
+            int(np.argmin(np.where(batch.converged, batch.twice_nll, np.inf)))
+        ]
+        more = [
+            jittered_starts(problem, held, MORE_STARTS, key=2),
+            jittered_starts(problem, lowest, MORE_STARTS, key=3, width=NEARBY),
+        ]
+        batch = attempt(np.vstack([starts, *more]))
     values = np.where(batch.converged, batch.twice_nll, np.inf)
     order = np.argsort(values, kind="stable")
     best = int(order[0])

@@ -276,7 +276,16 @@ class ProfileCurve:
         except FitFailedError as error:
             return self._settle(mu, start, observation, error, is_data=is_data)
         self._count(result)
+        if any("more than one minimum" in warning for warning in result.warnings):
+            self._note(
+                "the likelihood at a fixed signal strength has more than one minimum; the lowest "
+                "was taken, and the asymptotic formulas do not hold where minima compete: use toys"
+            )
         return result.twice_nll, result.parameters
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
     def _settle(
         self,
@@ -316,9 +325,9 @@ class ProfileCurve:
         if not np.count_nonzero(values <= values[best] + NLL_TOLERANCE) >= 3:
             raise error
         self.second_starts += 1
-        note = "the likelihood has many minima; the lowest that several starts agree on was taken"
-        if note not in self.notes:
-            self.notes.append(note)
+        self._note(
+            "the likelihood has many minima; the lowest that several starts agree on was taken"
+        )
         return float(values[best]), batch.parameters[best]
 
     def q(self, mu: float) -> float:

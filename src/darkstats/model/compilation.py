@@ -30,6 +30,8 @@ __all__ = ["compile_workspace"]
 
 SCALAR_TYPES = ("normfactor", "lumi", "normsys", "histosys")
 GAMMA_BOUNDS = (1e-10, 10.0)
+ONE_SIDED_STRENGTH = 0.3  # a weaker common shift makes no second minimum beside the constraint
+MOST_ONE_SIDED = 3
 
 
 @dataclass(slots=True)
@@ -273,6 +275,37 @@ def _bins_touched(arrays: _Arrays, n_parameters: int) -> tuple[list[set[int]], s
     return bins, scalar
 
 
+def _one_sided(arrays: _Arrays, n_parameters: int, n_bins: int) -> tuple[int, ...]:
+    """Parameters whose variations mostly go the same way up and down, the strongest three.
+
+    The likelihood may have a minimum on either side of zero along them, so that certified fits
+    start on both. Strength: the shift common to +1 and -1 sigma, in Poisson standard deviations of
+    the nominal rates, summed in quadrature over bins.
+    """
+    even, odd = np.zeros((2, n_parameters, n_bins))
+    total = np.zeros(n_bins)
+    for k in range(len(arrays.start)):
+        bins = slice(arrays.start[k], arrays.stop[k])
+        n, offset = arrays.stop[k] - arrays.start[k], arrays.offset[k]
+        nominal = np.array(arrays.nominal[offset : offset + n])
+        total[bins] += nominal
+        for h in range(arrays.histosys_begin[k], arrays.histosys_begin[k + 1]):
+            at = arrays.histosys_offset[h]
+            even[arrays.histosys_parameter[h], bins] += arrays.even[at : at + n]
+            odd[arrays.histosys_parameter[h], bins] += arrays.odd[at : at + n]
+        for f in range(arrays.factor_begin[k], arrays.factor_begin[k + 1]):
+            if arrays.factor_normsys[f] < 0:
+                continue
+            high, low = np.exp(arrays.normsys[arrays.factor_normsys[f]][:2])
+            even[arrays.factor_parameter[f], bins] += (0.5 * (high + low) - 1.0) * nominal
+            odd[arrays.factor_parameter[f], bins] += 0.5 * (high - low) * nominal
+    weight = 1.0 / np.maximum(total, 1.0)
+    both, apart = np.sqrt(even**2 @ weight), np.sqrt(odd**2 @ weight)
+    strength = np.where((both > ONE_SIDED_STRENGTH) & (both > 0.5 * apart), both, 0.0)
+    order = np.argsort(-strength, kind="stable")[:MOST_ONE_SIDED]
+    return tuple(int(p) for p in order if strength[p] > 0.0)
+
+
 def _layout(
     arrays: _Arrays, parameters: tuple[Parameter, ...], codes: InterpolationCodes, n_bins: int
 ) -> Layout:
@@ -433,6 +466,7 @@ def compile_workspace(
         poi_index=poi_index,
         layout=_layout(arrays, parameters, codes, start),
         numbers=numbers,
+        one_sided=_one_sided(arrays, len(parameters), start),
         component_samples=frozen_indices([s for _, s in arrays.component]),
         observation=Observation(
             counts=frozen_floats(counts), auxdata=frozen_floats([p.auxdata for p in parameters])

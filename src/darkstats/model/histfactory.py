@@ -62,6 +62,7 @@ class HistFactoryModel:
     poi_index: int | None = field(compare=False)
     layout: Layout = field(compare=False, repr=False)
     numbers: Numbers = field(compare=False, repr=False)
+    one_sided: tuple[int, ...] = field(compare=False, repr=False)
     component_samples: IndexArray = field(compare=False, repr=False)
     observation: Observation = field(compare=False, repr=False)
 

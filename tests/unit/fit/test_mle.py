@@ -11,8 +11,13 @@ import numpy as np
 import pytest
 
 from darkstats.errors import FitFailedError, OptionError
-from darkstats.fit import covariance, fit, impacts, profile_interval, profile_scan
-from darkstats.model import InterpolationCodes, Observation, compile_workspace
+from darkstats.fit import covariance, fit, fit_batch, impacts, profile_interval, profile_scan
+from darkstats.model import (
+    HistFactoryModel,
+    InterpolationCodes,
+    Observation,
+    compile_workspace,
+)
 from darkstats.workspace import read_workspace
 from small_models import compiled, counting, two_bins_one_empty
 
@@ -251,3 +256,48 @@ def test_ends_of_an_interval_are_plain_numbers() -> None:
     interval = profile_interval(model, model.observation, "mu")
     assert type(interval.lower) is float or interval.lower is None
     assert type(interval.upper) is float
+
+
+def double_well(width: float) -> HistFactoryModel:
+    """A background whose templates both lie ``width`` below the nominal 100 events."""
+    shape = {
+        "name": "x",
+        "type": "histosys",
+        "data": {"hi_data": [100.0 - width, 40.0], "lo_data": [100.0 - width, 60.0]},
+    }
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    document = {
+        "version": "1.0.0",
+        "channels": [
+            {
+                "name": "c",
+                "samples": [
+                    {"name": "b", "data": [100.0, 50.0], "modifiers": [shape]},
+                    {"name": "s", "data": [5.0, 10.0], "modifiers": [mu]},
+                ],
+            }
+        ],
+        "observations": [{"name": "c", "data": [70.0, 53.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+    }
+    return compiled(document)
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.5, 1.0, 2.0])
+def test_both_wells_are_tried(mu: float) -> None:
+    """Where templates go one way up and down, the fit finds the lower one of two minima."""
+    model = double_well(45.0)
+    data = model.observation
+    result = fit(model, data, poi_value=mu)
+    starts = np.array([[x, mu] for x in np.linspace(-3.0, 3.0, 25)])
+    batch = fit_batch(
+        model,
+        np.repeat(data.counts[None], 25, axis=0),
+        np.repeat(data.auxdata[None], 25, axis=0),
+        start=starts,
+        poi_values=mu,
+    )
+    assert np.ptp(batch.twice_nll) > 1e-3, "the example has two minima"
+    assert result.twice_nll == pytest.approx(float(batch.twice_nll.min()), abs=1e-8)
+    assert any("more than one minimum" in warning for warning in result.warnings)
+    assert result.certification.agreement < 1e-6
