@@ -11,7 +11,7 @@ from darkstats.arrays import FloatArray, frozen_floats
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.batch import fit_batch
 from darkstats.fit.lanes import FitOptions
-from darkstats.fit.mle import FitResult, fit
+from darkstats.fit.mle import AGREEMENT, FitResult, fit
 from darkstats.gaussian import quantile
 from darkstats.model import HistFactoryModel, Observation
 from darkstats.model.evaluate import dense_derivatives
@@ -197,6 +197,24 @@ def _crossing(
     return None, "the end of the interval was bracketed, but not found to the tolerance asked for"
 
 
+def _certify_end(
+    model: HistFactoryModel,
+    observation: Observation,
+    result: FitResult,
+    *,
+    fixed: dict[str, float],
+    rise: float,
+    options: FitOptions,
+) -> None:
+    """Fit again at an end of an interval, from other starts."""
+    again = fit(model, observation, fixed=fixed, options=options).twice_nll - result.twice_nll
+    if abs(again - rise) > 4.0 * CROSSING_TOLERANCE * rise + AGREEMENT:
+        raise FitFailedError(
+            f"at {fixed} a second start finds a deviance {again:.6g} above the minimum, the scan "
+            f"{rise:.6g}: the likelihood has several minima there, and no interval is quoted"
+        )
+
+
 def profile_interval(
     model: HistFactoryModel,
     observation: Observation,
@@ -256,6 +274,16 @@ def profile_interval(
         )
         for direction in (-1.0, 1.0)
     ]
+    for value, _ in ends:
+        if value is not None:
+            _certify_end(
+                model,
+                observation,
+                result,
+                fixed={name: value},
+                rise=target**2,
+                options=options,
+            )
     return ProfileInterval(
         name=name,
         cl=cl,

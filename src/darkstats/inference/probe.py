@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from darkstats.inference.curve import ProfileCurve
     from darkstats.inference.results import UpperLimit
 
-__all__ = ["LOW_COUNT", "lowest_relevant_count", "probe_limit", "probe_size"]
+__all__ = ["LOW_COUNT", "low_count_note", "lowest_relevant_count", "probe_limit", "probe_size"]
 
 #: Expected background below which a bin that drives the limit calls for a probe.
 LOW_COUNT = 5.0
@@ -43,6 +43,20 @@ def lowest_relevant_count(curve: ProfileCurve, mu: float) -> float:
     if not weight.max() > 0.0:
         return math.inf
     return float(background[weight >= 0.1 * weight.max()].min())
+
+
+def low_count_note(curve: ProfileCurve, limit: UpperLimit) -> tuple[str, ...]:
+    """What to say of low counts where no probe is made; nothing where counts are high."""
+    mu = limit.expected[2] if limit.observed is None else limit.observed
+    if mu is None or not mu > 0.0:
+        return ()
+    lowest = lowest_relevant_count(curve, mu)
+    if lowest >= LOW_COUNT:
+        return ()
+    return (
+        f"a bin that drives the limit expects {lowest:.3g} background events, below 5, where "
+        "asymptotic limits are known to be off by tens of per cent: compare with toys",
+    )
 
 
 def probe_size(n_parameters: int, n_bins: int) -> int:

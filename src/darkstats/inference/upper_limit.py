@@ -288,9 +288,11 @@ def upper_limit(
         from darkstats.inference.toy_limit import toy_limit
 
         return toy_limit(curve, asymptotic, toys or ToyOptions(), blind=blind)
+    from darkstats.inference.probe import low_count_note, probe_limit
+
     if not probe or blind:
-        return asymptotic
-    from darkstats.inference.probe import probe_limit
+        note = low_count_note(curve, asymptotic)
+        return replace(asymptotic, warnings=(*asymptotic.warnings, *note))
 
     try:
         seen = probe_limit(curve, asymptotic, seed=toys.seed if toys else 0)

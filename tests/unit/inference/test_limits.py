@@ -350,3 +350,15 @@ def test_masked_channels_leave_the_limit_of_the_others() -> None:
     alone = goodness_of_fit(masked, masked.observation)
     assert full is not None
     assert alone.n_bins == 1
+
+
+def test_low_counts_are_said_without_a_probe() -> None:
+    """Where no probe is made, low counts still make a warning, and high ones none."""
+    low, high = counting(0.0, 1.0, 0.3), counting(100.0, 10.0, 100.0)
+    for settings in ({"probe": False}, {"blind": True}):
+        notes = upper_limit(low, low.observation, **settings).warnings
+        assert any("0.3 background events" in note for note in notes)
+        assert not any(
+            "background events" in note
+            for note in upper_limit(high, high.observation, **settings).warnings
+        )
