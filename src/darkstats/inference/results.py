@@ -248,7 +248,7 @@ class Interval:
     upper_error: float = 0.0
     method: str = "fc"
     construction: str = ""  # "exact Poisson", "profiled, toys", "profile likelihood"
-    raised: bool = False  # upper ends raised so that they do not fall with more background
+    raised: bool = False  # upper ends raised so that they do not rise with more background
     mu_hat: float | None = None
     twice_nll: float | None = None
     fits: FitCounts | None = None
