@@ -53,7 +53,7 @@ class Output:
         for path in (*(path for _, path in self.figures), *([self.path] if self.path else [])):
             _require_writable(Path(path))
         for package in ("matplotlib", "mplhep"):
-            if self.plots and find_spec(package) is None:
+            if self.plots and not _is_installed(package):
                 raise MissingExtraError(package, "plot")
 
     @property
@@ -64,6 +64,13 @@ class Output:
             kind, sign, path = plot.partition("=")
             found.append((kind, path) if sign and kind.isidentifier() else (None, plot))
         return tuple(found)
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ImportError:
+        return False
 
 
 def _require_writable(path: Path) -> None:
