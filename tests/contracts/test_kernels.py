@@ -101,3 +101,37 @@ def test_every_kernel_source_names_the_cache() -> None:
     }
     assert sources <= set(kernel._SOURCES)
     assert all((root / name).exists() for name in kernel._SOURCES)
+
+
+PLAIN = """
+import sys
+import numpy as np
+from darkstats.fit import fit_batch
+from darkstats.model import compile_workspace
+from darkstats.workspace import read_workspace
+for path in sys.argv[1:]:
+    model = compile_workspace(read_workspace(path))
+    n = model.n_bins
+    counts = np.vstack([model.observation.counts, np.zeros(n), np.full(n, np.nan)])
+    auxdata = np.repeat(model.observation.auxdata[None], 3, axis=0)
+    batch = fit_batch(model, counts, auxdata, poi_values=0.5)
+    print(*batch.status, *(f"{value:.9e}" for value in batch.twice_nll[:2]))
+"""
+
+
+def test_kernels_run_as_plain_python(example_workspaces: dict[str, Path]) -> None:
+    """Without compilation the same kernels give the same statuses and deviances."""
+    paths = [str(example_workspaces[name]) for name in ("two_bins", "on_off")]
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", PLAIN, *paths],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "NUMBA_DISABLE_JIT": flag},
+        ).stdout.split()
+        for flag in ("0", "1")
+    ]
+    assert len(printed[0]) == 10
+    for compiled_word, plain_word in zip(*printed, strict=True):
+        assert float(plain_word) == pytest.approx(float(compiled_word), rel=1e-7, abs=1e-9)
