@@ -6,6 +6,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray
 from darkstats.fit.lanes import Problem
+from darkstats.streams import keyed_generator
 
 __all__ = ["jittered_starts", "starts_on_both_sides"]
 
@@ -20,9 +21,7 @@ def jittered_starts(
     They are spread by the pre-fit errors (free parameters by half their size) times ``width``.
     """
     model = problem.model
-    words = tuple(int(model.digest[i : i + 8], 16) for i in range(0, 64, 8))
-    sequence = np.random.SeedSequence(key, spawn_key=(*words, 0x57A27))
-    rng = np.random.Generator(np.random.Philox(sequence))
+    rng = keyed_generator(key, model.digest, 0x57A27)
     spread = np.array(
         [
             min(error, 1.0)

@@ -16,6 +16,7 @@ from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit import FitOptions, FitResult, fit, fit_batch
 from darkstats.inference.asimov import asimov_data
 from darkstats.inference.results import FitCounts
+from darkstats.streams import keyed_generator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -305,8 +306,7 @@ class ProfileCurve:
         near = sorted(known, key=lambda other: abs(other - mu))[:8]
         points = [start, self.model.inits, self.free.parameters, self.reference.parameters]
         points += [known[other][1] for other in near] + self._branches[is_data]
-        words = tuple(int(self.model.digest[i : i + 8], 16) for i in range(0, 64, 8))
-        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(1, spawn_key=words)))
+        rng = keyed_generator(1, self.model.digest)
         widths = np.array([parameter.prefit_error or 0.0 for parameter in self.model.parameters])
         points += list(start + 0.5 * widths * rng.standard_normal((16, len(widths))))
         n = len(points)

@@ -20,6 +20,7 @@ from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit import FitOptions, fit_batch
 from darkstats.inference.results import PValue, ToyCounts, ToyOptions
 from darkstats.kernel import default_threads, run_blocks
+from darkstats.streams import keyed_generator
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
@@ -67,11 +68,7 @@ def stream(seed: int, *, digest: str, what: int, block: int) -> np.random.Genera
         Hypothesis and index of the block, both in [0, 2**32): words of a spawn key have a fixed
         width, because NumPy splits a wider integer into two words.
     """
-    if not (0 <= what < 2**32 and 0 <= block < 2**32):
-        raise ValueError(f"words of a stream key lie in [0, 2**32), got {what=}, {block=}")
-    words = tuple(int(digest[i : i + 8], 16) for i in range(0, 64, 8))
-    key = np.random.SeedSequence(seed, spawn_key=(*words, what, block))
-    return np.random.Generator(np.random.Philox(key))
+    return keyed_generator(seed, digest, what, block)
 
 
 def throw(

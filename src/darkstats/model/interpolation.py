@@ -57,11 +57,6 @@ class InterpolationCodes:
         if self.histosys not in HISTOSYS_CODES:
             raise UnknownNameError("histosys interpolation", self.histosys, tuple(HISTOSYS_CODES))
 
-    @property
-    def has_kinks(self) -> bool:
-        """Whether the likelihood has a kink where a nuisance parameter is zero."""
-        return self.normsys == "code1" or self.histosys == "code0"
-
     @classmethod
     def parse(cls, text: str) -> InterpolationCodes:
         """Read ``"normsys=code4,histosys=code4p"``; both have to be named.

@@ -39,6 +39,7 @@ _FREE_BYTES = 1024 * 1024
 _CHUNK = 256 * 1024
 
 GZIP_MAGIC, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
+# What the standard library raises on a broken archive; NotImplementedError: unknown compression.
 _FAULTS = (
     EOFError, OSError, ValueError, OverflowError, RecursionError, IndexError, RuntimeError,
     NotImplementedError, zlib.error,
