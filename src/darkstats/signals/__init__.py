@@ -1,0 +1,1 @@
+"""Stage 1 of 9 · masses, coupling -> cross section, width, branching ratio, lifetime."""
