@@ -1,0 +1,568 @@
+"""The bump hunt: a narrow peak on a smooth spectrum, e+e- -> gamma a, a -> gamma gamma.
+
+Three spectra stand in the background-only workspace, each once and on a fine grid: the squared
+di-photon mass under the harder and the softer photon threshold, and the squared mass that recoils
+against a photon. A patch replaces them by the window of one mass hypothesis: a signal, and a
+smooth background of Bernstein polynomials with free, non-negative coefficients, which any pyhf
+tool can read. The three spectra share events: they are a source of windows, never one likelihood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import comb
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkstats.errors import OptionError
+from darkstats.searches.products import Patch, SearchProduct, SimulatedSamples
+from darkstats.searches.windows import (
+    DiphotonResolution,
+    RecoilResolution,
+    Resolution,
+    Window,
+    fine_edges,
+    mass_hypotheses,
+    window_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from darkstats.arrays import BoolArray, FloatArray
+    from darkstats.simulation.candidates import Candidates
+
+__all__ = ["BumpHunt", "bernstein_averages", "build_bump_hunt"]
+
+_REDUCED = np.linspace(-40.0, 40.0, 1281)  # edges of the reduced mass, in units of sigma
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BumpHunt:
+    """Choices of a bump hunt; the defaults are those of the search for axion-like particles.
+
+    Parameters
+    ----------
+    luminosity_ipb
+        Integrated luminosity, per pb.
+    low_gev, switch_gev, high_gev
+        Lowest mass, mass from which the recoil is used, highest mass.
+    hard_threshold_gev, soft_threshold_gev, threshold_switch_gev
+        Photon energy thresholds (lab) below and above ``threshold_switch_gev``.
+    total_mass_range
+        Three-photon mass over the c.m. energy.
+    orders
+        (upper mass in GeV, order of the background) for the di-photon windows, ascending.
+    recoil_order
+        Order of the background of the recoil windows.
+    efficiency_error
+        Relative error of the efficiency at the lowest and the highest mass; linear between.
+    luminosity_error, resolution_error
+        Relative errors.
+    reference_pb
+        Born cross section of ``mu = 1``.
+    asimov
+        Whether the data are the smoothed simulated spectrum, not drawn from it.
+    """
+
+    luminosity_ipb: float = 445.0
+    low_gev: float = 0.2
+    switch_gev: float = 6.85
+    high_gev: float = 9.7
+    hard_threshold_gev: float = 1.0
+    soft_threshold_gev: float = 0.65
+    threshold_switch_gev: float = 4.0
+    theta_range_deg: tuple[float, float] = (37.3, 123.7)
+    total_mass_range: tuple[float, float] = (0.88, 1.03)
+    diphoton: DiphotonResolution = field(default_factory=DiphotonResolution)
+    recoil: RecoilResolution = field(default_factory=RecoilResolution)
+    diphoton_window_sigma: tuple[float, float] = (20.0, 30.0)
+    recoil_window_sigma: tuple[float, float] = (25.0, 25.0)
+    n_bins: int = 100
+    orders: tuple[tuple[float, int], ...] = ((0.5, 2), (6.85, 4))
+    recoil_order: int = 5
+    efficiency_error: tuple[float, float] = (0.08, 0.055)
+    luminosity_error: float = 0.007
+    resolution_error: float = 0.10
+    reference_pb: float = 1.0
+    cm_energy_gev: float = 10.583005244258363
+    asimov: bool = False
+
+    def masses_gev(self) -> tuple[FloatArray, FloatArray]:
+        """Mass hypotheses of the di-photon and of the recoil windows, GeV."""
+        return (
+            mass_hypotheses(self.diphoton, self.low_gev, self.switch_gev),
+            mass_hypotheses(self.recoil, self.switch_gev, self.high_gev, closed=True),
+        )
+
+    def order(self, mass_gev: float, *, recoil: bool) -> int:
+        """Order of the background polynomial at a mass."""
+        if recoil:
+            return self.recoil_order
+        for upper_gev, order in self.orders:
+            if mass_gev < upper_gev:
+                return order
+        return self.orders[-1][1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spectrum:
+    """One spectrum: which rows enter, in which variable, on which grid."""
+
+    name: str
+    column: str
+    threshold_gev: float
+    resolution: Resolution
+    edges: FloatArray
+
+    def mask(self, candidates: Candidates, hunt: BumpHunt) -> BoolArray:
+        total = candidates["total_mass_gev"] / hunt.cm_energy_gev
+        low, high = np.radians(hunt.theta_range_deg)
+        return np.asarray(
+            (candidates["min_energy_gev"] > self.threshold_gev)
+            & (total > hunt.total_mass_range[0])
+            & (total < hunt.total_mass_range[1])
+            & (candidates["min_theta_lab_rad"] > low)
+            & (candidates["max_theta_lab_rad"] < high)
+        )
+
+    def counts(self, candidates: Candidates, hunt: BumpHunt) -> FloatArray:
+        """Expected events in each fine bin."""
+        mask = self.mask(candidates, hunt)
+        weight = candidates.events(hunt.luminosity_ipb)[mask]
+        return np.histogram(candidates[self.column][mask], self.edges, weights=weight)[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SignalPoint:
+    """Signal of one simulated mass in one spectrum."""
+
+    mass_gev: float
+    efficiency: float
+    efficiency_error: float
+    peak: FloatArray  # cumulative distribution of the reduced mass at _REDUCED
+    combinatorial: FloatArray  # cumulative rows per event of the reduced position, see below
+
+
+def bernstein_averages(edges: FloatArray, order: int) -> FloatArray:
+    """Integrals of the Bernstein polynomials of a window over its bins, times ``order + 1``.
+
+    Parameters
+    ----------
+    edges
+        Edges of the bins; the window is the interval from the first to the last. Shape [bin + 1].
+    order
+        Degree of the polynomials.
+
+    Returns
+    -------
+    FloatArray
+        Each row sums to one. Shape [order + 1, bin].
+
+    Notes
+    -----
+    The integral of a Bernstein polynomial is a sum of those of one degree more, so the averages
+    are exact: int B_k,n = (1 / (n + 1)) sum_{j > k} B_j,n+1.
+    """
+    u = (edges - edges[0]) / (edges[-1] - edges[0])
+    degree = order + 1
+    basis = np.stack(
+        [comb(degree, j) * u**j * (1.0 - u) ** (degree - j) for j in range(degree + 1)]
+    )
+    cumulative = np.stack([basis[k + 1 :].sum(axis=0) for k in range(order + 1)])
+    return np.maximum(np.diff(cumulative, axis=1), 0.0)
+
+
+def _smoothed(counts: FloatArray, edges: FloatArray, width_bins: float) -> FloatArray:
+    """Gaussian smoothing of the density in units of fine bins; the total is kept."""
+    reach = int(4 * width_bins) + 1
+    offsets = np.arange(-reach, reach + 1)
+    kernel = np.exp(-0.5 * (offsets / width_bins) ** 2)
+    widths = np.diff(edges)
+    inside = np.convolve(widths, kernel, mode="same")
+    density = np.convolve(counts, kernel, mode="same") / inside
+    smooth = density * widths
+    total = smooth.sum()
+    return np.asarray(smooth * (counts.sum() / total) if total > 0.0 else smooth)
+
+
+def _spectra(hunt: BumpHunt) -> tuple[_Spectrum, ...]:
+    s = hunt.cm_energy_gev**2
+    edges = fine_edges(hunt.diphoton, 0.0, min(s, _upper(hunt)))
+    recoil = fine_edges(hunt.recoil, 0.0, _upper_recoil(hunt))
+    return (
+        _Spectrum(
+            name="diphoton_hard",
+            column="mgg_squared_gev2",
+            threshold_gev=hunt.hard_threshold_gev,
+            resolution=hunt.diphoton,
+            edges=edges,
+        ),
+        _Spectrum(
+            name="diphoton_soft",
+            column="mgg_squared_gev2",
+            threshold_gev=hunt.soft_threshold_gev,
+            resolution=hunt.diphoton,
+            edges=edges,
+        ),
+        _Spectrum(
+            name="recoil",
+            column="recoil_mass_squared_gev2",
+            threshold_gev=hunt.soft_threshold_gev,
+            resolution=hunt.recoil,
+            edges=recoil,
+        ),
+    )
+
+
+def _upper(hunt: BumpHunt) -> float:
+    sigma = float(hunt.diphoton.squared_gev2(np.array([hunt.switch_gev]))[0])
+    return hunt.switch_gev**2 + (hunt.diphoton_window_sigma[1] + 1.0) * sigma
+
+
+def _upper_recoil(hunt: BumpHunt) -> float:
+    sigma = float(hunt.recoil.squared_gev2(np.array([hunt.high_gev]))[0])
+    return hunt.high_gev**2 + (hunt.recoil_window_sigma[1] + 1.0) * sigma
+
+
+def _signal_point(
+    mass_gev: float, candidates: Candidates, spectrum: _Spectrum, hunt: BumpHunt
+) -> _SignalPoint:
+    mask = spectrum.mask(candidates, hunt)
+    peaking = mask & (candidates["truth"] > 0.5)
+    weight = candidates.weight_pb / candidates.n_generated
+    sigma = float(spectrum.resolution.squared_gev2(np.array([mass_gev]))[0])
+    efficiency = float(weight[peaking].sum())
+    if efficiency <= 0.0:
+        return _SignalPoint(
+            mass_gev=mass_gev,
+            efficiency=0.0,
+            efficiency_error=0.0,
+            peak=np.zeros(len(_REDUCED)),
+            combinatorial=np.zeros(len(spectrum.edges)),
+        )
+    reduced = np.clip((candidates[spectrum.column][peaking] - mass_gev**2) / sigma, -39.9, 39.9)
+    content = np.histogram(reduced, _REDUCED, weights=weight[peaking])[0]
+    content = _smoothed(content, _REDUCED, 2.0)  # an eighth of the resolution
+    others = mask & (candidates["truth"] < 0.5)
+    rest = np.histogram(candidates[spectrum.column][others], spectrum.edges, weights=weight[others])
+    rest_smooth = _smoothed(rest[0], spectrum.edges, 16.0)
+    return _SignalPoint(
+        mass_gev=mass_gev,
+        efficiency=efficiency,
+        efficiency_error=float(np.sqrt((weight[peaking] ** 2).sum())) / efficiency,
+        peak=np.concatenate(([0.0], np.cumsum(content))) / content.sum(),
+        combinatorial=np.concatenate(([0.0], np.cumsum(rest_smooth))),
+    )
+
+
+def _signal_in(
+    window: Window, points: list[_SignalPoint], spectrum: _Spectrum, *, widened: float = 1.0
+) -> tuple[FloatArray, float, float]:
+    """Signal per bin for a Born cross section of 1 pb and 1 per pb, by linear morphing.
+
+    Between two simulated masses the distribution of the reduced mass, the efficiency and the
+    combinatorial spectrum are interpolated linearly in the mass.
+    """
+    masses = np.array([point.mass_gev for point in points])
+    if not masses[0] - 1e-9 <= window.mass_gev <= masses[-1] + 1e-9:
+        raise OptionError(
+            f"{spectrum.name}: no signal was simulated on both sides of {window.mass_gev} GeV "
+            f"(simulated: {masses[0]:g} to {masses[-1]:g} GeV); add masses to the card"
+        )
+    upper = int(np.clip(np.searchsorted(masses, window.mass_gev), 1, len(masses) - 1))
+    below, above = points[upper - 1], points[upper]
+    fraction = float(
+        np.clip((window.mass_gev - below.mass_gev) / (above.mass_gev - below.mass_gev), 0.0, 1.0)
+    )
+    sigma = float(spectrum.resolution.squared_gev2(np.array([window.mass_gev]))[0])
+    reduced = (window.edges - window.mass_gev**2) / (sigma * widened)
+    total = np.zeros(len(window.edges) - 1)
+    for point, share in ((below, 1.0 - fraction), (above, fraction)):
+        peak = np.diff(np.interp(reduced, _REDUCED, point.peak))
+        rest = np.diff(point.combinatorial[window.first])
+        total += share * (point.efficiency * peak + rest)
+    efficiency = (1.0 - fraction) * below.efficiency + fraction * above.efficiency
+    error = max(below.efficiency_error, above.efficiency_error)
+    return np.maximum(total, 0.0), efficiency, error
+
+
+def _name(mass_gev: float) -> str:
+    return f"m_{mass_gev:.4f}".replace(".", "p")
+
+
+def _normsys(name: str, relative: float) -> dict[str, Any]:
+    return {
+        "name": name,
+        "type": "normsys",
+        "data": {"lo": float(f"{1.0 - relative:.6g}"), "hi": float(f"{1.0 + relative:.6g}")},
+    }
+
+
+def _rounded(values: FloatArray) -> list[float]:
+    """Six significant digits: what a reader needs, and half the size."""
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _patch(
+    window: Window,
+    spectrum: _Spectrum,
+    hunt: BumpHunt,
+    points: list[_SignalPoint],
+    *,
+    expected: FloatArray,
+    data: FloatArray,
+    peaking: Mapping[str, FloatArray],
+    recoil: bool,
+) -> tuple[Patch, dict[str, Any]]:
+    order = hunt.order(window.mass_gev, recoil=recoil)
+    background = window.gather(expected)
+    scale = max(float(background.sum()), 1.0) / (order + 1)
+    factor = hunt.luminosity_ipb * hunt.reference_pb
+    nominal, efficiency, statistical = _signal_in(window, points, spectrum)
+    wide, _, _ = _signal_in(window, points, spectrum, widened=1.0 + hunt.resolution_error)
+    narrow, _, _ = _signal_in(window, points, spectrum, widened=1.0 - hunt.resolution_error)
+    share = (window.mass_gev - hunt.low_gev) / (hunt.high_gev - hunt.low_gev)
+    first, last = hunt.efficiency_error
+    signal = {
+        "name": "signal",
+        "data": _rounded(factor * nominal),
+        "modifiers": [
+            {"name": "mu", "type": "normfactor", "data": None},
+            _normsys("luminosity", hunt.luminosity_error),
+            _normsys("signal_efficiency", first + (last - first) * share),
+            _normsys("signal_simulation", max(statistical, 1e-6)),
+            {
+                "name": "signal_resolution",
+                "type": "histosys",
+                "data": {"lo_data": _rounded(factor * narrow), "hi_data": _rounded(factor * wide)},
+            },
+        ],
+    }
+    samples = [signal]
+    for k, row in enumerate(bernstein_averages(window.edges, order)):
+        samples.append(
+            {
+                "name": f"bernstein_{k}",
+                "data": _rounded(scale * row),
+                "modifiers": [{"name": f"c_{k}", "type": "normfactor", "data": None}],
+            }
+        )
+    for name, fine in peaking.items():
+        inside = window.gather(fine)
+        if inside.sum() > 1e-3:
+            samples.append(
+                {
+                    "name": name,
+                    "data": _rounded(inside),
+                    "modifiers": [_normsys(f"{name}_yield", 0.3)],
+                }
+            )
+    parameters = [{"name": "mu", "bounds": [[0.0, 20.0]], "inits": [0.1]}]
+    parameters += [
+        {"name": f"c_{k}", "bounds": [[0.0, 2.0 * (order + 1)]], "inits": [1.0]}
+        for k in range(order + 1)
+    ]
+    observed = window.gather(data)
+    channel = f"{spectrum.name}_window"
+    operations = (
+        {
+            "op": "replace",
+            "path": "/channels",
+            "value": [{"name": channel, "samples": samples}],
+        },
+        {
+            "op": "replace",
+            "path": "/observations",
+            "value": [{"name": channel, "data": _rounded(observed)}],
+        },
+        {
+            "op": "replace",
+            "path": "/measurements/0/config",
+            "value": {"poi": "mu", "parameters": parameters},
+        },
+    )
+    name = _name(window.mass_gev)
+    sigma = float(spectrum.resolution.mass_gev(np.array([window.mass_gev]))[0])
+    centre = window.mass_gev**2
+    half = 2.0 * float(spectrum.resolution.squared_gev2(np.array([window.mass_gev]))[0])
+    near = (window.edges[1:] > centre - half) & (window.edges[:-1] < centre + half)
+    facts = {
+        "mass_gev": window.mass_gev,
+        "spectrum": spectrum.name,
+        "first_fine_edge": int(window.first[0]),
+        "edges_gev2": _rounded(window.edges),
+        "order": order,
+        "resolution_gev": float(f"{sigma:.6g}"),
+        "efficiency": float(f"{efficiency:.6g}"),
+        "signal_events_per_pb": float(f"{factor * nominal.sum() / hunt.reference_pb:.6g}"),
+        "background_events": float(f"{background.sum():.6g}"),
+        "background_events_within_2_sigma": float(f"{background[near].sum():.6g}"),
+    }
+    return Patch(name=name, values=(window.mass_gev,), operations=operations), facts
+
+
+def build_bump_hunt(
+    hunt: BumpHunt, samples: SimulatedSamples, *, rng: np.random.Generator
+) -> SearchProduct:
+    """Return the workspace and the patches of a bump hunt.
+
+    Parameters
+    ----------
+    hunt
+        All choices.
+    samples
+        Three-photon candidates: the backgrounds by name (names that end in ``_gamma`` peak, the
+        others are smooth), the signals by simulated mass.
+    rng
+        Draws the pseudo-data.
+
+    Raises
+    ------
+    OptionError
+        A hypothesis lies outside the simulated masses or the grid.
+    """
+    spectra = _spectra(hunt)
+    smooth: dict[str, FloatArray] = {}
+    peaking: dict[str, dict[str, FloatArray]] = {}
+    yields: dict[str, dict[str, float]] = {}
+    for spectrum in spectra:
+        counts = {n: spectrum.counts(c, hunt) for n, c in samples.backgrounds.items()}
+        yields[spectrum.name] = {n: float(f"{c.sum():.6g}") for n, c in counts.items()}
+        peaking[spectrum.name] = {
+            n: _smoothed(c, spectrum.edges, 2.0) for n, c in counts.items() if n.endswith("_gamma")
+        }
+        continuum = [c for n, c in counts.items() if not n.endswith("_gamma")]
+        smooth[spectrum.name] = _smoothed(
+            np.sum(continuum, axis=0) if continuum else np.zeros(len(spectrum.edges) - 1),
+            spectrum.edges,
+            12.0,
+        )
+    expected = {
+        name: smooth[name] + sum(peaking[name].values(), np.zeros(len(smooth[name])))
+        for name in smooth
+    }
+    data = _pseudo_data(expected, hunt, rng)
+    facts: dict[str, Any] = {}
+    patches: list[Patch] = []
+    by_mass = {key[0]: value for key, value in sorted(samples.signals.items())}
+    points = {
+        spectrum.name: [
+            _signal_point(mass, candidates, spectrum, hunt) for mass, candidates in by_mass.items()
+        ]
+        for spectrum in spectra
+    }
+    hard, soft, recoil = spectra
+    low_masses, high_masses = hunt.masses_gev()
+    for mass in (*low_masses, *high_masses):
+        is_recoil = bool(mass >= high_masses[0] - 1e-9)
+        if is_recoil:
+            spectrum, extent = recoil, hunt.recoil_window_sigma
+        else:
+            spectrum = hard if mass < hunt.threshold_switch_gev else soft
+            extent = hunt.diphoton_window_sigma
+        window = window_of(
+            float(mass),
+            spectrum.resolution,
+            spectrum.edges,
+            below_sigma=extent[0],
+            above_sigma=extent[1],
+            n_bins=hunt.n_bins,
+        )
+        patch, fact = _patch(
+            window,
+            spectrum,
+            hunt,
+            points[spectrum.name],
+            expected=smooth[spectrum.name],
+            data=data[spectrum.name],
+            peaking=peaking[spectrum.name],
+            recoil=is_recoil,
+        )
+        patches.append(patch)
+        facts[patch.name] = fact
+    sidecar = {
+        "axes": {
+            spectrum.name: {
+                "quantity": spectrum.column,
+                "unit": "GeV^2",
+                "edges": [float(edge) for edge in spectrum.edges],
+            }
+            for spectrum in spectra
+        },
+        "reference_cross_section_pb": hunt.reference_pb,
+        "data": "simulated: " + ("Asimov data" if hunt.asimov else "pseudo-data, fixed seed"),
+        "spectra_share_events": True,
+        "windows": facts,
+    }
+    summary = {
+        "yields": yields,
+        "equivalent_luminosity_ipb": {
+            name: float(f"{c.equivalent_luminosity_ipb:.6g}")
+            for name, c in samples.backgrounds.items()
+        },
+        "n_hypotheses": {"diphoton": len(low_masses), "recoil": len(high_masses)},
+        "signal_efficiency": {
+            f"{point.mass_gev:g}": float(f"{point.efficiency:.6g}")
+            for point in (*points["diphoton_hard"],)
+        },
+    }
+    return SearchProduct(
+        workspace=_background_only(spectra, smooth, peaking, data),
+        labels=("m_a_gev",),
+        patches=tuple(patches),
+        sidecar=sidecar,
+        summary=summary,
+    )
+
+
+def _pseudo_data(
+    expected: Mapping[str, FloatArray], hunt: BumpHunt, rng: np.random.Generator
+) -> dict[str, FloatArray]:
+    """Counts per fine bin; what passes the harder threshold passes the softer one, too."""
+    if hunt.asimov:
+        return dict(expected)
+    hard = rng.poisson(expected["diphoton_hard"])
+    extra = np.maximum(expected["diphoton_soft"] - expected["diphoton_hard"], 0.0)
+    return {
+        "diphoton_hard": hard.astype(float),
+        "diphoton_soft": (hard + rng.poisson(extra)).astype(float),
+        "recoil": rng.poisson(expected["recoil"]).astype(float),
+    }
+
+
+def _background_only(
+    spectra: tuple[_Spectrum, ...],
+    smooth: Mapping[str, FloatArray],
+    peaking: Mapping[str, Mapping[str, FloatArray]],
+    data: Mapping[str, FloatArray],
+) -> dict[str, Any]:
+    channels = []
+    for spectrum in spectra:
+        samples = [
+            {
+                "name": "continuum",
+                "data": _rounded(smooth[spectrum.name]),
+                "modifiers": [
+                    {"name": f"{spectrum.name}_scale", "type": "normfactor", "data": None}
+                ],
+            }
+        ]
+        samples += [
+            {
+                "name": name,
+                "data": _rounded(counts),
+                "modifiers": [_normsys(f"{name}_yield", 0.3)],
+            }
+            for name, counts in peaking[spectrum.name].items()
+        ]
+        channels.append({"name": spectrum.name, "samples": samples})
+    return {
+        "channels": channels,
+        "observations": [
+            {"name": spectrum.name, "data": _rounded(data[spectrum.name])} for spectrum in spectra
+        ],
+        "measurements": [{"name": "search", "config": {"poi": "", "parameters": []}}],
+        "version": "1.0.0",
+    }

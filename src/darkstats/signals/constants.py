@@ -1,0 +1,31 @@
+"""Constants of nature and of the collider: their one home.
+
+Masses: Particle Data Group. Beams: electrons of 7 GeV along +z on positrons of 4 GeV, the crossing
+angle of 83 mrad neglected (arXiv:1808.10567).
+"""
+
+from __future__ import annotations
+
+import math
+
+__all__ = [
+    "ALPHA",
+    "BOOST_BETA",
+    "CM_ENERGY_GEV",
+    "M_ELECTRON_GEV",
+    "M_MUON_GEV",
+    "M_TAU_GEV",
+    "PB_GEV2",
+    "S_GEV2",
+]
+
+ALPHA = 1.0 / 137.035999
+M_ELECTRON_GEV = 0.51099895e-3
+M_MUON_GEV = 0.1056583755
+M_TAU_GEV = 1.77686
+#: (hbar c)^2 in GeV^2 pb: multiplies a cross section in GeV^-2.
+PB_GEV2 = 3.893793721e8
+S_GEV2 = 4.0 * 7.0 * 4.0
+CM_ENERGY_GEV = math.sqrt(S_GEV2)
+#: Velocity of the centre of mass in the laboratory, along the electron beam.
+BOOST_BETA = 3.0 / 11.0

@@ -1,0 +1,179 @@
+"""Parametric response of the Belle II detector: resolutions, acceptance, efficiencies.
+
+Defaults are design values of the Belle II Physics Book (arXiv:1808.10567) and plausible constants,
+all of them configurable; none is taken from real data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkstats.errors import OptionError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from darkstats.arrays import BoolArray, FloatArray
+
+__all__ = ["Detector"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detector:
+    """Parameters of the response; angles in the laboratory.
+
+    Parameters
+    ----------
+    energy_terms
+        a, b, c of sigma_E/E = a/E + b/E^(1/4) + c in quadrature, E in GeV.
+    position_rad
+        Photon angle resolution at 1 GeV; it falls with 1/sqrt(E).
+    photon_efficiency
+        Efficiency of each wanted photon.
+    merging_rad
+        Photons closer than this are not separated.
+    ecl_ranges_deg, cdc_range_deg
+        Polar angles of calorimeter and tracking.
+    track_terms
+        a, b of sigma(pT)/pT = a pT + b/beta in quadrature, pT in GeV.
+    track_angle_rad
+        Resolution of track angles.
+    track_smearing
+        Common factor on track resolutions.
+    veto_threshold_gev, veto_inefficiency
+        Photons above the threshold veto an event, but for this fraction of them, which enters as
+        a weight.
+    lepton_efficiency
+        Identification efficiency per lepton.
+    trigger_efficiency
+        Common factor: trigger, and losses that are not modelled (see the card).
+    """
+
+    energy_terms: tuple[float, float, float] = (0.002, 0.016, 0.012)
+    position_rad: float = 0.004
+    photon_efficiency: float = 0.95
+    merging_rad: float = 0.07
+    ecl_ranges_deg: tuple[tuple[float, float], ...] = (
+        (12.4, 31.4),
+        (32.2, 128.7),
+        (130.7, 155.1),
+    )
+    cdc_range_deg: tuple[float, float] = (17.0, 150.0)
+    track_terms: tuple[float, float] = (0.001, 0.003)
+    track_angle_rad: float = 0.001
+    track_smearing: float = 1.15
+    veto_threshold_gev: float = 0.15
+    veto_inefficiency: float = 3e-3
+    lepton_efficiency: float = 0.95
+    trigger_efficiency: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises
+        ------
+        OptionError
+            An efficiency is outside [0, 1], or a resolution is negative.
+        """
+        for name in (
+            "photon_efficiency",
+            "veto_inefficiency",
+            "lepton_efficiency",
+            "trigger_efficiency",
+        ):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 1.0:
+                raise OptionError(f"detector: {name} = {value} lies outside [0, 1]")
+        for name in ("position_rad", "merging_rad", "track_angle_rad", "track_smearing"):
+            if not getattr(self, name) >= 0.0:
+                raise OptionError(f"detector: {name} is negative")
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, object]) -> Detector:
+        """Return the default detector with some parameters replaced.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such parameter.
+        """
+        known = tuple(f.name for f in fields(cls))
+        for name in settings:
+            if name not in known:
+                raise UnknownNameError("detector parameter", name, known)
+        return cls(**{name: _frozen(value) for name, value in settings.items()})  # type: ignore[arg-type]
+
+    def settings(self) -> dict[str, object]:
+        """All parameters, for the key of the cache."""
+        return {"version": 1, **asdict(self)}
+
+    def energy_resolution(self, energy_gev: FloatArray) -> FloatArray:
+        """Relative photon energy resolution, dimensionless: 2.0 % at 1 GeV."""
+        a, b, c = self.energy_terms
+        variance = (a / energy_gev) ** 2 + (b / energy_gev**0.25) ** 2 + c**2
+        return np.asarray(np.sqrt(variance))
+
+    def in_ecl(self, theta_rad: FloatArray) -> BoolArray:
+        """Whether a direction hits the calorimeter, gaps left out."""
+        degrees = np.degrees(theta_rad)
+        inside = np.zeros(degrees.shape, dtype=bool)
+        for low, high in self.ecl_ranges_deg:
+            inside |= (degrees > low) & (degrees < high)
+        return inside
+
+    def in_cdc(self, theta_rad: FloatArray) -> BoolArray:
+        """Whether a direction is covered by tracking."""
+        low, high = self.cdc_range_deg
+        degrees = np.degrees(theta_rad)
+        return np.asarray((degrees > low) & (degrees < high))
+
+    def smear_photons(self, lab: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Return measured photon momenta. Shape [photon, 4]."""
+        energy = np.maximum(lab[:, 0], 1e-6)
+        noise = rng.standard_normal((3, len(lab)))
+        measured = energy * np.maximum(1.0 + self.energy_resolution(energy) * noise[0], 1e-3)
+        angle = self.position_rad / np.sqrt(energy)
+        theta = np.arccos(np.clip(lab[:, 3] / energy, -1.0, 1.0)) + angle * noise[1]
+        sine = np.maximum(np.abs(np.sin(theta)), 1e-9)
+        phi = np.arctan2(lab[:, 2], lab[:, 1]) + angle * noise[2] / sine
+        return _from_polar(measured, theta, phi, mass=None)
+
+    def smear_tracks(
+        self, lab: FloatArray, mass_gev: FloatArray, rng: np.random.Generator
+    ) -> FloatArray:
+        """Return measured track momenta. Shape [track, 4]."""
+        transverse = np.hypot(lab[:, 1], lab[:, 2])
+        momentum = np.sqrt((lab[:, 1:] ** 2).sum(axis=1))
+        beta = momentum / np.maximum(lab[:, 0], 1e-9)
+        a, b = self.track_terms
+        relative = self.track_smearing * np.hypot(a * transverse, b / np.maximum(beta, 0.05))
+        noise = rng.standard_normal((3, len(lab)))
+        new_transverse = transverse * np.maximum(1.0 + relative * noise[0], 1e-3)
+        angle = self.track_smearing * self.track_angle_rad
+        theta = np.arctan2(transverse, lab[:, 3]) + angle * noise[1]
+        phi = np.arctan2(lab[:, 2], lab[:, 1]) + angle * noise[2]
+        sine = np.maximum(np.sin(theta), 1e-6)
+        return _from_polar(new_transverse / sine, theta, phi, mass=mass_gev)
+
+
+def _from_polar(
+    momentum: FloatArray, theta: FloatArray, phi: FloatArray, *, mass: FloatArray | None
+) -> FloatArray:
+    energy = momentum if mass is None else np.hypot(momentum, mass)
+    sine = np.sin(theta)
+    return np.stack(
+        [
+            energy,
+            momentum * sine * np.cos(phi),
+            momentum * sine * np.sin(phi),
+            momentum * np.cos(theta),
+        ],
+        axis=-1,
+    )
+
+
+def _frozen(value: object) -> object:
+    return tuple(_frozen(item) for item in value) if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,84 @@
+"""Collinear initial-state radiation of both beams, the photons lost along them.
+
+Structure function, with ``b = (2 alpha / pi) (ln(s / m_e^2) - 1)``::
+
+    D(x) = (b/2) (1 - x)^(b/2 - 1) (1 + 3b/8) - (b/4) (1 + x)
+
+Kuraev and Fadin, Sov. J. Nucl. Phys. 41, 466 (1985), to first order in the hard part. Photons at an
+angle, and interference with the final state, are not described.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkstats.signals.constants import ALPHA, M_ELECTRON_GEV, S_GEV2
+
+if TYPE_CHECKING:
+    from darkstats.arrays import FloatArray
+
+__all__ = ["Radiation", "radiate", "radiator", "strength"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Radiation:
+    """What the beams keep.
+
+    Parameters
+    ----------
+    s_gev2
+        Squared energy of the hard collision. Shape [event].
+    beta
+        Velocity of the hard system along z in the c.m. frame of the beams. Shape [event].
+    weight
+        Its mean is the probability that both beams keep more than the fraction asked for.
+    """
+
+    s_gev2: FloatArray = field(repr=False)
+    beta: FloatArray = field(repr=False)
+    weight: FloatArray = field(repr=False)
+
+
+def strength(s_gev2: float = S_GEV2) -> float:
+    """Return b of the structure function, dimensionless: 0.0877 at 10.58 GeV."""
+    return 2.0 * ALPHA / math.pi * (math.log(s_gev2 / M_ELECTRON_GEV**2) - 1.0)
+
+
+def radiator(x: FloatArray, b: float) -> FloatArray:
+    """D(x), the density of the energy fraction that a beam keeps."""
+    return 0.5 * b * (1.0 - x) ** (0.5 * b - 1.0) * (1.0 + 0.375 * b) - 0.25 * b * (1.0 + x)
+
+
+def radiate(
+    n: int, rng: np.random.Generator, *, enabled: bool = True, least_fraction: float = 0.6
+) -> Radiation:
+    """Draw the energy fractions of both beams.
+
+    Parameters
+    ----------
+    n
+        Number of events.
+    rng
+        Source of randomness.
+    enabled
+        Without radiation nothing is drawn, and all weights are one.
+    least_fraction
+        Lowest energy fraction of each beam; what lies below is left out of the weights.
+    """
+    if not enabled:
+        return Radiation(s_gev2=np.full(n, S_GEV2), beta=np.zeros(n), weight=np.ones(n))
+    b = strength()
+    # (1 - x)^(b/2) is uniform up to the slowly varying factor that stays as a weight.
+    top = (1.0 - least_fraction) ** (0.5 * b)
+    lost = (top * rng.random((2, n))) ** (2.0 / b)
+    x = 1.0 - lost
+    weight = top * ((1.0 + 0.375 * b) - 0.5 * (1.0 + x) * lost ** (1.0 - 0.5 * b))
+    return Radiation(
+        s_gev2=S_GEV2 * x[0] * x[1],
+        beta=(x[0] - x[1]) / (x[0] + x[1]),
+        weight=weight[0] * weight[1],
+    )
