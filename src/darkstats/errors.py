@@ -8,6 +8,7 @@
     │   ├── WorkspaceError         a document that is no valid workspace; carries findings
     │   ├── PatchError             a JSON patch or patch set that cannot be applied
     │   │   └── DigestMismatchError
+    │   ├── CardError              a search card that cannot be used; names file, line and key
     │   ├── UnknownNameError       a name (channel, parameter, method, ...) that does not exist
     │   ├── OptionError            options that contradict each other, the model, or their range
     │   ├── DownloadError          a download that was refused or that failed
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from darkstats.workspace.findings import Finding
 
 __all__ = [
+    "CardError",
     "DarkstatsError",
     "DigestMismatchError",
     "DocumentError",
@@ -70,6 +72,40 @@ class DocumentError(InputError):
     ) -> None:
         self.problem, self.source, self.pointer, self.remedy = problem, source, pointer, remedy
         where = ": ".join(part for part in (source, pointer or "") if part)
+        text = f"{where}: {problem}" if where else problem
+        super().__init__(f"{text}; {remedy}" if remedy else text)
+
+
+class CardError(InputError):
+    """A search card that cannot be used.
+
+    Parameters
+    ----------
+    problem
+        What is wrong.
+    source
+        File name.
+    line
+        Line in the file, from 1; None where the file as a whole is meant.
+    key
+        Path of the key, joined by dots.
+    remedy
+        What to do about it.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        source: str = "",
+        line: int | None = None,
+        key: str = "",
+        remedy: str = "",
+    ) -> None:
+        self.problem, self.source, self.line = problem, source, line
+        self.key, self.remedy = key, remedy
+        place = source + (f", line {line}" if line is not None else "")
+        where = ": ".join(part for part in (place, key) if part)
         text = f"{where}: {problem}" if where else problem
         super().__init__(f"{text}; {remedy}" if remedy else text)
 

@@ -19,6 +19,8 @@ VERBS = MappingProxyType(
         "fit": ("fits", "fit"),
         "rank": ("fits", "rank"),
         "scan-poi": ("fits", "scan_poi"),
+        "simulate": ("builds", "simulate"),
+        "build": ("builds", "build"),
         "inspect": ("documents", "inspect"),
         "combine": ("documents", "combine"),
         "prune": ("documents", "prune"),
@@ -30,7 +32,13 @@ VERBS = MappingProxyType(
 )
 
 _PANELS = MappingProxyType(
-    {"statistics": "Statistics", "fits": "Fits", "documents": "Workspaces", "about": "About"}
+    {
+        "statistics": "Statistics",
+        "fits": "Fits",
+        "builds": "Searches",
+        "documents": "Workspaces",
+        "about": "About",
+    }
 )
 
 

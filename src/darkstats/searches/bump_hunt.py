@@ -112,6 +112,7 @@ class _Spectrum:
 
     name: str
     column: str
+    label: str
     threshold_gev: float
     resolution: Resolution
     edges: FloatArray
@@ -195,6 +196,7 @@ def _spectra(hunt: BumpHunt) -> tuple[_Spectrum, ...]:
         _Spectrum(
             name="diphoton_hard",
             column="mgg_squared_gev2",
+            label="squared di-photon mass",
             threshold_gev=hunt.hard_threshold_gev,
             resolution=hunt.diphoton,
             edges=edges,
@@ -202,6 +204,7 @@ def _spectra(hunt: BumpHunt) -> tuple[_Spectrum, ...]:
         _Spectrum(
             name="diphoton_soft",
             column="mgg_squared_gev2",
+            label="squared di-photon mass",
             threshold_gev=hunt.soft_threshold_gev,
             resolution=hunt.diphoton,
             edges=edges,
@@ -209,6 +212,7 @@ def _spectra(hunt: BumpHunt) -> tuple[_Spectrum, ...]:
         _Spectrum(
             name="recoil",
             column="recoil_mass_squared_gev2",
+            label="squared recoil mass",
             threshold_gev=hunt.soft_threshold_gev,
             resolution=hunt.recoil,
             edges=recoil,
@@ -483,10 +487,13 @@ def build_bump_hunt(
         patches.append(patch)
         facts[patch.name] = fact
     sidecar = {
-        "axes": {
+        "schema": "darkstats.meta/1",
+        "simulated": True,
+        "poi_label": f"cross section / {hunt.reference_pb:g} pb",
+        "channels": {
             spectrum.name: {
-                "quantity": spectrum.column,
-                "unit": "GeV^2",
+                "label": spectrum.name.replace("_", " "),
+                "axis": f"{spectrum.label} [GeV$^2$]",
                 "edges": [float(edge) for edge in spectrum.edges],
             }
             for spectrum in spectra
@@ -504,8 +511,11 @@ def build_bump_hunt(
         },
         "n_hypotheses": {"diphoton": len(low_masses), "recoil": len(high_masses)},
         "signal_efficiency": {
-            f"{point.mass_gev:g}": float(f"{point.efficiency:.6g}")
-            for point in (*points["diphoton_hard"],)
+            spectrum.name: {
+                f"{point.mass_gev:g}": float(f"{point.efficiency:.6g}")
+                for point in points[spectrum.name]
+            }
+            for spectrum in spectra
         },
     }
     return SearchProduct(

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from darkstats.workflows.builds import BuildRequest, SimulateRequest, build, simulate
     from darkstats.workflows.document_requests import (
         CombineRequest,
         DigestRequest,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.statistics import gof, hypotest, limit, significance
 
 __all__ = [
+    "BuildRequest",
     "CombineRequest",
     "DigestRequest",
     "DownloadRequest",
@@ -54,8 +56,10 @@ __all__ = [
     "ScanRequest",
     "Shell",
     "SignificanceRequest",
+    "SimulateRequest",
     "ToyRequest",
     "WorkspaceRequest",
+    "build",
     "combine",
     "digest",
     "download",
@@ -69,9 +73,11 @@ __all__ = [
     "rename",
     "scan_poi",
     "significance",
+    "simulate",
 ]
 
 _HOMES = {
+    "builds": ("BuildRequest", "SimulateRequest", "build", "simulate"),
     "document_requests": (
         "CombineRequest",
         "DigestRequest",

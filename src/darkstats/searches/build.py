@@ -1,0 +1,180 @@
+"""From a card to a folder: simulate, select, fill, write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from darkstats.provenance import versions
+from darkstats.searches.bump_hunt import build_bump_hunt
+from darkstats.searches.output import patch_set_document, require_free, write_build
+from darkstats.searches.products import SimulatedSamples
+from darkstats.simulation.production import SampleRequest, produce
+from darkstats.streams import keyed_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from darkstats.searches.card import SearchCard
+    from darkstats.simulation.candidates import Candidates
+
+__all__ = ["BuiltSearch", "build", "sample_requests", "simulate"]
+
+_PSEUDO_DATA = 7  # word of the stream key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltSearch:
+    """What a build wrote.
+
+    Parameters
+    ----------
+    output
+        The folder.
+    record
+        Content of its ``record.json``.
+    """
+
+    output: Path
+    record: Mapping[str, Any] = field(repr=False)
+
+
+def sample_requests(card: SearchCard, *, quick: bool, seed: int) -> tuple[SampleRequest, ...]:
+    """Return all samples that a card needs: backgrounds by name, signals as ``signal_MASS``."""
+    requests = [
+        SampleRequest(
+            name=background.name,
+            process=background.process,
+            detector=card.detector,
+            selection=card.selection,
+            n_events=background.events.quick if quick else background.events.full,
+            events_per_block=background.events_per_block,
+            seed=seed,
+        )
+        for background in card.backgrounds
+    ]
+    if card.signal is not None:
+        events = card.signal.events.quick if quick else card.signal.events.full
+        requests += [
+            SampleRequest(
+                name=f"signal_{mass:g}",
+                process=process,
+                detector=card.detector,
+                selection=card.selection,
+                n_events=events,
+                events_per_block=10_000,
+                seed=seed,
+            )
+            for mass, process in zip(card.signal.masses_gev, card.signal.processes, strict=True)
+        ]
+    return tuple(requests)
+
+
+def simulate(
+    card: SearchCard,
+    *,
+    cache: Path,
+    quick: bool = False,
+    seed: int = 1,
+    workers: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Candidates]:
+    """Return the simulated candidates of a card by name of the sample, from the cache if there.
+
+    Raises
+    ------
+    ProductionError
+        A sample could not be made.
+    """
+    requests = sample_requests(card, quick=quick, seed=seed)
+    samples = produce(requests, cache=cache, workers=workers, progress=progress)
+    for background in card.backgrounds:
+        if background.cross_section_pb is not None:
+            sample = samples[background.name]
+            factor = background.cross_section_pb / sample.cross_section_pb
+            samples[background.name] = sample.scaled(factor)
+    return samples
+
+
+def sample_table(samples: Mapping[str, Candidates]) -> dict[str, dict[str, float]]:
+    """Numbers of each sample, for records and tables."""
+    return {
+        name: {
+            "generated_events": sample.n_generated,
+            "rows_kept": len(sample),
+            "cross_section_pb": float(f"{sample.cross_section_pb:.6g}"),
+            "equivalent_luminosity_ipb": float(f"{sample.equivalent_luminosity_ipb:.6g}"),
+        }
+        for name, sample in samples.items()
+    }
+
+
+def build(
+    card: SearchCard,
+    output: Path,
+    *,
+    cache: Path,
+    quick: bool = False,
+    seed: int = 1,
+    workers: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> BuiltSearch:
+    """Build a search: the same bytes for any number of workers, and after any interruption.
+
+    Parameters
+    ----------
+    card
+        A checked card.
+    output
+        Folder to write; an earlier build there is replaced.
+    cache
+        Folder of simulated blocks.
+    quick
+        Simulate the smaller numbers of events of the card.
+    seed
+        Of simulation and pseudo-data.
+    workers, progress
+        Processes; told of events that are done.
+
+    Raises
+    ------
+    OptionError
+        ``output`` holds something else, or the card and the simulation do not fit.
+    ProductionError
+        A sample could not be made; what is finished stays in the cache.
+    """
+    require_free(output)
+    samples = simulate(
+        card, cache=cache, quick=quick, seed=seed, workers=workers, progress=progress
+    )
+    signals: dict[tuple[float, ...], Candidates] = {}
+    if card.signal is not None:
+        signals = {(mass,): samples[f"signal_{mass:g}"] for mass in card.signal.masses_gev}
+    product = build_bump_hunt(
+        card.settings,
+        SimulatedSamples(
+            backgrounds={b.name: samples[b.name] for b in card.backgrounds}, signals=signals
+        ),
+        rng=keyed_generator(seed, card.digest, _PSEUDO_DATA),
+    )
+    patch_set = patch_set_document(
+        product, description=f"SIMULATED. {card.title}", hepdata=card.hepdata
+    )
+    record = {
+        "schema": "darkstats.build/1",
+        "name": card.name,
+        "title": card.title,
+        "simulated": True,
+        "data": product.sidecar["data"],
+        "card": {"name": card.name, "digest": card.digest},
+        "quick": quick,
+        "seed": seed,
+        "luminosity_ipb": card.luminosity_ipb,
+        "statistics": {"method": card.method, "cl": card.cl},
+        "n_patches": len(product.patches),
+        "samples": sample_table(samples),
+        "summary": product.summary,
+        "versions": versions(),
+    }
+    return BuiltSearch(output=output, record=write_build(output, product, patch_set, record))

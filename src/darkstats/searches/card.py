@@ -1,0 +1,281 @@
+"""The search card: one declarative file a search, checked before anything is simulated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+from darkstats.errors import DarkstatsError
+from darkstats.provenance import digest_of
+from darkstats.searches.bump_hunt import BumpHunt
+from darkstats.searches.card_file import Entry, read_card_file
+from darkstats.searches.windows import DiphotonResolution, RecoilResolution
+from darkstats.signals.constants import CM_ENERGY_GEV
+from darkstats.simulation.detector import Detector
+from darkstats.simulation.processes import PROCESSES, make_process
+from darkstats.simulation.selection import DileptonRecoilSelection, ThreePhotonSelection
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from darkstats.simulation.events import Process
+
+__all__ = ["Background", "EventNumbers", "SearchCard", "SignalSimulation", "read_card"]
+
+_REQUIRED = (
+    "name",
+    "title",
+    "kind",
+    "luminosity_ipb",
+    "selection",
+    "backgrounds",
+    "statistics",
+    "data",
+)
+_OPTIONAL = ("detector", "signal", "hepdata", "bump_hunt")
+METHODS = ("cls", "clsb", "bayes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventNumbers:
+    """Events to generate in a full and in a quick build."""
+
+    full: int
+    quick: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """A background process: its name in templates, its generator, and a known cross section.
+
+    ``cross_section_pb`` rescales an inclusive sample; exclusive leading-order ones keep their own
+    (None).
+    """
+
+    name: str
+    process: Process
+    events: EventNumbers
+    events_per_block: int
+    cross_section_pb: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalSimulation:
+    """Signal samples: one process per simulated mass."""
+
+    masses_gev: tuple[float, ...]
+    processes: tuple[Process, ...] = field(repr=False)
+    events: EventNumbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchCard:
+    """A checked card; see ``docs/reference/cards.md`` for the keys.
+
+    ``settings`` is what the kind of the search needs: a :class:`BumpHunt`.
+    """
+
+    name: str
+    title: str
+    kind: str
+    luminosity_ipb: float
+    detector: Detector = field(repr=False)
+    selection: ThreePhotonSelection | DileptonRecoilSelection = field(repr=False)
+    backgrounds: tuple[Background, ...] = field(repr=False)
+    signal: SignalSimulation | None = field(repr=False)
+    settings: BumpHunt = field(repr=False)
+    method: str
+    cl: float
+    asimov: bool
+    hepdata: str
+    digest: str
+    source: str
+
+
+def read_card(path: Path | str) -> SearchCard:
+    """Read and check a card.
+
+    Raises
+    ------
+    CardError
+        With file, line and key.
+    """
+    card = read_card_file(path)
+    card.keys(required=_REQUIRED, optional=_OPTIONAL)
+    kind = card["kind"].text(choices=tuple(_KINDS))
+    luminosity_ipb = card["luminosity_ipb"].number(above=0.0)
+    asimov = card["data"].text(choices=("pseudo", "asimov")) == "asimov"
+    statistics = card["statistics"]
+    statistics.keys(required=("method", "cl"))
+    if kind not in card:
+        card.fail(f"the section {kind!r} is missing", f"a card of kind {kind} needs it")
+    hepdata = card["hepdata"].text() if "hepdata" in card else "ins0000000"
+    return SearchCard(
+        name=_name(card["name"]),
+        title=card["title"].text(),
+        kind=kind,
+        luminosity_ipb=luminosity_ipb,
+        detector=_detector(card),
+        selection=_selection(card["selection"]),
+        backgrounds=_backgrounds(card["backgrounds"]),
+        signal=_signal(card["signal"]) if "signal" in card else None,
+        settings=_KINDS[kind](card[kind], luminosity_ipb, asimov=asimov),
+        method=statistics["method"].text(choices=METHODS),
+        cl=statistics["cl"].number(above=0.0, high=0.9999),
+        asimov=asimov,
+        hepdata=hepdata,
+        digest=digest_of(card.plain()),
+        source=str(path),
+    )
+
+
+def _name(entry: Entry) -> str:
+    name = entry.text()
+    if not name.replace("_", "").isalnum():
+        entry.fail(f"{name!r} is no name", "use letters, digits and underscores")
+    return name
+
+
+def _detector(card: Entry) -> Detector:
+    if "detector" not in card:
+        return Detector()
+    entry = card["detector"]
+    entry.keys(optional=tuple(f.name for f in fields(Detector)))
+    for value in entry.mapping().values():
+        if not isinstance(value.value, list):
+            value.number(low=0.0)
+    try:
+        return Detector.from_settings({n: e.plain() for n, e in entry.mapping().items()})
+    except DarkstatsError as error:
+        entry.fail(str(error))
+
+
+def _range(entry: Entry) -> tuple[float, float]:
+    items = entry.items()
+    if len(items) != 2:
+        entry.fail(f"expected two numbers, found {len(items)}")
+    low, high = (item.number() for item in items)
+    if not low < high:
+        entry.fail(f"the range from {low:g} to {high:g} is empty")
+    return low, high
+
+
+def _selection(entry: Entry) -> ThreePhotonSelection | DileptonRecoilSelection:
+    kind = entry["kind"].text(choices=("three_photons", "dilepton_recoil"))
+    theta = _range(entry["theta_range_deg"]) if "theta_range_deg" in entry else None
+    if kind == "three_photons":
+        entry.keys(required=("kind",), optional=("min_energy_gev", "theta_range_deg"))
+        threshold = entry["min_energy_gev"].number(above=0.0) if "min_energy_gev" in entry else 0.65
+        return ThreePhotonSelection(
+            min_energy_gev=threshold, theta_range_deg=theta or (37.3, 123.7)
+        )
+    entry.keys(required=("kind", "flavours"), optional=("min_momentum_gev", "theta_range_deg"))
+    threshold = entry["min_momentum_gev"].number(above=0.0) if "min_momentum_gev" in entry else 0.7
+    return DileptonRecoilSelection(
+        flavours=entry["flavours"].text(choices=("mumu", "emu")),
+        min_momentum_gev=threshold,
+        theta_range_deg=theta or (45.0, 125.0),
+    )
+
+
+def _events(entry: Entry) -> EventNumbers:
+    entry.keys(required=("full", "quick"))
+    return EventNumbers(full=entry["full"].whole(low=1), quick=entry["quick"].whole(low=1))
+
+
+def _process(entry: Entry, **more: object) -> Process:
+    name = entry["process"].text(choices=tuple(PROCESSES))
+    settings = {}
+    if "settings" in entry:
+        settings = {n: e.plain() for n, e in entry["settings"].mapping().items()}
+    try:
+        return make_process(name, {**settings, **more})
+    except (DarkstatsError, TypeError) as error:
+        entry["process"].fail(f"{name}: {error}", "see the settings of this process")
+
+
+def _backgrounds(entry: Entry) -> tuple[Background, ...]:
+    found = []
+    for item in entry:
+        item.keys(
+            required=("name", "process", "events"),
+            optional=("settings", "cross_section_pb", "events_per_block"),
+        )
+        known = item["cross_section_pb"].number(above=0.0) if "cross_section_pb" in item else None
+        size = item["events_per_block"].whole(low=1) if "events_per_block" in item else 50_000
+        found.append(
+            Background(
+                name=_name(item["name"]),
+                process=_process(item),
+                events=_events(item["events"]),
+                events_per_block=size,
+                cross_section_pb=known,
+            )
+        )
+    if not found:
+        entry.fail("no background process", "name at least one")
+    if len({background.name for background in found}) != len(found):
+        entry.fail("two backgrounds have the same name")
+    return tuple(found)
+
+
+def _signal(entry: Entry) -> SignalSimulation:
+    entry.keys(required=("process", "masses_gev", "events"), optional=("settings",))
+    masses = tuple(item.number(above=0.0) for item in entry["masses_gev"])
+    for item, mass in zip(entry["masses_gev"], masses, strict=True):
+        if mass >= CM_ENERGY_GEV:
+            item.fail(f"a mass of {mass:g} GeV cannot be made at sqrt(s) = {CM_ENERGY_GEV:.3f} GeV")
+    if len(masses) < 2 or list(masses) != sorted(set(masses)):
+        entry["masses_gev"].fail("need at least two masses, ascending")
+    return SignalSimulation(
+        masses_gev=masses,
+        processes=tuple(_process(entry, mass_gev=mass) for mass in masses),
+        events=_events(entry["events"]),
+    )
+
+
+def _mass(entry: Entry) -> float:
+    mass = entry.number(above=0.0)
+    if mass >= CM_ENERGY_GEV:
+        entry.fail(f"a mass of {mass:g} GeV cannot be made at sqrt(s) = {CM_ENERGY_GEV:.3f} GeV")
+    return mass
+
+
+def _ordered(entry: Entry, *names: str) -> None:
+    values = [_mass(entry[name]) for name in names if name in entry]
+    if values != sorted(set(values)):
+        entry.fail(f"{', '.join(names)} must ascend")
+
+
+def _bump_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> BumpHunt:
+    given = tuple(f.name for f in fields(BumpHunt) if f.name not in ("luminosity_ipb", "asimov"))
+    entry.keys(optional=given)
+    _ordered(entry, "low_gev", "switch_gev", "high_gev")
+    settings: dict[str, object] = {}
+    for name, value in entry.mapping().items():
+        if name == "diphoton":
+            value.keys(required=("constant_gev", "slope"))
+            settings[name] = DiphotonResolution(
+                constant_gev=value["constant_gev"].number(above=0.0),
+                slope=value["slope"].number(low=0.0),
+            )
+        elif name == "recoil":
+            value.keys(required=("relative_energy",))
+            settings[name] = RecoilResolution(
+                relative_energy=value["relative_energy"].number(above=0.0)
+            )
+        elif name == "orders":
+            settings[name] = tuple(
+                (item.items()[0].number(above=0.0), item.items()[1].whole(low=1)) for item in value
+            )
+        elif name in ("n_bins", "recoil_order"):
+            settings[name] = value.whole(low=1)
+        elif isinstance(value.value, list):
+            low, high = (item.number(low=0.0) for item in value)
+            settings[name] = (low, high)
+        else:
+            settings[name] = value.number(low=0.0)
+    return BumpHunt(luminosity_ipb=luminosity_ipb, asimov=asimov, **settings)  # type: ignore[arg-type]
+
+
+_KINDS = {"bump_hunt": _bump_hunt}

@@ -1,0 +1,201 @@
+"""Reading a card: YAML values that remember their lines, and checks that name file, line, key."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from darkstats.errors import CardError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import yaml
+
+__all__ = ["Entry", "read_card_file"]
+
+_MOST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A value of a card with its place.
+
+    Parameters
+    ----------
+    value
+        A scalar, a dict of entries, or a list of entries.
+    key, line, source
+        Path of keys joined by dots, line in the file, file name.
+    """
+
+    value: object
+    key: str
+    line: int
+    source: str = field(repr=False)
+
+    def fail(self, problem: str, remedy: str = "") -> NoReturn:
+        """Raise a :class:`~darkstats.errors.CardError` at this place."""
+        raise CardError(problem, source=self.source, line=self.line, key=self.key, remedy=remedy)
+
+    def keys(self, *, required: tuple[str, ...] = (), optional: tuple[str, ...] = ()) -> None:
+        """Check the keys of a mapping."""
+        mapping = self.mapping()
+        known = (*required, *optional)
+        for name, entry in mapping.items():
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+                entry.fail(f"unknown key {name!r}", hint)
+        for name in required:
+            if name not in mapping:
+                self.fail(f"the key {name!r} is missing", f"add {name!r}")
+
+    def mapping(self) -> Mapping[str, Entry]:
+        """Return the entries of a mapping."""
+        if not isinstance(self.value, dict):
+            self.fail(f"expected a mapping of keys, found {_kind(self.value)}")
+        return self.value
+
+    def items(self) -> tuple[Entry, ...]:
+        """Return the entries of a list."""
+        if not isinstance(self.value, list):
+            self.fail(f"expected a list, found {_kind(self.value)}")
+        return tuple(self.value)
+
+    def __getitem__(self, name: str) -> Entry:
+        mapping = self.mapping()
+        if name not in mapping:
+            self.fail(f"the key {name!r} is missing", f"add {name!r}")
+        return mapping[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.mapping()
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.items())
+
+    def text(self, *, choices: tuple[str, ...] = ()) -> str:
+        """Return a string, one of ``choices`` if there are any."""
+        if not isinstance(self.value, str):
+            self.fail(f"expected text, found {_kind(self.value)}", "put it into quotes")
+        if choices and self.value not in choices:
+            near = difflib.get_close_matches(self.value, choices, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(choices)}"
+            self.fail(f"{self.value!r} is not known here", hint)
+        return self.value
+
+    def flag(self) -> bool:
+        """Return true or false."""
+        if not isinstance(self.value, bool):
+            self.fail(f"expected true or false, found {_kind(self.value)}")
+        return self.value
+
+    def number(
+        self, *, above: float | None = None, low: float | None = None, high: float | None = None
+    ) -> float:
+        """Return a finite number: more than ``above``, and within ``low`` and ``high``."""
+        value = self.value
+        if isinstance(value, str):  # YAML 1.1 takes 1e-3 for text
+            try:
+                value = float(value)
+            except ValueError:
+                self.fail(f"expected a number, found {self.value!r}")
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            self.fail(f"expected a number, found {_kind(value)}")
+        if not abs(value) < float("inf"):
+            self.fail(f"expected a finite number, found {value}")
+        if above is not None and not value > above:
+            self.fail(f"{value:g} is not more than {above:g}")
+        if low is not None and value < low:
+            self.fail(f"{value:g} is less than {low:g}")
+        if high is not None and value > high:
+            self.fail(f"{value:g} is more than {high:g}")
+        return float(value)
+
+    def whole(self, *, low: int = 0) -> int:
+        """Return a whole number, at least ``low``."""
+        value = self.number(low=low)
+        if value != int(value):
+            self.fail(f"expected a whole number, found {value:g}")
+        return int(value)
+
+    def plain(self) -> object:
+        """Return the value without places: what goes into a digest."""
+        if isinstance(self.value, dict):
+            return {name: entry.plain() for name, entry in self.value.items()}
+        if isinstance(self.value, list):
+            return [entry.plain() for entry in self.value]
+        return self.value
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "nothing"
+    names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false"}
+    return names.get(type(value), f"{value!r}")
+
+
+def read_card_file(path: Path | str) -> Entry:
+    """Read a YAML card without running anything in it.
+
+    Raises
+    ------
+    CardError
+        The file cannot be read, is no YAML, or has a key twice.
+    """
+    import yaml
+
+    source = str(path)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise CardError(f"cannot be read: {error.strerror}", source=source) from None
+    if len(data) > _MOST_BYTES:
+        raise CardError("is larger than a megabyte, no card is", source=source)
+    try:
+        node = yaml.compose(data.decode(), Loader=yaml.SafeLoader)
+    except UnicodeDecodeError:
+        raise CardError("is no UTF-8 text", source=source) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = None if mark is None else mark.line + 1
+        problem = getattr(error, "problem", None) or "cannot be parsed"
+        raise CardError(f"no valid YAML: {problem}", source=source, line=line) from None
+    if node is None:
+        raise CardError("is empty", source=source)
+    return _entry(node, "", source, depth=0)
+
+
+def _entry(node: yaml.Node, key: str, source: str, *, depth: int) -> Entry:
+    import yaml
+
+    line = node.start_mark.line + 1
+    if depth > 20:
+        raise CardError("is nested too deeply", source=source, line=line, key=key)
+    value: object
+    if isinstance(node, yaml.MappingNode):
+        found: dict[str, Entry] = {}
+        for name_node, value_node in node.value:
+            name = str(name_node.value)
+            path = f"{key}.{name}" if key else name
+            if name in found:
+                place = name_node.start_mark.line + 1
+                raise CardError("is there twice", source=source, line=place, key=path)
+            found[name] = _entry(value_node, path, source, depth=depth + 1)
+        value = found
+    elif isinstance(node, yaml.SequenceNode):
+        value = [
+            _entry(item, f"{key}[{i}]", source, depth=depth + 1)
+            for i, item in enumerate(node.value)
+        ]
+    else:
+        try:
+            value = yaml.SafeLoader("").construct_object(node)
+        except (yaml.YAMLError, ValueError):
+            raise CardError(
+                f"{node.value!r} cannot be read", source=source, line=line, key=key
+            ) from None
+    return Entry(value=value, key=key, line=line, source=source)

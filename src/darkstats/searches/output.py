@@ -1,0 +1,135 @@
+"""The folder of a built search: written as a whole, or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darkstats.errors import OptionError
+from darkstats.workspace import PatchSet, Workspace, pyhf_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from darkstats.searches.products import SearchProduct
+
+__all__ = ["RECORD_NAME", "patch_set_document", "require_free", "write_build"]
+
+RECORD_NAME = "record.json"
+_COMPRESS_ABOVE = 1_000_000  # bytes
+
+
+def patch_set_document(product: SearchProduct, *, description: str, hepdata: str) -> dict[str, Any]:
+    """Return the patch set of a product, bound to its workspace by digest.
+
+    Raises
+    ------
+    PatchError
+        It breaks a rule of patch sets.
+    """
+    document: dict[str, Any] = {
+        "metadata": {
+            "references": {"hepdata": hepdata},
+            "digests": {"sha256": pyhf_digest(product.workspace)},
+            "labels": list(product.labels),
+            "description": description,
+        },
+        "patches": [
+            {
+                "metadata": {"name": patch.name, "values": list(patch.values)},
+                "patch": list(patch.operations),
+            }
+            for patch in product.patches
+        ],
+        "version": "1.0.0",
+    }
+    PatchSet.from_document(document, "patchset.json").verify(product.workspace)
+    return document
+
+
+def _text(document: object) -> bytes:
+    text = json.dumps(document, sort_keys=True, allow_nan=False, separators=(", ", ": "))
+    return text.encode() + b"\n"
+
+
+def _encoded(name: str, document: object) -> tuple[str, bytes]:
+    data = _text(document)
+    if len(data) <= _COMPRESS_ABOVE:
+        return name, data
+    return f"{name}.gz", gzip.compress(data, 9, mtime=0)
+
+
+def require_free(output: Path) -> None:
+    """Check that a build may be written to ``output``.
+
+    Raises
+    ------
+    OptionError
+        There is something that is no build.
+    """
+    if output.exists() and not (output.is_dir() and (output / RECORD_NAME).is_file()):
+        empty = output.is_dir() and not any(output.iterdir())
+        if not empty:
+            raise OptionError(
+                f"{output} exists and is no built search (it has no {RECORD_NAME}): "
+                "name another folder"
+            )
+
+
+def write_build(
+    output: Path, product: SearchProduct, patch_set: Mapping[str, Any], record: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write workspace, patch set, sidecar and record; replace an earlier build.
+
+    Returns
+    -------
+    dict
+        The record, with the SHA-256 of each file under ``files``.
+
+    Raises
+    ------
+    OptionError
+        The folder exists and is no build, or it cannot be written.
+    """
+    require_free(output)
+    Workspace.from_document(product.workspace)  # refuses what no number should come from
+    files = dict(
+        [
+            _encoded("background_only.json", product.workspace),
+            _encoded("patchset.json", patch_set),
+            # Never compressed: it is looked for under this name.
+            ("background_only.meta.json", _text(product.sidecar)),
+        ]
+    )
+    complete = {
+        **record,
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
+    }
+    text = json.dumps(complete, sort_keys=True, allow_nan=False, indent=2)
+    files[RECORD_NAME] = text.encode() + b"\n"
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}-"))
+    except OSError as error:
+        raise OptionError(f"{output}: cannot be written: {error.strerror}") from None
+    try:
+        for name, data in files.items():
+            with (temporary / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.chmod(0o755)
+        if output.exists():
+            shutil.rmtree(output)
+        temporary.replace(output)
+    except OSError as error:
+        raise OptionError(f"{output}: cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return complete
