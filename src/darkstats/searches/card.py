@@ -275,7 +275,7 @@ def _bump_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> BumpHunt
             settings[name] = (low, high)
         else:
             settings[name] = value.number(low=0.0)
-    return BumpHunt(luminosity_ipb=luminosity_ipb, asimov=asimov, **settings)  # type: ignore[arg-type]
+    return BumpHunt(luminosity_ipb=luminosity_ipb, asimov=asimov, **settings)  # type: ignore[arg-type]  # checked by name
 
 
 _KINDS = {"bump_hunt": _bump_hunt}

@@ -104,7 +104,7 @@ class Detector:
         for name in settings:
             if name not in known:
                 raise UnknownNameError("detector parameter", name, known)
-        return cls(**{name: _frozen(value) for name, value in settings.items()})  # type: ignore[arg-type]
+        return cls(**{name: _frozen(value) for name, value in settings.items()})  # type: ignore[arg-type]  # checked by name
 
     def settings(self) -> dict[str, object]:
         """All parameters, for the key of the cache."""

@@ -1,0 +1,85 @@
+"""Cards: the shipped ones are good, and a bad one names file, line and key."""
+
+from pathlib import Path
+
+import pytest
+
+from darkstats.errors import CardError
+from darkstats.searches.card import read_card
+
+MODELS = Path(__file__).parents[3] / "models"
+ALP = MODELS / "alp.yaml"
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_card_is_good(path):
+    card = read_card(path)
+    assert card.name == path.stem
+    assert "simulated" in card.title
+    assert len(card.digest) == 64
+
+
+def test_every_number_of_the_card_says_where_it_comes_from():
+    marks = ("[published]", "[lit", "[computed]", "[choice]")
+    exempt = ("events:", "process:", "settings: {min", "settings: {isr", "masses_gev:", "4.0, 4.5")
+    for line in ALP.read_text("utf-8").splitlines():
+        body = line.split("#")[0]
+        numbers = any(character.isdigit() for character in body)
+        if numbers and not any(word in body for word in (*exempt, "title", "hepdata", "name:")):
+            assert any(mark in line for mark in marks), line
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "says"),
+    [
+        ("luminosity_ipb: 445", "luminosity_ipb: -3", "luminosity_ipb", "not more than 0"),
+        ("luminosity_ipb: 445", "luminosty_ipb: 445", "luminosty_ipb", "did you mean"),
+        ("luminosity_ipb: 445", "luminosity_ipb: [1]", "luminosity_ipb", "a list"),
+        ("high_gev: 9.7", "high_gev: 12.0", "bump_hunt.high_gev", "cannot be made"),
+        ("switch_gev: 6.85", "switch_gev: 0.1", "bump_hunt", "ascend"),
+        ("process: three_photons", "process: four_photons", "backgrounds[0].process", "did you"),
+        ("cl: 0.95", "cl: 1.5", "statistics.cl", "more than"),
+        ("method: cls", "method: csl", "statistics.method", "did you mean 'cls'"),
+        ("data: pseudo", "data: observed", "data", "not known"),
+        ("photon_efficiency: 0.95", "photon_efficiency: 1.7", "detector", "outside"),
+        ("theta_range_deg: [37.3, 123.7]", "theta_range_deg: [90, 10]", "selection", "empty"),
+        ("kind: bump_hunt", "kind: dump_hunt", "kind", "did you mean"),
+        ("name: alp", "name: alp\nname: other", "name", "twice"),
+        ("9.5, 9.7]", "9.5, 11.7]", "signal.masses_gev", "cannot be made"),
+        ("n_bins: 100", "n_bins: 2.5", "bump_hunt.n_bins", "whole number"),
+    ],
+)
+def test_a_bad_card_names_file_line_and_key(tmp_path, old, new, key, says):
+    text = ALP.read_text("utf-8")
+    assert old in text
+    path = tmp_path / "bad.yaml"
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    with pytest.raises(CardError) as caught:
+        read_card(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}, line ")
+    assert key in message
+    assert says in message
+
+
+def test_missing_keys_files_and_broken_yaml(tmp_path):
+    with pytest.raises(CardError, match="cannot be read"):
+        read_card(tmp_path / "none.yaml")
+    path = tmp_path / "card.yaml"
+    for text, says in (
+        ("", "is empty"),
+        ("name: [", "no valid YAML"),
+        ("- 1", "expected a mapping"),
+        ("name: x", "'title' is missing"),
+        ("a: !!python/object/apply:os.system [ls]", "unknown key"),
+    ):
+        path.write_text(text, "utf-8")
+        with pytest.raises(CardError, match=says):
+            read_card(path)
+
+
+def test_a_process_that_lacks_its_settings_is_refused(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text(ALP.read_text("utf-8").replace("meson: eta,", "meso: eta,"), "utf-8")
+    with pytest.raises(CardError, match="meson_photon"):
+        read_card(path)
