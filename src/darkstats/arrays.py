@@ -9,9 +9,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BoolArray", "FloatArray", "IndexArray", "frozen_floats", "frozen_indices"]
+__all__ = [
+    "BoolArray",
+    "ComplexArray",
+    "FloatArray",
+    "IndexArray",
+    "frozen_floats",
+    "frozen_indices",
+]
 
 FloatArray = npt.NDArray[np.float64]
+ComplexArray = npt.NDArray[np.complex128]
 IndexArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 

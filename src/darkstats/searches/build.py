@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from darkstats.provenance import versions
-from darkstats.searches.bump_hunt import build_bump_hunt
+from darkstats.searches.bump_hunt import BumpHunt, build_bump_hunt
 from darkstats.searches.output import patch_set_document, require_free, write_build
-from darkstats.searches.products import SimulatedSamples
+from darkstats.searches.plane import PlaneScan, build_plane_scan
+from darkstats.searches.products import SearchProduct, SimulatedSamples
+from darkstats.searches.recoil_hunt import RecoilHunt, build_recoil_hunt
 from darkstats.simulation.production import SampleRequest, produce
 from darkstats.streams import keyed_generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    import numpy as np
 
     from darkstats.searches.card import SearchCard
     from darkstats.simulation.candidates import Candidates
@@ -58,17 +62,35 @@ def sample_requests(card: SearchCard, *, quick: bool, seed: int) -> tuple[Sample
         events = card.signal.events.quick if quick else card.signal.events.full
         requests += [
             SampleRequest(
-                name=f"signal_{mass:g}",
+                name=_signal_name(masses),
                 process=process,
                 detector=card.detector,
                 selection=card.selection,
                 n_events=events,
-                events_per_block=10_000,
+                events_per_block=card.signal.events_per_block,
                 seed=seed,
             )
-            for mass, process in zip(card.signal.masses_gev, card.signal.processes, strict=True)
+            for masses, process in zip(card.signal.masses_gev, card.signal.processes, strict=True)
         ]
     return tuple(requests)
+
+
+def _signal_name(masses_gev: tuple[float, ...]) -> str:
+    return "_".join(["signal", *(f"{mass:g}" for mass in masses_gev)])
+
+
+def _product(
+    settings: BumpHunt | RecoilHunt | PlaneScan,
+    samples: SimulatedSamples,
+    *,
+    rng: np.random.Generator,
+) -> SearchProduct:
+    """Build the kind of search that the settings are of."""
+    if isinstance(settings, BumpHunt):
+        return build_bump_hunt(settings, samples, rng=rng)
+    if isinstance(settings, RecoilHunt):
+        return build_recoil_hunt(settings, samples, rng=rng)
+    return build_plane_scan(settings, samples, rng=rng)
 
 
 def simulate(
@@ -150,8 +172,8 @@ def build(
     )
     signals: dict[tuple[float, ...], Candidates] = {}
     if card.signal is not None:
-        signals = {(mass,): samples[f"signal_{mass:g}"] for mass in card.signal.masses_gev}
-    product = build_bump_hunt(
+        signals = {masses: samples[_signal_name(masses)] for masses in card.signal.masses_gev}
+    product = _product(
         card.settings,
         SimulatedSamples(
             backgrounds={b.name: samples[b.name] for b in card.backgrounds}, signals=signals

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.errors import OptionError
+from darkstats.searches.assembly import normsys, rounded
 from darkstats.searches.products import Patch, SearchProduct, SimulatedSamples
 from darkstats.searches.windows import (
     DiphotonResolution,
@@ -296,19 +297,6 @@ def _name(mass_gev: float) -> str:
     return f"m_{mass_gev:.4f}".replace(".", "p")
 
 
-def _normsys(name: str, relative: float) -> dict[str, Any]:
-    return {
-        "name": name,
-        "type": "normsys",
-        "data": {"lo": float(f"{1.0 - relative:.6g}"), "hi": float(f"{1.0 + relative:.6g}")},
-    }
-
-
-def _rounded(values: FloatArray) -> list[float]:
-    """Six significant digits: what a reader needs, and half the size."""
-    return [float(f"{value:.6g}") for value in values]
-
-
 def _patch(
     window: Window,
     spectrum: _Spectrum,
@@ -331,16 +319,16 @@ def _patch(
     first, last = hunt.efficiency_error
     signal = {
         "name": "signal",
-        "data": _rounded(factor * nominal),
+        "data": rounded(factor * nominal),
         "modifiers": [
             {"name": "mu", "type": "normfactor", "data": None},
-            _normsys("luminosity", hunt.luminosity_error),
-            _normsys("signal_efficiency", first + (last - first) * share),
-            _normsys("signal_simulation", max(statistical, 1e-6)),
+            normsys("luminosity", hunt.luminosity_error),
+            normsys("signal_efficiency", first + (last - first) * share),
+            normsys("signal_simulation", max(statistical, 1e-6)),
             {
                 "name": "signal_resolution",
                 "type": "histosys",
-                "data": {"lo_data": _rounded(factor * narrow), "hi_data": _rounded(factor * wide)},
+                "data": {"lo_data": rounded(factor * narrow), "hi_data": rounded(factor * wide)},
             },
         ],
     }
@@ -349,7 +337,7 @@ def _patch(
         samples.append(
             {
                 "name": f"bernstein_{k}",
-                "data": _rounded(scale * row),
+                "data": rounded(scale * row),
                 "modifiers": [{"name": f"c_{k}", "type": "normfactor", "data": None}],
             }
         )
@@ -359,8 +347,8 @@ def _patch(
             samples.append(
                 {
                     "name": name,
-                    "data": _rounded(inside),
-                    "modifiers": [_normsys(f"{name}_yield", 0.3)],
+                    "data": rounded(inside),
+                    "modifiers": [normsys(f"{name}_yield", 0.3)],
                 }
             )
     parameters = [{"name": "mu", "bounds": [[0.0, 20.0]], "inits": [0.1]}]
@@ -379,7 +367,7 @@ def _patch(
         {
             "op": "replace",
             "path": "/observations",
-            "value": [{"name": channel, "data": _rounded(observed)}],
+            "value": [{"name": channel, "data": rounded(observed)}],
         },
         {
             "op": "replace",
@@ -396,7 +384,7 @@ def _patch(
         "mass_gev": window.mass_gev,
         "spectrum": spectrum.name,
         "first_fine_edge": int(window.first[0]),
-        "edges_gev2": _rounded(window.edges),
+        "edges_gev2": rounded(window.edges),
         "order": order,
         "resolution_gev": float(f"{sigma:.6g}"),
         "efficiency": float(f"{efficiency:.6g}"),
@@ -553,7 +541,7 @@ def _background_only(
         samples = [
             {
                 "name": "continuum",
-                "data": _rounded(smooth[spectrum.name]),
+                "data": rounded(smooth[spectrum.name]),
                 "modifiers": [
                     {"name": f"{spectrum.name}_scale", "type": "normfactor", "data": None}
                 ],
@@ -562,8 +550,8 @@ def _background_only(
         samples += [
             {
                 "name": name,
-                "data": _rounded(counts),
-                "modifiers": [_normsys(f"{name}_yield", 0.3)],
+                "data": rounded(counts),
+                "modifiers": [normsys(f"{name}_yield", 0.3)],
             }
             for name, counts in peaking[spectrum.name].items()
         ]
@@ -571,7 +559,7 @@ def _background_only(
     return {
         "channels": channels,
         "observations": [
-            {"name": spectrum.name, "data": _rounded(data[spectrum.name])} for spectrum in spectra
+            {"name": spectrum.name, "data": rounded(data[spectrum.name])} for spectrum in spectra
         ],
         "measurements": [{"name": "search", "config": {"poi": "", "parameters": []}}],
         "version": "1.0.0",

@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 
 from darkstats.errors import DarkstatsError
 from darkstats.provenance import digest_of
-from darkstats.searches.bump_hunt import BumpHunt
 from darkstats.searches.card_file import Entry, read_card_file
-from darkstats.searches.windows import DiphotonResolution, RecoilResolution
+from darkstats.searches.card_kinds import KINDS, mass_in_reach
+from darkstats.signals.benchmarks import BENCHMARKS
 from darkstats.signals.constants import CM_ENERGY_GEV
 from darkstats.simulation.detector import Detector
 from darkstats.simulation.processes import PROCESSES, make_process
-from darkstats.simulation.selection import DileptonRecoilSelection, ThreePhotonSelection
+from darkstats.simulation.selection import (
+    DileptonRecoilSelection,
+    ThreePhotonSelection,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from darkstats.searches.bump_hunt import BumpHunt
+    from darkstats.searches.plane import PlaneScan
+    from darkstats.searches.recoil_hunt import RecoilHunt
     from darkstats.simulation.events import Process
 
 __all__ = ["Background", "EventNumbers", "SearchCard", "SignalSimulation", "read_card"]
@@ -29,10 +35,11 @@ _REQUIRED = (
     "luminosity_ipb",
     "selection",
     "backgrounds",
+    "benchmarks",
     "statistics",
     "data",
 )
-_OPTIONAL = ("detector", "signal", "hepdata", "bump_hunt")
+_OPTIONAL = ("detector", "signal", "hepdata", "bump_hunt", "recoil_hunt", "plane_scan")
 METHODS = ("cls", "clsb", "bayes")
 
 
@@ -61,18 +68,20 @@ class Background:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalSimulation:
-    """Signal samples: one process per simulated mass."""
+    """Signal samples: one process per simulated point, a mass or two."""
 
-    masses_gev: tuple[float, ...]
+    masses_gev: tuple[tuple[float, ...], ...]
     processes: tuple[Process, ...] = field(repr=False)
     events: EventNumbers
+    events_per_block: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchCard:
     """A checked card; see ``docs/reference/cards.md`` for the keys.
 
-    ``settings`` is what the kind of the search needs: a :class:`BumpHunt`.
+    ``settings`` is what the kind of the search needs; ``benchmarks`` name the models that turn its
+    cross sections into couplings.
     """
 
     name: str
@@ -83,7 +92,8 @@ class SearchCard:
     selection: ThreePhotonSelection | DileptonRecoilSelection = field(repr=False)
     backgrounds: tuple[Background, ...] = field(repr=False)
     signal: SignalSimulation | None = field(repr=False)
-    settings: BumpHunt = field(repr=False)
+    settings: BumpHunt | RecoilHunt | PlaneScan = field(repr=False)
+    benchmarks: tuple[str, ...]
     method: str
     cl: float
     asimov: bool
@@ -102,7 +112,7 @@ def read_card(path: Path | str) -> SearchCard:
     """
     card = read_card_file(path)
     card.keys(required=_REQUIRED, optional=_OPTIONAL)
-    kind = card["kind"].text(choices=tuple(_KINDS))
+    kind = card["kind"].text(choices=tuple(KINDS))
     luminosity_ipb = card["luminosity_ipb"].number(above=0.0)
     asimov = card["data"].text(choices=("pseudo", "asimov")) == "asimov"
     statistics = card["statistics"]
@@ -119,7 +129,8 @@ def read_card(path: Path | str) -> SearchCard:
         selection=_selection(card["selection"]),
         backgrounds=_backgrounds(card["backgrounds"]),
         signal=_signal(card["signal"]) if "signal" in card else None,
-        settings=_KINDS[kind](card[kind], luminosity_ipb, asimov=asimov),
+        settings=KINDS[kind](card[kind], luminosity_ipb, asimov=asimov),
+        benchmarks=_benchmarks(card["benchmarks"]),
         method=statistics["method"].text(choices=METHODS),
         cl=statistics["cl"].number(above=0.0, high=0.9999),
         asimov=asimov,
@@ -219,63 +230,35 @@ def _backgrounds(entry: Entry) -> tuple[Background, ...]:
     return tuple(found)
 
 
+def _benchmarks(entry: Entry) -> tuple[str, ...]:
+    names = tuple(item.text(choices=tuple(BENCHMARKS)) for item in entry)
+    if not names or len(set(names)) != len(names):
+        entry.fail("need at least one benchmark, each once")
+    return names
+
+
 def _signal(entry: Entry) -> SignalSimulation:
-    entry.keys(required=("process", "masses_gev", "events"), optional=("settings",))
-    masses = tuple(item.number(above=0.0) for item in entry["masses_gev"])
-    for item, mass in zip(entry["masses_gev"], masses, strict=True):
-        if mass >= CM_ENERGY_GEV:
-            item.fail(f"a mass of {mass:g} GeV cannot be made at sqrt(s) = {CM_ENERGY_GEV:.3f} GeV")
+    entry.keys(
+        required=("process", "masses_gev", "events"),
+        optional=("settings", "events_per_block", "higgs_fractions"),
+    )
+    masses = tuple(mass_in_reach(item) for item in entry["masses_gev"])
     if len(masses) < 2 or list(masses) != sorted(set(masses)):
         entry["masses_gev"].fail("need at least two masses, ascending")
+    points: tuple[tuple[float, ...], ...] = tuple((mass,) for mass in masses)
+    names: tuple[str, ...] = ("mass_gev",)
+    if "higgs_fractions" in entry:
+        fractions = tuple(f.number(above=0.0, high=0.999) for f in entry["higgs_fractions"])
+        points = tuple(
+            (mass, round(fraction * min(mass, CM_ENERGY_GEV - mass), 6))
+            for mass in masses
+            for fraction in fractions
+        )
+        names = ("mass_gev", "higgs_mass_gev")
+    size = entry["events_per_block"].whole(low=1) if "events_per_block" in entry else 10_000
     return SignalSimulation(
-        masses_gev=masses,
-        processes=tuple(_process(entry, mass_gev=mass) for mass in masses),
+        masses_gev=points,
+        processes=tuple(_process(entry, **dict(zip(names, p, strict=True))) for p in points),
         events=_events(entry["events"]),
+        events_per_block=size,
     )
-
-
-def _mass(entry: Entry) -> float:
-    mass = entry.number(above=0.0)
-    if mass >= CM_ENERGY_GEV:
-        entry.fail(f"a mass of {mass:g} GeV cannot be made at sqrt(s) = {CM_ENERGY_GEV:.3f} GeV")
-    return mass
-
-
-def _ordered(entry: Entry, *names: str) -> None:
-    values = [_mass(entry[name]) for name in names if name in entry]
-    if values != sorted(set(values)):
-        entry.fail(f"{', '.join(names)} must ascend")
-
-
-def _bump_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> BumpHunt:
-    given = tuple(f.name for f in fields(BumpHunt) if f.name not in ("luminosity_ipb", "asimov"))
-    entry.keys(optional=given)
-    _ordered(entry, "low_gev", "switch_gev", "high_gev")
-    settings: dict[str, object] = {}
-    for name, value in entry.mapping().items():
-        if name == "diphoton":
-            value.keys(required=("constant_gev", "slope"))
-            settings[name] = DiphotonResolution(
-                constant_gev=value["constant_gev"].number(above=0.0),
-                slope=value["slope"].number(low=0.0),
-            )
-        elif name == "recoil":
-            value.keys(required=("relative_energy",))
-            settings[name] = RecoilResolution(
-                relative_energy=value["relative_energy"].number(above=0.0)
-            )
-        elif name == "orders":
-            settings[name] = tuple(
-                (item.items()[0].number(above=0.0), item.items()[1].whole(low=1)) for item in value
-            )
-        elif name in ("n_bins", "recoil_order"):
-            settings[name] = value.whole(low=1)
-        elif isinstance(value.value, list):
-            low, high = (item.number(low=0.0) for item in value)
-            settings[name] = (low, high)
-        else:
-            settings[name] = value.number(low=0.0)
-    return BumpHunt(luminosity_ipb=luminosity_ipb, asimov=asimov, **settings)  # type: ignore[arg-type]  # checked by name
-
-
-_KINDS = {"bump_hunt": _bump_hunt}

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.simulation.axion_strahlung import AxionStrahlung, MesonPhoton
+from darkstats.simulation.dark_higgsstrahlung import DarkHiggsstrahlung
+from darkstats.simulation.muon_pair_vector import MuonPairVector
+from darkstats.simulation.pythia import PythiaLeptonPairs
+from darkstats.simulation.radiative_muons import RadiativeMuons
+from darkstats.simulation.tau_pairs import TauPairs
 from darkstats.simulation.three_photons import ThreePhotons
+from darkstats.simulation.two_photon_muons import TwoPhotonMuons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +26,14 @@ __all__ = ["PROCESSES", "make_process"]
 PROCESSES: Mapping[str, type[Any]] = MappingProxyType(
     {
         "axion_strahlung": AxionStrahlung,
+        "dark_higgsstrahlung": DarkHiggsstrahlung,
         "meson_photon": MesonPhoton,
+        "muon_pair_vector": MuonPairVector,
+        "pythia_lepton_pairs": PythiaLeptonPairs,
+        "radiative_muons": RadiativeMuons,
+        "tau_pairs": TauPairs,
         "three_photons": ThreePhotons,
+        "two_photon_muons": TwoPhotonMuons,
     }
 )
 
@@ -39,7 +51,12 @@ def make_process(name: str, settings: Mapping[str, object]) -> Process:
     if name not in PROCESSES:
         raise UnknownNameError("process", name, tuple(PROCESSES))
     try:
-        process: Process = PROCESSES[name](**settings)
+        process: Process = PROCESSES[name](**{n: _frozen(v) for n, v in settings.items()})
     except TypeError as error:
         raise OptionError(f"process {name}: {error}") from None
     return process
+
+
+def _frozen(value: object) -> object:
+    """Lists of a card as tuples: processes are values."""
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

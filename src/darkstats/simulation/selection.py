@@ -168,12 +168,12 @@ class DileptonRecoilSelection:
 
     Notes
     -----
-    Photons above threshold in the calorimeter, and further charged particles in the tracker, veto
-    an event; each photon is missed with the detector's veto inefficiency, which enters as a
-    weight. Columns: dilepton mass; squared recoil mass; polar angle of the recoil momentum in lab
-    and c.m. frame; recoil momentum transverse to the beam, to the faster and to the slower lepton
-    in the c.m. frame; opening angle of the leptons transverse to the beam; smaller momentum;
-    smaller and larger polar angle.
+    Photons, and electrons beside the tracker, above threshold in the calorimeter veto an event,
+    and so do further charged particles in the tracker; each shower is missed with the detector's
+    veto inefficiency, which enters as a weight. Columns: dilepton mass; squared recoil mass; polar
+    angle of the recoil momentum in lab and c.m. frame; recoil momentum transverse to the beam, to
+    the faster and to the slower lepton in the c.m. frame; opening angle of the leptons transverse
+    to the beam; smaller momentum; smaller and larger polar angle.
     """
 
     flavours: str = "mumu"
@@ -183,7 +183,7 @@ class DileptonRecoilSelection:
 
     def settings(self) -> dict[str, object]:
         """See :class:`Selection`."""
-        return {"kind": "dilepton_recoil", "version": 1, **asdict(self)}
+        return {"kind": "dilepton_recoil", "version": 2, **asdict(self)}
 
     def apply(self, block: EventBlock, detector: Detector, rng: np.random.Generator) -> Candidates:
         """See :class:`Selection`."""
@@ -194,9 +194,10 @@ class DileptonRecoilSelection:
         momentum = np.linalg.norm(lab[:, 1:], axis=1)
         photon = kind == 22
         charged = np.isin(kind, (11, 13, 211, 321, 2212))
-        veto = photon & (lab[:, 0] > detector.veto_threshold_gev) & detector.in_ecl(theta)
-        n_photons = np.bincount(block.event[veto], minlength=n)
         tracked = charged & detector.in_cdc(theta) & (momentum > 0.05)
+        shower = photon | ((kind == 11) & ~tracked)  # an electron beside the tracker showers, too
+        veto = shower & (lab[:, 0] > detector.veto_threshold_gev) & detector.in_ecl(theta)
+        n_photons = np.bincount(block.event[veto], minlength=n)
         n_tracks = np.bincount(block.event[tracked], minlength=n)
         first, second = (13, 13) if self.flavours == "mumu" else (11, 13)
         low, high = np.radians(self.theta_range_deg)

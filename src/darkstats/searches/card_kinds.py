@@ -1,0 +1,210 @@
+"""The section of a card that depends on the kind of the search."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Protocol
+
+from darkstats.errors import DarkstatsError
+from darkstats.searches.bump_hunt import BumpHunt
+from darkstats.searches.cuts import Cut
+from darkstats.searches.optimise import Optimisation
+from darkstats.searches.plane import PlaneScan
+from darkstats.searches.recoil_hunt import RecoilHunt
+from darkstats.searches.recoil_windows import RecoilWidths
+from darkstats.searches.windows import DiphotonResolution, RecoilResolution
+from darkstats.signals.constants import CM_ENERGY_GEV
+from darkstats.simulation.selection import DILEPTON_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from darkstats.searches.card_file import Entry
+
+__all__ = ["KINDS", "mass_in_reach"]
+
+
+class _Reader(Protocol):
+    def __call__(
+        self, entry: Entry, luminosity_ipb: float, *, asimov: bool
+    ) -> BumpHunt | RecoilHunt | PlaneScan: ...
+
+
+def mass_in_reach(entry: Entry) -> float:
+    """Return a mass that can be made, GeV.
+
+    Raises
+    ------
+    CardError
+        With file, line and key.
+    """
+    mass = entry.number(above=0.0)
+    if mass >= CM_ENERGY_GEV:
+        entry.fail(f"a mass of {mass:g} GeV cannot be made at sqrt(s) = {CM_ENERGY_GEV:.3f} GeV")
+    return mass
+
+
+def _ordered(entry: Entry, *names: str) -> None:
+    values = [mass_in_reach(entry[name]) for name in names if name in entry]
+    if values != sorted(set(values)):
+        entry.fail(f"{', '.join(names)} must ascend")
+
+
+def _bump_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> BumpHunt:
+    given = tuple(f.name for f in fields(BumpHunt) if f.name not in ("luminosity_ipb", "asimov"))
+    entry.keys(optional=given)
+    _ordered(entry, "low_gev", "switch_gev", "high_gev")
+    settings: dict[str, object] = {}
+    for name, value in entry.mapping().items():
+        if name == "diphoton":
+            value.keys(required=("constant_gev", "slope"))
+            settings[name] = DiphotonResolution(
+                constant_gev=value["constant_gev"].number(above=0.0),
+                slope=value["slope"].number(low=0.0),
+            )
+        elif name == "recoil":
+            value.keys(required=("relative_energy",))
+            settings[name] = RecoilResolution(
+                relative_energy=value["relative_energy"].number(above=0.0)
+            )
+        elif name == "orders":
+            settings[name] = tuple(
+                (item.items()[0].number(above=0.0), item.items()[1].whole(low=1)) for item in value
+            )
+        elif name in ("n_bins", "recoil_order"):
+            settings[name] = value.whole(low=1)
+        elif isinstance(value.value, list):
+            low, high = (item.number(low=0.0) for item in value)
+            settings[name] = (low, high)
+        else:
+            settings[name] = value.number(low=0.0)
+    return BumpHunt(luminosity_ipb=luminosity_ipb, asimov=asimov, **settings)  # type: ignore[arg-type]  # checked by name
+
+
+def _cut(entry: Entry) -> Cut:
+    entry.keys(required=("variable",), optional=("above", "below"))
+    if "above" not in entry and "below" not in entry:
+        entry.fail("a cut needs a bound", "give above, below, or both")
+    bounds = {name: entry[name].number() for name in ("above", "below") if name in entry}
+    return Cut(variable=entry["variable"].text(choices=DILEPTON_COLUMNS), **bounds)
+
+
+def _systematics(entry: Entry) -> dict[str, dict[str, float]]:
+    return {
+        group: {
+            name: error.number(above=0.0, high=0.99) for name, error in errors.mapping().items()
+        }
+        for group, errors in entry.mapping().items()
+    }
+
+
+def _optimisation(entry: Entry) -> Optimisation:
+    entry.keys(required=("figure", "masses_gev", "scan"))
+    scan = entry["scan"].mapping()
+    for name, bounds in scan.items():
+        if name not in DILEPTON_COLUMNS:
+            bounds.fail(f"{name!r} is no column", f"choose one of {', '.join(DILEPTON_COLUMNS)}")
+    return Optimisation(
+        figure=entry["figure"].text(choices=("punzi", "limit")),
+        masses_gev=tuple(mass_in_reach(item) for item in entry["masses_gev"]),
+        scan={name: tuple(item.number() for item in bounds) for name, bounds in scan.items()},
+    )
+
+
+def _widths(entry: Entry) -> RecoilWidths:
+    points = []
+    for item in entry:
+        if len(item.items()) != 2:
+            item.fail("expected a mass in GeV and a width in GeV^2")
+        points.append((item.items()[0].number(low=0.0), item.items()[1].number(above=0.0)))
+    try:
+        return RecoilWidths(points=tuple(points))
+    except DarkstatsError as error:
+        entry.fail(str(error))
+
+
+def _numbers(entry: Entry, count: int | None = None) -> tuple[float, ...]:
+    values = tuple(item.number(low=0.0) for item in entry)
+    if (count is not None and len(values) != count) or list(values) != sorted(set(values)):
+        entry.fail(f"expected {count or 'some'} ascending numbers, found {list(values)}")
+    return values
+
+
+def _dilepton_settings(entry: Entry) -> dict[str, object]:
+    """Keys that have the same meaning in all searches with two leptons."""
+    found: dict[str, object] = {}
+    if "cuts" in entry:
+        found["cuts"] = tuple(_cut(item) for item in entry["cuts"])
+    if "systematics" in entry:
+        found["systematics"] = _systematics(entry["systematics"])
+    if "reference_pb" in entry:
+        found["reference_pb"] = entry["reference_pb"].number(above=0.0)
+    return found
+
+
+def _recoil_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> RecoilHunt:
+    numbers = ("window_sigma", "bin_sigma", "step_sigma")
+    entry.keys(
+        required=("layout", "first_gev", "high_gev", "widths"),
+        optional=(
+            *numbers,
+            "theta_edges_deg",
+            "cuts",
+            "optimise",
+            "smoothing_sigma",
+            "systematics",
+            "resolution_error",
+            "bins_per_sigma",
+            "reference_pb",
+        ),
+    )
+    _ordered(entry, "first_gev", "high_gev")
+    settings = _dilepton_settings(entry)
+    settings |= {name: entry[name].number(above=0.0) for name in numbers if name in entry}
+    if "theta_edges_deg" in entry:
+        settings["theta_edges_deg"] = _numbers(entry["theta_edges_deg"])
+    if "optimise" in entry:
+        settings["optimise"] = _optimisation(entry["optimise"])
+    if "smoothing_sigma" in entry:
+        smoothing = entry["smoothing_sigma"].mapping()
+        settings["smoothing_sigma"] = {n: value.number(low=0.0) for n, value in smoothing.items()}
+    if "bins_per_sigma" in entry:
+        settings["bins_per_sigma"] = entry["bins_per_sigma"].whole(low=1)
+    if "resolution_error" in entry:
+        settings["resolution_error"] = entry["resolution_error"].number(low=0.0, high=0.9)
+    return RecoilHunt(
+        luminosity_ipb=luminosity_ipb,
+        asimov=asimov,
+        layout=entry["layout"].text(choices=("adjacent", "sliding")),
+        first_gev=entry["first_gev"].number(above=0.0),
+        high_gev=entry["high_gev"].number(above=0.0),
+        widths=_widths(entry["widths"]),
+        **settings,  # type: ignore[arg-type]  # checked by name
+    )
+
+
+def _plane_scan(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> PlaneScan:
+    numbers = (
+        "low_gev",
+        "high_gev",
+        "higgs_low_gev",
+        "step_sigma",
+        "ellipse_sigma",
+        "least_efficiency",
+        "least_rows",
+    )
+    entry.keys(optional=(*numbers, "ring_sigma", "grid_gev", "cuts", "systematics", "reference_pb"))
+    _ordered(entry, "low_gev", "high_gev")
+    settings = _dilepton_settings(entry)
+    settings |= {name: entry[name].number(above=0.0) for name in numbers if name in entry}
+    if "ring_sigma" in entry:
+        settings["ring_sigma"] = _numbers(entry["ring_sigma"], 2)
+    return PlaneScan(luminosity_ipb=luminosity_ipb, asimov=asimov, **settings)  # type: ignore[arg-type]  # checked by name
+
+
+#: Reads the section of each kind.
+KINDS: Mapping[str, _Reader] = {
+    "bump_hunt": _bump_hunt,
+    "plane_scan": _plane_scan,
+    "recoil_hunt": _recoil_hunt,
+}

@@ -1,0 +1,508 @@
+"""Windows in the squared mass that recoils against two leptons: counts, or a fit in two dimensions.
+
+One builder serves the searches for an invisible Z'. With ``layout: adjacent`` a hypothesis is one
+count in a window of plus/minus two resolutions, and a second set lies half a window higher
+(arXiv:1912.11276); with ``layout: sliding`` it is a template fit in bins of the squared recoil
+mass and of the recoil's polar angle (arXiv:2212.03066).
+
+The background-only workspace holds the spectrum of each region of cuts once, on a fine grid;
+windows are whole fine bins of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkstats.errors import OptionError
+from darkstats.searches.assembly import (
+    background_document,
+    histosys,
+    normfactor,
+    normsys,
+    parameter,
+    replacement,
+    rounded,
+    significant,
+    staterror,
+)
+from darkstats.searches.cuts import Cut, passing
+from darkstats.searches.optimise import Optimisation, best_cuts, halves
+from darkstats.searches.products import Patch, SearchProduct
+from darkstats.searches.recoil_windows import RecoilWidths, adjacent_centres, sliding_centres
+from darkstats.searches.windows import fine_edges
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from darkstats.arrays import FloatArray, IndexArray
+    from darkstats.searches.products import SimulatedSamples
+    from darkstats.simulation.candidates import Candidates
+
+__all__ = ["RecoilHunt", "build_recoil_hunt"]
+
+_VARIABLE = "recoil_mass_squared_gev2"
+_REDUCED = np.linspace(-30.0, 30.0, 1201)
+_LEAST_EVENTS = 1e-6  # a process with less is left out of a window
+_FLOOR_EVENTS = 1e-4  # of a window that simulation leaves empty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoilHunt:
+    """Choices of a search in recoil windows.
+
+    Parameters
+    ----------
+    luminosity_ipb
+        Integrated luminosity, per pb.
+    asimov
+        Whether the data are the simulated expectation, not drawn from it.
+    layout
+        ``"adjacent"`` or ``"sliding"``.
+    first_gev, high_gev
+        Mass at the centre of the first window; no centre lies above ``high_gev``.
+    window_sigma
+        Half width of a window in resolutions.
+    bin_sigma
+        Width of its bins (sliding layout); an adjacent window is one bin.
+    step_sigma
+        Step between hypotheses (sliding layout).
+    theta_edges_deg
+        Edges in the c.m. polar angle of the recoil (sliding layout).
+    widths
+        Resolution.
+    cuts
+        On the columns of the candidates.
+    optimise
+        Chooses further cuts by mass; None for the same cuts at all masses.
+    smoothing_sigma
+        Width of the Gaussian kernel, in resolutions, by process; processes that are not named
+        are not smoothed.
+    systematics
+        Relative errors by group: ``signal``, ``background``, or the name of one process; the same
+        name is one nuisance parameter.
+    resolution_error
+        Relative error of the resolution (sliding layout).
+    reference_pb
+        Cross section of ``mu = 1``: Born level, or efficiency times cross section where there is
+        no model of the signal.
+    """
+
+    luminosity_ipb: float
+    asimov: bool
+    layout: str
+    first_gev: float
+    high_gev: float
+    widths: RecoilWidths
+    window_sigma: float = 2.0
+    bin_sigma: float = 1.0
+    step_sigma: float = 1.0
+    theta_edges_deg: tuple[float, ...] = (0.0, 180.0)
+    cuts: tuple[Cut, ...] = ()
+    optimise: Optimisation | None = None
+    smoothing_sigma: Mapping[str, float] = field(default_factory=dict)
+    systematics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    resolution_error: float = 0.0
+    reference_pb: float = 1.0
+    bins_per_sigma: int = 8
+
+    def centres_gev2(self) -> tuple[FloatArray, IndexArray]:
+        """Squared masses of the hypotheses, and the set (0, or 1 for shifted) that each is in."""
+        if self.layout == "sliding":
+            centres = sliding_centres(self.widths, self.first_gev, self.high_gev, self.step_sigma)
+            return centres, np.zeros(len(centres), dtype=np.int64)
+        first, second = adjacent_centres(
+            self.widths, self.first_gev, self.high_gev, self.window_sigma
+        )
+        sets = np.concatenate([np.zeros(len(first)), np.ones(len(second))]).astype(np.int64)
+        return np.concatenate([first, second]), sets
+
+    def modifiers(self, sample: str, *, signal: bool) -> list[dict[str, Any]]:
+        """Relative errors of a sample."""
+        errors = dict(self.systematics.get("signal" if signal else "background", {}))
+        errors |= self.systematics.get(sample, {})
+        return [normsys(name, relative) for name, relative in errors.items()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Smooth:
+    """A smoothed spectrum that remembers what it was made of.
+
+    Parameters
+    ----------
+    counts, variances
+        Sums of weights and of their squares before smoothing. Shape [theta, fine bin].
+    kernel
+        Share of fine bin j that goes to fine bin i, shape [i, j]; None for no smoothing.
+    """
+
+    counts: FloatArray
+    variances: FloatArray
+    kernel: FloatArray | None
+
+    @property
+    def density(self) -> FloatArray:
+        """Smoothed contents. Shape [theta, fine bin]."""
+        return self.counts if self.kernel is None else self.counts @ self.kernel.T
+
+    def gather(self, first: IndexArray) -> tuple[FloatArray, FloatArray]:
+        """Contents and variances of bins from fine edge to fine edge. Shapes [theta, bin]."""
+        if self.kernel is None:
+            share = np.zeros((len(first) - 1, self.counts.shape[1]))
+            for k, (low, high) in enumerate(pairwise(first)):
+                share[k, low:high] = 1.0
+        else:
+            share = np.add.reduceat(self.kernel, first, axis=0)[: len(first) - 1]
+        return self.counts @ share.T, self.variances @ (share**2).T
+
+
+def _kernel(edges: FloatArray, width_bins: float) -> FloatArray:
+    """Gaussian kernel in units of fine bins on the density; each column sums to one."""
+    index = np.arange(len(edges) - 1)
+    kernel = np.exp(-0.5 * ((index[:, None] - index[None, :]) / width_bins) ** 2)
+    kernel *= np.diff(edges)[:, None]
+    return np.asarray(kernel / kernel.sum(axis=0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Region:
+    """One set of cuts, and the hypotheses that use it."""
+
+    name: str
+    cuts: tuple[Cut, ...]
+    spectra: Mapping[str, _Smooth]
+    signals: tuple[_SignalPoint, ...]
+    data: FloatArray  # [theta, fine bin]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SignalPoint:
+    """Signal of one simulated mass: cumulative efficiency in the reduced variable."""
+
+    mass_gev: float
+    cumulative: FloatArray  # [theta, reduced]
+    relative_error: float
+
+    @property
+    def efficiency(self) -> float:
+        return float(self.cumulative[:, -1].sum())
+
+
+def _signal_point(mass_gev: float, candidates: Candidates, hunt: RecoilHunt) -> _SignalPoint:
+    weight = candidates.weight_pb / candidates.n_generated
+    sigma = hunt.widths.at_squared(mass_gev**2)
+    reduced = np.clip((candidates[_VARIABLE] - mass_gev**2) / sigma, -29.99, 29.99)
+    content = np.histogram2d(
+        candidates["recoil_theta_cm_rad"],
+        reduced,
+        bins=(np.radians(hunt.theta_edges_deg), _REDUCED),
+        weights=weight,
+    )[0]
+    total, squares = float(weight.sum()), float((weight**2).sum())
+    cumulative = np.concatenate([np.zeros((len(content), 1)), np.cumsum(content, axis=1)], axis=1)
+    return _SignalPoint(
+        mass_gev=mass_gev,
+        cumulative=cumulative,
+        relative_error=float(np.sqrt(squares)) / total if total > 0.0 else 1.0,
+    )
+
+
+def _signal_in(
+    hunt: RecoilHunt,
+    points: tuple[_SignalPoint, ...],
+    mass_gev: float,
+    edges: FloatArray,
+    *,
+    widened: float = 1.0,
+) -> tuple[FloatArray, float]:
+    """Efficiency in each bin, shape [theta, bin], and the relative statistical error."""
+    masses = np.array([point.mass_gev for point in points])
+    if not masses[0] - 1e-9 <= mass_gev <= masses[-1] + 1e-9:
+        raise OptionError(
+            f"no signal was simulated around {mass_gev:.4g} GeV (simulated: {masses[0]:g} to "
+            f"{masses[-1]:g} GeV); add masses to the card"
+        )
+    upper = int(np.clip(np.searchsorted(masses, mass_gev), 1, len(masses) - 1))
+    fraction = (mass_gev - masses[upper - 1]) / (masses[upper] - masses[upper - 1])
+    sigma = hunt.widths.at_squared(mass_gev**2) * widened
+    reduced = (edges - mass_gev**2) / sigma
+    total = np.zeros((len(hunt.theta_edges_deg) - 1, len(edges) - 1))
+    for point, share in ((points[upper - 1], 1.0 - fraction), (points[upper], fraction)):
+        for theta, row in enumerate(point.cumulative):
+            total[theta] += share * np.diff(np.interp(reduced, _REDUCED, row))
+    error = max(points[upper - 1].relative_error, points[upper].relative_error)
+    return np.maximum(total, 0.0), error
+
+
+def _grid(hunt: RecoilHunt, centres: FloatArray) -> FloatArray:
+    """Fine edges that cover all windows, GeV^2."""
+    reach = hunt.window_sigma + 1.0
+    low = centres.min() - reach * hunt.widths.at_squared(float(centres.min()))
+    high = centres.max() + reach * hunt.widths.at_squared(float(centres.max()))
+    return fine_edges(hunt.widths, low, high, bins_per_sigma=hunt.bins_per_sigma)
+
+
+def _window(hunt: RecoilHunt, centre: float, grid: FloatArray) -> IndexArray:
+    """Indices of the fine edges that bound the bins of a window."""
+    sigma = hunt.widths.at_squared(centre)
+    n = 1 if hunt.layout == "adjacent" else max(2, round(2.0 * hunt.window_sigma / hunt.bin_sigma))
+    wanted = centre + sigma * np.linspace(-hunt.window_sigma, hunt.window_sigma, n + 1)
+    right = np.clip(np.searchsorted(grid, wanted), 1, len(grid) - 1)
+    nearest = np.where(wanted - grid[right - 1] < grid[right] - wanted, right - 1, right)
+    return np.unique(nearest).astype(np.int64)
+
+
+def _spectra(
+    hunt: RecoilHunt, backgrounds: Mapping[str, Candidates], grid: FloatArray
+) -> dict[str, _Smooth]:
+    bins = (np.radians(hunt.theta_edges_deg), grid)
+    found = {}
+    kernels: dict[float, FloatArray] = {}
+    for name, sample in backgrounds.items():
+        events = sample.events(hunt.luminosity_ipb)
+        place = (sample["recoil_theta_cm_rad"], sample[_VARIABLE])
+        width = hunt.smoothing_sigma.get(name, 0.0) * hunt.bins_per_sigma
+        if width > 0.0 and width not in kernels:
+            kernels[width] = _kernel(grid, width)
+        found[name] = _Smooth(
+            counts=np.histogram2d(*place, bins=bins, weights=events)[0],
+            variances=np.histogram2d(*place, bins=bins, weights=events**2)[0],
+            kernel=kernels.get(width),
+        )
+    return found
+
+
+def _regions(
+    hunt: RecoilHunt, samples: SimulatedSamples, grid: FloatArray, rng: np.random.Generator
+) -> tuple[tuple[_Region, ...], dict[str, Any]]:
+    """Return the regions, and what the optimisation found."""
+    backgrounds, signals = dict(samples.backgrounds), dict(samples.signals)
+    choices: list[tuple[str, tuple[Cut, ...]]] = [("recoil", hunt.cuts)]
+    facts: dict[str, Any] = {}
+    if hunt.optimise is not None:
+        if not signals:
+            raise OptionError("cuts cannot be optimised without a simulated signal")
+        split = {name: halves(sample) for name, sample in backgrounds.items()}
+        split_signals = {key: halves(sample) for key, sample in signals.items()}
+        choices = []
+        for mass in hunt.optimise.masses_gev:
+            nearest = min(signals, key=lambda key: abs(key[0] - mass))
+            half = hunt.window_sigma * hunt.widths.at_squared(nearest[0] ** 2)
+            if hunt.layout == "sliding":
+                half = 2.0 * hunt.widths.at_squared(nearest[0] ** 2)
+            window = Cut(
+                variable=_VARIABLE, above=nearest[0] ** 2 - half, below=nearest[0] ** 2 + half
+            )
+            chosen, numbers = best_cuts(
+                hunt.optimise,
+                split_signals[nearest][0],
+                {name: pair[0] for name, pair in split.items()},
+                base=hunt.cuts,
+                window=window,
+                luminosity_ipb=hunt.luminosity_ipb,
+            )
+            name = f"recoil_{mass:g}".replace(".", "p")
+            choices.append((name, (*hunt.cuts, *chosen)))
+            facts[name] = {"mass_gev": mass, **numbers}
+        backgrounds = {name: pair[1] for name, pair in split.items()}
+        signals = {key: pair[1] for key, pair in split_signals.items()}
+    regions = []
+    for name, cuts in choices:
+        passed = {n: s.select(passing(s, cuts)) for n, s in backgrounds.items()}
+        spectra = _spectra(hunt, passed, grid)
+        points = tuple(
+            _signal_point(key[0], sample.select(passing(sample, cuts)), hunt)
+            for key, sample in sorted(signals.items())
+        )
+        expected = sum((s.density for s in spectra.values()), np.zeros((1, 1)))
+        data = expected if hunt.asimov else rng.poisson(expected).astype(float)
+        regions.append(_Region(name=name, cuts=cuts, spectra=spectra, signals=points, data=data))
+    return tuple(regions), facts
+
+
+def _patch(
+    hunt: RecoilHunt, region: _Region, centre: float, kind: int, grid: FloatArray
+) -> tuple[Patch, dict[str, Any]] | None:
+    """Patch of one hypothesis, or None where no signal is left."""
+    mass = float(np.sqrt(centre))
+    first = _window(hunt, centre, grid)
+    edges = grid[first]
+    factor = hunt.luminosity_ipb * hunt.reference_pb
+    modifiers = [normfactor("mu"), *hunt.modifiers("signal", signal=True)]
+    if region.signals:
+        nominal, error = _signal_in(hunt, region.signals, mass, edges)
+        modifiers.append(normsys("signal_simulation", max(error, 1e-6)))
+    else:
+        nominal = np.full((1, len(edges) - 1), 1.0 / (len(edges) - 1))
+    if nominal.sum() <= 1e-5:
+        return None
+    if region.signals and hunt.resolution_error > 0.0:
+        wide, _ = _signal_in(hunt, region.signals, mass, edges, widened=1.0 + hunt.resolution_error)
+        narrow, _ = _signal_in(
+            hunt, region.signals, mass, edges, widened=1.0 - hunt.resolution_error
+        )
+        modifiers.append(
+            histosys("signal_resolution", factor * narrow.ravel(), factor * wide.ravel())
+        )
+    channel = f"{region.name}_window"
+    found: list[tuple[str, FloatArray, FloatArray]] = []
+    for name, spectrum in region.spectra.items():
+        content, variance = spectrum.gather(first)
+        if content.sum() > _LEAST_EVENTS:
+            found.append((name, content.ravel(), variance.ravel()))
+    observed = np.add.reduceat(region.data, first, axis=1)[:, : len(first) - 1].ravel()
+    total = sum((content for _, content, _ in found), np.zeros(nominal.size))
+    empty = total < _FLOOR_EVENTS
+    samples: list[dict[str, Any]] = [
+        {"name": "signal", "data": rounded(factor * nominal.ravel()), "modifiers": modifiers}
+    ]
+    if empty.any() or not found:
+        floor = np.where(empty, _FLOOR_EVENTS, 0.0)
+        found.append(("simulation_floor", floor, floor**2))
+    samples += [
+        {
+            "name": name,
+            "data": rounded(content),
+            "modifiers": [
+                *hunt.modifiers(name, signal=False),
+                staterror(f"staterror_{channel}", variance),
+            ],
+        }
+        for name, content, variance in found
+    ]
+    background = float(sum(content.sum() for _, content, _ in found))
+    signal = float(factor * nominal.sum())
+    reach = 20.0 * (2.0 * np.sqrt(background) + 5.0) / signal
+    name = f"m_{mass:.4f}".replace(".", "p") + ("_shifted" if kind else "")
+    facts = {
+        "mass_gev": significant(mass),
+        "spectrum": region.name,
+        "set": "shifted" if kind else "nominal",
+        "first_fine_edge": int(first[0]),
+        "edges_gev2": rounded(edges),
+        "resolution_gev2": significant(hunt.widths.at_squared(centre)),
+        "efficiency": significant(float(nominal.sum())),
+        "signal_events_per_pb": significant(signal / hunt.reference_pb),
+        "background_events": significant(background),
+        "background_by_process": {n: significant(float(c.sum())) for n, c, _ in found},
+        "background_statistical_error": significant(
+            float(np.sqrt(sum(v.sum() for _, _, v in found)))
+        ),
+    }
+    parameters = [parameter("mu", 0.0, significant(reach), significant(0.05 * reach))]
+    patch = Patch(
+        name=name,
+        values=(round(mass, 4), kind),
+        operations=replacement({channel: samples}, {channel: observed}, parameters),
+    )
+    return patch, facts
+
+
+def build_recoil_hunt(
+    hunt: RecoilHunt, samples: SimulatedSamples, *, rng: np.random.Generator
+) -> SearchProduct:
+    """Return the workspace and the patches of a search in recoil windows.
+
+    Parameters
+    ----------
+    hunt
+        All choices.
+    samples
+        Dilepton candidates; without signals, ``mu`` scales efficiency times cross section.
+    rng
+        Draws the pseudo-data.
+
+    Raises
+    ------
+    OptionError
+        A hypothesis lies outside the simulated masses.
+    """
+    centres, sets = hunt.centres_gev2()
+    grid = _grid(hunt, centres)
+    regions, optimised = _regions(hunt, samples, grid, rng)
+    patches: list[Patch] = []
+    windows: dict[str, Any] = {}
+    blind: list[float] = []
+    for centre, kind in zip(centres, sets, strict=True):
+        mass = float(np.sqrt(centre))
+        region = regions[0]
+        if hunt.optimise is not None:
+            chosen = np.argmin(np.abs(np.array(hunt.optimise.masses_gev) - mass))
+            region = regions[int(chosen)]
+        made = _patch(hunt, region, float(centre), int(kind), grid)
+        if made is None:
+            blind.append(significant(mass))
+            continue
+        patches.append(made[0])
+        windows[made[0].name] = made[1]
+    channels = {
+        region.name: [
+            {
+                "name": name,
+                "data": rounded(np.maximum(spectrum.density, 0.0).ravel()),
+                "modifiers": hunt.modifiers(name, signal=False),
+            }
+            for name, spectrum in region.spectra.items()
+        ]
+        for region in regions
+    }
+    sidecar = {
+        "schema": "darkstats.meta/1",
+        "simulated": True,
+        "poi_label": (
+            f"cross section / {hunt.reference_pb:g} pb"
+            if samples.signals
+            else f"efficiency x cross section / {hunt.reference_pb:g} pb"
+        ),
+        "channels": {
+            region.name: {
+                "label": region.name.replace("_", " "),
+                "axis": "squared recoil mass [GeV$^2$]",
+                "edges": [float(edge) for edge in grid],
+                "theta_edges_deg": list(hunt.theta_edges_deg),
+                "cuts": [cut.plain() for cut in region.cuts],
+            }
+            for region in regions
+        },
+        "reference_cross_section_pb": hunt.reference_pb,
+        "data": "simulated: " + ("Asimov data" if hunt.asimov else "pseudo-data, fixed seed"),
+        "spectra_share_events": len(regions) > 1,
+        "windows": windows,
+    }
+    summary = {
+        "yields": {
+            region.name: {
+                name: significant(float(spectrum.counts.sum()))
+                for name, spectrum in region.spectra.items()
+            }
+            for region in regions
+        },
+        "equivalent_luminosity_ipb": {
+            name: significant(sample.equivalent_luminosity_ipb)
+            for name, sample in samples.backgrounds.items()
+        },
+        "n_hypotheses": {
+            "nominal": int((sets == 0).sum()),
+            "shifted": int((sets == 1).sum()),
+        },
+        "without_sensitivity_gev": blind,
+        "optimisation": optimised,
+        "signal_efficiency": {
+            region.name: {
+                f"{point.mass_gev:g}": significant(point.efficiency) for point in region.signals
+            }
+            for region in regions
+        },
+    }
+    return SearchProduct(
+        workspace=background_document(
+            channels, {region.name: region.data.ravel() for region in regions}
+        ),
+        labels=("m_zprime_gev", "shifted"),
+        patches=tuple(patches),
+        sidecar=sidecar,
+        summary=summary,
+    )

@@ -1,0 +1,105 @@
+"""Windows in the squared recoil mass: resolution by a table, adjacent, shifted and sliding ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkstats.errors import OptionError
+
+if TYPE_CHECKING:
+    from darkstats.arrays import FloatArray
+
+__all__ = ["RecoilWidths", "adjacent_centres", "sliding_centres"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoilWidths:
+    """Resolution of the squared recoil mass, from a table with linear interpolation.
+
+    Parameters
+    ----------
+    points
+        (mass in GeV, standard deviation of the squared mass in GeV^2), masses ascending; constant
+        outside.
+    """
+
+    points: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        """Check the table.
+
+        Raises
+        ------
+        OptionError
+            It is too short, does not ascend, or a width is not positive.
+        """
+        masses = [mass for mass, _ in self.points]
+        if len(masses) < 2 or masses != sorted(set(masses)):
+            raise OptionError("a table of widths needs at least two masses, ascending")
+        if min(width for _, width in self.points) <= 0.0:
+            raise OptionError("a table of widths holds one that is not positive")
+
+    def squared_gev2(self, mass_gev: FloatArray) -> FloatArray:
+        """See :class:`~darkstats.searches.windows.Resolution`."""
+        masses, widths = np.array(self.points).T
+        return np.asarray(np.interp(mass_gev, masses, widths))
+
+    def mass_gev(self, mass_gev: FloatArray) -> FloatArray:
+        """See :class:`~darkstats.searches.windows.Resolution`; formal where M < sigma(M^2) / M."""
+        return np.asarray(self.squared_gev2(mass_gev) / (2.0 * np.maximum(mass_gev, 1e-3)))
+
+    def at_squared(self, squared_gev2: float) -> float:
+        """Width at a squared mass, GeV^2; the lowest mass stands for negative ones."""
+        return float(self.squared_gev2(np.array([np.sqrt(max(squared_gev2, 0.0))]))[0])
+
+
+def adjacent_centres(
+    widths: RecoilWidths, first_gev: float, high_gev: float, half_width_sigma: float
+) -> tuple[FloatArray, FloatArray]:
+    """Centres of windows that touch, and of the set between them, as squared masses in GeV^2.
+
+    Parameters
+    ----------
+    widths
+        Resolution.
+    first_gev
+        Mass at the centre of the first window.
+    high_gev
+        No centre lies above.
+    half_width_sigma
+        Half width of a window in units of the resolution at its centre.
+
+    Returns
+    -------
+    tuple of FloatArray
+        Adjacent windows, and the same shifted by half a window. Shapes [window].
+    """
+    centres = [first_gev**2]
+    edge = centres[0] + half_width_sigma * widths.at_squared(centres[0])
+    shifted = [edge]
+    while True:
+        centre = edge
+        for _ in range(50):  # centre - half width = edge, by iteration
+            centre = edge + half_width_sigma * widths.at_squared(centre)
+        if centre > high_gev**2:
+            break
+        centres.append(centre)
+        edge = centre + half_width_sigma * widths.at_squared(centre)
+        if edge < high_gev**2:
+            shifted.append(edge)
+    return np.array(centres), np.array(shifted)
+
+
+def sliding_centres(
+    widths: RecoilWidths, first_gev: float, high_gev: float, step_sigma: float
+) -> FloatArray:
+    """Centres in steps of the resolution, as squared masses in GeV^2. Shape [window]."""
+    centres = [first_gev**2]
+    while True:
+        centre = centres[-1] + step_sigma * widths.at_squared(centres[-1])
+        if centre > high_gev**2:
+            return np.array(centres)
+        centres.append(centre)

@@ -1,0 +1,159 @@
+"""Benchmark models by name: from a limit on a cross section to one on a coupling, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from darkstats.errors import UnknownNameError
+from darkstats.signals import axion_like_particle, dark_higgsstrahlung, dark_photon, lmu_ltau
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["BENCHMARKS", "Benchmark", "benchmark"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """One model.
+
+    Parameters
+    ----------
+    name
+        As in cards.
+    coupling
+        Symbol and unit of the coupling, for tables.
+    label
+        The same for figures, in LaTeX.
+    masses
+        What the masses of a hypothesis are.
+    assumption
+        What the conversion rests on.
+    to_coupling, to_cross_section_pb
+        Functions of the masses in GeV and of cross section in pb, or coupling.
+    """
+
+    name: str
+    coupling: str
+    label: str
+    masses: tuple[str, ...]
+    assumption: str
+    to_coupling: Callable[[tuple[float, ...], float], float] = field(repr=False)
+    to_cross_section_pb: Callable[[tuple[float, ...], float], float] = field(repr=False)
+
+
+def _lmu(branching: str) -> tuple[Callable[..., float], Callable[..., float]]:
+    def there(masses: tuple[float, ...], cross_section_pb: float) -> float:
+        return lmu_ltau.coupling(masses[0], cross_section_pb, branching=branching)
+
+    def back(masses: tuple[float, ...], coupling: float) -> float:
+        return lmu_ltau.cross_section_pb(masses[0], coupling, branching=branching)
+
+    return there, back
+
+
+def _higgs(*, muons: bool) -> tuple[Callable[..., float], Callable[..., float]]:
+    def there(masses: tuple[float, ...], cross_section_pb: float) -> float:
+        pair = (masses[0], masses[1])
+        return dark_higgsstrahlung.coupling_product(pair, cross_section_pb, muons=muons)
+
+    def back(masses: tuple[float, ...], product: float) -> float:
+        pair = (masses[0], masses[1])
+        return dark_higgsstrahlung.cross_section_pb(pair, product, muons=muons)
+
+    return there, back
+
+
+def _all() -> dict[str, Benchmark]:
+    entries = (
+        (
+            "alp_photon",
+            "g_agg [1/GeV]",
+            r"$g_{a\gamma\gamma}$ [GeV$^{-1}$]",
+            ("m_a",),
+            "only the photon coupling, alpha = 1/137.036",
+            lambda m, x: axion_like_particle.coupling_igev(m[0], x),
+            lambda m, g: axion_like_particle.cross_section_pb(m[0], g),
+        ),
+        (
+            "lmu_ltau",
+            "g'",
+            "$g'$",
+            ("m_Z'",),
+            "L_mu - L_tau, invisible decays to neutrinos only",
+            *_lmu("lmu_ltau"),
+        ),
+        (
+            "lmu_ltau_invisible",
+            "g'",
+            "$g'$",
+            ("m_Z'",),
+            "L_mu - L_tau production, BR(invisible) = 1",
+            *_lmu("unity"),
+        ),
+        (
+            "dark_photon",
+            "epsilon",
+            r"$\varepsilon$",
+            ("m_A'",),
+            "e+e- -> gamma A' with abs(cos theta*) < 0.95",
+            lambda m, x: dark_photon.mixing(m[0], x),
+            lambda m, e: dark_photon.cross_section_pb(m[0], e),
+        ),
+        (
+            "dark_higgsstrahlung",
+            "eps^2 alpha_D",
+            r"$\varepsilon^2 \alpha_D$",
+            ("m_A'", "m_h'"),
+            "the cross section includes BR(A' -> mu mu), with R = 3.6",
+            *_higgs(muons=True),
+        ),
+        (
+            "dark_higgsstrahlung_total",
+            "eps^2 alpha_D",
+            r"$\varepsilon^2 \alpha_D$",
+            ("m_A'", "m_h'"),
+            "the cross section does not include BR(A' -> mu mu)",
+            *_higgs(muons=False),
+        ),
+        (
+            "lfv_efficiency",
+            "efficiency x cross section [fb]",
+            r"$\epsilon \times \sigma$ [fb]",
+            ("m_Z'",),
+            "no signal model fixes the efficiency",
+            lambda _, x: 1e3 * x,
+            lambda _, x: 1e-3 * x,
+        ),
+    )
+    return {
+        name: Benchmark(
+            name=name,
+            coupling=coupling,
+            label=label,
+            masses=masses,
+            assumption=assumption,
+            to_coupling=there,
+            to_cross_section_pb=back,
+        )
+        for name, coupling, label, masses, assumption, there, back in entries
+    }
+
+
+#: Models by name.
+BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(_all())
+
+
+def benchmark(name: str) -> Benchmark:
+    """Return the benchmark of a name.
+
+    Raises
+    ------
+    UnknownNameError
+        There is none.
+    """
+    if name not in BENCHMARKS:
+        raise UnknownNameError("benchmark", name, tuple(BENCHMARKS))
+    return BENCHMARKS[name]

@@ -1,0 +1,147 @@
+"""e+e- -> tau+tau- with both taus to leptons: leading order, exact spin correlations, fast.
+
+Some 10^6 events per second against a few hundred of a full generator, at the price of collinear
+initial-state radiation only and none from the taus. The spins are correlated as in
+
+    R = A + sum_ij C_ij s-_i s+_j,   A = 1 + cos^2 + sin^2 / gamma^2
+
+(Y.-S. Tsai, Phys. Rev. D 4, 2821 (1971)); the polarimeter of a leptonic decay is the direction of
+the antineutrino of the light lepton, because ``|M|^2 ~ ((p - m s).q_nubar) (k.q_nu)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkstats.errors import OptionError
+from darkstats.simulation.events import EventBlock
+from darkstats.simulation.initial_state_radiation import radiate
+from darkstats.simulation.kinematics import (
+    ALPHA,
+    M_E,
+    M_MU,
+    M_TAU,
+    PB_GEV2,
+    boost_to,
+    boost_z,
+    isotropic,
+    unit_vectors,
+)
+from darkstats.simulation.pythia import TAU_TO_ELECTRON, TAU_TO_MUON
+
+if TYPE_CHECKING:
+    from darkstats.arrays import FloatArray
+
+__all__ = ["TauPairs"]
+
+_LEAST_FRACTION = 0.12  # 4 m_tau^2 / s = 0.113
+
+
+def _leptonic_decay(
+    n: int, mass_gev: float, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Charged lepton in the rest frame of an unpolarised tau, and the polarimeter direction."""
+    ratio = (mass_gev / M_TAU) ** 2
+    y = np.linspace(0.0, 1.0 - ratio, 4001)  # 2 E / m of the light lepton's neutrino
+    density = y**2 * (1.0 - y - ratio) ** 2 / np.maximum(1.0 - y, 1e-12)
+    cumulative = np.concatenate(([0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))))
+    fraction = np.interp(rng.random(n) * cumulative[-1], cumulative, y)
+    polarimeter = isotropic(n, rng)
+    neutrino = 0.5 * M_TAU * fraction
+    rest = np.concatenate([(M_TAU - neutrino)[:, None], -neutrino[:, None] * polarimeter], axis=1)
+    mass_squared = M_TAU**2 * (1.0 - fraction)
+    root = np.sqrt(mass_squared)
+    energy = (mass_squared + mass_gev**2) / (2.0 * root)
+    momentum = (mass_squared - mass_gev**2) / (2.0 * root)
+    lepton = np.concatenate([energy[:, None], momentum[:, None] * isotropic(n, rng)], axis=1)
+    return boost_to(lepton, rest), polarimeter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TauPairs:
+    """Generator of tau pairs that decay to ``"mumu"`` or ``"emu"``; branching fractions included.
+
+    Parameters
+    ----------
+    decays
+        Charged leptons of the final state.
+    isr
+        Whether the beams radiate.
+    """
+
+    decays: str = "mumu"
+    isr: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the decay.
+
+        Raises
+        ------
+        OptionError
+            It is unknown.
+        """
+        if self.decays not in ("mumu", "emu"):
+            raise OptionError(f"decays {self.decays!r}: choose one of mumu, emu")
+
+    @property
+    def name(self) -> str:
+        """See :class:`~darkstats.simulation.events.Process`."""
+        return "tau_pairs"
+
+    def settings(self) -> dict[str, object]:
+        """See :class:`~darkstats.simulation.events.Process`."""
+        return {"version": 1, "decays": self.decays, "isr": self.isr}
+
+    def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
+        """See :class:`~darkstats.simulation.events.Process`."""
+        radiation = radiate(n_events, rng, enabled=self.isr, least_fraction=_LEAST_FRACTION)
+        kept = np.flatnonzero(radiation.s_gev2 > 4.0 * M_TAU**2 * (1.0 + 1e-9))
+        n, s = len(kept), radiation.s_gev2[kept]
+        gamma = 0.5 * np.sqrt(s) / M_TAU
+        beta = np.sqrt(1.0 - 1.0 / gamma**2)
+        cosine = rng.uniform(-1.0, 1.0, n)
+        sine = np.sqrt(1.0 - cosine**2)
+        axis = unit_vectors(cosine, rng.uniform(0.0, 2.0 * np.pi, n))
+        normal = np.cross(axis, np.array([0.0, 0.0, 1.0]))
+        normal /= np.maximum(np.linalg.norm(normal, axis=1), 1e-12)[:, None]
+        plane = np.cross(normal, axis)  # towards the electron beam
+        if self.decays == "mumu":
+            masses, branching = (M_MU, M_MU), TAU_TO_MUON**2
+        else:
+            masses, branching = (M_E, M_MU), 2.0 * TAU_TO_ELECTRON * TAU_TO_MUON
+        first, h1 = _leptonic_decay(n, masses[0], rng)
+        second, h2 = _leptonic_decay(n, masses[1], rng)
+        a = {k: (h1 * v).sum(1) for k, v in (("x", plane), ("y", normal), ("z", axis))}
+        b = {k: -(h2 * v).sum(1) for k, v in (("x", plane), ("y", normal), ("z", axis))}
+        unpolarised = 1.0 + cosine**2 + (sine / gamma) ** 2
+        spins = (
+            (1.0 + 1.0 / gamma**2) * sine**2 * a["x"] * b["x"]
+            - beta**2 * sine**2 * a["y"] * b["y"]
+            + (1.0 + cosine**2 - (sine / gamma) ** 2) * a["z"] * b["z"]
+            + 2.0 / gamma * sine * cosine * (a["x"] * b["z"] + a["z"] * b["x"])
+        )
+        # Either tau may carry either flavour: let a coin decide which charge decays first.
+        swap = rng.random(n) < 0.5
+        half = 0.5 * np.sqrt(s)
+        tau = np.concatenate([half[:, None], (half * beta)[:, None] * axis], axis=1)
+        other = tau * np.array([1.0, -1.0, -1.0, -1.0])
+        leptons = np.stack([boost_to(first, tau), boost_to(second, other)], axis=1)
+        codes = np.where(np.array(masses) == M_MU, 13, 11)
+        pdg = np.tile(np.array([codes[0], -codes[1]]), (n, 1))
+        # Charge conjugation of the whole event: amplitude and acceptance are even under it.
+        pdg[swap] *= -1
+        weight = np.zeros(n_events)
+        point = 4.0 * np.pi * ALPHA**2 / (3.0 * s) * PB_GEV2
+        weight[kept] = (
+            radiation.weight[kept] * branching * point * beta * 0.75 * (unpolarised + spins)
+        )
+        weight = np.maximum(weight, 0.0)
+        return EventBlock(
+            event=np.repeat(kept, 2).astype(np.int64),
+            pdg_id=pdg.reshape(-1).astype(np.int64),
+            momentum=boost_z(leptons, radiation.beta[kept, None]).reshape(-1, 4),
+            weight_pb=weight,
+        )
