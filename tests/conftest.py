@@ -53,6 +53,17 @@ def reference_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def reference_curves() -> Path:
+    """Folder of published and computed curves; skips where it is absent."""
+    named = os.environ.get("DARKSTATS_DATA")
+    base = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    for folder in (base / "curves", base.parent / "curves"):
+        if folder.is_dir():
+            return folder
+    pytest.skip("the reference curves are not here: set DARKSTATS_DATA to the folder of curves/")
+
+
+@pytest.fixture(scope="session")
 def reference_answers(reference_data: Path) -> dict[str, Any]:
     """The stated answers, by collection (``pyhf_validation``, ``atlas_susy_2018_31``)."""
     return {
