@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.provenance import versions
 from darkstats.searches.bump_hunt import BumpHunt, build_bump_hunt
+from darkstats.searches.cuts import passing
 from darkstats.searches.output import patch_set_document, require_free, write_build
 from darkstats.searches.plane import PlaneScan, build_plane_scan
 from darkstats.searches.products import SearchProduct, SimulatedSamples
@@ -102,7 +103,7 @@ def simulate(
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Candidates]:
-    """Return the simulated candidates of a card by name of the sample, from the cache if there.
+    """Return the simulated candidates of a card that pass its cuts, by name of the sample.
 
     Raises
     ------
@@ -110,7 +111,14 @@ def simulate(
         A sample could not be made.
     """
     requests = sample_requests(card, quick=quick, seed=seed)
-    samples = produce(requests, cache=cache, workers=workers, progress=progress)
+    cuts = () if isinstance(card.settings, BumpHunt) else card.settings.cuts
+    samples = produce(
+        requests,
+        cache=cache,
+        workers=workers,
+        progress=progress,
+        keep=lambda rows: passing(rows, cuts),
+    )
     for background in card.backgrounds:
         if background.cross_section_pb is not None:
             sample = samples[background.name]

@@ -30,6 +30,7 @@ from darkstats.streams import keyed_generator
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from darkstats.arrays import BoolArray
     from darkstats.simulation.detector import Detector
     from darkstats.simulation.events import Process
     from darkstats.simulation.selection import Selection
@@ -178,6 +179,7 @@ def produce(
     cache: Path,
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
+    keep: Callable[[Candidates], BoolArray] | None = None,
 ) -> dict[str, Candidates]:
     """Return the candidates of all samples, from the cache where they are there.
 
@@ -191,6 +193,8 @@ def produce(
         Processes; 1 works in this one.
     progress
         Called with the number of events of each finished block.
+    keep
+        Says which rows of a block to keep in memory; the cache holds all.
 
     Returns
     -------
@@ -218,10 +222,12 @@ def produce(
             elif progress is not None:
                 progress(request.events_per_block)
     _fill(missing, cache=cache, workers=workers, progress=progress)
-    return {request.name: _collect(request, cache) for request in requests}
+    return {request.name: _collect(request, cache, keep) for request in requests}
 
 
-def _collect(request: SampleRequest, cache: Path) -> Candidates:
+def _collect(
+    request: SampleRequest, cache: Path, keep: Callable[[Candidates], BoolArray] | None
+) -> Candidates:
     digest = request.digest()
     blocks = []
     for block in range(request.n_blocks):
@@ -230,7 +236,7 @@ def _collect(request: SampleRequest, cache: Path) -> Candidates:
             raise ProductionError(
                 f"sample {request.name}, block {block}: the cache {cache} lost it; run again"
             )
-        blocks.append(found)
+        blocks.append(found if keep is None else found.select(keep(found)))
     return Candidates.concatenate(blocks)
 
 
