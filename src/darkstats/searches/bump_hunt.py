@@ -10,13 +10,11 @@ tool can read. The three spectra share events: they are a source of windows, nev
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import comb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkstats.errors import OptionError
-from darkstats.searches.assembly import normsys, rounded
 from darkstats.searches.products import Patch, SearchProduct, SimulatedSamples
 from darkstats.searches.windows import (
     DiphotonResolution,
@@ -27,6 +25,9 @@ from darkstats.searches.windows import (
     mass_hypotheses,
     window_of,
 )
+from darkstats.templates.bernstein import bernstein_averages
+from darkstats.templates.histfactory import normsys, rounded
+from darkstats.templates.smoothing import smoothed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from darkstats.arrays import BoolArray, FloatArray
     from darkstats.simulation.candidates import Candidates
 
-__all__ = ["BumpHunt", "bernstein_averages", "build_bump_hunt"]
+__all__ = ["BumpHunt", "build_bump_hunt"]
 
 _REDUCED = np.linspace(-40.0, 40.0, 1281)  # edges of the reduced mass, in units of sigma
 
@@ -147,48 +148,6 @@ class _SignalPoint:
     combinatorial: FloatArray  # cumulative rows per event of the reduced position, see below
 
 
-def bernstein_averages(edges: FloatArray, order: int) -> FloatArray:
-    """Integrals of the Bernstein polynomials of a window over its bins, times ``order + 1``.
-
-    Parameters
-    ----------
-    edges
-        Edges of the bins; the window is the interval from the first to the last. Shape [bin + 1].
-    order
-        Degree of the polynomials.
-
-    Returns
-    -------
-    FloatArray
-        Each row sums to one. Shape [order + 1, bin].
-
-    Notes
-    -----
-    The integral of a Bernstein polynomial is a sum of those of one degree more, so the averages
-    are exact: int B_k,n = (1 / (n + 1)) sum_{j > k} B_j,n+1.
-    """
-    u = (edges - edges[0]) / (edges[-1] - edges[0])
-    degree = order + 1
-    basis = np.stack(
-        [comb(degree, j) * u**j * (1.0 - u) ** (degree - j) for j in range(degree + 1)]
-    )
-    cumulative = np.stack([basis[k + 1 :].sum(axis=0) for k in range(order + 1)])
-    return np.maximum(np.diff(cumulative, axis=1), 0.0)
-
-
-def _smoothed(counts: FloatArray, edges: FloatArray, width_bins: float) -> FloatArray:
-    """Gaussian smoothing of the density in units of fine bins; the total is kept."""
-    reach = int(4 * width_bins) + 1
-    offsets = np.arange(-reach, reach + 1)
-    kernel = np.exp(-0.5 * (offsets / width_bins) ** 2)
-    widths = np.diff(edges)
-    inside = np.convolve(widths, kernel, mode="same")
-    density = np.convolve(counts, kernel, mode="same") / inside
-    smooth = density * widths
-    total = smooth.sum()
-    return np.asarray(smooth * (counts.sum() / total) if total > 0.0 else smooth)
-
-
 def _spectra(hunt: BumpHunt) -> tuple[_Spectrum, ...]:
     s = hunt.cm_energy_gev**2
     edges = fine_edges(hunt.diphoton, 0.0, min(s, _upper(hunt)))
@@ -249,10 +208,10 @@ def _signal_point(
         )
     reduced = np.clip((candidates[spectrum.column][peaking] - mass_gev**2) / sigma, -39.9, 39.9)
     content = np.histogram(reduced, _REDUCED, weights=weight[peaking])[0]
-    content = _smoothed(content, _REDUCED, 2.0)  # an eighth of the resolution
+    content = smoothed(content, _REDUCED, 2.0)  # an eighth of the resolution
     others = mask & (candidates["truth"] < 0.5)
     rest = np.histogram(candidates[spectrum.column][others], spectrum.edges, weights=weight[others])
-    rest_smooth = _smoothed(rest[0], spectrum.edges, 16.0)
+    rest_smooth = smoothed(rest[0], spectrum.edges, 16.0)
     return _SignalPoint(
         mass_gev=mass_gev,
         efficiency=efficiency,
@@ -423,10 +382,10 @@ def build_bump_hunt(
         counts = {n: spectrum.counts(c, hunt) for n, c in samples.backgrounds.items()}
         yields[spectrum.name] = {n: float(f"{c.sum():.6g}") for n, c in counts.items()}
         peaking[spectrum.name] = {
-            n: _smoothed(c, spectrum.edges, 2.0) for n, c in counts.items() if n.endswith("_gamma")
+            n: smoothed(c, spectrum.edges, 2.0) for n, c in counts.items() if n.endswith("_gamma")
         }
         continuum = [c for n, c in counts.items() if not n.endswith("_gamma")]
-        smooth[spectrum.name] = _smoothed(
+        smooth[spectrum.name] = smoothed(
             np.sum(continuum, axis=0) if continuum else np.zeros(len(spectrum.edges) - 1),
             spectrum.edges,
             12.0,

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.errors import OptionError
-from darkstats.searches.assembly import (
+from darkstats.searches.cuts import Cut, passing
+from darkstats.searches.products import Patch, SearchProduct
+from darkstats.signals.constants import CM_ENERGY_GEV
+from darkstats.templates.histfactory import (
     background_document,
     normfactor,
     normsys,
@@ -26,9 +29,6 @@ from darkstats.searches.assembly import (
     significant,
     staterror,
 )
-from darkstats.searches.cuts import Cut, passing
-from darkstats.searches.products import Patch, SearchProduct
-from darkstats.signals.constants import CM_ENERGY_GEV
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +83,7 @@ class PlaneScan:
     step_sigma: float = 1.5
     ellipse_sigma: float = 2.0
     ring_sigma: tuple[float, float] = (3.0, 6.0)
-    least_efficiency: float = 1e-4
+    least_efficiency: float = 1e-3
     least_rows: float = 25.0
     cuts: tuple[Cut, ...] = ()
     systematics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -208,7 +208,6 @@ def _response(samples: SimulatedSamples, scan: PlaneScan) -> _Response:
         nearest = where[np.argmin(((where - (i, j)) ** 2 * (1.0, 0.1)).sum(axis=1))]
         values[i, j] = values[tuple(nearest)]
         values[i, j, 3:5] = 0.0
-        values[i, j, 5] = 1.0
     return _Response(masses=masses, fractions=fractions, values=values)
 
 

@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.errors import OptionError
-from darkstats.searches.assembly import (
+from darkstats.searches.cuts import Cut, passing
+from darkstats.searches.optimise import Optimisation, best_cuts, halves
+from darkstats.searches.products import Patch, SearchProduct
+from darkstats.searches.recoil_windows import RecoilWidths, adjacent_centres, sliding_centres
+from darkstats.searches.windows import fine_edges
+from darkstats.templates.histfactory import (
     background_document,
     histosys,
     normfactor,
@@ -29,11 +34,7 @@ from darkstats.searches.assembly import (
     significant,
     staterror,
 )
-from darkstats.searches.cuts import Cut, passing
-from darkstats.searches.optimise import Optimisation, best_cuts, halves
-from darkstats.searches.products import Patch, SearchProduct
-from darkstats.searches.recoil_windows import RecoilWidths, adjacent_centres, sliding_centres
-from darkstats.searches.windows import fine_edges
+from darkstats.templates.smoothing import smoothing_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,14 +160,6 @@ class _Smooth:
         return self.counts @ share.T, self.variances @ (share**2).T
 
 
-def _kernel(edges: FloatArray, width_bins: float) -> FloatArray:
-    """Gaussian kernel in units of fine bins on the density; each column sums to one."""
-    index = np.arange(len(edges) - 1)
-    kernel = np.exp(-0.5 * ((index[:, None] - index[None, :]) / width_bins) ** 2)
-    kernel *= np.diff(edges)[:, None]
-    return np.asarray(kernel / kernel.sum(axis=0))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Region:
     """One set of cuts, and the hypotheses that use it."""
@@ -266,7 +259,7 @@ def _spectra(
         place = (sample["recoil_theta_cm_rad"], sample[_VARIABLE])
         width = hunt.smoothing_sigma.get(name, 0.0) * hunt.bins_per_sigma
         if width > 0.0 and width not in kernels:
-            kernels[width] = _kernel(grid, width)
+            kernels[width] = smoothing_kernel(grid, width)
         found[name] = _Smooth(
             counts=np.histogram2d(*place, bins=bins, weights=events)[0],
             variances=np.histogram2d(*place, bins=bins, weights=events**2)[0],

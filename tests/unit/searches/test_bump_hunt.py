@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkstats.errors import OptionError
-from darkstats.searches.bump_hunt import BumpHunt, bernstein_averages
+from darkstats.searches.bump_hunt import BumpHunt
 from darkstats.searches.windows import (
     DiphotonResolution,
     RecoilResolution,
@@ -16,6 +16,7 @@ from darkstats.searches.windows import (
     mass_hypotheses,
     window_of,
 )
+from darkstats.templates.bernstein import bernstein_averages
 
 
 def test_the_published_numbers_of_hypotheses():
