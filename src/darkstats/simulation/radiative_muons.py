@@ -19,6 +19,7 @@ from darkstats.simulation.filters import pass_muon_filter
 from darkstats.simulation.initial_state_radiation import radiate
 from darkstats.simulation.kinematics import (
     ALPHA,
+    BOOST_BETA,
     M_E,
     M_MU,
     PB_GEV2,
@@ -119,6 +120,9 @@ class RadiativeMuons:
         Whether the beams radiate collinear photons, too.
     muon_theta_range_deg, min_muon_momentum_gev, min_recoil_pt_gev
         Filter on the generated event, lab: points that fail get no weight and no amplitude.
+    enriched_ranges_deg
+        Polar angles (lab) that half of the photons are thrown into, each range alike: the gaps
+        through which they are lost. Weights undo the enrichment.
     """
 
     min_energy_gev: float = 0.5
@@ -127,6 +131,7 @@ class RadiativeMuons:
     muon_theta_range_deg: tuple[float, float] = (0.0, 180.0)
     min_muon_momentum_gev: float = 0.0
     min_recoil_pt_gev: float = 0.0
+    enriched_ranges_deg: tuple[tuple[float, float], ...] = ()
 
     @property
     def name(self) -> str:
@@ -136,27 +141,54 @@ class RadiativeMuons:
     def settings(self) -> dict[str, object]:
         """See :class:`~darkstats.simulation.events.Process`."""
         return {
-            "version": 1,
+            "version": 2,
             "min_energy_gev": self.min_energy_gev,
             "max_cosine": self.max_cosine,
             "isr": self.isr,
             "muon_theta_range_deg": list(self.muon_theta_range_deg),
             "min_muon_momentum_gev": self.min_muon_momentum_gev,
             "min_recoil_pt_gev": self.min_recoil_pt_gev,
+            "enriched_ranges_deg": [list(pair) for pair in self.enriched_ranges_deg],
         }
+
+    def _photon_rapidity(
+        self, uniform: FloatArray, choice: FloatArray, shift: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Pseudorapidity in the hard frame, and the inverse of its density.
+
+        ``shift`` is the rapidity of the hard frame in the laboratory: pseudorapidities of
+        massless particles add up with it.
+        """
+        reach = math.atanh(self.max_cosine)
+        rapidity = reach * (2.0 * uniform - 1.0)
+        if not self.enriched_ranges_deg:
+            return rapidity, np.full(len(uniform), 2.0 * reach)
+        ranges = np.arctanh(np.cos(np.radians(np.sort(self.enriched_ranges_deg)[:, ::-1])))
+        inside = np.floor(2.0 * len(ranges) * choice).astype(int)  # the upper half: not enriched
+        enriched = inside < len(ranges)
+        low, high = ranges[np.minimum(inside, len(ranges) - 1)].T
+        rapidity = np.where(enriched, low + (high - low) * uniform - shift, rapidity)
+        density = np.full(len(uniform), 0.25 / reach)
+        for low_edge, high_edge in ranges:
+            there = (rapidity + shift > low_edge) & (rapidity + shift < high_edge)
+            density += there * (0.5 / len(ranges) / (high_edge - low_edge))
+        inverse = np.where(np.abs(rapidity) < reach, 1.0 / density, 0.0)
+        return rapidity, inverse
 
     def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
         """See :class:`~darkstats.simulation.events.Process`."""
         radiation = radiate(n_events, rng, enabled=self.isr, least_fraction=0.1)
         uniform = rng.random((3, n_events))
         phi = rng.uniform(0.0, 2.0 * np.pi, (2, n_events))
+        choice = rng.random(n_events)
         top = (radiation.s_gev2 - 4.0 * M_MU**2) / (2.0 * np.sqrt(radiation.s_gev2))
         kept = np.flatnonzero(top > self.min_energy_gev * 1.001)
         s, uniform, phi, top = radiation.s_gev2[kept], uniform[:, kept], phi[:, kept], top[kept]
         span = np.log(top / self.min_energy_gev)
         energy = self.min_energy_gev * np.exp(span * uniform[0])
-        rapidity = math.atanh(self.max_cosine)
-        cosine = np.tanh(rapidity * (2.0 * uniform[1] - 1.0))
+        shift = np.arctanh(radiation.beta[kept]) + math.atanh(BOOST_BETA)
+        rapidity, spread = self._photon_rapidity(uniform[1], choice[kept], shift)
+        cosine = np.tanh(rapidity)
         axis = unit_vectors(cosine, phi[0])
         photon = massless(energy, axis)
         pair = -photon
@@ -180,7 +212,7 @@ class RadiativeMuons:
         phase_space = (
             energy**2
             * span
-            * rapidity
+            * spread
             * (1.0 - cosine**2)
             / (8.0 * np.pi**2)
             * reach
@@ -196,12 +228,13 @@ class RadiativeMuons:
             min_momentum_gev=self.min_muon_momentum_gev,
             min_recoil_pt_gev=self.min_recoil_pt_gev,
         )
+        passed &= spread > 0.0
         s, index = s[passed], kept[passed]
         amplitude = squared_amplitudes(
             momentum[passed, 0], momentum[passed, 1], momentum[passed, 2], s
         )[2]
         weight = np.zeros(n_events)
-        weight[index] = PB_GEV2 / (2.0 * s) * amplitude * 2.0 * phase_space[passed]
+        weight[index] = PB_GEV2 / (2.0 * s) * amplitude * phase_space[passed]
         weight *= radiation.weight
         return EventBlock(
             event=np.repeat(index, 3).astype(np.int64),

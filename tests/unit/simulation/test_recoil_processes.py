@@ -9,7 +9,7 @@ from darkstats.errors import OptionError
 from darkstats.signals.constants import S_GEV2
 from darkstats.signals.dirac import GAMMA, METRIC, adjoint, slash, spinors_u, spinors_v
 from darkstats.simulation.dark_higgsstrahlung import DarkHiggsstrahlung
-from darkstats.simulation.kinematics import ALPHA, M_MU, M_TAU, PB_GEV2, dot
+from darkstats.simulation.kinematics import ALPHA, M_MU, M_TAU, PB_GEV2, dot, to_lab
 from darkstats.simulation.muon_pair_vector import MuonPairVector
 from darkstats.simulation.processes import make_process
 from darkstats.simulation.pythia import PythiaLeptonPairs
@@ -207,3 +207,25 @@ def test_lists_of_a_card_become_values():
     process = make_process("two_photon_muons", {"muon_theta_range_deg": [40.0, 130.0]})
     assert hash(process) == hash(TwoPhotonMuons(muon_theta_range_deg=(40.0, 130.0)))
     assert pytest.approx(0.1056583755) == M_MU
+
+
+def test_enriched_photons_keep_the_cross_section_and_fill_the_gaps():
+    gaps = ((31.4, 32.2), (128.7, 130.7))
+    plain = RadiativeMuons().generate(60_000, rng(47))
+    enriched = RadiativeMuons(enriched_ranges_deg=gaps).generate(60_000, rng(53))
+    spread = math.hypot(error(plain.weight_pb), error(enriched.weight_pb))
+    assert abs(plain.weight_pb.mean() - enriched.weight_pb.mean()) < 4.0 * spread
+
+    def lost(block):
+        photon = to_lab(block.momentum[2::3])
+        theta = np.degrees(np.arccos(photon[:, 3] / photon[:, 0]))
+        inside = np.zeros(len(theta), bool)
+        for low, high in gaps:
+            inside |= (theta > low) & (theta < high)
+        weights = np.zeros(block.n_events)
+        weights[block.event[::3][inside]] = block.weight_pb[block.event[::3][inside]]
+        return weights
+
+    one, two = lost(plain), lost(enriched)
+    assert abs(one.mean() - two.mean()) < 4.0 * math.hypot(error(one), error(two))
+    assert error(two) < 0.4 * error(one)
