@@ -50,8 +50,10 @@ def inspect(
     measurement: o.Measurement = None,
     json: o.Json = False,
     output: o.OutputFile = None,
+    plot: o.Plot = None,
+    csv: o.Csv = False,
 ) -> None:
-    """Show what a workspace holds, and what the linter says of it.
+    """Show what a workspace holds, and what the linter says of it; or what a build wrote.
 
     Example: darkstats inspect record.tar.gz:RegionA/BkgOnly.json
     """
@@ -61,7 +63,7 @@ def inspect(
         ),
         measurement=measurement,
     )
-    out = Output(json=json, path=output)
+    out = Output(json=json, path=output, plots=tuple(plot or ()), csv=csv)
     deliver(lambda: workflows.inspect(request, context.obj), out, context.obj)
 
 

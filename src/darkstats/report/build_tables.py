@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-__all__ = ["build_sheet", "samples_sheet"]
+__all__ = ["build_sheet", "inspection_sheet", "samples_sheet"]
 
 _COLUMNS = ["sample (simulated)", "events", "rows kept", "cross section [pb]", "equivalent [1/pb]"]
 
@@ -44,5 +44,45 @@ def build_sheet(output: str, record: Mapping[str, Any]) -> RenderableType:
             ("data", record["data"]),
             ("folder", output),
             *((name, f"sha256 {digest}") for name, digest in record["files"].items()),
+        ],
+    )
+
+
+def inspection_sheet(
+    folder: str, record: Mapping[str, Any], windows: Mapping[str, Any]
+) -> RenderableType:
+    """Return what a folder holds: yields by process, and a dozen windows from end to end."""
+    yields = [
+        [spectrum, process, f"{events:.4g}"]
+        for spectrum, processes in record["summary"]["yields"].items()
+        for process, events in processes.items()
+    ]
+    names = list(windows)
+    step = max(1, (len(names) - 1) // 11)
+    rows = []
+    for name in names[::step]:
+        window = windows[name]
+        mass = window["mass_gev"]
+        shares = window.get("background_by_process", {})
+        rows.append(
+            [
+                name,
+                ", ".join(f"{m:.4g}" for m in mass) if isinstance(mass, list) else f"{mass:.4g}",
+                f"{window['efficiency']:.3g}",
+                f"{window['background_events']:.3g}",
+                ", ".join(f"{process} {events:.2g}" for process, events in shares.items()),
+            ]
+        )
+    return sheet(
+        record["title"],
+        tables=[
+            grid(["spectrum (simulated)", "process", "events"], yields, left=2),
+            grid(["window", "mass [GeV]", "efficiency", "background", "of which"], rows, left=1),
+        ],
+        notes=[
+            ("hypotheses", f"{record['n_patches']} patches"),
+            ("data", record["data"]),
+            ("method", f"{record['statistics']['method']}, {record['statistics']['cl']:g}"),
+            ("folder", folder),
         ],
     )

@@ -8,10 +8,11 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import OptionError
+from darkstats.errors import InputError, OptionError
 from darkstats.workspace import PatchSet, Workspace, pyhf_digest
 
 if TYPE_CHECKING:
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
 
     from darkstats.searches.products import SearchProduct
 
-__all__ = ["RECORD_NAME", "patch_set_document", "require_free", "write_build"]
+__all__ = [
+    "RECORD_NAME",
+    "BuildFolder",
+    "patch_set_document",
+    "read_build",
+    "require_free",
+    "write_build",
+]
 
 RECORD_NAME = "record.json"
 _COMPRESS_ABOVE = 1_000_000  # bytes
@@ -133,3 +141,73 @@ def write_build(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return complete
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFolder:
+    """What a build wrote, read back and checked against its digests.
+
+    Parameters
+    ----------
+    folder
+        Where it lies.
+    record, workspace, sidecar
+        Documents.
+    workspace_path, patch_set_path
+        Files, compressed or not.
+    """
+
+    folder: Path
+    record: dict[str, Any] = field(repr=False)
+    workspace: dict[str, Any] = field(repr=False)
+    sidecar: dict[str, Any] = field(repr=False)
+    workspace_path: Path
+    patch_set_path: Path
+
+
+def read_build(folder: Path) -> BuildFolder:
+    """Read a folder that :func:`write_build` wrote.
+
+    Raises
+    ------
+    InputError
+        It is no build, a file is missing, or a file is not what was written.
+    """
+    path = folder / RECORD_NAME
+    if not path.is_file():
+        raise InputError(f"{folder}: no built search (it has no {RECORD_NAME})")
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        digests = dict(record["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the record of a build: {error}") from None
+    contents: dict[str, bytes] = {}
+    for name, digest in digests.items():
+        file = folder / name
+        if not file.is_file():
+            raise InputError(f"{file}: missing; build the search again")
+        contents[name] = file.read_bytes()
+        if hashlib.sha256(contents[name]).hexdigest() != digest:
+            raise InputError(f"{file}: changed since it was built; build the search again")
+
+    def document(stem: str) -> tuple[Path, dict[str, Any]]:
+        for name in (stem, f"{stem}.gz"):
+            if name in contents:
+                data = contents[name]
+                text = gzip.decompress(data) if name.endswith(".gz") else data
+                return folder / name, json.loads(text)
+        raise InputError(f"{path}: names no {stem}")
+
+    workspace_path, workspace = document("background_only.json")
+    _, sidecar = document("background_only.meta.json")
+    patch_set = next((n for n in contents if n.startswith("patchset.json")), None)
+    if patch_set is None:
+        raise InputError(f"{path}: names no patchset.json")
+    return BuildFolder(
+        folder=folder,
+        record=record,
+        workspace=workspace,
+        sidecar=sidecar,
+        workspace_path=workspace_path,
+        patch_set_path=folder / patch_set,
+    )

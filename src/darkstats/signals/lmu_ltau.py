@@ -142,7 +142,7 @@ def tree_cross_section_pb(mass_gev: float, s_gev2: float = S_GEV2, *, points: in
     Examples
     --------
     >>> round(tree_cross_section_pb(1.0), 1)
-    98.6
+    99.6
     """
     energy = math.sqrt(s_gev2)
     low, high = 4.0 * M_MUON_GEV**2, (energy - mass_gev) ** 2

@@ -12,10 +12,11 @@ from darkstats.workflows.outcome import Outcome, Shell
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from darkstats.report.figures.style import Drawing
     from darkstats.searches.build import BuiltSearch
     from darkstats.simulation.candidates import Candidates
 
-__all__ = ["BuildRequest", "SimulateRequest", "build", "simulate"]
+__all__ = ["BuildRequest", "SimulateRequest", "build", "inspect_build", "simulate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,3 +137,31 @@ def build(request: BuildRequest, shell: Shell | None = None) -> Outcome[BuiltSea
         return build_sheet(str(built.output), built.record)
 
     return Outcome(result=built, record=lambda: dict(built.record), sheet=sheet)
+
+
+def inspect_build(folder: Path) -> Outcome[dict[str, Any]]:
+    """Show what a build wrote: yields by process and window, spectra.
+
+    Raises
+    ------
+    InputError
+        The folder holds no build.
+    """
+    from darkstats.report.build_tables import inspection_sheet
+    from darkstats.searches.output import read_build
+
+    found = read_build(folder)
+
+    def spectra() -> Drawing:
+        from darkstats.report.figures.templates import plane_figure, spectra_figure
+
+        plane = any("m_mumu_edges_gev" in c for c in found.sidecar["channels"].values())
+        draw = plane_figure if plane else spectra_figure
+        return draw(found.workspace, found.sidecar, name=found.record["name"])
+
+    return Outcome(
+        result=dict(found.record),
+        record=lambda: dict(found.record),
+        sheet=lambda: inspection_sheet(str(folder), found.record, found.sidecar["windows"]),
+        figures={"spectra": spectra},
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, OptionError
@@ -12,10 +13,9 @@ from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import WorkspaceRequest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import RenderableType
 
+    from darkstats.report.figures.style import Drawing
     from darkstats.report.summaries import WorkspaceSummary
     from darkstats.workflows.document_requests import (
         CombineRequest,
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["Digests", "combine", "digest", "download", "inspect", "prune", "rename"]
 
 
-def inspect(request: InspectRequest, shell: Shell | None = None) -> Outcome[WorkspaceSummary]:
-    """Summary of a workspace: channels, samples, yields, modifiers, measurements, findings.
+def inspect(
+    request: InspectRequest, shell: Shell | None = None
+) -> Outcome[WorkspaceSummary] | Outcome[dict[str, Any]]:
+    """Summary of a workspace, or of the folder of a built search.
 
     Raises
     ------
@@ -42,6 +44,10 @@ def inspect(request: InspectRequest, shell: Shell | None = None) -> Outcome[Work
     from darkstats.report.summaries import summarise, summary_record
 
     shell = shell or Shell()
+    if request.workspace.source != "-" and Path(request.workspace.source).is_dir():
+        from darkstats.workflows.builds import inspect_build
+
+        return inspect_build(Path(request.workspace.source))
     workspace = read(request.workspace, as_document=True)
     if request.measurement is not None:
         workspace.measurement(request.measurement)
@@ -54,11 +60,18 @@ def inspect(request: InspectRequest, shell: Shell | None = None) -> Outcome[Work
 
         return summary_sheet(summary, inputs)
 
+    def variations() -> Drawing:
+        from darkstats.report.figures.templates import variations_figure
+
+        return variations_figure(
+            workspace.document, name=inputs.source, simulated=bool(sidecar.simulated)
+        )
+
     return Outcome(
         result=summary,
         record=lambda: summary_record(summary, inputs),
         sheet=sheet,
-        no_figure="inspect has no figure; darkstats fit --plot data=FILE draws data and prediction",
+        figures={"variations": variations},
     )
 
 
