@@ -83,3 +83,50 @@ def test_a_process_that_lacks_its_settings_is_refused(tmp_path):
     path.write_text(ALP.read_text("utf-8").replace("meson: eta,", "meso: eta,"), "utf-8")
     with pytest.raises(CardError, match="meson_photon"):
         read_card(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", ("new", "expected")),
+    [
+        ("zprime_invisible_2018", "layout: adjacent", "layout: circular", ("layout", "not known")),
+        ("zprime_invisible_2018", "variable: recoil_pt_gev", "variable: pt", ("cuts", "not known")),
+        ("zprime_invisible_2018", ", above: 1.0}", "}", ("cuts", "needs a bound")),
+        ("zprime_invisible_2018", "[0.5, 0.262]", "[0.5, 0.0]", ("widths", "not more than 0")),
+        (
+            "zprime_invisible_2018",
+            "high_gev: 8.0",
+            "high_gev: 18.0",
+            ("high_gev", "cannot be made"),
+        ),
+        (
+            "zprime_invisible_2018",
+            "tracking: 0.04",
+            "tracking: -0.04",
+            ("tracking", "not more than"),
+        ),
+        ("zprime_invisible_2018", "lepton: mu", "lepton: e", ("process", "choose one of")),
+        ("zprime_invisible_2020", "figure: punzi", "figure: pinza", ("figure", "did you mean")),
+        ("zprime_invisible_2020", "recoil_pt_gev: [1.0", "recoil: [1.0", ("scan", "no column")),
+        (
+            "dark_higgsstrahlung",
+            "ring_sigma: [3.0, 6.0]",
+            "ring_sigma: [6.0, 3.0]",
+            "ring",
+            "ascend",
+        ),
+        ("dark_higgsstrahlung", "0.02, 0.15", "0.02, 1.15", ("higgs_fractions", "more than")),
+        ("zprime_lfv_2018", "[lfv_efficiency]", "[flavour]", ("benchmarks", "not known")),
+        ("zprime_lfv_2018", "process: tau_pairs", "process: tau_pair", ("process", "did you mean")),
+    ],
+)
+def test_a_bad_recoil_card_names_file_line_and_key(tmp_path, name, old, new, expected):
+    text = (MODELS / f"{name}.yaml").read_text("utf-8")
+    assert old in text
+    path = tmp_path / "bad.yaml"
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    with pytest.raises(CardError) as caught:
+        read_card(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}, line ")
+    for words in expected:
+        assert words in message

@@ -11,8 +11,10 @@ from darkstats.signals.axion_like_particle import (
     coupling_igev,
     cross_section_pb,
     decay_length_mm,
+    photon_fusion_cross_section_pb,
     width_gev,
 )
+from darkstats.signals.constants import ALPHA, M_ELECTRON_GEV, PB_GEV2, S_GEV2
 
 
 def test_the_massless_limit_is_the_known_number():
@@ -46,3 +48,18 @@ def test_masses_out_of_reach_are_refused(mass):
 def test_a_negative_cross_section_has_no_coupling():
     with pytest.raises(OptionError, match="no coupling"):
         coupling_igev(1.0, -0.1)
+
+
+@pytest.mark.parametrize("mass", [0.2, 1.0, 5.0])
+def test_photon_fusion_beats_strahlung_and_stays_below_the_leading_logarithm(mass):
+    """Low's leading logarithm squared takes both photons up to the full energy: an upper bound."""
+    found = photon_fusion_cross_section_pb(mass, 1e-3)
+    w = mass / math.sqrt(S_GEV2)
+    f = (2 + w**2) ** 2 * math.log(1 / w) - (1 - w**2) * (3 + w**2)
+    log = math.log(S_GEV2 / (4 * M_ELECTRON_GEV**2))
+    width = width_gev(mass, 1e-3)
+    low = 8 * ALPHA**2 * width / mass**3 * f * log**2 * PB_GEV2
+    assert 0.4 * low < found < low
+    assert found > cross_section_pb(mass, 1e-3)
+    with pytest.raises(OptionError):
+        photon_fusion_cross_section_pb(1e-3, 1e-3)
