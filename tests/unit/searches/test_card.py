@@ -9,6 +9,7 @@ from darkstats.searches.card import read_card
 
 MODELS = Path(__file__).parents[3] / "models"
 ALP = MODELS / "alp.yaml"
+Z18, Z20 = "zprime_invisible_2018", "zprime_invisible_2020"
 
 
 @pytest.mark.parametrize("path", sorted(MODELS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -86,34 +87,28 @@ def test_a_process_that_lacks_its_settings_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "old", ("new", "expected")),
+    ("name", "old", "new", "expected"),
     [
-        ("zprime_invisible_2018", "layout: adjacent", "layout: circular", ("layout", "not known")),
-        ("zprime_invisible_2018", "variable: recoil_pt_gev", "variable: pt", ("cuts", "not known")),
-        ("zprime_invisible_2018", ", above: 1.0}", "}", ("cuts", "needs a bound")),
-        ("zprime_invisible_2018", "[0.5, 0.262]", "[0.5, 0.0]", ("widths", "not more than 0")),
+        (Z18, "layout: adjacent", "layout: circular", ("layout", "not known")),
+        (Z18, "variable: recoil_pt_gev", "variable: pt", ("cuts", "not known")),
+        (Z18, ", above: 1.0}", "}", ("cuts", "needs a bound")),
+        (Z18, "[0.5, 0.262]", "[0.5, 0.0]", ("widths", "not more than 0")),
         (
-            "zprime_invisible_2018",
+            Z18,
             "high_gev: 8.0",
             "high_gev: 18.0",
             ("high_gev", "cannot be made"),
         ),
         (
-            "zprime_invisible_2018",
+            Z18,
             "tracking: 0.04",
             "tracking: -0.04",
             ("tracking", "not more than"),
         ),
-        ("zprime_invisible_2018", "lepton: mu", "lepton: e", ("process", "choose one of")),
-        ("zprime_invisible_2020", "figure: punzi", "figure: pinza", ("figure", "did you mean")),
-        ("zprime_invisible_2020", "recoil_pt_gev: [1.0", "recoil: [1.0", ("scan", "no column")),
-        (
-            "dark_higgsstrahlung",
-            "ring_sigma: [3.0, 6.0]",
-            "ring_sigma: [6.0, 3.0]",
-            "ring",
-            "ascend",
-        ),
+        (Z18, "lepton: mu", "lepton: e", ("process", "choose one of")),
+        (Z20, "figure: punzi", "figure: pinza", ("figure", "did you mean")),
+        (Z20, "recoil_pt_gev: [1.0", "recoil: [1.0", ("scan", "no column")),
+        ("dark_higgsstrahlung", "a: [3.0, 6.0]", "a: [6.0, 3.0]", ("ring", "ascend")),
         ("dark_higgsstrahlung", "0.02, 0.15", "0.02, 1.15", ("higgs_fractions", "more than")),
         ("zprime_lfv_2018", "[lfv_efficiency]", "[flavour]", ("benchmarks", "not known")),
         ("zprime_lfv_2018", "process: tau_pairs", "process: tau_pair", ("process", "did you mean")),
