@@ -17,7 +17,7 @@ from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.ladder import climb
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem, run_kernel
-from darkstats.model import HistFactoryModel
+from darkstats.model import LaneData, Model
 
 __all__ = ["RUNGS", "BatchFit", "fit_batch"]
 
@@ -80,8 +80,8 @@ class BatchFit:
 
 
 def fit_batch(
-    model: HistFactoryModel,
-    counts: npt.ArrayLike,
+    model: Model,
+    counts: LaneData,
     auxdata: npt.ArrayLike,
     *,
     start: npt.ArrayLike | None = None,
@@ -98,7 +98,7 @@ def fit_batch(
     model
         The likelihood.
     counts, auxdata
-        Shapes [lane, bin] and [lane, par].
+        Shapes [lane, bin] and [lane, par]; the events of each lane for an unbinned model.
     start
         Starting values, shape [par] or [lane, par]; the model's by default.
     poi_values
@@ -116,16 +116,13 @@ def fit_batch(
         Shapes do not fit, a value is not finite, or a range is empty.
     """
     options = options or FitOptions()
-    counts = np.atleast_2d(np.asarray(counts, dtype=float))
+    data = model.lanes_of(counts)
     auxdata = np.atleast_2d(np.asarray(auxdata, dtype=float))
-    n_lanes = len(counts)
-    if counts.shape != (n_lanes, model.n_bins) or auxdata.shape != (n_lanes, model.n_parameters):
+    n_lanes = len(data)
+    if auxdata.shape != (n_lanes, model.n_parameters):
         raise OptionError(
-            f"need counts [lane, {model.n_bins}] and auxdata [lane, {model.n_parameters}], "
-            f"got {counts.shape} and {auxdata.shape}"
+            f"need auxdata [lane, {model.n_parameters}] for {n_lanes} lanes, got {auxdata.shape}"
         )
-    if any(channel.masked for channel in model.channels):
-        counts = np.where(model.masked_bins, 0.0, counts)
     problem = Problem.of(
         model,
         fix_poi=poi_values is not None,
@@ -144,14 +141,14 @@ def fit_batch(
         free = problem.free.astype(bool)
         starts = np.where(free, np.broadcast_to(np.asarray(start, dtype=float), held.shape), held)
 
-    frozen_counts, frozen_auxdata = frozen_floats(counts), frozen_floats(auxdata)
-    lanes = run_kernel(problem, frozen_counts, frozen_auxdata, starts, options)
+    frozen_auxdata = frozen_floats(auxdata)
+    lanes = run_kernel(problem, data, frozen_auxdata, starts, options)
     status = lanes.status(options.edm_tolerance)
     rung = np.zeros(n_lanes, dtype=np.int64)
     if (status != FitStatus.CONVERGED).any():
         climb(
             problem,
-            frozen_counts,
+            data,
             frozen_auxdata,
             held,
             lanes,

@@ -13,7 +13,7 @@ import numpy as np
 from darkstats.arrays import FloatArray, IndexArray, frozen_floats
 from darkstats.fit.lanes import FitOptions, FitStatus, Lanes, Problem, run_kernel
 from darkstats.fit.starts import jittered_starts
-from darkstats.model.evaluate import dense_derivatives
+from darkstats.model import LaneData
 
 __all__ = ["climb"]
 
@@ -22,14 +22,13 @@ MOST_MINUIT_LANES = 200  # a batch that fails wholesale is not rescued lane by l
 
 
 def _minuit_point(
-    problem: Problem, counts: FloatArray, auxdata: FloatArray, start: FloatArray
+    problem: Problem, data: LaneData, auxdata: FloatArray, start: FloatArray
 ) -> FloatArray:
     """Where iminuit's Migrad ends, with the analytic gradient. Shape [par]."""
     from iminuit import Minuit  # a fallback: not worth its import time otherwise
 
     model = problem.model
     free = np.flatnonzero(problem.free)
-    numbers = model.likelihood_numbers()
 
     def full(values: FloatArray) -> FloatArray:
         point = start.copy()
@@ -37,11 +36,11 @@ def _minuit_point(
         return frozen_floats(point)
 
     def value(values: FloatArray) -> float:
-        result = dense_derivatives(model.layout, numbers, counts, auxdata, full(values))[0]
+        result = model.derivatives(full(values), data, auxdata)[0]
         return float(result) if np.isfinite(result) else 1e300
 
     def gradient(values: FloatArray) -> FloatArray:
-        result = dense_derivatives(model.layout, numbers, counts, auxdata, full(values))[1]
+        result = model.derivatives(full(values), data, auxdata)[1]
         return np.nan_to_num(np.asarray(result)[free])
 
     minuit = Minuit(value, start[free], grad=gradient)
@@ -63,7 +62,7 @@ def _minuit_point(
 
 def climb(
     problem: Problem,
-    counts: FloatArray,
+    data: LaneData,
     auxdata: FloatArray,
     held: FloatArray,
     lanes: Lanes,
@@ -85,7 +84,7 @@ def climb(
             return
         again = run_kernel(
             problem,
-            frozen_floats(counts[failed]),
+            problem.model.lanes_of(data[failed]),
             frozen_floats(auxdata[failed]),
             starts(failed),
             patient,
@@ -108,7 +107,7 @@ def climb(
         points = held[failed].copy()
         for i, lane in enumerate(failed[:MOST_MINUIT_LANES]):
             points[i] = _minuit_point(
-                problem, frozen_floats(counts[lane]), frozen_floats(auxdata[lane]), held[lane]
+                problem, data[lane : lane + 1], frozen_floats(auxdata[lane]), held[lane]
             )
         return points
 

@@ -14,7 +14,7 @@ from darkstats.fit.minimise import fit_lanes
 from darkstats.fit.slots import CODE_NOT_FINITE, CODE_STALLED, Box, Data
 from darkstats.kernel import default_threads, run_blocks
 from darkstats.kernel.simd import LANES
-from darkstats.model import HistFactoryModel
+from darkstats.model import HistFactoryModel, LaneData, Model
 
 __all__ = ["FitOptions", "FitStatus", "Lanes", "Problem", "run_kernel"]
 
@@ -51,7 +51,7 @@ class FitOptions:
 class Problem:
     """What is free, what is fixed, and the box; shared by all lanes of a batch."""
 
-    model: HistFactoryModel
+    model: Model
     free: IndexArray
     lower: FloatArray
     upper: FloatArray
@@ -60,7 +60,7 @@ class Problem:
     @classmethod
     def of(
         cls,
-        model: HistFactoryModel,
+        model: Model,
         *,
         fix_poi: bool,
         fixed: Mapping[str, float],
@@ -134,21 +134,32 @@ class Lanes:
 
 def run_kernel(
     problem: Problem,
-    counts: FloatArray,
+    data: LaneData,
     auxdata: FloatArray,
     starts: FloatArray,
     options: FitOptions,
     *,
     damping: float = 0.0,
 ) -> Lanes:
-    """One pass of the minimiser over all lanes. Shapes: [lane, bin], [lane, par], [lane, par]."""
+    """One pass of the minimiser over all lanes. Shapes: [lane, bin], [lane, par], [lane, par].
+
+    A model that brings an evaluator of its own is minimised by :mod:`darkstats.fit.newton`.
+    """
     model = problem.model
+    evaluator = model.lane_evaluator(data, auxdata, threads=options.threads or default_threads())
+    if evaluator is not None:
+        from darkstats.fit.newton import newton_lanes
+
+        return newton_lanes(problem, evaluator, starts, options, damping=damping)
+    if not isinstance(model, HistFactoryModel):
+        raise OptionError("a model that is not HistFactory has to bring an evaluator")
+    counts = np.asarray(data)
     numbers = model.likelihood_numbers()
     lanes = Lanes.starting_at(starts)
     threads = options.threads or default_threads()
     n_lanes = len(starts)
     box = Box(problem.lower, problem.upper, problem.free)
-    data = Data(
+    arrays = Data(
         counts, auxdata, lanes.parameters, lanes.value, lanes.edm, lanes.min_rate, lanes.report
     )
 
@@ -157,7 +168,7 @@ def run_kernel(
             model.layout,
             numbers,
             box,
-            data,
+            arrays,
             first=first,
             stop=stop,
             damping=damping,

@@ -18,7 +18,7 @@ from darkstats.errors import FitFailedError
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem
 from darkstats.fit.starts import jittered_starts, starts_on_both_sides
-from darkstats.model import HistFactoryModel, Observation
+from darkstats.model import Model, Observation
 
 __all__ = ["Certification", "FitResult", "fit"]
 
@@ -73,7 +73,7 @@ class FitResult:
         How the minimum was checked; what a reader has to know.
     """
 
-    model: HistFactoryModel = field(repr=False)
+    model: Model = field(repr=False)
     observation: Observation = field(repr=False)
     parameters: FloatArray
     twice_nll: float
@@ -114,12 +114,12 @@ def _warnings(
             "the lowest was taken"
         )
     if batch.min_rate[best] < 0.0:
-        notes.append("a bin without events is driven to a negative rate; its rate is held at zero")
+        notes.append(problem.model.negative_rates)
     return tuple(notes)
 
 
 def _bound_warning(
-    model: HistFactoryModel, point: FloatArray, resting: BoolArray, *, lower: bool, upper: bool
+    model: Model, point: FloatArray, resting: BoolArray, *, lower: bool, upper: bool
 ) -> tuple[str, ...]:
     """Words for a POI that rests at the end of a range that only serves a minimiser.
 
@@ -140,7 +140,7 @@ def _bound_warning(
 
 
 def fit(
-    model: HistFactoryModel,
+    model: Model,
     observation: Observation,
     *,
     poi_value: float | None = None,
@@ -194,11 +194,11 @@ def fit(
     )
 
     def attempt(points: FloatArray) -> BatchFit:
-        n = len(points)
+        data, auxdata = model.stack([observation] * len(points))
         return fit_batch(
             model,
-            np.broadcast_to(observation.counts, (n, model.n_bins)),
-            np.broadcast_to(observation.auxdata, (n, model.n_parameters)),
+            data,
+            auxdata,
             start=points,
             poi_values=poi_value,
             fixed=fixed,

@@ -14,7 +14,7 @@ from darkstats.fit.batch import fit_batch
 from darkstats.fit.lanes import FitOptions
 from darkstats.fit.mle import AGREEMENT, FitResult, fit
 from darkstats.fit.uncertainty import covariance
-from darkstats.model import HistFactoryModel, Observation
+from darkstats.model import Model, Observation
 
 __all__ = ["Impact", "ProfileScan", "impacts", "profile_scan"]
 
@@ -42,7 +42,7 @@ class ProfileScan:
 
 
 def profile_scan(
-    model: HistFactoryModel,
+    model: Model,
     observation: Observation,
     grids: Mapping[str, npt.ArrayLike],
     *,
@@ -87,8 +87,7 @@ def profile_scan(
     # The first parameter plays the POI, so that one batch covers its whole axis.
     scanned = model.with_poi(names[0])
     n = shape[0]
-    counts = np.broadcast_to(observation.counts, (n, model.n_bins))
-    auxdata = np.broadcast_to(observation.auxdata, (n, model.n_parameters))
+    counts, auxdata = model.stack([observation] * n)
     for j in range(shape[1] if len(shape) == 2 else 1):
         fixed = {names[1]: float(axes[1][j])} if len(shape) == 2 else {}
         batch = fit_batch(
@@ -149,7 +148,7 @@ class Impact:
 
 
 def impacts(
-    model: HistFactoryModel,
+    model: Model,
     observation: Observation,
     *,
     result: FitResult | None = None,
@@ -199,10 +198,11 @@ def impacts(
         if wanted:
             # The parameter plays the POI, whose value may differ from lane to lane.
             scanned = model.with_poi(name)
+            data, auxdata = model.stack([observation] * len(wanted))
             batch = fit_batch(
                 scanned,
-                np.broadcast_to(observation.counts, (len(wanted), model.n_bins)),
-                np.broadcast_to(observation.auxdata, (len(wanted), model.n_parameters)),
+                data,
+                auxdata,
                 start=result.parameters,
                 poi_values=values,
                 options=options,
@@ -226,7 +226,7 @@ def impacts(
     return tuple(sorted(found, key=lambda impact: -impact.largest))
 
 
-def _centre(model: HistFactoryModel, observation: Observation, p: int) -> float:
+def _centre(model: Model, observation: Observation, p: int) -> float:
     """Value of a constrained parameter that its auxiliary datum alone prefers."""
     parameter = model.parameters[p]
     datum = float(observation.auxdata[p])

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from darkstats.arrays import FloatArray, frozen_floats
+from darkstats.arrays import FloatArray
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.batch import fit_batch
 from darkstats.fit.lanes import FitOptions
 from darkstats.fit.mle import AGREEMENT, FitResult, fit
 from darkstats.gaussian import quantile
-from darkstats.model import HistFactoryModel, Observation
-from darkstats.model.evaluate import dense_derivatives
+from darkstats.model import Model, Observation
 
 __all__ = ["Covariance", "ProfileInterval", "covariance", "profile_interval"]
 
@@ -69,14 +68,8 @@ def covariance(result: FitResult) -> Covariance:
         The Hessian is not positive on the rest.
     """
     model = result.model
-    counts = np.where(model.masked_bins, 0.0, result.observation.counts)
-    _, _, hessian = dense_derivatives(
-        model.layout,
-        model.likelihood_numbers(),
-        frozen_floats(counts),
-        result.observation.auxdata,
-        frozen_floats(result.parameters),
-    )
+    data, auxdata = model.stack([result.observation])
+    _, _, hessian = model.derivatives(result.parameters, data, auxdata[0])
     kept = [model.parameter_index(name) for name in result.free if name not in result.at_bound]
     diagonal = np.diag(hessian)
     kept = [p for p in kept if diagonal[p] > 0.0]
@@ -129,7 +122,7 @@ class ProfileInterval:
 
 
 def _crossing(
-    model: HistFactoryModel,
+    model: Model,
     observation: Observation,
     result: FitResult,
     index: int,
@@ -149,10 +142,11 @@ def _crossing(
 
     def root(distance: float) -> tuple[float, FloatArray]:
         value = best + direction * distance
+        data, auxdata = model.stack([observation])
         batch = fit_batch(
             model,
-            observation.counts[None, :],
-            observation.auxdata[None, :],
+            data,
+            auxdata,
             start=start,
             fixed={name: value},
             options=options,
@@ -198,7 +192,7 @@ def _crossing(
 
 
 def _certify_end(
-    model: HistFactoryModel,
+    model: Model,
     observation: Observation,
     result: FitResult,
     *,
@@ -216,7 +210,7 @@ def _certify_end(
 
 
 def profile_interval(
-    model: HistFactoryModel,
+    model: Model,
     observation: Observation,
     name: str,
     *,

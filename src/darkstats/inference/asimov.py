@@ -10,13 +10,13 @@ from darkstats.errors import OptionError
 from darkstats.fit import FitOptions, FitResult, fit
 
 if TYPE_CHECKING:
-    from darkstats.model import HistFactoryModel, Observation
+    from darkstats.model import Model, Observation
 
 __all__ = ["asimov_data", "blinded_observation"]
 
 
 def asimov_data(
-    model: HistFactoryModel,
+    model: Model,
     observation: Observation,
     *,
     mu: float = 0.0,
@@ -54,7 +54,7 @@ def asimov_data(
     return model.asimov(conditional.parameters), conditional
 
 
-def blinded_observation(model: HistFactoryModel, *, mu: float = 0.0) -> Observation:
+def blinded_observation(model: Model, *, mu: float = 0.0) -> Observation:
     """Asimov data at the initial nuisance parameters: no data are looked at.
 
     Parameters

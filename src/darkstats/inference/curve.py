@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from darkstats.arrays import FloatArray
     from darkstats.inference.test_statistics import TestStatistic
-    from darkstats.model import HistFactoryModel, Observation
+    from darkstats.model import Model, Observation
 
 __all__ = ["NLL_TOLERANCE", "ProfileCurve", "unprofiled_scale"]
 
@@ -32,7 +32,7 @@ __all__ = ["NLL_TOLERANCE", "ProfileCurve", "unprofiled_scale"]
 NLL_TOLERANCE = 1e-6
 
 
-def unprofiled_scale(model: HistFactoryModel, parameters: FloatArray, *, target: float) -> float:
+def unprofiled_scale(model: Model, parameters: FloatArray, *, target: float) -> float:
     """Signal strength whose Asimov deviance reaches ``target**2`` with all nuisances held.
 
     A first guess that needs no fit, and a lower bound of the signal strength that reaches it with
@@ -68,10 +68,7 @@ def unprofiled_scale(model: HistFactoryModel, parameters: FloatArray, *, target:
             np.abs(excess) < 1e-4, small, excess - np.log1p(excess)
         )
         deviance = 2.0 * np.nansum(terms, axis=1)
-    masked = np.array(
-        [index for part in model.channels if part.masked for index in range(part.start, part.stop)],
-        dtype=np.intp,
-    )
+    masked = np.flatnonzero(model.masked_bins)
     if masked.size:
         deviance -= 2.0 * np.nansum(terms[:, masked], axis=1)
     reached = np.flatnonzero(deviance >= target * target)
@@ -112,7 +109,7 @@ class ProfileCurve:
 
     def __init__(
         self,
-        model: HistFactoryModel,
+        model: Model,
         observation: Observation,
         statistic: TestStatistic,
         *,
@@ -198,8 +195,9 @@ class ProfileCurve:
         """Conditional fits at (mu, data or Asimov, start); the lowest minimum of a point stays."""
         if not lanes:
             return
-        counts = np.array([(self.observation if d else self.asimov).counts for _, d, _ in lanes])
-        auxdata = np.array([(self.observation if d else self.asimov).auxdata for _, d, _ in lanes])
+        counts, auxdata = self.model.stack(
+            [self.observation if is_data else self.asimov for _, is_data, _ in lanes]
+        )
         start = np.array([point for _, _, point in lanes])
         values = np.array([mu for mu, _, _ in lanes])
         start[:, self._poi] = values
@@ -310,10 +308,11 @@ class ProfileCurve:
         widths = np.array([parameter.prefit_error or 0.0 for parameter in self.model.parameters])
         points += list(start + 0.5 * widths * rng.standard_normal((16, len(widths))))
         n = len(points)
+        counts, auxdata = self.model.stack([observation] * n)
         batch = fit_batch(
             self.model,
-            np.broadcast_to(observation.counts, (n, self.model.n_bins)),
-            np.broadcast_to(observation.auxdata, (n, self.model.n_parameters)),
+            counts,
+            auxdata,
             start=np.array(points),
             poi_values=mu,
             options=self.options,

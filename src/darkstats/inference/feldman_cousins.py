@@ -23,7 +23,7 @@ from darkstats.inference.toys import Hypothesis, p_value, sample_statistic
 
 if TYPE_CHECKING:
     from darkstats.fit import FitOptions
-    from darkstats.model import HistFactoryModel, Observation
+    from darkstats.model import Model, Observation
 
 __all__ = ["feldman_cousins"]
 
@@ -164,7 +164,7 @@ def _asymptotic_ends(curve: ProfileCurve, cl: float) -> tuple[float, float]:
 
 
 def feldman_cousins(
-    model: HistFactoryModel,
+    model: Model,
     observation: Observation,
     *,
     cl: float = 0.90,

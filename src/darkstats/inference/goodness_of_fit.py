@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import FitFailedError, UnknownNameError
+from darkstats.errors import FitFailedError, OptionError, UnknownNameError
 from darkstats.fit import FitOptions, fit, fit_batch
 from darkstats.inference.chi_square import chi_square_survival
 from darkstats.inference.results import FitCounts, GoodnessOfFit, PValue, ToyCounts, ToyOptions
@@ -20,7 +20,7 @@ from darkstats.kernel import default_threads, run_blocks
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
     from darkstats.inference.results import Calculator
-    from darkstats.model import HistFactoryModel, Observation
+    from darkstats.model import Model, Observation
 
 __all__ = ["goodness_of_fit", "toy_deviances"]
 
@@ -30,7 +30,7 @@ _INDEPENDENT = 1e-7  # singular value of unit vectors that are exact to 1e-12
 
 
 def goodness_of_fit(
-    model: HistFactoryModel,
+    model: Model,
     observation: Observation,
     *,
     calculator: Calculator = "asymptotic",
@@ -63,6 +63,11 @@ def goodness_of_fit(
     """
     if calculator not in {"asymptotic", "toys"}:
         raise UnknownNameError("calculator", calculator, ("asymptotic", "toys"))
+    if observation.events is not None:
+        raise OptionError(
+            "an unbinned likelihood has no saturated model to compare with: bin the data, and test "
+            "the goodness of fit there"
+        )
     settled = replace(observation, auxdata=_without_fixed(model, observation.auxdata))
     best = fit(model, settled, options=options)
     n_bins, n_free = _counted(model, best.parameters)
@@ -100,7 +105,7 @@ def goodness_of_fit(
     )
 
 
-def _counted(model: HistFactoryModel, parameters: FloatArray) -> tuple[int, int]:
+def _counted(model: Model, parameters: FloatArray) -> tuple[int, int]:
     """Bins in use, and independent directions of the free parameters without constraint.
 
     Rates are linear in each such parameter, so that a central difference is exact. The point is
@@ -122,14 +127,14 @@ def _counted(model: HistFactoryModel, parameters: FloatArray) -> tuple[int, int]
     return rates.shape[1], rank
 
 
-def _without_fixed(model: HistFactoryModel, auxdata: FloatArray) -> FloatArray:
+def _without_fixed(model: Model, auxdata: FloatArray) -> FloatArray:
     """Auxiliary data [..., par] in which those of fixed parameters agree with their values."""
     held: FloatArray = np.where(model.fixed, model.expected_auxdata(model.inits), auxdata)
     return held
 
 
 def toy_deviances(
-    model: HistFactoryModel, parameters: FloatArray, options: ToyOptions
+    model: Model, parameters: FloatArray, options: ToyOptions
 ) -> FloatArray:
     """Statistic of refitted toys, NaN where the fit failed. Shape [toy]."""
     first, stop = options.first_toy, options.first_toy + options.n_toys

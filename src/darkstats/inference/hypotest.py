@@ -21,7 +21,7 @@ from darkstats.inference.test_statistics import test_statistic
 if TYPE_CHECKING:
     from darkstats.fit import FitOptions
     from darkstats.inference.results import Calculator
-    from darkstats.model import HistFactoryModel, Observation
+    from darkstats.model import Model, Observation
 
 __all__ = ["BLINDED", "REFERENCES", "asymptotic_test", "expected_band", "hypotest", "warnings_of"]
 
@@ -115,7 +115,7 @@ def asymptotic_test(curve: ProfileCurve, mu: float, *, blind: bool = False) -> H
 
 
 def hypotest(
-    model: HistFactoryModel,
+    model: Model,
     observation: Observation,
     mu: float,
     *,

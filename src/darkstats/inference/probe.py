@@ -29,20 +29,14 @@ _BUDGET_S = 0.25
 def lowest_relevant_count(curve: ProfileCurve, mu: float) -> float:
     """Smallest expected background of the bins that drive the sensitivity at ``mu``.
 
-    A bin counts if its ``s^2 / (s + b)`` is at least a tenth of the largest.
+    Of an unbinned likelihood: the background beneath the part of the signal that does.
     """
-    model, parameters = curve.model, np.array(curve.reference.parameters)
+    model, background = curve.model, np.array(curve.reference.parameters)
     poi = model.require_poi()
-    parameters[poi] = 0.0
-    background = np.maximum(model.expected_rates(parameters), 0.0)
-    parameters[poi] = mu
-    total = np.maximum(model.expected_rates(parameters), 0.0)
-    signal = np.abs(total - background)
-    weight = np.where(total > 0.0, signal**2 / np.maximum(total, 1e-300), 0.0)
-    weight[model.masked_bins] = 0.0
-    if not weight.max() > 0.0:
-        return math.inf
-    return float(background[weight >= 0.1 * weight.max()].min())
+    background[poi] = 0.0
+    signal = background.copy()
+    signal[poi] = mu
+    return model.relevant_background(background, signal)
 
 
 def low_count_note(curve: ProfileCurve, limit: UpperLimit) -> tuple[str, ...]:

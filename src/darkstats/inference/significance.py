@@ -20,7 +20,7 @@ from darkstats.inference.test_statistics import TEST_STATISTICS, TestStatistic
 if TYPE_CHECKING:
     from darkstats.fit import FitOptions
     from darkstats.inference.results import Calculator
-    from darkstats.model import HistFactoryModel, Observation
+    from darkstats.model import Model, Observation
 
 __all__ = ["significance"]
 
@@ -31,7 +31,7 @@ _SIGNED = TestStatistic(
 
 
 def significance(
-    model: HistFactoryModel,
+    model: Model,
     observation: Observation,
     *,
     calculator: Calculator = "asymptotic",

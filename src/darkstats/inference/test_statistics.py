@@ -25,7 +25,7 @@ from darkstats.errors import OptionError, UnknownNameError
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
-    from darkstats.model import HistFactoryModel
+    from darkstats.model import Model
 
 __all__ = ["TEST_STATISTICS", "TestStatistic", "test_statistic"]
 
@@ -83,7 +83,7 @@ class TestStatistic:
             return np.where(np.less(mu_hat, mu), -ratio, ratio)
         return ratio
 
-    def lower_bound(self, model: HistFactoryModel, poi_lower: float | None = None) -> float:
+    def lower_bound(self, model: Model, poi_lower: float | None = None) -> float:
         """Lower bound of mu in the free fit.
 
         Raises

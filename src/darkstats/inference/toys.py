@@ -20,12 +20,13 @@ from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit import FitOptions, fit_batch
 from darkstats.inference.results import PValue, ToyCounts, ToyOptions
 from darkstats.kernel import default_threads, run_blocks
+from darkstats.model.base import TOYS_PER_BLOCK
 from darkstats.streams import keyed_generator
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
     from darkstats.inference.test_statistics import TestStatistic
-    from darkstats.model import HistFactoryModel
+    from darkstats.model import LaneData, Model
 
 __all__ = [
     "TIE_TOLERANCE",
@@ -37,9 +38,6 @@ __all__ = [
     "stream",
     "throw",
 ]
-
-#: Part of the definition of a toy: changing it changes every toy.
-TOYS_PER_BLOCK = 1024
 
 #: Two values of a statistic closer than this are equal. Counts are discrete, so toys often give
 #: *exactly* the observed value, and the minimiser's last digits must not decide which is larger.
@@ -72,11 +70,11 @@ def stream(seed: int, *, digest: str, what: int, block: int) -> np.random.Genera
 
 
 def throw(
-    model: HistFactoryModel,
+    model: Model,
     parameters: FloatArray,
     rng: np.random.Generator,
     n_toys: int = TOYS_PER_BLOCK,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[LaneData, FloatArray]:
     """Draw observations *and* auxiliary data at a point of the model.
 
     Parameters
@@ -88,23 +86,11 @@ def throw(
 
     Returns
     -------
-    tuple of FloatArray
-        Counts [toy, bin] and auxiliary data [toy, par], 0 where a parameter has no constraint.
+    tuple of LaneData and FloatArray
+        Counts [toy, bin], or events, and auxiliary data [toy, par], 0 where a parameter has no
+        constraint.
     """
-    rates = np.maximum(np.asarray(model.expected_rates(parameters), dtype=np.float64), 0.0)
-    expected = np.asarray(model.expected_auxdata(parameters), dtype=np.float64)
-    counts = rng.poisson(rates, size=(n_toys, model.n_bins)).astype(np.float64)
-    auxdata = np.zeros((n_toys, model.n_parameters))
-    kinds = np.array([parameter.constraint for parameter in model.parameters], dtype=np.str_)
-    gaussian = np.flatnonzero(kinds == "gaussian")
-    poisson = np.flatnonzero(kinds == "poisson")
-    if gaussian.size:
-        width = np.array([model.parameters[index].width for index in gaussian])
-        normal = rng.standard_normal((n_toys, gaussian.size))
-        auxdata[:, gaussian] = expected[gaussian] + width * normal
-    if poisson.size:
-        auxdata[:, poisson] = rng.poisson(expected[poisson], size=(n_toys, poisson.size))
-    return counts, auxdata
+    return model.throw(parameters, rng, n_toys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -223,7 +209,7 @@ class ToySample:
 
 
 def sample_statistic(
-    model: HistFactoryModel,
+    model: Model,
     parameters: FloatArray,
     *,
     mu: tuple[float, ...],
@@ -259,7 +245,8 @@ def sample_statistic(
     """
     first, stop = options.first_toy, options.first_toy + options.n_toys
     values = np.full((len(mu), options.n_toys), np.nan)
-    first_block, last_block = first // TOYS_PER_BLOCK, (stop - 1) // TOYS_PER_BLOCK
+    per_block = model.toys_per_block
+    first_block, last_block = first // per_block, (stop - 1) // per_block
     poi = model.poi_index
     if poi is None:
         raise OptionError("the model has no parameter of interest; name one with its `poi`")
@@ -269,12 +256,12 @@ def sample_statistic(
 
     def work(lower: int, upper: int) -> None:
         for block in range(lower, upper):
-            offset = (first_block + block) * TOYS_PER_BLOCK
-            begin, end = max(first, offset), min(stop, offset + TOYS_PER_BLOCK)
+            offset = (first_block + block) * per_block
+            begin, end = max(first, offset), min(stop, offset + per_block)
             rng = stream(
                 options.seed, digest=model.digest, what=hypothesis, block=first_block + block
             )
-            counts, auxdata = throw(model, start, rng)
+            counts, auxdata = throw(model, start, rng, per_block)
             counts, auxdata = (
                 counts[begin - offset : end - offset],
                 auxdata[begin - offset : end - offset],

@@ -37,7 +37,7 @@ from darkstats.inference.test_statistics import test_statistic
 if TYPE_CHECKING:
     from darkstats.fit import FitOptions
     from darkstats.inference.results import Calculator
-    from darkstats.model import HistFactoryModel, Observation
+    from darkstats.model import Model, Observation
 
 __all__ = ["METHODS", "POWER_THRESHOLD", "asymptotic_limit", "upper_limit"]
 
@@ -194,7 +194,7 @@ def _not_monotone(search: LimitSearch, mu_hat: float) -> str | None:
 
 
 def upper_limit(
-    model: HistFactoryModel,
+    model: Model,
     observation: Observation,
     *,
     cl: float = 0.95,

@@ -63,8 +63,11 @@ _SOURCES = (
     "model/rates.py",
     "model/scratch.py",
     "model/structure.py",
+    "model/unbinned/density.py",
+    "model/unbinned/slots.py",
     "fit/linear_algebra.py",
     "fit/minimise.py",
+    "fit/newton_steps.py",
     "fit/slots.py",
 )
 

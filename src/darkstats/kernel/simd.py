@@ -30,6 +30,7 @@ __all__ = [
     "Integers",
     "Vector",
     "absolute",
+    "exponential",
     "fill",
     "floats_at",
     "integers_at",
@@ -245,6 +246,21 @@ def _mantissa(typing: Any, value: Any) -> Any:
     return _vector(_vector), codegen
 
 
+# Adding this number rounds to a whole one, which then stands in the lowest bits.
+_ROUNDER = 6755399441055744.0
+
+
+@_intrinsic
+def _scale(typing: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bits = builder.bitcast(args[0], _INTEGERS)
+        biased = builder.add(bits, ir.Constant(_INTEGERS, [1023] * LANES))
+        shifted = builder.shl(biased, ir.Constant(_INTEGERS, [52] * LANES))
+        return builder.bitcast(shifted, _DOUBLES)
+
+    return _vector(_vector), codegen
+
+
 def _split(value: Vector) -> tuple[Vector, Vector]:
     """Exponent and mantissa outside compiled code."""
     mantissa, exponent = np.frexp(value)
@@ -260,6 +276,11 @@ def exponent_of(value: Vector) -> Vector:
 def mantissa_of(value: Vector) -> Vector:
     """Positive numbers scaled by a power of two into [sqrt(1/2), sqrt(2))."""
     return _split(value)[1]
+
+
+def scale_of(value: Vector) -> Vector:
+    """Two to the power of whole numbers in [-1022, 1023] that :data:`_ROUNDER` was added to."""
+    return np.ldexp(1.0, (value - _ROUNDER).astype(int))
 
 
 def floats_at(address: int) -> Floats:
@@ -392,10 +413,38 @@ def logarithm(value: Vector) -> Vector:
     return power * 6.93147180369123816490e-01 - ((half_square - tail) - f)
 
 
+def exponential(value: Vector) -> Vector:
+    """Exponential, to about one unit in the last place; 0 below -708, and at most that of 709.
+
+    Reduction by multiples of ln 2 (W. J. Cody, W. Waite, Software Manual, 1980) and the Taylor
+    polynomial on what is left, at most ln(2)/2 in size, where its first omitted term is 4e-18.
+    """
+    x = minimum(value, fill(709.0))
+    x = where_less(x, fill(-708.0), fill(-708.0), x)
+    shifted = x * 1.4426950408889634 + _ROUNDER
+    k = shifted - _ROUNDER
+    r = (x - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10
+    p = r * 1.6059043836821613e-10 + 2.08767569878681e-09
+    p = p * r + 2.505210838544172e-08
+    p = p * r + 2.755731922398589e-07
+    p = p * r + 2.7557319223985893e-06
+    p = p * r + 2.48015873015873e-05
+    p = p * r + 1.984126984126984e-04
+    p = p * r + 1.388888888888889e-03
+    p = p * r + 8.333333333333333e-03
+    p = p * r + 4.1666666666666664e-02
+    p = p * r + 0.16666666666666666
+    p = p * r + 0.5
+    p = p * (r * r) + r + 1.0
+    # Not-a-number compares as not smaller; times zero it stays visible.
+    return where_less(value, fill(-708.0), fill(0.0), p * scale_of(shifted) + value * 0.0)
+
+
 # In compiled code the functions above become single instructions.
 _OPERATIONS: dict[Any, Any] = {
     exponent_of: lambda value: lambda value: _exponent(value),
     mantissa_of: lambda value: lambda value: _mantissa(value),
+    scale_of: lambda value: lambda value: _scale(value),
     floats_at: lambda address: lambda address: _floats_from(address),
     integers_at: lambda address: lambda address: _integers_from(address),
     load: lambda array, index: lambda array, index: _load(array, index),
@@ -408,8 +457,10 @@ _OPERATIONS: dict[Any, Any] = {
     maximum: lambda left, right: lambda left, right: _choose_less(left, right, right, left),
     minimum: lambda left, right: lambda left, right: _choose_less(left, right, left, right),
     logarithm: lambda value: lambda value: _logarithm(value),
+    exponential: lambda value: lambda value: _exponential(value),
 }
 _absolute: Any = numba.njit(nogil=True)(absolute)
 _logarithm: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(logarithm)
+_exponential: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(exponential)
 for _function, _implementation in _OPERATIONS.items():
     overload(_function)(_implementation)

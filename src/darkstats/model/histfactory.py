@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import OptionError, UnknownNameError
-from darkstats.model.evaluate import component_rates, rates_of_points
+from darkstats.model.base import TOYS_PER_BLOCK, LaneData, thrown_auxdata
+from darkstats.model.evaluate import component_rates, dense_derivatives, rates_of_points
 from darkstats.model.interpolation import InterpolationCodes
 from darkstats.model.parameters import Parameter
 from darkstats.model.structure import Layout, Numbers
+from darkstats.model.unbinned.events import EventLanes
 from darkstats.provenance import digest_of
 
 __all__ = ["ChannelBins", "HistFactoryModel", "Observation"]
@@ -36,12 +39,16 @@ class Observation:
     ----------
     counts
         Events per bin, whole numbers in data, any non-negative number in Asimov data. Shape [bin].
+        Of an unbinned model: the number of events of each channel [channel].
     auxdata
         Auxiliary datum of each parameter, 0 for one without constraint. Shape [par].
+    events
+        The events themselves, of an unbinned model.
     """
 
     counts: FloatArray
     auxdata: FloatArray
+    events: EventLanes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +223,79 @@ class HistFactoryModel:
             counts=frozen_floats(np.maximum(self.expected_rates(parameters), 0.0)),
             auxdata=frozen_floats(self.expected_auxdata(parameters)),
         )
+
+    @property
+    def toys_per_block(self) -> int:
+        """Toys that share one random stream."""
+        return TOYS_PER_BLOCK
+
+    @property
+    def negative_rates(self) -> str:
+        """Words for a fit that drives a rate below zero."""
+        return "a bin without events is driven to a negative rate; its rate is held at zero"
+
+    def lanes_of(self, data: LaneData) -> LaneData:
+        """Return counts [lane, bin], read-only, those of masked bins set to 0.
+
+        Raises
+        ------
+        OptionError
+            They are events, or have another number of bins.
+        """
+        if isinstance(data, EventLanes):
+            raise OptionError("a HistFactory model needs counts, not events")
+        counts = np.atleast_2d(np.asarray(data, dtype=float))
+        if counts.shape != (len(counts), self.n_bins):
+            raise OptionError(f"need counts [lane, {self.n_bins}], got {counts.shape}")
+        if any(channel.masked for channel in self.channels):
+            counts = np.where(self.masked_bins, 0.0, counts)
+        return frozen_floats(counts)
+
+    def stack(self, observations: Sequence[Observation]) -> tuple[LaneData, FloatArray]:
+        """One lane for each observation: counts [lane, bin] and auxiliary data [lane, par]."""
+        return (
+            np.array([observation.counts for observation in observations]),
+            np.array([observation.auxdata for observation in observations]),
+        )
+
+    def throw(
+        self, parameters: FloatArray, rng: np.random.Generator, n_toys: int
+    ) -> tuple[LaneData, FloatArray]:
+        """Draw counts [toy, bin] and auxiliary data [toy, par] at a point."""
+        rates = np.maximum(np.asarray(self.expected_rates(parameters), dtype=np.float64), 0.0)
+        expected = np.asarray(self.expected_auxdata(parameters), dtype=np.float64)
+        counts = rng.poisson(rates, size=(n_toys, self.n_bins)).astype(np.float64)
+        return counts, thrown_auxdata(self.parameters, expected, rng, n_toys)
+
+    def lane_evaluator(self, data: LaneData, auxdata: FloatArray, *, threads: int) -> None:
+        """None: the compiled minimiser reads this model's arrays itself."""
+
+    def derivatives(
+        self, parameters: FloatArray, data: LaneData, auxdata: FloatArray
+    ) -> tuple[float, FloatArray, FloatArray]:
+        """Half the deviance, its gradient [par] and its Hessian [par, par] on one lane."""
+        counts = self.lanes_of(data)
+        return dense_derivatives(
+            self.layout,
+            self.likelihood_numbers(),
+            np.asarray(counts)[0],
+            frozen_floats(auxdata),
+            frozen_floats(parameters),
+        )
+
+    def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
+        """Smallest expected background of the bins that drive the sensitivity, at two points.
+
+        A bin counts if its ``s^2 / (s + b)`` is at least a tenth of the largest.
+        """
+        b = np.maximum(self.expected_rates(background), 0.0)
+        total = np.maximum(self.expected_rates(signal), 0.0)
+        s = np.abs(total - b)
+        weight = np.where(total > 0.0, s**2 / np.maximum(total, 1e-300), 0.0)
+        weight[self.masked_bins] = 0.0
+        if not weight.max() > 0.0:
+            return math.inf
+        return float(b[weight >= 0.1 * weight.max()].min())
 
     def log_density(self, parameters: FloatArray, observation: Observation) -> float:
         """Natural logarithm of the probability of the data, all constants included.

@@ -1,0 +1,173 @@
+"""Damped Newton over any evaluator of values and exact derivatives, many lanes at once.
+
+The minimiser of models that bring a :class:`~darkstats.model.base.LaneEvaluator`. What a lane does
+depends on its own numbers only; certificates are those of every other fit: the estimated distance
+to the minimum by the projected gradient, without damping, with positive curvature on what is free.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from darkstats.arrays import FloatArray, IndexArray
+from darkstats.fit.lanes import FitOptions, Lanes, Problem
+from darkstats.fit.newton_steps import newton_steps
+from darkstats.fit.slots import CODE_CONVERGED, CODE_MAX_STEPS, CODE_NOT_FINITE, CODE_STALLED
+from darkstats.kernel import default_threads
+from darkstats.model.base import LaneEvaluator
+
+__all__ = ["newton_lanes"]
+
+_ARMIJO = 1e-4
+_ROUNDING = 4e-15  # of the value, over the size of its terms
+_DECAY = 0.25
+_GROWTH = 4.0
+_FIRST_DAMPING = 1e-2
+_LEAST_DAMPING = 1e-6
+_MOST_DAMPING = 1e12
+_SHORTEST = 2.0**-30
+
+
+def newton_lanes(
+    problem: Problem,
+    evaluator: LaneEvaluator,
+    starts: FloatArray,
+    options: FitOptions,
+    *,
+    damping: float = 0.0,
+) -> Lanes:
+    """Minimise all lanes from their starts [lane, par]."""
+    lanes = Lanes.starting_at(starts)
+    run = _Run(problem, evaluator, lanes, options, damping)
+    run.begin()
+    while run.active.size:
+        run.round()
+    lanes.min_rate[:] = evaluator.least_rates(
+        lanes.parameters, np.arange(len(starts), dtype=np.int64)
+    )
+    return lanes
+
+
+class _Run:
+    """State of all lanes; those that are done leave the active ones."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        evaluator: LaneEvaluator,
+        lanes: Lanes,
+        options: FitOptions,
+        damping: float,
+    ) -> None:
+        n, n_parameters = lanes.parameters.shape
+        self.evaluator, self.lanes, self.options = evaluator, lanes, options
+        self.free = problem.free.astype(bool)
+        self.lower, self.upper = problem.lower, problem.upper
+        box = np.clip(lanes.parameters, self.lower, self.upper)
+        self.x = np.where(self.free, box, lanes.parameters)
+        self.active = np.arange(n, dtype=np.int64)
+        self.damping = np.full(n, damping)
+        self.step = np.zeros((n, n_parameters))
+        self.slope, self.length = np.zeros(n), np.ones(n)
+        self.steps = np.zeros(n, dtype=np.int64)
+        self.gradient = np.zeros((n, n_parameters))
+        self.hessian = np.zeros((n, n_parameters, n_parameters))
+        self.size = np.ones(n)
+        lanes.edm[:] = np.inf
+        self.threads = options.threads or default_threads()
+
+    def begin(self) -> None:
+        """Evaluate the starts, and set out from those that are finite."""
+        value, size, gradient, hessian = self.evaluator.derivatives(self.x, self.active)
+        finite = _finite(value, gradient, hessian)
+        self.lanes.value[:] = value
+        self.size[:] = size
+        self.gradient[:], self.hessian[:] = gradient, hessian
+        self._finish(self.active[~finite], CODE_NOT_FINITE)
+        self._set_out(self.active[finite])
+
+    def _finish(self, done: IndexArray, code: int) -> None:
+        self.lanes.report[done, 0] = code
+        self.lanes.report[done, 1] = self.steps[done]
+        self.lanes.report[done, 2] = 0
+        self.lanes.parameters[done] = self.x[done]
+        self.active = np.setdiff1d(self.active, done, assume_unique=True)
+
+    def _set_out(self, chosen: IndexArray) -> None:
+        """Solve for the steps of some lanes: finish those at their minimum."""
+        if not chosen.size:
+            return
+        step, edm, used = newton_steps(
+            self.x[chosen],
+            self.gradient[chosen],
+            self.hessian[chosen],
+            lower=self.lower,
+            upper=self.upper,
+            free=self.free,
+            damping=self.damping[chosen],
+            threads=self.threads,
+        )
+        self.step[chosen], self.damping[chosen] = step, used
+        self.slope[chosen] = (self.gradient[chosen] * step).sum(axis=1)
+        self.length[chosen] = 1.0
+        self.lanes.edm[chosen] = edm
+        there = edm <= self.options.edm_tolerance
+        self._polish(chosen[there])
+        self._finish(chosen[there], CODE_CONVERGED)
+        left = chosen[~there]
+        late = self.steps[left] >= self.options.max_steps
+        self._finish(left[late], CODE_MAX_STEPS)
+        left = left[~late]
+        lost = (used[~there][~late] > _MOST_DAMPING) | ~(self.slope[left] < 0.0)
+        self._finish(left[lost], CODE_STALLED)
+
+    def _polish(self, chosen: IndexArray) -> None:
+        """Take the last step, which is solved for already, where it stays in the box.
+
+        Asimov data inherit the distance to the minimum in first order.
+        """
+        x = self.x[chosen] + self.step[chosen]
+        inside = (((x >= self.lower) & (x <= self.upper)) | ~self.free).all(axis=1)
+        self.x[chosen[inside]] = x[inside]
+        self.lanes.value[chosen[inside]] -= self.lanes.edm[chosen[inside]]
+
+    def round(self) -> None:
+        """Try a part of its step in every active lane."""
+        chosen = self.active
+        trial = self.x[chosen] + self.length[chosen, None] * self.step[chosen]
+        trial = np.where(self.free, np.clip(trial, self.lower, self.upper), trial)
+        value, size, gradient, hessian = self.evaluator.derivatives(trial, chosen)
+        bound = (
+            self.lanes.value[chosen]
+            + _ARMIJO * self.length[chosen] * self.slope[chosen]
+            + _ROUNDING * self.size[chosen]
+        )
+        good = _finite(value, gradient, hessian) & (value <= bound)
+        taken = chosen[good]
+        self.x[taken] = trial[good]
+        self.lanes.value[taken] = value[good]
+        self.size[taken] = size[good]
+        self.gradient[taken], self.hessian[taken] = gradient[good], hessian[good]
+        self.steps[taken] += 1
+        self._relax(taken)
+        refused = chosen[~good]
+        self.length[refused] *= np.where(self.length[refused] > 0.1, 0.5, 0.1)
+        short = refused[self.length[refused] < _SHORTEST]
+        self.damping[short] = np.maximum(_GROWTH * self.damping[short], _FIRST_DAMPING)
+        self._finish(short[self.damping[short] > _MOST_DAMPING], CODE_STALLED)
+        self._set_out(np.concatenate([taken, short[self.damping[short] <= _MOST_DAMPING]]))
+
+    def _relax(self, taken: IndexArray) -> None:
+        """Less damping after a step that could be taken in full, more after one that could not."""
+        used = self.damping[taken]
+        factor = np.where(self.length[taken] == 1.0, _DECAY, _GROWTH)
+        following = np.where(used > 0.0, used * factor, 0.0)
+        self.damping[taken] = np.where(following < _LEAST_DAMPING, 0.0, following)
+
+
+def _finite(value: FloatArray, gradient: FloatArray, hessian: FloatArray) -> np.ndarray:  # type: ignore[type-arg]  # a mask
+    return (
+        np.isfinite(value)
+        & np.isfinite(gradient).all(axis=1)
+        & np.isfinite(hessian).all(axis=(1, 2))
+    )

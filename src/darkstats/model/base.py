@@ -1,0 +1,186 @@
+"""What inference asks of a likelihood: one protocol for binned and for unbinned models.
+
+Test statistics, limits, certification, toys and p-values are written against :class:`Model`. A
+model brings its parameters, its data in *lanes* (one data set each), toys and Asimov data; and, if
+it is not of the kind that the compiled HistFactory minimiser reads, an evaluator that gives values
+and exact derivatives of many lanes at once, which :mod:`darkstats.fit.newton` minimises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+
+from darkstats.arrays import BoolArray, FloatArray, IndexArray
+from darkstats.model.parameters import Parameter
+from darkstats.model.unbinned.events import EventLanes
+
+if TYPE_CHECKING:
+    from darkstats.model.histfactory import Observation
+
+__all__ = ["TOYS_PER_BLOCK", "LaneData", "LaneEvaluator", "Model", "thrown_auxdata"]
+
+#: Part of the definition of a toy: changing it changes every toy.
+TOYS_PER_BLOCK = 1024
+
+#: Counts [lane, bin] of a HistFactory model, or the events of an unbinned one.
+LaneData: TypeAlias = FloatArray | EventLanes
+
+
+class LaneEvaluator(Protocol):
+    """Values and derivatives of many lanes at once."""
+
+    def derivatives(
+        self, points: FloatArray, lanes: IndexArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Half of twice the negative log-likelihood at one point for each of some lanes.
+
+        Parameters
+        ----------
+        points
+            Shape [lane, par].
+        lanes
+            Which lanes of the data they are evaluated on. Shape [lane].
+
+        Returns
+        -------
+        tuple of FloatArray
+            Value [lane], infinite where the data are impossible; size of its terms [lane];
+            gradient [lane, par]; Hessian [lane, par, par].
+        """
+
+    def least_rates(self, points: FloatArray, lanes: IndexArray) -> FloatArray:
+        """Smallest expected rate, negative where a density is negative somewhere. Shape [lane]."""
+
+
+class Model(Protocol):
+    """A likelihood with parameters, data in lanes, toys and Asimov data."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that the likelihood depends on."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Parameters in order."""
+
+    @property
+    def poi_index(self) -> int | None:
+        """Place of the parameter of interest."""
+
+    @property
+    def poi_name(self) -> str | None:
+        """Name of the parameter of interest."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters."""
+
+    @property
+    def n_bins(self) -> int:
+        """Length of the last axis of :meth:`expected_rates`."""
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names in order."""
+
+    @property
+    def inits(self) -> FloatArray:
+        """Starting values. Shape [par]."""
+
+    @property
+    def lower(self) -> FloatArray:
+        """Lower ends of the ranges. Shape [par]."""
+
+    @property
+    def upper(self) -> FloatArray:
+        """Upper ends of the ranges. Shape [par]."""
+
+    @property
+    def fixed(self) -> BoolArray:
+        """Which parameters are held fixed. Shape [par]."""
+
+    @property
+    def masked_bins(self) -> BoolArray:
+        """Which entries of :meth:`expected_rates` count for nothing. Shape [bin]."""
+
+    @property
+    def one_sided(self) -> tuple[int, ...]:
+        """Parameters with a possible minimum on either side of zero."""
+
+    @property
+    def toys_per_block(self) -> int:
+        """Toys that share one random stream: part of the definition of a toy."""
+
+    @property
+    def negative_rates(self) -> str:
+        """What a negative :meth:`LaneEvaluator.least_rates` means, for a warning."""
+
+    def require_poi(self) -> int:
+        """Place of the parameter of interest; raises OptionError without one."""
+
+    def parameter_index(self, name: str) -> int:
+        """Place of a parameter; raises UnknownNameError."""
+
+    def with_poi(self, name: str) -> Model:
+        """The same likelihood with another parameter of interest."""
+
+    def with_range(self, name: str, lower: float, upper: float) -> Model:
+        """The same likelihood with another range of one parameter."""
+
+    def expected_rates(self, parameters: FloatArray) -> FloatArray:
+        """Events expected: in bins, or in the cells of a fine grid. [..., par] -> [..., bin]."""
+
+    def expected_auxdata(self, parameters: FloatArray) -> FloatArray:
+        """Auxiliary data expected, 0 without constraint. [..., par] -> [..., par]."""
+
+    def asimov(self, parameters: FloatArray) -> Observation:
+        """Data in which every estimate equals its true value."""
+
+    def log_density(self, parameters: FloatArray, observation: Observation) -> float:
+        """Natural logarithm of the probability density of data, all constants included."""
+
+    def lanes_of(self, data: LaneData) -> LaneData:
+        """Check data and make them ready for a fit; raises OptionError."""
+
+    def stack(self, observations: Sequence[Observation]) -> tuple[LaneData, FloatArray]:
+        """One lane for each observation: data, and auxiliary data [lane, par]."""
+
+    def throw(
+        self, parameters: FloatArray, rng: np.random.Generator, n_toys: int
+    ) -> tuple[LaneData, FloatArray]:
+        """Draw toys with their auxiliary data [toy, par] at a point."""
+
+    def lane_evaluator(
+        self, data: LaneData, auxdata: FloatArray, *, threads: int
+    ) -> LaneEvaluator | None:
+        """Evaluator of checked data; None for the compiled HistFactory minimiser."""
+
+    def derivatives(
+        self, parameters: FloatArray, data: LaneData, auxdata: FloatArray
+    ) -> tuple[float, FloatArray, FloatArray]:
+        """Value, gradient [par] and Hessian [par, par] on one lane of data."""
+
+    def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
+        """Least expected background where the sensitivity comes from, at two points [par]."""
+
+
+def thrown_auxdata(
+    parameters: Sequence[Parameter],
+    expected: FloatArray,
+    rng: np.random.Generator,
+    n_toys: int,
+) -> FloatArray:
+    """Draw auxiliary data around their expectation [par]. Shape [toy, par]."""
+    auxdata = np.zeros((n_toys, len(parameters)))
+    kinds = np.array([parameter.constraint for parameter in parameters], dtype=np.str_)
+    gaussian, poisson = np.flatnonzero(kinds == "gaussian"), np.flatnonzero(kinds == "poisson")
+    if gaussian.size:
+        width = np.array([parameters[index].width for index in gaussian])
+        normal = rng.standard_normal((n_toys, gaussian.size))
+        auxdata[:, gaussian] = expected[gaussian] + width * normal
+    if poisson.size:
+        auxdata[:, poisson] = rng.poisson(expected[poisson], size=(n_toys, poisson.size))
+    return auxdata

@@ -1,0 +1,672 @@
+"""HS3 analysis -> channels: every density as columns with amplitudes, ready for the kernel.
+
+The density of a channel is written as::
+
+    m(x) = sum_g exp(l_g(x; s_g)) sum_j a_j F_j(x)
+
+A *column* F_j is a function of the observables that no parameter changes (a polynomial, a template,
+a shape with numbers in its slots); its *amplitude* a_j holds yields, coefficients and normalisation
+integrals. A *group* g has one shape whose slots float, or a product of them in different
+observables; group 0 has none. Derivatives with respect to amplitudes and slots are all that the
+event loop needs: those of the parameters follow by the chain rule, once for a lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from darkstats.errors import DocumentError
+from darkstats.model.unbinned.fixed import (
+    Blend,
+    Fixed,
+    Flat,
+    Histogram,
+    Polynomial,
+    Product,
+    Scalar,
+    Shape,
+    polynomial_of,
+)
+from darkstats.model.unbinned.formulas import Formula, fold, number
+from darkstats.model.unbinned.shapes import (
+    CRYSTAL_BALL,
+    EXPONENTIAL,
+    GAUSSIAN,
+    NO_TAIL,
+    LogFactor,
+)
+from darkstats.workspace.hs3 import Hs3Analysis, Hs3Channel, Hs3Document
+from darkstats.workspace.hs3_expressions import (
+    Binary,
+    Call,
+    Name,
+    Node,
+    Number,
+    names_of,
+    parse_expression,
+)
+
+__all__ = ["Channel", "Column", "Component", "Names", "compile_channel"]
+
+Item = dict[str, Any]
+Terms = list[tuple[Node, Node]]  # (coefficient of parameters, function of observables)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Component:
+    """One part of a density with a yield of its own.
+
+    Parameters
+    ----------
+    name
+        Of the distribution.
+    expected
+        Expected events.
+    linear
+        Factors in different observables, each a sum of coefficients times functions.
+    shapes
+        Factors whose slots float.
+    """
+
+    name: str
+    expected: Formula
+    linear: tuple[tuple[tuple[Formula, Fixed], ...], ...]
+    shapes: tuple[LogFactor, ...]
+
+    @property
+    def variables(self) -> tuple[int, ...]:
+        """Places of the parameters that it depends on, rising."""
+        found = set(self.expected.variables)
+        found.update(v for factor in self.linear for c, _ in factor for v in c.variables)
+        found.update(v for shape in self.shapes for v in shape.variables)
+        return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Column:
+    """One column: its function, component, group, and which term of each linear factor it is."""
+
+    function: Fixed
+    component: int
+    group: int
+    terms: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Channel:
+    """A compiled channel: unbinned, or bins whose "events" are weighted by their contents.
+
+    Parameters
+    ----------
+    name, observables, ranges
+        Of the distribution and of its axes.
+    components, columns, groups
+        The density; group 0 has no shape. Columns are sorted by group.
+    bin_edges
+        Edges for a binned channel; None for an unbinned one.
+    """
+
+    name: str
+    observables: tuple[str, ...]
+    ranges: tuple[tuple[float, float], ...]
+    components: tuple[Component, ...] = field(repr=False)
+    columns: tuple[Column, ...] = field(repr=False)
+    groups: tuple[tuple[LogFactor, ...], ...] = field(repr=False)
+    bin_edges: tuple[float, ...] | None = field(default=None, repr=False)
+
+    @property
+    def volume(self) -> float:
+        """Product of the ranges."""
+        return float(np.prod([high - low for low, high in self.ranges]))
+
+
+class Names:
+    """What names mean in one analysis: parameters, constants, functions.
+
+    Parameters
+    ----------
+    document, analysis
+        Where functions and parameters are looked up.
+    constants
+        Values that replace those of the document, for parameters that are constant there.
+    """
+
+    def __init__(
+        self, document: Hs3Document, analysis: Hs3Analysis, constants: Mapping[str, float]
+    ) -> None:
+        self.source = document.source
+        self.constants = {p.name: p.value for p in analysis.parameters if p.constant}
+        self.constants.update(constants)
+        self.floating = tuple(
+            p for p in analysis.parameters if not p.constant and p.name not in constants
+        )
+        self.places = {p.name: n for n, p in enumerate(self.floating)}
+        self.functions = {item["name"]: item for item in document.document.get("functions", [])}
+        self._trees: dict[str, Node] = {}
+        self._open: set[str] = set()
+
+    def error(self, problem: str, remedy: str = "") -> DocumentError:
+        """An error about this document."""
+        return DocumentError(problem, source=self.source, remedy=remedy)
+
+    def tree(self, name: str, observables: Sequence[str] = ()) -> Node:
+        """Tree of a name: parameters stay, constants and functions are put in."""
+        if name in observables or name in self.places:
+            return Name(name)
+        if name in self.constants:
+            return Number(self.constants[name])
+        if name not in self.functions:
+            raise self.error(
+                f"{name!r} is no parameter, function or observable",
+                "add it to the parameter points, or to the functions",
+            )
+        if name not in self._trees:
+            if name in self._open:
+                raise self.error(f"function {name!r} depends on itself")
+            self._open.add(name)
+            self._trees[name] = fold(self._function(self.functions[name]))
+            self._open.discard(name)
+        return self._trees[name]
+
+    def _function(self, item: Item) -> Node:
+        kind, name = item["type"], item["name"]
+        if kind == "generic_function":
+            return self.inlined(self.parsed(item), ())
+        if kind in ("sum", "product"):
+            parts = item.get("summands" if kind == "sum" else "factors")
+            if not isinstance(parts, list) or not parts:
+                raise self.error(f"function {name!r} has no parts")
+            node = self.reference(parts[0])
+            for part in parts[1:]:
+                node = Binary("+" if kind == "sum" else "*", node, self.reference(part))
+            return node
+        raise self.error(
+            f"function {name!r} is of type {kind!r}, which the unbinned layer does not read",
+            "write it as generic_function, sum or product",
+        )
+
+    def parsed(self, item: Item) -> Node:
+        """Tree of the expression of an item."""
+        text = item.get("expression")
+        if not isinstance(text, str):
+            raise self.error(f"{item['name']!r} has no expression")
+        return parse_expression(text, source=self.source, pointer=item["name"])
+
+    def inlined(self, node: Node, observables: Sequence[str]) -> Node:
+        """A parsed tree with constants and functions put in."""
+        if isinstance(node, Name):
+            return self.tree(node.name, observables)
+        if isinstance(node, Call):
+            return Call(node.function, self.inlined(node.argument, observables))
+        if isinstance(node, Binary):
+            return Binary(
+                node.sign,
+                self.inlined(node.left, observables),
+                self.inlined(node.right, observables),
+            )
+        return node
+
+    def reference(self, value: object) -> Node:
+        """Tree of a number or a name."""
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return Number(float(value))
+        if isinstance(value, str):
+            return self.tree(value)
+        raise self.error(f"{value!r} is neither a number nor a name")
+
+    def formula(self, value: object) -> Formula:
+        """Formula of a number or a name."""
+        return self.of(self.reference(value))
+
+    def of(self, node: Node) -> Formula:
+        """Formula of a tree of parameters."""
+        return Formula(fold(node), self.places)
+
+
+#: Keys of the slots of each shape, and what has to be positive.
+_SHAPES: Mapping[str, tuple[int, str, tuple[str, ...]]] = {
+    "gaussian_dist": (GAUSSIAN, "x", ("mean", "sigma")),
+    "crystalball_dist": (
+        CRYSTAL_BALL,
+        "m",
+        ("m0", "sigma", "alpha", "n", "sigma", "", ""),
+    ),
+    "crystalball_doublesided_dist": (
+        CRYSTAL_BALL,
+        "m",
+        ("m0", "sigma_L", "alpha_L", "n_L", "sigma_R", "alpha_R", "n_R"),
+    ),
+    "exponential_dist": (EXPONENTIAL, "x", ("c",)),
+}
+
+
+@dataclass(slots=True, eq=False)
+class _Pieces:
+    """A normalised density being put together: factors in different observables."""
+
+    linear: list[tuple[tuple[Formula, Fixed], ...]]
+    shapes: list[LogFactor]
+
+
+class _Compiler:
+    """Compiles the distribution of one channel."""
+
+    def __init__(self, document: Hs3Document, names: Names, channel: Hs3Channel) -> None:
+        self.document, self.names, self.channel = document, names, channel
+        self.observables = tuple(axis[0] for axis in channel.axes)
+        self.ranges = tuple((low, high) for _, low, high in channel.axes)
+
+    def dim(self, item: Item, key: str) -> int:
+        name = item.get(key)
+        if name not in self.observables:
+            raise self.names.error(
+                f"distribution {item['name']!r} is one of {name!r}, which is no axis of the data",
+                f"the axes are {', '.join(self.observables)}",
+            )
+        return self.observables.index(str(name))
+
+    def parts(self, item: Item, weight: Node, *, extended: bool) -> list[tuple[str, Node, Item]]:
+        """Summands with their yields, mixtures taken apart where they carry parameters."""
+        if item["type"] != "mixture_dist":
+            if not extended:
+                raise self.names.error(
+                    f"{item['name']!r} is not extended: it has a shape, but no expected events",
+                    'make the channel a mixture_dist with "extended": true and one yield each',
+                )
+            return [(item["name"], weight, item)]
+        summands, coefficients = item.get("summands") or [], item.get("coefficients") or []
+        if len(summands) == len(coefficients):
+            if extended:
+                total: Node = self.names.reference(coefficients[0])
+                for one in coefficients[1:]:
+                    total = Binary("+", total, self.names.reference(one))
+                weight = Binary("/", weight, total)
+            elif not item.get("extended"):
+                raise self.names.error(f"{item['name']!r} has as many fractions as parts")
+            weights = [Binary("*", self.names.reference(c), weight) for c in coefficients]
+        elif len(summands) == len(coefficients) + 1 and extended:
+            rest: Node = Number(1.0)
+            for one in coefficients:
+                rest = Binary("-", rest, self.names.reference(one))
+            weights = [Binary("*", self.names.reference(c), weight) for c in coefficients]
+            weights.append(Binary("*", rest, weight))
+        else:
+            raise self.names.error(
+                f"{item['name']!r} has {len(summands)} parts and {len(coefficients)} coefficients, "
+                "and is not extended",
+                'give every part a yield, and "extended": true',
+            )
+        found = []
+        for name, one in zip(summands, weights, strict=True):
+            part = self.document.item("distributions", name)
+            if part["type"] == "mixture_dist" and self.constant(part) is None:
+                found += self.parts(part, one, extended=True)
+            else:
+                found.append((name, one, part))
+        return found
+
+    def constant(self, item: Item) -> Fixed | None:
+        """The density as a function without parameters, or None where it has some."""
+        kind = item["type"]
+        if kind == "mixture_dist":
+            weights, parts = [], []
+            for _, weight, part in self.parts(item, Number(1.0), extended=True):
+                function = self.constant(part)
+                formula = self.names.of(weight)
+                if function is None or not formula.is_constant:
+                    return None
+                weights.append(number(formula))
+                parts.append(function)
+            return Blend(tuple(weights), tuple(parts))
+        pieces = self.pieces(item)
+        if pieces.shapes:
+            return None
+        functions = []
+        for factor in pieces.linear:
+            if not all(coefficient.is_constant for coefficient, _ in factor):
+                return None
+            functions.append(_joined(factor))
+        if len(functions) == 1:
+            return functions[0]
+        return Product(tuple(functions)) if functions else Flat()
+
+    def pieces(self, item: Item) -> _Pieces:
+        """Factors of a density that is no mixture."""
+        kind, name = item["type"], item["name"]
+        one = self.names.of(Number(1.0))
+        if kind in _SHAPES:
+            op, axis, keys = _SHAPES[kind]
+            dim = self.dim(item, axis)
+            slots = []
+            for n, key in enumerate(keys):
+                if key and key not in item:
+                    raise self.names.error(f"{kind} {name!r} has no {key}")
+                slots.append(
+                    self.names.formula(item[key] if key else (NO_TAIL if n == 5 else 2.0))
+                )
+            low, high = self.ranges[dim]
+            factor = LogFactor(op=op, dim=dim, low=low, high=high, slots=tuple(slots))
+            self.check_slots(item, keys, factor)
+            if factor.is_constant:
+                return _Pieces([((one, Shape(factor)),)], [])
+            return _Pieces([], [factor])
+        if kind == "uniform_dist":
+            axes = item.get("x") or []
+            for axis in axes if isinstance(axes, list) else [axes]:
+                self.dim({"name": name, "x": axis}, "x")
+            flat = [
+                ((one, Polynomial(d, *self.ranges[d], (1.0,))),)
+                for d in sorted(self.observables.index(a) for a in axes)
+            ]
+            return _Pieces(list(flat), [])
+        if kind in ("polynomial_dist", "bernstein_poly_dist", "generic_dist"):
+            return _Pieces([self.expression(item)], [])
+        if kind == "histogram_dist":
+            return _Pieces([((one, self.histogram(item)),)], [])
+        if kind == "product_dist":
+            found = _Pieces([], [])
+            used: set[int] = set()
+            for factor_name in item.get("factors") or []:
+                part = self.document.item("distributions", factor_name)
+                if part["type"] == "mixture_dist":
+                    function = self.constant(part)
+                    if function is None:
+                        raise self.names.error(
+                            f"product {name!r} has the mixture {factor_name!r} with floating "
+                            "parameters as a factor",
+                            "make the channel a mixture of products instead",
+                        )
+                    more = _Pieces([((one, function),)], [])
+                else:
+                    more = self.pieces(part)
+                dims = {d for f in more.linear for _, g in f for d in g.dims}
+                dims.update(s.dim for s in more.shapes)
+                if dims & used:
+                    raise self.names.error(
+                        f"product {name!r} has two factors in one observable: their product has "
+                        "no closed normalisation",
+                        "write it as one generic_dist",
+                    )
+                used |= dims
+                found.linear += more.linear
+                found.shapes += more.shapes
+            return found
+        raise self.names.error(
+            f"distribution {name!r} is of type {kind!r}, which the unbinned layer does not read",
+            f"it reads {', '.join(sorted([*_SHAPES, *_OTHERS]))}",
+        )
+
+    def check_slots(self, item: Item, keys: Sequence[str], factor: LogFactor) -> None:
+        """Widths, alphas and exponents that are numbers have to be positive."""
+        for key, slot in zip(keys, factor.slots, strict=True):
+            if not slot.is_constant or not key or key in ("mean", "m0", "c"):
+                continue
+            if not number(slot) > 0.0:
+                raise self.names.error(
+                    f"{item['type']} {item['name']!r} has {key} = {number(slot):g}: readers "
+                    "disagree on what that means",
+                    "give a positive number; a tail at high mass is a double-sided Crystal Ball",
+                )
+
+    def histogram(self, item: Item) -> Histogram:
+        """A template on the axis of the channel."""
+        data = item.get("data") or {}
+        axes, contents = data.get("axes") or [], data.get("contents") or []
+        if len(axes) != 1:
+            raise self.names.error(f"histogram {item['name']!r} needs one axis")
+        axis = axes[0]
+        dim = self.dim({"name": item["name"], "x": axis.get("name")}, "x")
+        edges = _edges(axis)
+        low, high = self.ranges[dim]
+        if len(edges) != len(contents) + 1 or abs(edges[0] - low) + abs(edges[-1] - high) > 1e-9 * (
+            high - low
+        ):
+            raise self.names.error(
+                f"histogram {item['name']!r} does not cover the range of {axis.get('name')!r}"
+            )
+        if min(contents) < 0.0 or not sum(contents) > 0.0:
+            raise self.names.error(f"histogram {item['name']!r} is no density: contents below 0")
+        return Histogram(dim, np.array(edges), np.array(contents, dtype=float))
+
+    def expression(self, item: Item) -> tuple[tuple[Formula, Fixed], ...]:
+        """A density that is linear in coefficients of parameters."""
+        kind, name = item["type"], item["name"]
+        if kind == "generic_dist":
+            node = fold(self.names.inlined(self.names.parsed(item), self.observables))
+        else:
+            axis = item.get("x")
+            dim = self.dim(item, "x")
+            coefficients = [self.names.reference(c) for c in item.get("coefficients") or []]
+            if not coefficients:
+                raise self.names.error(f"{kind} {name!r} has no coefficients")
+            if kind == "bernstein_poly_dist" and self.ranges[dim] != (0.0, 1.0):
+                raise self.names.error(
+                    f"bernstein_poly_dist {name!r} has the range {self.ranges[dim]}: some readers "
+                    "rescale it to [0, 1] and others do not, so that the same file means two things",
+                    "write it as a generic_dist (darkstats does), or rescale the observable",
+                )
+            node = _polynomial_node(kind, Name(str(axis)), coefficients)
+        try:
+            terms = _linear_terms(node, frozenset(self.observables))
+        except _NotLinearError:
+            raise self.names.error(
+                f"generic_dist {name!r} is not linear in its parameters: there is no closed form "
+                "for its normalisation",
+                "fix the parameters inside, or use a Gaussian, Crystal Ball or exponential",
+            ) from None
+        return tuple(
+            (self.names.of(coefficient), self.function(name, function))
+            for coefficient, function in _collected(terms)
+        )
+
+    def function(self, name: str, node: Node) -> Fixed:
+        """A function of observables from its tree."""
+        used = sorted(self.observables.index(o) for o in names_of(node))
+        if not used:
+            used = [0]
+        if len(used) == 1:
+            low, high = self.ranges[used[0]]
+            found = polynomial_of(node, self.observables[used[0]], used[0], low, high)
+            if found is not None:
+                return found
+        if len(used) > 2:
+            raise self.names.error(f"generic_dist {name!r} has more than two observables")
+        return Scalar(
+            node, {self.observables[d]: d for d in used}, self.ranges, {}
+        )
+
+
+_OTHERS = (
+    "uniform_dist",
+    "polynomial_dist",
+    "bernstein_poly_dist",
+    "generic_dist",
+    "histogram_dist",
+    "product_dist",
+    "mixture_dist",
+)
+
+
+def _edges(axis: Item) -> list[float]:
+    if "edges" in axis:
+        return [float(edge) for edge in axis["edges"]]
+    return [float(e) for e in np.linspace(axis["min"], axis["max"], int(axis["nbins"]) + 1)]
+
+
+def _joined(factor: tuple[tuple[Formula, Fixed], ...]) -> Fixed:
+    """One function of a linear factor whose coefficients are numbers."""
+    if len(factor) == 1:
+        return factor[0][1]
+    if all(isinstance(function, Polynomial) for _, function in factor):
+        polynomials = [(number(c), f) for c, f in factor if isinstance(f, Polynomial)]
+        first = polynomials[0][1]
+        size = max(len(p.coefficients) for _, p in polynomials)
+        total = np.zeros(size)
+        for weight, p in polynomials:
+            total[: len(p.coefficients)] += weight * np.array(p.coefficients)
+        return Polynomial(first.dim, first.low, first.high, tuple(float(c) for c in total))
+    weights = tuple(number(c) * f.integral for c, f in factor)
+    return Blend(weights, tuple(f for _, f in factor))
+
+
+class _NotLinearError(Exception):
+    """An expression in which parameters and observables do not separate."""
+
+
+def _linear_terms(node: Node, observables: frozenset[str]) -> Terms:
+    """The tree as a sum of (coefficient of parameters) times (function of observables)."""
+    names = names_of(node)
+    if not names & observables:
+        return [(node, Number(1.0))]
+    if names <= observables:
+        return [(Number(1.0), node)]
+    if not isinstance(node, Binary):
+        raise _NotLinearError
+    if node.sign in "+-":
+        right = _linear_terms(node.right, observables)
+        if node.sign == "-":
+            right = [(Binary("*", Number(-1.0), c), f) for c, f in right]
+        return _linear_terms(node.left, observables) + right
+    if node.sign == "*":
+        return [
+            (fold(Binary("*", c, d)), fold(Binary("*", f, g)))
+            for c, f in _linear_terms(node.left, observables)
+            for d, g in _linear_terms(node.right, observables)
+        ]
+    if node.sign == "/":
+        below = _linear_terms(node.right, observables)
+        if len(below) == 1:
+            d, g = below[0]
+            return [
+                (fold(Binary("/", c, d)), fold(Binary("/", f, g)))
+                for c, f in _linear_terms(node.left, observables)
+            ]
+    if node.sign == "**" and isinstance(node.right, Number) and node.right.value in (2.0, 3.0, 4.0):
+        rest = Binary("**", node.left, Number(node.right.value - 1.0))
+        if node.right.value == 2.0:
+            return _linear_terms(Binary("*", node.left, node.left), observables)
+        return _linear_terms(Binary("*", node.left, rest), observables)
+    raise _NotLinearError
+
+
+def _collected(terms: Terms) -> Terms:
+    """Terms with the same coefficient put together."""
+    found: dict[Node, Node] = {}
+    for coefficient, function in terms:
+        key = fold(coefficient)
+        found[key] = Binary("+", found[key], function) if key in found else function
+    numbers = [key for key in found if isinstance(key, Number)]
+    if len(numbers) > 1:
+        total: Node | None = None
+        for key in numbers:
+            part = Binary("*", key, found.pop(key))
+            total = part if total is None else Binary("+", total, part)
+        assert total is not None
+        found[Number(1.0)] = total
+    return list(found.items())
+
+
+def _polynomial_node(kind: str, x: Node, coefficients: Sequence[Node]) -> Node:
+    n = len(coefficients) - 1
+    total: Node | None = None
+    for k, coefficient in enumerate(coefficients):
+        power: Node = Binary("**", x, Number(float(k)))
+        if kind == "bernstein_poly_dist":
+            rest = Binary("**", Binary("-", Number(1.0), x), Number(float(n - k)))
+            binomial = float(np.prod([(n - k + i) / i for i in range(1, k + 1)]))
+            power = Binary("*", Number(round(binomial)), Binary("*", power, rest))
+        part = Binary("*", coefficient, power)
+        total = part if total is None else Binary("+", total, part)
+    assert total is not None
+    return total
+
+
+def compile_channel(document: Hs3Document, names: Names, channel: Hs3Channel) -> Channel:
+    """Compile one channel.
+
+    Raises
+    ------
+    DocumentError
+        A part of it is not understood, or has no closed form; the message says which and why.
+    """
+    compiler = _Compiler(document, names, channel)
+    binned = channel.data.get("type") == "binned"
+    if channel.data.get("type") not in ("unbinned", "binned"):
+        raise names.error(
+            f"data of {channel.name!r} are of type {channel.data.get('type')!r}",
+            "give unbinned data, or binned ones",
+        )
+    if len(compiler.observables) > (1 if binned else 2):
+        raise names.error(f"channel {channel.name!r} has too many observables")
+    item = channel.distribution
+    if item["type"] != "mixture_dist" or not item.get("extended"):
+        raise names.error(
+            f"{item['name']!r} is not extended: it has a shape, but no expected events",
+            'make the channel a mixture_dist with "extended": true and one yield for each part',
+        )
+    components, columns = [], []
+    groups: list[tuple[LogFactor, ...]] = [()]
+    one = names.of(Number(1.0))
+    for name, weight, part in compiler.parts(item, Number(1.0), extended=False):
+        function = compiler.constant(part)
+        if function is not None:
+            pieces = _Pieces([((one, function),)], [])
+        else:
+            pieces = compiler.pieces(part)
+        covered = {d for f in pieces.linear for _, g in f for d in g.dims}
+        covered.update(s.dim for s in pieces.shapes)
+        if covered != set(range(len(compiler.observables))):
+            missing = [o for d, o in enumerate(compiler.observables) if d not in covered]
+            raise names.error(
+                f"{name!r} says nothing of {', '.join(missing)}",
+                "multiply it by a uniform_dist there",
+            )
+        component = Component(
+            name=name,
+            expected=names.of(weight),
+            linear=tuple(pieces.linear),
+            shapes=tuple(pieces.shapes),
+        )
+        group = 0
+        if component.shapes:
+            groups.append(component.shapes)
+            group = len(groups) - 1
+        for terms in product(*(range(len(factor)) for factor in component.linear)):
+            functions = [f[t][1] for f, t in zip(component.linear, terms, strict=True)]
+            columns.append(
+                Column(
+                    function=functions[0]
+                    if len(functions) == 1
+                    else Product(tuple(functions))
+                    if functions
+                    else Flat(),
+                    component=len(components),
+                    group=group,
+                    terms=terms,
+                )
+            )
+        components.append(component)
+    columns.sort(key=lambda column: column.group)
+    edges = None
+    if binned:
+        edges = tuple(_edges(channel.data["axes"][0]))
+        if len(groups) > 1:
+            raise names.error(
+                f"the binned channel {channel.name!r} has shapes with floating parameters: HS3 "
+                "does not say whether a bin takes the integral or the centre of a density",
+                "use histogram_dist templates there, or an unbinned channel",
+            )
+    return Channel(
+        name=channel.name,
+        observables=compiler.observables,
+        ranges=compiler.ranges,
+        components=tuple(components),
+        columns=tuple(columns),
+        groups=tuple(groups),
+        bin_edges=edges,
+    )

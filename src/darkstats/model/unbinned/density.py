@@ -1,0 +1,332 @@
+"""Kernel: the likelihood of the events of a lane and its derivatives, eight events at a time.
+
+For each lane the negative logarithm ``-sum w log m(x)``, its gradient and its Hessian with respect
+to the *inner* variables of the channel: the amplitudes of its columns, then the slots that float.
+Yields, constraints and the chain rule to the parameters are added outside the event loop. Where
+the density is not positive at an event, the value is infinite.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from darkstats.arrays import FloatArray, IndexArray
+from darkstats.kernel import JIT, Memory, kernel, kernel_entry, run_blocks
+from darkstats.kernel.simd import (
+    LANES,
+    Floats,
+    Integers,
+    Vector,
+    exponential,
+    fill,
+    floats_at,
+    integers_at,
+    load,
+    logarithm,
+    store,
+    where_less,
+)
+from darkstats.model.structure import addresses_of
+from darkstats.model.unbinned.slots import PAIR_STRIDE, slot_derivatives
+
+__all__ = ["ChannelLayout", "event_derivatives"]
+
+_TINY = 1e-290  # densities below this count as not positive
+
+
+class ChannelLayout(NamedTuple):
+    """Indices only; inner variables are the columns, then the floating slots."""
+
+    n_columns: int
+    n_inner: int
+    n_slots: int
+    n_groups: int
+    n_dims: int
+    groups: Integers  # [group 4] first and last column, first and last factor
+    factors: Integers  # [factor 4] shape, observable, first slot, whether tails float
+    lows: Floats  # [factor] lower end of the range of its observable
+    inner_of_slot: Integers  # [slot] inner variable, -1: a number
+
+
+_WORDS = len(ChannelLayout._fields)
+
+
+class _Scratch(NamedTuple):
+    """Working memory of one thread, in vectors."""
+
+    slope: Floats  # [inner] dm
+    gradient: Floats  # [inner]
+    hessian: Floats  # [inner inner] upper triangle
+    first: Floats  # [slot] derivatives of one group's logarithm
+    second: Floats  # [factor 49]
+    sums: Floats  # [2]
+
+
+class _Data(NamedTuple):
+    """Events, amplitudes and slots in; value and derivatives out. Flat."""
+
+    columns: Floats  # [column event] padded to whole vectors
+    x: Floats  # [dim event]
+    weights: Floats  # [event]
+    first_vector: Integers  # [lane]
+    n_vectors: Integers  # [lane]
+    amplitudes: Floats  # [lane column]
+    slots: Floats  # [lane slot]
+    value: Floats  # [lane]
+    size: Floats  # [lane] sum of the sizes of the terms
+    gradient: Floats  # [lane inner]
+    hessian: Floats  # [lane inner inner]
+
+
+@kernel
+def _zero(block: Floats, n: int) -> None:
+    for i in range(n):
+        store(block, i, fill(0.0))
+
+
+@kernel
+def _event_sums(
+    layout: ChannelLayout, data: _Data, s: _Scratch, lane: int, stride: int
+) -> None:
+    """Sums over the events of one lane, kept as vectors of eight partial sums."""
+    n_inner = layout.n_inner
+    columns_at, slots_at = lane * layout.n_columns, lane * layout.n_slots
+    _zero(s.gradient, n_inner)
+    _zero(s.hessian, n_inner * n_inner)
+    total, size = fill(0.0), fill(0.0)
+    begin = data.first_vector[lane]
+    for at in range(begin, begin + data.n_vectors[lane]):
+        weight = load(data.weights, at)
+        # First the density alone: second derivatives of a group need its inverse.
+        density = fill(0.0)
+        for g in range(layout.n_groups):
+            c0, c1 = layout.groups[4 * g], layout.groups[4 * g + 1]
+            f0, f1 = layout.groups[4 * g + 2], layout.groups[4 * g + 3]
+            height = fill(1.0)
+            if f1 > f0:
+                logarithm_of_shape = fill(0.0)
+                for f in range(f0, f1):
+                    op, dim = layout.factors[4 * f], layout.factors[4 * f + 1]
+                    slot, tails = layout.factors[4 * f + 2], layout.factors[4 * f + 3]
+                    # The first derivatives of all factors of a group stand side by side.
+                    logarithm_of_shape = logarithm_of_shape + slot_derivatives(
+                        op,
+                        data.slots,
+                        slots_at + slot,
+                        layout.lows[f],
+                        load(data.x, dim * stride + at),
+                        s.first,
+                        slot,
+                        s.second,
+                        PAIR_STRIDE * PAIR_STRIDE * f,
+                        tails,
+                    )
+                height = exponential(logarithm_of_shape)
+            part = fill(0.0)
+            for c in range(c0, c1):
+                term = height * load(data.columns, c * stride + at)
+                store(s.slope, c, term)
+                part = part + term * data.amplitudes[columns_at + c]
+            density = density + part
+            if f1 > f0:
+                n0 = layout.factors[4 * f0 + 2]
+                n1 = layout.n_slots if f1 == _n_factors(layout) else layout.factors[4 * f1 + 2]
+                for slot in range(n0, n1):
+                    inner = layout.inner_of_slot[slot]
+                    if inner >= 0:
+                        store(s.slope, inner, part * load(s.first, slot))
+        good = where_less(fill(_TINY), density, density, fill(1.0))
+        inverse = fill(1.0) / good
+        log_density = where_less(fill(_TINY), density, logarithm(good), fill(-np.inf))
+        there = where_less(fill(0.0), weight, weight * log_density, fill(0.0))
+        # Not-a-number compares as not positive; times zero it stays visible.
+        total = total - there + density * 0.0
+        size = size + where_less(there, fill(0.0), fill(0.0) - there, there)
+        scaled = weight * inverse
+        for i in range(n_inner):
+            store(s.gradient, i, load(s.gradient, i) - scaled * load(s.slope, i))
+        twice = scaled * inverse
+        for i in range(n_inner):
+            row = twice * load(s.slope, i)
+            for j in range(i, n_inner):
+                k = i * n_inner + j
+                store(s.hessian, k, load(s.hessian, k) + row * load(s.slope, j))
+        _curvature(layout, s, data, columns_at, scaled)
+    store(s.sums, 0, total)
+    store(s.sums, 1, size)
+
+
+@kernel
+def _n_factors(layout: ChannelLayout) -> int:
+    return int(layout.groups[4 * (layout.n_groups - 1) + 3])
+
+
+@kernel
+def _curvature(
+    layout: ChannelLayout, s: _Scratch, data: _Data, columns_at: int, scaled: Vector
+) -> None:
+    """Subtract the second derivatives of the density, which exist within a group only."""
+    n_inner = layout.n_inner
+    for g in range(layout.n_groups):
+        f0, f1 = layout.groups[4 * g + 2], layout.groups[4 * g + 3]
+        if f1 == f0:
+            continue
+        c0, c1 = layout.groups[4 * g], layout.groups[4 * g + 1]
+        part = fill(0.0)
+        for c in range(c0, c1):
+            part = part + load(s.slope, c) * data.amplitudes[columns_at + c]
+        part = part * scaled
+        n0 = layout.factors[4 * f0 + 2]
+        n1 = layout.n_slots if f1 == _n_factors(layout) else layout.factors[4 * f1 + 2]
+        for p in range(n0, n1):
+            i = layout.inner_of_slot[p]
+            if i < 0:
+                continue
+            slope = load(s.first, p)
+            for c in range(c0, c1):
+                k = c * n_inner + i
+                store(s.hessian, k, load(s.hessian, k) - scaled * load(s.slope, c) * slope)
+            for q in range(p, n1):
+                j = layout.inner_of_slot[q]
+                if j >= 0:
+                    k = i * n_inner + j
+                    product = slope * load(s.first, q) * part
+                    store(s.hessian, k, load(s.hessian, k) - product)
+        for f in range(f0, f1):
+            n0 = layout.factors[4 * f + 2]
+            last = f + 1 == _n_factors(layout)
+            n1 = layout.n_slots if last else layout.factors[4 * (f + 1) + 2]
+            for p in range(n0, n1):
+                i = layout.inner_of_slot[p]
+                if i < 0:
+                    continue
+                for q in range(p, n1):
+                    j = layout.inner_of_slot[q]
+                    if j >= 0:
+                        k = i * n_inner + j
+                        where = (f * PAIR_STRIDE + p - n0) * PAIR_STRIDE + q - n0
+                        bent = load(s.second, where) * part
+                        store(s.hessian, k, load(s.hessian, k) - bent)
+
+
+@kernel
+def _lanes(
+    layout: ChannelLayout, data: _Data, s: _Scratch, stride: int, first: int, stop: int
+) -> None:
+    """Value, gradient and full Hessian of lanes ``first`` to ``stop - 1``."""
+    n = layout.n_inner
+    for lane in range(first, stop):
+        _event_sums(layout, data, s, lane, stride)
+        value, size = 0.0, 0.0
+        for k in range(LANES):
+            value += s.sums[0, k]
+            size += s.sums[1, k]
+        data.value[lane] = value
+        data.size[lane] = size
+        for i in range(n):
+            total = 0.0
+            for k in range(LANES):
+                total += s.gradient[i, k]
+            data.gradient[lane * n + i] = total
+            for j in range(i, n):
+                total = 0.0
+                for k in range(LANES):
+                    total += s.hessian[i * n + j, k]
+                data.hessian[(lane * n + i) * n + j] = total
+                data.hessian[(lane * n + j) * n + i] = total
+
+
+@kernel_entry
+def _density_entry(table: Integers, stride: int, first: int, stop: int) -> None:
+    """Lanes from a table of numbers and addresses."""
+    layout = ChannelLayout(
+        table[0],
+        table[1],
+        table[2],
+        table[3],
+        table[4],
+        integers_at(table[5]),
+        integers_at(table[6]),
+        floats_at(table[7]),
+        integers_at(table[8]),
+    )
+    at = _WORDS
+    s = _Scratch(
+        floats_at(table[at]),
+        floats_at(table[at + 1]),
+        floats_at(table[at + 2]),
+        floats_at(table[at + 3]),
+        floats_at(table[at + 4]),
+        floats_at(table[at + 5]),
+    )
+    at += 6
+    data = _Data(
+        floats_at(table[at]),
+        floats_at(table[at + 1]),
+        floats_at(table[at + 2]),
+        integers_at(table[at + 3]),
+        integers_at(table[at + 4]),
+        floats_at(table[at + 5]),
+        floats_at(table[at + 6]),
+        floats_at(table[at + 7]),
+        floats_at(table[at + 8]),
+        floats_at(table[at + 9]),
+        floats_at(table[at + 10]),
+    )
+    _lanes(layout, data, s, stride, first, stop)
+
+
+def event_derivatives(
+    layout: ChannelLayout,
+    columns: FloatArray,
+    x: FloatArray,
+    weights: FloatArray,
+    spans: tuple[IndexArray, IndexArray],
+    amplitudes: FloatArray,
+    slots: FloatArray,
+    *,
+    threads: int,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Sum over the events of each lane of ``-w log m``, and its derivatives.
+
+    Parameters
+    ----------
+    columns, x, weights
+        Events of all lanes, each lane padded to whole vectors of eight with weights of 0. Shapes
+        [column, event], [dim, event], [event].
+    spans
+        First vector and number of vectors of each lane. Shapes [lane].
+    amplitudes, slots
+        Shapes [lane, column] and [lane, slot].
+
+    Returns
+    -------
+    tuple of FloatArray
+        Values [lane], sizes of the terms [lane], gradients [lane, inner], Hessians
+        [lane, inner, inner].
+    """
+    n_lanes, n = len(amplitudes), layout.n_inner
+    value, size = np.empty(n_lanes), np.empty(n_lanes)
+    gradient, hessian = np.empty((n_lanes, n)), np.empty((n_lanes, n, n))
+    stride = len(weights) // LANES
+    arrays = (columns, x, weights, *spans, amplitudes, slots, value, size, gradient, hessian)
+    n_factors = len(layout.lows)
+    sizes = (n, n, n * n, max(layout.n_slots, 1), max(n_factors, 1) * PAIR_STRIDE**2, 2)
+
+    def work(first: int, stop: int) -> None:
+        memory = Memory(sizes)
+        if JIT:
+            words = [*addresses_of(layout), *memory.addresses(), *addresses_of(arrays)]
+            _density_entry(np.array(words, dtype=np.int64), stride, first, stop)
+            return
+        vectors = [array.reshape(-1, LANES) for array in (columns, x, weights)]
+        flat = [np.reshape(a, -1) for a in (*spans, amplitudes, slots, value, size)]
+        data = _Data(*vectors, *flat, gradient.reshape(-1), hessian.reshape(-1))
+        with np.errstate(all="ignore"):  # as compiled kernels do: what is not finite is data
+            _lanes(layout, data, _Scratch(*memory.views()), stride, first, stop)
+
+    block = max(1, min(64, -(-n_lanes // (4 * threads))))
+    run_blocks(work, n_lanes, threads=threads, block=block)
+    return value, size, gradient, hessian

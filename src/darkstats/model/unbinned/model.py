@@ -1,0 +1,503 @@
+"""An unbinned likelihood behind the protocol of :class:`darkstats.model.base.Model`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
+from darkstats.errors import DocumentError, OptionError, UnknownNameError
+from darkstats.model.base import LaneData, thrown_auxdata
+from darkstats.model.histfactory import Observation
+from darkstats.model.parameters import Parameter
+from darkstats.model.unbinned.compilation import Channel, Names, compile_channel
+from darkstats.model.unbinned.evaluation import UnbinnedEvaluator, channel_layout
+from darkstats.model.unbinned.events import EventLanes, stacked
+from darkstats.model.unbinned.grid import Grid, grid_of
+from darkstats.model.unbinned.sampling import thrown_events
+from darkstats.model.unbinned.tables import density_at, lanes_from, poisson_constant
+from darkstats.provenance import digest_of
+from darkstats.workspace.hs3 import Hs3Analysis, Hs3Document, Hs3Parameter
+
+__all__ = ["UnbinnedModel", "compile_hs3"]
+
+_EVENTS_PER_BLOCK = 1 << 20  # of toys that are in memory at once, per thread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnbinnedModel:
+    """An extended unbinned likelihood, perhaps with binned channels beside. Equal by digest.
+
+    Make it with :func:`compile_hs3`. Twice its negative log-likelihood is relative to a uniform
+    density of as many events in each unbinned channel (and to the saturated model in a binned one),
+    so that it does not depend on units; differences are likelihood ratios.
+    """
+
+    digest: str
+    document_digest: str = field(compare=False)
+    analysis: str = field(compare=False)
+    values: Mapping[str, float] = field(compare=False)
+    parameters: tuple[Parameter, ...] = field(compare=False, repr=False)
+    channels: tuple[Channel, ...] = field(compare=False, repr=False)
+    poi_index: int | None = field(compare=False)
+    observation: Observation = field(compare=False, repr=False)
+    grid: Grid = field(compare=False, repr=False)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters."""
+        return len(self.parameters)
+
+    @property
+    def n_bins(self) -> int:
+        """Cells of the fine grid, and bins of binned channels."""
+        return sum(len(weights) for weights in self.grid.weights)
+
+    @property
+    def poi_name(self) -> str | None:
+        """Name of the parameter of interest; None if the analysis has none."""
+        return None if self.poi_index is None else self.parameters[self.poi_index].name
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the parameters, in order."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    @property
+    def inits(self) -> FloatArray:
+        """Starting values. Shape [par]."""
+        return np.array([parameter.init for parameter in self.parameters])
+
+    @property
+    def lower(self) -> FloatArray:
+        """Lower ends of the ranges. Shape [par]."""
+        return np.array([parameter.lower for parameter in self.parameters])
+
+    @property
+    def upper(self) -> FloatArray:
+        """Upper ends of the ranges. Shape [par]."""
+        return np.array([parameter.upper for parameter in self.parameters])
+
+    @property
+    def fixed(self) -> BoolArray:
+        """Which parameters are held fixed: none, as constants are numbers. Shape [par]."""
+        return np.array([parameter.fixed for parameter in self.parameters], dtype=bool)
+
+    @property
+    def masked_bins(self) -> BoolArray:
+        """None is masked. Shape [bin]."""
+        return np.zeros(self.n_bins, dtype=bool)
+
+    @property
+    def one_sided(self) -> tuple[int, ...]:
+        """Parameters with a possible minimum on either side of zero: none is known."""
+        return ()
+
+    @property
+    def expected_events(self) -> float:
+        """Events expected at the starting values, all channels together."""
+        point = self.inits
+        return float(
+            sum(c.expected.at(point) for channel in self.channels for c in channel.components)
+        )
+
+    @property
+    def toys_per_block(self) -> int:
+        """A power of two, at most 1024, so that the events of a block stay near a million."""
+        most = _EVENTS_PER_BLOCK / max(self.expected_events, 1.0)
+        return int(2 ** max(0, min(10, math.floor(math.log2(most))))) if most >= 1.0 else 1
+
+    @property
+    def negative_rates(self) -> str:
+        """Words for a density that is negative between the events."""
+        return (
+            "the density is negative somewhere in its range, away from the events: it is no "
+            "density there; bound the parameters of its shape"
+        )
+
+    def require_poi(self) -> int:
+        """Index of the parameter of interest.
+
+        Raises
+        ------
+        OptionError
+            The analysis names none.
+        """
+        if self.poi_index is None:
+            raise OptionError(
+                f"analysis {self.analysis!r} names no parameter of interest; choose one, for "
+                "example with --poi NAME"
+            )
+        return self.poi_index
+
+    def parameter_index(self, name: str) -> int:
+        """Place of a parameter.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such floating parameter.
+        """
+        for i, parameter in enumerate(self.parameters):
+            if parameter.name == name:
+                return i
+        raise UnknownNameError("parameter", name, self.parameter_names)
+
+    def with_poi(self, name: str) -> UnbinnedModel:
+        """Return the same likelihood with another parameter of interest."""
+        index = self.parameter_index(name)
+        return replace(self, poi_index=index, digest=digest_of({"base": self.digest, "poi": name}))
+
+    def with_range(self, name: str, lower: float, upper: float) -> UnbinnedModel:
+        """Return the same likelihood with another range of one parameter; infinity is allowed."""
+        index = self.parameter_index(name)
+        changed = replace(self.parameters[index], lower=lower, upper=upper)
+        parameters = (*self.parameters[:index], changed, *self.parameters[index + 1 :])
+        digest = digest_of({"base": self.digest, "range": [name, repr(lower), repr(upper)]})
+        return replace(self, parameters=parameters, digest=digest)
+
+    def expected_rates(self, parameters: FloatArray) -> FloatArray:
+        """Events expected in the cells of the grid. Shapes: [..., par] -> [..., bin]."""
+        points = np.asarray(parameters, dtype=float)
+        flat = points.reshape(-1, self.n_parameters)
+        result = np.empty((len(flat), self.n_bins))
+        at = 0
+        for channel, x, weights in zip(
+            self.channels, self.grid.points, self.grid.weights, strict=True
+        ):
+            result[:, at : at + len(weights)] = density_at(channel, flat, x) * weights
+            at += len(weights)
+        return result.reshape(*points.shape[:-1], self.n_bins)
+
+    def expected_auxdata(self, parameters: FloatArray) -> FloatArray:
+        """Auxiliary data expected, 0 without constraint. Shapes: [..., par] -> [..., par]."""
+        constrained = np.array([parameter.constrained for parameter in self.parameters])
+        result: FloatArray = np.where(constrained, np.asarray(parameters, dtype=float), 0.0)
+        return result
+
+    def observe(
+        self, events: Sequence[FloatArray], weights: Sequence[FloatArray] | None = None
+    ) -> Observation:
+        """Data as an observation of this model.
+
+        Parameters
+        ----------
+        events
+            One array of shape [dim, event] for each unbinned channel, counts [bin] for a binned
+            one, in the order of the channels; checked and cut to the ranges beforehand.
+        weights
+            Weights [event], 1 by default.
+        """
+        lanes = []
+        counts = np.zeros(len(self.channels))
+        for c, channel in enumerate(self.channels):
+            if channel.bin_edges is not None:
+                x, weight = self.grid.points[c], np.asarray(events[c], dtype=float)
+            else:
+                x = np.asarray(events[c], dtype=float).reshape(len(channel.observables), -1)
+                weight = np.ones(x.shape[1]) if weights is None else np.asarray(weights[c])
+            counts[c] = weight.sum()
+            lanes.append(
+                lanes_from(channel, x, weight, np.array([len(weight)], dtype=np.int64), None)
+            )
+        auxdata = [parameter.auxdata for parameter in self.parameters]
+        return Observation(
+            counts=frozen_floats(counts),
+            auxdata=frozen_floats(auxdata),
+            events=EventLanes(channels=tuple(lanes)),
+        )
+
+    def asimov(self, parameters: FloatArray) -> Observation:
+        """Asimov data: a fine weighted grid with exactly what is expected at ``parameters`` [par].
+
+        The nodes are those of Gauss-Legendre quadrature on panels that end where the shapes bend,
+        so that sums over the grid are integrals to about 1e-12, and the likelihood has its minimum
+        at ``parameters``. Relative to its own density: twice the negative log-likelihood is 0 there.
+        """
+        point = np.asarray(parameters, dtype=float)
+        grid = grid_of(self.channels, point)
+        lanes = []
+        counts = np.zeros(len(self.channels))
+        for c, channel in enumerate(self.channels):
+            density = np.maximum(density_at(channel, point[None, :], grid.points[c])[0], 0.0)
+            weight = density * grid.weights[c]
+            counts[c] = weight.sum()
+            n = np.array([len(weight)], dtype=np.int64)
+            lanes.append(lanes_from(channel, grid.points[c], weight, n, density))
+        return Observation(
+            counts=frozen_floats(counts),
+            auxdata=frozen_floats(self.expected_auxdata(point)),
+            events=EventLanes(channels=tuple(lanes)),
+        )
+
+    def log_density(self, parameters: FloatArray, observation: Observation) -> float:
+        """Logarithm of the density of the data: extended, constraints included.
+
+        An unbinned channel contributes ``sum w log m(x) - expected``, the density of an unordered
+        set of events; a binned one its Poisson probabilities. Minus infinity where the data are
+        impossible.
+        """
+        point = np.asarray(parameters, dtype=float)
+        total = 0.0
+        for channel, events in zip(self.channels, _events(observation).channels, strict=True):
+            x, weights = events.events_of(0)
+            density = density_at(channel, point[None, :], x)[0]
+            there = weights > 0.0
+            if (density[there] <= 0.0).any():
+                return -math.inf
+            total += float((weights[there] * np.log(density[there])).sum())
+            total -= float(sum(c.expected.at(point) for c in channel.components))
+            if channel.bin_edges is not None:
+                total += poisson_constant(channel, weights)
+        for p, parameter in enumerate(self.parameters):
+            if parameter.constraint == "gaussian":
+                pull = (float(observation.auxdata[p]) - float(point[p])) / parameter.width
+                total += -0.5 * pull * pull - math.log(parameter.width * math.sqrt(2.0 * math.pi))
+        return total
+
+    def lanes_of(self, data: LaneData) -> LaneData:
+        """Return the events.
+
+        Raises
+        ------
+        OptionError
+            They are counts, or have other channels.
+        """
+        if not isinstance(data, EventLanes) or len(data.channels) != len(self.channels):
+            raise OptionError("an unbinned model needs events in its channels")
+        return data
+
+    def stack(self, observations: Sequence[Observation]) -> tuple[LaneData, FloatArray]:
+        """One lane for each observation."""
+        auxdata = np.array([observation.auxdata for observation in observations])
+        return stacked([_events(observation) for observation in observations]), auxdata
+
+    def throw(
+        self, parameters: FloatArray, rng: np.random.Generator, n_toys: int
+    ) -> tuple[LaneData, FloatArray]:
+        """Draw toys: auxiliary data first, then numbers of events, then the events.
+
+        Raises
+        ------
+        OptionError
+            A yield is negative there: no toys can be drawn.
+        """
+        point = np.asarray(parameters, dtype=float)
+        auxdata = thrown_auxdata(self.parameters, self.expected_auxdata(point), rng, n_toys)
+        return thrown_events(self.channels, point, rng, n_toys, self.grid), auxdata
+
+    def lane_evaluator(
+        self, data: LaneData, auxdata: FloatArray, *, threads: int
+    ) -> UnbinnedEvaluator:
+        """Evaluator of some events and their auxiliary data."""
+        events = self.lanes_of(data)
+        assert isinstance(events, EventLanes)
+        return UnbinnedEvaluator(
+            parameters=self.parameters,
+            channels=self.channels,
+            layouts=tuple(channel_layout(channel) for channel in self.channels),
+            events=events,
+            auxdata=np.asarray(auxdata, dtype=float),
+            grid=self.grid,
+            threads=threads,
+        )
+
+    def derivatives(
+        self, parameters: FloatArray, data: LaneData, auxdata: FloatArray
+    ) -> tuple[float, FloatArray, FloatArray]:
+        """Value, gradient [par] and Hessian [par, par] on one lane."""
+        evaluator = self.lane_evaluator(data, np.atleast_2d(auxdata), threads=1)
+        lane: IndexArray = np.zeros(1, dtype=np.int64)
+        point = np.asarray(parameters, dtype=float)[None, :]
+        value, _, gradient, hessian = evaluator.derivatives(point, lane)
+        return float(value[0]), gradient[0], hessian[0]
+
+    def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
+        """Background expected in the smallest region that holds half of the sensitivity.
+
+        The sensitivity of a cell is ``s^2 / (s + b)``; cells are taken in the order of the signal's
+        density over the background's, so that a narrow peak counts what lies beneath it.
+        """
+        b = np.maximum(self.expected_rates(background), 0.0)
+        total = np.maximum(self.expected_rates(signal), 0.0)
+        s = np.abs(total - b)
+        information = np.where(total > 0.0, s**2 / np.maximum(total, 1e-300), 0.0)
+        if not information.sum() > 0.0:
+            return math.inf
+        order = np.argsort(-s / np.maximum(total, 1e-300), kind="stable")
+        inside = np.cumsum(information[order]) <= 0.5 * information.sum()
+        return float(2.0 * b[order][inside].sum())
+
+
+def _events(observation: Observation) -> EventLanes:
+    if observation.events is None:
+        raise OptionError("an unbinned model needs events, not counts")
+    return observation.events
+
+
+def _constraint(
+    item: Mapping[str, object], names: Names, known: Mapping[str, Hs3Parameter]
+) -> tuple[str, float, float]:
+    """Parameter, width and auxiliary datum of a constraint."""
+    name = item["name"]
+    if item["type"] != "gaussian_dist":
+        raise names.error(
+            f"constraint {name!r} is a {item['type']}",
+            "constraints are Gaussian here; a log-normal one is a Gaussian of its logarithm",
+        )
+    sides = [names.formula(item[key]) for key in ("x", "mean")]
+    widths = names.formula(item["sigma"])
+    floating = [side for side in sides if not side.is_constant]
+    fixed = [side for side in sides if side.is_constant]
+    if len(floating) != 1 or not widths.is_constant:
+        raise names.error(
+            f"constraint {name!r} does not compare one floating parameter with a number",
+            "make the global observable and the width constant",
+        )
+    (variable,) = floating[0].variables or (None,)
+    parameter = names.floating[variable].name if variable is not None else ""
+    if names.tree(parameter) != floating[0].node:
+        raise names.error(
+            f"constraint {name!r} is one of a function of {parameter!r}",
+            "constrain the parameter itself, and make the function part of the yield",
+        )
+    nothing = np.empty(0)
+    width, datum = float(widths.at(nothing)), float(fixed[0].at(nothing))
+    if not width > 0.0:
+        raise names.error(f"constraint {name!r} has the width {width:g}")
+    return parameter, width, datum
+
+
+def compile_hs3(
+    document: Hs3Document,
+    analysis: str | None = None,
+    *,
+    poi: str | None = None,
+    constants: Mapping[str, float] | None = None,
+) -> UnbinnedModel:
+    """Compile one analysis of an HS3 document.
+
+    Parameters
+    ----------
+    document
+        From :func:`darkstats.workspace.hs3.read_hs3`.
+    analysis
+        Its name; the first by default.
+    poi
+        Parameter of interest, where it is not that of the analysis.
+    constants
+        Values for parameters, which become constants: a mass, for example.
+
+    Raises
+    ------
+    DocumentError
+        The likelihood is not understood, or has no closed form.
+    UnknownNameError
+        There is no such analysis or parameter.
+    """
+    given = dict(constants or {})
+    chosen = document.analysis(analysis)
+    known = {parameter.name: parameter for parameter in chosen.parameters}
+    for name in given:
+        if name not in known:
+            raise UnknownNameError("parameter", name, tuple(known))
+    names = Names(document, chosen, given)
+    channels = tuple(compile_channel(document, names, channel) for channel in chosen.channels)
+    constraints = {}
+    for item in chosen.constraints:
+        parameter, width, datum = _constraint(item, names, known)
+        if parameter in constraints:
+            raise names.error(f"parameter {parameter!r} has two constraints")
+        constraints[parameter] = (width, datum)
+    acting: dict[str, list[str]] = {}
+    for channel in channels:
+        for component in channel.components:
+            for variable in component.variables:
+                acting.setdefault(names.floating[variable].name, []).append(channel.name)
+    parameters = tuple(_parameter(p, constraints.get(p.name), acting) for p in names.floating)
+    idle = [p.name for p in parameters if p.name not in acting and not p.constrained]
+    if idle:
+        raise names.error(
+            f"parameters act on nothing: {', '.join(idle)}", "leave them out, or make them constant"
+        )
+    poi = chosen.poi if poi is None else poi
+    index = None
+    if poi is not None:
+        index = next((n for n, p in enumerate(parameters) if p.name == poi), None)
+        if index is None:
+            raise UnknownNameError("parameter of interest", poi, tuple(p.name for p in parameters))
+    inits = np.array([p.init for p in parameters])
+    model = UnbinnedModel(
+        digest=digest_of(
+            {"document": document.digest, "analysis": chosen.name, "poi": poi, "constants": given}
+        ),
+        document_digest=document.digest,
+        analysis=chosen.name,
+        values=chosen.values,
+        parameters=parameters,
+        channels=channels,
+        poi_index=index,
+        observation=Observation(counts=np.zeros(len(channels)), auxdata=np.zeros(len(parameters))),
+        grid=grid_of(channels, inits),
+    )
+    return replace(model, observation=_observed(model, chosen, document))
+
+
+def _parameter(
+    item: Hs3Parameter, constraint: tuple[float, float] | None, acting: Mapping[str, list[str]]
+) -> Parameter:
+    return Parameter(
+        name=item.name,
+        set_name=item.name,
+        modifier_types=(),
+        init=item.value,
+        lower=item.lower,
+        upper=item.upper,
+        fixed=False,
+        constraint="none" if constraint is None else "gaussian",
+        auxdata=0.0 if constraint is None else constraint[1],
+        width=1.0 if constraint is None else constraint[0],
+        channels=tuple(dict.fromkeys(acting.get(item.name, ()))),
+    )
+
+
+def _observed(model: UnbinnedModel, analysis: Hs3Analysis, document: Hs3Document) -> Observation:
+    """The data that the document itself holds; none is an empty data set."""
+    events, weights = [], []
+    for channel, given in zip(model.channels, analysis.channels, strict=True):
+        if channel.bin_edges is not None:
+            contents = np.array(given.data.get("contents") or [], dtype=float)
+            if len(contents) != len(channel.bin_edges) - 1:
+                raise DocumentError(
+                    f"data {given.data['name']!r} have {len(contents)} contents for "
+                    f"{len(channel.bin_edges) - 1} bins",
+                    source=document.source,
+                )
+            events.append(contents)
+            weights.append(contents)
+            continue
+        entries = np.array(given.data.get("entries") or [], dtype=float)
+        entries = entries.reshape(-1, len(channel.observables)).T
+        weight = np.array(given.data.get("weights") or np.ones(entries.shape[1]), dtype=float)
+        for row, (low, high), name in zip(
+            entries, channel.ranges, channel.observables, strict=True
+        ):
+            if ((row < low) | (row > high)).any():
+                raise DocumentError(
+                    f"data {given.data['name']!r} have entries outside the range of {name!r}",
+                    source=document.source,
+                )
+        if len(weight) != entries.shape[1] or (weight < 0.0).any():
+            raise DocumentError(
+                f"data {given.data['name']!r} have weights that do not fit or are negative",
+                source=document.source,
+            )
+        events.append(entries)
+        weights.append(weight)
+    return model.observe(events, weights)

@@ -1,0 +1,454 @@
+"""HS3 0.2 documents of unbinned likelihoods: read, checked, taken apart, written.
+
+`HS3 <https://github.com/hep-statistics-serialization-standard>`_ is JSON. What is read here is the
+part of it that an extended unbinned likelihood needs; what the standard cannot say, or what says
+one thing to one reader and another to the next, is refused with the reason. No code is ever
+executed from a document: expressions go through :mod:`darkstats.workspace.hs3_expressions`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from darkstats.errors import DocumentError, OptionError, UnknownNameError
+from darkstats.provenance import digest_of
+from darkstats.workspace.documents import parse_json
+from darkstats.workspace.sources import Opener
+
+__all__ = [
+    "HS3_VERSION",
+    "Hs3Analysis",
+    "Hs3Channel",
+    "Hs3Document",
+    "Hs3Parameter",
+    "looks_like_hs3",
+    "read_hs3",
+    "write_hs3",
+]
+
+HS3_VERSION = "0.2"
+_SECTIONS = (
+    "metadata",
+    "distributions",
+    "functions",
+    "data",
+    "likelihoods",
+    "domains",
+    "parameter_points",
+    "analyses",
+    "misc",
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hs3Parameter:
+    """One parameter: start, range, and whether it is constant."""
+
+    name: str
+    value: float
+    lower: float
+    upper: float
+    constant: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hs3Channel:
+    """A distribution, the axes of its observables as (name, lower, upper), and data, if any.
+
+    ``data`` is the HS3 item: ``unbinned`` with entries and perhaps weights, or ``binned``.
+    """
+
+    name: str
+    distribution: Item = field(repr=False)
+    axes: tuple[tuple[str, float, float], ...]
+    data: Item = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hs3Analysis:
+    """One analysis with its references followed.
+
+    Parameters
+    ----------
+    name, poi
+        Its name, and the parameter of interest (None if it names none).
+    channels, constraints
+        Channels, and the auxiliary distributions.
+    parameters
+        All that the analysis depends on, in the order of the document.
+    values
+        What this hypothesis is, by label: masses in GeV; empty if the document does not say.
+    """
+
+    name: str
+    poi: str | None
+    channels: tuple[Hs3Channel, ...] = field(repr=False)
+    constraints: tuple[Item, ...] = field(repr=False)
+    parameters: tuple[Hs3Parameter, ...] = field(repr=False)
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hs3Document:
+    """A checked document.
+
+    Equal if the digests are: SHA-256 of the JSON with sorted keys and no spaces.
+    """
+
+    document: Item = field(repr=False, compare=False)
+    source: str = field(compare=False)
+    digest: str
+
+    @property
+    def description(self) -> str | None:
+        """What the document says of itself."""
+        text = self.document["metadata"].get("description")
+        return text if isinstance(text, str) else None
+
+    @property
+    def simulated(self) -> bool | None:
+        """Whether data within the document are simulated; None if it does not say."""
+        said = self._own().get("simulated")
+        return said if isinstance(said, bool) else None
+
+    @property
+    def analysis_names(self) -> tuple[str, ...]:
+        """Analyses, in order."""
+        return tuple(item["name"] for item in self.document["analyses"])
+
+    def _own(self) -> Item:
+        own = self.document.get("misc", {}).get("darkstats", {})
+        return own if isinstance(own, dict) else {}
+
+    @property
+    def search(self) -> Mapping[str, Any]:
+        """What the document says under ``misc.darkstats``: labels, cross section of mu = 1."""
+        return self._own()
+
+    def item(self, section: str, name: str) -> Item:
+        """Entry of a section by name.
+
+        Raises
+        ------
+        DocumentError
+            There is none.
+        """
+        for entry in self.document.get(section, []):
+            if entry["name"] == name:
+                found: Item = entry
+                return found
+        raise DocumentError(
+            f"{name!r} is named, but there is none in {section}", source=self.source
+        )
+
+    def values_of(self, name: str) -> Mapping[str, float]:
+        """Masses of an analysis by label; empty if the document does not say."""
+        values = self._own().get("points", {}).get(name, {})
+        return {str(k): float(v) for k, v in values.items()} if isinstance(values, dict) else {}
+
+    def select(self, point: str) -> str:
+        """Name of the analysis that ``point`` means: its name, or its values joined by commas.
+
+        Raises
+        ------
+        UnknownNameError
+            None, or several, are meant.
+        """
+        if point in self.analysis_names:
+            return point
+        try:
+            wanted = [float(part) for part in point.split(",")]
+        except ValueError:
+            raise UnknownNameError("analysis", point, self.analysis_names) from None
+        fitting = [
+            name
+            for name in self.analysis_names
+            if (values := list(self.values_of(name).values()))
+            and len(values) == len(wanted)
+            and all(abs(a - b) <= 1e-6 * max(1.0, abs(b)) for a, b in zip(values, wanted, strict=True))
+        ]
+        if len(fitting) != 1:
+            raise UnknownNameError("analysis", point, self.analysis_names)
+        return fitting[0]
+
+    def analysis(self, name: str | None = None) -> Hs3Analysis:
+        """One analysis with its references followed; the first by default.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no analysis of that name.
+        DocumentError
+            A reference leads nowhere, or a part is missing.
+        """
+        if name is None:
+            name = self.analysis_names[0]
+        elif name not in self.analysis_names:
+            raise UnknownNameError("analysis", name, self.analysis_names)
+        entry = self.item("analyses", name)
+        likelihood = self.item("likelihoods", entry["likelihood"])
+        channels = [
+            self._channel(distribution, data)
+            for distribution, data in zip(
+                likelihood["distributions"], likelihood["data"], strict=True
+            )
+        ]
+        pois = entry.get("parameters_of_interest") or []
+        if len(pois) > 1:
+            raise DocumentError(
+                f"analysis {name!r} has {len(pois)} parameters of interest",
+                source=self.source,
+                remedy="name one: a limit is set on one parameter",
+            )
+        return Hs3Analysis(
+            name=name,
+            poi=pois[0] if pois else None,
+            channels=tuple(channels),
+            constraints=tuple(
+                self.item("distributions", one) for one in likelihood.get("aux_distributions") or []
+            ),
+            parameters=self._parameters(entry),
+            values=self.values_of(name),
+        )
+
+    def _channel(self, distribution: str, data: str) -> Hs3Channel:
+        found = self.item("data", data)
+        axes = []
+        for axis in found.get("axes") or []:
+            low, high = axis.get("min"), axis.get("max")
+            if "edges" in axis:
+                low, high = axis["edges"][0], axis["edges"][-1]
+            if not _is_number(low) or not _is_number(high) or not low < high:
+                raise DocumentError(
+                    f"axis {axis.get('name')!r} of data {data!r} has no range",
+                    source=self.source,
+                    remedy="give finite min < max: the densities are normalised on it",
+                )
+            axes.append((str(axis["name"]), float(low), float(high)))
+        if not axes:
+            raise DocumentError(f"data {data!r} have no axes", source=self.source)
+        return Hs3Channel(
+            name=distribution,
+            distribution=self.item("distributions", distribution),
+            axes=tuple(axes),
+            data=found,
+        )
+
+    def _parameters(self, analysis: Item) -> tuple[Hs3Parameter, ...]:
+        point = analysis.get("init") or self._only("parameter_points")
+        values = self.item("parameter_points", point)["parameters"]
+        ranges: dict[str, tuple[float, float]] = {}
+        for name in analysis.get("domains") or [analysis.get("domain")]:
+            for axis in self.item("domains", name)["axes"]:
+                if _is_number(axis.get("min")) and _is_number(axis.get("max")):
+                    ranges[axis["name"]] = (float(axis["min"]), float(axis["max"]))
+        found = []
+        for entry in values:
+            name, value = entry["name"], float(entry["value"])
+            constant = bool(entry.get("const", False))
+            if not constant and name not in ranges:
+                raise DocumentError(
+                    f"parameter {name!r} has no range in the domain of {analysis['name']!r}",
+                    source=self.source,
+                    remedy='add it to the domain, or make it "const": true',
+                )
+            low, high = ranges.get(name, (value, value))
+            if not constant and not low <= value <= high:
+                raise DocumentError(
+                    f"parameter {name!r} starts at {value:g}, outside its range "
+                    f"[{low:g}, {high:g}]",
+                    source=self.source,
+                )
+            found.append(
+                Hs3Parameter(name=name, value=value, lower=low, upper=high, constant=constant)
+            )
+        return tuple(found)
+
+    def _only(self, section: str) -> str:
+        entries = self.document.get(section, [])
+        if not entries:
+            raise DocumentError(f"has no {section}", source=self.source)
+        name: str = entries[0]["name"]
+        return name
+
+    @classmethod
+    def from_document(cls, document: object, source: str = "") -> Hs3Document:
+        """Check the outline of a document.
+
+        Raises
+        ------
+        DocumentError
+            It is no HS3 0.2 document of likelihoods; the message says where and why.
+        """
+        if not isinstance(document, dict) or not looks_like_hs3(document):
+            raise DocumentError(
+                "is no HS3 document: it has no metadata.hs3_version",
+                source=source,
+                remedy='begin with {"metadata": {"hs3_version": "0.2"}, ...}',
+            )
+        version = str(document["metadata"]["hs3_version"])
+        if not version.startswith(HS3_VERSION):
+            raise DocumentError(
+                f"is HS3 {version}; this program reads {HS3_VERSION}",
+                source=source,
+                pointer="/metadata/hs3_version",
+            )
+        for section in document:
+            if section not in _SECTIONS:
+                raise DocumentError(
+                    f"has an unknown section {section!r}",
+                    source=source,
+                    remedy="put private keys under misc",
+                )
+        for section in _SECTIONS[1:-1]:
+            _check_section(document, section, source)
+        for section in ("distributions", "data", "likelihoods", "domains", "analyses"):
+            if not document.get(section):
+                raise DocumentError(f"has no {section}", source=source)
+        for n, likelihood in enumerate(document["likelihoods"]):
+            pairs = (likelihood.get("distributions"), likelihood.get("data"))
+            if not all(isinstance(one, list) for one in pairs) or len(pairs[0]) != len(pairs[1]):
+                raise DocumentError(
+                    "distributions and data do not pair up",
+                    source=source,
+                    pointer=f"/likelihoods/{n}",
+                )
+            if not all(isinstance(one, str) for part in pairs for one in part):
+                raise DocumentError(
+                    "holds something else than names",
+                    source=source,
+                    pointer=f"/likelihoods/{n}",
+                    remedy="write constraints as aux_distributions: inline data are not read by all",
+                )
+        return cls(document=document, source=source, digest=digest_of(document))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check_section(document: Item, section: str, source: str) -> None:
+    entries = document.get(section, [])
+    if not isinstance(entries, list):
+        raise DocumentError(
+            "is no list",
+            source=source,
+            pointer=f"/{section}",
+            remedy="HS3 0.2 has lists of named items",
+        )
+    seen = set()
+    for n, entry in enumerate(entries):
+        pointer = f"/{section}/{n}"
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            raise DocumentError("has no name", source=source, pointer=pointer)
+        name = entry["name"]
+        if section in ("distributions", "functions") and not isinstance(entry.get("type"), str):
+            raise DocumentError(f"{name!r} has no type", source=source, pointer=pointer)
+        if name in seen:
+            raise DocumentError(f"{name!r} is there twice", source=source, pointer=pointer)
+        seen.add(name)
+        for key in ("parameters", "axes"):
+            for part in entry.get(key) or []:
+                if not isinstance(part, dict) or not isinstance(part.get("name"), str):
+                    raise DocumentError(f"has no name in {key}", source=source, pointer=pointer)
+                if key == "parameters" and not _is_number(part.get("value")):
+                    raise DocumentError(
+                        f"{part['name']!r} has no value", source=source, pointer=pointer
+                    )
+        needed = {
+            "analyses": ("likelihood",),
+            "parameter_points": ("parameters",),
+            "domains": ("axes",),
+        }
+        for key in needed.get(section, ()):
+            if key not in entry:
+                raise DocumentError(f"{name!r} has no {key}", source=source, pointer=pointer)
+
+
+def looks_like_hs3(document: object) -> bool:
+    """Whether a parsed document says that it is HS3."""
+    return (
+        isinstance(document, dict)
+        and isinstance(document.get("metadata"), dict)
+        and "hs3_version" in document["metadata"]
+    )
+
+
+def read_hs3(source: str | Path) -> Hs3Document:
+    """Read a document from a file, gzipped or not.
+
+    Raises
+    ------
+    DocumentError
+        It cannot be read, or is no HS3 document that this program understands.
+    """
+    label, data = Opener().read(str(source), "workspace")
+    return Hs3Document.from_document(parse_json(data, source=label), label)
+
+
+def write_hs3(document: Mapping[str, Any], path: str | Path) -> None:
+    """Write a document: sorted keys within items, sections in the order of the standard.
+
+    Numbers are written with all their digits, so that reading gives the same likelihood.
+
+    Raises
+    ------
+    DocumentError
+        It would not be read back.
+    OptionError
+        The file cannot be written.
+    """
+    Hs3Document.from_document(dict(document), str(path))
+    text = render_hs3(document)
+    try:
+        Path(path).write_text(text, "utf-8")
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def render_hs3(document: Mapping[str, Any]) -> str:
+    """Text of a document: one item a line."""
+    parts = []
+    for section in _SECTIONS:
+        if section not in document:
+            continue
+        value = document[section]
+        if isinstance(value, list) and value:
+            lines = ",\n    ".join(_line(item) for item in value)
+            parts.append(f'  "{section}": [\n    {lines}\n  ]')
+        else:
+            parts.append(f'  "{section}": {_line(value)}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False)
+
+
+def check_name(name: str) -> str:
+    """Return a name that expressions can hold.
+
+    Raises
+    ------
+    OptionError
+        It has other characters than letters, digits and underscores.
+    """
+    if not _NAME.match(name):
+        raise OptionError(f"{name!r} is no name for HS3: use letters, digits and underscores")
+    return name
+
+
+def metadata(description: str, packages: Sequence[tuple[str, str]]) -> Item:
+    """The metadata of a document of ours."""
+    return {
+        "hs3_version": HS3_VERSION,
+        "description": description,
+        "packages": [{"name": name, "version": version} for name, version in packages],
+    }
