@@ -132,9 +132,7 @@ def bump(**changes: Any) -> Item:
 def thrown(model: UnbinnedModel, point: np.ndarray, seed: int = 1) -> Observation:
     """One toy as an observation, auxiliary data as nominal."""
     lanes, _ = model.throw(point, np.random.default_rng(seed), 1)
-    return Observation(
-        counts=lanes.totals[0], auxdata=model.observation.auxdata, events=lanes
-    )
+    return Observation(counts=lanes.totals[0], auxdata=model.observation.auxdata, events=lanes)
 
 
 def crystal_ball(**changes: Any) -> Item:

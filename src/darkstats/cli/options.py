@@ -37,7 +37,8 @@ WorkspaceFile = Annotated[
     str,
     typer.Argument(
         metavar="WORKSPACE",
-        help="JSON, JSON.gz, or ARCHIVE[:MEMBER] of a HEPData record; - reads standard input.",
+        help="JSON, JSON.gz, or ARCHIVE[:MEMBER] of a HEPData record; - reads standard input. An "
+        "HS3 document of unbinned likelihoods, too.",
         show_default=False,
     ),
 ]
@@ -55,7 +56,8 @@ PatchSetFile = Annotated[
 Point = Annotated[
     str | None,
     typer.Option(
-        "--point", metavar="NAME", help="Point of the patch set: its name, or values 1300,60.",
+        "--point", metavar="NAME",
+        help="Point of the patch set, or analysis of an HS3 document: its name, or values 1300,60.",
         rich_help_panel=_LIKELIHOOD,
     ),
 ]  # fmt: skip
@@ -91,15 +93,19 @@ Mask = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        "--data", metavar="FILE", help='Other observed counts: {"channel": \\[counts]}.',
+        "--data", metavar="FILE",
+        help='Other observed counts: {"channel": \\[counts]}; for an unbinned model events as '
+        ".parquet, .root, .csv or .npz.",
         rich_help_panel=_LIKELIHOOD,
     ),
 ]  # fmt: skip
 Blind = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--blind/--unblind", help="Expected values only, from Asimov data; data stay closed.",
-        rich_help_panel=_LIKELIHOOD,
+        "--blind/--unblind",
+        help="Expected values only, from Asimov data; data stay closed. Events of an unbinned "
+        "model stay closed unless they are marked as simulated, or --unblind is given.",
+        rich_help_panel=_LIKELIHOOD, show_default=False,
     ),
 ]  # fmt: skip
 Simulated = Annotated[
@@ -152,7 +158,8 @@ Threads = Annotated[
 Referee = Annotated[
     str | None,
     typer.Option(
-        "--referee", metavar="NAME", help="Repeat the quoted number with pyhf.",
+        "--referee", metavar="NAME",
+        help="Repeat the quoted number with pyhf; evaluate it with zfit if it is unbinned.",
         rich_help_panel=_OUTPUT,
     ),
 ]  # fmt: skip

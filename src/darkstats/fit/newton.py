@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from darkstats.arrays import FloatArray, IndexArray
+from darkstats.arrays import BoolArray, FloatArray, IndexArray
 from darkstats.fit.lanes import FitOptions, Lanes, Problem
 from darkstats.fit.newton_steps import newton_steps
 from darkstats.fit.slots import CODE_CONVERGED, CODE_MAX_STEPS, CODE_NOT_FINITE, CODE_STALLED
@@ -83,15 +83,22 @@ class _Run:
         self.lanes.value[:] = value
         self.size[:] = size
         self.gradient[:], self.hessian[:] = gradient, hessian
-        self._finish(self.active[~finite], CODE_NOT_FINITE)
-        self._set_out(self.active[finite])
+        everything = self.active
+        self._finish(everything[~finite], CODE_NOT_FINITE)
+        self._set_out(everything[finite])
 
     def _finish(self, done: IndexArray, code: int) -> None:
         self.lanes.report[done, 0] = code
         self.lanes.report[done, 1] = self.steps[done]
-        self.lanes.report[done, 2] = 0
+        self.lanes.report[done, 2] = np.count_nonzero(self._flat(done), axis=1)
         self.lanes.parameters[done] = self.x[done]
         self.active = np.setdiff1d(self.active, done, assume_unique=True)
+
+    def _flat(self, chosen: IndexArray) -> BoolArray:
+        """Free parameters that change nothing at all here: a shape of which no event is left."""
+        curvature = np.diagonal(self.hessian[chosen], axis1=1, axis2=2)
+        still: BoolArray = (self.gradient[chosen] == 0.0) & (curvature == 0.0) & self.free
+        return still
 
     def _set_out(self, chosen: IndexArray) -> None:
         """Solve for the steps of some lanes: finish those at their minimum."""
@@ -165,9 +172,6 @@ class _Run:
         self.damping[taken] = np.where(following < _LEAST_DAMPING, 0.0, following)
 
 
-def _finite(value: FloatArray, gradient: FloatArray, hessian: FloatArray) -> np.ndarray:  # type: ignore[type-arg]  # a mask
-    return (
-        np.isfinite(value)
-        & np.isfinite(gradient).all(axis=1)
-        & np.isfinite(hessian).all(axis=(1, 2))
-    )
+def _finite(value: FloatArray, gradient: FloatArray, hessian: FloatArray) -> BoolArray:
+    good: BoolArray = np.isfinite(value) & np.isfinite(gradient).all(axis=1)
+    return good & np.isfinite(hessian).all(axis=(1, 2))

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray
-from darkstats.kernel import JIT, Memory, kernel, kernel_entry, run_blocks
+from darkstats.kernel import JIT, Memory, is_compiled, kernel, kernel_entry, run_blocks
 from darkstats.kernel.simd import LANES, Floats, Integers, floats_at, integers_at
 from darkstats.model.structure import addresses_of
 
-__all__ = ["newton_steps"]
+__all__ = ["newton_steps", "steps_are_compiled"]
 
 _FIRST_DAMPING = 1e-2
 _GROWTH = 4.0
@@ -112,8 +112,9 @@ def _one(d: _Lanes, w: _Work, n: int, lane: int) -> None:
         d.step[at + i] = 0.0
         x, slope = d.x[at + i], d.gradient[at + i]
         presses = (slope >= 0.0 and x <= d.lower[i]) or (slope <= 0.0 and x >= d.upper[i])
-        w.pinned[i] = 1.0 if d.free[i] == 0 or presses else 0.0
         size = abs(d.hessian[square + i * n + i])
+        flat = slope == 0.0 and size == 0.0  # changes nothing at all here
+        w.pinned[i] = 1.0 if d.free[i] == 0 or presses or flat else 0.0
         w.scale[i] = 1.0 / np.sqrt(size) if size > 1e-300 else 1.0
     damping = d.damping[lane]
     positive = _solve(d, w, n, at, square, damping)
@@ -161,10 +162,13 @@ def _steps_entry(table: Integers, n: int, first: int, stop: int) -> None:
         floats_at(table[7]),
         floats_at(table[8]),
     )
-    w = _Work(
-        floats_at(table[9]), floats_at(table[10]), floats_at(table[11]), floats_at(table[12])
-    )
+    w = _Work(floats_at(table[9]), floats_at(table[10]), floats_at(table[11]), floats_at(table[12]))
     _steps(d, w, n, first, stop)
+
+
+def steps_are_compiled() -> bool:
+    """Whether the first step can be taken at once; otherwise it waits for the compiler."""
+    return is_compiled(_steps_entry)
 
 
 def newton_steps(

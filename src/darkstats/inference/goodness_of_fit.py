@@ -133,9 +133,7 @@ def _without_fixed(model: Model, auxdata: FloatArray) -> FloatArray:
     return held
 
 
-def toy_deviances(
-    model: Model, parameters: FloatArray, options: ToyOptions
-) -> FloatArray:
+def toy_deviances(model: Model, parameters: FloatArray, options: ToyOptions) -> FloatArray:
     """Statistic of refitted toys, NaN where the fit failed. Shape [toy]."""
     first, stop = options.first_toy, options.first_toy + options.n_toys
     first_block = first // TOYS_PER_BLOCK

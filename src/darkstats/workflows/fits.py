@@ -85,11 +85,12 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
     if request.referee is not None:
         from darkstats.referee import not_repeated, referee_fit
 
+        workspace, histfactory = likelihood.histfactory("this referee")
         with shell.step("asking pyhf"):
             verdict = (
                 not_repeated("best fit", "blind: nothing but Asimov data was fitted")
-                if request.model.blind
-                else referee_fit(likelihood.workspace, model, best)
+                if likelihood.blind
+                else referee_fit(workspace, histfactory, best)
             )
 
     def record() -> dict[str, Any]:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
     from darkstats.fit import FitOptions
     from darkstats.inference.results import ToyOptions
-    from darkstats.model import HistFactoryModel, Observation
+    from darkstats.model import HistFactoryModel, Model, Observation
     from darkstats.workflows.outcome import Shell
     from darkstats.workflows.requests import ModelRequest, ToyRequest, WorkspaceRequest
     from darkstats.workspace import Workspace
+    from darkstats.model.unbinned.model import UnbinnedModel
+    from darkstats.workspace.hs3 import Hs3Document
 
 __all__ = ["Likelihood", "load", "read", "toy_options", "workspace_inputs"]
 
@@ -29,19 +31,58 @@ COMPILING = "compiling kernels (once per installation)"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Likelihood:
-    """A compiled model, the data to confront it with, and where both come from."""
+    """A compiled model, the data to confront it with, and where both come from.
 
-    workspace: Workspace
-    model: HistFactoryModel
+    ``workspace`` is that of a HistFactory model, ``document`` that of an unbinned one; ``blind``
+    says whether the observation is Asimov data; ``notes`` hold what a reader has to know of the
+    data, ``unbinned`` the fields of a record that only an unbinned model has.
+    """
+
+    workspace: Workspace | None
+    model: Model
     observation: Observation
     inputs: Inputs
     sidecar: Sidecar
     options: FitOptions
     threads: int | None
+    blind: bool = False
+    document: Hs3Document | None = None
+    notes: tuple[str, ...] = ()
+    unbinned: Mapping[str, Any] | None = None
+
+    def histfactory(self, what: str) -> tuple[Workspace, HistFactoryModel]:
+        """The workspace and the model, where they are HistFactory's.
+
+        Raises
+        ------
+        OptionError
+            The model is unbinned; ``what`` says what needs the other kind.
+        """
+        from darkstats.model import HistFactoryModel
+
+        if self.workspace is None or not isinstance(self.model, HistFactoryModel):
+            raise OptionError(f"{what} needs a HistFactory workspace, not an unbinned model")
+        return self.workspace, self.model
+
+    def unbinned_model(self) -> UnbinnedModel:
+        """The model, where it is unbinned.
+
+        Raises
+        ------
+        OptionError
+            It is HistFactory's.
+        """
+        from darkstats.model.unbinned.model import UnbinnedModel
+
+        if not isinstance(self.model, UnbinnedModel):
+            raise OptionError("zfit is the referee of unbinned models: use --referee pyhf")
+        return self.model
 
     @property
     def workspace_warnings(self) -> tuple[str, ...]:
-        """What the linter found worth a look."""
+        """What the linter found worth a look, and notes on the data."""
+        if self.workspace is None:
+            return self.notes
         return tuple(str(one).removeprefix("warning ") for one in self.workspace.warnings)
 
 
@@ -84,6 +125,10 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
     InputError
         A file, a patch, a name or an option cannot be used.
     """
+    from darkstats.workflows.unbinned_inputs import holds_hs3, load_unbinned
+
+    if holds_hs3(request.workspace.source):
+        return load_unbinned(request, shell)
     workspace = read(request.workspace)
     if request.data is not None:
         workspace = _with_data(workspace, request.data)
@@ -113,6 +158,7 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
     else:
         observation = model.observation
     simulated = sidecar.simulated if request.simulated is None else request.simulated
+    blind = bool(request.blind)
     return Likelihood(
         workspace=workspace,
         model=model,
@@ -120,6 +166,7 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
         sidecar=sidecar,
         threads=request.threads,
         options=FitOptions(threads=request.threads or _threads(model)),
+        blind=blind,
         inputs=Inputs(
             source=workspace.source,
             workspace_sha256=workspace.digest,
@@ -133,7 +180,7 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
             ),
             masked=tuple(channel.name for channel in model.channels if channel.masked),
             data=request.data,
-            blind=request.blind,
+            blind=blind,
             simulated=simulated,
             command=shell.command,
             title=sidecar.title,
@@ -204,7 +251,7 @@ def _with_data(workspace: Workspace, source: str) -> Workspace:
 
 def toy_options(
     request: ToyRequest,
-    model: HistFactoryModel,
+    model: Model,
     kind: str,
     asked: Mapping[str, object] | None = None,
 ) -> tuple[ToyOptions, int]:
@@ -223,7 +270,7 @@ def toy_options(
 
 
 def _earlier_toys(
-    request: ToyRequest, model: HistFactoryModel, kind: str, asked: Mapping[str, object]
+    request: ToyRequest, model: Model, kind: str, asked: Mapping[str, object]
 ) -> tuple[int, int]:
     from pathlib import Path
 

@@ -30,7 +30,7 @@ BANDS = ("root", "fixed-sigma")
 LIMIT_STATISTICS = ("qtilde", "q")
 STATISTICS = ("qtilde", "q", "q0", "t", "ttilde")
 ENGINES = ("auto", "newton")
-REFEREES = ("pyhf",)
+REFEREES = ("pyhf", "zfit")
 
 
 def _one_of(kind: str, name: str | None, known: tuple[str, ...]) -> None:
@@ -65,7 +65,8 @@ class ModelRequest:
     data
         A JSON file with other observed counts.
     blind
-        Whether observed counts are kept out.
+        Whether observed counts are kept out; ``None``: no, but events of an unbinned model stay
+        closed unless they are marked as simulated.
     simulated
         Whether the counts are known to be simulated; ``None`` asks the sidecar ``*.meta.json``.
     threads
@@ -78,7 +79,7 @@ class ModelRequest:
     interpolation: str | None = None
     masked: tuple[str, ...] = ()
     data: str | None = None
-    blind: bool = False
+    blind: bool | None = None
     simulated: bool | None = None
     threads: int | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from darkstats.errors import OptionError
 from darkstats.workflows.inputs import Likelihood, load, toy_options
 from darkstats.workflows.outcome import Outcome, Shell
 
@@ -83,6 +84,8 @@ def _completed(
     if verdict is None:
         record["referee_reason"] = "not asked"
     record["workspace_warnings"] = list(likelihood.workspace_warnings)
+    if likelihood.unbinned is not None:
+        record["unbinned"] = dict(likelihood.unbinned)
     return record
 
 
@@ -132,16 +135,22 @@ def limit(request: LimitRequest, shell: Shell | None = None) -> Outcome[UpperLim
             toys=_watched(toys, step),
             poi_lower=request.poi_lower,
             scan_points=request.scan_points,
-            blind=request.model.blind,
+            blind=likelihood.blind,
             probe=request.calculator == "auto",
             options=likelihood.options,
         )
     verdict = None
-    if request.referee is not None:
+    if request.referee == "zfit":
+        from darkstats.referee_zfit import referee_unbinned_limit
+
+        with shell.step("asking zfit"):
+            verdict = referee_unbinned_limit(likelihood.unbinned_model(), likelihood.observation, found)
+    elif request.referee is not None:
         from darkstats.referee import referee_limit
 
+        workspace, model = likelihood.histfactory("pyhf")
         with shell.step("asking pyhf"):
-            verdict = referee_limit(likelihood.workspace, likelihood.model, found)
+            verdict = referee_limit(workspace, model, found)
     used = toys if by_toys else None
 
     def record() -> dict[str, Any]:
@@ -168,6 +177,11 @@ def _interval(
 ) -> Outcome[UpperLimit | Interval]:
     from darkstats.inference.feldman_cousins import feldman_cousins
 
+    if likelihood.blind:
+        raise OptionError(
+            "a Feldman-Cousins interval needs data: events that are not marked as simulated stay "
+            "closed unless --unblind is given"
+        )
     toys, earlier = _options(
         request.toys, likelihood, "limit", wanted=True, method="fc", cl=request.cl
     )
@@ -239,15 +253,16 @@ def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[Hy
             calculator=_calculator(request.calculator),
             toys=_watched(toys, step),
             poi_lower=request.poi_lower,
-            blind=request.model.blind,
+            blind=likelihood.blind,
             options=likelihood.options,
         )
     verdict = None
     if request.referee is not None:
         from darkstats.referee import referee_hypotest
 
+        workspace, model = likelihood.histfactory("this referee")
         with shell.step("asking pyhf"):
-            verdict = referee_hypotest(likelihood.workspace, likelihood.model, found)
+            verdict = referee_hypotest(workspace, model, found)
 
     def record() -> dict[str, Any]:
         from darkstats.report.records import hypotest_record
@@ -267,7 +282,7 @@ def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[Hy
         samples = None
         if toys is not None:
             with shell.step(_throwing(toys)):
-                samples = statistic_samples(likelihood, found, toys, blind=request.model.blind)
+                samples = statistic_samples(likelihood, found, toys, blind=likelihood.blind)
         return statistic_figure(found, samples, likelihood.inputs)
 
     return Outcome(result=found, record=record, sheet=sheet, figures={"statistic": distributions})
@@ -299,15 +314,16 @@ def significance(request: SignificanceRequest, shell: Shell | None = None) -> Ou
             calculator=_calculator(request.calculator),
             uncapped=request.uncapped,
             toys=_watched(toys, step),
-            blind=request.model.blind,
+            blind=likelihood.blind,
             options=likelihood.options,
         )
     verdict = None
     if request.referee is not None:
         from darkstats.referee import referee_significance
 
+        workspace, model = likelihood.histfactory("this referee")
         with shell.step("asking pyhf"):
-            verdict = referee_significance(likelihood.workspace, likelihood.model, found)
+            verdict = referee_significance(workspace, model, found)
 
     def record() -> dict[str, Any]:
         from darkstats.report.records import significance_record

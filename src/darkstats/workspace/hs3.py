@@ -172,7 +172,9 @@ class Hs3Document:
             for name in self.analysis_names
             if (values := list(self.values_of(name).values()))
             and len(values) == len(wanted)
-            and all(abs(a - b) <= 1e-6 * max(1.0, abs(b)) for a, b in zip(values, wanted, strict=True))
+            and all(
+                abs(a - b) <= 1e-6 * max(1.0, abs(b)) for a, b in zip(values, wanted, strict=True)
+            )
         ]
         if len(fitting) != 1:
             raise UnknownNameError("analysis", point, self.analysis_names)

@@ -346,9 +346,7 @@ class _Compiler:
             for n, key in enumerate(keys):
                 if key and key not in item:
                     raise self.names.error(f"{kind} {name!r} has no {key}")
-                slots.append(
-                    self.names.formula(item[key] if key else (NO_TAIL if n == 5 else 2.0))
-                )
+                slots.append(self.names.formula(item[key] if key else (NO_TAIL if n == 5 else 2.0)))
             low, high = self.ranges[dim]
             factor = LogFactor(op=op, dim=dim, low=low, high=high, slots=tuple(slots))
             self.check_slots(item, keys, factor)
@@ -476,9 +474,7 @@ class _Compiler:
                 return found
         if len(used) > 2:
             raise self.names.error(f"generic_dist {name!r} has more than two observables")
-        return Scalar(
-            node, {self.observables[d]: d for d in used}, self.ranges, {}
-        )
+        return Scalar(node, {self.observables[d]: d for d in used}, self.ranges, {})
 
 
 _OTHERS = (

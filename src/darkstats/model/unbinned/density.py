@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray
-from darkstats.kernel import JIT, Memory, kernel, kernel_entry, run_blocks
+from darkstats.kernel import JIT, Memory, is_compiled, kernel, kernel_entry, run_blocks
 from darkstats.kernel.simd import (
     LANES,
     Floats,
@@ -31,7 +31,7 @@ from darkstats.kernel.simd import (
 from darkstats.model.structure import addresses_of
 from darkstats.model.unbinned.slots import PAIR_STRIDE, slot_derivatives
 
-__all__ = ["ChannelLayout", "event_derivatives"]
+__all__ = ["ChannelLayout", "density_is_compiled", "event_derivatives"]
 
 _TINY = 1e-290  # densities below this count as not positive
 
@@ -87,9 +87,7 @@ def _zero(block: Floats, n: int) -> None:
 
 
 @kernel
-def _event_sums(
-    layout: ChannelLayout, data: _Data, s: _Scratch, lane: int, stride: int
-) -> None:
+def _event_sums(layout: ChannelLayout, data: _Data, s: _Scratch, lane: int, stride: int) -> None:
     """Sums over the events of one lane, kept as vectors of eight partial sums."""
     n_inner = layout.n_inner
     columns_at, slots_at = lane * layout.n_columns, lane * layout.n_slots
@@ -276,6 +274,11 @@ def _density_entry(table: Integers, stride: int, first: int, stop: int) -> None:
         floats_at(table[at + 10]),
     )
     _lanes(layout, data, s, stride, first, stop)
+
+
+def density_is_compiled() -> bool:
+    """Whether the first evaluation can start at once; otherwise it waits for the compiler."""
+    return is_compiled(_density_entry)
 
 
 def event_derivatives(

@@ -449,4 +449,3 @@ def polynomial_of(
     if found is None:
         return None
     return Polynomial(dim, low, high, tuple(float(c) for c in found))
-

@@ -200,9 +200,7 @@ def erf_difference(low: Jet, high: Jet) -> Jet:
     scale = 2.0 / math.sqrt(math.pi)
     at_a, at_b = scale * np.exp(-(a**2)), scale * np.exp(-(b**2))
     zero = np.zeros_like(a)
-    return (
-        lift(high, value, at_b, -2.0 * b * at_b) - lift(low, zero, at_a, -2.0 * a * at_a)
-    )
+    return lift(high, value, at_b, -2.0 * b * at_b) - lift(low, zero, at_a, -2.0 * a * at_a)
 
 
 def expm1_ratio(of: Jet) -> Jet:

@@ -247,6 +247,9 @@ class UnbinnedModel:
         total = 0.0
         for channel, events in zip(self.channels, _events(observation).channels, strict=True):
             x, weights = events.events_of(0)
+            if channel.bin_edges is not None:
+                n_bins = len(channel.bin_edges) - 1
+                x, weights = x[:, :n_bins], weights[:n_bins]
             density = density_at(channel, point[None, :], x)[0]
             there = weights > 0.0
             if (density[there] <= 0.0).any():
@@ -355,13 +358,12 @@ def _constraint(
     widths = names.formula(item["sigma"])
     floating = [side for side in sides if not side.is_constant]
     fixed = [side for side in sides if side.is_constant]
-    if len(floating) != 1 or not widths.is_constant:
+    if len(floating) != 1 or len(floating[0].variables) != 1 or not widths.is_constant:
         raise names.error(
             f"constraint {name!r} does not compare one floating parameter with a number",
             "make the global observable and the width constant",
         )
-    (variable,) = floating[0].variables or (None,)
-    parameter = names.floating[variable].name if variable is not None else ""
+    parameter = names.floating[floating[0].variables[0]].name
     if names.tree(parameter) != floating[0].node:
         raise names.error(
             f"constraint {name!r} is one of a function of {parameter!r}",

@@ -32,9 +32,7 @@ def _numeric(factor: Sequence[tuple[float, Fixed]]) -> Fixed:
     return Blend(tuple(c * f.integral for c, f in factor), tuple(f for _, f in factor))
 
 
-def _draw(
-    component: Component, point: FloatArray, x: FloatArray, rng: np.random.Generator
-) -> None:
+def _draw(component: Component, point: FloatArray, x: FloatArray, rng: np.random.Generator) -> None:
     """Fill the events [dim, event] of one component."""
     n = x.shape[1]
     for factor in component.linear:

@@ -67,9 +67,7 @@ def _tail(tau: FloatArray, alpha: FloatArray, n: FloatArray) -> FloatArray:
     """Logarithm of a Crystal Ball side at the distance ``tau`` (negative outwards)."""
     y = 1.0 - alpha * (tau + alpha) / n
     outside = tau < -alpha
-    return np.where(
-        outside, -0.5 * alpha**2 - n * np.log(np.where(outside, y, 1.0)), -0.5 * tau**2
-    )
+    return np.where(outside, -0.5 * alpha**2 - n * np.log(np.where(outside, y, 1.0)), -0.5 * tau**2)
 
 
 def log_shape(op: int, slots: FloatArray, x: FloatArray, low: float) -> FloatArray:
@@ -92,9 +90,7 @@ def _gaussian_piece(mean: Jet, sigma: Jet, low: Jet, high: Jet) -> Jet:
 
 
 def _clip(at: Jet, low: Jet, high: Jet) -> Jet:
-    return jets.select(
-        at.value < low.value, low, jets.select(at.value > high.value, high, at)
-    )
+    return jets.select(at.value < low.value, low, jets.select(at.value > high.value, high, at))
 
 
 def _tail_area(distance: Jet, far: Jet, near: Jet, alpha: Jet, n: Jet) -> Jet:
@@ -209,9 +205,7 @@ def _draw_gaussian(
     return _redrawn(n, tail, low, high)
 
 
-def _redrawn(
-    n: int, source: Callable[[int], FloatArray], low: float, high: float
-) -> FloatArray:
+def _redrawn(n: int, source: Callable[[int], FloatArray], low: float, high: float) -> FloatArray:
     """Draw until there are ``n`` values in [low, high]."""
     found: list[FloatArray] = []
     have = 0
@@ -242,10 +236,20 @@ def _draw_crystal_ball(
     areas = np.array([area(a, b) for a, b in bounds])
     counts = rng.multinomial(n, areas / areas.sum())
     parts = [
-        mean - sigma_l * _draw_tail(alpha_l, n_l, (mean - left) / sigma_l, (mean - low) / sigma_l, counts[0], rng),
-        _draw_gaussian(mean, sigma_l, left, middle, int(counts[1]), rng) if counts[1] else np.empty(0),
-        _draw_gaussian(mean, sigma_r, middle, right, int(counts[2]), rng) if counts[2] else np.empty(0),
-        mean + sigma_r * _draw_tail(alpha_r, n_r, (right - mean) / sigma_r, (high - mean) / sigma_r, counts[3], rng),
+        mean
+        - sigma_l
+        * _draw_tail(alpha_l, n_l, (mean - left) / sigma_l, (mean - low) / sigma_l, counts[0], rng),
+        _draw_gaussian(mean, sigma_l, left, middle, int(counts[1]), rng)
+        if counts[1]
+        else np.empty(0),
+        _draw_gaussian(mean, sigma_r, middle, right, int(counts[2]), rng)
+        if counts[2]
+        else np.empty(0),
+        mean
+        + sigma_r
+        * _draw_tail(
+            alpha_r, n_r, (right - mean) / sigma_r, (high - mean) / sigma_r, counts[3], rng
+        ),
     ]
     return rng.permutation(np.concatenate(parts))
 

@@ -69,8 +69,13 @@ def test_integrals_agree_with_quadrature(op: int, slots: tuple[float, ...]) -> N
     """Closed normalisation integrals equal adaptive quadrature between the breaks."""
     edges = [0.0, *break_points(op, np.array(slots), 0.0, 1.0), 1.0]
     expected = sum(
-        integrate.quad(lambda x: reference(op, slots, x)[0] if op == CRYSTAL_BALL
-                       else reference(op, slots, x), a, b, epsabs=0.0, epsrel=1e-13)[0]
+        integrate.quad(
+            lambda x: reference(op, slots, x)[0] if op == CRYSTAL_BALL else reference(op, slots, x),
+            a,
+            b,
+            epsabs=0.0,
+            epsrel=1e-13,
+        )[0]
         for a, b in zip(edges[:-1], edges[1:], strict=True)
         if b > a
     )
@@ -128,7 +133,10 @@ def test_draws_follow_the_shape(op: int, slots: tuple[float, ...]) -> None:
 
     def cumulative(values: np.ndarray) -> np.ndarray:
         return np.array(
-            [float(integral_jet(op, one, 0.0, v).value[0]) / total if v > 0 else 0.0 for v in values]
+            [
+                float(integral_jet(op, one, 0.0, v).value[0]) / total if v > 0 else 0.0
+                for v in values
+            ]
         )
 
     grid = np.quantile(x, np.linspace(0.002, 0.998, 150))

@@ -1,0 +1,239 @@
+"""From a request to an unbinned likelihood: HS3 document, events, blinding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkstats.errors import OptionError
+from darkstats.report.provenance import Inputs
+from darkstats.report.sidecar import read_sidecar
+from darkstats.workflows.inputs import COMPILING, Likelihood
+
+if TYPE_CHECKING:
+    from darkstats.model import Observation
+    from darkstats.model.unbinned.model import UnbinnedModel
+    from darkstats.workflows.outcome import Shell
+    from darkstats.workflows.requests import ModelRequest
+    from darkstats.workspace.event_files import EventTable
+    from darkstats.workspace.hs3 import Hs3Document
+
+__all__ = ["holds_hs3", "load_unbinned", "observed_events"]
+
+CLOSED = (
+    "the events are not marked as simulated and stay closed: expected values only; --unblind opens "
+    "them"
+)
+NONE_GIVEN = "no data were given: expected values only; name events with --data"
+
+
+def holds_hs3(source: str) -> bool:
+    """Whether a file is an HS3 document, by a look at its text."""
+    path = Path(source)
+    if source == "-" or not path.is_file():
+        return False
+    data = path.read_bytes()
+    if data[:2] == b"\x1f\x8b":
+        import gzip
+
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError):
+            return False  # the reader of workspaces will say what is wrong
+    return b'"hs3_version"' in data
+
+
+def _check(request: ModelRequest) -> None:
+    """Refuse options that mean nothing here."""
+    for given, name in (
+        (request.workspace.patches, "--patch"),
+        (request.workspace.patchset, "--patchset"),
+        (request.interpolation, "--interpolation"),
+        (request.masked, "--mask"),
+    ):
+        if given:
+            raise OptionError(
+                f"{name} goes with HistFactory workspaces, and {request.workspace.source} is an "
+                "HS3 document of unbinned likelihoods"
+            )
+
+
+def _analysis(document: Hs3Document, request: ModelRequest) -> str | None:
+    point = request.workspace.point
+    if point is not None and request.measurement is not None:
+        raise OptionError("--point and --measurement both choose the analysis: give one")
+    if point is not None:
+        return document.select(point)
+    return request.measurement
+
+
+def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
+    """Read and compile the likelihood of a request, and open its data if that is allowed.
+
+    Raises
+    ------
+    InputError
+        A file, a name or an option cannot be used.
+    """
+    from darkstats.fit import FitOptions
+    from darkstats.inference.asimov import blinded_observation
+    from darkstats.model.unbinned.model import compile_hs3
+    from darkstats.workspace.event_files import read_events
+    from darkstats.workspace.hs3 import read_hs3
+
+    _check(request)
+    document = read_hs3(request.workspace.source)
+    model = compile_hs3(document, _analysis(document, request), poi=request.poi)
+    _compile(model, shell)
+    sidecar = read_sidecar(request.workspace.source)
+    notes: list[str] = []
+    table = None
+    observation = model.observation
+    simulated = document.simulated if sidecar.simulated is None else sidecar.simulated
+    if request.data is not None:
+        table = read_events(request.data)
+        observation, notes = observed_events(model, table)
+        simulated = table.simulated
+    if request.simulated is not None:
+        simulated = request.simulated
+    blind = request.blind
+    if blind is None:
+        blind = simulated is not True
+        if table is None and not observation.counts.any():
+            blind = True
+            notes = [NONE_GIVEN]
+        elif blind:
+            notes = [CLOSED]
+    facts = _facts(model, document, observation, table, blind=blind)
+    if blind:
+        observation = blinded_observation(model) if model.poi_index is not None else observation
+    return Likelihood(
+        workspace=None,
+        document=document,
+        model=model,
+        observation=observation,
+        sidecar=sidecar,
+        threads=request.threads,
+        options=FitOptions(threads=request.threads or 1),
+        blind=blind,
+        notes=tuple(notes),
+        unbinned=facts,
+        inputs=Inputs(
+            source=document.source,
+            workspace_sha256=document.digest,
+            canonical_sha256=document.digest,
+            measurement=model.analysis,
+            model_sha256=model.digest,
+            poi=model.poi_name,
+            data=request.data,
+            blind=blind,
+            simulated=simulated,
+            command=shell.command,
+            title=sidecar.title or document.description,
+        ),
+    )
+
+
+def _compile(model: UnbinnedModel, shell: Shell) -> None:
+    """Compile the kernels if this installation has not yet, and say so."""
+    from darkstats.fit.newton_steps import steps_are_compiled
+    from darkstats.model.unbinned.density import density_is_compiled
+
+    if density_is_compiled() and steps_are_compiled():
+        return
+    shell.announce(COMPILING)
+    data, auxdata = model.stack([model.observation])
+    model.derivatives(model.inits, data, auxdata[0])
+
+
+def observed_events(
+    model: UnbinnedModel, table: EventTable
+) -> tuple[Observation, list[str]]:
+    """The events of a table as an observation, and notes on what was left out.
+
+    Events outside the range of an observable belong to another window, and are left out; binned
+    channels keep the contents that the document holds.
+
+    Raises
+    ------
+    DocumentError
+        Columns are missing, a value is no finite number, or events have weights.
+    OptionError
+        The table has events, and none lies in the range.
+    """
+    notes: list[str] = []
+    events: list[Any] = []
+    for c, channel in enumerate(model.channels):
+        if channel.bin_edges is not None:
+            x, weights = _lanes(model.observation, c)
+            events.append(weights[: x.shape[1]][: len(channel.bin_edges) - 1])
+            continue
+        found = table.events(channel.observables, channel.name)
+        inside = np.ones(found.shape[1], dtype=bool)
+        for row, (low, high) in zip(found, channel.ranges, strict=True):
+            inside &= (row >= low) & (row <= high)
+        n = found.shape[1]
+        outside = n - int(inside.sum())
+        names = " and ".join(channel.observables)
+        if n and outside == n:
+            raise OptionError(
+                f"{table.source}: none of {n} events lies in the range of {names} of channel "
+                f"{channel.name!r}: check the units, and that the file belongs to this model"
+            )
+        if outside:
+            notes.append(
+                f"{outside} of {n} events lie outside the range of {names} of this hypothesis and "
+                "are left out"
+            )
+        if n == 0:
+            notes.append(f"the file holds no event for channel {channel.name!r}")
+        events.append(found[:, inside])
+    return model.observe(events), notes
+
+
+def _lanes(observation: Observation, c: int) -> tuple[Any, Any]:
+    assert observation.events is not None
+    return observation.events.channels[c].events_of(0)
+
+
+def _facts(
+    model: UnbinnedModel,
+    document: Hs3Document,
+    observation: Observation,
+    table: EventTable | None,
+    *,
+    blind: bool,
+) -> dict[str, Any]:
+    """What a record says of an unbinned likelihood beyond the fields of a binned one."""
+    reference = document.search.get("reference_cross_section_pb")
+    facts: dict[str, Any] = {
+        "format": f"HS3 {document.document['metadata']['hs3_version']}",
+        "analysis": model.analysis,
+        "values": dict(model.values),
+        "engine": "kernels: closed forms, exact derivatives, batched Newton",
+        "reference_cross_section_pb": reference,
+        "data_sha256": None if table is None else table.sha256,
+        "channels": [
+            {
+                "name": channel.name,
+                "observables": {
+                    name: list(ends)
+                    for name, ends in zip(channel.observables, channel.ranges, strict=True)
+                },
+                "binned": channel.bin_edges is not None,
+                "events": None if blind else float(count),
+                **({"events_reason": "blind"} if blind else {}),
+                "expected_events": float(
+                    sum(c.expected.at(model.inits) for c in channel.components)
+                ),
+            }
+            for channel, count in zip(model.channels, observation.counts, strict=True)
+        ],
+    }
+    if reference is None:
+        facts["reference_cross_section_pb_reason"] = "the document does not say"
+    if table is None:
+        facts["data_sha256_reason"] = "no file of events was given"
+    return facts

@@ -1,0 +1,318 @@
+"""Events from files: Parquet, ROOT, CSV and NumPy, by column, with a word on whether they are real.
+
+A file says that its events are simulated in its own metadata (Parquet: the key ``darkstats``, npz:
+the entry ``darkstats``, both JSON), or in a sidecar ``NAME.meta.json`` beside it. Anything that is
+not marked counts as measured, and stays closed until a user asks for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from darkstats.arrays import FloatArray
+from darkstats.errors import DocumentError, MissingExtraError, OptionError
+
+__all__ = ["FORMATS", "EventTable", "read_events", "write_events"]
+
+#: Endings of the names of event files.
+FORMATS = (".parquet", ".root", ".csv", ".npz", ".npy")
+
+_WEIGHTS = ("weight", "weights", "w")
+_CHANNEL = "channel"
+_META = "darkstats"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTable:
+    """Columns of one file.
+
+    Parameters
+    ----------
+    source, sha256
+        File, and the digest of its bytes.
+    columns
+        Numbers by name. Shape of each [row]; in an npz file they may differ in length.
+    channel
+        Name of the channel of each row, where the file has a column of that name.
+    simulated
+        Whether the file says that its events are simulated; None if it says nothing.
+    description
+        What the file says of itself.
+    """
+
+    source: str
+    sha256: str
+    columns: Mapping[str, FloatArray] = field(repr=False)
+    channel: tuple[str, ...] | None = field(default=None, repr=False)
+    simulated: bool | None = None
+    description: str | None = None
+
+    def events(self, observables: Sequence[str], channel: str) -> FloatArray:
+        """Events of one channel. Shape [dim, event].
+
+        Raises
+        ------
+        DocumentError
+            Columns are missing or differ in length, a value is no finite number, or events have
+            weights.
+        """
+        missing = [name for name in observables if name not in self.columns]
+        if missing:
+            raise DocumentError(
+                f"has no column {', '.join(missing)}",
+                source=self.source,
+                remedy=f"it has {', '.join(self.columns) or 'none'}; the columns are named after "
+                "the axes of the model",
+            )
+        rows = [self.columns[name] for name in observables]
+        if len({len(row) for row in rows}) != 1:
+            raise DocumentError(
+                f"columns {', '.join(observables)} differ in length", source=self.source
+            )
+        table = np.array(rows, dtype=float)
+        self._refuse_weights(len(rows[0]))
+        bad = ~np.isfinite(table)
+        if bad.any():
+            dim, row = (int(k) for k in np.argwhere(bad)[0])
+            raise DocumentError(
+                f"column {observables[dim]!r} has {table[dim, row]} in row {row}, and "
+                f"{int(bad.sum())} such values in all",
+                source=self.source,
+                remedy="leave these rows out, and say why",
+            )
+        if self.channel is not None:
+            chosen = np.array([name == channel for name in self.channel], dtype=bool)
+            table = table[:, chosen]
+        return table
+
+    def _refuse_weights(self, n: int) -> None:
+        for name in self.columns:
+            if name.lower() not in _WEIGHTS or len(self.columns[name]) != n:
+                continue
+            if not (self.columns[name] == 1.0).all():
+                raise DocumentError(
+                    f"column {name!r} holds weights that are not 1: likelihood ratios of weighted "
+                    "events do not follow the distributions that a limit rests on",
+                    source=self.source,
+                    remedy="draw unweighted events from them (darkstats build --events does), or "
+                    "rename the column if it is no weight",
+                )
+
+
+def read_events(source: str) -> EventTable:
+    """Read a file of events; ``FILE.root:TREE`` names a tree.
+
+    Raises
+    ------
+    DocumentError
+        It cannot be read, or is none of the formats.
+    MissingExtraError
+        The package that reads the format is not installed.
+    """
+    path, tree = _split(source)
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise DocumentError(
+            "is no file of events",
+            source=source,
+            remedy=f"let its name end with one of {', '.join(FORMATS)}",
+        )
+    try:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}", source=source) from error
+    readers = {
+        ".parquet": _parquet,
+        ".csv": _csv,
+        ".npz": _npz,
+        ".npy": _npy,
+    }
+    if suffix == ".root":
+        columns, said = _root(path, tree), {}
+    else:
+        columns, said = readers[suffix](path)
+    said = {**_sidecar(path), **said}
+    channel = None
+    if _CHANNEL in columns:
+        channel = tuple(str(value) for value in columns.pop(_CHANNEL))
+    numbers: dict[str, FloatArray] = {}
+    for name, values in columns.items():
+        if values.dtype.kind in "biuf" and values.ndim == 1:
+            numbers[name] = values.astype(float)
+    simulated, description = said.get("simulated"), said.get("description")
+    return EventTable(
+        source=source,
+        sha256=sha256,
+        columns=numbers,
+        channel=channel,
+        simulated=simulated if isinstance(simulated, bool) else None,
+        description=description if isinstance(description, str) else None,
+    )
+
+
+def _split(source: str) -> tuple[Path, str | None]:
+    name, colon, tree = source.rpartition(":")
+    if colon and name.lower().endswith(".root"):
+        return Path(name), tree
+    return Path(source), None
+
+
+Columns = dict[str, Any]
+
+
+def _sidecar(path: Path) -> dict[str, Any]:
+    beside = path.with_suffix(".meta.json")
+    if not beside.is_file():
+        return {}
+    try:
+        found = json.loads(beside.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DocumentError(f"cannot be read: {error}", source=str(beside)) from error
+    return found if isinstance(found, dict) else {}
+
+
+def _json(text: str | bytes, path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise DocumentError(f"has metadata that are no JSON: {error}", source=str(path)) from error
+    return found if isinstance(found, dict) else {}
+
+
+def _parquet(path: Path) -> tuple[Columns, dict[str, Any]]:
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError:
+        raise MissingExtraError("pyarrow", "templates") from None
+    try:
+        table = parquet.read_table(path)
+    except (OSError, ValueError) as error:
+        raise DocumentError(f"is no Parquet file: {error}", source=str(path)) from error
+    said = (table.schema.metadata or {}).get(_META.encode(), b"{}")
+    columns = {}
+    for name in table.column_names:
+        column = table.column(name)
+        # A missing value is no number: it must be seen, not skipped.
+        columns[name] = np.asarray(column.to_numpy(zero_copy_only=False))
+    return columns, _json(said, path)
+
+
+def _csv(path: Path) -> tuple[Columns, dict[str, Any]]:
+    import csv
+
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = [row for row in csv.reader(file) if row and not row[0].startswith("#")]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DocumentError(f"is no CSV file: {error}", source=str(path)) from error
+    if not lines:
+        raise DocumentError("is empty: it has no header", source=str(path))
+    header, rows = [name.strip() for name in lines[0]], lines[1:]
+    if len(set(header)) != len(header):
+        raise DocumentError("has two columns of one name", source=str(path))
+    columns: Columns = {}
+    for k, name in enumerate(header):
+        values = []
+        for n, row in enumerate(rows):
+            if len(row) != len(header):
+                raise DocumentError(
+                    f"row {n} has {len(row)} entries, the header has {len(header)}",
+                    source=str(path),
+                )
+            values.append(row[k].strip())
+        if name == _CHANNEL:
+            columns[name] = np.array(values, dtype=object)
+            continue
+        try:
+            columns[name] = np.array([float(v) if v else np.nan for v in values], dtype=float)
+        except ValueError:
+            columns[name] = np.array(values, dtype=object)
+    return columns, {}
+
+
+def _npz(path: Path) -> tuple[Columns, dict[str, Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            columns = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError) as error:
+        raise DocumentError(f"is no npz file of plain arrays: {error}", source=str(path)) from error
+    said = columns.pop(_META, None)
+    return columns, {} if said is None else _json(str(said), path)
+
+
+def _npy(path: Path) -> tuple[Columns, dict[str, Any]]:
+    try:
+        table = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DocumentError(f"is no npy file of plain numbers: {error}", source=str(path)) from error
+    names = table.dtype.names
+    if not names:
+        raise DocumentError(
+            "has no names for its columns",
+            source=str(path),
+            remedy="save a structured array, or an npz file",
+        )
+    return {name: table[name] for name in names}, {}
+
+
+def _root(path: Path, tree: str | None) -> Columns:
+    try:
+        import uproot
+    except ImportError:
+        raise MissingExtraError("uproot", "templates") from None
+    try:
+        with uproot.open(path) as file:
+            trees = sorted({k.split(";")[0] for k in file.keys() if hasattr(file[k], "arrays")})
+            if tree is None and len(trees) != 1:
+                raise DocumentError(
+                    f"has {len(trees)} trees",
+                    source=str(path),
+                    remedy=f"name one: {path}:TREE with TREE one of {', '.join(trees)}",
+                )
+            name = trees[0] if tree is None else tree
+            if name not in trees:
+                raise DocumentError(
+                    f"has no tree {name!r}", source=str(path), remedy=f"it has {', '.join(trees)}"
+                )
+            branches: Columns = dict(file[name].arrays(library="np"))
+    except (OSError, ValueError) as error:
+        raise DocumentError(f"is no ROOT file: {error}", source=str(path)) from error
+    return branches
+
+
+def write_events(
+    path: Path, columns: Mapping[str, FloatArray], said: Mapping[str, Any]
+) -> None:
+    """Write events as Parquet or npz, by the ending of the name, with what is said of them.
+
+    Raises
+    ------
+    OptionError
+        Another ending, or the file cannot be written.
+    MissingExtraError
+        Parquet, and pyarrow is not installed.
+    """
+    text = json.dumps(dict(said), sort_keys=True, allow_nan=False)
+    try:
+        if path.suffix == ".npz":
+            arrays: dict[str, Any] = {**columns, _META: np.array(text)}
+            np.savez(path, **arrays)
+            return
+        if path.suffix != ".parquet":
+            raise OptionError(f"{path}: events are written as .parquet or .npz")
+        try:
+            import pyarrow
+            import pyarrow.parquet as parquet
+        except ImportError:
+            raise MissingExtraError("pyarrow", "templates") from None
+        table = pyarrow.table({name: pyarrow.array(values) for name, values in columns.items()})
+        parquet.write_table(table.replace_schema_metadata({_META: text}), path)
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be written: {error.strerror}") from None
