@@ -144,7 +144,9 @@ def limit(request: LimitRequest, shell: Shell | None = None) -> Outcome[UpperLim
         from darkstats.referee_zfit import referee_unbinned_limit
 
         with shell.step("asking zfit"):
-            verdict = referee_unbinned_limit(likelihood.unbinned_model(), likelihood.observation, found)
+            verdict = referee_unbinned_limit(
+                likelihood.unbinned_model(), likelihood.observation, found
+            )
     elif request.referee is not None:
         from darkstats.referee import referee_limit
 

@@ -148,9 +148,7 @@ def _compile(model: UnbinnedModel, shell: Shell) -> None:
     model.derivatives(model.inits, data, auxdata[0])
 
 
-def observed_events(
-    model: UnbinnedModel, table: EventTable
-) -> tuple[Observation, list[str]]:
+def observed_events(model: UnbinnedModel, table: EventTable) -> tuple[Observation, list[str]]:
     """The events of a table as an observation, and notes on what was left out.
 
     Events outside the range of an observable belong to another window, and are left out; binned

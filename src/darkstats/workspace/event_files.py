@@ -251,7 +251,9 @@ def _npy(path: Path) -> tuple[Columns, dict[str, Any]]:
     try:
         table = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise DocumentError(f"is no npy file of plain numbers: {error}", source=str(path)) from error
+        raise DocumentError(
+            f"is no npy file of plain numbers: {error}", source=str(path)
+        ) from error
     names = table.dtype.names
     if not names:
         raise DocumentError(
@@ -287,9 +289,7 @@ def _root(path: Path, tree: str | None) -> Columns:
     return branches
 
 
-def write_events(
-    path: Path, columns: Mapping[str, FloatArray], said: Mapping[str, Any]
-) -> None:
+def write_events(path: Path, columns: Mapping[str, FloatArray], said: Mapping[str, Any]) -> None:
     """Write events as Parquet or npz, by the ending of the name, with what is said of them.
 
     Raises
