@@ -468,7 +468,15 @@ class ZfitEngine:
         self.models, self.spaces = list(models), list(spaces)
         self.parameters, self.constraints = list(parameters), list(constraints)
         self.auxiliary = dict(auxiliary or {})
-        self._graphs: dict[tuple[int, ...], Any] = {}
+        self.graphs: dict[tuple[int, ...], Any] = {}
+        zfit = import_zfit()
+        data = [
+            zfit.Data.from_numpy(obs=space, array=_middle(space)[None, :], guarantee_limits=True)
+            for space in self.spaces
+        ]
+        self._loss_of = zfit.loss.ExtendedUnbinnedNLL(
+            self.models, data, constraints=self.constraints or None
+        )
 
     @classmethod
     def of_loss(cls, loss: Any) -> ZfitEngine:  # noqa: ANN401 -- a zfit loss
@@ -508,9 +516,9 @@ class ZfitEngine:
 
     def graph(self, widths: tuple[int, ...]) -> Any:  # noqa: ANN401 -- a traced function
         """The function that maps lanes with these numbers of padded events."""
-        if widths not in self._graphs:
-            self._graphs[widths] = self._traced()
-        return self._graphs[widths]
+        if widths not in self.graphs:
+            self.graphs[widths] = self._traced()
+        return self.graphs[widths]
 
     def _traced(self) -> Any:  # noqa: ANN401
         import tensorflow as tf
@@ -549,15 +557,12 @@ class ZfitEngine:
         places = {i: theta[i] for i in range(len(self.parameters))}
         held = [(self.parameters[i], value) for i, value in places.items()]
         held += [(one, aux[i]) for i, one in self.auxiliary.items()]
-        with _in_place(held), zfit.run.set_graph_mode(False):
-            loss = zfit.loss.ExtendedUnbinnedNLL(
-                self.models, data, constraints=self.constraints or None
-            )
-            return loss._loss_func(  # noqa: SLF001 -- `value` reads the parameters anew
-                model=loss.model,
-                data=loss.data,
-                fit_range=loss.fit_range,
-                constraints=loss.constraints,
+        with _in_place(held):
+            return self._loss_of._loss_func(  # noqa: SLF001 -- `value` reads the parameters anew
+                model=self.models,
+                data=data,
+                fit_range=self._loss_of.fit_range,
+                constraints=self._loss_of.constraints,
                 log_offset=0.0,
             )
 
@@ -624,6 +629,7 @@ class ZfitEvaluator:
             int(_WIDTH_STEP * -(-LANES * int(c.n_vectors.max()) // _WIDTH_STEP)) or _WIDTH_STEP
             for c in self.events.channels
         )
+        zfit, new = import_zfit(), widths not in self.engine.graphs
         graph = self.engine.graph(widths)
         for first in range(0, n, _LANES_PER_CALL):
             part = slice(first, min(first + _LANES_PER_CALL, n))
@@ -636,7 +642,12 @@ class ZfitEvaluator:
             inputs = [theta, self.auxdata[filled]]
             for c, width in enumerate(widths):
                 inputs += self._padded(c, filled, width)
+            if new:  # graphs of zfit's own hold tensors of the parameters: none may be shared
+                zfit.run.clear_graph_cache()
             found = graph(*inputs)
+            if new:
+                zfit.run.clear_graph_cache()
+                new = False
             count = len(chosen)
             value[part] = found[0].numpy()[:count]
             gradient[part] = found[1].numpy()[:count]
