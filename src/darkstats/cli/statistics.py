@@ -8,15 +8,9 @@ import typer
 from darkstats import workflows
 from darkstats.cli import options as o
 from darkstats.cli.output import Output, deliver
-from darkstats.errors import OptionError, UnknownNameError
-from darkstats.workflows.requests import ENGINES
+from darkstats.errors import OptionError
 
 __all__ = ["gof", "hypotest", "limit", "significance"]
-
-
-def _engine(name: str) -> None:
-    if name not in ENGINES:
-        raise UnknownNameError("engine", name, ENGINES)
 
 
 def limit(
@@ -46,7 +40,10 @@ def limit(
         str | None, typer.Option("--prior", metavar="NAME", help="For --method bayes.", hidden=True)
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", metavar="NAME", help="auto or newton.", hidden=True)
+        str,
+        typer.Option(
+            "--engine", metavar="NAME", help="auto, newton, or zfit for an unbinned model."
+        ),
     ] = "auto",
     interpolation: o.Interpolation = None,
     mask: o.Mask = None,
@@ -67,7 +64,6 @@ def limit(
 
     Example: darkstats limit workspace.json --cl 0.90 --plot limit.pdf
     """
-    _engine(engine)
     out = Output(json=json, path=output, plots=tuple(plot or ()), csv=csv)
     request = workflows.LimitRequest(
         model=workflows.ModelRequest(
@@ -82,6 +78,7 @@ def limit(
             blind=blind,
             simulated=simulated,
             threads=threads,
+            engine=engine,
         ),
         cl=cl,
         method=method,

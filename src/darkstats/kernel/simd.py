@@ -280,7 +280,8 @@ def mantissa_of(value: Vector) -> Vector:
 
 def scale_of(value: Vector) -> Vector:
     """Two to the power of whole numbers in [-1022, 1023] that :data:`_ROUNDER` was added to."""
-    return np.ldexp(1.0, (value - _ROUNDER).astype(int))
+    result: Vector = np.ldexp(1.0, (value - _ROUNDER).astype(int))
+    return result
 
 
 def floats_at(address: int) -> Floats:

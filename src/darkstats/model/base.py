@@ -20,7 +20,7 @@ from darkstats.model.unbinned.events import EventLanes
 if TYPE_CHECKING:
     from darkstats.model.histfactory import Observation
 
-__all__ = ["TOYS_PER_BLOCK", "LaneData", "LaneEvaluator", "Model", "thrown_auxdata"]
+__all__ = ["TOYS_PER_BLOCK", "LaneData", "LaneEngine", "LaneEvaluator", "Model", "thrown_auxdata"]
 
 #: Part of the definition of a toy: changing it changes every toy.
 TOYS_PER_BLOCK = 1024
@@ -53,6 +53,13 @@ class LaneEvaluator(Protocol):
 
     def least_rates(self, points: FloatArray, lanes: IndexArray) -> FloatArray:
         """Smallest expected rate, negative where a density is negative somewhere. Shape [lane]."""
+
+
+class LaneEngine(Protocol):
+    """Makes evaluators of events: another program in the place of the kernels."""
+
+    def evaluator(self, events: EventLanes, auxdata: FloatArray) -> LaneEvaluator:
+        """Evaluator of some events and their auxiliary data [lane, par]."""
 
 
 class Model(Protocol):
@@ -178,7 +185,7 @@ def thrown_auxdata(
     kinds = np.array([parameter.constraint for parameter in parameters], dtype=np.str_)
     gaussian, poisson = np.flatnonzero(kinds == "gaussian"), np.flatnonzero(kinds == "poisson")
     if gaussian.size:
-        width = np.array([parameters[index].width for index in gaussian])
+        width = np.array([parameters[int(index)].width for index in gaussian])
         normal = rng.standard_normal((n_toys, gaussian.size))
         auxdata[:, gaussian] = expected[gaussian] + width * normal
     if poisson.size:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from darkstats.fit import FitOptions
     from darkstats.inference.results import ToyOptions
     from darkstats.model import HistFactoryModel, Model, Observation
+    from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.workflows.outcome import Shell
     from darkstats.workflows.requests import ModelRequest, ToyRequest, WorkspaceRequest
     from darkstats.workspace import Workspace
-    from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.workspace.hs3 import Hs3Document
 
 __all__ = ["Likelihood", "load", "read", "toy_options", "workspace_inputs"]
@@ -64,8 +64,8 @@ class Likelihood:
             raise OptionError(f"{what} needs a HistFactory workspace, not an unbinned model")
         return self.workspace, self.model
 
-    def unbinned_model(self) -> UnbinnedModel:
-        """The model, where it is unbinned.
+    def unbinned_model(self) -> tuple[Hs3Document, UnbinnedModel]:
+        """The document and the model, where it is unbinned.
 
         Raises
         ------
@@ -74,9 +74,9 @@ class Likelihood:
         """
         from darkstats.model.unbinned.model import UnbinnedModel
 
-        if not isinstance(self.model, UnbinnedModel):
+        if self.document is None or not isinstance(self.model, UnbinnedModel):
             raise OptionError("zfit is the referee of unbinned models: use --referee pyhf")
-        return self.model
+        return self.document, self.model
 
     @property
     def workspace_warnings(self) -> tuple[str, ...]:
@@ -129,6 +129,8 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
 
     if holds_hs3(request.workspace.source):
         return load_unbinned(request, shell)
+    if request.engine == "zfit":
+        raise OptionError("--engine zfit is for unbinned models, not for HistFactory workspaces")
     workspace = read(request.workspace)
     if request.data is not None:
         workspace = _with_data(workspace, request.data)

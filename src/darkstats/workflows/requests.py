@@ -29,7 +29,7 @@ METHODS = ("cls", "clsb", "pcl", "fc")
 BANDS = ("root", "fixed-sigma")
 LIMIT_STATISTICS = ("qtilde", "q")
 STATISTICS = ("qtilde", "q", "q0", "t", "ttilde")
-ENGINES = ("auto", "newton")
+ENGINES = ("auto", "newton", "zfit")
 REFEREES = ("pyhf", "zfit")
 
 
@@ -71,6 +71,9 @@ class ModelRequest:
         Whether the counts are known to be simulated; ``None`` asks the sidecar ``*.meta.json``.
     threads
         Worker threads; ``None``: one per processor. Numbers do not depend on it.
+    engine
+        ``"auto"`` or ``"newton"``: the compiled kernels; ``"zfit"``: zfit's own loss, for unbinned
+        models.
     """
 
     workspace: WorkspaceRequest
@@ -82,8 +85,10 @@ class ModelRequest:
     blind: bool | None = None
     simulated: bool | None = None
     threads: int | None = None
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
+        _one_of("engine", self.engine, ENGINES)
         if self.threads is not None and self.threads < 1:
             raise OptionError(f"the number of threads must be at least 1, got {self.threads}")
         if self.blind and self.data is not None:

@@ -141,12 +141,11 @@ def limit(request: LimitRequest, shell: Shell | None = None) -> Outcome[UpperLim
         )
     verdict = None
     if request.referee == "zfit":
-        from darkstats.referee_zfit import referee_unbinned_limit
+        from darkstats.referee_unbinned import referee_unbinned_limit
 
+        document, unbinned = likelihood.unbinned_model()
         with shell.step("asking zfit"):
-            verdict = referee_unbinned_limit(
-                likelihood.unbinned_model(), likelihood.observation, found
-            )
+            verdict = referee_unbinned_limit(document, unbinned, likelihood.observation, found)
     elif request.referee is not None:
         from darkstats.referee import referee_limit
 

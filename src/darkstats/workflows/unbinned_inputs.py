@@ -86,7 +86,14 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     _check(request)
     document = read_hs3(request.workspace.source)
     model = compile_hs3(document, _analysis(document, request), poi=request.poi)
-    _compile(model, shell)
+    if request.engine == "zfit":
+        from darkstats.model.unbinned.zfit_model import ZfitEngine, zfit_likelihood
+
+        with shell.step("building the loss in zfit"):
+            likelihood = zfit_likelihood(document, model.analysis)
+            model = model.with_engine(ZfitEngine.of_likelihood(likelihood, model.parameter_names))
+    else:
+        _compile(model, shell)
     sidecar = read_sidecar(request.workspace.source)
     notes: list[str] = []
     table = None
@@ -210,7 +217,11 @@ def _facts(
         "format": f"HS3 {document.document['metadata']['hs3_version']}",
         "analysis": model.analysis,
         "values": dict(model.values),
-        "engine": "kernels: closed forms, exact derivatives, batched Newton",
+        "engine": (
+            "kernels: closed forms, exact derivatives, batched Newton"
+            if model.engine is None
+            else "zfit: its own loss, automatic derivatives, batched Newton"
+        ),
         "reference_cross_section_pb": reference,
         "data_sha256": None if table is None else table.sha256,
         "channels": [

@@ -134,11 +134,12 @@ def read_events(source: str) -> EventTable:
         ".npz": _npz,
         ".npy": _npy,
     }
+    own: dict[str, Any] = {}
     if suffix == ".root":
-        columns, said = _root(path, tree), {}
+        columns = _root(path, tree)
     else:
-        columns, said = readers[suffix](path)
-    said = {**_sidecar(path), **said}
+        columns, own = readers[suffix](path)
+    said = {**_sidecar(path), **own}
     channel = None
     if _CHANNEL in columns:
         channel = tuple(str(value) for value in columns.pop(_CHANNEL))
@@ -188,7 +189,7 @@ def _json(text: str | bytes, path: Path) -> dict[str, Any]:
 
 def _parquet(path: Path) -> tuple[Columns, dict[str, Any]]:
     try:
-        import pyarrow.parquet as parquet
+        from pyarrow import parquet
     except ImportError:
         raise MissingExtraError("pyarrow", "templates") from None
     try:
@@ -271,7 +272,7 @@ def _root(path: Path, tree: str | None) -> Columns:
         raise MissingExtraError("uproot", "templates") from None
     try:
         with uproot.open(path) as file:
-            trees = sorted({k.split(";")[0] for k in file.keys() if hasattr(file[k], "arrays")})
+            trees = sorted({k.split(";")[0] for k in file if hasattr(file[k], "arrays")})
             if tree is None and len(trees) != 1:
                 raise DocumentError(
                     f"has {len(trees)} trees",
@@ -308,11 +309,11 @@ def write_events(path: Path, columns: Mapping[str, FloatArray], said: Mapping[st
         if path.suffix != ".parquet":
             raise OptionError(f"{path}: events are written as .parquet or .npz")
         try:
-            import pyarrow
-            import pyarrow.parquet as parquet
+            import pyarrow as pa
+            from pyarrow import parquet
         except ImportError:
             raise MissingExtraError("pyarrow", "templates") from None
-        table = pyarrow.table({name: pyarrow.array(values) for name, values in columns.items()})
+        table = pa.table({name: pa.array(values) for name, values in columns.items()})
         parquet.write_table(table.replace_schema_metadata({_META: text}), path)
     except OSError as error:
         raise OptionError(f"{path}: cannot be written: {error.strerror}") from None

@@ -327,7 +327,7 @@ class Hs3Document:
                     "holds something else than names",
                     source=source,
                     pointer=f"/likelihoods/{n}",
-                    remedy="write constraints as aux_distributions: inline data are not read by all",
+                    remedy="write constraints as aux_distributions",
                 )
         return cls(document=document, source=source, digest=digest_of(document))
 

@@ -445,7 +445,7 @@ class _Compiler:
             if kind == "bernstein_poly_dist" and self.ranges[dim] != (0.0, 1.0):
                 raise self.names.error(
                     f"bernstein_poly_dist {name!r} has the range {self.ranges[dim]}: some readers "
-                    "rescale it to [0, 1] and others do not, so that the same file means two things",
+                    "rescale it to [0, 1] and others do not: the same file means two things",
                     "write it as a generic_dist (darkstats does), or rescale the observable",
                 )
             node = _polynomial_node(kind, Name(str(axis)), coefficients)
@@ -605,7 +605,8 @@ def compile_channel(document: Hs3Document, names: Names, channel: Hs3Channel) ->
             f"{item['name']!r} is not extended: it has a shape, but no expected events",
             'make the channel a mixture_dist with "extended": true and one yield for each part',
         )
-    components, columns = [], []
+    components: list[Component] = []
+    columns: list[Column] = []
     groups: list[tuple[LogFactor, ...]] = [()]
     one = names.of(Number(1.0))
     for name, weight, part in compiler.parts(item, Number(1.0), extended=False):

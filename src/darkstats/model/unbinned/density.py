@@ -324,9 +324,18 @@ def event_derivatives(
             words = [*addresses_of(layout), *memory.addresses(), *addresses_of(arrays)]
             _density_entry(np.array(words, dtype=np.int64), stride, first, stop)
             return
-        vectors = [array.reshape(-1, LANES) for array in (columns, x, weights)]
-        flat = [np.reshape(a, -1) for a in (*spans, amplitudes, slots, value, size)]
-        data = _Data(*vectors, *flat, gradient.reshape(-1), hessian.reshape(-1))
+        data = _Data(
+            columns.reshape(-1, LANES),
+            x.reshape(-1, LANES),
+            weights.reshape(-1, LANES),
+            *spans,
+            amplitudes.reshape(-1),
+            slots.reshape(-1),
+            value,
+            size,
+            gradient.reshape(-1),
+            hessian.reshape(-1),
+        )
         with np.errstate(all="ignore"):  # as compiled kernels do: what is not finite is data
             _lanes(layout, data, _Scratch(*memory.views()), stride, first, stop)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,7 +25,10 @@ _CHECKED_CELLS = 256  # of the grid, where a negative density is looked for
 
 def channel_layout(channel: Channel) -> ChannelLayout:
     """The indices that the kernel reads."""
-    groups, factors, lows, inner = [], [], [], []
+    groups: list[int] = []
+    factors: list[int] = []
+    lows: list[float] = []
+    inner: list[int] = []
     n_columns = len(channel.columns)
     n_inner = n_columns
     for g, group in enumerate(channel.groups):
@@ -51,6 +55,15 @@ def channel_layout(channel: Channel) -> ChannelLayout:
         lows=frozen_floats(lows),
         inner_of_slot=frozen_indices(inner),
     )
+
+
+class _Sums(NamedTuple):
+    """What is summed over channels and constraints, in place."""
+
+    value: FloatArray
+    size: FloatArray
+    gradient: FloatArray
+    hessian: FloatArray
 
 
 @dataclass(slots=True, eq=False)
@@ -137,21 +150,14 @@ class UnbinnedEvaluator:
         hessian = np.zeros((n, n_parameters, n_parameters))
         with np.errstate(all="ignore"):  # what is not finite is data
             for c in range(len(self.channels)):
-                self._channel(c, points, lanes, value, size, gradient, hessian)
+                self._channel(c, points, lanes, _Sums(value, size, gradient, hessian))
         self._constraints(points, lanes, value, gradient, hessian)
         value[np.isnan(value)] = np.inf
         return value, size, gradient, hessian
 
-    def _channel(
-        self,
-        c: int,
-        points: FloatArray,
-        lanes: IndexArray,
-        value: FloatArray,
-        size: FloatArray,
-        gradient: FloatArray,
-        hessian: FloatArray,
-    ) -> None:
+    def _channel(self, c: int, points: FloatArray, lanes: IndexArray, sums: _Sums) -> None:
+        """Add one channel."""
+        value, size, gradient, hessian = sums
         channel, layout = self.channels[c], self.layouts[c]
         events = self.events.channels[c]
         inner = _inner(channel, layout, points)

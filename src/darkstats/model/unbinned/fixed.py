@@ -297,7 +297,7 @@ class Scalar:
         return np.linspace(*self.ranges[dim], 25 if len(self.dims) > 1 else 65)[1:-1]
 
     def sample(self, n: int, x: FloatArray, rng: np.random.Generator) -> None:
-        """See :class:`Fixed`. By rejection under a staircase: maxima of cells, half as much again."""
+        """See :class:`Fixed`. By rejection under 1.5 times the maxima of cells."""
         cells = 256 if len(self.dims) == 1 else 48
         axes = [np.linspace(*self.ranges[dim], cells + 1) for dim in self.dims]
         fine = [np.linspace(*self.ranges[dim], 4 * cells + 1) for dim in self.dims]

@@ -40,7 +40,7 @@ def _edges(channel: Channel, dim: int, point: FloatArray) -> FloatArray:
     edges = edges[(edges >= low) & (edges <= high)]
     # Breaks that nearly coincide would make panels of rounding errors.
     kept = np.concatenate([[True], np.diff(edges) > 1e-9 * (high - low)])
-    edges = edges[kept]
+    edges = np.asarray(edges[kept])
     edges[-1] = high
     if len(edges) - 1 > _MOST_PANELS[two]:
         places = np.linspace(0, len(edges) - 1, _MOST_PANELS[two] + 1).round().astype(int)

@@ -41,7 +41,7 @@ class Jet:
     @property
     def n_variables(self) -> int:
         """Number of variables."""
-        return self.gradient.shape[1]
+        return int(self.gradient.shape[1])
 
     def __add__(self, other: Jet | float) -> Jet:
         if not isinstance(other, Jet):

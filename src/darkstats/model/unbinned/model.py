@@ -10,7 +10,7 @@ import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import DocumentError, OptionError, UnknownNameError
-from darkstats.model.base import LaneData, thrown_auxdata
+from darkstats.model.base import LaneData, LaneEngine, LaneEvaluator, thrown_auxdata
 from darkstats.model.histfactory import Observation
 from darkstats.model.parameters import Parameter
 from darkstats.model.unbinned.compilation import Channel, Names, compile_channel
@@ -45,6 +45,7 @@ class UnbinnedModel:
     poi_index: int | None = field(compare=False)
     observation: Observation = field(compare=False, repr=False)
     grid: Grid = field(compare=False, repr=False)
+    engine: LaneEngine | None = field(default=None, compare=False, repr=False)
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -218,7 +219,7 @@ class UnbinnedModel:
 
         The nodes are those of Gauss-Legendre quadrature on panels that end where the shapes bend,
         so that sums over the grid are integrals to about 1e-12, and the likelihood has its minimum
-        at ``parameters``. Relative to its own density: twice the negative log-likelihood is 0 there.
+        at ``parameters``, where it is 0: it is relative to this density.
         """
         point = np.asarray(parameters, dtype=float)
         grid = grid_of(self.channels, point)
@@ -264,7 +265,7 @@ class UnbinnedModel:
                 total += -0.5 * pull * pull - math.log(parameter.width * math.sqrt(2.0 * math.pi))
         return total
 
-    def lanes_of(self, data: LaneData) -> LaneData:
+    def lanes_of(self, data: LaneData) -> EventLanes:
         """Return the events.
 
         Raises
@@ -295,12 +296,15 @@ class UnbinnedModel:
         auxdata = thrown_auxdata(self.parameters, self.expected_auxdata(point), rng, n_toys)
         return thrown_events(self.channels, point, rng, n_toys, self.grid), auxdata
 
-    def lane_evaluator(
-        self, data: LaneData, auxdata: FloatArray, *, threads: int
-    ) -> UnbinnedEvaluator:
+    def with_engine(self, engine: LaneEngine) -> UnbinnedModel:
+        """Return the same likelihood, evaluated by another engine: that of zfit."""
+        return replace(self, engine=engine)
+
+    def lane_evaluator(self, data: LaneData, auxdata: FloatArray, *, threads: int) -> LaneEvaluator:
         """Evaluator of some events and their auxiliary data."""
         events = self.lanes_of(data)
-        assert isinstance(events, EventLanes)
+        if self.engine is not None:
+            return self.engine.evaluator(events, np.asarray(auxdata, dtype=float))
         return UnbinnedEvaluator(
             parameters=self.parameters,
             channels=self.channels,

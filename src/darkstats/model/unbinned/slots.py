@@ -8,7 +8,7 @@ a Crystal Ball is ``-tau^2/2`` inside and ``-alpha^2/2 - n log y`` outside, wher
 from __future__ import annotations
 
 from darkstats.kernel import kernel
-from darkstats.kernel.simd import Floats, Vector, fill, load, logarithm, store, where_less
+from darkstats.kernel.simd import Floats, Vector, fill, logarithm, store, where_less
 from darkstats.model.unbinned.shapes import CRYSTAL_BALL, EXPONENTIAL
 
 __all__ = ["PAIR_STRIDE", "slot_derivatives"]
@@ -158,7 +158,8 @@ def slot_derivatives(
     if op == EXPONENTIAL:
         store(first, first_at + 0, fill(low) - x)
         store(second, second_at + 0, fill(0.0))
-        return (fill(low) - x) * slots[at]
+        falling: Vector = (fill(low) - x) * slots[at]
+        return falling
     if op == CRYSTAL_BALL:
         return _crystal_ball(slots, at, x, first, first_at, second, second_at, tails)
     sigma = fill(slots[at + 1])
@@ -169,4 +170,5 @@ def slot_derivatives(
     store(second, second_at + 0, mm)
     store(second, second_at + 1, mw)
     store(second, second_at + PAIR_STRIDE + 1, ww)
-    return fill(0.0) - tau * tau * 0.5
+    value: Vector = fill(0.0) - tau * tau * 0.5
+    return value

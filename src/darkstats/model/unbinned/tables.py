@@ -66,7 +66,9 @@ def _amplitude(component: Component, points: FloatArray) -> FloatArray:
 
 
 def density_at(channel: Channel, points: FloatArray, x: FloatArray) -> FloatArray:
-    """Expected events per unit of the observables. Shapes: [lane, par], [dim, event] -> [lane, event].
+    """Expected events per unit of the observables.
+
+    Shapes: [lane, par], [dim, event] -> [lane, event].
 
     Independent of the kernel: plain NumPy on the same columns.
     """

@@ -85,8 +85,10 @@ class ZfitLikelihood:
             if name in self.auxiliary:
                 self.auxiliary[name].set_value(float(value))
 
-    def loss(self, events: Sequence[FloatArray], weights: Sequence[FloatArray] | None = None) -> Any:  # noqa: ANN401 -- a zfit loss
-        """zfit's extended loss of events [dim, event] in each channel."""
+    def loss(
+        self, events: Sequence[FloatArray], weights: Sequence[FloatArray] | None = None
+    ) -> Any:  # noqa: ANN401 -- a zfit loss
+        """Extended loss of zfit, of events [dim, event] in each channel."""
         zfit = import_zfit()
         data = [
             zfit.Data.from_numpy(
@@ -113,7 +115,7 @@ class ZfitLikelihood:
         """
         self.set_values(point)
         loss = self.loss(events, weights)
-        value = loss._loss_func(  # noqa: SLF001 -- `value` adds Stirling's log N! or an offset
+        value = loss._loss_func(  # `value` adds Stirling's log N! or an offset
             model=loss.model,
             data=loss.data,
             fit_range=loss.fit_range,
@@ -121,6 +123,26 @@ class ZfitLikelihood:
             log_offset=0.0,
         )
         return float(value)
+
+    def value_of(self, point: FloatArray, lanes: EventLanes) -> float:
+        """:meth:`value` of the events of lane 0."""
+        x, weights = _first_lane(lanes)
+        return self.value(point, x, weights)
+
+    def gradient(self, point: FloatArray, lanes: EventLanes) -> FloatArray:
+        """Gradient of zfit's loss by its own automatic differentiation, lane 0. Shape [par]."""
+        self.set_values(point)
+        x, weights = _first_lane(lanes)
+        return np.asarray(self.loss(x, weights).gradient(list(self.parameters)), dtype=float)
+
+
+def _first_lane(lanes: EventLanes) -> tuple[list[FloatArray], list[FloatArray] | None]:
+    """Events [dim, event] of lane 0 in each channel, and weights if any is not 1."""
+    parts = [channel.events_of(0) for channel in lanes.channels]
+    kept = [weights > 0.0 for _, weights in parts]
+    x = [own[:, keep] for (own, _), keep in zip(parts, kept, strict=True)]
+    weights = [w[keep] for (_, w), keep in zip(parts, kept, strict=True)]
+    return x, None if all((w == 1.0).all() for w in weights) else weights
 
 
 class _Builder:
@@ -187,9 +209,7 @@ class _Builder:
                 **more,
             )
         if kind == "exponential_dist":
-            rate = self.parameter(
-                fold(Binary("*", Number(-1.0), self.names.reference(item["c"])))
-            )
+            rate = self.parameter(fold(Binary("*", Number(-1.0), self.names.reference(item["c"]))))
             return pdf.Exponential(rate, obs=space, name=self.name("exponential"), **more)
         if kind == "crystalball_dist":
             return pdf.CrystalBall(
@@ -247,10 +267,10 @@ class _Builder:
             self.zfit,
             node,
             observables,
-            {name: self.parameters[name] for name in used},
-            space,
-            self.name("expression"),
-            more,
+            parameters={name: self.parameters[name] for name in used},
+            space=space,
+            name=self.name("expression"),
+            more=more,
         )
 
 
@@ -324,6 +344,7 @@ def _expression_pdf(
     zfit: Any,  # noqa: ANN401
     node: Node,
     observables: tuple[str, ...],
+    *,
     parameters: Mapping[str, Any],
     space: Any,  # noqa: ANN401
     name: str,
@@ -331,7 +352,7 @@ def _expression_pdf(
 ) -> Any:  # noqa: ANN401 -- a zfit pdf
     """A zfit pdf of an expression in one observable, or of numbers only in two."""
 
-    class ExpressionPDF(zfit.pdf.BasePDF):  # type: ignore[misc, name-defined]  # zfit has no types
+    class ExpressionPDF(zfit.pdf.BasePDF):  # type: ignore[misc]  # zfit has no types
         """An expression of observables and parameters."""
 
         @zfit.supports()  # type: ignore[untyped-decorator]  # zfit has no types
@@ -344,8 +365,10 @@ def _expression_pdf(
 
     lower, upper = np.asarray(space.v0.lower), np.asarray(space.v0.upper)
     points, weights = np.polynomial.legendre.leggauss(_NODES)
-    axes = [(0.5 * (b - a) * points + 0.5 * (a + b), 0.5 * (b - a) * weights)
-            for a, b in zip(np.ravel(lower), np.ravel(upper), strict=True)]
+    axes = [
+        (0.5 * (b - a) * points + 0.5 * (a + b), 0.5 * (b - a) * weights)
+        for a, b in zip(np.ravel(lower), np.ravel(upper), strict=True)
+    ]
     mesh = [m.ravel() for m in np.meshgrid(*(x for x, _ in axes), indexing="ij")]
     product = np.ones(1)
     for _, w in axes:
@@ -400,8 +423,12 @@ def zfit_likelihood(
         spaces.append(space)
     constraints, auxiliary = [], {}
     for item in chosen.constraints:
-        sides = {key: builder.names.tree(str(item[key])) if isinstance(item[key], str)
-                 else Number(float(item[key])) for key in ("x", "mean")}
+        sides = {
+            key: builder.names.tree(str(item[key]))
+            if isinstance(item[key], str)
+            else Number(float(item[key]))
+            for key in ("x", "mean")
+        }
         name, datum = (
             (sides["mean"], sides["x"])
             if isinstance(sides["mean"], Name)
@@ -538,27 +565,25 @@ class ZfitEngine:
             hessian = tf.stack([outer.gradient(row, theta) for row in rows])
             return value, gradient, hessian
 
-        @tf.function(autograph=False, reduce_retracing=False)
+        @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow has no types
         def mapped(*inputs: Any) -> Any:  # noqa: ANN401
             return tf.vectorized_map(one_lane, inputs, fallback_to_while_loop=False)
 
         return mapped
 
     def _loss(self, zfit: Any, theta: Any, aux: Any, events: Sequence[Any]) -> Any:  # noqa: ANN401
-        """zfit's loss at tensors in the places of its parameters."""
+        """Loss of zfit at tensors in the places of its parameters."""
         data = []
         for c, space in enumerate(self.spaces):
             x, weights = events[2 * c], events[2 * c + 1]
             data.append(
-                zfit.Data.from_tensor(
-                    obs=space, tensor=x, weights=weights, guarantee_limits=True
-                )
+                zfit.Data.from_tensor(obs=space, tensor=x, weights=weights, guarantee_limits=True)
             )
         places = {i: theta[i] for i in range(len(self.parameters))}
         held = [(self.parameters[i], value) for i, value in places.items()]
         held += [(one, aux[i]) for i, one in self.auxiliary.items()]
         with _in_place(held):
-            return self._loss_of._loss_func(  # noqa: SLF001 -- `value` reads the parameters anew
+            return self._loss_of._loss_func(  # `value` reads the parameters anew
                 model=self.models,
                 data=data,
                 fit_range=self._loss_of.fit_range,
@@ -579,14 +604,7 @@ class ZfitEngine:
             constraints=tuple(self.constraints),
         )
         likelihood.set_auxiliary({str(i): float(auxdata[0, i]) for i in self.auxiliary})
-        parts = [channel.events_of(0) for channel in events.channels]
-        there = [weights > 0.0 for _, weights in parts]
-        own = likelihood.value(
-            point,
-            [x[:, keep] for (x, _), keep in zip(parts, there, strict=True)],
-            [w[keep] for (_, w), keep in zip(parts, there, strict=True)],
-        )
-        return float(value[0]) - own
+        return float(value[0]) - likelihood.value_of(point, events)
 
 
 class _in_place:  # noqa: N801 -- used as a context

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from darkstats.errors import OptionError
 from darkstats.report.figures.style import (
     BLACK,
     PALETTE,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from darkstats.arrays import FloatArray
     from darkstats.fit import Covariance, FitResult
-    from darkstats.model import ChannelBins
+    from darkstats.model import ChannelBins, HistFactoryModel
     from darkstats.report.provenance import Inputs
     from darkstats.report.sidecar import Sidecar
 
@@ -73,6 +74,21 @@ def _prefit_errors(fit: FitResult, parameters: FloatArray) -> FloatArray:
     return errors
 
 
+def _in_bins(fit: FitResult) -> HistFactoryModel:
+    """The model, where it is one of bins.
+
+    Raises
+    ------
+    OptionError
+        It is unbinned.
+    """
+    from darkstats.model import HistFactoryModel
+
+    if not isinstance(fit.model, HistFactoryModel):
+        raise OptionError("an unbinned model has no bins to draw: choose another kind of figure")
+    return fit.model
+
+
 def prediction_figure(
     fit: FitResult,
     covariance: Covariance | None,
@@ -88,7 +104,7 @@ def prediction_figure(
     """
     import numpy as np
 
-    model = fit.model
+    model = _in_bins(fit)
     parameters = np.array(model.inits) if prefit else fit.parameters
     samples = model.expected_by_sample(parameters)
     if prefit:
@@ -154,8 +170,8 @@ def _stacking_order(fit: FitResult, samples: FloatArray) -> list[int]:
     """Samples from the smallest to the largest, those that the POI scales on top."""
     import numpy as np
 
-    model = fit.model
-    signal = np.zeros(len(model.samples), dtype=bool)
+    model = _in_bins(fit)
+    signal = np.zeros(len(model.samples), dtype=np.bool_)
     if model.poi_index is not None:
         moved = np.array(fit.parameters)
         moved[model.poi_index] += 1.0
@@ -238,7 +254,7 @@ def _stack(axes: Axes, fit: FitResult, panel: _Panel, order: list[int]) -> None:
 
     edges, data, total, error = panel.edges, panel.data, panel.total, panel.errors
     present = [s for s in order if np.any(panel.samples[s] != 0.0)]
-    model = fit.model
+    model = _in_bins(fit)
     backgrounds = order[:-1] if model.poi_index is not None else order
     colors = {s: PALETTE[k % len(PALETTE)] for k, s in enumerate(reversed(backgrounds))}
     colors.update({s: VERMILION for s in order if s not in colors})
