@@ -35,9 +35,17 @@ if TYPE_CHECKING:
     from darkstats.arrays import BoolArray, FloatArray
     from darkstats.simulation.candidates import Candidates
 
-__all__ = ["BumpHunt", "build_bump_hunt"]
+__all__ = [
+    "REDUCED",
+    "BumpHunt",
+    "SignalPoint",
+    "Spectrum",
+    "build_bump_hunt",
+    "signal_point",
+    "spectra_of",
+]
 
-_REDUCED = np.linspace(-40.0, 40.0, 1281)  # edges of the reduced mass, in units of sigma
+REDUCED = np.linspace(-40.0, 40.0, 1281)  # edges of the reduced mass, in units of sigma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +117,7 @@ class BumpHunt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Spectrum:
+class Spectrum:
     """One spectrum: which rows enter, in which variable, on which grid."""
 
     name: str
@@ -138,22 +146,22 @@ class _Spectrum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _SignalPoint:
+class SignalPoint:
     """Signal of one simulated mass in one spectrum."""
 
     mass_gev: float
     efficiency: float
     efficiency_error: float
-    peak: FloatArray  # cumulative distribution of the reduced mass at _REDUCED
+    peak: FloatArray  # cumulative distribution of the reduced mass at REDUCED
     combinatorial: FloatArray  # cumulative rows per event of the reduced position, see below
 
 
-def _spectra(hunt: BumpHunt) -> tuple[_Spectrum, ...]:
+def spectra_of(hunt: BumpHunt) -> tuple[Spectrum, ...]:
     s = hunt.cm_energy_gev**2
     edges = fine_edges(hunt.diphoton, 0.0, min(s, _upper(hunt)))
     recoil = fine_edges(hunt.recoil, 0.0, _upper_recoil(hunt))
     return (
-        _Spectrum(
+        Spectrum(
             name="diphoton_hard",
             column="mgg_squared_gev2",
             label="squared di-photon mass",
@@ -161,7 +169,7 @@ def _spectra(hunt: BumpHunt) -> tuple[_Spectrum, ...]:
             resolution=hunt.diphoton,
             edges=edges,
         ),
-        _Spectrum(
+        Spectrum(
             name="diphoton_soft",
             column="mgg_squared_gev2",
             label="squared di-photon mass",
@@ -169,7 +177,7 @@ def _spectra(hunt: BumpHunt) -> tuple[_Spectrum, ...]:
             resolution=hunt.diphoton,
             edges=edges,
         ),
-        _Spectrum(
+        Spectrum(
             name="recoil",
             column="recoil_mass_squared_gev2",
             label="squared recoil mass",
@@ -190,29 +198,29 @@ def _upper_recoil(hunt: BumpHunt) -> float:
     return hunt.high_gev**2 + (hunt.recoil_window_sigma[1] + 1.0) * sigma
 
 
-def _signal_point(
-    mass_gev: float, candidates: Candidates, spectrum: _Spectrum, hunt: BumpHunt
-) -> _SignalPoint:
+def signal_point(
+    mass_gev: float, candidates: Candidates, spectrum: Spectrum, hunt: BumpHunt
+) -> SignalPoint:
     mask = spectrum.mask(candidates, hunt)
     peaking = mask & (candidates["truth"] > 0.5)
     weight = candidates.weight_pb / candidates.n_generated
     sigma = float(spectrum.resolution.squared_gev2(np.array([mass_gev]))[0])
     efficiency = float(weight[peaking].sum())
     if efficiency <= 0.0:
-        return _SignalPoint(
+        return SignalPoint(
             mass_gev=mass_gev,
             efficiency=0.0,
             efficiency_error=0.0,
-            peak=np.zeros(len(_REDUCED)),
+            peak=np.zeros(len(REDUCED)),
             combinatorial=np.zeros(len(spectrum.edges)),
         )
     reduced = np.clip((candidates[spectrum.column][peaking] - mass_gev**2) / sigma, -39.9, 39.9)
-    content = np.histogram(reduced, _REDUCED, weights=weight[peaking])[0]
-    content = smoothed(content, _REDUCED, 2.0)  # an eighth of the resolution
+    content = np.histogram(reduced, REDUCED, weights=weight[peaking])[0]
+    content = smoothed(content, REDUCED, 2.0)  # an eighth of the resolution
     others = mask & (candidates["truth"] < 0.5)
     rest = np.histogram(candidates[spectrum.column][others], spectrum.edges, weights=weight[others])
     rest_smooth = smoothed(rest[0], spectrum.edges, 16.0)
-    return _SignalPoint(
+    return SignalPoint(
         mass_gev=mass_gev,
         efficiency=efficiency,
         efficiency_error=float(np.sqrt((weight[peaking] ** 2).sum())) / efficiency,
@@ -222,7 +230,7 @@ def _signal_point(
 
 
 def _signal_in(
-    window: Window, points: list[_SignalPoint], spectrum: _Spectrum, *, widened: float = 1.0
+    window: Window, points: list[SignalPoint], spectrum: Spectrum, *, widened: float = 1.0
 ) -> tuple[FloatArray, float, float]:
     """Signal per bin for a Born cross section of 1 pb and 1 per pb, by linear morphing.
 
@@ -244,7 +252,7 @@ def _signal_in(
     reduced = (window.edges - window.mass_gev**2) / (sigma * widened)
     total = np.zeros(len(window.edges) - 1)
     for point, share in ((below, 1.0 - fraction), (above, fraction)):
-        peak = np.diff(np.interp(reduced, _REDUCED, point.peak))
+        peak = np.diff(np.interp(reduced, REDUCED, point.peak))
         rest = np.diff(point.combinatorial[window.first])
         total += share * (point.efficiency * peak + rest)
     efficiency = (1.0 - fraction) * below.efficiency + fraction * above.efficiency
@@ -258,9 +266,9 @@ def _name(mass_gev: float) -> str:
 
 def _patch(
     window: Window,
-    spectrum: _Spectrum,
+    spectrum: Spectrum,
     hunt: BumpHunt,
-    points: list[_SignalPoint],
+    points: list[SignalPoint],
     *,
     expected: FloatArray,
     data: FloatArray,
@@ -374,7 +382,7 @@ def build_bump_hunt(
     OptionError
         A hypothesis lies outside the simulated masses or the grid.
     """
-    spectra = _spectra(hunt)
+    spectra = spectra_of(hunt)
     smooth: dict[str, FloatArray] = {}
     peaking: dict[str, dict[str, FloatArray]] = {}
     yields: dict[str, dict[str, float]] = {}
@@ -400,7 +408,7 @@ def build_bump_hunt(
     by_mass = {key[0]: value for key, value in sorted(samples.signals.items())}
     points = {
         spectrum.name: [
-            _signal_point(mass, candidates, spectrum, hunt) for mass, candidates in by_mass.items()
+            signal_point(mass, candidates, spectrum, hunt) for mass, candidates in by_mass.items()
         ]
         for spectrum in spectra
     }
@@ -490,7 +498,7 @@ def _pseudo_data(
 
 
 def _background_only(
-    spectra: tuple[_Spectrum, ...],
+    spectra: tuple[Spectrum, ...],
     smooth: Mapping[str, FloatArray],
     peaking: Mapping[str, Mapping[str, FloatArray]],
     data: Mapping[str, FloatArray],

@@ -37,7 +37,15 @@ if TYPE_CHECKING:
     from darkstats.searches.products import SimulatedSamples
     from darkstats.simulation.candidates import Candidates
 
-__all__ = ["PlaneScan", "build_plane_scan"]
+__all__ = [
+    "Ellipse",
+    "PlaneScan",
+    "Response",
+    "Rows",
+    "build_plane_scan",
+    "ellipse_patch",
+    "response_of",
+]
 
 _SCALES = (1.0, 2.0, 3.0, 4.0, 6.0)
 _FLOOR_EVENTS = 1e-4
@@ -103,7 +111,7 @@ def _highest_higgs(mass_gev: float) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ellipse:
+class Ellipse:
     """Resolutions of one hypothesis; x is the dimuon mass, y the squared recoil mass."""
 
     centre: tuple[float, float]
@@ -119,7 +127,7 @@ class _Ellipse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Response:
+class Response:
     """What simulation says of the signal, on a grid of (mass, fraction of the highest h' mass).
 
     ``values`` holds sigma_x [GeV], sigma_y [GeV^2], correlation, efficiency in the ellipse and in
@@ -172,7 +180,7 @@ def _measure(
         return None
     core = (np.abs(x) < 3.0 * sigma[0]) & (np.abs(y) < 3.0 * sigma[1])
     correlation = float(np.clip(np.corrcoef(x[core], y[core])[0, 1], -0.995, 0.995))
-    ellipse = _Ellipse(centre=(0.0, 0.0), sigma=(sigma[0], sigma[1]), correlation=correlation)
+    ellipse = Ellipse(centre=(0.0, 0.0), sigma=(sigma[0], sigma[1]), correlation=correlation)
     distance = ellipse.distance(x, y)
     inside = distance < scan.ellipse_sigma**2
     ring = (distance > scan.ring_sigma[0] ** 2) & (distance < scan.ring_sigma[1] ** 2)
@@ -183,7 +191,7 @@ def _measure(
     return (*sigma, correlation, efficiency, float(weight[ring].sum()), error)
 
 
-def _response(samples: SimulatedSamples, scan: PlaneScan) -> _Response:
+def response_of(samples: SimulatedSamples, scan: PlaneScan) -> Response:
     """Measure all simulated points, which form a grid in (mass, fraction)."""
     keys = sorted(samples.signals)
     masses = np.array(sorted({key[0] for key in keys}))
@@ -208,10 +216,10 @@ def _response(samples: SimulatedSamples, scan: PlaneScan) -> _Response:
         nearest = where[np.argmin(((where - (i, j)) ** 2 * (1.0, 0.1)).sum(axis=1))]
         values[i, j] = values[tuple(nearest)]
         values[i, j, 3:5] = 0.0
-    return _Response(masses=masses, fractions=fractions, values=values)
+    return Response(masses=masses, fractions=fractions, values=values)
 
 
-def _hypotheses(scan: PlaneScan, response: _Response) -> Iterator[tuple[float, float]]:
+def _hypotheses(scan: PlaneScan, response: Response) -> Iterator[tuple[float, float]]:
     """Masses of A' and h', GeV, in steps of the resolutions."""
     mass = scan.low_gev
     while mass <= min(scan.high_gev, CM_ENERGY_GEV - 0.05):
@@ -225,7 +233,7 @@ def _hypotheses(scan: PlaneScan, response: _Response) -> Iterator[tuple[float, f
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rows:
+class Rows:
     """Rows of one process, sorted by dimuon mass."""
 
     x: FloatArray
@@ -233,7 +241,7 @@ class _Rows:
     events: FloatArray
 
     @classmethod
-    def of(cls, candidates: Candidates, luminosity_ipb: float) -> _Rows:
+    def of(cls, candidates: Candidates, luminosity_ipb: float) -> Rows:
         order = np.argsort(candidates["m_ll_gev"], kind="stable")
         return cls(
             x=candidates["m_ll_gev"][order],
@@ -241,7 +249,7 @@ class _Rows:
             events=candidates.events(luminosity_ipb)[order],
         )
 
-    def near(self, ellipse: _Ellipse, reach: float) -> tuple[FloatArray, FloatArray]:
+    def near(self, ellipse: Ellipse, reach: float) -> tuple[FloatArray, FloatArray]:
         """Squared distances and events of the rows within ``reach`` sigma in x."""
         half = reach * ellipse.sigma[0]
         low, high = np.searchsorted(self.x, [ellipse.centre[0] - half, ellipse.centre[0] + half])
@@ -250,7 +258,7 @@ class _Rows:
 
 
 def _density(
-    rows: _Rows, ellipse: _Ellipse, bounds: tuple[float, float], least_rows: float
+    rows: Rows, ellipse: Ellipse, bounds: tuple[float, float], least_rows: float
 ) -> tuple[float, float, float]:
     """Events between two half axes, their variance, and the scale of the ellipse used."""
     content, variance, scale = 0.0, 0.0, 1.0
@@ -289,15 +297,15 @@ def build_plane_scan(
     OptionError
         The simulated signals form no grid, or none passes the cuts.
     """
-    response = _response(samples, scan)
+    response = response_of(samples, scan)
     passed = {n: s.select(passing(s, scan.cuts)) for n, s in samples.backgrounds.items()}
-    rows = {name: _Rows.of(sample, scan.luminosity_ipb) for name, sample in passed.items()}
+    rows = {name: Rows.of(sample, scan.luminosity_ipb) for name, sample in passed.items()}
     # Pseudo-events are simulated rows, each drawn by its own Poisson number.
     drawn = {
         name: r.events if scan.asimov else rng.poisson(r.events).astype(float)
         for name, r in rows.items()
     }
-    data = {name: _Rows(x=r.x, y=r.y, events=drawn[name]) for name, r in rows.items()}
+    data = {name: Rows(x=r.x, y=r.y, events=drawn[name]) for name, r in rows.items()}
     patches: list[Patch] = []
     windows: dict[str, Any] = {}
     blind = 0
@@ -307,12 +315,12 @@ def build_plane_scan(
         if facts[3] < scan.least_efficiency:
             blind += 1
             continue
-        ellipse = _Ellipse(
+        ellipse = Ellipse(
             centre=(mass, higgs**2),
             sigma=(float(facts[0]), float(facts[1])),
             correlation=float(facts[2]),
         )
-        patch, window = _patch(scan, ellipse, (mass, higgs), facts, rows=rows, data=data)
+        patch, window = ellipse_patch(scan, ellipse, (mass, higgs), facts, rows=rows, data=data)
         scales[str(window.pop("scale"))] += 1
         patches.append(patch)
         windows[patch.name] = window
@@ -369,14 +377,14 @@ def build_plane_scan(
     )
 
 
-def _patch(
+def ellipse_patch(
     scan: PlaneScan,
-    ellipse: _Ellipse,
+    ellipse: Ellipse,
     masses: tuple[float, float],
     facts: FloatArray,
     *,
-    rows: Mapping[str, _Rows],
-    data: Mapping[str, _Rows],
+    rows: Mapping[str, Rows],
+    data: Mapping[str, Rows],
 ) -> tuple[Patch, dict[str, Any]]:
     factor = scan.luminosity_ipb * scan.reference_pb
     signal_modifiers = [
@@ -455,13 +463,13 @@ def _between(distance: FloatArray, limits: tuple[float, float]) -> BoolArray:
 
 
 def _spectrum(
-    scan: PlaneScan, rows: Mapping[str, _Rows], data: Mapping[str, _Rows]
+    scan: PlaneScan, rows: Mapping[str, Rows], data: Mapping[str, Rows]
 ) -> tuple[tuple[list[float], list[float]], list[dict[str, Any]], FloatArray]:
     """The whole plane once, in coarse bins: edges, samples and counts."""
     first = np.arange(scan.low_gev, scan.high_gev + scan.grid_gev[0], scan.grid_gev[0])
     second = np.arange(0.0, 8.0 + scan.grid_gev[1], scan.grid_gev[1])
 
-    def filled(r: _Rows) -> FloatArray:
+    def filled(r: Rows) -> FloatArray:
         recoil = np.sqrt(np.maximum(r.y, 0.0))
         content = np.histogram2d(r.x, recoil, bins=(first, second), weights=r.events)[0]
         return np.asarray(content.ravel())

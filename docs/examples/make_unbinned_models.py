@@ -1,0 +1,133 @@
+"""Make the unbinned models of the searches: ``python docs/examples/make_unbinned_models.py OUT``.
+
+Windows and smooth spectra come from the committed workspaces, signal shapes from the smaller
+simulated samples of the cards (``darkstats simulate CARD --quick``), which are made where the
+cache lacks them. Everything is simulated.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from darkstats.searches.build import _signal_name, simulate
+from darkstats.searches.card import SearchCard, read_card
+from darkstats.searches.cuts import passing
+from darkstats.searches.output import read_build
+from darkstats.searches.plane import Ellipse, response_of
+from darkstats.searches.products import SimulatedSamples
+from darkstats.searches.unbinned import (
+    bump_hunt_document,
+    plane_document,
+    recoil_hunt_document,
+)
+from darkstats.simulation.candidates import Candidates
+from darkstats.simulation.production import default_cache
+from darkstats.workspace.hs3 import Hs3Document, write_hs3
+
+ROOT = Path(__file__).resolve().parents[2]
+ALP_MASSES = (1.0, 0.25, 0.35, 0.5, 0.75, 1.5, 2.5, 3.5, 5.0, 6.5, 7.5, 8.5, 9.4)
+ZPRIME_MASSES = (3.0, 0.5, 1.2, 1.8, 2.4, 3.6, 4.2, 4.8, 5.4, 6.0, 6.6, 7.2)
+DARK_HIGGS = tuple(
+    (mass, fraction) for mass in (6.0, 4.5, 5.0, 7.0, 8.0, 8.5) for fraction in (0.15, 0.6)
+)
+
+
+def samples(card: SearchCard) -> dict[str, Candidates]:
+    """All candidates of a card, the smaller numbers of events."""
+    return simulate(card, cache=default_cache(), quick=True, seed=1, workers=1)
+
+
+def nearest(folder: Path, masses: tuple[float, ...]) -> list[str]:
+    """Names of the hypotheses of a build that lie closest to some masses."""
+    windows = read_build(folder).sidecar["windows"]
+    names = [name for name in windows if not name.endswith("_shifted")]
+    grid = np.array([windows[name]["mass_gev"] for name in names])
+    return [names[int(np.argmin(np.abs(grid - mass)))] for mass in masses]
+
+
+def alp() -> Hs3Document:
+    """Axion-like particles at a dozen masses."""
+    card = read_card(ROOT / "models" / "alp.yaml")
+    made = samples(card)
+    assert card.signal is not None
+    folder = ROOT / "workspaces" / "alp"
+    signals = {key[0]: made[_signal_name(key)] for key in card.signal.masses_gev}
+    return bump_hunt_document(
+        card.settings, read_build(folder), signals, nearest(folder, ALP_MASSES), title=card.title
+    )
+
+
+def zprime() -> Hs3Document:
+    """An invisible Z' at a dozen masses."""
+    card = read_card(ROOT / "models" / "zprime_invisible_2018.yaml")
+    made = samples(card)
+    assert card.signal is not None
+    folder = ROOT / "workspaces" / "zprime_invisible_2018"
+    signals = {
+        key[0]: made[_signal_name(key)]
+        for key in card.signal.masses_gev
+        if len(made[_signal_name(key)]) > 200
+    }
+    return recoil_hunt_document(
+        card.settings, read_build(folder), signals, nearest(folder, ZPRIME_MASSES), title=card.title
+    )
+
+
+def plane_points(
+    card: SearchCard, made: dict[str, Candidates]
+) -> tuple[dict[str, tuple[Ellipse, tuple[float, float]]], dict[str, Candidates], np.ndarray]:
+    """A dozen simulated points of the plane: ellipses, candidates and responses."""
+    scan = card.settings
+    assert card.signal is not None
+    signals = {key: made[_signal_name(key)] for key in card.signal.masses_gev}
+    response = response_of(SimulatedSamples(backgrounds={}, signals=signals), scan)
+    ellipses, chosen, facts = {}, {}, []
+    for mass, fraction in DARK_HIGGS:
+        key = min(signals, key=lambda k: (abs(k[0] - mass), abs(k[1] - fraction * min(k[0], 10.583 - k[0]))))
+        numbers = response.at(*key)
+        ellipse = Ellipse(
+            centre=(key[0], key[1] ** 2),
+            sigma=(float(numbers[0]), float(numbers[1])),
+            correlation=float(numbers[2]),
+        )
+        name = f"ma_{key[0]:.4f}_mh_{key[1]:.4f}".replace(".", "p")
+        ellipses[name] = (ellipse, key)
+        sample = signals[key]
+        chosen[name] = sample.select(passing(sample, scan.cuts))
+        facts.append(numbers)
+    return ellipses, chosen, np.array(facts)
+
+
+def dark_higgs() -> Hs3Document:
+    """Dark Higgsstrahlung at a dozen points."""
+    card = read_card(ROOT / "models" / "dark_higgsstrahlung.yaml")
+    made = samples(card)
+    ellipses, signals, _ = plane_points(card, made)
+    backgrounds = {
+        b.name: made[b.name].select(passing(made[b.name], card.settings.cuts))
+        for b in card.backgrounds
+    }
+    return plane_document(card.settings, ellipses, signals, backgrounds, title=card.title)
+
+
+MODELS = {
+    "alp": alp,
+    "zprime_invisible_2018": zprime,
+    "dark_higgsstrahlung": dark_higgs,
+}
+
+
+def main(output: Path) -> None:
+    """Write all models below a folder."""
+    for name, make in MODELS.items():
+        folder = output / name
+        folder.mkdir(parents=True, exist_ok=True)
+        write_hs3(make().document, folder / "unbinned.json")
+        print(folder / "unbinned.json")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
