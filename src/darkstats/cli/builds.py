@@ -60,6 +60,14 @@ def build(
     seed: SimulationSeed = 1,
     workers: Workers = None,
     cache: Cache = None,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            "--events",
+            metavar="FORMAT",
+            help="Write the pseudo-data as single events, too: parquet or npz.",
+        ),
+    ] = None,
     json: o.Json = False,
 ) -> None:
     """Build a search from its card: workspace, patch set with one patch a mass, record.
@@ -67,6 +75,12 @@ def build(
     Example: darkstats build models/alp.yaml -o alp --quick
     """
     request = workflows.BuildRequest(
-        card=card, output=folder, quick=quick, seed=seed, workers=workers, cache=cache
+        card=card,
+        output=folder,
+        quick=quick,
+        seed=seed,
+        workers=workers,
+        cache=cache,
+        events=events,
     )
     deliver(lambda: workflows.build(request, context.obj), Output(json=json), context.obj)

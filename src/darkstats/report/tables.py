@@ -172,8 +172,8 @@ def toys_note(toys: ToyCounts | None, seed: int | None) -> Notes:
 def _best_fit(poi: str, mu_hat: float | None, twice_nll: float | None) -> Notes:
     if mu_hat is None:
         return []
-    deviance = None if twice_nll is None else max(twice_nll, 0.0)
-    if deviance is not None and deviance < 1e-9:  # rounding of a sum of terms of order one
+    deviance = twice_nll  # of an unbinned model relative to a uniform density: of either sign
+    if deviance is not None and abs(deviance) < 1e-9:  # rounding of a sum of terms of order one
         deviance = 0.0
     return [("best fit", f"{poi} = {number(mu_hat)}, deviance {number(deviance)}")]
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from darkstats.errors import OptionError
 from darkstats.provenance import versions
 from darkstats.searches.bump_hunt import BumpHunt, build_bump_hunt
 from darkstats.searches.cuts import passing
 from darkstats.searches.output import patch_set_document, require_free, write_build
 from darkstats.searches.plane import PlaneScan, build_plane_scan
 from darkstats.searches.products import SearchProduct, SimulatedSamples
+from darkstats.searches.pseudo_events import pseudo_events
 from darkstats.searches.recoil_hunt import RecoilHunt, build_recoil_hunt
 from darkstats.simulation.production import SampleRequest, produce
 from darkstats.streams import keyed_generator
+from darkstats.workspace.event_files import encoded_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,6 +152,7 @@ def build(
     seed: int = 1,
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
+    events: str | None = None,
 ) -> BuiltSearch:
     """Build a search: the same bytes for any number of workers, and after any interruption.
 
@@ -166,6 +170,9 @@ def build(
         Of simulation and pseudo-data.
     workers, progress
         Processes; told of events that are done.
+    events
+        Write the pseudo-data as single events, too: ``"parquet"`` or ``"npz"``, one file for each
+        spectrum.
 
     Raises
     ------
@@ -207,4 +214,30 @@ def build(
         "summary": product.summary,
         "versions": versions(),
     }
-    return BuiltSearch(output=output, record=write_build(output, product, patch_set, record))
+    files = {} if events is None else _event_files(product, card, seed=seed, suffix=f".{events}")
+    return BuiltSearch(
+        output=output, record=write_build(output, product, patch_set, record, events=files)
+    )
+
+
+def _event_files(
+    product: SearchProduct, card: SearchCard, *, seed: int, suffix: str
+) -> dict[str, bytes]:
+    """Pseudo-data as single events, marked as simulated, by name of the file."""
+    if card.asimov:
+        raise OptionError("Asimov data are no events: a card with data: pseudo has some")
+    found = product.events or pseudo_events(
+        product.workspace, product.sidecar, seed=seed, digest=card.digest
+    )
+    said = {
+        "simulated": True,
+        "description": f"SIMULATED pseudo-data. {card.title}",
+        "card": card.digest,
+        "seed": seed,
+    }
+    return {
+        f"events_{spectrum}{suffix}": encoded_events(
+            columns, {**said, "spectrum": spectrum}, suffix
+        )
+        for spectrum, columns in found.items()
+    }

@@ -91,9 +91,14 @@ def require_free(output: Path) -> None:
 
 
 def write_build(
-    output: Path, product: SearchProduct, patch_set: Mapping[str, Any], record: Mapping[str, Any]
+    output: Path,
+    product: SearchProduct,
+    patch_set: Mapping[str, Any],
+    record: Mapping[str, Any],
+    *,
+    events: Mapping[str, bytes] | None = None,
 ) -> dict[str, Any]:
-    """Write workspace, patch set, sidecar and record; replace an earlier build.
+    """Write workspace, patch set, sidecar, events if any, and record; replace an earlier build.
 
     Returns
     -------
@@ -114,7 +119,7 @@ def write_build(
             # Never compressed: it is looked for under this name.
             ("background_only.meta.json", _text(product.sidecar)),
         ]
-    )
+    ) | dict(events or {})
     complete = {
         **record,
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},

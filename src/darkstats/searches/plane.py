@@ -43,6 +43,7 @@ __all__ = [
     "Response",
     "Rows",
     "build_plane_scan",
+    "drawn_events",
     "ellipse_patch",
     "response_of",
 ]
@@ -374,7 +375,18 @@ def build_plane_scan(
         patches=tuple(patches),
         sidecar=sidecar,
         summary=summary,
+        events={} if scan.asimov else {"plane": drawn_events(data)},
     )
+
+
+def drawn_events(data: Mapping[str, Rows]) -> dict[str, FloatArray]:
+    """The drawn rows as single events, by column; a row that was drawn twice is there twice."""
+    repeats = [np.repeat(np.arange(len(r.x)), r.events.astype(np.int64)) for r in data.values()]
+    pairs = list(zip(data.values(), repeats, strict=True))
+    return {
+        "m_ll_gev": np.concatenate([r.x[k] for r, k in pairs]),
+        "recoil_mass_squared_gev2": np.concatenate([r.y[k] for r, k in pairs]),
+    }
 
 
 def ellipse_patch(

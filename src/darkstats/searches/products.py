@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from darkstats.arrays import FloatArray
     from darkstats.simulation.candidates import Candidates
 
 __all__ = ["Patch", "SearchProduct", "SimulatedSamples"]
@@ -55,6 +56,8 @@ class SearchProduct:
         Axes with edges and units, windows (by patch name), reference cross section.
     summary
         Yields by process and window, efficiencies, resolutions, equivalent luminosities.
+    events
+        Pseudo-data as single events, by spectrum and column, where they are not counts of bins.
     """
 
     workspace: dict[str, Any] = field(repr=False)
@@ -62,3 +65,4 @@ class SearchProduct:
     patches: tuple[Patch, ...] = field(repr=False)
     sidecar: dict[str, Any] = field(repr=False)
     summary: dict[str, Any] = field(repr=False)
+    events: Mapping[str, Mapping[str, FloatArray]] = field(default_factory=dict, repr=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import OptionError
+from darkstats.errors import OptionError, UnknownNameError
 from darkstats.workflows.outcome import Outcome, Shell
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from darkstats.simulation.candidates import Candidates
 
 __all__ = ["BuildRequest", "SimulateRequest", "build", "inspect_build", "simulate"]
+
+
+EVENT_FORMATS = ("parquet", "npz")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +48,24 @@ class SimulateRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest(SimulateRequest):
-    """A search from its card."""
+    """A search from its card; ``events`` names the format of single events, or is None."""
 
     output: str = ""
+    events: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the card.
+
+        Raises
+        ------
+        UnknownNameError
+            A format that events are not written in.
+        OptionError
+            A seed or a number of workers that cannot be.
+        """
+        SimulateRequest.__post_init__(self)
+        if self.events not in {None, *EVENT_FORMATS}:
+            raise UnknownNameError("format of events", str(self.events), EVENT_FORMATS)
 
 
 def _settings(request: SimulateRequest) -> dict[str, Any]:
@@ -131,7 +149,13 @@ def build(request: BuildRequest, shell: Shell | None = None) -> Outcome[BuiltSea
     wanted = sample_requests(card, quick=request.quick, seed=request.seed)
     total = sum(sample.n_blocks * sample.events_per_block for sample in wanted)
     with shell.step(f"building {card.name}", total) as step:
-        built = build_card(card, Path(request.output), progress=step.advance, **_settings(request))
+        built = build_card(
+            card,
+            Path(request.output),
+            progress=step.advance,
+            events=request.events,
+            **_settings(request),
+        )
 
     def sheet() -> RenderableType:
         return build_sheet(str(built.output), built.record)

@@ -8,6 +8,7 @@ not marked counts as measured, and stays closed until a user asks for it.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.errors import DocumentError, MissingExtraError, OptionError
 
-__all__ = ["FORMATS", "EventTable", "read_events", "write_events"]
+__all__ = ["FORMATS", "EventTable", "encoded_events", "read_events", "write_events"]
 
 #: Endings of the names of event files.
 FORMATS = (".parquet", ".root", ".csv", ".npz", ".npy")
@@ -290,8 +291,40 @@ def _root(path: Path, tree: str | None) -> Columns:
     return branches
 
 
+def encoded_events(
+    columns: Mapping[str, FloatArray], said: Mapping[str, Any], suffix: str
+) -> bytes:
+    """Bytes of a file of events, ``suffix`` one of ``.parquet`` and ``.npz``, with what is said.
+
+    The same events give the same bytes, as long as the package that writes is the same.
+
+    Raises
+    ------
+    OptionError
+        Another suffix.
+    MissingExtraError
+        Parquet, and pyarrow is not installed.
+    """
+    text = json.dumps(dict(said), sort_keys=True, allow_nan=False)
+    body = io.BytesIO()
+    if suffix == ".npz":
+        arrays: dict[str, Any] = {**columns, _META: np.array(text)}
+        np.savez(body, **arrays)
+        return body.getvalue()
+    if suffix != ".parquet":
+        raise OptionError(f"events are written as .parquet or .npz, not as {suffix!r}")
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        raise MissingExtraError("pyarrow", "templates") from None
+    table = pa.table({name: pa.array(values) for name, values in columns.items()})
+    parquet.write_table(table.replace_schema_metadata({_META: text}), body)
+    return body.getvalue()
+
+
 def write_events(path: Path, columns: Mapping[str, FloatArray], said: Mapping[str, Any]) -> None:
-    """Write events as Parquet or npz, by the ending of the name, with what is said of them.
+    """Write events as Parquet or npz, by the ending of the name; see :func:`encoded_events`.
 
     Raises
     ------
@@ -300,20 +333,8 @@ def write_events(path: Path, columns: Mapping[str, FloatArray], said: Mapping[st
     MissingExtraError
         Parquet, and pyarrow is not installed.
     """
-    text = json.dumps(dict(said), sort_keys=True, allow_nan=False)
+    data = encoded_events(columns, said, path.suffix)
     try:
-        if path.suffix == ".npz":
-            arrays: dict[str, Any] = {**columns, _META: np.array(text)}
-            np.savez(path, **arrays)
-            return
-        if path.suffix != ".parquet":
-            raise OptionError(f"{path}: events are written as .parquet or .npz")
-        try:
-            import pyarrow as pa
-            from pyarrow import parquet
-        except ImportError:
-            raise MissingExtraError("pyarrow", "templates") from None
-        table = pa.table({name: pa.array(values) for name, values in columns.items()})
-        parquet.write_table(table.replace_schema_metadata({_META: text}), path)
+        path.write_bytes(data)
     except OSError as error:
         raise OptionError(f"{path}: cannot be written: {error.strerror}") from None
