@@ -86,7 +86,10 @@ def plane_points(
     response = response_of(SimulatedSamples(backgrounds={}, signals=signals), scan)
     ellipses, chosen, facts = {}, {}, []
     for mass, fraction in DARK_HIGGS:
-        key = min(signals, key=lambda k: (abs(k[0] - mass), abs(k[1] - fraction * min(k[0], 10.583 - k[0]))))
+        key = min(
+            signals,
+            key=lambda k: (abs(k[0] - mass), abs(k[1] - fraction * min(k[0], 10.583 - k[0]))),
+        )
         numbers = response.at(*key)
         ellipse = Ellipse(
             centre=(key[0], key[1] ** 2),

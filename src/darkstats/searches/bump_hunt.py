@@ -128,6 +128,7 @@ class Spectrum:
     edges: FloatArray
 
     def mask(self, candidates: Candidates, hunt: BumpHunt) -> BoolArray:
+        """Which rows enter the spectrum. Shape [row]."""
         total = candidates["total_mass_gev"] / hunt.cm_energy_gev
         low, high = np.radians(hunt.theta_range_deg)
         return np.asarray(
@@ -157,6 +158,7 @@ class SignalPoint:
 
 
 def spectra_of(hunt: BumpHunt) -> tuple[Spectrum, ...]:
+    """The three spectra of a bump hunt: hard and soft photon threshold, recoil."""
     s = hunt.cm_energy_gev**2
     edges = fine_edges(hunt.diphoton, 0.0, min(s, _upper(hunt)))
     recoil = fine_edges(hunt.recoil, 0.0, _upper_recoil(hunt))
@@ -201,6 +203,7 @@ def _upper_recoil(hunt: BumpHunt) -> float:
 def signal_point(
     mass_gev: float, candidates: Candidates, spectrum: Spectrum, hunt: BumpHunt
 ) -> SignalPoint:
+    """Efficiency, peak and combinatorial part of one simulated mass in one spectrum."""
     mask = spectrum.mask(candidates, hunt)
     peaking = mask & (candidates["truth"] > 0.5)
     weight = candidates.weight_pb / candidates.n_generated

@@ -243,6 +243,7 @@ class Rows:
 
     @classmethod
     def of(cls, candidates: Candidates, luminosity_ipb: float) -> Rows:
+        """Rows of candidates at a luminosity."""
         order = np.argsort(candidates["m_ll_gev"], kind="stable")
         return cls(
             x=candidates["m_ll_gev"][order],
@@ -398,6 +399,7 @@ def ellipse_patch(
     rows: Mapping[str, Rows],
     data: Mapping[str, Rows],
 ) -> tuple[Patch, dict[str, Any]]:
+    """Patch of one hypothesis, and what a sidecar says of it."""
     factor = scan.luminosity_ipb * scan.reference_pb
     signal_modifiers = [
         normfactor("mu"),

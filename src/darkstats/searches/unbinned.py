@@ -47,12 +47,8 @@ def _lognormal(terms: Mapping[str, float]) -> str:
 
 
 def _builder(title: str, reference_pb: float, labels: Sequence[str]) -> Hs3Builder:
-    builder = Hs3Builder(
-        f"SIMULATED. {title}; unbinned", package_version("darkstats") or "unknown"
-    )
-    builder.facts(
-        simulated=True, reference_cross_section_pb=reference_pb, labels=list(labels)
-    )
+    builder = Hs3Builder(f"SIMULATED. {title}; unbinned", package_version("darkstats") or "unknown")
+    builder.facts(simulated=True, reference_cross_section_pb=reference_pb, labels=list(labels))
     return builder
 
 
@@ -168,7 +164,10 @@ def bump_hunt_document(
         for k in (below, above):
             if (spectrum.name, k) not in points:
                 point = signal_point(masses[k], signals[masses[k]], spectrum, hunt)
-                points[spectrum.name, k] = (point, _peak_of(signals[masses[k]], masses[k], spectrum, hunt))
+                points[spectrum.name, k] = (
+                    point,
+                    _peak_of(signals[masses[k]], masses[k], spectrum, hunt),
+                )
         _bump_analysis(
             builder,
             name,
@@ -279,7 +278,15 @@ def _bump_analysis(
             )
         )
         constrained.append(nuisance)
-    _finish(builder, name, (axis,), yields, parameters, constrained, {"m_a_gev": mass})
+    _finish(
+        builder,
+        name,
+        axes=(axis,),
+        yields=yields,
+        parameters=parameters,
+        constrained=constrained,
+        values={"m_a_gev": mass},
+    )
 
 
 def _coarse(edges: FloatArray, contents: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
@@ -291,6 +298,7 @@ def _coarse(edges: FloatArray, contents: FloatArray, n: int) -> tuple[FloatArray
 def _finish(
     builder: Hs3Builder,
     name: str,
+    *,
     axes: Sequence[tuple[str, float, float]],
     yields: Mapping[str, str],
     parameters: Mapping[str, tuple[float, float, float]],
@@ -390,11 +398,11 @@ def recoil_hunt_document(
         _finish(
             builder,
             name,
-            (axis,),
-            yields,
-            {"mu": (significant(0.05 * reach), 0.0, reach)},
-            constrained,
-            {"m_zprime_gev": mass},
+            axes=(axis,),
+            yields=yields,
+            parameters={"mu": (significant(0.05 * reach), 0.0, reach)},
+            constrained=constrained,
+            values={"m_zprime_gev": mass},
         )
     return builder.finished()
 
@@ -447,9 +455,7 @@ def plane_document(
         shares, means, covariances = gaussian_sum(events, weights, 2)
         errors = {
             **scan.systematics.get("signal", {}),
-            "signal_simulation": max(
-                math.sqrt(float((weights**2).sum())) / efficiency, 1e-6
-            ),
+            "signal_simulation": max(math.sqrt(float((weights**2).sum())) / efficiency, 1e-6),
         }
         constrained = list(errors)
         signal = scan.luminosity_ipb * scan.reference_pb * efficiency
@@ -476,7 +482,9 @@ def plane_document(
             constrained += list(process_errors)
             yields[
                 builder.distribution(
-                    f"{name}_{process}", "generic_dist", expression=_bilinear(columns, axes, own, expected)
+                    f"{name}_{process}",
+                    "generic_dist",
+                    expression=_bilinear(columns, axes, own, expected),
                 )
             ] = builder.function(
                 f"{name}_{process}_yield", f"{_short(size)!r} * {_lognormal(process_errors)}"
@@ -485,11 +493,11 @@ def plane_document(
         _finish(
             builder,
             name,
-            axes,
-            yields,
-            {"mu": (significant(0.05 * reach), 0.0, reach)},
-            constrained,
-            {"m_dark_photon_gev": masses[0], "m_dark_higgs_gev": masses[1]},
+            axes=axes,
+            yields=yields,
+            parameters={"mu": (significant(0.05 * reach), 0.0, reach)},
+            constrained=constrained,
+            values={"m_dark_photon_gev": masses[0], "m_dark_higgs_gev": masses[1]},
         )
     return builder.finished()
 

@@ -53,7 +53,7 @@ def _heights(t: FloatArray, values: FloatArray) -> FloatArray:
     alpha, n = np.where(left, al, ar), np.where(left, nl, nr)
     y = np.maximum(1.0 - alpha * (tau + alpha) / n, 1e-12)
     tail = np.exp(-0.5 * alpha**2 - n * np.log(y))
-    return np.where(tau < -alpha, tail, np.exp(-0.5 * tau**2))
+    return np.asarray(np.where(tau < -alpha, tail, np.exp(-0.5 * tau**2)))
 
 
 def fit_crystal_ball(edges: FloatArray, contents: FloatArray) -> CrystalBall:

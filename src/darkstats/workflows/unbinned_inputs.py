@@ -155,11 +155,14 @@ def _compile(model: UnbinnedModel, shell: Shell) -> None:
     model.derivatives(model.inits, data, auxdata[0])
 
 
-def observed_events(model: UnbinnedModel, table: EventTable) -> tuple[Observation, list[str]]:
+def observed_events(
+    model: UnbinnedModel, table: EventTable, *, empty: bool = False
+) -> tuple[Observation, list[str]]:
     """The events of a table as an observation, and notes on what was left out.
 
     Events outside the range of an observable belong to another window, and are left out; binned
-    channels keep the contents that the document holds.
+    channels keep the contents that the document holds. ``empty`` allows that no event is left, as
+    it happens in a scan of many windows.
 
     Raises
     ------
@@ -182,7 +185,7 @@ def observed_events(model: UnbinnedModel, table: EventTable) -> tuple[Observatio
         n = found.shape[1]
         outside = n - int(inside.sum())
         names = " and ".join(channel.observables)
-        if n and outside == n:
+        if n and outside == n and not empty:
             raise OptionError(
                 f"{table.source}: none of {n} events lies in the range of {names} of channel "
                 f"{channel.name!r}: check the units, and that the file belongs to this model"

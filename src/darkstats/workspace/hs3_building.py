@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from darkstats.arrays import FloatArray
 from darkstats.errors import OptionError
@@ -96,9 +97,7 @@ class Hs3Builder:
         """A distribution of any type; returns its name."""
         return self._add("distributions", {"name": check_name(name), "type": kind, **keys})
 
-    def bernstein(
-        self, name: str, k: int, order: int, axis: tuple[str, float, float]
-    ) -> str:
+    def bernstein(self, name: str, k: int, order: int, axis: tuple[str, float, float]) -> str:
         """One Bernstein polynomial, normalised."""
         return self.distribution(
             name, "generic_dist", expression=bernstein_expression(k, order, *axis)
@@ -112,16 +111,14 @@ class Hs3Builder:
             name, "generic_dist", expression=chebyshev_expression(coefficients, *axis)
         )
 
-    def histogram(
-        self, name: str, x: str, edges: Sequence[float], contents: Sequence[float]
-    ) -> str:
+    def histogram(self, name: str, x: str, edges: npt.ArrayLike, contents: npt.ArrayLike) -> str:
         """A template: constant within its bins."""
         return self.distribution(
             name,
             "histogram_dist",
             data={
-                "axes": [{"name": x, "edges": [float(e) for e in edges]}],
-                "contents": [float(c) for c in contents],
+                "axes": [{"name": x, "edges": np.asarray(edges, dtype=float).tolist()}],
+                "contents": np.asarray(contents, dtype=float).tolist(),
             },
         )
 
@@ -161,7 +158,9 @@ class Hs3Builder:
                 parts.append(factors[0])
             else:
                 parts.append(self.distribution(f"{name}_{k}", "product_dist", factors=factors))
-        constants = [self.function(f"{name}_share_{k}", repr(float(s))) for k, s in enumerate(shares[:-1])]
+        constants = [
+            self.function(f"{name}_share_{k}", repr(float(s))) for k, s in enumerate(shares[:-1])
+        ]
         if len(parts) == 1:
             return parts[0]
         return self.distribution(
