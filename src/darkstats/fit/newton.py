@@ -112,6 +112,7 @@ class _Run:
             upper=self.upper,
             free=self.free,
             damping=self.damping[chosen],
+            tolerance=self.options.edm_tolerance,
             threads=self.threads,
         )
         self.step[chosen], self.damping[chosen] = step, used

@@ -105,7 +105,15 @@ def _solve(d: _Lanes, w: _Work, n: int, at: int, square: int, damping: float) ->
 
 
 @kernel
-def _one(d: _Lanes, w: _Work, n: int, lane: int) -> None:
+def _slope(d: _Lanes, n: int, at: int) -> float:
+    total = 0.0
+    for i in range(n):
+        total += d.gradient[at + i] * d.step[at + i]
+    return total
+
+
+@kernel
+def _one(d: _Lanes, w: _Work, n: int, lane: int, tolerance: float) -> None:
     """The step of one lane."""
     at, square = lane * n, lane * n * n
     for i in range(n):
@@ -116,16 +124,18 @@ def _one(d: _Lanes, w: _Work, n: int, lane: int) -> None:
         flat = slope == 0.0 and size == 0.0  # changes nothing at all here
         w.pinned[i] = 1.0 if d.free[i] == 0 or presses or flat else 0.0
         w.scale[i] = 1.0 / np.sqrt(size) if size > 1e-300 else 1.0
+    # Whatever the damping: a point that is a minimum without any is one.
+    positive = _solve(d, w, n, at, square, 0.0)
+    if positive and -0.5 * _slope(d, n, at) <= tolerance:
+        d.damping[lane] = 0.0
     damping = d.damping[lane]
-    positive = _solve(d, w, n, at, square, damping)
+    if damping != 0.0:
+        positive = _solve(d, w, n, at, square, damping)
     while not positive and damping <= _MOST_DAMPING:
         damping = _FIRST_DAMPING if damping == 0.0 else _GROWTH * damping
         positive = _solve(d, w, n, at, square, damping)
     d.damping[lane] = damping
-    slope = 0.0
-    for i in range(n):
-        slope += d.gradient[at + i] * d.step[at + i]
-    d.edm[lane] = -0.5 * slope if damping == 0.0 and positive else np.inf
+    d.edm[lane] = -0.5 * _slope(d, n, at) if damping == 0.0 and positive else np.inf
     if not positive:
         return
     for _ in range(4):
@@ -143,13 +153,13 @@ def _one(d: _Lanes, w: _Work, n: int, lane: int) -> None:
 
 
 @kernel
-def _steps(d: _Lanes, w: _Work, n: int, first: int, stop: int) -> None:
+def _steps(d: _Lanes, w: _Work, n: int, first: int, stop: int, tolerance: float) -> None:
     for lane in range(first, stop):
-        _one(d, w, n, lane)
+        _one(d, w, n, lane, tolerance)
 
 
 @kernel_entry
-def _steps_entry(table: Integers, n: int, first: int, stop: int) -> None:
+def _steps_entry(table: Integers, n: int, first: int, stop: int, tolerance: float) -> None:
     """Lanes from a table of addresses."""
     d = _Lanes(
         floats_at(table[0]),
@@ -163,7 +173,7 @@ def _steps_entry(table: Integers, n: int, first: int, stop: int) -> None:
         floats_at(table[8]),
     )
     w = _Work(floats_at(table[9]), floats_at(table[10]), floats_at(table[11]), floats_at(table[12]))
-    _steps(d, w, n, first, stop)
+    _steps(d, w, n, first, stop, tolerance)
 
 
 def steps_are_compiled() -> bool:
@@ -180,6 +190,7 @@ def newton_steps(
     upper: FloatArray,
     free: BoolArray,
     damping: FloatArray,
+    tolerance: float,
     threads: int,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Steps from points, in a box.
@@ -192,6 +203,8 @@ def newton_steps(
         Box and freedom. Shapes [par].
     damping
         To begin with, in units of the curvatures. Shape [lane].
+    tolerance
+        Estimated distance to the minimum below which no damping is used where none is needed.
 
     Returns
     -------
@@ -213,7 +226,7 @@ def newton_steps(
         memory = Memory(sizes)
         if JIT:
             words = [*addresses_of(fields), *memory.addresses()]
-            _steps_entry(np.array(words, dtype=np.int64), n, first, stop)
+            _steps_entry(np.array(words, dtype=np.int64), n, first, stop, tolerance)
             return
         with np.errstate(all="ignore"):  # as compiled kernels do: what is not finite is data
             _steps(
@@ -222,6 +235,7 @@ def newton_steps(
                 n,
                 first,
                 stop,
+                tolerance,
             )
 
     run_blocks(work, n_lanes, threads=threads, block=max(64, -(-n_lanes // (4 * threads))))

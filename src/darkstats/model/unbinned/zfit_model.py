@@ -12,6 +12,7 @@ counter, and nothing of zfit leaves this module but numbers.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from darkstats.workspace.hs3_expressions import Binary, Call, Name, Node, Number
 
 __all__ = ["ZfitEngine", "ZfitLikelihood", "import_zfit", "zfit_likelihood"]
 
-_NODES = 64  # of the quadrature that normalises expressions: exact for polynomials
+_NODES = 160  # of the quadrature that normalises expressions: exact for polynomials
 _LANES_PER_CALL = 100
 _WIDTH_STEP = 256  # events: lanes are padded to a multiple, so that few graphs are traced
 
@@ -64,6 +65,8 @@ class ZfitLikelihood:
         zfit parameters that hold the auxiliary data, by name of the parameter they constrain.
     models, spaces, constraints
         Of the loss: one extended pdf and its space for each unbinned channel.
+    constant
+        Logarithms of the normalisations of the constraints, summed.
     """
 
     parameters: tuple[Any, ...] = field(repr=False)
@@ -71,12 +74,15 @@ class ZfitLikelihood:
     models: tuple[Any, ...] = field(repr=False)
     spaces: tuple[Any, ...] = field(repr=False)
     constraints: tuple[Any, ...] = field(repr=False)
+    constant: float = 0.0
 
     def set_values(self, point: FloatArray) -> None:
         """Set all parameters [par]; ranges of zfit are widened where they must be."""
         for parameter, value in zip(self.parameters, point, strict=True):
-            parameter.lower = min(float(parameter.lower), float(value) - 1.0)
-            parameter.upper = max(float(parameter.upper), float(value) + 1.0)
+            if value < float(parameter.lower):
+                parameter.lower = float(value) - 1.0
+            if value > float(parameter.upper):
+                parameter.upper = float(value) + 1.0
             parameter.set_value(float(value))
 
     def set_auxiliary(self, values: Mapping[str, float]) -> None:
@@ -232,6 +238,8 @@ class _Builder:
             return pdf.Uniform(low, high, obs=space, name=self.name("uniform"), **more)
         if kind == "generic_dist":
             return self.expression(item, space, more)
+        if kind == "histogram_dist":
+            return _histogram_pdf(self.zfit, item, space, self.name("histogram"), more)
         raise DocumentError(f"{item['name']!r} is a {kind}, which is not built in zfit here")
 
     def own_space(self, item: Mapping[str, Any], space: Any) -> Any:  # noqa: ANN401
@@ -395,6 +403,45 @@ def _expression_pdf(
     return ExpressionPDF(obs=space, params=dict(parameters), name=name, **more)
 
 
+def _histogram_pdf(
+    zfit: Any,  # noqa: ANN401
+    item: Mapping[str, Any],
+    space: Any,  # noqa: ANN401
+    name: str,
+    more: Mapping[str, Any],
+) -> Any:  # noqa: ANN401 -- a zfit pdf
+    """A zfit pdf that is constant within bins."""
+    axis = item["data"]["axes"][0]
+    edges = np.array(
+        axis["edges"]
+        if "edges" in axis
+        else np.linspace(axis["min"], axis["max"], int(axis["nbins"]) + 1),
+        dtype=float,
+    )
+    contents = np.array(item["data"]["contents"], dtype=float)
+    density = contents / np.diff(edges) / contents.sum()
+
+    class HistogramPDF(zfit.pdf.BasePDF):  # type: ignore[misc]  # zfit has no types
+        """Constant within bins, already normalised."""
+
+        @zfit.supports()  # type: ignore[untyped-decorator]  # zfit has no types
+        def _unnormalized_pdf(self, x: Any, params: Mapping[str, Any]) -> Any:  # noqa: ANN401
+            import tensorflow as tf
+
+            # Sums of steps: no gather, so that it maps over lanes like everything else.
+            value = x[0]
+            steps = np.diff(density, prepend=0.0)
+            total = tf.zeros_like(value) + steps[0]
+            inside = tf.cast(value[:, None] >= tf.constant(edges[1:-1])[None, :], tf.float64)
+            return total + tf.linalg.matvec(inside, tf.constant(steps[1:]))
+
+    HistogramPDF.register_analytic_integral(
+        func=lambda limits, params, model: 1.0,
+        limits=zfit.Space(axes=(0,), limits=(zfit.Space.ANY_LOWER, zfit.Space.ANY_UPPER)),
+    )
+    return HistogramPDF(obs=space, name=name, **more)
+
+
 def zfit_likelihood(
     document: Hs3Document,
     analysis: str | None = None,
@@ -421,7 +468,7 @@ def zfit_likelihood(
             )
         models.append(builder.pdf(channel.distribution, space))
         spaces.append(space)
-    constraints, auxiliary = [], {}
+    constraints, auxiliary, constant = [], {}, 0.0
     for item in chosen.constraints:
         sides = {
             key: builder.names.tree(str(item[key]))
@@ -440,12 +487,13 @@ def zfit_likelihood(
             f"{builder.prefix}_aux_{name.name}", datum.value, floating=False
         )
         auxiliary[name.name] = observed
-        sigma = builder.names.formula(item["sigma"])
+        sigma = float(builder.names.formula(item["sigma"]).at(np.empty(0)))
+        constant += math.log(sigma * math.sqrt(2.0 * math.pi))
         constraints.append(
             builder.zfit.constraint.GaussianConstraint(
                 params=builder.parameters[name.name],
                 observation=observed,
-                sigma=float(sigma.at(np.empty(0))),
+                sigma=sigma,
             )
         )
     return ZfitLikelihood(
@@ -454,6 +502,7 @@ def zfit_likelihood(
         models=tuple(models),
         spaces=tuple(spaces),
         constraints=tuple(constraints),
+        constant=constant,
     )
 
 
@@ -481,6 +530,8 @@ class ZfitEngine:
     auxiliary
         Parameters that hold the auxiliary datum of a free one, by its place; their values come
         from the lane.
+    constant
+        Subtracted from the loss: normalisations of the constraints.
     """
 
     def __init__(
@@ -491,7 +542,9 @@ class ZfitEngine:
         parameters: Sequence[Any],
         constraints: Sequence[Any] = (),
         auxiliary: Mapping[int, Any] | None = None,
+        constant: float = 0.0,
     ) -> None:
+        self.constant = constant
         self.models, self.spaces = list(models), list(spaces)
         self.parameters, self.constraints = list(parameters), list(constraints)
         self.auxiliary = dict(auxiliary or {})
@@ -535,6 +588,7 @@ class ZfitEngine:
             parameters=likelihood.parameters,
             constraints=likelihood.constraints,
             auxiliary={names.index(name): one for name, one in likelihood.auxiliary.items()},
+            constant=likelihood.constant,
         )
 
     def evaluator(self, events: EventLanes, auxdata: FloatArray) -> ZfitEvaluator:
@@ -593,9 +647,10 @@ class ZfitEngine:
 
     def check(self, point: FloatArray, events: EventLanes, auxdata: FloatArray) -> float:
         """Difference, at one point and lane 0, to the scalar loss that zfit evaluates itself."""
-        value, _, _, _ = self.evaluator(events, auxdata).derivatives(
-            point[None, :], np.zeros(1, dtype=np.int64)
-        )
+        lane = np.zeros(1, dtype=np.int64)
+        evaluator = self.evaluator(events, auxdata)
+        value, _, _, _ = evaluator.derivatives(point[None, :], lane)
+        value = value + evaluator.offsets(lane)
         likelihood = ZfitLikelihood(
             parameters=tuple(self.parameters),
             auxiliary={str(i): one for i, one in self.auxiliary.items()},
@@ -631,7 +686,10 @@ class _in_place:  # noqa: N801 -- used as a context
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ZfitEvaluator:
-    """See :class:`darkstats.model.base.LaneEvaluator`. Values lack constants of the data."""
+    """See :class:`darkstats.model.base.LaneEvaluator`.
+
+    Values are relative to the same density as those of the kernels: zero for Asimov data.
+    """
 
     engine: ZfitEngine
     events: EventLanes
@@ -670,8 +728,20 @@ class ZfitEvaluator:
             value[part] = found[0].numpy()[:count]
             gradient[part] = found[1].numpy()[:count]
             hessian[part] = found[2].numpy()[:count]
+        size = 1.0 + np.abs(value)
+        value -= self.offsets(lanes)
         value[~np.isfinite(value)] = np.inf
-        return value, 1.0 + np.abs(value), gradient, hessian
+        return value, size, gradient, hessian
+
+    def offsets(self, lanes: IndexArray) -> FloatArray:
+        """What zfit's loss is larger by than the value relative to the reference density."""
+        total = np.full(len(lanes), self.engine.constant)
+        for channel, space in zip(self.events.channels, self.engine.spaces, strict=True):
+            n = channel.total[lanes]
+            volume = float(np.prod(np.ravel(space.v0.upper) - np.ravel(space.v0.lower)))
+            mean = np.where(n > 0.0, n, 1.0) / volume
+            total += n - n * np.log(mean) - channel.reference[lanes]
+        return total
 
     def _padded(self, c: int, lanes: IndexArray, width: int) -> list[FloatArray]:
         """Events [lane, event, dim] and weights [lane, event] of a chunk."""
