@@ -1,0 +1,302 @@
+"""Binned against unbinned limits from the same simulated events, and their coverage.
+
+    python docs/examples/unbinned_study.py OUT [--toys N] [--zfit]
+
+Needs the smaller simulated samples of the cards in the cache (``darkstats simulate CARD --quick``
+makes them). Writes ``OUT.json``; ``docs/studies/unbinned.md`` holds the tables made from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from darkstats.fit import fit_batch
+from darkstats.inference import upper_limit
+from darkstats.inference.asymptotics import observed_p_values
+from darkstats.model import HistFactoryModel, Model, Observation, compile_workspace
+from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
+from darkstats.searches.build import _PSEUDO_DATA
+from darkstats.searches.card import read_card
+from darkstats.searches.cuts import passing
+from darkstats.searches.output import read_build
+from darkstats.searches.plane import Rows, drawn_events, ellipse_patch
+from darkstats.searches.pseudo_events import pseudo_events
+from darkstats.streams import keyed_generator
+from darkstats.workspace import Workspace, apply_patch, read_workspace
+from darkstats.workspace.hs3 import Hs3Document, read_hs3
+
+sys.path.insert(0, str(Path(__file__).parent))
+from make_unbinned_models import plane_points, samples
+
+ROOT = Path(__file__).resolve().parents[2]
+LEVELS = {"alp": 0.95, "zprime_invisible_2018": 0.90, "dark_higgsstrahlung": 0.90}
+
+
+def error_of_mu(model: Model) -> float:
+    """Standard deviation of the signal strength on background-only Asimov data, by information.
+
+    Fisher information of Poisson counts in the cells or bins, constraints added, profiled.
+    """
+    point = np.array(model.inits)
+    point[model.require_poi()] = 0.0
+    free = [p for p in range(model.n_parameters) if not model.fixed[p]]
+    rates = model.expected_rates(point)
+    slopes = []
+    for p in free:
+        h = 1e-4 * max(abs(point[p]), 1e-2 * abs(model.upper[p] - model.lower[p]), 1e-3)
+        step = np.zeros(model.n_parameters)
+        step[p] = h
+        if p == model.require_poi():
+            slopes.append((model.expected_rates(point + step) - rates) / h)
+        else:
+            up, down = model.expected_rates(point + step), model.expected_rates(point - step)
+            slopes.append((up - down) / (2.0 * h))
+    jacobian = np.array(slopes)
+    seen = rates > 1e-12 * rates.max()
+    information = (jacobian[:, seen] / rates[seen]) @ jacobian[:, seen].T
+    for k, p in enumerate(free):
+        parameter = model.parameters[p]
+        if parameter.constraint == "gaussian":
+            information[k, k] += parameter.width**-2
+        elif parameter.constraint == "poisson":
+            information[k, k] += parameter.width
+    scale = 1.0 / np.sqrt(np.diag(information))
+    inverse = np.linalg.inv(information * np.outer(scale, scale))
+    k = free.index(model.require_poi())
+    return float(math.sqrt(inverse[k, k]) * scale[k])
+
+
+def row(
+    name: str,
+    values: dict[str, float],
+    unbinned: UnbinnedModel,
+    events: np.ndarray,
+    binned: HistFactoryModel,
+    counts: Observation,
+    cl: float,
+) -> dict[str, Any]:
+    """Both limits of one hypothesis, observed and expected, and the information lost."""
+    inside = np.ones(events.shape[1], dtype=bool)
+    for column, (low, high) in zip(events, unbinned.channels[0].ranges, strict=True):
+        inside &= (column >= low) & (column <= high)
+    observation = unbinned.observe([events[:, inside]])
+    a = upper_limit(unbinned, observation, cl=cl, probe=False, scan_points=0)
+    b = upper_limit(binned, counts, cl=cl, probe=False, scan_points=0)
+    expected = [x if x is not None else math.nan for x in a.expected]
+    difference = (a.observed - b.observed) / (0.5 * (expected[3] - expected[1]))
+    return {
+        "name": name,
+        "values": values,
+        "events": int(inside.sum()),
+        "counts": float(counts.counts.sum()),
+        "unbinned": {"observed": a.observed, "expected": list(a.expected)},
+        "binned": {"observed": b.observed, "expected": list(b.expected)},
+        "ratio_expected": a.expected[2] / b.expected[2],
+        "ratio_information": error_of_mu(unbinned) / error_of_mu(binned),
+        "difference_in_band_widths": difference,
+        "fits_failed": a.fits.failed + b.fits.failed,
+    }
+
+
+def spectra(search: str, cl: float) -> tuple[list[dict[str, Any]], list[Any]]:
+    """The dozen masses of a search whose build has spectra."""
+    document = read_hs3(ROOT / "models" / search / "unbinned.json")
+    build = read_build(ROOT / "workspaces" / search)
+    card_digest = build.record["card"]["digest"]
+    events = pseudo_events(
+        build.workspace, build.sidecar, seed=build.record["seed"], digest=card_digest
+    )
+    rows, pairs = [], []
+    for name in document.analysis_names:
+        unbinned = compile_hs3(document, name)
+        workspace = read_workspace(
+            str(build.workspace_path), patchset=str(build.patch_set_path), point=name
+        )
+        binned = compile_workspace(workspace)
+        spectrum = build.sidecar["windows"][name]["spectrum"]
+        x = events[spectrum][unbinned.channels[0].observables[0]][None, :]
+        rows.append(
+            row(name, dict(unbinned.values), unbinned, x, binned, binned.observation, cl)
+        )
+        pairs.append((name, unbinned, binned))
+    return rows, pairs
+
+
+def plane(cl: float) -> tuple[list[dict[str, Any]], list[Any]]:
+    """The dozen points of the plane: ellipse and ring counted, or a box fitted unbinned."""
+    card = read_card(ROOT / "models" / "dark_higgsstrahlung.yaml")
+    scan = card.settings
+    made = samples(card)
+    document = read_hs3(ROOT / "models" / "dark_higgsstrahlung" / "unbinned.json")
+    ellipses, _, facts = plane_points(card, made)
+    passed = {b.name: made[b.name].select(passing(made[b.name], scan.cuts)) for b in card.backgrounds}
+    rows = {name: Rows.of(sample, scan.luminosity_ipb) for name, sample in passed.items()}
+    rng = keyed_generator(1, card.digest, _PSEUDO_DATA)
+    data = {
+        name: Rows(x=r.x, y=r.y, events=rng.poisson(r.events).astype(float))
+        for name, r in rows.items()
+    }
+    drawn = drawn_events(data)
+    events = np.array([drawn["m_ll_gev"], drawn["recoil_mass_squared_gev2"]])
+    empty = {
+        "channels": [],
+        "observations": [],
+        "measurements": [{"name": "search", "config": {"poi": "", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    found, pairs = [], []
+    for (name, (ellipse, masses)), fact in zip(ellipses.items(), facts, strict=True):
+        patch, _ = ellipse_patch(scan, ellipse, masses, fact, rows=rows, data=data)
+        workspace = Workspace.from_document(apply_patch(empty, list(patch.operations)))
+        binned = compile_workspace(workspace)
+        unbinned = compile_hs3(document, name)
+        found.append(
+            row(name, dict(unbinned.values), unbinned, events, binned, binned.observation, cl)
+        )
+        pairs.append((name, unbinned, binned))
+    return found, pairs
+
+
+def coverage(model: UnbinnedModel, mu: float, cl: float, toys: int, seed: int) -> dict[str, Any]:
+    """How often the true signal strength is accepted: asymptotic CLs and CLs+b, level-1 fits.
+
+    Every toy has its own auxiliary data, its own fits and its own Asimov data.
+    """
+    truth = np.array(model.inits)
+    poi = model.require_poi()
+    truth[poi] = mu
+    rng = keyed_generator(seed, model.digest, 17)
+    accepted = {"CLs": 0, "CLs+b": 0}
+    failed = n = 0
+    while n < toys:
+        block = min(model.toys_per_block, toys - n)
+        data, auxdata = model.throw(truth, rng, block)
+        free = fit_batch(model, data, auxdata, start=truth, poi_lower=0.0, poi_upper=math.inf)
+        held = fit_batch(model, data, auxdata, start=free.parameters, poi_values=mu)
+        zero = fit_batch(model, data, auxdata, start=free.parameters, poi_values=0.0)
+        q = np.maximum(held.twice_nll - free.twice_nll, 0.0)
+        q = np.where(free.parameters[:, poi] > mu, 0.0, q)
+        good = free.converged & held.converged & zero.converged
+        asimov = [model.asimov(point) for point in zero.parameters]
+        lanes, aux = model.stack(asimov)
+        tested = fit_batch(model, lanes, aux, start=zero.parameters, poi_values=mu)
+        good &= tested.converged
+        for k in range(block):
+            if not good[k]:
+                failed += 1  # counted as not covered
+                continue
+            p = observed_p_values("qtilde", float(q[k]), float(max(tested.twice_nll[k], 0.0)))
+            accepted["CLs"] += p.cls > 1.0 - cl
+            accepted["CLs+b"] += p.clsb > 1.0 - cl
+        n += block
+    return {
+        "analysis": model.analysis,
+        "mu": mu,
+        "toys": toys,
+        "failed": failed,
+        "cl": cl,
+        **{name: count / toys for name, count in accepted.items()},
+        "error": math.sqrt(cl * (1.0 - cl) / toys),
+    }
+
+
+def binned_coverage(
+    model: HistFactoryModel, mu: float, cl: float, toys: int, seed: int
+) -> dict[str, Any]:
+    """The same for the binned likelihood of the hypothesis."""
+    truth = np.array(model.inits)
+    poi = model.require_poi()
+    truth[poi] = mu
+    data, auxdata = model.throw(truth, keyed_generator(seed, model.digest, 17), toys)
+    free = fit_batch(model, data, auxdata, start=truth, poi_lower=0.0, poi_upper=math.inf)
+    held = fit_batch(model, data, auxdata, start=free.parameters, poi_values=mu)
+    zero = fit_batch(model, data, auxdata, start=free.parameters, poi_values=0.0)
+    q = np.maximum(held.twice_nll - free.twice_nll, 0.0)
+    q = np.where(free.parameters[:, poi] > mu, 0.0, q)
+    lanes, aux = model.stack([model.asimov(point) for point in zero.parameters])
+    tested = fit_batch(model, lanes, aux, start=zero.parameters, poi_values=mu)
+    good = free.converged & held.converged & zero.converged & tested.converged
+    p = [
+        observed_p_values("qtilde", float(a), float(max(b, 0.0)))
+        for a, b in zip(q[good], tested.twice_nll[good], strict=True)
+    ]
+    return {
+        "mu": mu,
+        "toys": toys,
+        "failed": int((~good).sum()),
+        "cl": cl,
+        "CLs": sum(one.cls > 1.0 - cl for one in p) / toys,
+        "CLs+b": sum(one.clsb > 1.0 - cl for one in p) / toys,
+        "error": math.sqrt(cl * (1.0 - cl) / toys),
+    }
+
+
+def referee(document: Hs3Document, name: str, unbinned: UnbinnedModel, seed: int) -> float:
+    """Largest difference between zfit's loss and the kernels at minima of a toy, in NLL."""
+    from darkstats.model.unbinned.zfit_model import zfit_likelihood
+
+    likelihood = zfit_likelihood(document, name)
+    truth = np.array(unbinned.inits)
+    data, auxdata = unbinned.throw(truth, keyed_generator(seed, unbinned.digest, 18), 1)
+    likelihood.set_auxiliary(
+        dict(zip(unbinned.parameter_names, auxdata[0].tolist(), strict=True))
+    )
+    points = [
+        fit_batch(unbinned, data, auxdata, start=truth, poi_lower=0.0).parameters[0],
+        fit_batch(unbinned, data, auxdata, start=truth, poi_values=0.0).parameters[0],
+    ]
+    ours = [unbinned.derivatives(p, data, auxdata[0])[0] for p in points]
+    theirs = [likelihood.value_of(p, data) for p in points]
+    return abs((theirs[1] - theirs[0]) - (ours[1] - ours[0]))
+
+
+def main() -> None:
+    """Run everything, print as it comes, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--toys", type=int, default=2000)
+    parser.add_argument("--zfit", action="store_true")
+    args = parser.parse_args()
+    study: dict[str, Any] = {"schema": "darkstats.unbinned-study/1", "searches": {}, "coverage": {}}
+    for search, cl in LEVELS.items():
+        rows, pairs = plane(cl) if search == "dark_higgsstrahlung" else spectra(search, cl)
+        study["searches"][search] = {"cl": cl, "rows": rows}
+        for one in rows:
+            print(
+                f"{search} {one['name']:28s} n={one['events']:5d} "
+                f"exp {one['unbinned']['expected'][2]:.4g} / {one['binned']['expected'][2]:.4g} "
+                f"= {one['ratio_expected']:.3f} (information {one['ratio_information']:.3f}) "
+                f"obs {one['unbinned']['observed']:.4g} / {one['binned']['observed']:.4g}",
+                flush=True,
+            )
+        name, unbinned, binned = pairs[0]
+        median = rows[0]["unbinned"]["expected"][2]
+        study["coverage"][search] = {
+            "name": name,
+            "unbinned": [
+                coverage(unbinned, f * median, cl, args.toys, 1) for f in (0.5, 1.0, 2.0)
+            ],
+            "binned": [
+                binned_coverage(binned, f * median, cl, args.toys, 1) for f in (0.5, 1.0, 2.0)
+            ],
+        }
+        print(json.dumps(study["coverage"][search], indent=1), flush=True)
+        if args.zfit:
+            document = read_hs3(ROOT / "models" / search / "unbinned.json")
+            worst = max(referee(document, n, u, 3) for n, u, _ in pairs)
+            study["searches"][search]["zfit_difference_nll"] = worst
+            print(search, "zfit", worst, flush=True)
+    args.output.with_suffix(".json").write_text(
+        json.dumps(study, indent=1, sort_keys=True) + "\n", "utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()
