@@ -39,37 +39,46 @@ ROOT = Path(__file__).resolve().parents[2]
 LEVELS = {"alp": 0.95, "zprime_invisible_2018": 0.90, "dark_higgsstrahlung": 0.90}
 
 
-def error_of_mu(model: Model) -> float:
-    """Standard deviation of the signal strength on background-only Asimov data, by information.
+def error_of_mu(model: UnbinnedModel, group: np.ndarray | None = None) -> float:
+    """Standard deviation of the signal strength for background-only data, by information.
 
-    Fisher information of Poisson counts in the cells or bins, constraints added, profiled.
+    Fisher information of the cells of the fine grid, or of groups of cells, which is what binning
+    leaves; constraints added, nuisance parameters profiled. ``group`` gives the bin of each cell,
+    -1 for one that the binned likelihood does not look at.
     """
     point = np.array(model.inits)
     point[model.require_poi()] = 0.0
-    free = [p for p in range(model.n_parameters) if not model.fixed[p]]
-    rates = model.expected_rates(point)
+
+    def rates(at: np.ndarray) -> np.ndarray:
+        cells = model.expected_rates(at)
+        if group is None:
+            return cells
+        return np.bincount(group[group >= 0], cells[group >= 0], group.max() + 1)
+
+    here = rates(point)
+    seen = here > 1e-12 * here.max()
     slopes = []
-    for p in free:
-        h = 1e-4 * max(abs(point[p]), 1e-2 * abs(model.upper[p] - model.lower[p]), 1e-3)
+    for p in range(model.n_parameters):
+        h = 1e-4 * max(abs(point[p]), 1e-4 * abs(model.upper[p] - model.lower[p]))
         step = np.zeros(model.n_parameters)
         step[p] = h
-        if p == model.require_poi():
-            slopes.append((model.expected_rates(point + step) - rates) / h)
-        else:
-            up, down = model.expected_rates(point + step), model.expected_rates(point - step)
-            slopes.append((up - down) / (2.0 * h))
+        slopes.append((rates(point + step) - here)[seen] / h)
     jacobian = np.array(slopes)
-    seen = rates > 1e-12 * rates.max()
-    information = (jacobian[:, seen] / rates[seen]) @ jacobian[:, seen].T
-    for k, p in enumerate(free):
-        parameter = model.parameters[p]
+    information = (jacobian / here[seen]) @ jacobian.T
+    for p, parameter in enumerate(model.parameters):
         if parameter.constraint == "gaussian":
-            information[k, k] += parameter.width**-2
-        elif parameter.constraint == "poisson":
-            information[k, k] += parameter.width
-    scale = 1.0 / np.sqrt(np.diag(information))
-    inverse = np.linalg.inv(information * np.outer(scale, scale))
-    k = free.index(model.require_poi())
+            information[p, p] += parameter.width**-2
+    # Coefficients that rest at zero are at the end of their range: they stay there.
+    poi = model.require_poi()
+    kept = [
+        p
+        for p, parameter in enumerate(model.parameters)
+        if p == poi or parameter.constrained or point[p] > 1e-3 * point.max()
+    ]
+    part = information[np.ix_(kept, kept)]
+    scale = 1.0 / np.sqrt(np.diag(part))
+    inverse = np.linalg.inv(part * np.outer(scale, scale))
+    k = kept.index(poi)
     return float(math.sqrt(inverse[k, k]) * scale[k])
 
 
@@ -81,6 +90,7 @@ def row(
     binned: HistFactoryModel,
     counts: Observation,
     cl: float,
+    group: np.ndarray,
 ) -> dict[str, Any]:
     """Both limits of one hypothesis, observed and expected, and the information lost."""
     inside = np.ones(events.shape[1], dtype=bool)
@@ -99,7 +109,7 @@ def row(
         "unbinned": {"observed": a.observed, "expected": list(a.expected)},
         "binned": {"observed": b.observed, "expected": list(b.expected)},
         "ratio_expected": a.expected[2] / b.expected[2],
-        "ratio_information": error_of_mu(unbinned) / error_of_mu(binned),
+        "ratio_information": error_of_mu(unbinned) / error_of_mu(unbinned, group),
         "difference_in_band_widths": difference,
         "fits_failed": a.fits.failed + b.fits.failed,
     }
@@ -122,8 +132,10 @@ def spectra(search: str, cl: float) -> tuple[list[dict[str, Any]], list[Any]]:
         binned = compile_workspace(workspace)
         spectrum = build.sidecar["windows"][name]["spectrum"]
         x = events[spectrum][unbinned.channels[0].observables[0]][None, :]
+        edges = np.array(build.sidecar["windows"][name]["edges_gev2"])
+        group = np.searchsorted(edges[1:-1], unbinned.grid.points[0][0], side="right")
         rows.append(
-            row(name, dict(unbinned.values), unbinned, x, binned, binned.observation, cl)
+            row(name, dict(unbinned.values), unbinned, x, binned, binned.observation, cl, group)
         )
         pairs.append((name, unbinned, binned))
     return rows, pairs
@@ -157,8 +169,13 @@ def plane(cl: float) -> tuple[list[dict[str, Any]], list[Any]]:
         workspace = Workspace.from_document(apply_patch(empty, list(patch.operations)))
         binned = compile_workspace(workspace)
         unbinned = compile_hs3(document, name)
+        distance = ellipse.distance(*unbinned.grid.points[0])
+        group = np.full(len(distance), -1)
+        group[distance < scan.ellipse_sigma**2] = 0
+        group[(distance >= scan.ring_sigma[0] ** 2) & (distance < scan.ring_sigma[1] ** 2)] = 1
+        values = dict(unbinned.values)
         found.append(
-            row(name, dict(unbinned.values), unbinned, events, binned, binned.observation, cl)
+            row(name, values, unbinned, events, binned, binned.observation, cl, group)
         )
         pairs.append((name, unbinned, binned))
     return found, pairs
@@ -173,7 +190,8 @@ def coverage(model: UnbinnedModel, mu: float, cl: float, toys: int, seed: int) -
     poi = model.require_poi()
     truth[poi] = mu
     rng = keyed_generator(seed, model.digest, 17)
-    accepted = {"CLs": 0, "CLs+b": 0}
+    accepted = {"CLs": 0, "CLs+b": 0, "CLs toys": 0, "CLs+b toys": 0}
+    signal, background = tables(model, truth, mu, 4 * toys, seed)
     failed = n = 0
     while n < toys:
         block = min(model.toys_per_block, toys - n)
@@ -195,6 +213,9 @@ def coverage(model: UnbinnedModel, mu: float, cl: float, toys: int, seed: int) -
             p = observed_p_values("qtilde", float(q[k]), float(max(tested.twice_nll[k], 0.0)))
             accepted["CLs"] += p.cls > 1.0 - cl
             accepted["CLs+b"] += p.clsb > 1.0 - cl
+            clsb, clb = (float((t >= q[k] - 1e-6).mean()) for t in (signal, background))
+            accepted["CLs+b toys"] += clsb > 1.0 - cl
+            accepted["CLs toys"] += clsb / max(clb, 1e-9) > 1.0 - cl
         n += block
     return {
         "analysis": model.analysis,
@@ -205,6 +226,31 @@ def coverage(model: UnbinnedModel, mu: float, cl: float, toys: int, seed: int) -
         **{name: count / toys for name, count in accepted.items()},
         "error": math.sqrt(cl * (1.0 - cl) / toys),
     }
+
+
+def tables(
+    model: Model, truth: np.ndarray, mu: float, n: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distributions of the statistic for ``mu`` from other toys, with and without the signal.
+
+    Thrown at the true nuisance parameters: what toys at each data set's best fit would give, but
+    for the spread of those fits.
+    """
+    found = []
+    poi = model.require_poi()
+    for word, strength in ((21, mu), (22, 0.0)):
+        point = truth.copy()
+        point[poi] = strength
+        rng, values = keyed_generator(seed, model.digest, word), []
+        while sum(map(len, values)) < n:
+            data, auxdata = model.throw(point, rng, model.toys_per_block)
+            free = fit_batch(model, data, auxdata, start=point, poi_lower=0.0, poi_upper=math.inf)
+            held = fit_batch(model, data, auxdata, start=free.parameters, poi_values=mu)
+            q = np.maximum(held.twice_nll - free.twice_nll, 0.0)
+            q = np.where(free.parameters[:, poi] > mu, 0.0, q)
+            values.append(q[free.converged & held.converged])
+        found.append(np.concatenate(values)[:n])
+    return found[0], found[1]
 
 
 def binned_coverage(
@@ -223,6 +269,9 @@ def binned_coverage(
     lanes, aux = model.stack([model.asimov(point) for point in zero.parameters])
     tested = fit_batch(model, lanes, aux, start=zero.parameters, poi_values=mu)
     good = free.converged & held.converged & zero.converged & tested.converged
+    signal, background = tables(model, truth, mu, 4 * toys, seed)
+    clsb = np.array([(signal >= value - 1e-6).mean() for value in q[good]])
+    clb = np.array([(background >= value - 1e-6).mean() for value in q[good]])
     p = [
         observed_p_values("qtilde", float(a), float(max(b, 0.0)))
         for a, b in zip(q[good], tested.twice_nll[good], strict=True)
@@ -234,6 +283,8 @@ def binned_coverage(
         "cl": cl,
         "CLs": sum(one.cls > 1.0 - cl for one in p) / toys,
         "CLs+b": sum(one.clsb > 1.0 - cl for one in p) / toys,
+        "CLs toys": float((clsb / np.maximum(clb, 1e-9) > 1.0 - cl).sum()) / toys,
+        "CLs+b toys": float((clsb > 1.0 - cl).sum()) / toys,
         "error": math.sqrt(cl * (1.0 - cl) / toys),
     }
 

@@ -15,19 +15,23 @@ from darkstats.errors import UnknownNameError, WorkspaceError
 from darkstats.report.citations import citation_record
 from darkstats.report.records import SCHEMAS, error_record
 from darkstats.workspace import read_workspace
+from darkstats.workspace.hs3 import write_hs3
+from unbinned_models import bump
 
 Record = dict[str, Any]
 
 #: Fields whose keys are names of the user's, of packages, or of BibTeX; or those of ``fits``.
 FREE = (
     "mle_parameters", "modifiers_by_type", "provenance.versions", "provenance.certification",
-    "references[]",
+    "references[]", "unbinned.values", "unbinned.channels[].observables",
 )  # fmt: skip
 STATISTICAL = ("limit", "hypotest", "significance", "gof")
 ON_ONE_MINIMUM = ("fit", "rank", "scan-poi")
 #: Sections that also hold for a kind of record, by their titles in the page.
 SHARED = {
-    **dict.fromkeys(STATISTICAL, ("Common fields", "Checks", "Provenance", "Referee")),
+    **dict.fromkeys(
+        STATISTICAL, ("Common fields", "Checks", "Provenance", "Referee", "Unbinned")
+    ),
     **dict.fromkeys(ON_ONE_MINIMUM, ("Common fields", "Checks", "Provenance", "Referee")),
     "inspect": ("Provenance", "Findings"),
     "error": ("Findings",),
@@ -62,7 +66,7 @@ def documented(repository: Path) -> dict[str, set[str]]:
             parents = re.findall(r"`([^`]+)`", names)
             parts = re.findall(r"`((?:\.|\[\]\.)[^`]+)`", meaning)
             fields |= {*parents, *(f"{parent}{part}" for parent in parents for part in parts)}
-    found["limit"] |= found.pop("Probe")
+    found["limit"] |= found.pop("Probe") | found["Unbinned"]
     return found
 
 
@@ -85,6 +89,8 @@ def records(
     """Records of every kind, which between them have every field."""
     few = tmp_path_factory.mktemp("few") / "few.json"
     few.write_text(json.dumps(FEW_EVENTS))
+    unbinned = few.with_name("unbinned.json")
+    write_hs3(bump(), unbinned)
 
     def model(name: str = "two_bins", **options: Any) -> w.ModelRequest:
         path = few if name == "few" else example_workspaces[name]
@@ -98,6 +104,7 @@ def records(
         w.LimitRequest(model=model(blind=True), method="pcl"),
         w.LimitRequest(model=model("on_off"), method="fc", toys=toys),
         w.LimitRequest(model=model(), referee="pyhf"),
+        w.LimitRequest(model=w.ModelRequest(workspace=w.WorkspaceRequest(source=str(unbinned)))),
     )
     found: dict[str, list[w.Outcome[Any]]] = {
         "limit": [w.limit(request) for request in limits],

@@ -33,7 +33,7 @@ __all__ = ["ZfitEngine", "ZfitLikelihood", "import_zfit", "zfit_likelihood"]
 
 _NODES = 160  # of the quadrature that normalises expressions: exact for polynomials
 _LANES_PER_CALL = 100
-_WIDTH_STEP = 256  # events: lanes are padded to a multiple, so that few graphs are traced
+_WIDTH_STEP = 64  # events: lanes are padded to a multiple, so that few graphs are traced
 
 
 def import_zfit() -> Any:  # noqa: ANN401 -- a module without types
@@ -234,7 +234,7 @@ class _Builder:
         if kind == "uniform_dist":
             if space.n_obs != 1:
                 raise DocumentError("zfit has no uniform density in two observables here")
-            low, high = (float(v) for v in (space.v1.lower, space.v1.upper))
+            low, high = (float(np.ravel(v)[0]) for v in (space.v0.lower, space.v0.upper))
             return pdf.Uniform(low, high, obs=space, name=self.name("uniform"), **more)
         if kind == "generic_dist":
             return self.expression(item, space, more)
