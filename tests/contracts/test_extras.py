@@ -88,3 +88,38 @@ def test_the_error_carries_the_command() -> None:
     """The message of the error is a line that can be pasted."""
     error = MissingExtraError("matplotlib", "plot")
     assert str(error).endswith("python -m pip install 'darkstats[plot]'")
+
+
+def test_events_in_parquet_without_pyarrow_name_the_extra(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Parquet file without the package that reads it costs one sentence, and exit status 2."""
+    from darkstats.cli import run
+
+    (tmp_path / "e.parquet").write_bytes(b"PAR1")
+    model = str(repository / "models/alp/unbinned.json")
+    with absent("pyarrow"):
+        status = run(["limit", model, "--data", str(tmp_path / "e.parquet")])
+    assert status == 2
+    message = " ".join(capsys.readouterr().err.split())
+    assert "pip install 'darkstats[templates]'" in message
+
+
+@pytest.mark.parametrize("option", ["--engine", "--referee"])
+def test_zfit_that_is_absent_is_named(
+    option: str, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """zfit as engine or referee without the extra: the command that installs it."""
+    import numpy as np
+
+    from darkstats.cli import run
+    from darkstats.workspace.event_files import write_events
+
+    x = np.linspace(0.2, 2.0, 500)
+    write_events(tmp_path / "e.npz", {"mgg_squared_gev2": x}, {"simulated": True})
+    model = str(repository / "models/alp/unbinned.json")
+    with absent("zfit"):
+        status = run(["limit", model, "--data", str(tmp_path / "e.npz"), option, "zfit"])
+    assert status == 2
+    message = " ".join(capsys.readouterr().err.split())
+    assert "pip install 'darkstats[unbinned]'" in message

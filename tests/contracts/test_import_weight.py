@@ -58,3 +58,24 @@ def test_a_limit_needs_no_scipy_and_no_pyhf(tmp_path: Path, repository: Path) ->
     assert "numba" in loaded
     heavy = {*HEAVY, *PARTS} - {"scipy"}
     assert loaded.isdisjoint(heavy), sorted(loaded & heavy)
+
+
+@pytest.mark.parametrize("command", ["limit", "significance", "fit"])
+def test_an_unbinned_limit_needs_no_tensorflow(
+    command: str, tmp_path: Path, repository: Path
+) -> None:
+    """Kernels do the work: neither zfit nor TensorFlow, SciPy or a reader of other formats."""
+    model = repository / "models/alp/unbinned.json"
+    statements = (
+        "import sys, numpy\nfrom darkstats.cli import main\n"
+        "from darkstats.workspace.event_files import write_events\n"
+        "from pathlib import Path\n"
+        "x = numpy.linspace(0.2, 2.0, 500)\n"
+        "write_events(Path('e.npz'), {'mgg_squared_gev2': x}, {'simulated': True})\n"
+        f"sys.argv = ['darkstats', {command!r}, {str(model)!r}, '--data', 'e.npz', '--json']\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code, done.code"
+    )
+    loaded = packages_after(statements, tmp_path)
+    assert "numba" in loaded
+    heavy = {*HEAVY, *PARTS, "pyarrow", "uproot", "tensorflow_probability"} - {"scipy"}
+    assert loaded.isdisjoint(heavy), sorted(loaded & heavy)

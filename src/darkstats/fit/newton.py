@@ -126,8 +126,12 @@ class _Run:
         late = self.steps[left] >= self.options.max_steps
         self._finish(left[late], CODE_MAX_STEPS)
         left = left[~late]
-        lost = (used[~there][~late] > _MOST_DAMPING) | ~(self.slope[left] < 0.0)
+        lost = self.damping[left] > _MOST_DAMPING
         self._finish(left[lost], CODE_STALLED)
+        # Faces of the box can leave no way down for a Newton step: more damping turns it downhill.
+        level = left[~lost & ~(self.slope[left] < 0.0)]
+        self.damping[level] = np.maximum(_GROWTH * self.damping[level], _FIRST_DAMPING)
+        self._set_out(level)
 
     def _polish(self, chosen: IndexArray) -> None:
         """Take the last step, which is solved for already, where it stays in the box.

@@ -151,7 +151,11 @@ class Hs3Document:
     def values_of(self, name: str) -> Mapping[str, float]:
         """Masses of an analysis by label; empty if the document does not say."""
         values = self._own().get("points", {}).get(name, {})
-        return {str(k): float(v) for k, v in values.items()} if isinstance(values, dict) else {}
+        if not isinstance(values, dict):
+            return {}
+        labels = self._own().get("labels")
+        order = labels if isinstance(labels, list) and set(labels) == set(values) else values
+        return {str(label): float(values[label]) for label in order}
 
     def select(self, point: str) -> str:
         """Name of the analysis that ``point`` means: its name, or its values joined by commas.
