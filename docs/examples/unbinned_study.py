@@ -84,6 +84,7 @@ def error_of_mu(model: UnbinnedModel, group: np.ndarray | None = None) -> float:
 
 def row(
     name: str,
+    *,
     values: dict[str, float],
     unbinned: UnbinnedModel,
     events: np.ndarray,
@@ -135,7 +136,16 @@ def spectra(search: str, cl: float) -> tuple[list[dict[str, Any]], list[Any]]:
         edges = np.array(build.sidecar["windows"][name]["edges_gev2"])
         group = np.searchsorted(edges[1:-1], unbinned.grid.points[0][0], side="right")
         rows.append(
-            row(name, dict(unbinned.values), unbinned, x, binned, binned.observation, cl, group)
+            row(
+                name,
+                values=dict(unbinned.values),
+                unbinned=unbinned,
+                events=x,
+                binned=binned,
+                counts=binned.observation,
+                cl=cl,
+                group=group,
+            )
         )
         pairs.append((name, unbinned, binned))
     return rows, pairs
@@ -148,7 +158,9 @@ def plane(cl: float) -> tuple[list[dict[str, Any]], list[Any]]:
     made = samples(card)
     document = read_hs3(ROOT / "models" / "dark_higgsstrahlung" / "unbinned.json")
     ellipses, _, facts = plane_points(card, made)
-    passed = {b.name: made[b.name].select(passing(made[b.name], scan.cuts)) for b in card.backgrounds}
+    passed = {
+        b.name: made[b.name].select(passing(made[b.name], scan.cuts)) for b in card.backgrounds
+    }
     rows = {name: Rows.of(sample, scan.luminosity_ipb) for name, sample in passed.items()}
     rng = keyed_generator(1, card.digest, _PSEUDO_DATA)
     data = {
@@ -175,7 +187,16 @@ def plane(cl: float) -> tuple[list[dict[str, Any]], list[Any]]:
         group[(distance >= scan.ring_sigma[0] ** 2) & (distance < scan.ring_sigma[1] ** 2)] = 1
         values = dict(unbinned.values)
         found.append(
-            row(name, values, unbinned, events, binned, binned.observation, cl, group)
+            row(
+                name,
+                values=values,
+                unbinned=unbinned,
+                events=events,
+                binned=binned,
+                counts=binned.observation,
+                cl=cl,
+                group=group,
+            )
         )
         pairs.append((name, unbinned, binned))
     return found, pairs
@@ -296,9 +317,7 @@ def referee(document: Hs3Document, name: str, unbinned: UnbinnedModel, seed: int
     likelihood = zfit_likelihood(document, name)
     truth = np.array(unbinned.inits)
     data, auxdata = unbinned.throw(truth, keyed_generator(seed, unbinned.digest, 18), 1)
-    likelihood.set_auxiliary(
-        dict(zip(unbinned.parameter_names, auxdata[0].tolist(), strict=True))
-    )
+    likelihood.set_auxiliary(dict(zip(unbinned.parameter_names, auxdata[0].tolist(), strict=True)))
     points = [
         fit_batch(unbinned, data, auxdata, start=truth, poi_lower=0.0).parameters[0],
         fit_batch(unbinned, data, auxdata, start=truth, poi_values=0.0).parameters[0],
@@ -331,9 +350,7 @@ def main() -> None:
         median = rows[0]["unbinned"]["expected"][2]
         study["coverage"][search] = {
             "name": name,
-            "unbinned": [
-                coverage(unbinned, f * median, cl, args.toys, 1) for f in (0.5, 1.0, 2.0)
-            ],
+            "unbinned": [coverage(unbinned, f * median, cl, args.toys, 1) for f in (0.5, 1.0, 2.0)],
             "binned": [
                 binned_coverage(binned, f * median, cl, args.toys, 1) for f in (0.5, 1.0, 2.0)
             ],

@@ -32,7 +32,7 @@ from darkstats.workspace.hs3 import Hs3Document
 from darkstats.workspace.hs3_building import bernstein_expression, chebyshev_expression
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from unbinned_models import outline  # noqa: E402 -- the tests' documents
+from unbinned_models import outline
 
 AXIS = ("x", 0.0, 1.0)
 DOUBLE = {"m0": 0.5, "sigma_L": 0.05, "sigma_R": 0.05}
@@ -151,7 +151,13 @@ def two_channels() -> dict[str, Any]:
 
 
 def minuit_loop(
-    zfit: Any, likelihood: Any, model: UnbinnedModel, data: Any, auxdata: np.ndarray, lanes: range
+    zfit: Any,
+    likelihood: Any,
+    model: UnbinnedModel,
+    *,
+    data: Any,
+    auxdata: np.ndarray,
+    lanes: range,
 ) -> tuple[float, list[np.ndarray], int]:
     """Fits a second, minima, failures of the usual loop: one loss, data put in, Minuit."""
     samplers = [
@@ -201,7 +207,9 @@ def compare(name: str, document: dict[str, Any], args: argparse.Namespace) -> di
     good: dict[str, list[float]] = {"minuit": [], "engine": [], "kernels": []}
     for turn in range(args.rounds):
         lanes = range(turn * args.minuit_toys, (turn + 1) * args.minuit_toys)
-        rate, theirs, failed = minuit_loop(zfit, likelihood, model, data, auxdata, lanes)
+        rate, theirs, failed = minuit_loop(
+            zfit, likelihood, model, data=data, auxdata=auxdata, lanes=lanes
+        )
         rates["minuit"].append(rate)
         good["minuit"].append(1.0 - failed / len(theirs))
         begin = time.perf_counter()
@@ -223,9 +231,7 @@ def compare(name: str, document: dict[str, Any], args: argparse.Namespace) -> di
                     likelihood.value_of(mapped.parameters[lane], data[lane]) - own
                 )
     ratio = {
-        key: statistics.median(
-            a / b for a, b in zip(rates[key], rates["minuit"], strict=True)
-        )
+        key: statistics.median(a / b for a, b in zip(rates[key], rates["minuit"], strict=True))
         for key in ("engine", "kernels")
     }
     return {
@@ -325,10 +331,10 @@ def main() -> None:
     for name, document in documents().items():
         if args.only in name:
             study["models"].append(compare(name, document, args))
-            print(json.dumps(study["models"][-1]), flush=True)
+            sys.stdout.write(json.dumps(study["models"][-1]) + "\n")
     study["memory"] = [memory(n) for n in args.memory]
     text = table(study)
-    print(text)
+    sys.stdout.write(text)
     if args.output:
         Path(f"{args.output}.json").write_text(
             json.dumps(study, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8"

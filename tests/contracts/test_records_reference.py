@@ -29,9 +29,7 @@ STATISTICAL = ("limit", "hypotest", "significance", "gof")
 ON_ONE_MINIMUM = ("fit", "rank", "scan-poi")
 #: Sections that also hold for a kind of record, by their titles in the page.
 SHARED = {
-    **dict.fromkeys(
-        STATISTICAL, ("Common fields", "Checks", "Provenance", "Referee", "Unbinned")
-    ),
+    **dict.fromkeys(STATISTICAL, ("Common fields", "Checks", "Provenance", "Referee", "Unbinned")),
     **dict.fromkeys(ON_ONE_MINIMUM, ("Common fields", "Checks", "Provenance", "Referee")),
     "inspect": ("Provenance", "Findings"),
     "error": ("Findings",),

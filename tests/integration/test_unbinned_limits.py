@@ -185,20 +185,17 @@ def test_options_that_mean_nothing_here(
     options: list[str],
     message: str,
     model_file: Path,
-    events: np.ndarray,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Options of the other kind of model are refused, not ignored."""
-    write_events(tmp_path / "e.npz", {"x": events}, {"simulated": True})
+    write_events(tmp_path / "e.npz", {"x": np.linspace(0.0, 1.0, 99)}, {"simulated": True})
     chosen = [str(tmp_path / "e.npz") if o == "DATA" else o for o in options]
     assert run(["limit", str(model_file), *chosen]) == 2
     assert message in " ".join(capsys.readouterr().err.split())
 
 
-def test_points_are_chosen_by_mass(
-    model_file: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_points_are_chosen_by_mass(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``--point 0.5`` is the analysis of that mass."""
     by_mass = ask(["limit", str(model_file), "--point", "0.5"], capsys)[1]
     by_name = ask(["limit", str(model_file), "--measurement", "analysis"], capsys)[1]

@@ -106,7 +106,9 @@ def test_a_loss_of_a_user_is_minimised(zfit: Any) -> None:
 
     a, b = zfit.Space("a", 0.0, 1.0), zfit.Space("b", 0.0, 2.0)
     width = zfit.Parameter("own_width", 0.05, 0.01, 0.3)
-    counts = [zfit.Parameter(f"own_n{k}", v, 0.0, 5000.0) for k, v in enumerate((100, 400, 80, 300))]
+    counts = [
+        zfit.Parameter(f"own_n{k}", v, 0.0, 5000.0) for k, v in enumerate((100, 400, 80, 300))
+    ]
     slope = zfit.Parameter("own_slope", -1.0, -10.0, 10.0)
     models = [
         zfit.pdf.SumPDF(
@@ -150,7 +152,9 @@ def test_a_loss_of_a_user_is_minimised(zfit: Any) -> None:
     theirs = [float(minuit.params[p]["value"]) for p in engine.parameters]
     errors = 1.0 / np.sqrt(np.diag(evaluator.derivatives(found.parameters, np.zeros(1, int))[3][0]))
     assert (np.abs(found.parameters[0] - theirs) < 0.01 * errors).all()
-    assert found.value[0] <= evaluator.derivatives(np.array([theirs]), np.zeros(1, int))[0][0] + 1e-9
+    assert (
+        found.value[0] <= evaluator.derivatives(np.array([theirs]), np.zeros(1, int))[0][0] + 1e-9
+    )
 
 
 def shape(distribution: dict[str, Any], low: float, high: float) -> UnbinnedModel:
@@ -171,14 +175,25 @@ def test_shapes_equal_those_of_zfit(zfit: Any) -> None:
     space = zfit.Space("x", low, high)
     x = np.linspace(low, high, 400)
     cb = {"m": "x", "m0": "m"}
-    double = {"sigma_L": "s", "sigma_R": "s", "alpha_L": "al", "alpha_R": "ar", "n_L": "nl", "n_R": "nr"}
+    double = {
+        "sigma_L": "s",
+        "sigma_R": "s",
+        "alpha_L": "al",
+        "alpha_R": "ar",
+        "n_L": "nl",
+        "n_R": "nr",
+    }
     axis = ("x", low, high)
     bernstein = " + ".join(
-        f"{c} * ({bernstein_expression(k, 4, *axis)})" for k, c in enumerate((1.0, 0.3, 2.0, 0.1, 0.7))
+        f"{c} * ({bernstein_expression(k, 4, *axis)})"
+        for k, c in enumerate((1.0, 0.3, 2.0, 0.1, 0.7))
     )
     pdf = zfit.pdf
     pairs = [
-        ({"type": "gaussian_dist", "x": "x", "mean": "m", "sigma": "s"}, pdf.Gauss(4.2, 0.3, space)),
+        (
+            {"type": "gaussian_dist", "x": "x", "mean": "m", "sigma": "s"},
+            pdf.Gauss(4.2, 0.3, space),
+        ),
         ({"type": "exponential_dist", "x": "x", "c": 0.7}, pdf.Exponential(-0.7, space)),
         (
             {"type": "crystalball_dist", **cb, "sigma": "s", "alpha": "al", "n": "nl"},
@@ -275,7 +290,7 @@ def test_hepstats_gives_the_same_p_values(zfit: Any) -> None:
 
 
 def wide() -> dict[str, Any]:
-    """What pyhs3's quadrature with 64 points resolves: no peak narrower than a tenth of the range."""
+    """What pyhs3's 64-point quadrature resolves: no peak narrower than a tenth of the range."""
     return outline(
         [
             {"name": "sig", "type": "gaussian_dist", "x": "x", "mean": 2.2, "sigma": "width"},
@@ -285,7 +300,13 @@ def wide() -> dict[str, Any]:
                 "expression": chebyshev_expression(("c1", "c2"), "x", 1.0, 4.0),
             },
             {"name": "tail", "type": "exponential_dist", "x": "x", "c": "d"},
-            {"name": "constraint", "type": "gaussian_dist", "x": "aux_a", "mean": "a", "sigma": 1.0},
+            {
+                "name": "constraint",
+                "type": "gaussian_dist",
+                "x": "aux_a",
+                "mean": "a",
+                "sigma": 1.0,
+            },
         ],
         [
             ("mu", 1.0, 0.0, 10.0),
@@ -334,7 +355,7 @@ def test_pyhs3_reads_what_we_write(tmp_path: Path) -> None:
 def test_toys_have_the_minima_of_zfit(name: str, zfit: Any) -> None:
     """Twenty toys: the kernels' minimum is never above that of zfit with Minuit."""
     if name == "crystal ball":
-        pytest.skip("Minuit wanders along the degenerate tails; the engine test covers this model")
+        pytest.skip("Minuit wanders along the degenerate tails; the engine test covers it")
     model, likelihood = both(DOCUMENTS[name]())
     data, auxdata = model.throw(model.inits, np.random.default_rng(4), 3)
     batch = fit_batch(model, data, auxdata, start=model.inits, poi_lower=0.0)

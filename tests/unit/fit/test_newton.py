@@ -65,7 +65,10 @@ def test_a_quadratic_is_solved_in_one_step() -> None:
     """Without bounds in the way, every lane ends at its centre."""
     matrix, centres = random_matrix(4, 1), np.random.default_rng(2).normal(size=(50, 4))
     found = newton_lanes(
-        problem([-10.0] * 4, [10.0] * 4), Quadratic(matrix, centres), np.zeros((50, 4)), FitOptions()
+        problem([-10.0] * 4, [10.0] * 4),
+        Quadratic(matrix, centres),
+        np.zeros((50, 4)),
+        FitOptions(),
     )
     assert (found.status(1e-9) == FitStatus.CONVERGED).all()
     np.testing.assert_allclose(found.parameters, centres, atol=1e-12)
@@ -78,7 +81,9 @@ def test_bounds_hold_and_the_projected_minimum_is_found() -> None:
     centres = 2.0 * np.random.default_rng(4).normal(size=(200, 3))
     low, high = np.full(3, -0.7), np.full(3, 0.9)
     evaluator = Quadratic(matrix, centres)
-    found = newton_lanes(problem(low.tolist(), high.tolist()), evaluator, np.zeros((200, 3)), FitOptions())
+    found = newton_lanes(
+        problem(low.tolist(), high.tolist()), evaluator, np.zeros((200, 3)), FitOptions()
+    )
     assert (found.status(1e-9) == FitStatus.CONVERGED).all()
     slope = evaluator.derivatives(found.parameters, np.arange(200))[2]
     inside = (found.parameters > low) & (found.parameters < high)
@@ -102,7 +107,10 @@ def test_what_is_fixed_stays() -> None:
     starts = np.zeros((4, 3))
     starts[:, 1] = 0.3
     found = newton_lanes(
-        problem([-10.0] * 3, [10.0] * 3, [1, 0, 1]), Quadratic(matrix, centres), starts, FitOptions()
+        problem([-10.0] * 3, [10.0] * 3, [1, 0, 1]),
+        Quadratic(matrix, centres),
+        starts,
+        FitOptions(),
     )
     assert (found.parameters[:, 1] == 0.3).all()
     free = [0, 2]

@@ -64,7 +64,7 @@ def test_a_tree_is_named_where_there_are_several(tmp_path: Path) -> None:
     uproot = pytest.importorskip("uproot", reason="uproot is not installed: no ROOT files")
     with uproot.recreate(tmp_path / "e.root") as file:
         file["a"], file["b"] = {"x": X}, {"x": Y}
-    with pytest.raises(DocumentError, match="2 trees.*a, b"):
+    with pytest.raises(DocumentError, match=r"2 trees.*a, b"):
         read_events(str(tmp_path / "e.root"))
     found = read_events(f"{tmp_path / 'e.root'}:b")
     np.testing.assert_array_equal(found.columns["x"], Y)
@@ -81,7 +81,7 @@ def test_nothing_said_means_measured(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"z": X}, "no column x.*it has z"),
+        ({"z": X}, r"no column x.*it has z"),
         ({"x": np.array([1.0, np.nan])}, "'x' has nan in row 1, and 1 such"),
         ({"x": np.array([1.0, np.inf])}, "'x' has inf"),
         ({"x": X, "weight": np.array([1.0, 2.0, 1.0])}, "weights that are not 1"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import integrate, special, stats
@@ -76,7 +78,7 @@ def test_integrals_agree_with_quadrature(op: int, slots: tuple[float, ...]) -> N
             epsabs=0.0,
             epsrel=1e-13,
         )[0]
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        for a, b in pairwise(edges)
         if b > a
     )
     found = integral_jet(op, [jets.constant(s, 1, 0) for s in slots], 0.0, 1.0)
