@@ -256,7 +256,7 @@ def test_the_referee_agrees_and_notices(zfit: Any) -> None:
 
 
 def test_hepstats_gives_the_same_p_values(zfit: Any) -> None:
-    """CLs+b of hepstats' asymptotic calculator at five signal strengths, and the limit from them."""
+    """CLs+b of hepstats' asymptotic calculator at five signal strengths, and a limit from them."""
     hepstats = pytest.importorskip("hepstats.hypotests", reason="hepstats is not installed")
     from hepstats.hypotests.calculators import AsymptoticCalculator
     from hepstats.hypotests.parameters import POI, POIarray
@@ -290,7 +290,7 @@ def test_hepstats_gives_the_same_p_values(zfit: Any) -> None:
 
 
 def wide() -> dict[str, Any]:
-    """What pyhs3's 64-point quadrature resolves: no peak narrower than a tenth of the range."""
+    """What pyhs3's 64-point quadrature resolves: no narrow peak."""
     return outline(
         [
             {"name": "sig", "type": "gaussian_dist", "x": "x", "mean": 2.2, "sigma": "width"},

@@ -14,7 +14,7 @@ from darkstats.fit.lanes import FitOptions, Lanes, Problem
 from darkstats.fit.newton_steps import newton_steps
 from darkstats.fit.slots import CODE_CONVERGED, CODE_MAX_STEPS, CODE_NOT_FINITE, CODE_STALLED
 from darkstats.kernel import default_threads
-from darkstats.model.base import LaneEvaluator
+from darkstats.model.base import LaneEvaluator, SlopeEvaluator
 
 __all__ = ["newton_lanes"]
 
@@ -26,6 +26,9 @@ _FIRST_DAMPING = 1e-2
 _LEAST_DAMPING = 1e-6
 _MOST_DAMPING = 1e12
 _SHORTEST = 2.0**-30
+_ENOUGH = 32  # lanes, from which on quasi-Newton steps pay
+_FIRST_CURVATURES = 8
+_MOST_APPROACHES = 15
 
 
 def newton_lanes(
@@ -37,6 +40,8 @@ def newton_lanes(
     damping: float = 0.0,
 ) -> Lanes:
     """Minimise all lanes from their starts [lane, par]."""
+    if isinstance(evaluator, SlopeEvaluator) and len(starts) >= _ENOUGH:
+        starts = approach(problem, evaluator, starts, options)
     lanes = Lanes.starting_at(starts)
     run = _Run(problem, evaluator, lanes, options, damping)
     run.begin()
@@ -46,6 +51,74 @@ def newton_lanes(
         lanes.parameters, np.arange(len(starts), dtype=np.int64)
     )
     return lanes
+
+
+def approach(
+    problem: Problem, evaluator: SlopeEvaluator, starts: FloatArray, options: FitOptions
+) -> FloatArray:
+    """Points near the minima by quasi-Newton steps (BFGS), for evaluators with dear Hessians.
+
+    Nothing is certified here: Newton's method starts from what is returned, and its first exact
+    Hessian is in most lanes its last one. The first curvature is the mean of a few lanes'.
+    Shapes: [lane, par] -> [lane, par].
+    """
+    n = len(starts)
+    free, threads = problem.free.astype(bool), options.threads or default_threads()
+    x = np.where(free, np.clip(starts, problem.lower, problem.upper), starts)
+    few = np.arange(min(n, _FIRST_CURVATURES), dtype=np.int64)
+    value, _, gradient, hessian = evaluator.derivatives(x[few], few)
+    good = _finite(value, gradient, hessian)
+    if not good.any():
+        return x
+    mean = hessian[good].mean(axis=0)
+    scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(mean)), 1e-300))
+    heights, axes = np.linalg.eigh(mean * np.outer(scale, scale))
+    mean = (axes * np.maximum(heights, 1e-3)) @ axes.T / np.outer(scale, scale)
+    curvature = np.repeat(mean[None], n, axis=0)
+    value, size, gradient = evaluator.slopes(x, np.arange(n, dtype=np.int64))
+    active = np.flatnonzero(np.isfinite(value) & np.isfinite(gradient).all(axis=1))
+    shorter = np.ones(n)
+    for _ in range(_MOST_APPROACHES):
+        step, edm, _ = newton_steps(
+            x[active],
+            gradient[active],
+            curvature[active],
+            lower=problem.lower,
+            upper=problem.upper,
+            free=free,
+            damping=np.zeros(len(active)),
+            tolerance=0.0,
+            threads=threads,
+        )
+        going = (edm > 0.1 * options.edm_tolerance) & (shorter[active] > 1e-3)
+        active, step = active[going], step[going]
+        if not active.size:
+            break
+        moved = np.clip(x[active] + shorter[active, None] * step, problem.lower, problem.upper)
+        trial = np.where(free, moved, x[active])
+        new, new_size, slope = evaluator.slopes(trial, active)
+        downhill = (gradient[active] * step).sum(axis=1) * shorter[active]
+        bound = value[active] + _ARMIJO * downhill + _ROUNDING * size[active]
+        taken = np.isfinite(new) & np.isfinite(slope).all(axis=1) & (new <= bound)
+        lane = active[taken]
+        s, y = trial[taken] - x[lane], slope[taken] - gradient[lane]
+        _update(curvature, lane, s * free, y * free)
+        x[lane], value[lane], size[lane] = trial[taken], new[taken], new_size[taken]
+        gradient[lane], shorter[lane] = slope[taken], 1.0
+        shorter[active[~taken]] *= 0.3
+    return x
+
+
+def _update(curvature: FloatArray, lane: IndexArray, s: FloatArray, y: FloatArray) -> None:
+    """BFGS update of the curvatures of some lanes, where the step saw a positive one."""
+    along = (s * y).sum(axis=1)
+    image = np.einsum("lij,lj->li", curvature[lane], s)
+    height = (s * image).sum(axis=1)
+    use = (along > 1e-8 * height) & (height > 0.0)
+    chosen = lane[use]
+    yy = y[use][:, :, None] * y[use][:, None, :] / along[use][:, None, None]
+    bb = image[use][:, :, None] * image[use][:, None, :] / height[use][:, None, None]
+    curvature[chosen] += yy - bb
 
 
 class _Run:

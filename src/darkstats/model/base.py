@@ -9,7 +9,7 @@ and exact derivatives of many lanes at once, which :mod:`darkstats.fit.newton` m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -20,7 +20,15 @@ from darkstats.model.unbinned.events import EventLanes
 if TYPE_CHECKING:
     from darkstats.model.histfactory import Observation
 
-__all__ = ["TOYS_PER_BLOCK", "LaneData", "LaneEngine", "LaneEvaluator", "Model", "thrown_auxdata"]
+__all__ = [
+    "TOYS_PER_BLOCK",
+    "LaneData",
+    "LaneEngine",
+    "LaneEvaluator",
+    "Model",
+    "SlopeEvaluator",
+    "thrown_auxdata",
+]
 
 #: Part of the definition of a toy: changing it changes every toy.
 TOYS_PER_BLOCK = 1024
@@ -53,6 +61,16 @@ class LaneEvaluator(Protocol):
 
     def least_rates(self, points: FloatArray, lanes: IndexArray) -> FloatArray:
         """Smallest expected rate, negative where a density is negative somewhere. Shape [lane]."""
+
+
+@runtime_checkable
+class SlopeEvaluator(LaneEvaluator, Protocol):
+    """An evaluator whose gradients cost much less than its Hessians."""
+
+    def slopes(
+        self, points: FloatArray, lanes: IndexArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """As :meth:`LaneEvaluator.derivatives`, without the Hessian."""
 
 
 class LaneEngine(Protocol):

@@ -595,17 +595,46 @@ class ZfitEngine:
         """Evaluator of some events and auxiliary data [lane, par]."""
         return ZfitEvaluator(engine=self, events=events, auxdata=auxdata)
 
-    def graph(self, widths: tuple[int, ...]) -> Any:  # noqa: ANN401 -- a traced function
-        """The function that maps lanes with these numbers of padded events."""
-        if widths not in self.graphs:
-            self.graphs[widths] = self._traced()
-        return self.graphs[widths]
+    def graph(self, widths: tuple[int, ...], *, curved: bool) -> Any:  # noqa: ANN401 -- a function
+        """The function that maps lanes with these numbers of padded events; with the Hessian."""
+        key = (*widths, int(curved))
+        if key not in self.graphs:
+            self.graphs[key] = self._traced(curved=curved)
+        return self.graphs[key]
 
-    def _traced(self) -> Any:  # noqa: ANN401
+    def usable(
+        self,
+        graph: Any,  # noqa: ANN401 -- a function
+        inputs: Sequence[Any],
+        widths: tuple[int, ...],
+        *,
+        curved: bool,
+    ) -> Any:  # noqa: ANN401 -- a function
+        """Trace a graph by calling it; one that XLA refuses is traced again without it."""
+        import tensorflow as tf
+
+        try:
+            graph(*inputs)
+        except tf.errors.OpError:
+            if curved:
+                raise
+            graph = self._traced(curved=False, xla=False)
+            self.graphs[*widths, int(curved)] = graph
+            graph(*inputs)
+        return graph
+
+    def _traced(self, *, curved: bool, xla: bool = True) -> Any:  # noqa: ANN401
         import tensorflow as tf
 
         zfit = import_zfit()
         n = len(self.parameters)
+
+        def sloped(inputs: tuple[Any, ...]) -> tuple[Any, Any]:
+            theta, aux, *events = inputs
+            with tf.GradientTape() as tape:
+                tape.watch(theta)
+                value = self._loss(zfit, theta, aux, events)
+            return value, tape.gradient(value, theta)
 
         def one_lane(inputs: tuple[Any, ...]) -> tuple[Any, Any, Any]:
             theta, aux, *events = inputs
@@ -619,9 +648,12 @@ class ZfitEngine:
             hessian = tf.stack([outer.gradient(row, theta) for row in rows])
             return value, gradient, hessian
 
-        @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        # XLA makes gradients three times faster for three seconds of compilation; Hessians take
+        # half a minute to minutes to compile, and are needed once for a lane.
+        @tf.function(autograph=False, jit_compile=xla and not curved)  # type: ignore[untyped-decorator]  # TensorFlow has no types
         def mapped(*inputs: Any) -> Any:  # noqa: ANN401
-            return tf.vectorized_map(one_lane, inputs, fallback_to_while_loop=False)
+            each = one_lane if curved else sloped
+            return tf.vectorized_map(each, inputs, fallback_to_while_loop=False)
 
         return mapped
 
@@ -700,38 +732,54 @@ class ZfitEvaluator:
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Value, size of its terms, gradient and Hessian of each lane at its point."""
         n, p = points.shape
-        value, gradient, hessian = np.empty(n), np.empty((n, p)), np.empty((n, p, p))
+        found = self._mapped(points, lanes, [np.empty(n), np.empty((n, p)), np.empty((n, p, p))])
+        value, size = self._relative(found[0], lanes)
+        return value, size, found[1], found[2]
+
+    def slopes(
+        self, points: FloatArray, lanes: IndexArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Value, size of its terms and gradient of each lane at its point."""
+        found = self._mapped(points, lanes, [np.empty(len(points)), np.empty(points.shape)])
+        value, size = self._relative(found[0], lanes)
+        return value, size, found[1]
+
+    def _relative(self, value: FloatArray, lanes: IndexArray) -> tuple[FloatArray, FloatArray]:
+        size = 1.0 + np.abs(value)
+        value -= self.offsets(lanes)
+        value[~np.isfinite(value)] = np.inf
+        return value, size
+
+    def _mapped(
+        self, points: FloatArray, lanes: IndexArray, into: list[FloatArray]
+    ) -> list[FloatArray]:
+        """Fill arrays [lane, ...] with what the graph gives, chunk by chunk."""
+        n, curved = len(points), len(into) == 3
         widths = tuple(
             int(_WIDTH_STEP * -(-LANES * int(c.n_vectors.max()) // _WIDTH_STEP)) or _WIDTH_STEP
             for c in self.events.channels
         )
-        zfit, new = import_zfit(), widths not in self.engine.graphs
-        graph = self.engine.graph(widths)
+        zfit, new = import_zfit(), (*widths, int(curved)) not in self.engine.graphs
+        graph = self.engine.graph(widths, curved=curved)
         for first in range(0, n, _LANES_PER_CALL):
             part = slice(first, min(first + _LANES_PER_CALL, n))
             chosen = lanes[part]
             # Whole chunks only: another number of lanes would be another graph.
-            filled = np.concatenate([chosen, np.repeat(chosen[-1:], _LANES_PER_CALL - len(chosen))])
-            theta = np.concatenate(
-                [points[part], np.repeat(points[part][-1:], _LANES_PER_CALL - len(chosen), axis=0)]
-            )
+            spare = _LANES_PER_CALL - len(chosen)
+            filled = np.concatenate([chosen, np.repeat(chosen[-1:], spare)])
+            theta = np.concatenate([points[part], np.repeat(points[part][-1:], spare, axis=0)])
             inputs = [theta, self.auxdata[filled]]
             for c, width in enumerate(widths):
                 inputs += self._padded(c, filled, width)
             if new:  # graphs of zfit's own hold tensors of the parameters: none may be shared
                 zfit.run.clear_graph_cache()
-            found = graph(*inputs)
-            if new:
+                graph = self.engine.usable(graph, inputs, widths, curved=curved)
                 zfit.run.clear_graph_cache()
                 new = False
-            count = len(chosen)
-            value[part] = found[0].numpy()[:count]
-            gradient[part] = found[1].numpy()[:count]
-            hessian[part] = found[2].numpy()[:count]
-        size = 1.0 + np.abs(value)
-        value -= self.offsets(lanes)
-        value[~np.isfinite(value)] = np.inf
-        return value, size, gradient, hessian
+            found = graph(*inputs)
+            for array, tensor in zip(into, found, strict=True):
+                array[part] = tensor.numpy()[: len(chosen)]
+        return into
 
     def offsets(self, lanes: IndexArray) -> FloatArray:
         """What zfit's loss is larger by than the value relative to the reference density."""
