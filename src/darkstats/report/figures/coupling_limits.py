@@ -36,7 +36,16 @@ if TYPE_CHECKING:
     from darkstats.report.constraints.curve import Constraint
     from darkstats.report.scan_table import Limits, ScanTable
 
-__all__ = ["Favoured", "draw_limits", "gaps_note", "limit_columns", "mass_limits_figure"]
+__all__ = [
+    "Favoured",
+    "draw_favoured",
+    "draw_limits",
+    "gaps_note",
+    "in_order",
+    "limit_columns",
+    "mass_axis",
+    "mass_limits_figure",
+]
 
 _BAND_NAMES = ("minus2", "minus1", "median", "plus1", "plus2")
 #: Looks of favoured bands: filled, between lines, below a line.
@@ -89,8 +98,15 @@ def _alone(values: FloatArray) -> Any:  # noqa: ANN401 -- a mask
     return there & ~before & ~after
 
 
-def draw_limits(axes: Axes, mass: FloatArray, limits: Limits, *, band: bool = True) -> list[Any]:
+def draw_limits(axes: Axes, mass: FloatArray, limits: Limits, *, thin: bool) -> list[Any]:
     """Draw observed and expected limits; points without a number are gaps.
+
+    Parameters
+    ----------
+    axes, mass, limits
+        Where, at which masses in GeV (shape [point]), and what.
+    thin
+        Thin lines, for very many hypotheses.
 
     Returns
     -------
@@ -99,7 +115,7 @@ def draw_limits(axes: Axes, mass: FloatArray, limits: Limits, *, band: bool = Tr
     """
     artists: list[Any] = []
     low2, low1, median, high1, high2 = limits.expected
-    if band and np.isfinite(limits.expected).any():
+    if np.isfinite(limits.expected).any():
         for low, high, color, label in (
             (low2, high2, BAND_2, "expected ± 2 σ"),
             (low1, high1, BAND_1, "expected ± 1 σ"),
@@ -109,14 +125,13 @@ def draw_limits(axes: Axes, mass: FloatArray, limits: Limits, *, band: bool = Tr
                 linewidth=0.0, zorder=1.5, label=label,
             )  # fmt: skip
             artists.append(filled)
-    dense = len(mass) > 120
     for values, dashes, label, color in (
         (median, "--", "expected median", BLACK), (limits.observed, "-", "observed", BLACK),
     ):  # fmt: skip
         if not np.isfinite(values).any():
             continue
         axes.plot(
-            mass, values, color=color, linestyle=dashes, linewidth=0.8 if dense else 1.4,
+            mass, values, color=color, linestyle=dashes, linewidth=0.9 if thin else 1.3,
             label=label, zorder=3.0,
         )  # fmt: skip
         alone = _alone(values)
@@ -126,9 +141,9 @@ def draw_limits(axes: Axes, mass: FloatArray, limits: Limits, *, band: bool = Tr
     return artists
 
 
-def _draw_favoured(axes: Axes, one: Favoured, look: tuple[str, str]) -> list[Any]:
-    """Draw a band: filled, or its edges as lines; one without lower edge as a line."""
-    color, dashes = look
+def draw_favoured(axes: Axes, one: Favoured, k: int) -> list[Any]:
+    """Draw the ``k``-th band: filled, or its edges as lines; one without lower edge as a line."""
+    color, dashes = _FAVOURED[k % len(_FAVOURED)]
     both = np.isfinite(one.low) & np.isfinite(one.high)
     if dashes == "-" and both.any():
         filled = axes.fill_between(
@@ -229,38 +244,21 @@ def mass_limits_figure(
         Ends of the axes; by default, those of the scan with some room.
     """
     with style():
-        from matplotlib.ticker import FuncFormatter, LogLocator
-
         figure = canvas(6.8, 5.2)
         axes = figure.add_subplot()
         mass = table.mass_gev
         across = mass_range or _mass_range(mass, room=1.3 if constraints else 1.15)
-        axes.set_xscale("log" if _spans(np.array(across)) else "linear")
+        mass_axis(axes, across)
         axes.set_yscale("log")
-        axes.set_xlim(*across)
         axes.set_ylim(*(value_range or _value_range(mass, limits, across, favoured)))
         overlay = draw_regions(axes, constraints)
         if overlay.patches:
             overlay.patches[0].set_label(earlier_words(overlay.constraints))
-        shown = [
-            drawn
-            for one, look in zip(favoured, _FAVOURED, strict=False)
-            for drawn in _draw_favoured(axes, one, look)
-        ]
-        artists = draw_limits(axes, table.mass_gev, limits)
+        shown = [drawn for k, one in enumerate(favoured) for drawn in draw_favoured(axes, one, k)]
+        artists = draw_limits(axes, mass, limits, thin=len(mass) > 120)
         _failures(axes, table)
         axes.set_xlabel(mass_title(table.axes[0]))
         axes.set_ylabel(limits_title(table, limits, label))
-        if axes.get_xscale() == "log":
-            plain = FuncFormatter(lambda value, _: f"{value:g}")
-            axes.xaxis.set_major_formatter(plain)
-            decades = np.log10(axes.get_xlim()[1] / axes.get_xlim()[0])
-            if decades < 3.0:
-                axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)))
-                axes.xaxis.set_minor_formatter(
-                    FuncFormatter(lambda value, _: f"{value:g}" if _first_digit(value) in _TICKS
-                                  else "")
-                )  # fmt: skip
         scan_header(axes, table)
         title = method_words(table) + (f"\n{typeset(note)}" if note else "")
         legend = _legend(axes, title)
@@ -284,16 +282,46 @@ _TICKS = (2, 5)
 _BELOW_LEGEND = 0.66
 
 
+def mass_axis(axes: Axes, ends: Range) -> None:
+    """Scale and ticks of an axis of masses: logarithmic where it spans much, plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    if not _spans(np.array(ends)):
+        axes.set_xlim(*ends)
+        return
+    axes.set_xscale("log")
+    axes.set_xlim(*ends)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    if ends[1] < 1e3 * ends[0]:
+        axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)))
+
+        def some(value: float, _: object) -> str:
+            return f"{value:g}" if _first_digit(value) in _TICKS else ""
+
+        axes.xaxis.set_minor_formatter(FuncFormatter(some))
+
+
 def _first_digit(value: float) -> int:
     return int(f"{value:.0e}"[0])
 
 
+_ORDER = ("observed", "expected median", "expected ± 1 σ", "expected ± 2 σ")
+
+
+def in_order(*panels: Axes) -> dict[str, Any]:
+    """Handles of a legend by label: observed, expected, then the rest."""
+    found: dict[str, Any] = {}
+    for axes in panels:
+        found |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    first = [label for label in _ORDER if label in found]
+    return {label: found[label] for label in (*first, *(x for x in found if x not in first))}
+
+
 def _legend(axes: Axes, title: str) -> Any:  # noqa: ANN401 -- a legend
-    handles, labels = axes.get_legend_handles_labels()
-    rank = {"observed": 0, "expected median": 1, "expected ± 1 σ": 2, "expected ± 2 σ": 3}
-    order = sorted(range(len(labels)), key=lambda k: rank.get(labels[k], 4))
+    handles = in_order(axes)
+    labels = list(handles)
     return axes.legend(
-        [handles[k] for k in order], [labels[k] for k in order], loc="upper left", title=title,
+        list(handles.values()), labels, loc="upper left", title=title,
         alignment="left", ncols=2 if len(labels) > 5 else 1, frameon=True, framealpha=1.0,
         edgecolor="none", fontsize=9.0, title_fontsize=9.0,
     )  # fmt: skip

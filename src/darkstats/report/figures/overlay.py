@@ -169,7 +169,7 @@ class _Grid:
         points = np.concatenate(pieces)
         low = np.array([self.box.x0, self.box.y0]) + 2.0
         high = np.array([self.box.x1, self.box.y1]) - 2.0
-        return np.asarray(points[((points > low) & (points < high)).all(axis=1)])
+        return np.asarray(points[np.all((points > low) & (points < high), axis=1)])
 
 
 def _grid(axes: Axes) -> _Grid:
@@ -190,7 +190,7 @@ def _boxes_along(points: FloatArray) -> Iterator[Bbox]:
     """Small boxes that cover a polyline, in pixels."""
     from matplotlib.transforms import Bbox
 
-    finite = np.isfinite(points).all(axis=1)
+    finite = np.isfinite(points[:, 0]) & np.isfinite(points[:, 1])
     for k in range(len(points) - 1):
         if not (finite[k] and finite[k + 1]):
             continue
@@ -238,8 +238,12 @@ def name_regions(axes: Axes, overlay: Overlay, *, avoid: Sequence[Any] = ()) -> 
     for k in sorted(range(len(insides)), key=lambda k: int(insides[k].sum())):
         others = [inside for j, inside in enumerate(insides) if j != k]
         alone = insides[k] & ~np.any([*others, np.zeros_like(insides[k])], axis=0)
-        own = _Own(areas=(alone, insides[k]), edge=edges[k],
-                   others=np.concatenate([np.empty((0, 2)), *(e for e in edges if e is not edges[k])]))  # fmt: skip
+        beyond = [edge for edge in edges if edge is not edges[k]]
+        own = _Own(
+            areas=(alone, insides[k]),
+            edge=edges[k],
+            others=np.concatenate([np.empty((0, 2)), *beyond]),
+        )
         if not _write(axes, grid, overlay.constraints[k], own):
             homeless.append(overlay.patches[k])
     return tuple(homeless)

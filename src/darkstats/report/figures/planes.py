@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.errors import OptionError, UnknownNameError
-from darkstats.report.figures.coupling_limits import draw_limits, limit_columns
+from darkstats.report.figures.coupling_limits import draw_limits, gaps_note, in_order, limit_columns
 from darkstats.report.figures.scan_words import (
     limits_title,
     mass_symbol,
@@ -23,10 +23,21 @@ from darkstats.report.figures.scan_words import (
     scan_header,
     typeset,
 )
-from darkstats.report.figures.style import BLACK, GREY, VERMILION, Drawing, canvas, style
+from darkstats.report.figures.style import (
+    BLACK,
+    GREY,
+    VERMILION,
+    Drawing,
+    canvas,
+    plain_name,
+    style,
+)
 from darkstats.report.scan_table import Limits
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+
     from darkstats.arrays import FloatArray, IndexArray
     from darkstats.report.scan_table import ScanTable
 
@@ -41,6 +52,7 @@ MAPS: Mapping[str, str] = MappingProxyType(
     }
 )
 _FAILED = "#f3f3f3"
+_ROOM = 0.16  # above the plane, for the legend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,75 +156,74 @@ def map_figure(
     """
     cells = cells_of(table)
     values = _values(table, limits, what)
-    good = np.isfinite(values)
-    if not good.any():
+    if not np.isfinite(values).any():
         raise OptionError(f"{table.name}: no hypothesis has a value for the map {what!r}")
     with style():
-        from matplotlib.collections import PolyCollection
-        from matplotlib.colors import LogNorm, Normalize
-        from matplotlib.patches import Patch
-
         figure = canvas(7.0, 5.2)
         axes = figure.add_subplot()
-        x0, y0 = cells.low.T
-        x1, y1 = cells.high.T
-        corners = np.stack(
-            [np.stack([x0, y0], 1), np.stack([x1, y0], 1), np.stack([x1, y1], 1),
-             np.stack([x0, y1], 1)], axis=1,
-        )  # fmt: skip
+        drawn, handles = _fill(axes, cells, values, symmetric=what == "significance")
         if what == "significance":
-            reach = max(float(np.abs(values[good]).max()), 1.0)
-            norm, colours = Normalize(-reach, reach), "RdBu_r"
+            handles += _mark_largest(axes, table, values)
+            title = f"signed local significance, {plain_name(table.calculator)}"
         else:
-            low, high = float(values[good].min()), float(values[good].max())
-            norm, colours = LogNorm(low, max(high, 1.001 * low)), "viridis"
-        drawn = PolyCollection(
-            corners[good], array=values[good], cmap=colours, norm=norm, edgecolors="face",
-            linewidths=0.15, rasterized=True,
-        )  # fmt: skip
-        axes.add_collection(drawn)
-        handles: list[Any] = []
-        if not good.all():
-            missing = PolyCollection(
-                corners[~good], facecolors=_FAILED, edgecolors=GREY, linewidths=0.3, hatch="xxxx",
-            )  # fmt: skip
-            axes.add_collection(missing)
-            words = f"no result: {int((~good).sum())} of {len(good)}"
-            handles.append(Patch(facecolor=_FAILED, edgecolor=GREY, hatch="xxxx", label=words))
-        if what == "significance":
-            top = int(np.flatnonzero(good)[np.argmax(values[good])])
-            masses = table.masses_gev[top]
-            words = (
-                f"largest: {values[top]:.1f} σ at {mass_symbol(table.axes[0])} = {masses[0]:.3g}, "
-                f"{mass_symbol(table.axes[1])} = {masses[1]:.3g} GeV"
-            )
-            handles += axes.plot(
-                [masses[0]], [masses[1]], marker="o", markersize=9.0, markerfacecolor="none",
-                markeredgecolor=BLACK, markeredgewidth=1.4, linestyle="none", label=words,
-            )  # fmt: skip
-        axes.set_xlim(float(x0.min()), float(x1.max()))
-        height = float(y1.max()) - float(y0.min())
-        axes.set_ylim(
-            float(y0.min()), float(y1.max()) + (0.16 if handles or note else 0.02) * height
-        )
+            title = method_words(table) + (f"\n{typeset(note)}" if note else "")
+        low, high = cells.low.min(axis=0), cells.high.max(axis=0)
+        axes.set_xlim(float(low[0]), float(high[0]))
+        axes.set_ylim(float(low[1]), float(high[1] + _ROOM * (high[1] - low[1])))
         axes.set_xlabel(mass_title(table.axes[0]))
         axes.set_ylabel(mass_title(table.axes[1]))
         bar = figure.colorbar(drawn, ax=axes, pad=0.02)
-        if what == "significance":
-            bar.set_label("local significance, signed [σ]")
-        else:
-            bar.set_label(f"{MAPS[what]} on {limits_title(table, limits, label)}")
+        quantity = f"{MAPS[what]} on {limits_title(table, limits, label)}"
+        bar.set_label("local significance [σ]" if what == "significance" else quantity)
         scan_header(axes, table)
-        title = "local significance" if what == "significance" else method_words(table)
-        if note and what != "significance":
-            title += f"\n{typeset(note)}"
-        legend = axes.legend(
+        axes.legend(
             handles=handles, loc="upper left", title=title, alignment="left", frameon=False,
             fontsize=9.0, title_fontsize=9.0,
         )  # fmt: skip
-        legend.set_zorder(5.0)
     columns = limit_columns(table, limits) | {"shown": values.tolist()}
     return Drawing(figure=figure, columns=columns)
+
+
+def _fill(
+    axes: Axes, cells: Cells, values: FloatArray, *, symmetric: bool
+) -> tuple[PolyCollection, list[Any]]:
+    """Colour the cells; those without a value are hatched, and counted for the legend."""
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.patches import Patch
+
+    x0, y0 = cells.low.T
+    x1, y1 = cells.high.T
+    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]).transpose(2, 0, 1)
+    good = np.isfinite(values)
+    low, high = float(values[good].min()), float(values[good].max())
+    reach = max(abs(low), abs(high), 1.0)
+    norm = Normalize(-reach, reach) if symmetric else LogNorm(low, max(high, 1.001 * low))
+    colours = "RdBu_r" if symmetric else "viridis"
+    drawn = PolyCollection(
+        list(corners[good]), array=values[good], cmap=colours, norm=norm, edgecolors="face",
+        linewidths=0.15, rasterized=True,
+    )  # fmt: skip
+    axes.add_collection(drawn)
+    if good.all():
+        return drawn, []
+    look: dict[str, Any] = {"edgecolor": GREY, "facecolor": _FAILED, "hatch": "xxxx"}
+    axes.add_collection(PolyCollection(list(corners[~good]), linewidths=0.3, **look))
+    words = f"no result: {int((~good).sum())} of {len(good)}"
+    return drawn, [Patch(label=words, **look)]
+
+
+def _mark_largest(axes: Axes, table: ScanTable, values: FloatArray) -> list[Any]:
+    top = int(np.nanargmax(values))
+    x, y = table.masses_gev[top]
+    words = (
+        f"largest: {values[top]:.1f} σ at {mass_symbol(table.axes[0])} = {x:.3g} GeV, "
+        f"{mass_symbol(table.axes[1])} = {y:.3g} GeV"
+    )
+    return axes.plot(
+        [x], [y], marker="o", markersize=9.0, markerfacecolor="none", markeredgecolor=BLACK,
+        markeredgewidth=1.4, linestyle="none", label=words,
+    )  # fmt: skip
 
 
 def slice_masses(table: ScanTable, axis: int, n: int = 4) -> tuple[float, ...]:
@@ -277,13 +288,13 @@ def slices_figure(
                 observed=limits.observed[chosen], expected=limits.expected[:, chosen],
             )  # fmt: skip
             where = table.masses_gev[chosen, free]
-            draw_limits(axes, where, part)
+            draw_limits(axes, where, part, thin=True)
             lost = table.failed[chosen]
             if lost.any():
                 axes.plot(
                     where[lost], np.full(int(lost.sum()), 0.03), marker="x", color=VERMILION,
                     linestyle="none", transform=axes.get_xaxis_transform(), clip_on=False,
-                    label=f"no result: {int(table.failed.sum())} of {len(table.points)}",
+                    label=gaps_note(table),
                 )  # fmt: skip
             axes.set_yscale("log")
             words = f"{mass_symbol(table.axes[fixed])} = {mass:g} GeV"
@@ -300,10 +311,8 @@ def slices_figure(
             axes.set_xlabel(mass_title(table.axes[free]))
         for row in panels:
             row[0].set_ylabel(limits_title(table, limits, label))
-        scan_header(panels[0, 0], table)
-        handles: dict[str, Any] = {}
-        for axes in panels.flat:
-            handles |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+        scan_header(panels[0, 0], table, right_axes=panels[0, across - 1])
+        handles = in_order(*panels.flat)
         title = method_words(table) + (f"; {typeset(note)}" if note else "")
         figure.legend(
             list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles),

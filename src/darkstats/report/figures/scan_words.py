@@ -110,7 +110,11 @@ def method_words(table: ScanTable) -> str:
     return ", ".join(words)
 
 
-def scan_header(axes: Axes, table: ScanTable, right: str = "") -> None:
+def scan_header(
+    axes: Axes, table: ScanTable, right: str = "", *, right_axes: Axes | None = None
+) -> None:
     """Write above the axes which search this is, and whether its counts are simulated."""
     title = re.sub(r",? *simulated$", "", table.title or table.name, flags=re.IGNORECASE)
-    header_words(axes, typeset(title), simulated=table.simulated is True, right=right)
+    header_words(
+        axes, typeset(title), simulated=table.simulated is True, right=right, right_axes=right_axes
+    )
