@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.errors import OptionError
-from darkstats.report.figures.coupling_limits import Favoured, draw_favoured, mass_axis
+from darkstats.report.figures.coupling_limits import (
+    Favoured,
+    draw_favoured,
+    earlier_words,
+    mass_axis,
+)
 from darkstats.report.figures.overlay import constraint_columns, draw_regions, name_regions
 from darkstats.report.figures.scan_words import (
     limits_title,
@@ -119,6 +124,8 @@ def projections_figure(
             columns["observed"] = limits[0].observed.tolist()
         for k, band in enumerate(favoured):
             draw_favoured(axes, band, k)
+        if overlay.patches:
+            overlay.patches[0].set_label(earlier_words(overlay.constraints))
         axes.set_xlabel(mass_title(ordered[0].axes[0]))
         axes.set_ylabel(limits_title(ordered[0], limits[0], label))
         title = re.sub(_LUMINOSITY, "", ordered[0].title)

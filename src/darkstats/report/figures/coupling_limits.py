@@ -40,6 +40,7 @@ __all__ = [
     "Favoured",
     "draw_favoured",
     "draw_limits",
+    "earlier_words",
     "gaps_note",
     "in_order",
     "limit_columns",
