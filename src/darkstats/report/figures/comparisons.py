@@ -13,7 +13,6 @@ from darkstats.errors import OptionError
 from darkstats.report.figures.coupling_limits import (
     Favoured,
     draw_favoured,
-    earlier_words,
     mass_axis,
 )
 from darkstats.report.figures.overlay import constraint_columns, draw_regions, name_regions
@@ -124,18 +123,19 @@ def projections_figure(
             columns["observed"] = limits[0].observed.tolist()
         for k, band in enumerate(favoured):
             draw_favoured(axes, band, k)
-        if overlay.patches:
-            overlay.patches[0].set_label(earlier_words(overlay.constraints))
         axes.set_xlabel(mass_title(ordered[0].axes[0]))
         axes.set_ylabel(limits_title(ordered[0], limits[0], label))
         title = re.sub(_LUMINOSITY, "", ordered[0].title)
         scan_header(axes, replace(ordered[0], title=title))
         title = method_words(ordered[0]) + (f"\n{typeset(note)}" if note else "")
-        legend = axes.legend(
-            loc="upper left", title=title, alignment="left", ncols=2, frameon=True, framealpha=1.0,
-            edgecolor="none", fontsize=9.0, title_fontsize=9.0,
-        )  # fmt: skip
-        name_regions(axes, overlay, avoid=[legend])
+
+        def legend() -> Any:  # noqa: ANN401 -- a legend
+            return axes.legend(
+                loc="upper left", title=title, alignment="left", ncols=2, frameon=True,
+                framealpha=1.0, edgecolor="none", fontsize=9.0, title_fontsize=9.0,
+            )  # fmt: skip
+
+        name_regions(axes, overlay, legend)
     return Drawing(figure=figure, columns=columns | constraint_columns(overlay.constraints))
 
 

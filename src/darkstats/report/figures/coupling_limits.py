@@ -27,7 +27,6 @@ from darkstats.report.figures.style import (
     canvas,
     style,
 )
-from darkstats.report.numbers import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +39,6 @@ __all__ = [
     "Favoured",
     "draw_favoured",
     "draw_limits",
-    "earlier_words",
     "gaps_note",
     "in_order",
     "limit_columns",
@@ -170,15 +168,6 @@ def _failures(axes: Axes, table: ScanTable) -> None:
         )  # fmt: skip
 
 
-def earlier_words(constraints: Sequence[Constraint]) -> str:
-    """What the grey regions are, with the levels of their sources."""
-    levels = sorted({one.source.cl for one in constraints if one.source.cl is not None})
-    words = [" and ".join(percent(level) for level in levels)] if levels else []
-    if any(one.source.cl is None for one in constraints):
-        words.append("level not stated")
-    return f"earlier limits ({' or '.join(words)})"
-
-
 def _spans(values: FloatArray) -> bool:
     """Whether values ask for a logarithmic axis."""
     return float(values.min()) > 0.0 and float(values.max()) > 6.0 * float(values.min())
@@ -253,8 +242,6 @@ def mass_limits_figure(
         axes.set_yscale("log")
         axes.set_ylim(*(value_range or _value_range(mass, limits, across, favoured)))
         overlay = draw_regions(axes, constraints)
-        if overlay.patches:
-            overlay.patches[0].set_label(earlier_words(overlay.constraints))
         shown = [drawn for k, one in enumerate(favoured) for drawn in draw_favoured(axes, one, k)]
         artists = draw_limits(axes, mass, limits, thin=len(mass) > 120)
         _failures(axes, table)
@@ -262,12 +249,7 @@ def mass_limits_figure(
         axes.set_ylabel(limits_title(table, limits, label))
         scan_header(axes, table)
         title = method_words(table) + (f"\n{typeset(note)}" if note else "")
-        legend = _legend(axes, title)
-        homeless = name_regions(axes, overlay, avoid=[*artists, *shown, legend])
-        if homeless:
-            for patch in homeless:
-                patch.set_label(overlay.constraints[overlay.patches.index(patch)].label)
-            _legend(axes, title)
+        name_regions(axes, overlay, lambda: _legend(axes, title), avoid=[*artists, *shown])
     columns = limit_columns(table, limits)
     for k, one in enumerate(favoured, 1):
         columns |= {

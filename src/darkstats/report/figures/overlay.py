@@ -6,7 +6,7 @@ of the drawn limits and of other names. One that fits nowhere goes to the legend
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.report.figures.style import BLACK, plain_name
+from darkstats.report.numbers import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import Patch
+    from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
     from darkstats.arrays import FloatArray
@@ -56,7 +58,8 @@ def draw_regions(axes: Axes, constraints: Sequence[Constraint]) -> Overlay:
 
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    drawn, patches = [], []
+    drawn: list[Constraint] = []
+    patches: list[Patch] = []
     for one in constraints:
         masses, couplings = one.vertices(10.0 * top)
         corners = np.array([masses, couplings]).T
@@ -75,11 +78,25 @@ def draw_regions(axes: Axes, constraints: Sequence[Constraint]) -> Overlay:
             linestyle="--" if one.projection else "-", zorder=2.2,
         )  # fmt: skip
         axes.add_patch(edge)
+        if one.projection and not any(other.projection for other in drawn):
+            edge.set_label("projected sensitivity")
         drawn.append(one)
         patches.append(filling)
+    limits = [k for k, one in enumerate(drawn) if not one.projection]
+    if limits:
+        patches[limits[0]].set_label(_levels([drawn[k] for k in limits]))
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
     return Overlay(constraints=tuple(drawn), patches=tuple(patches))
+
+
+def _levels(constraints: Sequence[Constraint]) -> str:
+    """What the grey regions are, with the levels of their sources."""
+    levels = sorted({one.source.cl for one in constraints if one.source.cl is not None})
+    words = [" and ".join(percent(level) for level in levels)] if levels else []
+    if any(one.source.cl is None for one in constraints):
+        words.append("level not stated")
+    return f"earlier limits ({' or '.join(words)})"
 
 
 def _reaches(axes: Axes, patch: Patch) -> bool:
@@ -199,21 +216,37 @@ def _boxes_along(points: FloatArray) -> Iterator[Bbox]:
             yield Bbox.from_extents(x - 3.0, y - 3.0, x + 3.0, y + 3.0)
 
 
-def name_regions(axes: Axes, overlay: Overlay, *, avoid: Sequence[Any] = ()) -> tuple[Patch, ...]:
-    """Write the names of regions into them.
+def name_regions(
+    axes: Axes, overlay: Overlay, legend: Callable[[], Any], *, avoid: Sequence[Any] = ()
+) -> None:
+    """Write the names of regions; those that fit nowhere go to the legend.
 
     Parameters
     ----------
     axes, overlay
         Drawn before; the layout of the figure is settled here.
+    legend
+        Makes the legend from what is labelled in the axes; called again when it grows.
     avoid
-        Artists that names keep clear of besides lines: bands, the legend.
-
-    Returns
-    -------
-    tuple of Patch
-        Regions whose name found no room, for the legend.
+        Bands, which names keep clear of, as they do of lines and of the legend.
     """
+    homeless: set[int] = set()
+    while True:
+        lines = set(axes.lines)
+        names, left_over = _name_once(axes, overlay, [*avoid, legend()], homeless)
+        if not left_over:
+            return
+        for artist in (*names, *(line for line in axes.lines if line not in lines)):
+            artist.remove()
+        for k in left_over:
+            overlay.patches[k].set_label(overlay.constraints[k].label)
+        homeless |= left_over
+
+
+def _name_once(
+    axes: Axes, overlay: Overlay, avoid: Sequence[Any], homeless: set[int]
+) -> tuple[list[Any], set[int]]:
+    """Write all names but those of ``homeless``; return the texts, and what fitted nowhere."""
     from matplotlib.transforms import Bbox
 
     figure = axes.figure
@@ -234,38 +267,45 @@ def name_regions(axes: Axes, overlay: Overlay, *, avoid: Sequence[Any] = ()) -> 
     for edge in edges:
         for x, y in edge:
             grid.take(Bbox.from_extents(x - 8.0, y - 3.0, x + 8.0, y + 3.0))
-    homeless = []
+    outside = ~np.any([*insides, np.zeros(grid.shape, dtype=np.bool_)], axis=0)
+    written: list[Text] = []
+    left_over: set[int] = set()
     for k in sorted(range(len(insides)), key=lambda k: int(insides[k].sum())):
+        if k in homeless:
+            continue
         others = [inside for j, inside in enumerate(insides) if j != k]
-        alone = insides[k] & ~np.any([*others, np.zeros_like(insides[k])], axis=0)
+        alone = insides[k] & ~np.any([*others, np.zeros(grid.shape, dtype=np.bool_)], axis=0)
         beyond = [edge for edge in edges if edge is not edges[k]]
         own = _Own(
-            areas=(alone, insides[k]),
+            areas=(alone, insides[k], outside),
             edge=edges[k],
             others=np.concatenate([np.empty((0, 2)), *beyond]),
         )
-        if not _write(axes, grid, overlay.constraints[k], own):
-            homeless.append(overlay.patches[k])
-    return tuple(homeless)
+        name = _write(axes, grid, overlay.constraints[k], own)
+        if name is None:
+            left_over.add(k)
+        else:
+            written.append(name)
+    return written, left_over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Own:
-    """Where a name may stand: first where no other region is, then in all of its own."""
+    """Where a name may stand: where only its region is, in all of it, where no region is."""
 
-    areas: tuple[_Mask, _Mask]
+    areas: tuple[_Mask, _Mask, _Mask]
     edge: FloatArray
     others: FloatArray
 
 
-def _write(axes: Axes, grid: _Grid, one: Constraint, own: _Own) -> bool:
-    """Write a name into the first area that has room, upright before turned."""
+def _write(axes: Axes, grid: _Grid, one: Constraint, own: _Own) -> Text | None:
+    """Write a name into the first area that has room, upright before turned; None if none has."""
     text = axes.text(
         0.5, 0.5, plain_name(one.label), transform=None, fontsize=_SIZE, color=BLACK, ha="center",
         va="center", zorder=2.5, gid=f"region-{one.key}",
     )  # fmt: skip
-    for clear, area in zip((True, False), own.areas, strict=True):
-        for turned in (False, True):
+    for area in own.areas:
+        for turned in (False, True) if area is not own.areas[2] else (False,):
             text.set_rotation(90.0 if turned else 0.0)
             extent = text.get_window_extent()
             more = (_ROOM - 1.0) * min(extent.width, extent.height)
@@ -277,15 +317,17 @@ def _write(axes: Axes, grid: _Grid, one: Constraint, own: _Own) -> bool:
             text.set_transform(axes.transAxes)
             text.set_position(tuple(axes.transAxes.inverted().transform(place)))
             grid.take(text.get_window_extent().padded(5.0))
-            if not clear:
+            if area is not own.areas[0]:
                 _lead(axes, np.array(place), extent, own)
-            return True
+            return text
     text.remove()
-    return False
+    return None
 
 
 def _lead(axes: Axes, place: FloatArray, extent: Bbox, own: _Own) -> None:
     """Lead from a name to the edge that it belongs to, where it could be taken for another's."""
+    if not len(own.edge):  # the region is all of the picture
+        return
     half = 0.5 * np.array([extent.width, extent.height])
 
     def distances(points: FloatArray) -> FloatArray:
