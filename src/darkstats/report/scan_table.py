@@ -47,6 +47,11 @@ class Limits:
     expected: FloatArray = field(repr=False)
 
     @property
+    def exists(self) -> bool:
+        """Whether any hypothesis has a number."""
+        return bool(np.isfinite(self.observed).any() or np.isfinite(self.expected).any())
+
+    @property
     def median(self) -> FloatArray:
         """Median expected limit. Shape [point]."""
         return np.asarray(self.expected[2])
@@ -336,7 +341,7 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
             record, "reference_cross_section_pb", _NUMBER, ""
         ),
         poi_label=reader.optional(record, "poi_label", str, ""),
-        limits={one.key: one for one in limits},
+        limits={one.key: one for one in limits if one.key == "signal_strength" or one.exists},
         mu_hat=column("mu_hat"),
         p0=column("p0"),
         significance=column("significance"),

@@ -261,6 +261,7 @@ def mass_limits_figure(
 
 
 _TICKS = (2, 5)
+_TICK_PAD = 7.0  # points: the first number keeps clear of that of the other axis
 #: Part of the height that limits keep to where the legend is above them.
 _BELOW_LEGEND = 0.66
 
@@ -269,11 +270,11 @@ def mass_axis(axes: Axes, ends: Range) -> None:
     """Scale and ticks of an axis of masses: logarithmic where it spans much, plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
+    axes.set_xlim(*ends)
+    axes.tick_params(axis="x", which="both", pad=_TICK_PAD)
     if not _spans(np.array(ends)):
-        axes.set_xlim(*ends)
         return
     axes.set_xscale("log")
-    axes.set_xlim(*ends)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     if ends[1] < 1e3 * ends[0]:
         axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)))

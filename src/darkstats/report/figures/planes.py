@@ -303,12 +303,15 @@ def slices_figure(
                 f"slice{k + 1}_{name}": values
                 for name, values in _slice_columns(table, part, chosen).items()
             }
-        for axes in panels.flat[len(at) :]:
-            axes.set_visible(False)
+        for spare in panels.flat[len(at) :]:
+            spare.set_visible(False)
+        lowest = [column[max(k for k in range(down) if column[k].get_visible())]
+                  for column in panels.T]  # fmt: skip
         if shown.size:
             panels[0, 0].set_ylim(float(shown.min()) / 2.0, float(shown.max()) * 4.0)
-        for axes in panels[-1]:
+        for axes in lowest:
             axes.set_xlabel(mass_title(table.axes[free]))
+            axes.tick_params(axis="x", labelbottom=True)
         for row in panels:
             row[0].set_ylabel(limits_title(table, limits, label))
         scan_header(panels[0, 0], table, right_axes=panels[0, across - 1])

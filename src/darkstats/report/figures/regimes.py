@@ -53,6 +53,7 @@ def regimes_figure(
         axes.set_yscale("log")
         axes.set_xlim(*dark_matter_range_gev)
         axes.set_ylim(*mediator_range_gev)
+        axes.tick_params(axis="x", which="both", pad=7.0)
         edges = (
             ("invisible", 2.0 * x, np.full_like(x, top)),
             ("visible", np.full_like(x, threshold), 2.0 * x),
