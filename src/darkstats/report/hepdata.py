@@ -95,11 +95,10 @@ def _values(values: FloatArray) -> list[Document]:
 
 def _limit_table(table: ScanTable, limits: Limits, sqrt_s_gev: float | None) -> Document:
     units: Document = {} if limits.unit is None else {"units": limits.unit}
-    qualifiers = _qualifiers(table, sqrt_s_gev, limits=True)
     dependent: list[Document] = [
         {
             "header": {"name": f"{kind} upper limit on {limits.symbol}", **units},
-            "qualifiers": qualifiers,
+            "qualifiers": _qualifiers(table, sqrt_s_gev, limits=True),
             "values": values,
         }
         for kind, values in (("Observed", _values(limits.observed)), ("Expected", _band(limits)))
@@ -111,7 +110,6 @@ def _limit_table(table: ScanTable, limits: Limits, sqrt_s_gev: float | None) -> 
 
 
 def _p_table(table: ScanTable, sqrt_s_gev: float | None) -> Document:
-    qualifiers = _qualifiers(table, sqrt_s_gev, limits=False)
     columns = (
         ("Local p-value", table.p0),
         ("Local significance", table.significance),
@@ -120,7 +118,11 @@ def _p_table(table: ScanTable, sqrt_s_gev: float | None) -> Document:
     return {
         "independent_variables": [*_masses(table), *_tags(table)],
         "dependent_variables": [
-            {"header": {"name": name}, "qualifiers": qualifiers, "values": _values(values)}
+            {
+                "header": {"name": name},
+                "qualifiers": _qualifiers(table, sqrt_s_gev, limits=False),
+                "values": _values(values),
+            }
             for name, values in columns
         ],
     }

@@ -220,10 +220,11 @@ def _mark_largest(axes: Axes, table: ScanTable, values: FloatArray) -> list[Any]
         f"largest: {values[top]:.1f} σ at {mass_symbol(table.axes[0])} = {x:.3g} GeV, "
         f"{mass_symbol(table.axes[1])} = {y:.3g} GeV"
     )
-    return axes.plot(
-        [x], [y], marker="o", markersize=9.0, markerfacecolor="none", markeredgecolor=BLACK,
-        markeredgewidth=1.4, linestyle="none", label=words,
-    )  # fmt: skip
+    ring: dict[str, Any] = {
+        "marker": "o", "markersize": 9.0, "markerfacecolor": "none", "linestyle": "none",
+    }  # fmt: skip
+    axes.plot([x], [y], markeredgecolor="white", markeredgewidth=3.2, **ring)
+    return axes.plot([x], [y], markeredgecolor=BLACK, markeredgewidth=1.4, label=words, **ring)
 
 
 def slice_masses(table: ScanTable, axis: int, n: int = 4) -> tuple[float, ...]:
