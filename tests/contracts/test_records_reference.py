@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import scan_records
 from darkstats import workflows as w
 from darkstats.errors import UnknownNameError, WorkspaceError
 from darkstats.report.citations import citation_record
@@ -110,6 +111,11 @@ def records(
         "inspect": [w.inspect(w.InspectRequest(workspace=document))],
         "digest": [w.digest(w.DigestRequest(workspace=document))],
     }
+    scan = few.with_name("scan.json")
+    scan.write_text(json.dumps(scan_records.alp()))
+    found["plot"] = [w.plot(w.PlotRequest(results=(str(scan),)))]
+    export = w.ExportRequest(result=str(scan), csv=str(few.with_name("scan.csv")))
+    found["export"] = [w.export(export)]
     with pytest.raises(WorkspaceError) as refused:
         read_workspace(b"{}")
     errors = (refused.value, UnknownNameError("channel", "SR", ("CR",)))
@@ -120,7 +126,9 @@ def records(
     }
 
 
-KINDS = (*STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error")
+KINDS = (
+    *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, OptionError
 from darkstats.report.provenance import Inputs
+from darkstats.report.records import SCHEMAS
 
 if TYPE_CHECKING:
     from darkstats.inference.results import Interval, LimitScan, UpperLimit
 
 __all__ = ["SCHEMA", "inputs_of", "interval_of", "limit_of"]
 
-SCHEMA = "darkstats.limit/1"
+SCHEMA = SCHEMAS["limit"]
 
 
 def inputs_of(record: Mapping[str, Any]) -> Inputs:

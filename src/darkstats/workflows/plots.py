@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, OptionError
+from darkstats.report.global_table import SCHEMA as GLOBAL
+from darkstats.report.limit_table import SCHEMA as LIMIT
+from darkstats.report.records import SCHEMAS
 from darkstats.report.scan_table import SCHEMA as SCAN
 from darkstats.report.scan_table import Limits, ScanTable, read_scan
 from darkstats.workflows.outcome import Outcome, Shell
@@ -25,7 +28,6 @@ __all__ = ["export", "plot"]
 Record = dict[str, Any]
 Figures = dict[str, Callable[[], "Drawing"]]
 
-_GLOBAL, _LIMIT = "darkstats.global/1", "darkstats.limit/1"
 _ON_MUONS = ("lmu_ltau", "lmu_ltau_invisible")
 _ANOMALY_POINTS = 60
 
@@ -239,7 +241,7 @@ def _plot_record(
     request: PlotRequest, figures: Mapping[str, object], subject: _Subject | None = None
 ) -> Record:
     record: Record = {
-        "schema": "darkstats.plot/1",
+        "schema": SCHEMAS["plot"],
         "results": list(request.results),
         "figures": list(figures),
     }
@@ -349,13 +351,13 @@ def plot(request: PlotRequest, shell: Shell | None = None) -> Outcome[Any]:
     if len(records) > 1:
         raise OptionError("several results in one figure have to be scans of one search")
     name, record = records[0]
-    if schemas == {_GLOBAL}:
+    if schemas == {GLOBAL}:
         return _of_global(request, record, name)
-    if schemas == {_LIMIT}:
+    if schemas == {LIMIT}:
         return _of_limit(request, record, name)
     raise DocumentError(
         f"has schema {record.get('schema')!r}, of which no figure can be made again",
-        source=name, remedy=f"give a record of {SCAN}, {_GLOBAL} or {_LIMIT}",
+        source=name, remedy=f"give a record of {SCAN}, {GLOBAL} or {LIMIT}",
     )  # fmt: skip
 
 
@@ -394,7 +396,7 @@ def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTa
     return Outcome(
         result=table,
         record=lambda: {
-            "schema": "darkstats.export/1",
+            "schema": SCHEMAS["export"],
             "result": request.result,
             "simulated": table.simulated,
             "files": written,
