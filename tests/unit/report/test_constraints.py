@@ -71,6 +71,14 @@ def test_the_catalogue_agrees_with_the_digitised_curves(reference_curves: Path) 
                 if abs(math.log(m / mass)) < 0.05
             )
             assert near < 0.05, (key, mass)
+    for key, file in (("e137_alp", "E137"), ("nucal_alp", "NuCal")):
+        whole = read_csv(reference_curves / f"ALPphoton_{file}.csv")
+        for mass, value in zip(shipped[key].mass_gev, shipped[key].lower, strict=True):
+            near = min(
+                math.hypot(math.log(m / mass), math.log(g / value))
+                for m, g in zip(whole.mass_gev, whole.lower, strict=True)
+            )
+            assert near < 0.06, (key, mass)
 
 
 def test_the_belle2_curve_is_the_mean_of_the_published_one(reference_curves: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator
 from itertools import combinations
@@ -173,6 +174,22 @@ def test_a_figure_is_saved_with_its_numbers(drawn: Drawing, tmp_path: Path) -> N
     text = (tmp_path / "figure.csv").read_text()
     assert text.count("\n") > 2
     assert "nan" not in text.lower().replace("dominant", "")
+
+
+def test_a_figure_with_constraints_is_the_same_bytes_every_time(tmp_path: Path) -> None:
+    """Names find the same places each time."""
+    for name in ("one.svg", "two.svg"):
+        limits_of(alp()).save(tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_saving_says_nothing(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """Embedding a font has nothing to say that a user could act on."""
+    drawing = regimes_figure(M_ELECTRON_GEV)
+    level = logging.getLogger("fontTools").level
+    drawing.save(tmp_path / "x.pdf")
+    assert [record.getMessage() for record in caplog.records] == []
+    assert logging.getLogger("fontTools").level == level
 
 
 @pytest.mark.parametrize("drawn", sorted(FIGURES.keys() - {"regimes"}), indirect=True)

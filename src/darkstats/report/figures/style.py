@@ -6,6 +6,7 @@ lines differ in style besides. A figure saved twice has the same bytes.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -161,10 +162,22 @@ class Drawing:
         metadata = dict(_METADATA[kind])
         if kind == "pdf" and "SOURCE_DATE_EPOCH" in os.environ:
             del metadata["CreationDate"]  # matplotlib takes it from there
-        with style(), whole_file(path) as temporary:
+        with style(), _quiet_fonts(), whole_file(path) as temporary:
             self.figure.savefig(temporary, format=kind, metadata=metadata)
         if csv:
             write_text(Path(path).with_suffix(".csv"), csv_text(self.columns))
+
+
+@contextmanager
+def _quiet_fonts() -> Iterator[None]:
+    """Keep what the embedding of fonts has to say about their dates off the terminal."""
+    logger = logging.getLogger("fontTools")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 _METADATA: dict[str, dict[str, str | None]] = {
