@@ -55,6 +55,11 @@ class SearchProduct:
         Axes with edges and units, windows (by patch name), reference cross section.
     summary
         Yields by process and window, efficiencies, resolutions, equivalent luminosities.
+    fill
+        How a spectrum of the workspace fills each window, by patch and channel of the window: the
+        ``spectrum``, and either ``edges``, indices of the fine edges of its bins (with
+        ``row_length``, in each row of that many fine bins), or ``bins``, for each bin the fine bins
+        as run lengths (start, length, start, length, ...).
     """
 
     workspace: dict[str, Any] = field(repr=False)
@@ -62,3 +67,4 @@ class SearchProduct:
     patches: tuple[Patch, ...] = field(repr=False)
     sidecar: dict[str, Any] = field(repr=False)
     summary: dict[str, Any] = field(repr=False)
+    fill: dict[str, Any] = field(repr=False)
