@@ -117,7 +117,7 @@ def spectra_figure(
 
 
 def _cells_of_plane(facts: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
-    """Dimuon mass and recoil mass, GeV, at the centres of the cells of a plane. Shapes [cell]."""
+    """Dimuon mass, GeV, and squared recoil mass, GeV^2, at the centres of cells. Shapes [cell]."""
     import numpy as np
 
     mass_edges = np.array(facts["m_mumu_edges_gev"])
@@ -129,7 +129,7 @@ def _cells_of_plane(facts: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
     rapidity = (0.5 * (rapidity_edges[1:] + rapidity_edges[:-1]))[row]
     total = float(facts["cm_energy_gev"])
     square = total**2 + mass**2 - 2.0 * total * mass * np.cosh(rapidity)
-    return mass, np.sqrt(np.maximum(square, 0.0))
+    return mass, square
 
 
 def plane_figure(document: Mapping[str, Any], sidecar: Mapping[str, Any], *, name: str) -> Drawing:
@@ -142,7 +142,7 @@ def plane_figure(document: Mapping[str, Any], sidecar: Mapping[str, Any], *, nam
     events = np.sum([s["data"] for s in channel["samples"]], axis=0)
     data = np.array(document["observations"][0]["data"])
     x = np.arange(mass.min() - 0.1, mass.max() + 0.2, 0.1)
-    y = np.arange(0.0, recoil.max() + 0.1, 0.1)
+    y = np.arange(np.floor(recoil.min()), recoil.max() + 0.5, 0.5)
     total = np.histogram2d(mass, recoil, bins=(x, y), weights=events)[0]
     filled = data > 0.0
     with style():
@@ -153,22 +153,24 @@ def plane_figure(document: Mapping[str, Any], sidecar: Mapping[str, Any], *, nam
             x, y, np.where(total > floor, total, np.nan).T, cmap="cividis",
             norm=LogNorm(floor, float(total.max())), rasterized=True,
         )  # fmt: skip
-        figure.colorbar(mesh, ax=axes, label="expected events in 0.1 × 0.1 GeV$^2$ (simulated)")
-        diagonal = np.array([0.0, 12.0])
-        axes.plot(diagonal, diagonal, color=GREY, linestyle="--", linewidth=1.0)
+        figure.colorbar(mesh, ax=axes, label="expected events in 0.1 GeV × 0.5 GeV$^2$ (simulated)")
+        diagonal = np.linspace(0.0, 12.0, 200)
+        axes.plot(
+            diagonal, diagonal**2, color=GREY, linestyle="--", linewidth=1.0, label="equal masses"
+        )
         axes.scatter(
             mass[filled], recoil[filled], s=3.0 * data[filled], facecolor="none",
             edgecolor=VERMILION, linewidth=0.5, label="simulated events", rasterized=True,
         )  # fmt: skip
         axes.set_xlim(float(x[0]), float(x[-1]))
-        axes.set_ylim(0.0, float(y[-1]))
+        axes.set_ylim(float(y[0]), float(y[-1]))
         axes.set_xlabel("dimuon mass [GeV]")
-        axes.set_ylabel("recoil mass [GeV]")
+        axes.set_ylabel("squared recoil mass [GeV$^2$]")
         axes.legend(loc="upper right")
         _title(axes, name, "simulated")
     columns = {
         "m_mumu_gev": mass.tolist(),
-        "m_recoil_gev": recoil.tolist(),
+        "m_recoil_squared_gev2": recoil.tolist(),
         "expected": events.tolist(),
         "data": data.tolist(),
     }
