@@ -334,7 +334,7 @@ def build_bump_hunt(
         patches=tuple(patches),
         sidecar=sidecar,
         summary=summary,
-        fill=fill,
+        fill={"windows": fill, "contains": {soft.name: hard.name}},
     )
 
 

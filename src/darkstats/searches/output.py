@@ -113,7 +113,7 @@ def write_build(
             _encoded("patchset.json", patch_set),
             _encoded(
                 "fill.json",
-                {"schema": "darkstats.fill/1", "simulated": True, "windows": product.fill},
+                {"schema": "darkstats.fill/1", "simulated": True, **product.fill},
             ),
             # Never compressed: it is looked for under this name.
             ("background_only.meta.json", _text(product.sidecar)),

@@ -257,7 +257,7 @@ def build_plane_scan(
         patches=tuple(patches),
         sidecar=_sidecar(scan, grid, active, facts),
         summary=_summary(scan, samples, response, windows=windows, n_hypotheses=len(hypotheses)),
-        fill=fill,
+        fill={"windows": fill},
     )
 
 

@@ -56,10 +56,11 @@ class SearchProduct:
     summary
         Yields by process and window, efficiencies, resolutions, equivalent luminosities.
     fill
-        How a spectrum of the workspace fills each window, by patch and channel of the window: the
+        How the workspace fills the windows. ``windows``, by patch and channel of the window: the
         ``spectrum``, and either ``edges``, indices of the fine edges of its bins (with
         ``row_length``, in each row of that many fine bins), or ``bins``, for each bin the fine bins
-        as run lengths (start, length, start, length, ...).
+        as run lengths (start, length, start, length, ...). ``contains``: channels whose events
+        include those of another.
     """
 
     workspace: dict[str, Any] = field(repr=False)

@@ -505,5 +505,5 @@ def build_recoil_hunt(
         patches=tuple(patches),
         sidecar=sidecar,
         summary=summary,
-        fill=fill,
+        fill={"windows": fill},
     )

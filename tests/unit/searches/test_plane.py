@@ -186,7 +186,7 @@ def test_windows_are_sums_of_cells(product):
     for patch in product.patches:
         samples = {c["name"]: c["samples"] for c in patch.operations[0]["value"]}
         data = {o["name"]: o["data"][0] for o in patch.operations[1]["value"]}
-        for name, fill in product.fill[patch.name].items():
+        for name, fill in product.fill["windows"][patch.name].items():
             assert fill["spectrum"] == "plane"
             runs = np.array(fill["bins"][0]).reshape(-1, 2)
             cells = np.concatenate([np.arange(a, a + n) for a, n in runs])
