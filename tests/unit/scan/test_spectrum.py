@@ -46,9 +46,8 @@ def test_channels_follow_one_another():
 )
 def test_gathering_is_summing(runs, seed):
     runs = [[(a, min(n, 10 - a)) for a, n in one] for one in runs]
-    fill = {
-        "w": {"x": {"spectrum": "a", "bins": [[x for pair in one for x in pair] for one in runs]}}
-    }
+    bins = [[x for pair in one for x in pair] for one in runs]
+    fill = {"w": {"x": {"spectrum": "a", "bins": bins}}}
     fine = np.random.default_rng(seed).poisson(3.0, (2, 16)).astype(float)
     found = spectrum(fill).window("w").gather(fine)
     for toy in range(2):
