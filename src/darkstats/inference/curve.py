@@ -269,11 +269,12 @@ class ProfileCurve:
             (self._certified if is_data else self._certified_asimov).add(mu)
         return self._restore_free() or moved if data else moved
 
-    def certify_all(self, wanted: Sequence[tuple[float, bool]]) -> bool:
+    def certify_all(self, wanted: Sequence[tuple[float, bool]], *, also: float) -> bool:
         """Certify many points in one batch: (signal strength, whether on the data, too).
 
         Where all starts of a point agree, that is all there is to do; any other point goes through
-        :meth:`certify` by itself.
+        :meth:`certify` by itself. The point ``also`` is tried with them and left open if its starts
+        do not agree.
 
         Returns
         -------
@@ -285,7 +286,8 @@ class ProfileCurve:
         FitFailedError
             A minimum could not be certified.
         """
-        curves = [(mu, is_data) for mu, data in wanted for is_data in ((False, True)[: 1 + data])]
+        both = [(mu, is_data) for mu, data in wanted for is_data in ((False, True)[: 1 + data])]
+        curves = [*both, (also, False), (also, True)]
         points = [
             (mu, is_data)
             for mu, is_data in dict.fromkeys(curves)

@@ -124,7 +124,7 @@ class LimitSearch:
             wanted = [] if blind else self._nearest_known(self.observed, data=True)
             for crossing in self.expected:
                 wanted += self._nearest_known(crossing, data=False)
-            if not self.curve.certify_all(wanted):
+            if not self.curve.certify_all(wanted, also=1.0):
                 return
             self.restart()
             self.run(blind=blind)
