@@ -66,6 +66,7 @@ _SOURCES = (
     "fit/linear_algebra.py",
     "fit/minimise.py",
     "fit/slots.py",
+    "look_elsewhere/counting.py",
 )
 
 
