@@ -219,9 +219,9 @@ class GaussianField:
         drawn = blocks * SAMPLES_PER_BLOCK
         mean = sums / drawn
         variance = max(squares / drawn - mean**2, 0.0) / (drawn - 1)
-        return TailProbability(
-            value=min(n * p * mean, 1.0), error=n * p * math.sqrt(variance), samples=drawn
-        )
+        # Where all samples agree, the error is that of one more sample with half the value.
+        error = max(math.sqrt(variance), 0.5 * mean / drawn)
+        return TailProbability(value=min(n * p * mean, 1.0), error=n * p * error, samples=drawn)
 
 
 def _normal_tail(rng: np.random.Generator, z: float, n: int) -> FloatArray:
