@@ -136,6 +136,20 @@ class Validation:
         }
         return json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
+    @classmethod
+    def from_json(cls, text: str) -> Validation:
+        """Return the study that :meth:`to_json` wrote."""
+        document = json.loads(text)
+        models = []
+        for model in document["models"]:
+            cells = [
+                ValidationCell(**{**cell, "reasons": tuple(cell["reasons"])})
+                for cell in model["cells"]
+            ]
+            alone = None if model["alone"] is None else LevelSpread(**model["alone"])
+            models.append(ModelStudy(**{**model, "cells": tuple(cells), "alone": alone}))
+        return cls(models=tuple(models), seed=document["seed"], scale=document["scale"])
+
 
 def _cell(
     model: ScanModel, toys: GlobalSignificance, other: GlobalSignificance

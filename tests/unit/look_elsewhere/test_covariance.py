@@ -128,6 +128,8 @@ def test_responses_off_one_are_seen() -> None:
     """Standard deviations far from one: not linear, capped, or bins forgotten."""
     field = GaussianField.from_responses(0.7 * np.eye(10), expected=np.full(10, 1e4))
     assert "outside 0.9 to 1.1 (median 0.70)" in by_covariance(field, 3.0).reasons[0]
+    wide = GaussianField.from_responses(1.2 * np.eye(10), expected=np.full(10, 1e4))
+    assert "outside 0.9 to 1.1 (median 1.20)" in by_covariance(wide, 3.0).reasons[0]
 
 
 def test_normality_has_to_be_shown() -> None:

@@ -221,6 +221,13 @@ def test_low_counts_are_seen() -> None:
     assert "low or discrete counts" in text
 
 
+def test_discrete_roots_are_seen_point_by_point() -> None:
+    """Roots rounded to whole numbers: P(root > 0) is that of 1/2, 0.19 off."""
+    roots = np.random.default_rng(4).standard_normal((1000, len(FACTOR))) @ FACTOR
+    text = reasons(ExcursionTally.of(ScanField.of(line(X), np.round(roots))))
+    assert "at 301 of 301 points the distribution of the root lies further than 0.08" in text
+
+
 def test_heavy_tails_are_seen_but_normal_ones_pass() -> None:
     """Roots 15 % too wide are 1.9 times too often above 2.5: not normal."""
     factor = smooth_factor(X, 1.0)
