@@ -237,6 +237,15 @@ def test_heavy_tails_are_seen_but_normal_ones_pass() -> None:
     assert "not normal" in text
 
 
+def test_only_the_tail_up_to_the_excess_matters() -> None:
+    """Roots stretched above 2: wrong for an excess of 3.5, no matter for one of 2."""
+    roots = np.random.default_rng(4).standard_normal((5000, len(FACTOR))) @ FACTOR
+    stretched = np.where(roots > 2.0, 2.0 + 1.6 * (roots - 2.0), roots)
+    tally = ExcursionTally.of(ScanField.of(line(X), stretched))
+    assert "not normal" in reasons(tally, z=3.5)
+    assert reasons(tally, z=2.0) == ""
+
+
 def test_a_quarter_of_wrong_points_is_seen() -> None:
     """Roots that are wrong at some points only, too weak for the average over the scan."""
     factor = smooth_factor(X, 1.0)
