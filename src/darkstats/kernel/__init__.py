@@ -67,6 +67,7 @@ _SOURCES = (
     "fit/minimise.py",
     "fit/slots.py",
     "scan/counting.py",
+    "look_elsewhere/counting.py",
 )
 
 
