@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from darkstats.model import HistFactoryModel
     from darkstats.workspace import PatchSet
 
-__all__ = ["LIMITS", "collect_scan", "limits_job", "scan_inputs", "scan_point"]
+__all__ = [
+    "LIMITS",
+    "base_of",
+    "collect_scan",
+    "compile_point",
+    "limits_job",
+    "scan_inputs",
+    "scan_point",
+]
 
 
 def scan_inputs(
@@ -70,20 +78,23 @@ def limits_job(inputs: Mapping[str, Any], settings: ScanSettings) -> Job:
 class _Context:
     """What all blocks of a scan share."""
 
-    inputs: Mapping[str, Any] = field(repr=False)
+    base: Mapping[str, Any] = field(repr=False)
+    patches: Sequence[Mapping[str, Any]] = field(repr=False)
     settings: ScanSettings
 
 
 def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
     chosen = {key: value for key, value in settings.items() if key != "versions"}
-    return _Context(inputs=inputs, settings=ScanSettings(**chosen))
+    patches = inputs["patches"]
+    base = base_of(inputs["workspace"], patches)
+    return _Context(base=base, patches=patches, settings=ScanSettings(**chosen))
 
 
 def _run(context: _Context, block: int) -> dict[str, Any]:
     size = context.settings.hypotheses_per_block
     points = [
-        scan_point(context.inputs["workspace"], patch, context.settings).plain()
-        for patch in context.inputs["patches"][block * size : (block + 1) * size]
+        scan_point(context.base, patch, context.settings).plain()
+        for patch in context.patches[block * size : (block + 1) * size]
     ]
     return {"points": points}
 
@@ -102,6 +113,20 @@ def collect_scan(
         points=tuple(ScanPoint.from_plain(p) for block in blocks for p in block["points"]),
         inputs_digest=job.inputs_digest,
     )
+
+
+def base_of(document: Mapping[str, Any], patches: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what patches are applied to: a short document where all of them replace the spectrum.
+
+    A patch that begins by replacing channels and observations leaves nothing of them, and a large
+    spectrum need not be copied for each hypothesis.
+    """
+    replaced = {"/channels", "/observations"}
+    for patch in patches:
+        first = patch["patch"][:2]
+        if {op.get("path") for op in first if op.get("op") == "replace"} != replaced:
+            return dict(document)
+    return {**document, "channels": [], "observations": []}
 
 
 def compile_point(
@@ -129,7 +154,7 @@ def scan_point(
     Parameters
     ----------
     document
-        The background-only workspace.
+        What the patch is applied to: the background-only workspace, or :func:`base_of` it.
     patch
         Name, values and operations of the hypothesis.
     settings

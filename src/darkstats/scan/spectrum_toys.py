@@ -13,7 +13,7 @@ from zlib import crc32
 
 import numpy as np
 
-from darkstats.arrays import frozen_floats
+from darkstats.arrays import frozen_floats, frozen_indices
 from darkstats.errors import OptionError
 from darkstats.streams import keyed_generator
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from darkstats.model.parameters import Parameter
     from darkstats.scan.spectrum import SpectrumMap
 
-__all__ = ["TOYS_PER_BLOCK", "Spectrum", "auxiliary_normals"]
+__all__ = ["TOYS_PER_BLOCK", "Spectrum", "auxiliary_normals", "noise_key"]
 
 #: Part of the definition of a toy: changing it changes every toy.
 TOYS_PER_BLOCK = 1024
@@ -46,11 +46,15 @@ class Spectrum:
     nested
         (outer, inner) ranges of fine bins: the events of the inner channel are among those of the
         outer one.
+    alias
+        Table that turns a uniform number into the fine bin of an event (Walker's alias method): the
+        share of each column that stays, and where the rest goes. Shapes [fine bin].
     """
 
     digest: str
     expected: FloatArray = field(repr=False)
     nested: tuple[tuple[slice, slice], ...] = ()
+    alias: tuple[FloatArray, IndexArray] = field(repr=False)
 
     @classmethod
     def of(cls, document: Mapping[str, Any], windows: SpectrumMap, digest: str) -> Spectrum:
@@ -76,7 +80,12 @@ class Spectrum:
             return slice(starts[name], starts[name] + sizes[name])
 
         nested = tuple((part(outer), part(inner)) for outer, inner in windows.contains)
-        return cls(digest=digest, expected=frozen_floats(expected), nested=nested)
+        return cls(
+            digest=digest,
+            expected=frozen_floats(expected),
+            nested=nested,
+            alias=_alias(expected / expected.sum()),
+        )
 
     def draw(self, seed: int, block: int, n_toys: int = TOYS_PER_BLOCK) -> FloatArray:
         """Counts of the toys of one block. Shape [toy, fine bin]."""
@@ -110,33 +119,40 @@ class Spectrum:
         total = float(self.expected.sum())
         numbers = rng.poisson(total, size=TOYS_PER_BLOCK)
         begin = np.concatenate(([0], np.cumsum(numbers)))
-        cumulative = np.cumsum(self.expected) / total
-        cumulative[-1] = 1.0
-        bins = _place(cumulative, rng.random(int(begin[-1])))
+        scaled = rng.random(int(begin[-1])) * len(self.expected)
+        column = np.minimum(scaled.astype(np.int64), len(self.expected) - 1)
+        share, other = self.alias
+        bins = np.where(scaled - column < share[column], column, other[column])
         return begin[: n_toys + 1].astype(np.int64), bins[: begin[n_toys]]
 
 
-def _place(cumulative: FloatArray, uniform: FloatArray) -> IndexArray:
-    """Fine bin of each uniform number, with a guide table: most searches end where they start."""
-    n = 4 * len(cumulative)
-    guide = np.searchsorted(cumulative, np.arange(n + 1) / n, side="right")
-    at = np.minimum((uniform * n).astype(np.int64), n - 1)
-    low, high = guide[at], guide[at + 1]
-    result = low.copy()
-    open_ = np.flatnonzero(low < high)
-    result[open_] = np.searchsorted(cumulative, uniform[open_], side="right")
-    return np.asarray(np.minimum(result, len(cumulative) - 1), dtype=np.int64)
+def _alias(probability: FloatArray) -> tuple[FloatArray, IndexArray]:
+    """Walker's table: each column keeps a share of its own bin and fills up with one other bin."""
+    n = len(probability)
+    share, other = probability * n, np.arange(n)
+    small = [k for k in range(n) if share[k] < 1.0]
+    large = [k for k in range(n) if share[k] >= 1.0]
+    while small and large:
+        low, high = small.pop(), large[-1]
+        other[low] = high
+        share[high] -= 1.0 - share[low]
+        if share[high] < 1.0:
+            small.append(large.pop())
+    share[[*small, *large]] = 1.0  # what rounding leaves over
+    return frozen_floats(share), frozen_indices(other)
 
 
-def auxiliary_normals(
-    seed: int, digest: str, block: int, parameter: Parameter, window: str
-) -> FloatArray:
-    """Standard normal numbers of one nuisance parameter for the toys of a block. Shape [toy].
+def noise_key(parameter: Parameter, window: str) -> str:
+    """Name of the random numbers of a nuisance parameter.
 
     A parameter that acts bin by bin (staterror, shapesys) belongs to its window; any other is the
     same nuisance in all windows that name it, and fluctuates with one number for all of them.
     """
     local = any(kind in {"staterror", "shapesys"} for kind in parameter.modifier_types)
-    key = f"{window}\n{parameter.name}" if local else parameter.name
+    return f"{window}/{parameter.name}" if local else parameter.name
+
+
+def auxiliary_normals(seed: int, digest: str, block: int, key: str) -> FloatArray:
+    """Standard normal numbers of one nuisance parameter for the toys of a block. Shape [toy]."""
     rng = keyed_generator(seed, digest, _AUXILIARY, block, crc32(key.encode()))
     return rng.standard_normal(TOYS_PER_BLOCK)

@@ -1,8 +1,9 @@
 """Signed roots of all windows of a scan on toys of the whole spectrum.
 
 Use :class:`FittedWindows` in general: every window is fitted for every toy, twice, by the batched
-kernel. Use :class:`CountingWindows` where each window is one count, or one count and a sideband: the
-root is a function of two small integers then, fitted once for each pair and looked up for each toy.
+kernel. Use :class:`CountingWindows` where each window is one count, or one count and a sideband:
+the root is a function of two small integers then, fitted once for each pair and looked up for each
+toy.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ from darkstats.arrays import frozen_indices
 from darkstats.errors import OptionError
 from darkstats.fit import FitOptions, fit_batch
 from darkstats.scan.counting import count_windows
-from darkstats.scan.spectrum_toys import auxiliary_normals
+from darkstats.scan.spectrum_toys import auxiliary_normals, noise_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from darkstats.arrays import FloatArray, IndexArray
     from darkstats.model import HistFactoryModel
+    from darkstats.model.parameters import Parameter
     from darkstats.scan.spectrum import WindowFill
     from darkstats.scan.spectrum_toys import Spectrum
 
 __all__ = ["CountingWindows", "FittedWindows", "roots_of_counts"]
 
-_TAIL = 1e-10  # probability of counts beyond the tables, where they are cut
+_TAIL = 1e-8  # probability of counts beyond the tables, where they are cut
 _MOST_BINS = 2
 _OPTIONS = FitOptions(threads=1)
 
@@ -112,46 +114,32 @@ class FittedWindows:
         for k, (name, model, window) in enumerate(
             zip(self.names, self.models, self.windows, strict=True)
         ):
-            auxdata = np.broadcast_to(model.observation.auxdata, (n_toys, model.n_parameters))
-            auxdata = self._auxdata(auxdata.copy(), model, name, normals, spectrum, seed, block)
+            auxdata = np.repeat(model.observation.auxdata[np.newaxis], n_toys, axis=0)
+            for p, parameter in enumerate(model.parameters):
+                if parameter.constrained:
+                    key = noise_key(parameter, name)
+                    if key not in normals:
+                        normals[key] = auxiliary_normals(seed, spectrum.digest, block, key)
+                    auxdata[:, p] = _fluctuated(parameter, normals[key][:n_toys])
             result[:, k] = roots_of_counts(
                 model, window.gather(fine), auxdata, start=self.starts[k]
             )
         return result
 
-    def _auxdata(
-        self,
-        auxdata: FloatArray,
-        model: HistFactoryModel,
-        name: str,
-        normals: dict[str, FloatArray],
-        spectrum: Spectrum,
-        seed: int,
-        block: int,
-    ) -> FloatArray:
-        """Draw auxiliary data at their observed values; Poisson ones by their normal limit."""
-        n_toys = len(auxdata)
-        for p, parameter in enumerate(model.parameters):
-            if not parameter.constrained:
-                continue
-            local = any(kind in {"staterror", "shapesys"} for kind in parameter.modifier_types)
-            key = f"{name}/{parameter.name}" if local else parameter.name
-            if key not in normals:
-                normals[key] = auxiliary_normals(seed, spectrum.digest, block, parameter, name)
-            noise = normals[key][:n_toys]
-            if parameter.constraint == "gaussian":
-                auxdata[:, p] += parameter.width * noise
-            else:
-                expected = parameter.auxdata
-                auxdata[:, p] = np.maximum(np.rint(expected + math.sqrt(expected) * noise), 0.0)
-        return auxdata
+
+def _fluctuated(parameter: Parameter, noise: FloatArray) -> FloatArray:
+    """Auxiliary data drawn around the observed value; Poisson ones by their normal limit."""
+    if parameter.constraint == "gaussian":
+        return np.asarray(parameter.auxdata + parameter.width * noise)
+    expected = parameter.auxdata
+    return np.asarray(np.maximum(np.rint(expected + math.sqrt(expected) * noise), 0.0))
 
 
 def _largest_count(expected: float) -> int:
-    """Count beyond which a Poisson distribution has less than 1e-10."""
+    """Count beyond which a Poisson distribution has less than 1e-8."""
     n = int(expected)
     term = math.exp(-expected + n * math.log(max(expected, 1e-300)) - math.lgamma(n + 1.0))
-    while term > _TAIL * 0.1:
+    while term > 0.1 * _TAIL:
         n += 1
         term *= expected / n
     return n
