@@ -66,7 +66,9 @@ def roots_of_counts(
     ratio = null.twice_nll - free.twice_nll
     # A free fit above the one without signal is no minimum: such a toy counts as failed.
     good = null.converged & free.converged & (ratio > -1e-6)
-    return np.where(good, np.sqrt(np.maximum(ratio, 0.0)), np.nan)
+    # At the bound the two fits are one: what is left of their difference is rounding.
+    excess = free.parameters[:, model.require_poi()] > 0.0
+    return np.where(good, np.sqrt(np.where(excess, np.maximum(ratio, 0.0), 0.0)), np.nan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
