@@ -21,6 +21,8 @@ VERBS = MappingProxyType(
         "scan-poi": ("fits", "scan_poi"),
         "simulate": ("builds", "simulate"),
         "build": ("builds", "build"),
+        "plot": ("plots", "plot"),
+        "export": ("plots", "export"),
         "inspect": ("documents", "inspect"),
         "combine": ("documents", "combine"),
         "prune": ("documents", "prune"),
@@ -36,6 +38,7 @@ _PANELS = MappingProxyType(
         "statistics": "Statistics",
         "fits": "Fits",
         "builds": "Searches",
+        "plots": "Results",
         "documents": "Workspaces",
         "about": "About",
     }

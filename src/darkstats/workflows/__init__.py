@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from darkstats.workflows.documents import combine, digest, download, inspect, prune, rename
     from darkstats.workflows.fits import fit, rank, scan_poi
     from darkstats.workflows.outcome import Outcome, Shell
+    from darkstats.workflows.plot_requests import ExportRequest, PlotRequest
+    from darkstats.workflows.plots import export, plot
     from darkstats.workflows.requests import (
         FitRequest,
         GoodnessRequest,
@@ -43,6 +45,7 @@ __all__ = [
     "CombineRequest",
     "DigestRequest",
     "DownloadRequest",
+    "ExportRequest",
     "FitRequest",
     "GoodnessRequest",
     "HypoTestRequest",
@@ -50,6 +53,7 @@ __all__ = [
     "LimitRequest",
     "ModelRequest",
     "Outcome",
+    "PlotRequest",
     "PruneRequest",
     "RankRequest",
     "RenameRequest",
@@ -63,11 +67,13 @@ __all__ = [
     "combine",
     "digest",
     "download",
+    "export",
     "fit",
     "gof",
     "hypotest",
     "inspect",
     "limit",
+    "plot",
     "prune",
     "rank",
     "rename",
@@ -89,6 +95,8 @@ _HOMES = {
     "documents": ("combine", "digest", "download", "inspect", "prune", "rename"),
     "fits": ("fit", "rank", "scan_poi"),
     "outcome": ("Outcome", "Shell"),
+    "plot_requests": ("ExportRequest", "PlotRequest"),
+    "plots": ("export", "plot"),
     "requests": (
         "FitRequest",
         "GoodnessRequest",
