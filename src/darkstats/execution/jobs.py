@@ -52,7 +52,7 @@ class Job:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that the result depends on."""
+        """SHA-256 of all that a block depends on: more blocks belong to the same job."""
         return digest_of(self.plain())
 
     def plain(self) -> dict[str, Any]:
@@ -60,7 +60,6 @@ class Job:
         return {
             "kind": self.kind,
             "settings": dict(self.settings),
-            "n_blocks": self.n_blocks,
             "inputs": self.inputs_digest,
         }
 

@@ -85,17 +85,32 @@ class BlockStore:
                     f"{job.digest[:16]}…): it was made from other inputs, settings or versions; "
                     "name another folder, or remove this one"
                 )
-            return store
+            if job.n_blocks > store.job.n_blocks:
+                store._write_head(job)
+            return cls(folder, job)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise OptionError(f"{folder} exists and holds no job: name another folder")
         try:
             (folder / "blocks").mkdir(parents=True, exist_ok=True)
             _write(folder / "inputs.json.gz", job.inputs)
-            head = {"schema": JOB_SCHEMA, "sha256": job.digest, **job.plain()}
-            _write(path, (json.dumps(head, sort_keys=True, indent=1) + "\n").encode())
         except OSError as error:
             raise OptionError(f"{folder}: cannot be written: {error.strerror}") from None
-        return cls(folder, job)
+        store = cls(folder, job)
+        store._write_head(job)
+        return store
+
+    def _write_head(self, job: Job) -> None:
+        head = {
+            "schema": JOB_SCHEMA,
+            "sha256": job.digest,
+            "n_blocks": job.n_blocks,
+            **job.plain(),
+        }
+        text = json.dumps(head, sort_keys=True, indent=1) + "\n"
+        try:
+            _write(self.folder / "job.json", text.encode())
+        except OSError as error:
+            raise OptionError(f"{self.folder}: cannot be written: {error.strerror}") from None
 
     @classmethod
     def open(cls, folder: Path) -> BlockStore:

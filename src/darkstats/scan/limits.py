@@ -17,6 +17,7 @@ from darkstats.inference.test_statistics import test_statistic
 from darkstats.inference.upper_limit import limit_of_curve
 from darkstats.model import InterpolationCodes, compile_workspace
 from darkstats.provenance import versions
+from darkstats.scan.projection import projected
 from darkstats.scan.results import MassScan, ScanPoint, ScanSettings
 from darkstats.workspace import Workspace
 from darkstats.workspace.patch import apply_patch
@@ -140,6 +141,8 @@ def compile_point(
         The patch does not fit, or the result is no workspace.
     """
     patched = apply_patch(dict(document), list(patch["patch"]), source=str(patch["name"]))
+    if settings.luminosity_factor != 1.0 or settings.systematics != "same":
+        patched = projected(patched, settings.luminosity_factor, systematics=settings.systematics)
     workspace = Workspace.from_document(patched, str(patch["name"]))
     return compile_workspace(
         workspace, interpolation=InterpolationCodes.parse(settings.interpolation)

@@ -29,6 +29,9 @@ class ScanSettings:
         Codes of normsys and histosys.
     prior
         For Bayesian limits.
+    luminosity_factor, systematics
+        Projection to another luminosity, and how relative errors change with it; see
+        :func:`darkstats.scan.projection.projected`.
     hypotheses_per_block
         How the work is cut; part of what names a job, not of what a number depends on.
     """
@@ -43,6 +46,8 @@ class ScanSettings:
     blind: bool = False
     interpolation: str = "normsys=code4,histosys=code4p"
     prior: str | None = None
+    luminosity_factor: float = 1.0
+    systematics: str = "same"
     hypotheses_per_block: int = 16
 
     def plain(self) -> dict[str, Any]:

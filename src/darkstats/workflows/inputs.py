@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from darkstats.workflows.requests import ModelRequest, ToyRequest, WorkspaceRequest
     from darkstats.workspace import Workspace
 
-__all__ = ["Likelihood", "load", "read", "toy_options", "workspace_inputs"]
+__all__ = [
+    "COMPILING",
+    "Likelihood",
+    "first_fit",
+    "load",
+    "read",
+    "toy_options",
+    "workspace_inputs",
+]
 
 DEFAULT_TOYS = 10_000
 _SMALL_MODEL = 2000  # bins times parameters
@@ -105,7 +113,7 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
     )
     if not kernel_is_compiled():
         shell.announce(COMPILING)
-        _first_fit(model)
+        first_fit(model)
     if request.blind:
         from darkstats.inference.asimov import blinded_observation
 
@@ -146,7 +154,7 @@ def _threads(model: HistFactoryModel) -> int | None:
     return 1 if model.n_bins * model.n_parameters < _SMALL_MODEL else None
 
 
-def _first_fit(model: HistFactoryModel) -> None:
+def first_fit(model: HistFactoryModel) -> None:
     """Any call compiles the kernels for all models; this one is thrown away."""
     from darkstats.fit import fit_batch
 
