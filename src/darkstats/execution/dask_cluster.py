@@ -87,7 +87,7 @@ class DaskCluster:
                 "start one (dask scheduler) or give another address"
             ) from None
         key = f"darkstats-{job.digest[:20]}"
-        with client:
+        with client, client.as_current():
             held = client.submit(_hold, task, job, key=key, retries=_RETRIES)
             futures = {
                 client.submit(_run, held, block, key=f"{key}-{block}", retries=_RETRIES): block

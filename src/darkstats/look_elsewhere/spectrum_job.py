@@ -11,6 +11,7 @@ from darkstats.arrays import frozen_indices
 from darkstats.errors import OptionError
 from darkstats.execution.jobs import Job, Task
 from darkstats.execution.packing import pack_arrays, unpack_arrays
+from darkstats.fit.warming import ensure_compiled
 from darkstats.look_elsewhere.excursions import ExcursionTally
 from darkstats.look_elsewhere.field import ScanField
 from darkstats.look_elsewhere.geometry import ScanGeometry, line, rows
@@ -46,7 +47,8 @@ class Tallies:
     excursions
         Of the first toys.
     auxiliary
-        ``"drawn"`` with each toy, or ``"held"`` at its observed values.
+        ``"drawn"`` with each toy, or ``"held"`` at their observed values while the yields of toys
+        fluctuate (prior-predictive toys).
     """
 
     maxima: MaximaTally
@@ -176,6 +178,7 @@ class _Context:
 
 
 def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
+    ensure_compiled()  # a worker on another host may be the first there
     found = SpectrumContext.of(inputs, str(settings["interpolation"]))
     return _Context(spectrum=found, seed=int(settings["seed"]))
 

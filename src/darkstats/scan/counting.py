@@ -25,7 +25,7 @@ def count_windows(
     Parameters
     ----------
     begin, events
-        First event of each toy [toy + 1], and the fine bin of each event.
+        Range of the events of each source and toy [source, toy + 1], and their fine bins.
     member_begin, members
         Windows that a fine bin belongs to: ``2 point + region``.
     tables, offset, sizes
@@ -38,10 +38,11 @@ def count_windows(
     for t in range(roots.shape[0]):
         for w in range(counts.shape[0]):
             counts[w] = 0
-        for e in range(begin[t], begin[t + 1]):
-            cell = events[e]
-            for k in range(member_begin[cell], member_begin[cell + 1]):
-                counts[members[k]] += 1
+        for s in range(begin.shape[0]):
+            for e in range(begin[s, t], begin[s, t + 1]):
+                cell = events[e]
+                for k in range(member_begin[cell], member_begin[cell + 1]):
+                    counts[members[k]] += 1
         for p in range(roots.shape[1]):
             n = min(counts[2 * p], sizes[p, 0] - 1)
             m = min(counts[2 * p + 1], sizes[p, 1] - 1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from darkstats.errors import FitFailedError, InputError, NotCertifiedError
 from darkstats.execution.jobs import Job, Task, inputs_bytes
 from darkstats.fit import FitOptions, fit
+from darkstats.fit.warming import ensure_compiled
 from darkstats.gaussian import survival
 from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.curve import NLL_TOLERANCE, ProfileCurve
@@ -86,6 +87,7 @@ class _Context:
 
 def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
     chosen = {key: value for key, value in settings.items() if key != "versions"}
+    ensure_compiled()  # a worker on another host may be the first there
     patches = inputs["patches"]
     base = base_of(inputs["workspace"], patches)
     return _Context(base=base, patches=patches, settings=ScanSettings(**chosen))

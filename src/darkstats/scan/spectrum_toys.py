@@ -18,19 +18,47 @@ from darkstats.errors import OptionError
 from darkstats.streams import keyed_generator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from darkstats.arrays import FloatArray, IndexArray
     from darkstats.model.parameters import Parameter
     from darkstats.scan.spectrum import SpectrumMap
 
-__all__ = ["TOYS_PER_BLOCK", "Spectrum", "auxiliary_normals", "noise_key"]
+__all__ = ["TOYS_PER_BLOCK", "Source", "Spectrum", "auxiliary_normals", "noise_key"]
 
 #: Part of the definition of a toy: changing it changes every toy.
 TOYS_PER_BLOCK = 1024
 
 # What is drawn: words of the stream's key, never to be renumbered.
 _EVENTS, _AUXILIARY = 0x5BEC01, 0x5BEC02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Samples whose yields fluctuate together.
+
+    Parameters
+    ----------
+    expected
+        Shape [fine bin].
+    yields
+        Relative errors of the yield: name, factor at -1 and at +1 standard deviation.
+    alias
+        Table that turns a uniform number into the fine bin of an event (Walker's alias method): the
+        share of each column that stays, and where the rest goes. Shapes [fine bin].
+    """
+
+    expected: FloatArray = field(repr=False)
+    yields: tuple[tuple[str, float, float], ...]
+    alias: tuple[FloatArray, IndexArray] = field(repr=False)
+
+    def factors(self, seed: int, digest: str, block: int) -> FloatArray:
+        """Yield of each toy of a block over the nominal one. Shape [toy]."""
+        factor = np.ones(TOYS_PER_BLOCK)
+        for name, low, high in self.yields:
+            theta = auxiliary_normals(seed, digest, block, name)
+            factor *= np.where(theta >= 0.0, high**theta, low ** np.abs(theta))
+        return factor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +74,14 @@ class Spectrum:
     nested
         (outer, inner) ranges of fine bins: the events of the inner channel are among those of the
         outer one.
-    alias
-        Table that turns a uniform number into the fine bin of an event (Walker's alias method): the
-        share of each column that stays, and where the rest goes. Shapes [fine bin].
+    sources
+        The same by samples that fluctuate together.
     """
 
     digest: str
     expected: FloatArray = field(repr=False)
     nested: tuple[tuple[slice, slice], ...] = ()
-    alias: tuple[FloatArray, IndexArray] = field(repr=False)
+    sources: tuple[Source, ...] = field(repr=False)
 
     @classmethod
     def of(cls, document: Mapping[str, Any], windows: SpectrumMap, digest: str) -> Spectrum:
@@ -63,32 +90,40 @@ class Spectrum:
         Raises
         ------
         OptionError
-            Nothing is expected, or a nested channel expects more than the outer one.
+            Nothing is expected.
         """
-        expected = np.concatenate(
-            [
-                np.sum([sample["data"] for sample in channel["samples"]], axis=0)
-                for channel in document["channels"]
-            ]
-        )
-        if not expected.sum() > 0.0 or expected.min() < 0.0:
-            raise OptionError("the background-only workspace expects no events to throw toys from")
         starts = dict(windows.channels)
         sizes = {o["name"]: len(o["data"]) for o in document["observations"]}
+        groups: dict[tuple[tuple[str, float, float], ...], FloatArray] = {}
+        for channel in document["channels"]:
+            at = slice(starts[channel["name"]], starts[channel["name"]] + sizes[channel["name"]])
+            for sample in channel["samples"]:
+                key = _yields(sample["modifiers"])
+                groups.setdefault(key, np.zeros(windows.n_fine))[at] += sample["data"]
+        expected = np.sum(list(groups.values()), axis=0)
+        if not expected.sum() > 0.0 or expected.min() < 0.0:
+            raise OptionError("the background-only workspace expects no events to throw toys from")
 
         def part(name: str) -> slice:
             return slice(starts[name], starts[name] + sizes[name])
 
-        nested = tuple((part(outer), part(inner)) for outer, inner in windows.contains)
         return cls(
             digest=digest,
             expected=frozen_floats(expected),
-            nested=nested,
-            alias=_alias(expected / expected.sum()),
+            nested=tuple((part(outer), part(inner)) for outer, inner in windows.contains),
+            sources=tuple(
+                Source(
+                    expected=frozen_floats(content),
+                    yields=key,
+                    alias=_alias(content / content.sum()),
+                )
+                for key, content in sorted(groups.items(), key=lambda item: item[0])
+                if content.sum() > 0.0
+            ),
         )
 
     def draw(self, seed: int, block: int, n_toys: int = TOYS_PER_BLOCK) -> FloatArray:
-        """Counts of the toys of one block. Shape [toy, fine bin]."""
+        """Counts of the toys of one block, at nominal yields. Shape [toy, fine bin]."""
         rng = keyed_generator(seed, self.digest, _EVENTS, block)
         extra = self.expected.copy()
         for outer, inner in self.nested:
@@ -101,12 +136,16 @@ class Spectrum:
     def draw_events(
         self, seed: int, block: int, n_toys: int = TOYS_PER_BLOCK
     ) -> tuple[IndexArray, IndexArray]:
-        """The same as events, for spectra with many more fine bins than events.
+        """Events of the toys of one block, yields drawn with each toy.
+
+        The way for spectra with many more fine bins than events. Yields fluctuate by their errors,
+        the same for all windows of a toy (prior-predictive toys).
 
         Returns
         -------
         tuple of IndexArray
-            First event of each toy [toy + 1], and the fine bin of each event.
+            Range of the events of each source and toy [source, toy + 1], and the fine bin of each
+            event.
 
         Raises
         ------
@@ -115,15 +154,31 @@ class Spectrum:
         """
         if self.nested:
             raise OptionError("nested channels cannot be drawn event by event")
+        begins, events, first = [], [], 0
         rng = keyed_generator(seed, self.digest, _EVENTS, block)
-        total = float(self.expected.sum())
-        numbers = rng.poisson(total, size=TOYS_PER_BLOCK)
-        begin = np.concatenate(([0], np.cumsum(numbers)))
-        scaled = rng.random(int(begin[-1])) * len(self.expected)
-        column = np.minimum(scaled.astype(np.int64), len(self.expected) - 1)
-        share, other = self.alias
-        bins = np.where(scaled - column < share[column], column, other[column])
-        return begin[: n_toys + 1].astype(np.int64), bins[: begin[n_toys]]
+        for source in self.sources:
+            mean = float(source.expected.sum()) * source.factors(seed, self.digest, block)
+            begin = np.concatenate(([0], np.cumsum(rng.poisson(mean)))).astype(np.int64)
+            n = len(source.expected)
+            scaled = rng.random(int(begin[-1])) * n
+            column = np.minimum(scaled.astype(np.int64), n - 1)
+            share, other = source.alias
+            bins = np.where(scaled - column < share[column], column, other[column])
+            kept = int(begin[n_toys])
+            begins.append(first + begin[: n_toys + 1])
+            events.append(bins[:kept])
+            first += kept
+        return np.stack(begins), np.concatenate(events)
+
+
+def _yields(modifiers: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, float, float], ...]:
+    return tuple(
+        sorted(
+            (str(m["name"]), float(m["data"]["lo"]), float(m["data"]["hi"]))
+            for m in modifiers
+            if m["type"] == "normsys"
+        )
+    )
 
 
 def _alias(probability: FloatArray) -> tuple[FloatArray, IndexArray]:

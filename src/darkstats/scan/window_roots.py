@@ -151,7 +151,8 @@ def _largest_count(expected: float) -> int:
 class CountingWindows:
     """Windows of one or two counts: the root of each pair of counts from a table.
 
-    Auxiliary data are held at their observed values, so that a root depends on counts alone.
+    Auxiliary data are held at their observed values, so that a root depends on counts alone; the
+    yields that toys are thrown with fluctuate instead.
 
     Parameters
     ----------

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "COMPILING",
     "Likelihood",
-    "first_fit",
     "load",
     "read",
     "toy_options",
@@ -98,7 +97,7 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
     sidecar = read_sidecar(request.workspace.source)
 
     from darkstats.fit import FitOptions
-    from darkstats.fit.minimise import kernel_is_compiled
+    from darkstats.fit.warming import ensure_compiled, kernels_are_compiled
     from darkstats.model import InterpolationCodes, compile_workspace
 
     codes = InterpolationCodes()
@@ -111,9 +110,9 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
         interpolation=codes,
         masked=request.masked,
     )
-    if not kernel_is_compiled():
+    if not kernels_are_compiled():
         shell.announce(COMPILING)
-        first_fit(model)
+        ensure_compiled()
     if request.blind:
         from darkstats.inference.asimov import blinded_observation
 
@@ -152,13 +151,6 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
 def _threads(model: HistFactoryModel) -> int | None:
     """Threads for fits that are no toys: a small model is fitted before threads have started."""
     return 1 if model.n_bins * model.n_parameters < _SMALL_MODEL else None
-
-
-def first_fit(model: HistFactoryModel) -> None:
-    """Any call compiles the kernels for all models; this one is thrown away."""
-    from darkstats.fit import fit_batch
-
-    fit_batch(model, model.observation.counts, model.observation.auxdata)
 
 
 def _with_data(workspace: Workspace, source: str) -> Workspace:

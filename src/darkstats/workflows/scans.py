@@ -231,7 +231,7 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
     shell = shell or Shell()
     source = read_source(request.source, request.patchset)
     settings = _settings(request, source)
-    first_kernel(shell, source.inputs, settings)
+    first_kernel(shell)
     job = limits_job(source.inputs, settings)
     store = None if request.output is None else BlockStore.create(Path(request.output), job)
     found = _run(
@@ -252,17 +252,14 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
     return _outcome(found, record, where)
 
 
-def first_kernel(shell: Shell, inputs: Mapping[str, Any], settings: ScanSettings) -> None:
-    """Compile kernels once, here, before several processes do it at a time."""
-    from darkstats.fit.minimise import kernel_is_compiled
-    from darkstats.scan.limits import base_of, compile_point
-    from darkstats.workflows.inputs import COMPILING, first_fit
+def first_kernel(shell: Shell) -> None:
+    """Compile kernels once, before several processes do it at a time."""
+    from darkstats.fit.warming import ensure_compiled, kernels_are_compiled
+    from darkstats.workflows.inputs import COMPILING
 
-    if kernel_is_compiled():
-        return
-    shell.announce(COMPILING)
-    patches = inputs["patches"]
-    first_fit(compile_point(base_of(inputs["workspace"], patches), patches[0], settings))
+    if not kernels_are_compiled():
+        shell.announce(COMPILING)
+        ensure_compiled()
 
 
 def plan_shards(request: MassScanRequest, shell: Shell | None = None) -> Outcome[BlockStore]:
@@ -401,7 +398,7 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
         MassScanRequest(source=request.source, method=request.method, cl=request.cl, blind=True),
         source,
     )
-    first_kernel(shell, source.inputs, base)
+    first_kernel(shell)
     statement = SYSTEMATICS[request.systematics]
     scans, records = [], []
     for luminosity_ifb in request.luminosities_ifb:

@@ -58,7 +58,6 @@ def global_significance(request: GlobalRequest, shell: Shell | None = None) -> O
     from darkstats.look_elsewhere.spectrum_job import TOYS, collect_tallies, toys_job
     from darkstats.report.scan_records import global_record
     from darkstats.report.writing import json_text, write_text
-    from darkstats.scan.results import ScanSettings
     from darkstats.scan.spectrum_toys import TOYS_PER_BLOCK
 
     shell = shell or Shell()
@@ -67,7 +66,7 @@ def global_significance(request: GlobalRequest, shell: Shell | None = None) -> O
     limits = BlockStore.open(folder).job
     inputs = read_inputs(limits.inputs)
     interpolation = str(limits.settings["interpolation"])
-    first_kernel(shell, inputs, ScanSettings(interpolation=interpolation))
+    first_kernel(shell)
     job = toys_job(
         limits.inputs,
         limits.inputs_digest,
@@ -127,9 +126,10 @@ def _methods(
     left_out = []
     by_levels = by_up_crossings if tallies.excursions.dimension == 1 else by_euler_characteristic
     results.append(by_levels(tallies.excursions, z_local))
+    if tallies.auxiliary == "held":
+        left_out.append("covariance: windows are counts, and too small for a Gaussian field")
+        return results, left_out
     try:
-        if tallies.auxiliary == "held":
-            raise OptionError("its windows are counts, and too small for a Gaussian field")
         found = responses_of(SpectrumContext.of(inputs, interpolation))
         field = GaussianField.from_responses(found.values, expected=found.expected)
         results.append(by_covariance(field, z_local))
