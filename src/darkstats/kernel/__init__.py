@@ -66,6 +66,8 @@ _SOURCES = (
     "fit/linear_algebra.py",
     "fit/minimise.py",
     "fit/slots.py",
+    "scan/counting.py",
+    "look_elsewhere/counting.py",
 )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from darkstats.report.constraints.curve import Constraint, Statement
     from darkstats.report.scan_table import ScanTable
 
-__all__ = ["constraint_lines", "kinds_sheet", "scan_sheet"]
+__all__ = ["constraint_lines", "global_sheet", "kinds_sheet", "scan_sheet"]
 
 _FAILURES = 5
 
@@ -91,3 +91,40 @@ def scan_sheet(
 def kinds_sheet(title: str, kinds: Sequence[str], source: str = "") -> RenderableType:
     """What can be drawn, where there is nothing to tabulate."""
     return sheet(title, subtitle=source, notes=[("figures", ", ".join(kinds))])
+
+
+def global_sheet(
+    record: Mapping[str, Any], rows: Sequence[Sequence[str]], source: str
+) -> RenderableType:
+    """The methods in one table, what was quoted, and why some are not valid."""
+    head, *body = rows
+    point = record["point"]
+    notes = [
+        ("largest excess", f"{point['name']}: {number(record['z_local'], 3)} σ local, "
+                           f"p = {p_number(record['p_local'])}"),
+        ("quoted", record["quoted"]),
+        ("auxiliary data", f"{record['auxiliary_data']} in toys"),
+        *(
+            (f"{level['z_global']:g} σ global", f"{number(level['z_local'], 3)} σ local")
+            for level in record["levels"]
+        ),
+    ]  # fmt: skip
+    warnings = [
+        f"{found['method']}, not valid: {reason}"
+        for found in record["methods"]
+        for reason in found["reasons"]
+    ]
+    warnings += [f"not computed: {reason}" for reason in record["not_computed"]]
+    notes += [
+        (found["method"], words)
+        for found in record["methods"]
+        for words in (*found["notes"], *([found["extrapolation"]] if found["extrapolated"] else ()))
+    ]
+    words = ("simulated data" if record.get("simulated") else "", source)
+    return sheet(
+        str(record.get("title") or record.get("name")),
+        subtitle=" · ".join(word for word in words if word),
+        tables=[grid(list(head), [list(row) for row in body], left=1)],
+        notes=notes,
+        warnings=warnings,
+    )

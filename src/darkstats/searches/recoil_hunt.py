@@ -374,7 +374,6 @@ def _patch(
         "mass_gev": significant(mass),
         "spectrum": region.name,
         "set": "shifted" if kind else "nominal",
-        "first_fine_edge": int(first[0]),
         "edges_gev2": rounded(edges),
         "resolution_gev2": significant(hunt.widths.at_squared(centre)),
         "efficiency": significant(float(nominal.sum())),
@@ -418,6 +417,7 @@ def build_recoil_hunt(
     regions, optimised = _regions(hunt, samples, grid, rng)
     patches: list[Patch] = []
     windows: dict[str, Any] = {}
+    fill: dict[str, Any] = {}
     blind: list[float] = []
     for centre, kind in zip(centres, sets, strict=True):
         mass = float(np.sqrt(centre))
@@ -431,6 +431,13 @@ def build_recoil_hunt(
             continue
         patches.append(made[0])
         windows[made[0].name] = made[1]
+        fill[made[0].name] = {
+            f"{region.name}_window": {
+                "spectrum": region.name,
+                "edges": _window(hunt, float(centre), grid).tolist(),
+                "row_length": len(grid) - 1,
+            }
+        }
     channels = {
         region.name: [
             {
@@ -498,4 +505,5 @@ def build_recoil_hunt(
         patches=tuple(patches),
         sidecar=sidecar,
         summary=summary,
+        fill={"windows": fill},
     )

@@ -38,7 +38,15 @@ if TYPE_CHECKING:
         ToyRequest,
         WorkspaceRequest,
     )
+    from darkstats.workflows.scan_requests import (
+        GlobalRequest,
+        MassScanRequest,
+        ProjectRequest,
+        ShardsRequest,
+    )
+    from darkstats.workflows.scans import merge_shards, plan_shards, project, run_shard, scan
     from darkstats.workflows.statistics import gof, hypotest, limit, significance
+    from darkstats.workflows.trials import global_significance
 
 __all__ = [
     "BuildRequest",
@@ -47,17 +55,21 @@ __all__ = [
     "DownloadRequest",
     "ExportRequest",
     "FitRequest",
+    "GlobalRequest",
     "GoodnessRequest",
     "HypoTestRequest",
     "InspectRequest",
     "LimitRequest",
+    "MassScanRequest",
     "ModelRequest",
     "Outcome",
     "PlotRequest",
+    "ProjectRequest",
     "PruneRequest",
     "RankRequest",
     "RenameRequest",
     "ScanRequest",
+    "ShardsRequest",
     "Shell",
     "SignificanceRequest",
     "SimulateRequest",
@@ -69,14 +81,20 @@ __all__ = [
     "download",
     "export",
     "fit",
+    "global_significance",
     "gof",
     "hypotest",
     "inspect",
     "limit",
+    "merge_shards",
+    "plan_shards",
     "plot",
+    "project",
     "prune",
     "rank",
     "rename",
+    "run_shard",
+    "scan",
     "scan_poi",
     "significance",
     "simulate",
@@ -109,7 +127,10 @@ _HOMES = {
         "ToyRequest",
         "WorkspaceRequest",
     ),
+    "scan_requests": ("GlobalRequest", "MassScanRequest", "ProjectRequest", "ShardsRequest"),
+    "scans": ("merge_shards", "plan_shards", "project", "run_shard", "scan"),
     "statistics": ("gof", "hypotest", "limit", "significance"),
+    "trials": ("global_significance",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

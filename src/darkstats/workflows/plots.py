@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from darkstats.report.figures.coupling_limits import Favoured
     from darkstats.report.figures.style import Drawing
 
-__all__ = ["export", "plot"]
+__all__ = ["export", "global_outcome", "plot", "scans_outcome"]
 
 Record = dict[str, Any]
 Figures = dict[str, Callable[[], "Drawing"]]
@@ -178,7 +178,8 @@ def _on_two_masses(request: PlotRequest, subject: _Subject) -> Figures:
     }
 
 
-def _of_scans(request: PlotRequest, tables: list[ScanTable]) -> Outcome[Any]:
+def scans_outcome(request: PlotRequest, tables: list[ScanTable]) -> Outcome[Any]:
+    """Return what can be shown of scans: several of one search make projections."""
     subject = _Subject.of(tables[0], request)
     if len(tables) > 1:
 
@@ -259,7 +260,8 @@ def _plot_record(
     return record
 
 
-def _of_global(request: PlotRequest, record: Record, source: str) -> Outcome[Any]:
+def global_outcome(request: PlotRequest, record: Record, source: str) -> Outcome[Any]:
+    """Return what can be shown of global significance."""
     from darkstats.report.global_table import read_global
 
     table = read_global(record, source=source)
@@ -347,12 +349,12 @@ def plot(request: PlotRequest, shell: Shell | None = None) -> Outcome[Any]:
     records = [(source, _read(source)) for source in request.results]
     schemas = {record.get("schema") for _, record in records}
     if schemas == {SCAN}:
-        return _of_scans(request, [read_scan(record, source=name) for name, record in records])
+        return scans_outcome(request, [read_scan(record, source=name) for name, record in records])
     if len(records) > 1:
         raise OptionError("several results in one figure have to be scans of one search")
     name, record = records[0]
     if schemas == {GLOBAL}:
-        return _of_global(request, record, name)
+        return global_outcome(request, record, name)
     if schemas == {LIMIT}:
         return _of_limit(request, record, name)
     raise DocumentError(
