@@ -125,6 +125,28 @@ def plane(columns: int = 12, *, without: tuple[int, ...] = ()) -> Record:
     return _record("dark_higgsstrahlung", title, labels, points, luminosity_ipb=8340.0)
 
 
+def projection() -> Record:
+    """A record of projections to two luminosities, with its statement on systematic errors."""
+    blind = {"observed": None, "observed_reason": "blinded", "p0": None}
+    scans = []
+    for luminosity_ipb in (9e3, 5e4):
+        scan = zprime(luminosity_ipb)
+        scan["title"] += f"; projected to {luminosity_ipb / 1e3:g} fb^-1"
+        scan["points"] = [{**point, **blind} for point in scan["points"]]
+        for point in scan["points"]:
+            for coupling in point["couplings"].values():
+                coupling["observed"] = None
+        scans.append(scan)
+    return {
+        "schema": "darkstats.projection/1",
+        "name": "zprime",
+        "simulated": True,
+        "systematics": "same",
+        "systematics_statement": "relative systematic errors stay as they are",
+        "scans": scans,
+    }
+
+
 def from_patchset(folder: Path, *, step: int = 1, cl: float = 0.95) -> Record:
     """A record from the likelihoods themselves: every ``step``-th point of a patch set."""
     import darkstats

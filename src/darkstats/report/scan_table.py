@@ -246,6 +246,14 @@ def _masses(
     return axes, masses, tags
 
 
+def _with_unit(symbol: str, unit: str | None) -> tuple[str, str | None]:
+    """Symbol and unit, which may stand in brackets behind the symbol."""
+    head, bracket, rest = symbol.partition(" [")
+    if unit is None and bracket and rest.endswith("]"):
+        return head, rest[:-1]
+    return symbol, unit or None
+
+
 def _couplings(reader: _Reader, rows: list[_Row]) -> list[Limits]:
     """Limits on every coupling that a point of the record names."""
     known: dict[str, tuple[str, str | None]] = {}
@@ -258,8 +266,9 @@ def _couplings(reader: _Reader, rows: list[_Row]) -> list[Limits]:
             if not isinstance(value, dict):
                 raise reader.fail(pointer, "is no object")
             if key not in known:
+                symbol = reader.get(value, "symbol", str, pointer)
                 unit = reader.optional(value, "unit", str, pointer)
-                known[key] = reader.get(value, "symbol", str, pointer), unit or None
+                known[key] = _with_unit(symbol, unit)
     return [
         _limits(reader, rows, ("couplings", key), symbol, unit)
         for key, (symbol, unit) in known.items()

@@ -95,7 +95,7 @@ FIGURES: dict[str, Callable[[], Drawing]] = {
     "signal strength": lambda: mass_limits_figure(alp(), alp().limits_on("signal_strength")),
     "projections": lambda: projections_figure(
         [read_scan(scan_records.zprime(value)) for value in (276.0, 9e3, 5e4, 5e7)],
-        label="$g'$", note="errors of all kinds fall with the luminosity",
+        label="$g'$", notes=("errors of all kinds fall with the luminosity",),
         constraints=catalogue("lmu_ltau_invisible"), favoured=favoured(),
     ),
     "against the first mass": lambda: slices_figure(
@@ -450,6 +450,16 @@ def test_records_of_global_significance() -> None:
     nothing = {**record["methods"][0], "p_global": None}
     with pytest.raises(OptionError, match="neither a global p-value nor a bound"):
         methods_figure(read_global({**record, "methods": [nothing]}))
+
+
+def test_a_plane_counts_its_euler_characteristic() -> None:
+    """The axis names what was counted; a mean below zero cannot be drawn and is left out."""
+    record = scan_records.global_significance()
+    record["up_crossings"] |= {"quantity": "Euler characteristic"}
+    record["up_crossings"]["means"][0] = -2.0
+    drawing = crossings_figure(read_global(record))
+    assert drawing.figure.axes[0].get_ylabel() == "mean Euler characteristic"
+    assert drawing.columns["mean"][0] == -2.0
 
 
 def test_regimes_have_their_boundaries() -> None:

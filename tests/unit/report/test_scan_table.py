@@ -80,6 +80,15 @@ def test_a_blind_scan_has_expected_limits_only() -> None:
     assert np.isfinite(table.limits_on("signal_strength").median).all()
 
 
+def test_a_unit_may_stand_behind_the_symbol() -> None:
+    """As in the symbols of benchmarks; a unit of its own comes first."""
+    record = scan_records.alp()
+    for point in record["points"]:
+        point["couplings"]["alp_photon"] |= {"symbol": "g_agg [1/GeV]", "unit": None}
+    limits = read_scan(record).limits_on("alp_photon")
+    assert (limits.symbol, limits.unit) == ("g_agg", "1/GeV")
+
+
 def test_two_masses_and_the_choice_of_a_coupling() -> None:
     """Planes keep both masses; an unknown coupling lists those there are."""
     table = read_scan(scan_records.plane())

@@ -185,7 +185,8 @@ def crossings_figure(table: GlobalTable) -> Drawing:
         shown = np.concatenate([means[means > 0.0], np.array(found.curve)])
         axes.set_ylim(0.4 * float(shown[shown > 0.0].min()), 6.0 * float(shown.max()))
         axes.set_xlabel("level $u = z^{2}$")
-        axes.set_ylabel("mean number of up-crossings")
+        number_of = "number of " if found.quantity == "up-crossings" else ""
+        axes.set_ylabel(f"mean {number_of}{plain_name(found.quantity)}")
         _header(axes, table)
         handles, labels = axes.get_legend_handles_labels()
         order = sorted(range(len(labels)), key=lambda k: not labels[k].startswith("counted"))
