@@ -105,7 +105,8 @@ def zprime(luminosity_ipb: float = 276.0, n: int = 30) -> Record:
         f"Search for an invisible Z', e+e- -> mu+mu- and missing energy, {luminosity_ipb:g} pb^-1"
     )
     labels = ["m_zprime_gev", "shifted"]
-    return _record("zprime", title, labels, points, luminosity_ipb=luminosity_ipb)
+    facts = {"luminosity_ipb": luminosity_ipb, "benchmarks": ["lmu_ltau_invisible", "lmu_ltau"]}
+    return _record("zprime", title, labels, points, **facts)
 
 
 def plane(columns: int = 12, *, without: tuple[int, ...] = ()) -> Record:

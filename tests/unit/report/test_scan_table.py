@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,17 @@ def test_a_unit_may_stand_behind_the_symbol() -> None:
         point["couplings"]["alp_photon"] |= {"symbol": "g_agg [1/GeV]", "unit": None}
     limits = read_scan(record).limits_on("alp_photon")
     assert (limits.symbol, limits.unit) == ("g_agg", "1/GeV")
+
+
+def test_the_first_coupling_does_not_depend_on_how_keys_are_written() -> None:
+    """A record sorted by its keys, as files are, shows the same coupling as the one in memory."""
+    record = scan_records.zprime()
+    for one in (record, json.loads(json.dumps(record, sort_keys=True))):
+        table = read_scan(one)
+        assert table.couplings == ("lmu_ltau_invisible", "lmu_ltau")
+        assert table.limits_on().key == "lmu_ltau_invisible"
+    del record["benchmarks"]
+    assert read_scan(record).couplings == ("lmu_ltau", "lmu_ltau_invisible")
 
 
 def test_two_masses_and_the_choice_of_a_coupling() -> None:
