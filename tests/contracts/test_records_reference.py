@@ -131,7 +131,7 @@ def records(
     folder = str(few.with_name("masses"))
     found["scan"] = [w.scan(scan_into("masses"))]
     found["global"] = [
-        w.global_significance(w.GlobalRequest(folder=folder, n_toys=2048, workers=1))
+        w.global_significance(w.GlobalRequest(source=folder, n_toys=2048, workers=1))
     ]
     found["shards"] = [
         w.plan_shards(scan_into("shards")),

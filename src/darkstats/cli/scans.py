@@ -165,9 +165,15 @@ def shards(
 
 def global_(
     context: typer.Context,
-    folder: Annotated[
-        str, typer.Argument(metavar="SCAN", help="Folder of a finished scan (scan -o).")
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Folder of a finished scan (scan -o), or of a built search: it is scanned first.",
+            show_default=False,
+        ),
     ],
+    output: Folder = None,
     toys: Annotated[
         int, typer.Option("--toys", metavar="N", help="Toys of the whole spectrum.")
     ] = 10_000,
@@ -188,7 +194,8 @@ def global_(
     """
     out = Output(json=json, plots=tuple(plot or ()), csv=csv)
     request = workflows.GlobalRequest(
-        folder=folder,
+        source=source,
+        output=output,
         n_toys=toys,
         seed=seed,
         extrapolate=extrapolate,

@@ -81,9 +81,8 @@ class BlockStore:
             store = cls.open(folder)
             if store.job.digest != job.digest:
                 raise OptionError(
-                    f"{folder} holds another job (sha256 {store.job.digest[:16]}…, asked for "
-                    f"{job.digest[:16]}…): it was made from other inputs, settings or versions; "
-                    "name another folder, or remove this one"
+                    f"{folder} holds another job: {_difference(store.job, job)}; name another "
+                    "folder, or remove this one"
                 )
             if job.n_blocks > store.job.n_blocks:
                 store._write_head(job)
@@ -104,6 +103,7 @@ class BlockStore:
             "schema": JOB_SCHEMA,
             "sha256": job.digest,
             "n_blocks": job.n_blocks,
+            "inputs_file": hashlib.sha256(job.inputs).hexdigest(),
             **job.plain(),
         }
         text = json.dumps(head, sort_keys=True, indent=1) + "\n"
@@ -119,7 +119,7 @@ class BlockStore:
         Raises
         ------
         ShardError
-            It holds no job, or the job was changed.
+            It holds no job, or the job or its documents were changed.
         """
         path = folder / "job.json"
         try:
@@ -133,10 +133,15 @@ class BlockStore:
                 inputs=inputs,
             )
             sound = head["schema"] == JOB_SCHEMA and head["sha256"] == job.digest
+            intact = head["inputs_file"] == hashlib.sha256(inputs).hexdigest()
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ShardError(f"{folder} holds no job: {error}; plan it again") from None
         if not sound:
             raise ShardError(f"{path}: changed since it was written; plan the job again")
+        if not intact:
+            raise ShardError(
+                f"{folder / 'inputs.json.gz'}: changed since it was written; plan the job again"
+            )
         return cls(folder, job)
 
     def _path(self, block: int) -> Path:
@@ -271,6 +276,26 @@ class BlockStore:
             A block is not good.
         """
         return digest_of([self.read(block) for block in range(self.job.n_blocks)])
+
+
+def _difference(there: Job, asked: Job) -> str:
+    """Say how a job that is there differs from the one that was asked for."""
+    found = []
+    if there.kind != asked.kind:
+        found.append(f"{there.kind}, asked for {asked.kind}")
+    for key in sorted({*there.settings, *asked.settings} - {"versions"}):
+        old, new = there.settings.get(key), asked.settings.get(key)
+        if old != new:
+            found.append(f"{key.replace('_', ' ')} {old}, asked for {new}")
+    if there.inputs_digest != asked.inputs_digest:
+        found.append("made from other documents")
+    old_versions, new_versions = (job.settings.get("versions") or {} for job in (there, asked))
+    found += [
+        f"{package} {old_versions.get(package)} then, {new_versions.get(package)} now"
+        for package in sorted({*old_versions, *new_versions})
+        if old_versions.get(package) != new_versions.get(package)
+    ]
+    return "; ".join(found)
 
 
 _PROBLEMS = {

@@ -21,7 +21,7 @@ from darkstats.scan.counting import count_windows
 from darkstats.scan.spectrum_toys import auxiliary_normals, noise_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from darkstats.arrays import FloatArray, IndexArray
     from darkstats.model import HistFactoryModel
@@ -110,12 +110,18 @@ class FittedWindows:
 
     def roots(self, spectrum: Spectrum, seed: int, block: int, n_toys: int) -> FloatArray:
         """Roots of the toys of one block. Shape [toy, point]."""
-        fine = spectrum.draw(seed, block, n_toys)
         result = np.empty((n_toys, len(self.names)))
+        for k, (counts, auxdata) in enumerate(self.draw(spectrum, seed, block, n_toys)):
+            result[:, k] = roots_of_counts(self.models[k], counts, auxdata, start=self.starts[k])
+        return result
+
+    def draw(
+        self, spectrum: Spectrum, seed: int, block: int, n_toys: int
+    ) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """Counts [toy, bin] and auxiliary data [toy, par] of the toys of one block, by window."""
+        fine = spectrum.draw(seed, block, n_toys)
         normals: dict[str, FloatArray] = {}
-        for k, (name, model, window) in enumerate(
-            zip(self.names, self.models, self.windows, strict=True)
-        ):
+        for name, model, window in zip(self.names, self.models, self.windows, strict=True):
             auxdata = np.repeat(model.observation.auxdata[np.newaxis], n_toys, axis=0)
             for p, parameter in enumerate(model.parameters):
                 if parameter.constrained:
@@ -123,10 +129,7 @@ class FittedWindows:
                     if key not in normals:
                         normals[key] = auxiliary_normals(seed, spectrum.digest, block, key)
                     auxdata[:, p] = _fluctuated(parameter, normals[key][:n_toys])
-            result[:, k] = roots_of_counts(
-                model, window.gather(fine), auxdata, start=self.starts[k]
-            )
-        return result
+            yield window.gather(fine), auxdata
 
 
 def _fluctuated(parameter: Parameter, noise: FloatArray) -> FloatArray:

@@ -103,8 +103,10 @@ class GlobalRequest:
 
     Parameters
     ----------
-    folder
-        Of a finished scan.
+    source
+        Folder of a finished scan, or of a built search, which is scanned first.
+    output
+        Folder of that scan and of the result; None keeps neither.
     n_toys, seed
         Toys of the whole spectrum.
     extrapolate
@@ -113,7 +115,8 @@ class GlobalRequest:
         As for the scan.
     """
 
-    folder: str
+    source: str
+    output: str | None = None
     n_toys: int = 10_000
     seed: int = 1
     extrapolate: bool = False

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import InputError, OptionError
 from darkstats.workflows.outcome import Outcome, Shell
-from darkstats.workflows.scans import SCAN_FILE, first_kernel
+from darkstats.workflows.scan_requests import MassScanRequest
+from darkstats.workflows.scans import SCAN_FILE, first_kernel, scan
 
 if TYPE_CHECKING:
     from darkstats.look_elsewhere import Comparison, GlobalSignificance
@@ -41,15 +44,37 @@ def _observed(folder: Path) -> dict[str, Any]:
 
 
 def global_significance(request: GlobalRequest, shell: Shell | None = None) -> Outcome[Comparison]:
-    """Compare methods of the look-elsewhere effect on a finished scan.
+    """Compare methods of the look-elsewhere effect on a scan, which is run first if need be.
 
     Raises
     ------
     InputError
-        The folder holds no finished scan, or the masses are none.
+        There is no finished scan and no built search, or the masses are none.
     ShardError
-        A block of toys could not be computed or kept; what is finished is kept.
+        A block could not be computed or kept; what is finished is kept.
     """
+    from darkstats.searches.output import RECORD_NAME
+
+    shell = shell or Shell()
+    with ExitStack() as stack:
+        folder = Path(request.source)
+        if (folder / RECORD_NAME).exists():
+            output = request.output or stack.enter_context(TemporaryDirectory())
+            asked = MassScanRequest(
+                source=request.source,
+                output=output,
+                method="cls",
+                cluster=request.cluster,
+                workers=request.workers,
+            )
+            scan(asked, shell)
+            folder = Path(output)
+        elif request.output is not None:
+            raise OptionError("a scan has a folder of its own: drop -o")
+        return _of_scan(folder, request, shell)
+
+
+def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comparison]:
     from darkstats.execution.jobs import read_inputs
     from darkstats.execution.run import executor_of, run_job
     from darkstats.execution.store import BlockStore
@@ -60,8 +85,6 @@ def global_significance(request: GlobalRequest, shell: Shell | None = None) -> O
     from darkstats.report.writing import json_text, write_text
     from darkstats.scan.spectrum_toys import TOYS_PER_BLOCK
 
-    shell = shell or Shell()
-    folder = Path(request.folder)
     observed = _observed(folder)
     limits = BlockStore.open(folder).job
     inputs = read_inputs(limits.inputs)

@@ -117,34 +117,14 @@ def test_a_missing_dask_says_what_to_install(monkeypatch):
         run_job(SQUARES, job(), DaskCluster(address="tcp://127.0.0.1:1"))
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    distributed = pytest.importorskip("distributed", reason="Dask is an optional extra")
-    import warnings
-
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        local = distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
-            silence_logs=50,
-        )  # fmt: skip
-        try:
-            yield local
-        finally:
-            local.close()
-
-
 @pytest.mark.filterwarnings("ignore")
-def test_dask_gives_the_same(cluster):
-    address = cluster.scheduler_address.replace("tcp://", "dask://")
+def test_dask_gives_the_same(dask_cluster):
+    address = dask_cluster.scheduler_address.replace("tcp://", "dask://")
     assert run_job(SQUARES, job(), executor_of(address, 1)) == WANTED
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_dask_workers_may_be_killed(cluster, tmp_path):
+def test_dask_workers_may_be_killed(dask_cluster, tmp_path):
     """Both workers are killed while blocks run; every block comes back, once."""
     work = job(n_blocks=12, pause_s=0.4)
     store = BlockStore.create(tmp_path / "job", work)
@@ -153,7 +133,7 @@ def test_dask_workers_may_be_killed(cluster, tmp_path):
     def kill():
         for _ in range(2):
             time.sleep(0.8)
-            for worker in list(cluster.workers.values()):
+            for worker in list(dask_cluster.workers.values()):
                 pid = worker.pid
                 if pid and pid not in killed:
                     os.kill(pid, signal.SIGKILL)
@@ -162,7 +142,7 @@ def test_dask_workers_may_be_killed(cluster, tmp_path):
 
     thread = threading.Thread(target=kill)
     thread.start()
-    address = cluster.scheduler_address.replace("tcp://", "dask://")
+    address = dask_cluster.scheduler_address.replace("tcp://", "dask://")
     found = run_job(SLOW, work, executor_of(address, 1), store=store, progress=told.append)
     thread.join()
     assert len(killed) == 2
