@@ -105,7 +105,8 @@ def zprime(luminosity_ipb: float = 276.0, n: int = 30) -> Record:
         f"Search for an invisible Z', e+e- -> mu+mu- and missing energy, {luminosity_ipb:g} pb^-1"
     )
     labels = ["m_zprime_gev", "shifted"]
-    return _record("zprime", title, labels, points, luminosity_ipb=luminosity_ipb)
+    facts = {"luminosity_ipb": luminosity_ipb, "benchmarks": ["lmu_ltau_invisible", "lmu_ltau"]}
+    return _record("zprime", title, labels, points, **facts)
 
 
 def plane(columns: int = 12, *, without: tuple[int, ...] = ()) -> Record:
@@ -123,6 +124,28 @@ def plane(columns: int = 12, *, without: tuple[int, ...] = ()) -> Record:
     title = "Search for dark Higgsstrahlung, e+e- -> A' h', 8.34 fb^-1, simulated"
     labels = ["m_dark_photon_gev", "m_dark_higgs_gev"]
     return _record("dark_higgsstrahlung", title, labels, points, luminosity_ipb=8340.0)
+
+
+def projection() -> Record:
+    """A record of projections to two luminosities, with its statement on systematic errors."""
+    blind = {"observed": None, "observed_reason": "blinded", "p0": None}
+    scans = []
+    for luminosity_ipb in (9e3, 5e4):
+        scan = zprime(luminosity_ipb)
+        scan["title"] += f"; projected to {luminosity_ipb / 1e3:g} fb^-1"
+        scan["points"] = [{**point, **blind} for point in scan["points"]]
+        for point in scan["points"]:
+            for coupling in point["couplings"].values():
+                coupling["observed"] = None
+        scans.append(scan)
+    return {
+        "schema": "darkstats.projection/1",
+        "name": "zprime",
+        "simulated": True,
+        "systematics": "same",
+        "systematics_statement": "relative systematic errors stay as they are",
+        "scans": scans,
+    }
 
 
 def from_patchset(folder: Path, *, step: int = 1, cl: float = 0.95) -> Record:

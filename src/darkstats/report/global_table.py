@@ -6,9 +6,9 @@ The record (``darkstats.global/1``) holds, besides name, title and ``simulated``
     ``[{"z_global": 1.0, "p_local": 0.004}, ...]``: the local p-value whose global significance this
     is.
 ``up_crossings``
-    ``{"levels_u": [...], "means": [...], "errors": [...], "used": [...], "curve_u": [...],
-    "curve": [...], "curve_low": [...], "curve_high": [...], "observed_u": ...}`` with u = z^2; null
-    where none were counted.
+    ``{"quantity": "up-crossings", "levels_u": [...], "means": [...], "errors": [...],
+    "used": [...], "curve_u": [...], "curve": [...], "curve_low": [...], "curve_high": [...],
+    "observed_u": ...}`` with u = z^2; null where none were counted.
 ``methods``
     ``[{"method": "toys", "p_global": ..., "p_global_error": ..., "p_global_below": ...,
     "z_global": ..., "valid": true, "extrapolated": false, "reasons": [...]}, ...]``.
@@ -34,6 +34,8 @@ class Crossings:
 
     Parameters
     ----------
+    quantity
+        ``"up-crossings"`` on a line, ``"Euler characteristic"`` in a plane.
     levels_u, means, errors
         Levels u = z^2, means over toys, standard errors. Shape [level].
     used
@@ -53,6 +55,7 @@ class Crossings:
     curve_low: tuple[float, ...] = ()
     curve_high: tuple[float, ...] = ()
     observed_u: float | None = None
+    quantity: str = "up-crossings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +169,7 @@ def _crossings(reader: _Reader, record: Mapping[str, Any]) -> Crossings | None:
         curve_low=reader.numbers(found, "curve_low", at),
         curve_high=reader.numbers(found, "curve_high", at),
         observed_u=reader.optional(found, "observed_u", at),
+        quantity=str(found.get("quantity") or "up-crossings"),
     )
     lengths = {len(c) for c in (levels, crossings.means, crossings.errors, crossings.used)}
     if len(lengths) > 1 or not levels:

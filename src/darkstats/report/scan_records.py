@@ -89,6 +89,7 @@ def scan_record(
         "schema": "darkstats.scan/1",
         **dict(facts),
         "labels": list(scan.labels),
+        "benchmarks": list(couplings),
         "method": settings.method,
         "cl": settings.cl,
         "calculator": settings.calculator,

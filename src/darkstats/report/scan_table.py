@@ -7,7 +7,7 @@ arrays, a gap in a figure, an empty cell in a table, and is counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,7 +86,7 @@ class ScanTable:
     poi_label
         What the signal strength is.
     limits
-        By key, in the order of the record: signal strength and cross section first.
+        By key: signal strength, cross section, then couplings in the order of the search.
     mu_hat, p0, significance, signed_significance
         Shape [point]; ``nan`` where there is none.
     source
@@ -246,8 +246,19 @@ def _masses(
     return axes, masses, tags
 
 
-def _couplings(reader: _Reader, rows: list[_Row]) -> list[Limits]:
-    """Limits on every coupling that a point of the record names."""
+def _with_unit(symbol: str, unit: str | None) -> tuple[str, str | None]:
+    """Symbol and unit, which may stand in brackets behind the symbol."""
+    head, bracket, rest = symbol.partition(" [")
+    if unit is None and bracket and rest.endswith("]"):
+        return head, rest[:-1]
+    return symbol, unit or None
+
+
+def _couplings(reader: _Reader, rows: list[_Row], first: Sequence[str]) -> list[Limits]:
+    """Limits on every coupling that a point of the record names: ``first``, then by name.
+
+    The keys of an object have no order, and the first coupling is the one that figures show.
+    """
     known: dict[str, tuple[str, str | None]] = {}
     for row in rows:
         couplings = row.point.get("couplings") or {}
@@ -258,12 +269,11 @@ def _couplings(reader: _Reader, rows: list[_Row]) -> list[Limits]:
             if not isinstance(value, dict):
                 raise reader.fail(pointer, "is no object")
             if key not in known:
+                symbol = reader.get(value, "symbol", str, pointer)
                 unit = reader.optional(value, "unit", str, pointer)
-                known[key] = reader.get(value, "symbol", str, pointer), unit or None
-    return [
-        _limits(reader, rows, ("couplings", key), symbol, unit)
-        for key, (symbol, unit) in known.items()
-    ]
+                known[key] = _with_unit(symbol, unit)
+    order = [*(key for key in first if key in known), *sorted(known.keys() - set(first))]
+    return [_limits(reader, rows, ("couplings", key), *known[key]) for key in order]
 
 
 def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
@@ -313,7 +323,7 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
     limits = [
         _limits(reader, certified, (), "mu", None),
         _limits(reader, certified, ("cross_section_fb",), "sigma", "fb"),
-        *_couplings(reader, certified),
+        *_couplings(reader, certified, record.get("benchmarks") or ()),
     ]
     cl = float(reader.get(record, "cl", _NUMBER, ""))
     if not 0.0 < cl < 1.0:

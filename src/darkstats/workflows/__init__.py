@@ -22,10 +22,11 @@ if TYPE_CHECKING:
         RenameRequest,
     )
     from darkstats.workflows.documents import combine, digest, download, inspect, prune, rename
+    from darkstats.workflows.exports import export
     from darkstats.workflows.fits import fit, rank, scan_poi
     from darkstats.workflows.outcome import Outcome, Shell
     from darkstats.workflows.plot_requests import ExportRequest, PlotRequest
-    from darkstats.workflows.plots import export, plot
+    from darkstats.workflows.plots import plot
     from darkstats.workflows.requests import (
         FitRequest,
         GoodnessRequest,
@@ -111,10 +112,11 @@ _HOMES = {
         "RenameRequest",
     ),
     "documents": ("combine", "digest", "download", "inspect", "prune", "rename"),
+    "exports": ("export",),
     "fits": ("fit", "rank", "scan_poi"),
     "outcome": ("Outcome", "Shell"),
     "plot_requests": ("ExportRequest", "PlotRequest"),
-    "plots": ("export", "plot"),
+    "plots": ("plot",),
     "requests": (
         "FitRequest",
         "GoodnessRequest",

@@ -1,4 +1,4 @@
-"""Finished results to figures and other formats: plot, export."""
+"""Finished results to figures: plot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from darkstats.report.records import SCHEMAS
 from darkstats.report.scan_table import SCHEMA as SCAN
 from darkstats.report.scan_table import Limits, ScanTable, read_scan
 from darkstats.workflows.outcome import Outcome, Shell
-from darkstats.workflows.plot_requests import CATALOGUE, NONE, ExportRequest, PlotRequest
+from darkstats.workflows.plot_requests import CATALOGUE, NONE, PlotRequest
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,16 +23,24 @@ if TYPE_CHECKING:
     from darkstats.report.figures.coupling_limits import Favoured
     from darkstats.report.figures.style import Drawing
 
-__all__ = ["export", "global_outcome", "plot", "scans_outcome"]
+__all__ = ["benchmark_words", "global_outcome", "plot", "read_record", "scans_outcome"]
 
 Record = dict[str, Any]
 Figures = dict[str, Callable[[], "Drawing"]]
 
+_PROJECTION = "darkstats.projection/1"
 _ON_MUONS = ("lmu_ltau", "lmu_ltau_invisible")
 _ANOMALY_POINTS = 60
 
 
-def _read(source: str) -> Record:
+def read_record(source: str) -> Record:
+    """Return the record that a file holds, as JSON or compressed.
+
+    Raises
+    ------
+    DocumentError
+        It cannot be read, or is no record.
+    """
     from darkstats.workspace.documents import parse_json
     from darkstats.workspace.sources import Opener
 
@@ -43,7 +51,7 @@ def _read(source: str) -> Record:
     return record
 
 
-def _benchmark(key: str) -> tuple[str | None, str]:
+def benchmark_words(key: str) -> tuple[str | None, str]:
     """Axis title of a coupling, and what its conversion rests on."""
     from darkstats.signals.benchmarks import BENCHMARKS
 
@@ -65,7 +73,7 @@ class _Subject:
     @classmethod
     def of(cls, table: ScanTable, request: PlotRequest) -> _Subject:
         limits = table.limits_on(request.coupling)
-        label, note = _benchmark(limits.key)
+        label, note = benchmark_words(limits.key)
         constraints, statements = _constraints(request, limits.key)
         return cls(
             table=table,
@@ -143,7 +151,7 @@ def _on_one_mass(request: PlotRequest, subject: _Subject) -> Figures:
 
         levels = None
         if request.levels is not None:
-            levels = read_global(_read(request.levels), source=request.levels).levels
+            levels = read_global(read_record(request.levels), source=request.levels).levels
         return local_p_figure(subject.table, levels)
 
     return {"limits": limits, "p_values": p_values}
@@ -178,7 +186,9 @@ def _on_two_masses(request: PlotRequest, subject: _Subject) -> Figures:
     }
 
 
-def scans_outcome(request: PlotRequest, tables: list[ScanTable]) -> Outcome[Any]:
+def scans_outcome(
+    request: PlotRequest, tables: list[ScanTable], *, statement: str = ""
+) -> Outcome[Any]:
     """Return what can be shown of scans: several of one search make projections."""
     subject = _Subject.of(tables[0], request)
     if len(tables) > 1:
@@ -190,7 +200,7 @@ def scans_outcome(request: PlotRequest, tables: list[ScanTable]) -> Outcome[Any]
                 tables,
                 coupling=subject.limits.key,
                 label=subject.label,
-                note=subject.note,
+                notes=tuple(words for words in (subject.note, statement) if words),
                 constraints=subject.constraints,
                 favoured=_anomaly(request, subject.limits.key, tables),
             )
@@ -284,6 +294,17 @@ def global_outcome(request: PlotRequest, record: Record, source: str) -> Outcome
     return _simple(request, figures, table.title or table.name, source, table)
 
 
+def _of_projection(request: PlotRequest, record: Record, source: str) -> Outcome[Any]:
+    scans, statement = record.get("scans"), record.get("systematics_statement")
+    if not isinstance(scans, list) or not isinstance(statement, str):
+        raise DocumentError(
+            "has no scans, or no statement on systematic errors", source=source,
+            remedy="make it with darkstats project",
+        )  # fmt: skip
+    tables = [read_scan(scan, source=f"{source}, scan {k}") for k, scan in enumerate(scans, 1)]
+    return scans_outcome(request, tables, statement=statement)
+
+
 def _of_limit(request: PlotRequest, record: Record, source: str) -> Outcome[Any]:
     from darkstats.report.limit_table import inputs_of, interval_of, limit_of
 
@@ -346,62 +367,20 @@ def plot(request: PlotRequest, shell: Shell | None = None) -> Outcome[Any]:
     """
     if not request.results:
         return _regimes(request)
-    records = [(source, _read(source)) for source in request.results]
+    records = [(source, read_record(source)) for source in request.results]
     schemas = {record.get("schema") for _, record in records}
     if schemas == {SCAN}:
         return scans_outcome(request, [read_scan(record, source=name) for name, record in records])
     if len(records) > 1:
         raise OptionError("several results in one figure have to be scans of one search")
     name, record = records[0]
+    if schemas == {_PROJECTION}:
+        return _of_projection(request, record, name)
     if schemas == {GLOBAL}:
         return global_outcome(request, record, name)
     if schemas == {LIMIT}:
         return _of_limit(request, record, name)
     raise DocumentError(
         f"has schema {record.get('schema')!r}, of which no figure can be made again",
-        source=name, remedy=f"give a record of {SCAN}, {GLOBAL} or {LIMIT}",
+        source=name, remedy=f"give a record of {SCAN}, {_PROJECTION}, {GLOBAL} or {LIMIT}",
     )  # fmt: skip
-
-
-def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTable]:
-    """Write a scan as CSV, or as a HEPData submission.
-
-    Raises
-    ------
-    DocumentError
-        The record is none of a scan.
-    OptionError
-        A file or folder cannot be written.
-    """
-    from darkstats.report.hepdata import submission, write_submission
-    from darkstats.report.scan_exports import scan_csv
-    from darkstats.report.scan_sheets import kinds_sheet
-    from darkstats.report.writing import write_text
-    from darkstats.signals.constants import CM_ENERGY_GEV
-
-    shell = shell or Shell()
-    table = read_scan(_read(request.result), source=request.result)
-    written: list[str] = []
-    if request.csv is not None:
-        write_text(request.csv, scan_csv(table))
-        written.append(request.csv)
-    if request.hepdata is not None:
-        notes = {key: words for key in table.couplings if (words := _benchmark(key)[1])}
-        documents = submission(table, sqrt_s_gev=CM_ENERGY_GEV, notes=notes)
-        with shell.step(f"writing {request.hepdata}"):
-            write_submission(documents, Path(request.hepdata))
-        written += [f"{request.hepdata}/{name}" for name in documents]
-
-    def sheet() -> RenderableType:
-        return kinds_sheet(f"Wrote {', '.join(written)}", (), request.result)
-
-    return Outcome(
-        result=table,
-        record=lambda: {
-            "schema": SCHEMAS["export"],
-            "result": request.result,
-            "simulated": table.simulated,
-            "files": written,
-        },
-        sheet=sheet,
-    )

@@ -430,7 +430,8 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
         scans.append(found)
         records.append(_record(found, job, inputs))
     tables = [read_scan(record, source=source.facts["name"]) for record in records]
-    shown = scans_outcome(PlotRequest(results=tuple(t.source for t in tables)), tables)
+    asked = PlotRequest(results=tuple(table.source for table in tables))
+    shown = scans_outcome(asked, tables, statement=statement)
     whole = {
         "schema": "darkstats.projection/1",
         "name": source.facts["name"],

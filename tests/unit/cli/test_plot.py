@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import scan_records
+from darkstats.errors import DocumentError
 
 pytest.importorskip("matplotlib", reason="figures need the plot extra")
 
@@ -25,6 +26,7 @@ def scans(tmp_path: Path) -> dict[str, Path]:
         "more": scan_records.zprime(5e4),
         "plane": scan_records.plane(),
         "global": scan_records.global_significance(),
+        "projection": scan_records.projection(),
     }
     paths = {}
     for name, record in records.items():
@@ -38,6 +40,7 @@ def scans(tmp_path: Path) -> dict[str, Path]:
     [
         (("alp",), ("limits", "p_values")),
         (("zprime", "more"), ("projections",)),
+        (("projection",), ("projections",)),
         (("plane",), ("against_first", "against_second", "expected", "observed", "significance")),
         (("global",), ("methods", "crossings")),
         ((), ("regimes",)),
@@ -70,6 +73,23 @@ def test_the_table_counts_failures_and_names_sources(call: Call, scans: dict[str
     assert "arXiv:2007.13071 [B]" in text
     assert "simulated data" in text
     assert "only the photon coupling, alpha = 1/137.036" in text
+
+
+def test_a_projection_says_how_systematic_errors_scale(
+    scans: dict[str, Path], tmp_path: Path
+) -> None:
+    """The statement stands in the legend; the title names no single luminosity."""
+    from matplotlib.text import Text
+
+    from darkstats import workflows
+
+    outcome = workflows.plot(workflows.PlotRequest(results=(str(scans["projection"]),)))
+    words = [text.get_text() for text in outcome.figure().figure.findobj(Text)]
+    assert any("relative systematic errors stay as they are" in text for text in words)
+    assert not any("projected to" in text for text in words)
+    scans["projection"].write_text(json.dumps({**scan_records.projection(), "scans": None}))
+    with pytest.raises(DocumentError, match="has no scans"):
+        workflows.plot(workflows.PlotRequest(results=(str(scans["projection"]),)))
 
 
 def test_the_record_lists_constraints(call: Call, scans: dict[str, Path]) -> None:

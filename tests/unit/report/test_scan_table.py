@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,26 @@ def test_a_blind_scan_has_expected_limits_only() -> None:
     assert not table.failed.any()
     assert np.isnan(table.limits_on("signal_strength").observed).all()
     assert np.isfinite(table.limits_on("signal_strength").median).all()
+
+
+def test_a_unit_may_stand_behind_the_symbol() -> None:
+    """As in the symbols of benchmarks; a unit of its own comes first."""
+    record = scan_records.alp()
+    for point in record["points"]:
+        point["couplings"]["alp_photon"] |= {"symbol": "g_agg [1/GeV]", "unit": None}
+    limits = read_scan(record).limits_on("alp_photon")
+    assert (limits.symbol, limits.unit) == ("g_agg", "1/GeV")
+
+
+def test_the_first_coupling_does_not_depend_on_how_keys_are_written() -> None:
+    """A record sorted by its keys, as files are, shows the same coupling as the one in memory."""
+    record = scan_records.zprime()
+    for one in (record, json.loads(json.dumps(record, sort_keys=True))):
+        table = read_scan(one)
+        assert table.couplings == ("lmu_ltau_invisible", "lmu_ltau")
+        assert table.limits_on().key == "lmu_ltau_invisible"
+    del record["benchmarks"]
+    assert read_scan(record).couplings == ("lmu_ltau", "lmu_ltau_invisible")
 
 
 def test_two_masses_and_the_choice_of_a_coupling() -> None:

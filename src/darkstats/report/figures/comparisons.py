@@ -47,7 +47,8 @@ _LOOKS = (
     (BLACK, "-"), (BLUE, (0, (6, 2))), ("#56b4e9", (0, (6, 1.5, 1, 1.5))),
     (ORANGE, (0, (4, 1, 1, 1, 1, 1))), ("#882255", (0, (1, 1))), ("#44aa99", (0, (10, 2))),
 )  # fmt: skip
-_LUMINOSITY = re.compile(r",? *[\d.]+ [fpa]b\^-1")
+#: What a title says of one luminosity, where the figure has several.
+_LUMINOSITY = re.compile(r"; projected to .*$|,? *[\d.]+ [fpa]b\^-1")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
@@ -56,7 +57,7 @@ def projections_figure(
     *,
     coupling: str | None = None,
     label: str | None = None,
-    note: str = "",
+    notes: Sequence[str] = (),
     observed: bool = True,
     constraints: Sequence[Constraint] = (),
     favoured: Sequence[Favoured] = (),
@@ -71,8 +72,8 @@ def projections_figure(
         Key of the quantity; by default the first coupling.
     label
         Its title, in LaTeX.
-    note
-        How systematic uncertainties scale, or what the conversion rests on.
+    notes
+        What the conversion rests on, how systematic uncertainties scale: a line of the legend each.
     observed
         Whether to draw the observed limit of the scan with the smallest luminosity.
     constraints, favoured
@@ -127,7 +128,7 @@ def projections_figure(
         axes.set_ylabel(limits_title(ordered[0], limits[0], label))
         title = re.sub(_LUMINOSITY, "", ordered[0].title)
         scan_header(axes, replace(ordered[0], title=title))
-        title = method_words(ordered[0]) + (f"\n{typeset(note)}" if note else "")
+        title = "\n".join([method_words(ordered[0]), *map(typeset, notes)])
 
         def legend() -> Any:  # noqa: ANN401 -- a legend
             return axes.legend(

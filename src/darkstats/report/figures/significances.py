@@ -24,7 +24,7 @@ from darkstats.report.figures.style import (
     plain_name,
     style,
 )
-from darkstats.report.numbers import number, p_number
+from darkstats.report.numbers import number, p_number, with_error
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -185,7 +185,8 @@ def crossings_figure(table: GlobalTable) -> Drawing:
         shown = np.concatenate([means[means > 0.0], np.array(found.curve)])
         axes.set_ylim(0.4 * float(shown[shown > 0.0].min()), 6.0 * float(shown.max()))
         axes.set_xlabel("level $u = z^{2}$")
-        axes.set_ylabel("mean number of up-crossings")
+        number_of = "number of " if found.quantity == "up-crossings" else ""
+        axes.set_ylabel(f"mean {number_of}{plain_name(found.quantity)}")
         _header(axes, table)
         handles, labels = axes.get_legend_handles_labels()
         order = sorted(range(len(labels)), key=lambda k: not labels[k].startswith("counted"))
@@ -225,12 +226,17 @@ def methods_figure(table: GlobalTable) -> Drawing:
         raise OptionError(f"{table.name}: the record compares no methods")
     values = [_shown(one) for one in methods]
     low = min(value - min(error, 0.9 * value) for value, error in values)
-    high = max(value + error for value, error in values)
+    high = max(1.02 * low, *(value + error for value, error in values))
     with style():
         figure = canvas(8.4, 1.9 + 0.42 * len(methods))
         axes, table_axes = figure.subplots(1, 2, width_ratios=[1.0, 1.35], sharey=True)
-        axes.set_xscale("log")
-        axes.set_xlim(0.3 * low, min(3.0 * high, 1.5))
+        if high < 8.0 * low:
+            axes.set_xlim(max(0.0, low - 0.6 * (high - low)), min(1.0, high + 0.6 * (high - low)))
+            axes.locator_params(axis="x", nbins=4)
+        else:
+            axes.set_xscale("log")
+            axes.set_xlim(0.3 * low, min(3.0 * high, 1.5))
+            axes.xaxis.set_minor_formatter("")
         axes.set_ylim(len(methods) + 0.2, -1.2)
         for row, (one, (value, error)) in enumerate(zip(methods, values, strict=True)):
             _bar(axes, row, one, value, error)
@@ -295,8 +301,7 @@ def _cells(axes: Axes, row: int, one: MethodResult) -> None:
     if one.p_global is None:
         p, z = f"< {p_number(one.below)}, 95 %", f"> {_z(one.z_global)}"
     else:
-        error = f" ± {one.error:.1g}" if one.error else ""
-        p, z = p_number(one.p_global) + error, _z(one.z_global)
+        p, z = _p(one.p_global, one.error), _z(one.z_global)
     words = "hold" if one.valid else "do not hold"
     if one.extrapolated:
         words += ", extrapolated"
@@ -304,6 +309,14 @@ def _cells(axes: Axes, row: int, one: MethodResult) -> None:
     for x, text in zip(_COLUMNS, (p, z, words), strict=True):
         axes.text(x, row, text, transform=axes.get_yaxis_transform(), va="center", color=color,
                   fontsize=_SIZE, in_layout=False)  # fmt: skip
+
+
+def _p(value: float, error: float | None) -> str:
+    if not error:
+        return p_number(value)
+    if value >= 1e-3:
+        return with_error(value, error)
+    return f"{p_number(value)} ± {number(error, 2)}"
 
 
 def _z(value: float) -> str:
