@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from darkstats.report.constraints.curve import Constraint, Statement
     from darkstats.report.scan_table import ScanTable
 
-__all__ = ["constraint_lines", "global_sheet", "kinds_sheet", "scan_sheet"]
+__all__ = [
+    "constraint_lines",
+    "global_sheet",
+    "kinds_sheet",
+    "projections_sheet",
+    "scan_sheet",
+]
 
 _FAILURES = 5
 
@@ -81,10 +87,54 @@ def scan_sheet(
     warnings = [f"{table.points[k]}: {table.reasons[k]}" for k in failed[:_FAILURES]]
     if len(failed) > _FAILURES:
         warnings.append(f"{len(failed) - _FAILURES} more hypotheses failed")
+    said = [
+        (name, text)
+        for name, texts in zip(table.points, table.warnings, strict=False)
+        for text in texts
+    ]
+    if said:
+        hypotheses = len({name for name, _ in said})
+        warnings.append(
+            f"{hypotheses} hypotheses carry warnings, the first one {said[0][0]}: {said[0][1]}"
+        )
     words = ("simulated data" if table.simulated else "", table.source)
     return sheet(
         table.title or table.name, subtitle=" · ".join(word for word in words if word),
         tables=tables, notes=lines, warnings=warnings,
+    )  # fmt: skip
+
+
+def projections_sheet(
+    tables: Sequence[ScanTable], *, coupling: str, kinds: Sequence[str], statement: str = ""
+) -> RenderableType:
+    """Range of median expected limits at each luminosity, and what the projections rest on."""
+    rows, warnings = [], []
+    for table in tables:
+        lumi = table.luminosity_ipb
+        name = "?" if lumi is None else f"{number(lumi / 1e3, 4)}"
+        limits = table.limits_on(coupling)
+        said = sum(1 for texts in table.warnings if texts)
+        rows.append([name, _range(limits.median), str(int(table.failed.sum())), str(said)])
+        warnings += [
+            f"{name} fb^-1: {found}"
+            for found in dict.fromkeys(text for texts in table.warnings for text in texts[:1])
+        ][:1]
+    first = tables[0]
+    limits = first.limits_on(coupling)
+    unit = f" [{limits.unit}]" if limits.unit else ""
+    head = ["1/fb", f"median expected {limits.symbol}{unit}", "failed", "with warnings"]
+    level = "credibility" if first.method == "bayes" else "CL"
+    notes = [
+        ("method", f"{METHODS.get(first.method, first.method)}, {first.calculator}, "
+                   f"{percent(first.cl)} {level}"),
+        ("hypotheses", str(len(first.points))),
+        *([("systematics", statement)] if statement else []),
+        ("figures", ", ".join(kinds)),
+    ]  # fmt: skip
+    title = (first.title or first.name).partition("; projected")[0]
+    return sheet(
+        f"Projections: {title}", subtitle="simulated data, Asimov" if first.simulated else "Asimov",
+        tables=[grid(head, rows, left=1)], notes=notes, warnings=warnings,
     )  # fmt: skip
 
 

@@ -79,6 +79,8 @@ class ScanTable:
         Which hypotheses have no certified result. Shape [point].
     reasons
         Why, for each hypothesis; None where it did not fail.
+    warnings
+        What is to be said of each hypothesis.
     method, cl, calculator
         Of the limits.
     luminosity_ipb, reference_cross_section_pb
@@ -103,6 +105,7 @@ class ScanTable:
     points: tuple[str, ...] = field(repr=False)
     failed: np.ndarray[Any, np.dtype[np.bool_]] = field(repr=False)
     reasons: tuple[str | None, ...] = field(repr=False)
+    warnings: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
     method: str
     cl: float
     calculator: str
@@ -343,6 +346,7 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
             None if status == "ok" else str(row.point.get("reason") or "no reason given")
             for row, status in zip(rows, statuses, strict=True)
         ),
+        warnings=tuple(tuple(map(str, row.point.get("warnings") or ())) for row in rows),
         method=reader.get(record, "method", str, ""),
         cl=cl,
         calculator=reader.get(record, "calculator", str, ""),

@@ -20,6 +20,7 @@ from darkstats.model import InterpolationCodes, compile_workspace
 from darkstats.provenance import versions
 from darkstats.scan.projection import projected
 from darkstats.scan.results import MassScan, ScanPoint, ScanSettings
+from darkstats.scan.simulation_share import LARGEST_ERROR, uncertain_share
 from darkstats.workspace import Workspace
 from darkstats.workspace.patch import apply_patch
 
@@ -38,7 +39,10 @@ __all__ = [
     "limits_job",
     "scan_inputs",
     "scan_point",
+    "workspace_of_point",
 ]
+
+_SHARE = 0.2  # of the sensitivity, from which on a projection says what it rests on
 
 
 def scan_inputs(
@@ -132,6 +136,22 @@ def base_of(document: Mapping[str, Any], patches: Sequence[Mapping[str, Any]]) -
     return {**document, "channels": [], "observations": []}
 
 
+def workspace_of_point(
+    document: Mapping[str, Any], patch: Mapping[str, Any], settings: ScanSettings
+) -> Workspace:
+    """Return the workspace of one hypothesis, at the luminosity of the settings.
+
+    Raises
+    ------
+    InputError
+        The patch does not fit, or the result is no workspace.
+    """
+    patched = apply_patch(dict(document), list(patch["patch"]), source=str(patch["name"]))
+    if settings.luminosity_factor != 1.0 or settings.systematics != "same":
+        patched = projected(patched, settings.luminosity_factor, systematics=settings.systematics)
+    return Workspace.from_document(patched, str(patch["name"]))
+
+
 def compile_point(
     document: Mapping[str, Any], patch: Mapping[str, Any], settings: ScanSettings
 ) -> HistFactoryModel:
@@ -142,10 +162,7 @@ def compile_point(
     InputError
         The patch does not fit, or the result is no workspace.
     """
-    patched = apply_patch(dict(document), list(patch["patch"]), source=str(patch["name"]))
-    if settings.luminosity_factor != 1.0 or settings.systematics != "same":
-        patched = projected(patched, settings.luminosity_factor, systematics=settings.systematics)
-    workspace = Workspace.from_document(patched, str(patch["name"]))
+    workspace = workspace_of_point(document, patch, settings)
     return compile_workspace(
         workspace, interpolation=InterpolationCodes.parse(settings.interpolation)
     )
@@ -167,7 +184,10 @@ def scan_point(
     """
     name, values = str(patch["name"]), tuple(patch["values"])
     try:
-        model = compile_point(document, patch, settings)
+        workspace = workspace_of_point(document, patch, settings)
+        model = compile_workspace(
+            workspace, interpolation=InterpolationCodes.parse(settings.interpolation)
+        )
         data = blinded_observation(model) if settings.blind else model.observation
         curve = ProfileCurve(
             model, data, test_statistic(settings.test_stat), options=FitOptions(threads=1)
@@ -187,12 +207,30 @@ def scan_point(
             probe=False,
         )
         found = {} if settings.blind else _local(curve)
+        said = _projection_warnings(workspace, model, limit, settings)
     except (NotCertifiedError, InputError) as error:
         return ScanPoint(name=name, values=values, status="failed", reason=str(error))
-    return ScanPoint(name=name, values=values, **_fields(limit), **found)
+    return ScanPoint(name=name, values=values, **_fields(limit, said), **found)
 
 
-def _fields(limit: UpperLimit) -> dict[str, Any]:
+def _projection_warnings(
+    workspace: Workspace, model: HistFactoryModel, limit: UpperLimit, settings: ScanSettings
+) -> tuple[str, ...]:
+    """Say where a projection rests on backgrounds that were not simulated."""
+    median = limit.expected[2]
+    if settings.luminosity_factor == 1.0 or median is None:
+        return ()
+    poi = model.parameters[model.require_poi()].name
+    share = uncertain_share(workspace.document, poi, median)
+    if share < _SHARE:
+        return ()
+    return (
+        f"{100.0 * share:.0f} % of the sensitivity comes from bins whose background has a "
+        f"simulation error above {100.0 * LARGEST_ERROR:.0f} %: simulate more for this luminosity",
+    )
+
+
+def _fields(limit: UpperLimit, said: tuple[str, ...]) -> dict[str, Any]:
     unit = limit.at_unit
     quoted = None if unit is None or unit.quoted is None else unit.quoted.value
     return {
@@ -208,7 +246,7 @@ def _fields(limit: UpperLimit) -> dict[str, Any]:
         "twice_nll": limit.twice_nll,
         "fits": asdict(limit.fits),
         "toys": None if limit.toys is None else asdict(limit.toys),
-        "warnings": limit.warnings,
+        "warnings": (*limit.warnings, *said),
         "model_digest": limit.model_digest,
     }
 

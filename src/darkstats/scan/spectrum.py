@@ -172,8 +172,13 @@ def _bins(
     found: list[IndexArray] = []
     if "edges" in rule:
         edges, length = rule["edges"], int(rule["row_length"])
-        for row in range(0, size, length):
-            found += [np.arange(row + low, row + high) for low, high in pairwise(edges)]
+        n_rows = size // length
+        for top, bottom in pairwise([*rule.get("rows", range(n_rows)), n_rows]):
+            begins = range(top * length, bottom * length, length)
+            found += [
+                np.concatenate([np.arange(begin + low, begin + high) for begin in begins])
+                for low, high in pairwise(edges)
+            ]
     else:
         for runs in rule["bins"]:
             pairs = np.array(runs, dtype=np.int64).reshape(-1, 2)

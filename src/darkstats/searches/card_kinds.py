@@ -153,6 +153,7 @@ def _recoil_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> Recoil
         optional=(
             *numbers,
             "theta_edges_deg",
+            "largest_simulation_error",
             "cuts",
             "optimise",
             "smoothing_sigma",
@@ -167,6 +168,9 @@ def _recoil_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> Recoil
     settings |= {name: entry[name].number(above=0.0) for name in numbers if name in entry}
     if "theta_edges_deg" in entry:
         settings["theta_edges_deg"] = _numbers(entry["theta_edges_deg"])
+    if "largest_simulation_error" in entry:
+        error = entry["largest_simulation_error"].number(above=0.0, high=1.0)
+        settings["largest_simulation_error"] = error
     if "optimise" in entry:
         settings["optimise"] = _optimisation(entry["optimise"])
     if "smoothing_sigma" in entry:

@@ -212,8 +212,12 @@ def scans_outcome(
         figures = _on_two_masses(request, subject)
 
     def sheet() -> RenderableType:
-        from darkstats.report.scan_sheets import scan_sheet
+        from darkstats.report.scan_sheets import projections_sheet, scan_sheet
 
+        if len(tables) > 1:
+            return projections_sheet(
+                tables, coupling=subject.limits.key, kinds=tuple(figures), statement=statement
+            )
         return scan_sheet(
             subject.table,
             kinds=tuple(figures),

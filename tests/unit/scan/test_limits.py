@@ -13,6 +13,7 @@ from darkstats.execution.run import run_job
 from darkstats.scan.limits import LIMITS, base_of, collect_scan, limits_job, scan_inputs, scan_point
 from darkstats.scan.projection import SYSTEMATICS, projected
 from darkstats.scan.results import ScanPoint, ScanSettings
+from darkstats.scan.simulation_share import uncertain_share
 from darkstats.workspace import Workspace, read_patchset
 from darkstats.workspace.patch import apply_patch
 
@@ -183,3 +184,40 @@ def test_a_patch_that_does_not_fit_is_a_failed_point(inputs):
     point = scan_point(inputs["workspace"], patch, ScanSettings())
     assert point.status == "failed"
     assert "/nothing" in point.reason
+
+
+def two_bins(error):
+    """A well-known bin, and one with hardly any background, known to ``error``."""
+    background = {
+        "name": "background", "data": [100.0, 0.01],
+        "modifiers": [{"name": "stat", "type": "staterror", "data": [1.0, 0.01 * error]}],
+    }  # fmt: skip
+    signal = {
+        "name": "signal", "data": [10.0, 1.0],
+        "modifiers": [{"name": "mu", "type": "normfactor", "data": None}],
+    }  # fmt: skip
+    return {"channels": [{"name": "c", "samples": [signal, background]}]}
+
+
+def test_a_share_of_the_sensitivity_is_uncertain():
+    assert uncertain_share(two_bins(0.3), "mu", 1.0) == 0.0
+    first = 2.0 * (110.0 * math.log1p(0.1) - 10.0)
+    second = 2.0 * (1.01 * math.log1p(100.0) - 1.0)
+    share = uncertain_share(two_bins(0.9), "mu", 1.0)
+    assert share == pytest.approx(second / (first + second))
+    assert uncertain_share(two_bins(0.9), "other", 1.0) == 0.0
+
+
+def test_a_projection_says_what_it_rests_on(inputs):
+    """A background of one uncertain event: at ten times the luminosity the limit rests on it."""
+    document = {
+        **two_bins(0.9),
+        "observations": [{"name": "c", "data": [100.0, 0.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    patch = {"name": "p", "values": [1.0], "patch": []}
+    now = scan_point(document, patch, ScanSettings(blind=True))
+    later = scan_point(document, patch, ScanSettings(blind=True, luminosity_factor=10.0))
+    assert not any("sensitivity" in text for text in now.warnings)
+    assert any("simulate more for this luminosity" in text for text in later.warnings)

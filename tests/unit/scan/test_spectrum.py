@@ -28,6 +28,12 @@ def test_edges_are_groups_of_fine_bins_in_each_row():
     assert found.tolist() == [1 + 2, 3, 6 + 7, 8]
 
 
+def test_rows_may_be_merged():
+    rule = {"spectrum": "a", "edges": [0, 1, 2], "row_length": 2, "rows": [0, 3]}
+    found = spectrum({"w": {"x": rule}}).window("w").gather(np.arange(16.0))
+    assert found.tolist() == [0 + 2 + 4, 1 + 3 + 5, 6 + 8, 7 + 9]
+
+
 def test_channels_follow_one_another():
     """The fine bins of b come after those of a, whatever the order of the observations."""
     fill = {
