@@ -16,8 +16,7 @@ from darkstats.searches.build import _signal_name, simulate
 from darkstats.searches.card import SearchCard, read_card
 from darkstats.searches.cuts import passing
 from darkstats.searches.output import read_build
-from darkstats.searches.plane import Ellipse, response_of
-from darkstats.searches.products import SimulatedSamples
+from darkstats.searches.plane_response import highest_higgs
 from darkstats.searches.unbinned import (
     bump_hunt_document,
     plane_document,
@@ -76,44 +75,37 @@ def zprime() -> Hs3Document:
     )
 
 
-def plane_points(
+def passed_signals(
     card: SearchCard, made: dict[str, Candidates]
-) -> tuple[dict[str, tuple[Ellipse, tuple[float, float]]], dict[str, Candidates], np.ndarray]:
-    """A dozen simulated points of the plane: ellipses, candidates and responses."""
-    scan = card.settings
+) -> dict[tuple[float, ...], Candidates]:
+    """Simulated signals of a card that pass its cuts, where there are enough of them."""
     assert card.signal is not None
     signals = {key: made[_signal_name(key)] for key in card.signal.masses_gev}
-    response = response_of(SimulatedSamples(backgrounds={}, signals=signals), scan)
-    ellipses, chosen, facts = {}, {}, []
-    for mass, fraction in DARK_HIGGS:
-        key = min(
-            signals,
-            key=lambda k: (abs(k[0] - mass), abs(k[1] - fraction * min(k[0], 10.583 - k[0]))),
-        )
-        numbers = response.at(*key)
-        ellipse = Ellipse(
-            centre=(key[0], key[1] ** 2),
-            sigma=(float(numbers[0]), float(numbers[1])),
-            correlation=float(numbers[2]),
-        )
-        name = f"ma_{key[0]:.4f}_mh_{key[1]:.4f}".replace(".", "p")
-        ellipses[name] = (ellipse, key)
-        sample = signals[key]
-        chosen[name] = sample.select(passing(sample, scan.cuts))
-        facts.append(numbers)
-    return ellipses, chosen, np.array(facts)
+    passed = {k: s.select(passing(s, card.settings.cuts)) for k, s in signals.items()}
+    return {key: sample for key, sample in passed.items() if len(sample) > 100}
 
 
 def dark_higgs() -> Hs3Document:
     """Dark Higgsstrahlung at a dozen points."""
     card = read_card(ROOT / "models" / "dark_higgsstrahlung.yaml")
-    made = samples(card)
-    ellipses, signals, _ = plane_points(card, made)
-    backgrounds = {
-        b.name: made[b.name].select(passing(made[b.name], card.settings.cuts))
-        for b in card.backgrounds
-    }
-    return plane_document(card.settings, ellipses, signals, backgrounds, title=card.title)
+    folder = read_build(ROOT / "workspaces" / "dark_higgsstrahlung")
+    windows = folder.sidecar["windows"]
+    masses = {name: facts["mass_gev"] for name, facts in windows.items()}
+    names = []
+    for mass, fraction in DARK_HIGGS:
+        higgs = fraction * highest_higgs(mass)
+        sigma = next(iter(windows.values()))["sigma"]
+        names.append(
+            min(
+                masses,
+                key=lambda name: (
+                    ((masses[name][0] - mass) / sigma[0]) ** 2
+                    + ((masses[name][1] ** 2 - higgs**2) / sigma[1]) ** 2
+                ),
+            )
+        )
+    signals = passed_signals(card, samples(card))
+    return plane_document(card.settings, folder, signals, names, title=card.title)
 
 
 MODELS = {

@@ -15,7 +15,8 @@
     │   └── MissingExtraError      an optional dependency that is not installed
     └── NotCertifiedError          the computation ran, but its answer cannot be vouched for  exit 1
         ├── FitFailedError         a minimum that is not one
-        └── LimitNotFoundError     no certified crossing; carries the bound that is known
+        ├── LimitNotFoundError     no certified crossing; carries the bound that is known
+        └── ShardError             work in blocks that is missing, damaged, foreign or failed
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ __all__ = [
     "NotCertifiedError",
     "OptionError",
     "PatchError",
+    "ShardError",
     "UnknownNameError",
     "WorkspaceError",
 ]
@@ -231,3 +233,7 @@ class LimitNotFoundError(NotCertifiedError):
         self.reason, self.lower_bound = reason, lower_bound
         known = "" if lower_bound is None else f"; the limit is at least {lower_bound:.6g}"
         super().__init__(reason + known)
+
+
+class ShardError(NotCertifiedError):
+    """Blocks of a job that are missing, damaged, of another job, or that failed."""

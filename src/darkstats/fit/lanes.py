@@ -155,6 +155,7 @@ def run_kernel(
         raise OptionError("a model that is not HistFactory has to bring an evaluator")
     counts = np.asarray(data)
     numbers = model.likelihood_numbers()
+    words = model.likelihood_words(numbers)
     lanes = Lanes.starting_at(starts)
     threads = options.threads or default_threads()
     n_lanes = len(starts)
@@ -167,6 +168,7 @@ def run_kernel(
         fit_lanes(
             model.layout,
             numbers,
+            words,
             box,
             arrays,
             first=first,

@@ -69,6 +69,8 @@ _SOURCES = (
     "fit/minimise.py",
     "fit/newton_steps.py",
     "fit/slots.py",
+    "scan/counting.py",
+    "look_elsewhere/counting.py",
 )
 
 

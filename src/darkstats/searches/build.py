@@ -209,6 +209,7 @@ def build(
         "seed": seed,
         "luminosity_ipb": card.luminosity_ipb,
         "statistics": {"method": card.method, "cl": card.cl},
+        "benchmarks": list(card.benchmarks),
         "n_patches": len(product.patches),
         "samples": sample_table(samples),
         "summary": product.summary,
@@ -226,9 +227,7 @@ def _event_files(
     """Pseudo-data as single events, marked as simulated, by name of the file."""
     if card.asimov:
         raise OptionError("Asimov data are no events: a card with data: pseudo has some")
-    found = product.events or pseudo_events(
-        product.workspace, product.sidecar, seed=seed, digest=card.digest
-    )
+    found = pseudo_events(product.workspace, product.sidecar, seed=seed, digest=card.digest)
     said = {
         "simulated": True,
         "description": f"SIMULATED pseudo-data. {card.title}",

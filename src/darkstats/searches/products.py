@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from darkstats.arrays import FloatArray
     from darkstats.simulation.candidates import Candidates
 
 __all__ = ["Patch", "SearchProduct", "SimulatedSamples"]
@@ -56,8 +55,12 @@ class SearchProduct:
         Axes with edges and units, windows (by patch name), reference cross section.
     summary
         Yields by process and window, efficiencies, resolutions, equivalent luminosities.
-    events
-        Pseudo-data as single events, by spectrum and column, where they are not counts of bins.
+    fill
+        How the workspace fills the windows. ``windows``, by patch and channel of the window: the
+        ``spectrum``, and either ``edges``, indices of the fine edges of its bins (with
+        ``row_length``, in each row of that many fine bins), or ``bins``, for each bin the fine bins
+        as run lengths (start, length, start, length, ...). ``contains``: channels whose events
+        include those of another.
     """
 
     workspace: dict[str, Any] = field(repr=False)
@@ -65,4 +68,4 @@ class SearchProduct:
     patches: tuple[Patch, ...] = field(repr=False)
     sidecar: dict[str, Any] = field(repr=False)
     summary: dict[str, Any] = field(repr=False)
-    events: Mapping[str, Mapping[str, FloatArray]] = field(default_factory=dict, repr=False)
+    fill: dict[str, Any] = field(repr=False)

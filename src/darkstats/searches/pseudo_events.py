@@ -1,7 +1,7 @@
 """The pseudo-data of a build as single events, so that unbinned fits see what binned ones see.
 
-A spectrum's counts are spread within their fine bins, an eighth of a resolution wide; events of
-the plane are the simulated rows that were drawn. Keyed like every draw: the same events anywhere.
+The counts of a fine bin, an eighth of a resolution wide, or of a cell of the plane, half a
+resolution wide, are spread within it. Keyed like every draw: the same events anywhere.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from darkstats.arrays import FloatArray
+from darkstats.arrays import FloatArray, IndexArray
 from darkstats.errors import OptionError
+from darkstats.searches.plane_grid import PlaneGrid, recoil_squared_of
 from darkstats.streams import keyed_generator
 
 __all__ = ["pseudo_events"]
@@ -25,6 +26,8 @@ _COLUMNS = {
     "diphoton_soft": "mgg_squared_gev2",
     "recoil": "recoil_mass_squared_gev2",
 }
+#: Spectra whose events are all in another one, too.
+_CONTAINED = {"diphoton_soft": "diphoton_hard"}
 
 
 def pseudo_events(
@@ -35,33 +38,59 @@ def pseudo_events(
     Parameters
     ----------
     workspace, sidecar
-        Of a build of the kinds ``bump_hunt`` and ``recoil_hunt``.
+        Of a build.
     seed, digest
         Key of the places within the bins: seed of the build, digest of the card.
 
     Raises
     ------
     OptionError
-        The build's data are no counts (Asimov data), or its spectra have no single variable.
+        The build's data are no counts (Asimov data), or a spectrum is not known.
     """
-    found = {}
-    for n, observation in enumerate(workspace["observations"]):
-        name = observation["name"]
-        edges = np.array(sidecar["channels"].get(name, {}).get("edges", []), dtype=float)
-        counts = np.array(observation["data"], dtype=float)
-        bins = len(edges) - 1
-        if bins < 1 or len(counts) % bins:
-            raise OptionError(f"spectrum {name!r} has no single variable: no events can be written")
-        if not np.array_equal(counts, counts.round()):
-            raise OptionError(
-                f"spectrum {name!r} holds Asimov data, which are no events: build with data: pseudo"
-            )
-        counts = counts.reshape(-1, bins).sum(axis=0).astype(np.int64)
+    counts = {o["name"]: _whole_counts(o["name"], o["data"]) for o in workspace["observations"]}
+    found: dict[str, dict[str, FloatArray]] = {}
+    for n, (name, content) in enumerate(counts.items()):
         rng = keyed_generator(seed, digest, _EVENTS, n)
-        place = np.repeat(np.arange(bins), counts)
-        values = edges[place] + np.diff(edges)[place] * rng.random(len(place))
+        axes = sidecar["channels"].get(name, {})
+        if "cells" in axes:
+            found[name] = _in_cells(name, content, axes, rng)
+            continue
         column = _COLUMNS.get(name.split("_")[0] if name.startswith("recoil") else name)
-        if column is None:
-            raise OptionError(f"spectrum {name!r} is not known: no column is named for it")
-        found[name] = {column: np.asarray(rng.permutation(values))}
+        edges = np.array(axes.get("edges", []), dtype=float)
+        bins = len(edges) - 1
+        if column is None or bins < 1 or len(content) % bins:
+            raise OptionError(f"spectrum {name!r} is not known: no events can be written of it")
+        within = _CONTAINED.get(name)
+        shared = found[within][column] if within in found else np.empty(0)
+        own = content.reshape(-1, bins).sum(axis=0) - np.histogram(shared, edges)[0]
+        place = np.repeat(np.arange(bins), own)
+        values = edges[place] + np.diff(edges)[place] * rng.random(len(place))
+        found[name] = {column: np.asarray(rng.permutation(np.concatenate([shared, values])))}
     return found
+
+
+def _whole_counts(name: str, data: object) -> IndexArray:
+    counts = np.asarray(data, dtype=float)
+    if not np.array_equal(counts, counts.round()):
+        raise OptionError(
+            f"spectrum {name!r} holds Asimov data, which are no events: build with data: pseudo"
+        )
+    return counts.astype(np.int64)
+
+
+def _in_cells(
+    name: str, counts: IndexArray, axes: Mapping[str, Any], rng: np.random.Generator
+) -> dict[str, FloatArray]:
+    """Events of the plane, uniform in the logarithm of the mass and in the rapidity of a cell."""
+    grid, cells = PlaneGrid.of_sidecar(axes)
+    if len(cells) != len(counts):
+        raise OptionError(f"spectrum {name!r} has {len(counts)} counts for {len(cells)} cells")
+    cell = rng.permutation(np.repeat(cells, counts))
+    column, row = np.divmod(cell, grid.shape[1])
+    # A hair off the edges, so that the counts of the events are the counts of the build.
+    where = 1e-6 + (1.0 - 2e-6) * rng.random((2, len(cell)))
+    low, high = np.log(grid.mass_edges_gev[column]), np.log(grid.mass_edges_gev[column + 1])
+    mass = np.exp(low + where[0] * (high - low))
+    edges = grid.rapidity_edges
+    rapidity = edges[row] + where[1] * (edges[row + 1] - edges[row])
+    return {"m_ll_gev": mass, "recoil_mass_squared_gev2": recoil_squared_of(mass, rapidity)}

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from darkstats.workspace import Workspace
     from darkstats.workspace.hs3 import Hs3Document
 
-__all__ = ["Likelihood", "load", "read", "toy_options", "workspace_inputs"]
+__all__ = [
+    "COMPILING",
+    "Likelihood",
+    "load",
+    "read",
+    "toy_options",
+    "workspace_inputs",
+]
 
 DEFAULT_TOYS = 10_000
 _SMALL_MODEL = 2000  # bins times parameters
@@ -137,7 +144,7 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
     sidecar = read_sidecar(request.workspace.source)
 
     from darkstats.fit import FitOptions
-    from darkstats.fit.minimise import kernel_is_compiled
+    from darkstats.fit.warming import ensure_compiled, kernels_are_compiled
     from darkstats.model import InterpolationCodes, compile_workspace
 
     codes = InterpolationCodes()
@@ -150,9 +157,9 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
         interpolation=codes,
         masked=request.masked,
     )
-    if not kernel_is_compiled():
+    if not kernels_are_compiled():
         shell.announce(COMPILING)
-        _first_fit(model)
+        ensure_compiled()
     if request.blind:
         from darkstats.inference.asimov import blinded_observation
 
@@ -193,13 +200,6 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
 def _threads(model: HistFactoryModel) -> int | None:
     """Threads for fits that are no toys: a small model is fitted before threads have started."""
     return 1 if model.n_bins * model.n_parameters < _SMALL_MODEL else None
-
-
-def _first_fit(model: HistFactoryModel) -> None:
-    """Any call compiles the kernels for all models; this one is thrown away."""
-    from darkstats.fit import fit_batch
-
-    fit_batch(model, model.observation.counts, model.observation.auxdata)
 
 
 def _with_data(workspace: Workspace, source: str) -> Workspace:

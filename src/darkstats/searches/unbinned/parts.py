@@ -1,0 +1,154 @@
+"""Pieces that the unbinned models of all searches share: peaks, yields, windows of a build."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkstats.errors import OptionError
+from darkstats.provenance import package_version
+from darkstats.workspace.hs3_building import Hs3Builder
+
+if TYPE_CHECKING:
+    from darkstats.arrays import FloatArray
+    from darkstats.searches.output import BuildFolder
+    from darkstats.templates.crystal_ball import CrystalBall
+
+__all__ = [
+    "LEAST_EVENTS",
+    "REDUCED",
+    "bracket",
+    "double_sided_peak",
+    "fine_contents",
+    "finish",
+    "inside_of",
+    "lognormal",
+    "new_builder",
+    "short",
+    "window_of_build",
+]
+
+#: Edges of the squared mass in resolutions, where Crystal Balls are fitted.
+REDUCED = np.linspace(-25.0, 25.0, 1001)
+LEAST_EVENTS = 1e-3  # a smaller part is left out
+_NUISANCE = (0.0, -5.0, 5.0)
+
+
+def short(value: float) -> float:
+    """Twelve digits: enough for any likelihood, and the same on every machine."""
+    return float(f"{value:.12g}")
+
+
+def lognormal(terms: Mapping[str, float]) -> str:
+    """Product of relative errors, each with a nuisance parameter, as an expression."""
+    exponent = " + ".join(f"{math.log1p(error):.12g} * {name}" for name, error in terms.items())
+    return f"exp({exponent})" if terms else "1"
+
+
+def new_builder(title: str, reference_pb: float, labels: Sequence[str]) -> Hs3Builder:
+    """Builder of a document that says what it is made of."""
+    builder = Hs3Builder(f"SIMULATED. {title}; unbinned", package_version("darkstats") or "unknown")
+    builder.facts(simulated=True, reference_cross_section_pb=reference_pb, labels=list(labels))
+    return builder
+
+
+def double_sided_peak(
+    builder: Hs3Builder,
+    name: str,
+    observable: str,
+    shape: CrystalBall,
+    *,
+    centre: float,
+    sigma: float,
+    resolution_error: float,
+) -> str:
+    """A double-sided Crystal Ball whose widths share one nuisance parameter."""
+    widen = "" if resolution_error == 0.0 else f" * (1 + {resolution_error!r} * signal_resolution)"
+    widths = {
+        side: builder.function(f"{name}_sigma_{side}", f"{short(sigma * width)!r}{widen}")
+        for side, width in (("L", shape.sigma_l), ("R", shape.sigma_r))
+    }
+    constants = {
+        "m0": centre + sigma * shape.mean,
+        "alpha_L": shape.alpha_l,
+        "n_L": shape.n_l,
+        "alpha_R": shape.alpha_r,
+        "n_R": shape.n_r,
+    }
+    names = {
+        key: builder.function(f"{name}_{key}", repr(short(value)))
+        for key, value in constants.items()
+    }
+    return builder.distribution(
+        name,
+        "crystalball_doublesided_dist",
+        m=observable,
+        sigma_L=widths["L"],
+        sigma_R=widths["R"],
+        **names,
+    )
+
+
+def window_of_build(sidecar: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], FloatArray]:
+    """Facts of a hypothesis, and the edges of its bins."""
+    try:
+        facts = sidecar["windows"][name]
+    except KeyError:
+        raise OptionError(f"the build has no hypothesis {name!r}") from None
+    # A sidecar rounds the edges of windows; they are edges of the fine grid.
+    fine = np.array(sidecar["channels"][facts["spectrum"]]["edges"])
+    wanted = np.array(facts["edges_gev2"])
+    right = np.clip(np.searchsorted(fine, wanted), 1, len(fine) - 1)
+    nearest = np.where(wanted - fine[right - 1] < fine[right] - wanted, right - 1, right)
+    return facts, fine[nearest]
+
+
+def fine_contents(folder: BuildFolder, spectrum: str) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """Fine edges and contents of each process of one spectrum of a build."""
+    edges = np.array(folder.sidecar["channels"][spectrum]["edges"])
+    for channel in folder.workspace["channels"]:
+        if channel["name"] == spectrum:
+            contents = {s["name"]: np.array(s["data"], dtype=float) for s in channel["samples"]}
+            return edges, contents
+    raise OptionError(f"the build has no spectrum {spectrum!r}")
+
+
+def inside_of(edges: FloatArray, low: float, high: float) -> slice:
+    """Fine bins between two edges."""
+    first, last = np.searchsorted(edges, [low - 1e-9, high - 1e-9])
+    return slice(int(first), int(last))
+
+
+def bracket(masses: Sequence[float], mass: float) -> tuple[int, int, float]:
+    """Simulated masses on both sides, and how far ``mass`` lies between them."""
+    upper = int(np.clip(np.searchsorted(masses, mass), 1, len(masses) - 1))
+    low, high = masses[upper - 1], masses[upper]
+    return upper - 1, upper, float(np.clip((mass - low) / (high - low), 0.0, 1.0))
+
+
+def finish(
+    builder: Hs3Builder,
+    name: str,
+    *,
+    axes: Sequence[tuple[str, float, float]],
+    yields: Mapping[str, str],
+    parameters: Mapping[str, tuple[float, float, float]],
+    constrained: Sequence[str],
+    values: Mapping[str, float],
+) -> None:
+    """Channel, data, constraints and analysis of one hypothesis."""
+    channel = builder.channel(f"{name}_model", yields)
+    data = builder.data(f"{name}_events", axes)
+    nuisances = list(dict.fromkeys(constrained))
+    builder.analysis(
+        name,
+        {channel: data},
+        poi="mu",
+        parameters={**parameters, **dict.fromkeys(nuisances, _NUISANCE)},
+        constants={f"aux_{n}": 0.0 for n in nuisances},
+        constraints=[builder.constraint(n) for n in nuisances],
+        values=values,
+    )

@@ -1,0 +1,122 @@
+"""The unbinned search in a window of the squared recoil mass, backgrounds from simulation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkstats.searches.recoil_spectra import VARIABLE
+from darkstats.searches.unbinned.parts import (
+    LEAST_EVENTS,
+    REDUCED,
+    bracket,
+    double_sided_peak,
+    fine_contents,
+    finish,
+    inside_of,
+    lognormal,
+    new_builder,
+    short,
+    window_of_build,
+)
+from darkstats.templates.crystal_ball import CrystalBall, fit_crystal_ball
+from darkstats.templates.histfactory import significant
+
+if TYPE_CHECKING:
+    from darkstats.searches.output import BuildFolder
+    from darkstats.searches.recoil_hunt import RecoilHunt
+    from darkstats.simulation.candidates import Candidates
+    from darkstats.workspace.hs3 import Hs3Document
+
+__all__ = ["recoil_hunt_document"]
+
+
+def recoil_hunt_document(
+    hunt: RecoilHunt,
+    folder: BuildFolder,
+    signals: Mapping[float, Candidates],
+    names: Sequence[str],
+    *,
+    title: str,
+) -> Hs3Document:
+    """The unbinned search in a window of the squared recoil mass, backgrounds from simulation.
+
+    The window is that of the counting experiment; each process has its simulated shape, and the
+    relative errors of the card. Parameters as in :func:`bump_hunt_document`.
+
+    Raises
+    ------
+    OptionError
+        The build lacks a hypothesis.
+    """
+    builder = new_builder(title, hunt.reference_pb, ("m_zprime_gev",))
+    masses = sorted(signals)
+    shapes: dict[int, CrystalBall] = {}
+    for name in names:
+        facts, edges = window_of_build(folder.sidecar, name)
+        mass = float(facts["mass_gev"])
+        axis = (VARIABLE, float(edges[0]), float(edges[-1]))
+        below, above, fraction = bracket(masses, mass)
+        for k in (below, above):
+            if k not in shapes:
+                sample = signals[masses[k]]
+                width = hunt.widths.at_squared(masses[k] ** 2)
+                reduced = (sample[VARIABLE] - masses[k] ** 2) / width
+                content = np.histogram(reduced, REDUCED, weights=sample.weight_pb)[0]
+                shapes[k] = fit_crystal_ball(REDUCED, np.maximum(content, 0.0))
+        signal = float(facts["signal_events_per_pb"]) * hunt.reference_pb
+        errors = {**hunt.systematics.get("signal", {})}
+        statistical = [
+            math.sqrt(float((signals[masses[k]].weight_pb ** 2).sum()))
+            / float(signals[masses[k]].weight_pb.sum())
+            for k in (below, above)
+        ]
+        errors["signal_simulation"] = max(*statistical, 1e-6)
+        constrained = list(errors)
+        yields = {
+            double_sided_peak(
+                builder,
+                f"{name}_signal",
+                VARIABLE,
+                shapes[below].between(shapes[above], fraction),
+                centre=mass**2,
+                sigma=hunt.widths.at_squared(mass**2),
+                resolution_error=0.0,
+            ): builder.function(
+                f"{name}_signal_yield", f"mu * {short(signal)!r} * {lognormal(errors)}"
+            )
+        }
+        fine, contents = fine_contents(folder, str(facts["spectrum"]))
+        part = inside_of(fine, axis[1], axis[2])
+        own = fine[part.start : part.stop + 1]
+        common = {**hunt.systematics.get("background", {})}
+        total = sum(float(c[part].sum()) for c in contents.values())
+        common["background_simulation"] = max(
+            float(facts["background_statistical_error"]) / max(total, 1e-12), 1e-6
+        )
+        for process, spectrum in contents.items():
+            inside = np.maximum(spectrum[part], 0.0)
+            if inside.sum() <= LEAST_EVENTS:
+                continue
+            process_errors = {**common, **hunt.systematics.get(process, {})}
+            constrained += list(process_errors)
+            yields[builder.histogram(f"{name}_{process}", VARIABLE, own, inside)] = (
+                builder.function(
+                    f"{name}_{process}_yield",
+                    f"{short(float(inside.sum()))!r} * {lognormal(process_errors)}",
+                )
+            )
+        reach = significant(20.0 * (2.0 * math.sqrt(total) + 5.0) / signal)
+        finish(
+            builder,
+            name,
+            axes=(axis,),
+            yields=yields,
+            parameters={"mu": (significant(0.05 * reach), 0.0, reach)},
+            constrained=constrained,
+            values={"m_zprime_gev": mass},
+        )
+    return builder.finished()
