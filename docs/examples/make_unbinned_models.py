@@ -1,13 +1,14 @@
 """Make the unbinned models of the searches: ``python docs/examples/make_unbinned_models.py OUT``.
 
-Windows and smooth spectra come from the committed workspaces, signal shapes from the smaller
-simulated samples of the cards (``darkstats simulate CARD --quick``), which are made where the
-cache lacks them. Everything is simulated.
+Windows and smooth spectra come from the committed workspaces, signal shapes from the simulated
+signals of the cards (``darkstats simulate CARD``), which are made where the cache lacks them.
+Everything is simulated.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,8 @@ DARK_HIGGS = tuple(
 
 
 def samples(card: SearchCard) -> dict[str, Candidates]:
-    """All candidates of a card, the smaller numbers of events."""
-    return simulate(card, cache=default_cache(), quick=True, seed=1, workers=1)
+    """Signals of a card, as the committed workspaces have them."""
+    return simulate(replace(card, backgrounds=()), cache=default_cache(), seed=1, workers=1)
 
 
 def nearest(folder: Path, masses: tuple[float, ...]) -> list[str]:
@@ -90,20 +91,16 @@ def dark_higgs() -> Hs3Document:
     card = read_card(ROOT / "models" / "dark_higgsstrahlung.yaml")
     folder = read_build(ROOT / "workspaces" / "dark_higgsstrahlung")
     windows = folder.sidecar["windows"]
-    masses = {name: facts["mass_gev"] for name, facts in windows.items()}
     names = []
     for mass, fraction in DARK_HIGGS:
-        higgs = fraction * highest_higgs(mass)
-        sigma = next(iter(windows.values()))["sigma"]
-        names.append(
-            min(
-                masses,
-                key=lambda name: (
-                    ((masses[name][0] - mass) / sigma[0]) ** 2
-                    + ((masses[name][1] ** 2 - higgs**2) / sigma[1]) ** 2
-                ),
-            )
-        )
+        wanted = (mass, (fraction * highest_higgs(mass)) ** 2)
+
+        def away(name: str, wanted: tuple[float, float] = wanted) -> float:
+            facts = windows[name]
+            offset = np.subtract(facts["centre"], wanted) / facts["sigma"]
+            return float((offset**2).sum())
+
+        names.append(min(windows, key=away))
     signals = passed_signals(card, samples(card))
     return plane_document(card.settings, folder, signals, names, title=card.title)
 

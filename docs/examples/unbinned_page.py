@@ -37,12 +37,11 @@ after its cells are put into the bins: what binning loses. *Shift* is the differ
 of the ±1σ band.
 """
 AFTER = """
-In the bump hunt, bins of half a resolution lose about one per cent, and the limits agree within two per cent more: the
-unbinned signal is a fitted Crystal Ball, the binned one a smoothed histogram. A count in a window of ±2 resolutions
-loses about ten per cent of the standard deviation; with one or two background events a limit follows it by half. In the
-plane, the box that is fitted holds the ellipse and the ring that are counted, and the shape of the signal in both; the
-simulated background of an ellipse that rests on few rows is taken from larger ellipses, while the box takes straight
-lines through its own rows, which moves single points by tens of per cent.
+In the bump hunt, bins of half a resolution lose about one per cent; half a per cent more comes from the signal, which
+is a fitted Crystal Ball unbinned and a smoothed histogram binned. A count in a window of ±2 resolutions loses about ten
+per cent of the standard deviation; with one or two background events a limit follows it by half. In the plane, the box
+that is fitted holds the ellipse and the ring that are counted, and the shape of the signal and of the ridge at zero
+recoil mass in both: a quarter of the standard deviation, of which a limit on few events follows a half to two thirds.
 """
 COVERAGE = """
 ## Coverage

@@ -2,8 +2,8 @@
 
     python docs/examples/unbinned_study.py OUT [--toys N] [--zfit]
 
-Needs the smaller simulated samples of the cards in the cache (``darkstats simulate CARD --quick``
-makes them). Writes ``OUT.json``; ``docs/studies/unbinned.md`` holds the tables made from it.
+Reads the committed workspaces and unbinned models. Writes ``OUT.json``; ``docs/studies/unbinned.md``
+holds the tables made from it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +21,13 @@ from darkstats.inference import upper_limit
 from darkstats.inference.asymptotics import observed_p_values
 from darkstats.model import HistFactoryModel, Model, Observation, compile_workspace
 from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
-from darkstats.searches.build import _PSEUDO_DATA
 from darkstats.searches.card import read_card
-from darkstats.searches.cuts import passing
-from darkstats.searches.output import read_build
-from darkstats.searches.plane import Rows, drawn_events, ellipse_patch
+from darkstats.searches.output import BuildFolder, read_build
 from darkstats.searches.pseudo_events import pseudo_events
+from darkstats.searches.unbinned.plane import ellipse_of
 from darkstats.streams import keyed_generator
-from darkstats.workspace import Workspace, apply_patch, read_workspace
+from darkstats.workspace import read_workspace
 from darkstats.workspace.hs3 import Hs3Document, read_hs3
-
-sys.path.insert(0, str(Path(__file__).parent))
-from make_unbinned_models import plane_points, samples
 
 ROOT = Path(__file__).resolve().parents[2]
 LEVELS = {"alp": 0.95, "zprime_invisible_2018": 0.90, "dark_higgsstrahlung": 0.90}
@@ -116,8 +110,22 @@ def row(
     }
 
 
-def spectra(search: str, cl: float) -> tuple[list[dict[str, Any]], list[Any]]:
-    """The dozen masses of a search whose build has spectra."""
+def bins_of(build: BuildFolder, name: str, unbinned: UnbinnedModel) -> np.ndarray:
+    """Bin of each cell of the unbinned model's fine grid, -1 for none."""
+    facts = build.sidecar["windows"][name]
+    if "edges_gev2" in facts:
+        edges = np.array(facts["edges_gev2"])
+        return np.searchsorted(edges[1:-1], unbinned.grid.points[0][0], side="right")
+    scan = read_card(ROOT / "models" / f"{build.record['card']['name']}.yaml").settings
+    distance = ellipse_of(facts).distance(*unbinned.grid.points[0])
+    group = np.full(len(distance), -1)
+    group[distance < scan.ellipse_sigma**2] = 0
+    group[(distance >= scan.ring_sigma[0] ** 2) & (distance < scan.ring_sigma[1] ** 2)] = 1
+    return group
+
+
+def dozen(search: str, cl: float) -> tuple[list[dict[str, Any]], list[Any]]:
+    """The dozen hypotheses of a search, binned and unbinned, on the pseudo-data of its build."""
     document = read_hs3(ROOT / "models" / search / "unbinned.json")
     build = read_build(ROOT / "workspaces" / search)
     card_digest = build.record["card"]["digest"]
@@ -131,10 +139,8 @@ def spectra(search: str, cl: float) -> tuple[list[dict[str, Any]], list[Any]]:
             str(build.workspace_path), patchset=str(build.patch_set_path), point=name
         )
         binned = compile_workspace(workspace)
-        spectrum = build.sidecar["windows"][name]["spectrum"]
-        x = events[spectrum][unbinned.channels[0].observables[0]][None, :]
-        edges = np.array(build.sidecar["windows"][name]["edges_gev2"])
-        group = np.searchsorted(edges[1:-1], unbinned.grid.points[0][0], side="right")
+        spectrum = build.sidecar["windows"][name].get("spectrum", "plane")
+        x = np.array([events[spectrum][column] for column in unbinned.channels[0].observables])
         rows.append(
             row(
                 name,
@@ -144,62 +150,11 @@ def spectra(search: str, cl: float) -> tuple[list[dict[str, Any]], list[Any]]:
                 binned=binned,
                 counts=binned.observation,
                 cl=cl,
-                group=group,
+                group=bins_of(build, name, unbinned),
             )
         )
         pairs.append((name, unbinned, binned))
     return rows, pairs
-
-
-def plane(cl: float) -> tuple[list[dict[str, Any]], list[Any]]:
-    """The dozen points of the plane: ellipse and ring counted, or a box fitted unbinned."""
-    card = read_card(ROOT / "models" / "dark_higgsstrahlung.yaml")
-    scan = card.settings
-    made = samples(card)
-    document = read_hs3(ROOT / "models" / "dark_higgsstrahlung" / "unbinned.json")
-    ellipses, _, facts = plane_points(card, made)
-    passed = {
-        b.name: made[b.name].select(passing(made[b.name], scan.cuts)) for b in card.backgrounds
-    }
-    rows = {name: Rows.of(sample, scan.luminosity_ipb) for name, sample in passed.items()}
-    rng = keyed_generator(1, card.digest, _PSEUDO_DATA)
-    data = {
-        name: Rows(x=r.x, y=r.y, events=rng.poisson(r.events).astype(float))
-        for name, r in rows.items()
-    }
-    drawn = drawn_events(data)
-    events = np.array([drawn["m_ll_gev"], drawn["recoil_mass_squared_gev2"]])
-    empty = {
-        "channels": [],
-        "observations": [],
-        "measurements": [{"name": "search", "config": {"poi": "", "parameters": []}}],
-        "version": "1.0.0",
-    }
-    found, pairs = [], []
-    for (name, (ellipse, masses)), fact in zip(ellipses.items(), facts, strict=True):
-        patch, _ = ellipse_patch(scan, ellipse, masses, fact, rows=rows, data=data)
-        workspace = Workspace.from_document(apply_patch(empty, list(patch.operations)))
-        binned = compile_workspace(workspace)
-        unbinned = compile_hs3(document, name)
-        distance = ellipse.distance(*unbinned.grid.points[0])
-        group = np.full(len(distance), -1)
-        group[distance < scan.ellipse_sigma**2] = 0
-        group[(distance >= scan.ring_sigma[0] ** 2) & (distance < scan.ring_sigma[1] ** 2)] = 1
-        values = dict(unbinned.values)
-        found.append(
-            row(
-                name,
-                values=values,
-                unbinned=unbinned,
-                events=events,
-                binned=binned,
-                counts=binned.observation,
-                cl=cl,
-                group=group,
-            )
-        )
-        pairs.append((name, unbinned, binned))
-    return found, pairs
 
 
 def coverage(model: UnbinnedModel, mu: float, cl: float, toys: int, seed: int) -> dict[str, Any]:
@@ -336,7 +291,7 @@ def main() -> None:
     args = parser.parse_args()
     study: dict[str, Any] = {"schema": "darkstats.unbinned-study/1", "searches": {}, "coverage": {}}
     for search, cl in LEVELS.items():
-        rows, pairs = plane(cl) if search == "dark_higgsstrahlung" else spectra(search, cl)
+        rows, pairs = dozen(search, cl)
         study["searches"][search] = {"cl": cl, "rows": rows}
         for one in rows:
             print(

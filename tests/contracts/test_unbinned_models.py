@@ -8,16 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from darkstats.errors import OptionError
 from darkstats.inference import upper_limit
 from darkstats.model import compile_workspace
 from darkstats.model.unbinned.model import compile_hs3
 from darkstats.searches.output import read_build
+from darkstats.searches.plane_grid import PlaneGrid, rapidity_of
 from darkstats.searches.pseudo_events import pseudo_events
+from darkstats.searches.unbinned.plane import ellipse_of
 from darkstats.workspace import read_workspace
 from darkstats.workspace.hs3 import Hs3Document, read_hs3, write_hs3
 
 SEARCHES = ("alp", "zprime_invisible_2018", "dark_higgsstrahlung")
 SPECTRA = ("alp", "zprime_invisible_2018")
+LEVELS = {"alp": 0.95, "zprime_invisible_2018": 0.90, "dark_higgsstrahlung": 0.90}
 
 
 @pytest.fixture(scope="module")
@@ -62,35 +66,69 @@ def test_writing_and_reading_keeps_the_likelihood(
         assert theirs == pytest.approx(ours, abs=1e-9)
 
 
-@pytest.mark.parametrize("search", SPECTRA)
+@pytest.mark.parametrize("search", SEARCHES)
 def test_binned_and_unbinned_limits_agree(
     search: str, documents: dict[str, Hs3Document], repository: Path
 ) -> None:
     """The same simulated events: an unbinned limit is a little stronger, never weaker.
 
-    Half-sigma bins of the bump hunt lose 1 to 3 %, one count in four sigma loses 3 to 7 %.
+    Half-sigma bins of the bump hunt lose 1 to 3 %, one count in four sigma loses 3 to 7 %; a count
+    in an ellipse beside one in a ring loses up to a quarter.
     """
     build = read_build(repository / "workspaces" / search)
     events = pseudo_events(
         build.workspace, build.sidecar, seed=1, digest=build.record["card"]["digest"]
     )
-    level = {"alp": 0.95, "zprime_invisible_2018": 0.90}[search]
-    lost = {"alp": (0.96, 1.001), "zprime_invisible_2018": (0.92, 0.98)}[search]
+    lost = {
+        "alp": (0.96, 1.001),
+        "zprime_invisible_2018": (0.92, 0.98),
+        "dark_higgsstrahlung": (0.75, 0.98),
+    }[search]
     for name in documents[search].analysis_names[:4]:
         model = compile_hs3(documents[search], name)
         workspace = read_workspace(
             str(build.workspace_path), patchset=str(build.patch_set_path), point=name
         )
         binned = compile_workspace(workspace)
-        (observable,), ((low, high),) = model.channels[0].observables, model.channels[0].ranges
-        x = events[build.sidecar["windows"][name]["spectrum"]][observable]
-        x = x[(x >= low) & (x <= high)]
-        assert len(x) == binned.observation.counts.sum()
+        channel = model.channels[0]
+        spectrum = events[build.sidecar["windows"][name].get("spectrum", "plane")]
+        x = np.array([spectrum[observable] for observable in channel.observables])
+        ends = np.array(channel.ranges).T[:, :, None]
+        x = x[:, ((x >= ends[0]) & (x <= ends[1])).all(axis=0)]
+        counted = binned.observation.counts.sum()
+        if search == "dark_higgsstrahlung":  # the box holds the ellipse and the ring
+            assert x.shape[1] >= counted
+        else:
+            assert x.shape[1] == counted
         a, b = (
-            upper_limit(m, o, cl=level, probe=False, scan_points=0)
-            for m, o in ((model, model.observe([x[None, :]])), (binned, binned.observation))
+            upper_limit(m, o, cl=LEVELS[search], probe=False, scan_points=0)
+            for m, o in ((model, model.observe([x])), (binned, binned.observation))
         )
         assert lost[0] < a.expected[2] / b.expected[2] < lost[1]
+
+
+def test_the_box_holds_what_the_ellipse_and_the_ring_count(
+    documents: dict[str, Hs3Document], repository: Path
+) -> None:
+    """Signal and background of the unbinned plane, within the ellipse and the ring of the build.
+
+    The signal is a sum of two Gaussians (2 %), the background a smooth sum on few simulated events
+    (15 % in the ellipse).
+    """
+    build = read_build(repository / "workspaces" / "dark_higgsstrahlung")
+    document = documents["dark_higgsstrahlung"]
+    reference = document.search["reference_cross_section_pb"]
+    for name in document.analysis_names:
+        facts = build.sidecar["windows"][name]
+        model = compile_hs3(document, name)
+        background, signal = np.array(model.inits), np.array(model.inits)
+        background[model.require_poi()], signal[model.require_poi()] = 0.0, 1.0
+        rates = model.expected_rates(background)
+        added = model.expected_rates(signal) - rates
+        inside = ellipse_of(facts).distance(*model.grid.points[0]) < 4.0
+        counted = facts["signal_events_per_pb"] * reference
+        assert added[inside].sum() == pytest.approx(counted, rel=0.02)
+        assert rates[inside].sum() == pytest.approx(facts["background_events"], rel=0.15)
 
 
 @pytest.mark.parametrize("search", SPECTRA)
@@ -109,6 +147,41 @@ def test_pseudo_events_are_the_pseudo_data(search: str, repository: Path) -> Non
         np.testing.assert_array_equal(counts, observation["data"])
         np.testing.assert_array_equal(again[name][column], events[name][column])
         assert not np.array_equal(other[name][column], events[name][column])
+
+
+def test_what_passes_the_hard_threshold_passes_the_soft_one(repository: Path) -> None:
+    """The soft spectrum holds every event of the hard one, at its own mass."""
+    build = read_build(repository / "workspaces" / "alp")
+    events = pseudo_events(
+        build.workspace, build.sidecar, seed=1, digest=build.record["card"]["digest"]
+    )
+    hard, soft = (events[name]["mgg_squared_gev2"] for name in ("diphoton_hard", "diphoton_soft"))
+    assert np.isin(hard, soft).all()
+    assert len(soft) > len(hard)
+
+
+def test_events_of_the_plane_are_its_pseudo_data(repository: Path) -> None:
+    """Filled into the cells again, and into ellipses and rings, the events are the counts."""
+    build = read_build(repository / "workspaces" / "dark_higgsstrahlung")
+    digest = build.record["card"]["digest"]
+    (events,) = pseudo_events(build.workspace, build.sidecar, seed=1, digest=digest).values()
+    (other,) = pseudo_events(build.workspace, build.sidecar, seed=2, digest=digest).values()
+    grid, cells = PlaneGrid.of_sidecar(build.sidecar["channels"]["plane"])
+    mass, recoil = events["m_ll_gev"], events["recoil_mass_squared_gev2"]
+    bins = (grid.mass_edges_gev, grid.rapidity_edges)
+    counts = np.histogram2d(mass, rapidity_of(mass, recoil), bins=bins)[0].ravel()
+    (observation,) = build.workspace["observations"]
+    np.testing.assert_array_equal(counts[cells], observation["data"])
+    assert counts.sum() == sum(observation["data"])
+    assert not np.array_equal(other["m_ll_gev"], mass)
+
+
+def test_asimov_data_are_no_events(repository: Path) -> None:
+    """A build whose data are expectations is refused, with the reason."""
+    build = read_build(repository / "workspaces" / "alp")
+    observations = [{**o, "data": [0.5] * len(o["data"])} for o in build.workspace["observations"]]
+    with pytest.raises(OptionError, match="Asimov data"):
+        pseudo_events({"observations": observations}, build.sidecar, seed=1, digest="0" * 64)
 
 
 def test_documents_are_portable_json(repository: Path) -> None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["ellipse_of", "plane_document"]
 
 _COLUMNS = ("m_ll_gev", "recoil_mass_squared_gev2")
+_RIDGE_WIDTH = 1.2  # resolutions; the cells of a build are smoothed by one and a half
+_LEAST_SHARE = 1e-4  # of a term of a background
 
 
 def ellipse_of(facts: Mapping[str, Any]) -> Ellipse:
@@ -97,9 +99,9 @@ def plane_document(
     -----
     The signal is a sum of two tilted Gaussians, fitted to the simulated events of the nearest
     masses, which keep their deviations of ln M and of the rapidity; its yield is that of the
-    build's ellipse. Each background is a product of straight lines in the two observables, fitted
-    to the smoothed cells of the build. HS3 has no density for either, so they are written as
-    expressions.
+    build's ellipse. Each background is a sum of products of straight lines and, in the recoil
+    mass, Gaussians at fixed places, fitted to the smoothed cells of the build. HS3 has no density
+    for either, so they are written as expressions.
     """
     builder = new_builder(title, scan.reference_pb, ("m_dark_photon_gev", "m_dark_higgs_gev"))
     cells = _Cells.of(folder)
@@ -172,7 +174,7 @@ def _plane_analysis(
             builder.distribution(
                 f"{name}_{process}",
                 "generic_dist",
-                expression=_bilinear(_COLUMNS, axes, places, expected),
+                expression=_lines_and_ridges(axes, ellipse.sigma[1], places, expected),
             )
         ] = builder.function(
             f"{name}_{process}_yield", f"{short(size)!r} * {lognormal(process_errors)}"
@@ -236,22 +238,41 @@ def _tilted(
     return " + ".join(terms)
 
 
-def _bilinear(
-    columns: Sequence[str],
+def _lines_and_ridges(
     axes: Sequence[tuple[str, float, float]],
-    events: FloatArray,
+    sigma: float,
+    places: FloatArray,
     weights: FloatArray,
 ) -> str:
-    """A product basis of straight lines with shares from events, as an expression."""
-    t = [(row - low) / (high - low) for row, (_, low, high) in zip(events, axes, strict=True)]
-    lines = [(1.0 - t[0], t[0]), (1.0 - t[1], t[1])]
-    heights = np.array([4.0 * a * b for a in lines[0] for b in lines[1]])
-    shares = mixture_shares(heights, weights)
-    names = [
-        (f"(1 - ({c} - {low!r}) / {high - low!r})", f"(({c} - {low!r}) / {high - low!r})")
-        for c, (_, low, high) in zip(columns, axes, strict=True)
-    ]
-    basis = [f"{a} * {b}" for a in names[0] for b in names[1]]
+    """A background with shares from weighted places, as an expression.
+
+    A sum of products: straight lines in the mass; in the squared recoil mass straight lines and
+    Gaussians at fixed places, which follow the ridge of radiative pairs at zero recoil mass.
+    """
+    (x, x_low, x_high), (y, y_low, y_high) = axes
+    tx = f"(({x} - {x_low!r}) / {short(x_high - x_low)!r})"
+    ty = f"(({y} - {y_low!r}) / {short(y_high - y_low)!r})"
+    u = (places[0] - x_low) / (x_high - x_low)
+    v = (places[1] - y_low) / (y_high - y_low)
+    first = [(2.0 * (1.0 - u), f"2 * (1 - {tx})"), (2.0 * u, f"2 * {tx}")]
+    second = [(2.0 * (1.0 - v), f"2 * (1 - {ty})"), (2.0 * v, f"2 * {ty}")]
+    width = short(_RIDGE_WIDTH * sigma / (y_high - y_low))
+    for centre in np.arange(0.0, 1.0 + 1e-9, width):
+        low, high = (math.erf((end - centre) / width / math.sqrt(2.0)) for end in (0.0, 1.0))
+        height = short(1.0 / (width * math.sqrt(2.0 * math.pi) * 0.5 * (high - low)))
+        middle = short(float(centre))
+        second.append(
+            (
+                height * np.exp(-0.5 * ((v - middle) / width) ** 2),
+                f"{height!r} * exp(-0.5 * (({ty} - {middle!r}) / {width!r})**2)",
+            )
+        )
+    basis = [(a * b, f"{text} * {other}") for a, text in first for b, other in second]
+    shares = mixture_shares(np.array([heights for heights, _ in basis]), weights)
+    kept = shares > _LEAST_SHARE
+    shares = np.where(kept, shares, 0.0) / shares[kept].sum()
     return " + ".join(
-        f"{short(float(share))!r} * {part}" for share, part in zip(shares, basis, strict=True)
+        f"{short(float(share))!r} * {text}"
+        for share, (_, text), there in zip(shares, basis, kept, strict=True)
+        if there
     )
