@@ -16,7 +16,8 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="Folder of a built search, or a background-only workspace with --patchset.",
+        help="Folder of a built search, a background-only workspace with --patchset, or an HS3 "
+        "document of unbinned likelihoods.",
         show_default=False,
     ),
 ]
@@ -47,7 +48,24 @@ Cluster = Annotated[
     str | None,
     typer.Option("--cluster", metavar="URL", help="dask://HOST:PORT of a Dask scheduler."),
 ]
-Blind = Annotated[bool, typer.Option("--blind", help="Expected limits only: look at no data.")]
+Blind = Annotated[
+    bool | None,
+    typer.Option(
+        "--blind/--unblind",
+        help="Expected limits only: look at no data. Events stay closed unless they are marked as "
+        "simulated, or --unblind is given.",
+        show_default=False,
+    ),
+]
+Events = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        help="Events for an HS3 document, repeatable: one file a spectrum (.parquet, .root, .csv, "
+        ".npz), or the folder of a build with --events.",
+    ),
+]
 Folder = Annotated[
     str | None,
     typer.Option(
@@ -63,6 +81,7 @@ def scan(
     context: typer.Context,
     source: Source,
     patchset: o.PatchSetFile = None,
+    data: Events = None,
     output: Folder = None,
     method: Method = None,
     cl: Level = None,
@@ -76,7 +95,7 @@ def scan(
     toys: ToysPerPoint = None,
     seed: Seed = 0,
     prior: Prior = None,
-    blind: Blind = False,
+    blind: Blind = None,
     cluster: Cluster = None,
     workers: Workers = None,
     json: o.Json = False,
@@ -91,6 +110,7 @@ def scan(
     request = workflows.MassScanRequest(
         source=source,
         patchset=patchset,
+        data=tuple(data or ()),
         output=output,
         method=method,
         cl=cl,
@@ -118,6 +138,7 @@ def shards(
         ),
     ],
     patchset: o.PatchSetFile = None,
+    data: Events = None,
     output: Folder = None,
     shard: Annotated[
         int, typer.Option("--shard", metavar="K", help="run: which shard, from 0.")
@@ -128,7 +149,7 @@ def shards(
     calculator: Calculator = "asymptotic",
     toys: ToysPerPoint = None,
     seed: Seed = 0,
-    blind: Blind = False,
+    blind: Blind = None,
     json: o.Json = False,
     plot: o.Plot = None,
 ) -> None:
@@ -144,6 +165,7 @@ def shards(
         request = workflows.MassScanRequest(
             source=where[0],
             patchset=patchset,
+            data=tuple(data or ()),
             output=output,
             method=method,
             cl=cl,
@@ -169,10 +191,12 @@ def global_(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="Folder of a finished scan (scan -o), or of a built search: it is scanned first.",
+            help="Folder of a finished scan (scan -o); or a built search, or an HS3 document: they "
+            "are scanned first.",
             show_default=False,
         ),
     ],
+    data: Events = None,
     output: Folder = None,
     toys: Annotated[
         int, typer.Option("--toys", metavar="N", help="Toys of the whole spectrum.")
@@ -182,6 +206,7 @@ def global_(
         bool,
         typer.Option("--extrapolate", help="Follow the tail beyond the toys; it is marked."),
     ] = False,
+    blind: Blind = None,
     cluster: Cluster = None,
     workers: Workers = None,
     json: o.Json = False,
@@ -195,6 +220,8 @@ def global_(
     out = Output(json=json, plots=tuple(plot or ()), csv=csv)
     request = workflows.GlobalRequest(
         source=source,
+        data=tuple(data or ()),
+        blind=blind,
         output=output,
         n_toys=toys,
         seed=seed,

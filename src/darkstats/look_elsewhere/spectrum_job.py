@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from darkstats.arrays import IndexArray
     from darkstats.model import HistFactoryModel
 
-__all__ = ["TOYS", "SpectrumContext", "Tallies", "collect_tallies", "toys_job"]
+__all__ = [
+    "EXCURSION_TOYS",
+    "TOYS",
+    "SpectrumContext",
+    "Tallies",
+    "arranged",
+    "collect_tallies",
+    "toys_job",
+]
 
 #: Blocks in which excursions are counted as well as maxima: more toys add nothing to their law.
 EXCURSION_TOYS = 32 * TOYS_PER_BLOCK
@@ -89,7 +97,7 @@ class SpectrumContext:
             A patch cannot be used.
         """
         document, patches = inputs["workspace"], inputs["patches"]
-        order, geometry = _arranged(inputs["labels"], patches)
+        order, geometry = arranged(inputs["labels"], patches)
         chosen = [patches[k] for k in order]
         names = tuple(str(patch["name"]) for patch in chosen)
         if inputs["fill"] is None:
@@ -127,7 +135,7 @@ def _counts(models: Sequence[HistFactoryModel], spectrum: Spectrum) -> bool:
     return CountingWindows.suits(models) and not spectrum.nested
 
 
-def _arranged(
+def arranged(
     labels: Sequence[str], patches: Sequence[Mapping[str, Any]]
 ) -> tuple[IndexArray, ScanGeometry]:
     """Order of the hypotheses and their geometry: a line over one mass, a plane over two.

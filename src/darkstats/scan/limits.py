@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import FitFailedError, InputError, NotCertifiedError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from darkstats.inference.results import UpperLimit
-    from darkstats.model import HistFactoryModel
+    from darkstats.model import HistFactoryModel, Model, Observation
     from darkstats.workspace import PatchSet
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "collect_scan",
     "compile_point",
     "limits_job",
+    "point_of_model",
     "scan_inputs",
     "scan_point",
     "workspace_of_point",
@@ -189,35 +190,65 @@ def scan_point(
             workspace, interpolation=InterpolationCodes.parse(settings.interpolation)
         )
         data = blinded_observation(model) if settings.blind else model.observation
-        curve = ProfileCurve(
-            model, data, test_statistic(settings.test_stat), options=FitOptions(threads=1)
-        )
-        toys = None
-        if settings.calculator == "toys":
-            toys = ToyOptions(n_toys=settings.n_toys or 10_000, seed=settings.seed, threads=1)
-        limit = limit_of_curve(
-            curve,
-            cl=settings.cl,
-            method=settings.method,
-            calculator="toys" if toys else "asymptotic",
-            band=settings.band,
-            toys=toys,
-            scan_points=0,
-            blind=settings.blind,
-            probe=False,
-        )
-        found = {} if settings.blind else _local(curve)
-        said = _projection_warnings(workspace, model, limit, settings)
+        point = point_of_model(name, values, model, data, settings)
+        said = _projection_warnings(workspace, model, point.expected[2], settings)
     except (NotCertifiedError, InputError) as error:
         return ScanPoint(name=name, values=values, status="failed", reason=str(error))
-    return ScanPoint(name=name, values=values, **_fields(limit, said), **found)
+    return replace(point, warnings=(*point.warnings, *said)) if said else point
+
+
+def point_of_model(
+    name: str,
+    values: tuple[float | str, ...],
+    model: Model,
+    data: Observation,
+    settings: ScanSettings,
+    *,
+    notes: tuple[str, ...] = (),
+) -> ScanPoint:
+    """Test one compiled hypothesis, binned or unbinned.
+
+    Parameters
+    ----------
+    name, values
+        Of the hypothesis.
+    model, data
+        Its likelihood; the data are Asimov data of the background where the settings are blind.
+    settings
+        How to test it.
+    notes
+        What to know of the data.
+
+    Raises
+    ------
+    NotCertifiedError
+        A number cannot be certified.
+    """
+    curve = ProfileCurve(
+        model, data, test_statistic(settings.test_stat), options=FitOptions(threads=1)
+    )
+    toys = None
+    if settings.calculator == "toys":
+        toys = ToyOptions(n_toys=settings.n_toys or 10_000, seed=settings.seed, threads=1)
+    limit = limit_of_curve(
+        curve,
+        cl=settings.cl,
+        method=settings.method,
+        calculator="toys" if toys else "asymptotic",
+        band=settings.band,
+        toys=toys,
+        scan_points=0,
+        blind=settings.blind,
+        probe=False,
+    )
+    found = {} if settings.blind else _local(curve)
+    return ScanPoint(name=name, values=values, **_fields(limit, notes), **found)
 
 
 def _projection_warnings(
-    workspace: Workspace, model: HistFactoryModel, limit: UpperLimit, settings: ScanSettings
+    workspace: Workspace, model: HistFactoryModel, median: float | None, settings: ScanSettings
 ) -> tuple[str, ...]:
     """Say where a projection rests on backgrounds that were not simulated."""
-    median = limit.expected[2]
     if settings.luminosity_factor == 1.0 or median is None:
         return ()
     poi = model.parameters[model.require_poi()].name

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from darkstats.arrays import FloatArray, IndexArray
-    from darkstats.model import HistFactoryModel
+    from darkstats.model import HistFactoryModel, LaneData, Model
     from darkstats.model.parameters import Parameter
     from darkstats.scan.spectrum import WindowFill
     from darkstats.scan.spectrum_toys import Spectrum
@@ -37,7 +37,7 @@ _OPTIONS = FitOptions(threads=1)
 
 
 def roots_of_counts(
-    model: HistFactoryModel, counts: FloatArray, auxdata: FloatArray, *, start: FloatArray
+    model: Model, counts: LaneData, auxdata: FloatArray, *, start: FloatArray
 ) -> FloatArray:
     """Roots of q0 for many data sets of one window; NaN where a fit failed. Shape [toy].
 
@@ -49,7 +49,7 @@ def roots_of_counts(
     model
         Of the window.
     counts, auxdata
-        Shapes [toy, bin], [toy, par].
+        Shapes [toy, bin], or the events of each toy, and [toy, par].
     start
         Where fits start. Shape [par].
     """

@@ -16,7 +16,7 @@ from darkstats.errors import OptionError
 from darkstats.searches.plane_grid import PlaneGrid, recoil_squared_of
 from darkstats.streams import keyed_generator
 
-__all__ = ["pseudo_events"]
+__all__ = ["CONTAINED", "pseudo_events"]
 
 _EVENTS = 9  # word of the stream key
 
@@ -27,7 +27,7 @@ _COLUMNS = {
     "recoil": "recoil_mass_squared_gev2",
 }
 #: Spectra whose events are all in another one, too.
-_CONTAINED = {"diphoton_soft": "diphoton_hard"}
+CONTAINED = {"diphoton_soft": "diphoton_hard"}
 
 
 def pseudo_events(
@@ -60,7 +60,7 @@ def pseudo_events(
         bins = len(edges) - 1
         if column is None or bins < 1 or len(content) % bins:
             raise OptionError(f"spectrum {name!r} is not known: no events can be written of it")
-        within = _CONTAINED.get(name)
+        within = CONTAINED.get(name)
         shared = found[within][column] if within in found else np.empty(0)
         own = content.reshape(-1, bins).sum(axis=0) - np.histogram(shared, edges)[0]
         place = np.repeat(np.arange(bins), own)

@@ -29,12 +29,16 @@ class MassScanRequest:
         Folder of a built search, or a background-only workspace.
     patchset
         Patch set, where the source is a workspace.
+    data
+        Events for an HS3 document of unbinned likelihoods: files, or the folder of a build that
+        wrote some.
     output
         Folder that keeps finished blocks and the result; None keeps nothing.
     method, cl
         None takes what the search's card says.
     calculator, test_stat, band, n_toys, seed, blind
-        As for a single limit.
+        As for a single limit; ``blind=None`` opens the counts of a workspace, and events where they
+        are marked as simulated.
     cluster
         ``"dask://HOST:PORT"``; None for processes on this machine.
     workers
@@ -43,6 +47,7 @@ class MassScanRequest:
 
     source: str
     patchset: str | None = None
+    data: tuple[str, ...] = ()
     output: str | None = None
     method: str | None = None
     cl: float | None = None
@@ -51,7 +56,7 @@ class MassScanRequest:
     band: str = "root"
     n_toys: int | None = None
     seed: int = 0
-    blind: bool = False
+    blind: bool | None = None
     prior: str | None = None
     cluster: str | None = None
     workers: int | None = None
@@ -104,7 +109,9 @@ class GlobalRequest:
     Parameters
     ----------
     source
-        Folder of a finished scan, or of a built search, which is scanned first.
+        Folder of a finished scan; or a built search or an HS3 document, which is scanned first.
+    data, blind
+        Events for an HS3 document, and whether they stay closed, as for the scan.
     output
         Folder of that scan and of the result; None keeps neither.
     n_toys, seed
@@ -116,6 +123,8 @@ class GlobalRequest:
     """
 
     source: str
+    data: tuple[str, ...] = ()
+    blind: bool | None = None
     output: str | None = None
     n_toys: int = 10_000
     seed: int = 1

@@ -40,6 +40,7 @@ class Source:
     inputs: dict[str, Any] = field(repr=False)
     method: str
     cl: float
+    blind: bool = False
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -47,8 +48,10 @@ class Source:
         return dict(self.inputs["facts"])
 
 
-def read_source(source: str, patchset: str | None) -> Source:
-    """Read a built search, or a workspace with its patch set.
+def read_source(
+    source: str, patchset: str | None, data: Sequence[str] = (), *, blind: bool | None = None
+) -> Source:
+    """Read a built search, a workspace with its patch set, or an HS3 document with events.
 
     Raises
     ------
@@ -56,8 +59,18 @@ def read_source(source: str, patchset: str | None) -> Source:
         A file is missing, damaged, or belongs to another one.
     """
     from darkstats.scan.limits import scan_inputs
+    from darkstats.workflows.unbinned_inputs import holds_hs3
     from darkstats.workspace import read_patchset
 
+    if holds_hs3(source):
+        from darkstats.workflows.unbinned_scan import unbinned_source
+
+        if patchset is not None:
+            raise OptionError("an HS3 document has no patch set: its analyses are the hypotheses")
+        inputs, method, cl, closed = unbinned_source(source, data, blind=blind)
+        return Source(inputs=inputs, method=method, cl=cl, blind=closed)
+    if data:
+        raise OptionError("--data goes with an HS3 document of unbinned likelihoods")
     path = Path(source)
     if path.is_dir():
         if patchset is not None:
@@ -81,7 +94,12 @@ def read_source(source: str, patchset: str | None) -> Source:
         }
         found["benchmarks"] = list(record.get("benchmarks", []))
         statistics = record["statistics"]
-        return Source(inputs=found, method=str(statistics["method"]), cl=float(statistics["cl"]))
+        return Source(
+            inputs=found,
+            method=str(statistics["method"]),
+            cl=float(statistics["cl"]),
+            blind=bool(blind),
+        )
     if patchset is None:
         raise OptionError(
             f"{source} is no folder of a built search: give the patch set of the workspace with "
@@ -103,7 +121,7 @@ def read_source(source: str, patchset: str | None) -> Source:
         "poi_label": sidecar_.poi_label,
     }
     found["benchmarks"] = []
-    return Source(inputs=found, method="cls", cl=0.95)
+    return Source(inputs=found, method="cls", cl=0.95, blind=bool(blind))
 
 
 def couplings_of(inputs: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
@@ -145,11 +163,28 @@ def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
         band=request.band,
         n_toys=(request.n_toys or 10_000) if request.calculator == "toys" else None,
         seed=request.seed,
-        blind=request.blind,
+        blind=source.blind,
         interpolation=_INTERPOLATION,
         prior=request.prior,
-        hypotheses_per_block=64 if len(source.inputs["patches"]) > 2000 else 16,
+        hypotheses_per_block=_per_block(source.inputs),
     )
+
+
+def _per_block(inputs: Mapping[str, Any]) -> int:
+    """Hypotheses in a block: few where each is a fit of events."""
+    if "hs3" in inputs:
+        return 4
+    return 64 if len(inputs["patches"]) > 2000 else 16
+
+
+def _job(inputs: Mapping[str, Any], settings: ScanSettings) -> Job:
+    if "hs3" in inputs:
+        from darkstats.scan.unbinned import unbinned_limits_job
+
+        return unbinned_limits_job(inputs, settings)
+    from darkstats.scan.limits import limits_job
+
+    return limits_job(inputs, settings)
 
 
 def _processors() -> int:
@@ -170,12 +205,12 @@ def _run(
     step: str,
 ) -> MassScan:
     from darkstats.execution.run import executor_of, run_job
-    from darkstats.scan.limits import LIMITS, collect_scan
+    from darkstats.scan.limits import collect_scan
 
     total, size = len(inputs["patches"]), settings.hypotheses_per_block
     with shell.step(step, total, "hypotheses") as progress:
         blocks = run_job(
-            LIMITS,
+            task_of(job.kind),
             job,
             executor_of(cluster, workers or _processors()),
             store=store,
@@ -226,13 +261,13 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
         A block could not be computed or kept; what is finished is kept.
     """
     from darkstats.execution.store import BlockStore
-    from darkstats.scan.limits import limits_job
 
     shell = shell or Shell()
-    source = read_source(request.source, request.patchset)
+    source = read_source(request.source, request.patchset, request.data, blind=request.blind)
     settings = _settings(request, source)
-    first_kernel(shell)
-    job = limits_job(source.inputs, settings)
+    if "hs3" not in source.inputs:
+        first_kernel(shell)
+    job = _job(source.inputs, settings)
     store = None if request.output is None else BlockStore.create(Path(request.output), job)
     found = _run(
         job,
@@ -271,12 +306,11 @@ def plan_shards(request: MassScanRequest, shell: Shell | None = None) -> Outcome
         The files or the options cannot be used.
     """
     from darkstats.execution.store import BlockStore
-    from darkstats.scan.limits import limits_job
 
     if request.output is None:
         raise OptionError("shards plan needs a folder: -o DIR")
-    source = read_source(request.source, request.patchset)
-    job = limits_job(source.inputs, _settings(request, source))
+    source = read_source(request.source, request.patchset, request.data, blind=request.blind)
+    job = _job(source.inputs, _settings(request, source))
     store = BlockStore.create(Path(request.output), job)
     return _shard_outcome(store, {"blocks": job.n_blocks, "unfinished": len(store.unfinished())})
 
@@ -344,6 +378,14 @@ def task_of(kind: str) -> Any:  # noqa: ANN401 -- a task
         from darkstats.look_elsewhere.spectrum_job import TOYS
 
         return TOYS
+    if kind == "unbinned-limits":
+        from darkstats.scan.unbinned import UNBINNED_LIMITS
+
+        return UNBINNED_LIMITS
+    if kind == "unbinned-toys":
+        from darkstats.look_elsewhere.event_job import UNBINNED_TOYS
+
+        return UNBINNED_TOYS
     raise OptionError(f"a job of kind {kind!r}: this version knows limits and toys")
 
 
@@ -363,7 +405,7 @@ def merge_shards(request: ShardsRequest, shell: Shell | None = None) -> Outcome[
     store = BlockStore.open(Path(request.folder))
     merged = store.merge(Path(other) for other in request.others)
     job = store.job
-    if job.kind != "limits":
+    if job.kind not in {"limits", "unbinned-limits"}:
         return _shard_outcome(store, {"taken": merged.taken, "known": merged.known})
     inputs = read_inputs(job.inputs)
     settings = ScanSettings(**{k: v for k, v in job.settings.items() if k != "versions"})
@@ -390,7 +432,9 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
     from darkstats.workflows.scan_requests import MassScanRequest
 
     shell = shell or Shell()
-    source = read_source(request.source, request.patchset)
+    source = read_source(request.source, request.patchset, blind=True)
+    if "hs3" in source.inputs:
+        raise OptionError("projections are made of binned searches: name the folder of the build")
     now = source.facts["luminosity_ipb"]
     if now is None:
         raise OptionError(f"{request.source} does not say its luminosity: project a built search")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from darkstats.errors import InputError, OptionError
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.scan_requests import MassScanRequest
-from darkstats.workflows.scans import SCAN_FILE, first_kernel, scan
+from darkstats.workflows.scans import SCAN_FILE, first_kernel, scan, task_of
 
 if TYPE_CHECKING:
+    from darkstats.execution.jobs import Job
     from darkstats.look_elsewhere import Comparison, GlobalSignificance
     from darkstats.look_elsewhere.spectrum_job import Tallies
     from darkstats.workflows.scan_requests import GlobalRequest
@@ -54,14 +55,17 @@ def global_significance(request: GlobalRequest, shell: Shell | None = None) -> O
         A block could not be computed or kept; what is finished is kept.
     """
     from darkstats.searches.output import RECORD_NAME
+    from darkstats.workflows.unbinned_inputs import holds_hs3
 
     shell = shell or Shell()
     with ExitStack() as stack:
         folder = Path(request.source)
-        if (folder / RECORD_NAME).exists():
+        if (folder / RECORD_NAME).exists() or holds_hs3(request.source):
             output = request.output or stack.enter_context(TemporaryDirectory())
             asked = MassScanRequest(
                 source=request.source,
+                data=request.data,
+                blind=request.blind,
                 output=output,
                 method="cls",
                 cluster=request.cluster,
@@ -80,29 +84,26 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     from darkstats.execution.store import BlockStore
     from darkstats.kernel import default_threads
     from darkstats.look_elsewhere import Comparison
-    from darkstats.look_elsewhere.spectrum_job import TOYS, collect_tallies, toys_job
+    from darkstats.look_elsewhere.spectrum_job import collect_tallies
     from darkstats.report.scan_records import global_record
     from darkstats.report.writing import json_text, write_text
-    from darkstats.scan.spectrum_toys import TOYS_PER_BLOCK
 
     observed = _observed(folder)
     limits = BlockStore.open(folder).job
     inputs = read_inputs(limits.inputs)
     interpolation = str(limits.settings["interpolation"])
-    first_kernel(shell)
-    job = toys_job(
-        limits.inputs,
-        limits.inputs_digest,
-        seed=request.seed,
-        n_toys=request.n_toys,
-        interpolation=interpolation,
-    )
+    job = _toys_job(limits, request, interpolation, shell)
+    per_block = int(job.settings["toys_per_block"])
     store = BlockStore.create(folder / f"toys_seed_{request.seed}", job)
     executor = executor_of(request.cluster, request.workers or default_threads())
-    asked = job.n_blocks * TOYS_PER_BLOCK
+    asked = job.n_blocks * per_block
     with shell.step("throwing toys of the spectrum", asked, "toys") as step:
         blocks = run_job(
-            TOYS, job, executor, store=store, progress=lambda n: step.advance(n * TOYS_PER_BLOCK)
+            task_of(job.kind),
+            job,
+            executor,
+            store=store,
+            progress=lambda n: step.advance(n * per_block),
         )
     tallies = collect_tallies([blocks[b] for b in range(job.n_blocks)])
     top = observed["summary"]["largest_excess"]
@@ -125,6 +126,27 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     )
     write_text(folder / GLOBAL_FILE, json_text(record))
     return _outcome(comparison, record, str(folder / GLOBAL_FILE))
+
+
+def _toys_job(limits: Job, request: GlobalRequest, interpolation: str, shell: Shell) -> Job:
+    from darkstats.scan.unbinned import UNBINNED_KIND
+
+    if limits.kind == UNBINNED_KIND:
+        from darkstats.look_elsewhere.event_job import unbinned_toys_job
+
+        return unbinned_toys_job(
+            limits.inputs, limits.inputs_digest, seed=request.seed, n_toys=request.n_toys
+        )
+    from darkstats.look_elsewhere.spectrum_job import toys_job
+
+    first_kernel(shell)
+    return toys_job(
+        limits.inputs,
+        limits.inputs_digest,
+        seed=request.seed,
+        n_toys=request.n_toys,
+        interpolation=interpolation,
+    )
 
 
 def _methods(
@@ -151,6 +173,9 @@ def _methods(
     results.append(by_levels(tallies.excursions, z_local))
     if tallies.auxiliary == "held":
         left_out.append("covariance: windows are counts, and too small for a Gaussian field")
+        return results, left_out
+    if "hs3" in inputs:
+        left_out.append("covariance: it needs the fine bins of a binned search")
         return results, left_out
     try:
         found = responses_of(SpectrumContext.of(inputs, interpolation))

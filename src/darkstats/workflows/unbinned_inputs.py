@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from darkstats.errors import OptionError
 from darkstats.report.provenance import Inputs
 from darkstats.report.sidecar import read_sidecar
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from darkstats.workspace.event_files import EventTable
     from darkstats.workspace.hs3 import Hs3Document
 
-__all__ = ["holds_hs3", "load_unbinned", "observed_events"]
+__all__ = ["CLOSED", "NONE_GIVEN", "holds_hs3", "load_unbinned"]
 
 CLOSED = (
     "the events are not marked as simulated and stay closed: expected values only; --unblind opens "
@@ -80,6 +78,7 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     from darkstats.fit import FitOptions
     from darkstats.inference.asimov import blinded_observation
     from darkstats.model.unbinned.model import compile_hs3
+    from darkstats.model.unbinned.observed import observed_events
     from darkstats.workspace.event_files import read_events
     from darkstats.workspace.hs3 import read_hs3
 
@@ -153,57 +152,6 @@ def _compile(model: UnbinnedModel, shell: Shell) -> None:
     shell.announce(COMPILING)
     data, auxdata = model.stack([model.observation])
     model.derivatives(model.inits, data, auxdata[0])
-
-
-def observed_events(
-    model: UnbinnedModel, table: EventTable, *, empty: bool = False
-) -> tuple[Observation, list[str]]:
-    """The events of a table as an observation, and notes on what was left out.
-
-    Events outside the range of an observable belong to another window, and are left out; binned
-    channels keep the contents that the document holds. ``empty`` allows that no event is left, as
-    it happens in a scan of many windows.
-
-    Raises
-    ------
-    DocumentError
-        Columns are missing, a value is no finite number, or events have weights.
-    OptionError
-        The table has events, and none lies in the range.
-    """
-    notes: list[str] = []
-    events: list[Any] = []
-    for c, channel in enumerate(model.channels):
-        if channel.bin_edges is not None:
-            x, weights = _lanes(model.observation, c)
-            events.append(weights[: x.shape[1]][: len(channel.bin_edges) - 1])
-            continue
-        found = table.events(channel.observables, channel.name)
-        inside = np.ones(found.shape[1], dtype=bool)
-        for row, (low, high) in zip(found, channel.ranges, strict=True):
-            inside &= (row >= low) & (row <= high)
-        n = found.shape[1]
-        outside = n - int(inside.sum())
-        names = " and ".join(channel.observables)
-        if n and outside == n and not empty:
-            raise OptionError(
-                f"{table.source}: none of {n} events lies in the range of {names} of channel "
-                f"{channel.name!r}: check the units, and that the file belongs to this model"
-            )
-        if outside:
-            notes.append(
-                f"{outside} of {n} events lie outside the range of {names} of this hypothesis and "
-                "are left out"
-            )
-        if n == 0:
-            notes.append(f"the file holds no event for channel {channel.name!r}")
-        events.append(found[:, inside])
-    return model.observe(events), notes
-
-
-def _lanes(observation: Observation, c: int) -> tuple[Any, Any]:
-    assert observation.events is not None
-    return observation.events.channels[c].events_of(0)
 
 
 def _facts(

@@ -1,216 +1,80 @@
-"""Limits and significances of an unbinned model at many masses; and toys of a whole spectrum.
-
-The masses are the analyses of an HS3 document. One data set serves all of them: each analysis takes
-the events in its own window.
-"""
+"""What is scanned of an HS3 document: its analyses, the events, and what its search says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from darkstats.errors import NotCertifiedError, OptionError
+from darkstats.errors import OptionError
 
 if TYPE_CHECKING:
-    from darkstats.arrays import FloatArray
-    from darkstats.fit import FitOptions
-    from darkstats.inference.results import Significance, ToyOptions, UpperLimit
-    from darkstats.model.unbinned.model import UnbinnedModel
-    from darkstats.workspace.event_files import EventTable
-    from darkstats.workspace.hs3 import Hs3Document
+    from collections.abc import Sequence
 
-__all__ = ["UnbinnedPoint", "scan_masses", "spectrum_significances"]
+__all__ = ["event_files", "unbinned_source"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnbinnedPoint:
-    """One mass of a scan.
-
-    Parameters
-    ----------
-    name, values
-        Analysis, and its masses by label.
-    limit, significance
-        Results; None where no answer could be certified, and ``reason`` says why.
-    notes
-        What to know of the data: events outside the window.
-    """
-
-    name: str
-    values: Mapping[str, float]
-    limit: UpperLimit | None
-    significance: Significance | None
-    reason: str | None = None
-    notes: tuple[str, ...] = field(default=())
-
-
-def scan_masses(
-    document: Hs3Document,
-    events: EventTable | None,
-    *,
-    analyses: Sequence[str] | None = None,
-    cl: float = 0.95,
-    method: str = "cls",
-    calculator: str = "asymptotic",
-    toys: ToyOptions | None = None,
-    options: FitOptions | None = None,
-    progress: Callable[[int], object] | None = None,
-) -> tuple[UnbinnedPoint, ...]:
-    """Limit and local significance at each mass.
-
-    Parameters
-    ----------
-    document
-        An analysis for each mass.
-    events
-        Data, or None for expected values only: whoever calls this has decided about blinding.
-    analyses
-        Which ones; all by default.
-    cl, method, calculator, toys, options
-        As in :func:`darkstats.inference.upper_limit`.
-    progress
-        Told of each mass that is done.
-
-    Returns
-    -------
-    tuple of UnbinnedPoint
-        In the order of ``analyses``. A mass whose answer cannot be certified has none, with the
-        reason: it never takes the others with it.
-
-    Raises
-    ------
-    InputError
-        The document, the events or an option cannot be used.
-    """
-    from darkstats.inference import significance, upper_limit
-    from darkstats.model.unbinned.model import compile_hs3
-    from darkstats.workflows.unbinned_inputs import observed_events
-
-    if calculator not in {"asymptotic", "toys"}:
-        raise OptionError(f"a scan needs a calculator, asymptotic or toys, not {calculator!r}")
-    found = []
-    blind = events is None
-    for name in analyses or document.analysis_names:
-        model = compile_hs3(document, name)
-        observation, notes = model.observation, list[str]()
-        if events is not None:
-            observation, notes = observed_events(model, events, empty=True)
-        limit = excess = reason = None
-        try:
-            limit = upper_limit(
-                model,
-                observation,
-                cl=cl,
-                method=method,
-                calculator="toys" if calculator == "toys" else "asymptotic",
-                toys=toys,
-                scan_points=0,
-                blind=blind,
-                probe=False,
-                options=options,
-            )
-            excess = significance(model, observation, blind=blind, options=options)
-        except NotCertifiedError as error:
-            reason = str(error)
-        found.append(
-            UnbinnedPoint(
-                name=name,
-                values=document.values_of(name),
-                limit=limit,
-                significance=excess,
-                reason=reason,
-                notes=tuple(notes),
-            )
-        )
-        if progress is not None:
-            progress(1)
-    return tuple(found)
-
-
-def spectrum_significances(
-    models: Sequence[UnbinnedModel],
-    spectra: Sequence[FloatArray],
-    *,
-    signed: bool = True,
-    threads: int = 1,
-) -> FloatArray:
-    """Local significances at all masses on the same full-spectrum data sets.
-
-    Windows overlap, so toys for each window would not be one random field: one data set is thrown
-    for the whole spectrum, and every window takes its part of it.
-
-    Parameters
-    ----------
-    models
-        One for each mass, with one channel in one observable.
-    spectra
-        Events of each data set. One array [event] each.
-    signed
-        Negative for a deficit; else a deficit counts as 0.
-    threads
-        Threads of the fits; numbers do not depend on it.
-
-    Returns
-    -------
-    FloatArray
-        Square root of the likelihood ratio, with its sign. Shape [data set, mass]; NaN where a fit
-        could not be certified: count them, and never take a maximum over them.
+def event_files(named: Sequence[str]) -> tuple[str, ...]:
+    """Files of events; a folder stands for those that a build wrote into it.
 
     Raises
     ------
     OptionError
-        A model has several channels or observables.
+        A folder holds none.
     """
-    from darkstats.fit import FitOptions, fit_batch
-    from darkstats.model.unbinned.events import EventLanes
-    from darkstats.model.unbinned.tables import lanes_from
-
-    options = FitOptions(threads=threads)
-    result = np.full((len(spectra), len(models)), np.nan)
-    ordered = [np.sort(np.asarray(events, dtype=float)) for events in spectra]
-    for column, model in enumerate(models):
-        if len(model.channels) != 1 or len(model.channels[0].observables) != 1:
-            raise OptionError(f"{model.analysis}: a spectrum has one channel and one observable")
-        channel = model.channels[0]
-        low, high = channel.ranges[0]
-        ends = [np.searchsorted(events, [low, high], side="left") for events in ordered]
-        counts = np.array([b - a for a, b in ends], dtype=np.int64)
-        x = np.concatenate([e[a:b] for e, (a, b) in zip(ordered, ends, strict=True)])[None, :]
-        data = EventLanes(channels=(lanes_from(channel, x, np.ones(x.shape[1]), counts, None),))
-        auxdata = np.repeat(model.observation.auxdata[None, :], len(spectra), axis=0)
-        start = np.array(model.inits)
-        start[model.require_poi()] = 0.0
-        lower = -_room(model) if signed else 0.0
-        held = fit_batch(model, data, auxdata, start=start, poi_values=0.0, options=options)
-        free = fit_batch(
-            model,
-            data,
-            auxdata,
-            start=held.parameters,
-            poi_lower=lower,
-            poi_upper=np.inf,
-            options=options,
-        )
-        rise = np.maximum(held.twice_nll - free.twice_nll, 0.0)
-        mu = free.parameters[:, model.require_poi()]
-        z = np.sqrt(rise) * np.where(mu < 0.0, -1.0, 1.0)
-        result[:, column] = np.where(held.converged & free.converged, z, np.nan)
-    return result
+    found: list[str] = []
+    for name in named:
+        folder = Path(name)
+        if not folder.is_dir():
+            found.append(name)
+            continue
+        inside = sorted(str(path) for path in folder.glob("events_*") if path.suffix != ".json")
+        if not inside:
+            raise OptionError(
+                f"{name}: holds no events_*; darkstats build CARD -o {name} --events parquet "
+                "writes them"
+            )
+        found += inside
+    return tuple(found)
 
 
-def _room(model: UnbinnedModel) -> float:
-    """How far below zero the signal strength may go: to where the density stays positive.
+def unbinned_source(
+    source: str, data: Sequence[str], *, blind: bool | None
+) -> tuple[dict[str, Any], str, float, bool]:
+    """Inputs of a scan, method and level that the search asks for, and whether data stay closed.
 
-    Half of the background beneath the signal, in units of the signal, at the starting values.
+    Raises
+    ------
+    InputError
+        The document or the events cannot be used.
     """
-    background = np.array(model.inits)
-    background[model.require_poi()] = 0.0
-    unit = background.copy()
-    unit[model.require_poi()] = 1.0
-    b = model.expected_rates(background)
-    s = model.expected_rates(unit) - b
-    there = s > 1e-9 * s.max()
-    return float(0.5 * np.min(b[there] / s[there]))
+    from darkstats.report.sidecar import read_sidecar
+    from darkstats.scan.unbinned import EventsOfScan, unbinned_inputs
+    from darkstats.workflows.unbinned_inputs import CLOSED, NONE_GIVEN
+    from darkstats.workspace.event_files import read_events
+    from darkstats.workspace.hs3 import read_hs3
+
+    document = read_hs3(source)
+    events = EventsOfScan.of([read_events(name) for name in event_files(data)])
+    own = any(entry.get("entries") for entry in document.document.get("data", []))
+    simulated = events.simulated if events else document.simulated is True
+    closed = blind if blind is not None else not simulated or not (events or own)
+    inputs = unbinned_inputs(document, events)
+    said, sidecar = document.search, read_sidecar(source)
+    path = Path(source)
+    stem = path.name.removesuffix(".gz").removesuffix(".json")
+    reference = said.get("reference_cross_section_pb")
+    kind = "simulated events" if simulated else "measured events"
+    inputs["facts"] = {
+        "name": f"{path.resolve().parent.name}_unbinned" if stem == "unbinned" else stem,
+        "title": sidecar.title or document.description or path.name,
+        "simulated": simulated,
+        "data": kind if not closed else (CLOSED if events or own else NONE_GIVEN),
+        "luminosity_ipb": said.get("luminosity_ipb"),
+        "reference_cross_section_pb": reference,
+        "poi_label": "signal strength"
+        if reference is None
+        else f"cross section / {reference:g} pb",
+    }
+    inputs["benchmarks"] = list(said.get("benchmarks", []))
+    statistics = said.get("statistics", {})
+    return inputs, str(statistics.get("method", "cls")), float(statistics.get("cl", 0.95)), closed

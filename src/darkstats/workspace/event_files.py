@@ -44,8 +44,8 @@ class EventTable:
         Name of the channel of each row, where the file has a column of that name.
     simulated
         Whether the file says that its events are simulated; None if it says nothing.
-    description
-        What the file says of itself.
+    description, spectrum
+        What the file says of itself, and which spectrum of a search it holds.
     """
 
     source: str
@@ -54,6 +54,7 @@ class EventTable:
     channel: tuple[str, ...] | None = field(default=None, repr=False)
     simulated: bool | None = None
     description: str | None = None
+    spectrum: str | None = None
 
     def events(self, observables: Sequence[str], channel: str) -> FloatArray:
         """Events of one channel. Shape [dim, event].
@@ -149,6 +150,7 @@ def read_events(source: str) -> EventTable:
         if values.dtype.kind in "biuf" and values.ndim == 1:
             numbers[name] = values.astype(float)
     simulated, description = said.get("simulated"), said.get("description")
+    spectrum = said.get("spectrum")
     return EventTable(
         source=source,
         sha256=sha256,
@@ -156,6 +158,7 @@ def read_events(source: str) -> EventTable:
         channel=channel,
         simulated=simulated if isinstance(simulated, bool) else None,
         description=description if isinstance(description, str) else None,
+        spectrum=spectrum if isinstance(spectrum, str) else None,
     )
 
 

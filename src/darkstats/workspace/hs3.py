@@ -157,6 +157,12 @@ class Hs3Document:
         order = labels if isinstance(labels, list) and set(labels) == set(values) else values
         return {str(label): float(values[label]) for label in order}
 
+    def spectrum_of(self, name: str) -> str | None:
+        """Spectrum of a search that an analysis looks at; None if the document does not say."""
+        spectra = self._own().get("spectra", {})
+        found = spectra.get(name) if isinstance(spectra, dict) else None
+        return found if isinstance(found, str) else None
+
     def select(self, point: str) -> str:
         """Name of the analysis that ``point`` means: its name, or its values joined by commas.
 

@@ -9,18 +9,19 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
-from darkstats.errors import DocumentError, OptionError, UnknownNameError
+from darkstats.errors import OptionError, UnknownNameError
 from darkstats.model.base import LaneData, LaneEngine, LaneEvaluator, thrown_auxdata
 from darkstats.model.histfactory import Observation
 from darkstats.model.parameters import Parameter
 from darkstats.model.unbinned.compilation import Channel, Names, compile_channel
+from darkstats.model.unbinned.declared import constraint_of, own_data, parameter_of
 from darkstats.model.unbinned.evaluation import UnbinnedEvaluator, channel_layout
 from darkstats.model.unbinned.events import EventLanes, stacked
 from darkstats.model.unbinned.grid import Grid, grid_of
 from darkstats.model.unbinned.sampling import thrown_events
 from darkstats.model.unbinned.tables import density_at, lanes_from, poisson_constant
 from darkstats.provenance import digest_of
-from darkstats.workspace.hs3 import Hs3Analysis, Hs3Document, Hs3Parameter
+from darkstats.workspace.hs3 import Hs3Document
 
 __all__ = ["UnbinnedModel", "compile_hs3"]
 
@@ -40,6 +41,7 @@ class UnbinnedModel:
     document_digest: str = field(compare=False)
     analysis: str = field(compare=False)
     values: Mapping[str, float] = field(compare=False)
+    spectrum: str | None = field(default=None, compare=False)
     parameters: tuple[Parameter, ...] = field(compare=False, repr=False)
     channels: tuple[Channel, ...] = field(compare=False, repr=False)
     poi_index: int | None = field(compare=False)
@@ -348,38 +350,6 @@ def _events(observation: Observation) -> EventLanes:
     return observation.events
 
 
-def _constraint(
-    item: Mapping[str, object], names: Names, known: Mapping[str, Hs3Parameter]
-) -> tuple[str, float, float]:
-    """Parameter, width and auxiliary datum of a constraint."""
-    name = item["name"]
-    if item["type"] != "gaussian_dist":
-        raise names.error(
-            f"constraint {name!r} is a {item['type']}",
-            "constraints are Gaussian here; a log-normal one is a Gaussian of its logarithm",
-        )
-    sides = [names.formula(item[key]) for key in ("x", "mean")]
-    widths = names.formula(item["sigma"])
-    floating = [side for side in sides if not side.is_constant]
-    fixed = [side for side in sides if side.is_constant]
-    if len(floating) != 1 or len(floating[0].variables) != 1 or not widths.is_constant:
-        raise names.error(
-            f"constraint {name!r} does not compare one floating parameter with a number",
-            "make the global observable and the width constant",
-        )
-    parameter = names.floating[floating[0].variables[0]].name
-    if names.tree(parameter) != floating[0].node:
-        raise names.error(
-            f"constraint {name!r} is one of a function of {parameter!r}",
-            "constrain the parameter itself, and make the function part of the yield",
-        )
-    nothing = np.empty(0)
-    width, datum = float(widths.at(nothing)), float(fixed[0].at(nothing))
-    if not width > 0.0:
-        raise names.error(f"constraint {name!r} has the width {width:g}")
-    return parameter, width, datum
-
-
 def compile_hs3(
     document: Hs3Document,
     analysis: str | None = None,
@@ -417,7 +387,7 @@ def compile_hs3(
     channels = tuple(compile_channel(document, names, channel) for channel in chosen.channels)
     constraints = {}
     for item in chosen.constraints:
-        parameter, width, datum = _constraint(item, names, known)
+        parameter, width, datum = constraint_of(item, names, known)
         if parameter in constraints:
             raise names.error(f"parameter {parameter!r} has two constraints")
         constraints[parameter] = (width, datum)
@@ -426,7 +396,7 @@ def compile_hs3(
         for component in channel.components:
             for variable in component.variables:
                 acting.setdefault(names.floating[variable].name, []).append(channel.name)
-    parameters = tuple(_parameter(p, constraints.get(p.name), acting) for p in names.floating)
+    parameters = tuple(parameter_of(p, constraints.get(p.name), acting) for p in names.floating)
     idle = [p.name for p in parameters if p.name not in acting and not p.constrained]
     if idle:
         raise names.error(
@@ -446,64 +416,11 @@ def compile_hs3(
         document_digest=document.digest,
         analysis=chosen.name,
         values=chosen.values,
+        spectrum=document.spectrum_of(chosen.name),
         parameters=parameters,
         channels=channels,
         poi_index=index,
         observation=Observation(counts=np.zeros(len(channels)), auxdata=np.zeros(len(parameters))),
         grid=grid_of(channels, inits),
     )
-    return replace(model, observation=_observed(model, chosen, document))
-
-
-def _parameter(
-    item: Hs3Parameter, constraint: tuple[float, float] | None, acting: Mapping[str, list[str]]
-) -> Parameter:
-    return Parameter(
-        name=item.name,
-        set_name=item.name,
-        modifier_types=(),
-        init=item.value,
-        lower=item.lower,
-        upper=item.upper,
-        fixed=False,
-        constraint="none" if constraint is None else "gaussian",
-        auxdata=0.0 if constraint is None else constraint[1],
-        width=1.0 if constraint is None else constraint[0],
-        channels=tuple(dict.fromkeys(acting.get(item.name, ()))),
-    )
-
-
-def _observed(model: UnbinnedModel, analysis: Hs3Analysis, document: Hs3Document) -> Observation:
-    """The data that the document itself holds; none is an empty data set."""
-    events, weights = [], []
-    for channel, given in zip(model.channels, analysis.channels, strict=True):
-        if channel.bin_edges is not None:
-            contents = np.array(given.data.get("contents") or [], dtype=float)
-            if len(contents) != len(channel.bin_edges) - 1:
-                raise DocumentError(
-                    f"data {given.data['name']!r} have {len(contents)} contents for "
-                    f"{len(channel.bin_edges) - 1} bins",
-                    source=document.source,
-                )
-            events.append(contents)
-            weights.append(contents)
-            continue
-        entries = np.array(given.data.get("entries") or [], dtype=float)
-        entries = entries.reshape(-1, len(channel.observables)).T
-        weight = np.array(given.data.get("weights") or np.ones(entries.shape[1]), dtype=float)
-        for row, (low, high), name in zip(
-            entries, channel.ranges, channel.observables, strict=True
-        ):
-            if ((row < low) | (row > high)).any():
-                raise DocumentError(
-                    f"data {given.data['name']!r} have entries outside the range of {name!r}",
-                    source=document.source,
-                )
-        if len(weight) != entries.shape[1] or (weight < 0.0).any():
-            raise DocumentError(
-                f"data {given.data['name']!r} have weights that do not fit or are negative",
-                source=document.source,
-            )
-        events.append(entries)
-        weights.append(weight)
-    return model.observe(events, weights)
+    return replace(model, observation=own_data(model, chosen, document))

@@ -63,7 +63,7 @@ def bump_hunt_document(
     OptionError
         The build lacks a hypothesis, or the simulation one of its sides.
     """
-    builder = new_builder(title, hunt.reference_pb, ("m_a_gev",))
+    builder = new_builder(title, hunt.reference_pb, ("m_a_gev",), folder, names)
     spectra = {spectrum.name: spectrum for spectrum in spectra_of(hunt)}
     masses = sorted(signals)
     points: dict[tuple[str, int], tuple[SignalPoint, CrystalBall]] = {}

@@ -10,6 +10,7 @@ import numpy as np
 
 from darkstats.errors import OptionError
 from darkstats.provenance import package_version
+from darkstats.searches.pseudo_events import CONTAINED
 from darkstats.workspace.hs3_building import Hs3Builder
 
 if TYPE_CHECKING:
@@ -48,10 +49,28 @@ def lognormal(terms: Mapping[str, float]) -> str:
     return f"exp({exponent})" if terms else "1"
 
 
-def new_builder(title: str, reference_pb: float, labels: Sequence[str]) -> Hs3Builder:
-    """Builder of a document that says what it is made of."""
+def new_builder(
+    title: str,
+    reference_pb: float,
+    labels: Sequence[str],
+    folder: BuildFolder,
+    names: Sequence[str],
+) -> Hs3Builder:
+    """Builder of a document that says what it is made of, and what limits are set with."""
     builder = Hs3Builder(f"SIMULATED. {title}; unbinned", package_version("darkstats") or "unknown")
-    builder.facts(simulated=True, reference_cross_section_pb=reference_pb, labels=list(labels))
+    windows = folder.sidecar["windows"]
+    record = folder.record
+    spectra = {name: windows[name].get("spectrum", "plane") for name in names if name in windows}
+    builder.facts(
+        simulated=True,
+        reference_cross_section_pb=reference_pb,
+        labels=list(labels),
+        luminosity_ipb=record["luminosity_ipb"],
+        statistics=dict(record["statistics"]),
+        benchmarks=list(record["benchmarks"]),
+        spectra=spectra,
+        contains={a: b for a, b in CONTAINED.items() if {a, b} <= set(spectra.values())},
+    )
     return builder
 
 

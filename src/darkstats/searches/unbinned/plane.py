@@ -103,7 +103,9 @@ def plane_document(
     mass, Gaussians at fixed places, fitted to the smoothed cells of the build. HS3 has no density
     for either, so they are written as expressions.
     """
-    builder = new_builder(title, scan.reference_pb, ("m_dark_photon_gev", "m_dark_higgs_gev"))
+    builder = new_builder(
+        title, scan.reference_pb, ("m_dark_photon_gev", "m_dark_higgs_gev"), folder, names
+    )
     cells = _Cells.of(folder)
     for name in names:
         try:

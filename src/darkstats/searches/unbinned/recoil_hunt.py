@@ -52,7 +52,7 @@ def recoil_hunt_document(
     OptionError
         The build lacks a hypothesis.
     """
-    builder = new_builder(title, hunt.reference_pb, ("m_zprime_gev",))
+    builder = new_builder(title, hunt.reference_pb, ("m_zprime_gev",), folder, names)
     masses = sorted(signals)
     shapes: dict[int, CrystalBall] = {}
     for name in names:

@@ -1,0 +1,76 @@
+"""The events of a file as the observation of a model: cut to its range, and what was left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkstats.errors import DocumentError, OptionError
+
+if TYPE_CHECKING:
+    from darkstats.model.histfactory import Observation
+    from darkstats.model.unbinned.model import UnbinnedModel
+    from darkstats.workspace.event_files import EventTable
+
+__all__ = ["observed_events"]
+
+
+def observed_events(
+    model: UnbinnedModel, table: EventTable, *, empty: bool = False
+) -> tuple[Observation, list[str]]:
+    """The events of a table as an observation, and notes on what was left out.
+
+    Events outside the range of an observable belong to another window, and are left out; binned
+    channels keep the contents that the document holds. ``empty`` allows that no event is left, as
+    it happens in a scan of many windows.
+
+    Raises
+    ------
+    DocumentError
+        Columns are missing, a value is no finite number, events have weights, or they are of
+        another spectrum.
+    OptionError
+        The table has events, and none lies in the range.
+    """
+    wanted = model.spectrum
+    if wanted is not None and table.spectrum not in {None, wanted}:
+        raise DocumentError(
+            f"holds the spectrum {table.spectrum!r}, and hypothesis {model.analysis} is in "
+            f"{wanted!r}",
+            source=table.source,
+            remedy=f"give the events of {wanted!r}",
+        )
+    notes: list[str] = []
+    events: list[Any] = []
+    for c, channel in enumerate(model.channels):
+        if channel.bin_edges is not None:
+            x, weights = _lanes(model.observation, c)
+            events.append(weights[: x.shape[1]][: len(channel.bin_edges) - 1])
+            continue
+        found = table.events(channel.observables, channel.name)
+        inside = np.ones(found.shape[1], dtype=bool)
+        for row, (low, high) in zip(found, channel.ranges, strict=True):
+            inside &= (row >= low) & (row <= high)
+        n = found.shape[1]
+        outside = n - int(inside.sum())
+        names = " and ".join(channel.observables)
+        if n and outside == n and not empty:
+            raise OptionError(
+                f"{table.source}: none of {n} events lies in the range of {names} of channel "
+                f"{channel.name!r}: check the units, and that the file belongs to this model"
+            )
+        if outside:
+            notes.append(
+                f"{outside} of {n} events lie outside the range of {names} of this hypothesis and "
+                "are left out"
+            )
+        if n == 0:
+            notes.append(f"the file holds no event for channel {channel.name!r}")
+        events.append(found[:, inside])
+    return model.observe(events), notes
+
+
+def _lanes(observation: Observation, c: int) -> tuple[Any, Any]:
+    assert observation.events is not None
+    return observation.events.channels[c].events_of(0)
