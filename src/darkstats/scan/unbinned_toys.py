@@ -7,7 +7,6 @@ together from the backgrounds of the windows, each where no other window is more
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,16 +22,17 @@ from darkstats.streams import keyed_generator
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from darkstats.arrays import FloatArray
+    from darkstats.arrays import FloatArray, IndexArray
     from darkstats.model import Observation
     from darkstats.model.unbinned.model import UnbinnedModel
 
-__all__ = ["UNBINNED_TOYS_PER_BLOCK", "EventSpectrum", "EventWindow", "roots_of_spectra"]
+__all__ = ["UNBINNED_TOYS_PER_BLOCK", "EventSpectrum", "StitchedSpectrum", "roots_of_spectra"]
 
 #: Part of the definition of a toy: changing it changes every toy.
 UNBINNED_TOYS_PER_BLOCK = 64
 
 _EVENTS, _KEPT = 0x5BEC11, 0x5BEC12  # words of the stream's key, never to be renumbered
+_PIECES = 20_001  # of a spectrum, at least
 _OPTIONS = FitOptions(threads=1)
 
 
@@ -49,62 +49,72 @@ def _range(model: UnbinnedModel) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventWindow:
-    """A window of a spectrum: its model, its background, and the part that it is thrown in.
+class StitchedSpectrum:
+    """The background of one spectrum, put together from its windows.
 
     Parameters
     ----------
-    model
-        With one channel in one observable.
-    background
-        Point without signal that describes the data. Shape [par].
-    low, high
-        Part of the spectrum in which this window is the most central.
+    models, backgrounds
+        Of the windows: the model, and the point without signal that describes the data [par].
+    edges, owner
+        Pieces of the spectrum, and the window that is most central there, -1 for none. Shapes
+        [piece + 1], [piece].
     """
 
-    model: UnbinnedModel = field(repr=False)
-    background: FloatArray = field(repr=False)
-    low: float
-    high: float
+    models: tuple[UnbinnedModel, ...] = field(repr=False)
+    backgrounds: tuple[FloatArray, ...] = field(repr=False)
+    edges: FloatArray = field(repr=False)
+    owner: IndexArray = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, models: Sequence[UnbinnedModel], observations: Sequence[Observation]
+    ) -> StitchedSpectrum:
+        """Fit the backgrounds, and find where each window is the most central."""
+        ranges = np.array([_range(model) for model in models])
+        low, high = ranges[:, 0], ranges[:, 1]
+        edges = np.unique(np.concatenate([low, high, np.linspace(low.min(), high.max(), _PIECES)]))
+        x = 0.5 * (edges[1:] + edges[:-1])
+        best, owner = np.full(len(x), np.inf), np.full(len(x), -1)
+        for k, (a, b) in enumerate(zip(low, high, strict=True)):
+            away = np.abs(2.0 * x - a - b) / (b - a)
+            closer = (away <= 1.0) & (away < best)
+            best[closer], owner[closer] = away[closer], k
+        return cls(
+            models=tuple(models),
+            backgrounds=tuple(
+                _background(model, data) for model, data in zip(models, observations, strict=True)
+            ),
+            edges=edges,
+            owner=owner,
+        )
+
+    def owner_of(self, x: FloatArray) -> IndexArray:
+        """Window that each place belongs to, -1 for none. Shape [event]."""
+        piece = np.searchsorted(self.edges, x, side="right") - 1
+        inside = (piece >= 0) & (piece < len(self.owner))
+        return np.where(inside, self.owner[np.clip(piece, 0, len(self.owner) - 1)], -1)
 
     def density(self, x: FloatArray) -> FloatArray:
-        """Expected events per unit of the observable. Shape [event]."""
-        channel = self.model.channels[0]
-        return np.asarray(density_at(channel, self.background[None, :], x[None, :])[0])
-
-    def throw(self, rng: np.random.Generator, n_toys: int) -> list[FloatArray]:
-        """Events of each toy in this part of the spectrum. Shapes [event]."""
-        data, _ = self.model.throw(self.background, rng, n_toys)
-        assert isinstance(data, EventLanes)
-        found = []
-        for toy in range(n_toys):
-            x = data.channels[0].events_of(toy)[0][0]
-            found.append(x[(x >= self.low) & (x < self.high)])
+        """Expected events per unit of the observable, 0 outside all windows. Shape [event]."""
+        owner, found = self.owner_of(x), np.zeros(len(x))
+        for k in np.unique(owner[owner >= 0]):
+            own = owner == k
+            channel, point = self.models[k].channels[0], self.backgrounds[k]
+            found[own] = density_at(channel, point[None, :], x[None, own])[0]
         return found
 
-
-def _windows(
-    models: Sequence[UnbinnedModel], observations: Sequence[Observation]
-) -> tuple[EventWindow, ...]:
-    """Windows of one spectrum, ascending; parts meet in the middle of where two overlap."""
-    ranges = [_range(model) for model in models]
-    order = sorted(range(len(models)), key=lambda k: ranges[k])
-    ends = [ranges[k] for k in order]
-    if any(a[1] > b[1] for a, b in pairwise(ends)):
-        raise OptionError("windows lie within each other: there is no spectrum of events to throw")
-    meets = [0.5 * (a[1] + b[0]) for a, b in pairwise(ends)]
-    found = []
-    for n, k in enumerate(order):
-        low, high = ends[n]
-        found.append(
-            EventWindow(
-                model=models[k],
-                background=_background(models[k], observations[k]),
-                low=low if n == 0 else max(low, meets[n - 1]),
-                high=high if n == len(order) - 1 else min(high, meets[n]),
-            )
-        )
-    return tuple(found)
+    def throw(self, rng: np.random.Generator, n_toys: int) -> list[FloatArray]:
+        """Events of each toy: every window throws, and keeps what belongs to it. Shapes [event]."""
+        parts: list[list[FloatArray]] = [[] for _ in range(n_toys)]
+        for k, (model, point) in enumerate(zip(self.models, self.backgrounds, strict=True)):
+            data, _ = model.throw(point, rng, n_toys)
+            assert isinstance(data, EventLanes)
+            for toy, part in enumerate(parts):
+                x, weights = data.channels[0].events_of(toy)
+                drawn = x[0][weights > 0.0]
+                part.append(drawn[self.owner_of(drawn) == k])
+        return [np.concatenate(part) for part in parts]
 
 
 def _background(model: UnbinnedModel, observation: Observation) -> FloatArray:
@@ -125,14 +135,14 @@ class EventSpectrum:
     ----------
     digest
         Keys the toys, with the seed and the block.
-    windows
-        By spectrum, ascending.
+    spectra
+        By name.
     contains
         Spectra whose events include those of another one: (outer, inner).
     """
 
     digest: str
-    windows: Mapping[str, tuple[EventWindow, ...]] = field(repr=False)
+    spectra: Mapping[str, StitchedSpectrum] = field(repr=False)
     contains: tuple[tuple[str, str], ...] = ()
 
     @classmethod
@@ -149,7 +159,7 @@ class EventSpectrum:
         Raises
         ------
         OptionError
-            A window has several observables, or lies within another one.
+            A window has several observables.
         FitFailedError
             A background does not fit.
         """
@@ -158,8 +168,8 @@ class EventSpectrum:
             by_name.setdefault(model.spectrum or "", []).append(k)
         return cls(
             digest=digest,
-            windows={
-                name: _windows([models[k] for k in own], [observations[k] for k in own])
+            spectra={
+                name: StitchedSpectrum.of([models[k] for k in own], [observations[k] for k in own])
                 for name, own in by_name.items()
             },
             contains=tuple(
@@ -172,46 +182,27 @@ class EventSpectrum:
     def draw(self, seed: int, block: int, n_toys: int) -> dict[str, list[FloatArray]]:
         """Events of the toys of one block, ascending, by spectrum. Shapes [toy][event]."""
         drawn: dict[str, list[FloatArray]] = {}
-        for number, (name, windows) in enumerate(self.windows.items()):
+        for number, (name, spectrum) in enumerate(self.spectra.items()):
             rng = keyed_generator(seed, self.digest, _EVENTS, block, number)
-            parts = [window.throw(rng, n_toys) for window in windows]
-            drawn[name] = [np.concatenate([part[toy] for part in parts]) for toy in range(n_toys)]
+            drawn[name] = spectrum.throw(rng, n_toys)
         for outer, inner in self.contains:
             rng = keyed_generator(seed, self.digest, _KEPT, block)
-            drawn[inner] = [
-                self._shared(outer, inner, drawn[outer][toy], drawn[inner][toy], rng)
-                for toy in range(n_toys)
-            ]
+            wide, narrow = self.spectra[outer], self.spectra[inner]
+            for toy, (events, own) in enumerate(zip(drawn[outer], drawn[inner], strict=True)):
+                # Where both are known, the inner one keeps its share of the events of the outer.
+                share = narrow.density(events) / np.maximum(wide.density(events), 1e-300)
+                alone = own[wide.owner_of(own) < 0]
+                drawn[inner][toy] = np.concatenate([alone, events[rng.random(len(events)) < share]])
         return {name: [np.sort(events) for events in toys] for name, toys in drawn.items()}
-
-    def _shared(
-        self,
-        outer: str,
-        inner: str,
-        all_events: FloatArray,
-        own: FloatArray,
-        rng: np.random.Generator,
-    ) -> FloatArray:
-        """Events of the inner spectrum: where both are known, a share of those of the outer."""
-        kept = []
-        for window in self.windows[outer]:
-            for other in self.windows[inner]:
-                low, high = max(window.low, other.low), min(window.high, other.high)
-                if low >= high:
-                    continue
-                x = all_events[(all_events >= low) & (all_events < high)]
-                ratio = other.density(x) / np.maximum(window.density(x), 1e-300)
-                kept.append(x[rng.random(len(x)) < ratio])
-                own = own[(own < low) | (own >= high)]
-        return np.concatenate([own, *kept])
 
     def auxiliary(self, model: UnbinnedModel, seed: int, block: int, n_toys: int) -> FloatArray:
         """Auxiliary data of the toys of one block: a name is one nuisance for all windows.
 
         Shape [toy, par].
         """
-        window = next(w for w in self.windows[model.spectrum or ""] if w.model is model)
-        auxdata = np.repeat(model.expected_auxdata(window.background)[None, :], n_toys, axis=0)
+        spectrum = self.spectra[model.spectrum or ""]
+        background = spectrum.backgrounds[spectrum.models.index(model)]
+        auxdata = np.repeat(model.expected_auxdata(background)[None, :], n_toys, axis=0)
         for p, parameter in enumerate(model.parameters):
             if parameter.constrained:
                 key = noise_key(parameter, model.analysis)
