@@ -60,8 +60,8 @@ def significance(
     Raises
     ------
     OptionError
-        The model has no free parameter of interest, or ``poi_lower`` is given without
-        ``uncapped``.
+        The model has no free parameter of interest, ``poi_lower`` is given without ``uncapped``,
+        or ``uncapped`` without a lower bound for an unbinned model.
     FitFailedError
         A minimum could not be certified, or too many toys failed.
 
@@ -79,6 +79,12 @@ def significance(
         statistic = _SIGNED
         declared = float(model.lower[model.require_poi()])
         lower = poi_lower if poi_lower is not None else declared if declared < 0.0 else -math.inf
+        if lower == -math.inf and observation.events is not None:
+            raise OptionError(
+                "a density of events does not allow any negative signal strength: leave uncapped "
+                "away, or let the range of the parameter of interest end below zero where the "
+                "density is still positive"
+            )
     data = blinded_observation(model, mu=statistic.asimov_mu) if blind else observation
     curve = ProfileCurve(model, data, statistic, poi_lower=lower, options=options)
     curve.evaluate([0.0])

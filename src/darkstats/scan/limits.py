@@ -288,7 +288,10 @@ def _local(curve: ProfileCurve) -> dict[str, Any]:
     reason = None
     signed: float | None = None
     best: float | None = mu_hat
-    if mu_hat <= 0.0:
+    if mu_hat <= 0.0 and curve.observation.events is not None:
+        # Where the signal peaks, a negative strength soon makes the density of events negative.
+        best, reason = None, "a density of events allows no negative signal strength"
+    elif mu_hat <= 0.0:
         try:
             free = fit(
                 curve.model,
