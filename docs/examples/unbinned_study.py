@@ -2,8 +2,8 @@
 
     python docs/examples/unbinned_study.py OUT [--toys N] [--zfit]
 
-Reads the committed workspaces and unbinned models. Writes ``OUT.json``; ``docs/studies/unbinned.md``
-holds the tables made from it.
+Reads the committed workspaces and unbinned models. Writes ``OUT.json``, from which
+``docs/studies/unbinned.md`` is made.
 """
 
 from __future__ import annotations

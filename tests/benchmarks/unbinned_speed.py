@@ -26,7 +26,8 @@ from darkstats.fit import FitOptions, fit_batch
 from darkstats.fit.lanes import Problem
 from darkstats.fit.newton import newton_lanes
 from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
-from darkstats.model.unbinned.zfit_model import ZfitEngine, import_zfit, zfit_likelihood
+from darkstats.model.unbinned.zfit_engine import ZfitEngine
+from darkstats.model.unbinned.zfit_model import import_zfit, zfit_likelihood
 from darkstats.provenance import package_version, versions
 from darkstats.workspace.hs3 import Hs3Document
 from darkstats.workspace.hs3_building import bernstein_expression, chebyshev_expression

@@ -79,7 +79,7 @@ def test_zfit_has_the_same_likelihood(name: str, zfit: Any) -> None:
 @pytest.mark.parametrize("name", UNBINNED)
 def test_the_engine_maps_the_loss_of_zfit(name: str, zfit: Any) -> None:
     """Values, gradients and Hessians of many lanes at once equal the kernels' to 1e-10."""
-    from darkstats.model.unbinned.zfit_model import ZfitEngine
+    from darkstats.model.unbinned.zfit_engine import ZfitEngine
 
     model, likelihood = both(DOCUMENTS[name]())
     engine = ZfitEngine.of_likelihood(likelihood, model.parameter_names)
@@ -102,7 +102,7 @@ def test_the_engine_maps_the_loss_of_zfit(name: str, zfit: Any) -> None:
 def test_a_loss_of_a_user_is_minimised(zfit: Any) -> None:
     """Two channels that share a width, with a constraint: the engine finds Minuit's minimum."""
     from darkstats.fit.newton import newton_lanes
-    from darkstats.model.unbinned.zfit_model import ZfitEngine
+    from darkstats.model.unbinned.zfit_engine import ZfitEngine
 
     a, b = zfit.Space("a", 0.0, 1.0), zfit.Space("b", 0.0, 2.0)
     width = zfit.Parameter("own_width", 0.05, 0.01, 0.3)
@@ -221,7 +221,7 @@ def test_shapes_equal_those_of_zfit(zfit: Any) -> None:
 @pytest.mark.parametrize("name", ["bump", "bernstein"])
 def test_limits_by_the_loss_of_zfit(name: str, zfit: Any) -> None:
     """The same limit finder over zfit's loss gives the same limits, to far better than 1 %."""
-    from darkstats.model.unbinned.zfit_model import ZfitEngine
+    from darkstats.model.unbinned.zfit_engine import ZfitEngine
 
     model, likelihood = both(DOCUMENTS[name]())
     observation = thrown(model, model.inits, seed=2)

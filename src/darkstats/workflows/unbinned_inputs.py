@@ -86,7 +86,8 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     document = read_hs3(request.workspace.source)
     model = compile_hs3(document, _analysis(document, request), poi=request.poi)
     if request.engine == "zfit":
-        from darkstats.model.unbinned.zfit_model import ZfitEngine, zfit_likelihood
+        from darkstats.model.unbinned.zfit_engine import ZfitEngine
+        from darkstats.model.unbinned.zfit_model import zfit_likelihood
 
         with shell.step("building the loss in zfit"):
             likelihood = zfit_likelihood(document, model.analysis)

@@ -1,26 +1,18 @@
 """HS3 analysis -> channels: every density as columns with amplitudes, ready for the kernel.
 
-The density of a channel is written as::
-
-    m(x) = sum_g exp(l_g(x; s_g)) sum_j a_j F_j(x)
-
-A *column* F_j is a function of the observables that no parameter changes (a polynomial, a template,
-a shape with numbers in its slots); its *amplitude* a_j holds yields, coefficients and normalisation
-integrals. A *group* g has one shape whose slots float, or a product of them in different
-observables; group 0 has none. Derivatives with respect to amplitudes and slots are all that the
-event loop needs: those of the parameters follow by the chain rule, once for a lane.
+See :mod:`darkstats.model.unbinned.channels` for what comes out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from darkstats.errors import DocumentError
+from darkstats.model.unbinned.channels import Channel, Column, Component
 from darkstats.model.unbinned.fixed import (
     Blend,
     Fixed,
@@ -33,6 +25,13 @@ from darkstats.model.unbinned.fixed import (
     polynomial_of,
 )
 from darkstats.model.unbinned.formulas import Formula, fold, number
+from darkstats.model.unbinned.linear_terms import (
+    NotLinearError,
+    collected_terms,
+    linear_terms,
+    polynomial_node,
+)
+from darkstats.model.unbinned.names import Names
 from darkstats.model.unbinned.shapes import (
     CRYSTAL_BALL,
     EXPONENTIAL,
@@ -40,192 +39,18 @@ from darkstats.model.unbinned.shapes import (
     NO_TAIL,
     LogFactor,
 )
-from darkstats.workspace.hs3 import Hs3Analysis, Hs3Channel, Hs3Document
+from darkstats.workspace.hs3 import Hs3Channel, Hs3Document
 from darkstats.workspace.hs3_expressions import (
     Binary,
-    Call,
     Name,
     Node,
     Number,
     names_of,
-    parse_expression,
 )
 
-__all__ = ["Channel", "Column", "Component", "Names", "compile_channel"]
+__all__ = ["compile_channel"]
 
 Item = dict[str, Any]
-Terms = list[tuple[Node, Node]]  # (coefficient of parameters, function of observables)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Component:
-    """One part of a density with a yield of its own.
-
-    Parameters
-    ----------
-    name
-        Of the distribution.
-    expected
-        Expected events.
-    linear
-        Factors in different observables, each a sum of coefficients times functions.
-    shapes
-        Factors whose slots float.
-    """
-
-    name: str
-    expected: Formula
-    linear: tuple[tuple[tuple[Formula, Fixed], ...], ...]
-    shapes: tuple[LogFactor, ...]
-
-    @property
-    def variables(self) -> tuple[int, ...]:
-        """Places of the parameters that it depends on, rising."""
-        found = set(self.expected.variables)
-        found.update(v for factor in self.linear for c, _ in factor for v in c.variables)
-        found.update(v for shape in self.shapes for v in shape.variables)
-        return tuple(sorted(found))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Column:
-    """One column: its function, component, group, and which term of each linear factor it is."""
-
-    function: Fixed
-    component: int
-    group: int
-    terms: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Channel:
-    """A compiled channel: unbinned, or bins whose "events" are weighted by their contents.
-
-    Parameters
-    ----------
-    name, observables, ranges
-        Of the distribution and of its axes.
-    components, columns, groups
-        The density; group 0 has no shape. Columns are sorted by group.
-    bin_edges
-        Edges for a binned channel; None for an unbinned one.
-    """
-
-    name: str
-    observables: tuple[str, ...]
-    ranges: tuple[tuple[float, float], ...]
-    components: tuple[Component, ...] = field(repr=False)
-    columns: tuple[Column, ...] = field(repr=False)
-    groups: tuple[tuple[LogFactor, ...], ...] = field(repr=False)
-    bin_edges: tuple[float, ...] | None = field(default=None, repr=False)
-
-    @property
-    def volume(self) -> float:
-        """Product of the ranges."""
-        return float(np.prod([high - low for low, high in self.ranges]))
-
-
-class Names:
-    """What names mean in one analysis: parameters, constants, functions.
-
-    Parameters
-    ----------
-    document, analysis
-        Where functions and parameters are looked up.
-    constants
-        Values that replace those of the document, for parameters that are constant there.
-    """
-
-    def __init__(
-        self, document: Hs3Document, analysis: Hs3Analysis, constants: Mapping[str, float]
-    ) -> None:
-        self.source = document.source
-        self.constants = {p.name: p.value for p in analysis.parameters if p.constant}
-        self.constants.update(constants)
-        self.floating = tuple(
-            p for p in analysis.parameters if not p.constant and p.name not in constants
-        )
-        self.places = {p.name: n for n, p in enumerate(self.floating)}
-        self.functions = {item["name"]: item for item in document.document.get("functions", [])}
-        self._trees: dict[str, Node] = {}
-        self._open: set[str] = set()
-
-    def error(self, problem: str, remedy: str = "") -> DocumentError:
-        """An error about this document."""
-        return DocumentError(problem, source=self.source, remedy=remedy)
-
-    def tree(self, name: str, observables: Sequence[str] = ()) -> Node:
-        """Tree of a name: parameters stay, constants and functions are put in."""
-        if name in observables or name in self.places:
-            return Name(name)
-        if name in self.constants:
-            return Number(self.constants[name])
-        if name not in self.functions:
-            raise self.error(
-                f"{name!r} is no parameter, function or observable",
-                "add it to the parameter points, or to the functions",
-            )
-        if name not in self._trees:
-            if name in self._open:
-                raise self.error(f"function {name!r} depends on itself")
-            self._open.add(name)
-            self._trees[name] = fold(self._function(self.functions[name]))
-            self._open.discard(name)
-        return self._trees[name]
-
-    def _function(self, item: Item) -> Node:
-        kind, name = item["type"], item["name"]
-        if kind == "generic_function":
-            return self.inlined(self.parsed(item), ())
-        if kind in ("sum", "product"):
-            parts = item.get("summands" if kind == "sum" else "factors")
-            if not isinstance(parts, list) or not parts:
-                raise self.error(f"function {name!r} has no parts")
-            node = self.reference(parts[0])
-            for part in parts[1:]:
-                node = Binary("+" if kind == "sum" else "*", node, self.reference(part))
-            return node
-        raise self.error(
-            f"function {name!r} is of type {kind!r}, which the unbinned layer does not read",
-            "write it as generic_function, sum or product",
-        )
-
-    def parsed(self, item: Item) -> Node:
-        """Tree of the expression of an item."""
-        text = item.get("expression")
-        if not isinstance(text, str):
-            raise self.error(f"{item['name']!r} has no expression")
-        return parse_expression(text, source=self.source, pointer=item["name"])
-
-    def inlined(self, node: Node, observables: Sequence[str]) -> Node:
-        """A parsed tree with constants and functions put in."""
-        if isinstance(node, Name):
-            return self.tree(node.name, observables)
-        if isinstance(node, Call):
-            return Call(node.function, self.inlined(node.argument, observables))
-        if isinstance(node, Binary):
-            return Binary(
-                node.sign,
-                self.inlined(node.left, observables),
-                self.inlined(node.right, observables),
-            )
-        return node
-
-    def reference(self, value: object) -> Node:
-        """Tree of a number or a name."""
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return Number(float(value))
-        if isinstance(value, str):
-            return self.tree(value)
-        raise self.error(f"{value!r} is neither a number nor a name")
-
-    def formula(self, value: object) -> Formula:
-        """Formula of a number or a name."""
-        return self.of(self.reference(value))
-
-    def of(self, node: Node) -> Formula:
-        """Formula of a tree of parameters."""
-        return Formula(fold(node), self.places)
 
 
 #: Keys of the slots of each shape, and what has to be positive.
@@ -448,10 +273,10 @@ class _Compiler:
                     "rescale it to [0, 1] and others do not: the same file means two things",
                     "write it as a generic_dist (darkstats does), or rescale the observable",
                 )
-            node = _polynomial_node(kind, Name(str(axis)), coefficients)
+            node = polynomial_node(kind, Name(str(axis)), coefficients)
         try:
-            terms = _linear_terms(node, frozenset(self.observables))
-        except _NotLinearError:
+            terms = linear_terms(node, frozenset(self.observables))
+        except NotLinearError:
             raise self.names.error(
                 f"generic_dist {name!r} is not linear in its parameters: there is no closed form "
                 "for its normalisation",
@@ -459,7 +284,7 @@ class _Compiler:
             ) from None
         return tuple(
             (self.names.of(coefficient), self.function(name, function))
-            for coefficient, function in _collected(terms)
+            for coefficient, function in collected_terms(terms)
         )
 
     def function(self, name: str, node: Node) -> Fixed:
@@ -508,78 +333,6 @@ def _joined(factor: tuple[tuple[Formula, Fixed], ...]) -> Fixed:
         return Polynomial(first.dim, first.low, first.high, tuple(float(c) for c in total))
     weights = tuple(number(c) * f.integral for c, f in factor)
     return Blend(weights, tuple(f for _, f in factor))
-
-
-class _NotLinearError(Exception):
-    """An expression in which parameters and observables do not separate."""
-
-
-def _linear_terms(node: Node, observables: frozenset[str]) -> Terms:
-    """The tree as a sum of (coefficient of parameters) times (function of observables)."""
-    names = names_of(node)
-    if not names & observables:
-        return [(node, Number(1.0))]
-    if names <= observables:
-        return [(Number(1.0), node)]
-    if not isinstance(node, Binary):
-        raise _NotLinearError
-    if node.sign in "+-":
-        right = _linear_terms(node.right, observables)
-        if node.sign == "-":
-            right = [(Binary("*", Number(-1.0), c), f) for c, f in right]
-        return _linear_terms(node.left, observables) + right
-    if node.sign == "*":
-        return [
-            (fold(Binary("*", c, d)), fold(Binary("*", f, g)))
-            for c, f in _linear_terms(node.left, observables)
-            for d, g in _linear_terms(node.right, observables)
-        ]
-    if node.sign == "/":
-        below = _linear_terms(node.right, observables)
-        if len(below) == 1:
-            d, g = below[0]
-            return [
-                (fold(Binary("/", c, d)), fold(Binary("/", f, g)))
-                for c, f in _linear_terms(node.left, observables)
-            ]
-    if node.sign == "**" and isinstance(node.right, Number) and node.right.value in (2.0, 3.0, 4.0):
-        rest = Binary("**", node.left, Number(node.right.value - 1.0))
-        if node.right.value == 2.0:
-            return _linear_terms(Binary("*", node.left, node.left), observables)
-        return _linear_terms(Binary("*", node.left, rest), observables)
-    raise _NotLinearError
-
-
-def _collected(terms: Terms) -> Terms:
-    """Terms with the same coefficient put together."""
-    found: dict[Node, Node] = {}
-    for coefficient, function in terms:
-        key = fold(coefficient)
-        found[key] = Binary("+", found[key], function) if key in found else function
-    numbers = [key for key in found if isinstance(key, Number)]
-    if len(numbers) > 1:
-        total: Node | None = None
-        for key in numbers:
-            part = Binary("*", key, found.pop(key))
-            total = part if total is None else Binary("+", total, part)
-        assert total is not None
-        found[Number(1.0)] = total
-    return list(found.items())
-
-
-def _polynomial_node(kind: str, x: Node, coefficients: Sequence[Node]) -> Node:
-    n = len(coefficients) - 1
-    total: Node | None = None
-    for k, coefficient in enumerate(coefficients):
-        power: Node = Binary("**", x, Number(float(k)))
-        if kind == "bernstein_poly_dist":
-            rest = Binary("**", Binary("-", Number(1.0), x), Number(float(n - k)))
-            binomial = float(np.prod([(n - k + i) / i for i in range(1, k + 1)]))
-            power = Binary("*", Number(round(binomial)), Binary("*", power, rest))
-        part = Binary("*", coefficient, power)
-        total = part if total is None else Binary("+", total, part)
-    assert total is not None
-    return total
 
 
 def compile_channel(document: Hs3Document, names: Names, channel: Hs3Channel) -> Channel:

@@ -12,8 +12,8 @@ from darkstats.model.parameters import Parameter
 
 if TYPE_CHECKING:
     from darkstats.model.histfactory import Observation
-    from darkstats.model.unbinned.compilation import Names
     from darkstats.model.unbinned.model import UnbinnedModel
+    from darkstats.model.unbinned.names import Names
     from darkstats.workspace.hs3 import Hs3Analysis, Hs3Document, Hs3Parameter
 
 __all__ = ["constraint_of", "own_data", "parameter_of"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray, frozen_floats, frozen_indices
 from darkstats.model.parameters import Parameter
-from darkstats.model.unbinned.compilation import Channel, Component
+from darkstats.model.unbinned.channels import Channel, Component
 from darkstats.model.unbinned.density import ChannelLayout, event_derivatives
 from darkstats.model.unbinned.events import EventLanes
 from darkstats.model.unbinned.grid import Grid

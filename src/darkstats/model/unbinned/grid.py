@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkstats.arrays import FloatArray
-from darkstats.model.unbinned.compilation import Channel
+from darkstats.model.unbinned.channels import Channel
 from darkstats.model.unbinned.fixed import nodes_on
 from darkstats.model.unbinned.shapes import break_points
 

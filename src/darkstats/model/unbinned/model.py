@@ -13,11 +13,13 @@ from darkstats.errors import OptionError, UnknownNameError
 from darkstats.model.base import LaneData, LaneEngine, LaneEvaluator, thrown_auxdata
 from darkstats.model.histfactory import Observation
 from darkstats.model.parameters import Parameter
-from darkstats.model.unbinned.compilation import Channel, Names, compile_channel
+from darkstats.model.unbinned.channels import Channel
+from darkstats.model.unbinned.compilation import compile_channel
 from darkstats.model.unbinned.declared import constraint_of, own_data, parameter_of
 from darkstats.model.unbinned.evaluation import UnbinnedEvaluator, channel_layout
 from darkstats.model.unbinned.events import EventLanes, stacked
 from darkstats.model.unbinned.grid import Grid, grid_of
+from darkstats.model.unbinned.names import Names
 from darkstats.model.unbinned.sampling import thrown_events
 from darkstats.model.unbinned.tables import density_at, lanes_from, poisson_constant
 from darkstats.provenance import digest_of
