@@ -56,6 +56,7 @@ _OPTIONS: dict[str, Any] = {
 }
 _SOURCES = (
     "kernel/__init__.py",
+    "kernel/exponential.py",
     "kernel/simd.py",
     "model/derivatives.py",
     "model/evaluate.py",
@@ -66,6 +67,7 @@ _SOURCES = (
     "fit/linear_algebra.py",
     "fit/minimise.py",
     "fit/slots.py",
+    "inference/bayes/window_kernel.py",
 )
 
 

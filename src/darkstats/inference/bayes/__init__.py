@@ -1,0 +1,3 @@
+"""Bayesian limits."""
+
+from __future__ import annotations
