@@ -61,6 +61,7 @@ _SOURCES = (
     "model/derivatives.py",
     "model/evaluate.py",
     "model/interpolation.py",
+    "model/points.py",
     "model/rates.py",
     "model/scratch.py",
     "model/structure.py",

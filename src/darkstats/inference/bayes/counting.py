@@ -14,7 +14,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.errors import EmptySupportError, InsensitiveError
-from darkstats.inference.bayes.nuisances import require_edge
+from darkstats.inference.bayes.nuisances import require_proper
 from darkstats.inference.bayes.posterior import panel_edges
 from darkstats.inference.bayes.rules import (
     legendre_panels,
@@ -104,9 +104,9 @@ class WindowGroup:
         EmptySupportError
             A bin has events, and no term of the model predicts any.
         ImproperPosteriorError
-            An efficiency has density at zero, and the prior no upper edge.
+            The priors cannot make a proper posterior.
         """
-        require_edge(self.nuisances[window], self.prior[window].upper, self.models[window].poi_name)
+        require_proper(self.models[window], self.nuisances[window], self.prior[window].upper)
         signal, background = self.events(window)
         if not signal.max() > 0.0:
             raise InsensitiveError(

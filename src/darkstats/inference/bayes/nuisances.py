@@ -39,7 +39,7 @@ __all__ = [
     "UR_PRIORS",
     "NuisancePriors",
     "ParameterPrior",
-    "require_edge",
+    "require_proper",
     "signal_components",
 ]
 
@@ -196,24 +196,53 @@ def _log_gamma_density(x: FloatArray, shape: float, rate: float) -> FloatArray:
     return np.asarray(constant + power - rate * x, dtype=np.float64)
 
 
-def require_edge(
-    priors: Sequence[ParameterPrior | None], upper: float, poi_name: str | None
+def require_proper(
+    model: HistFactoryModel, priors: Sequence[ParameterPrior | None], upper: float
 ) -> None:
-    """Check that an efficiency with density at zero goes with a prior that has an upper edge.
+    """Check what cannot make a proper posterior, whatever the data.
+
+    Parameters
+    ----------
+    model, priors
+        The likelihood and the prior of each nuisance parameter.
+    upper
+        Upper edge of the prior of the signal strength.
 
     Raises
     ------
     ImproperPosteriorError
-        It does not: the posterior would fall like one over the signal strength.
+        An efficiency with density at zero goes with a prior that has no upper edge: the posterior
+        would fall like one over the signal strength. Or a factor without constraint multiplies the
+        signal and nothing else.
     """
+    poi_name = model.poi_name
     for prior in priors:
-        reaches_zero = prior is not None and prior.kind.endswith("truncated-normal")
-        if prior is not None and reaches_zero and prior.on_signal and not math.isfinite(upper):
+        if prior is None or not prior.on_signal:
+            continue
+        if prior.kind.endswith("truncated-normal") and not math.isfinite(upper):
             raise ImproperPosteriorError(
                 f"the efficiency {prior.name} is normal and cut at 0: it has density at zero, "
                 f"where any {poi_name} is possible, and the posterior does not normalise; give "
                 "the prior an upper edge (--prior flat:0,EDGE), or take a log-normal efficiency"
             )
+        if prior.proper or not _scales_the_signal(model, prior.name):
+            continue
+        raise ImproperPosteriorError(
+            f"{prior.name} multiplies the signal and has no constraint: only its product with "
+            f"{poi_name} is measured; fix it, or constrain it"
+        )
+
+
+def _scales_the_signal(model: HistFactoryModel, name: str) -> bool:
+    """Whether a parameter is a scalar factor of all signal components and of nothing else."""
+    layout, p = model.layout, model.parameter_index(name)
+    begin = layout.factor_begin
+    acting = tuple(
+        k
+        for k in range(layout.n_components)
+        if p in layout.factor_parameter[begin[k] : begin[k + 1]]
+    )
+    return acting == signal_components(model)
 
 
 def signal_components(model: HistFactoryModel) -> tuple[int, ...]:

@@ -14,13 +14,15 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.errors import EmptySupportError, ImproperPosteriorError, OptionError
 from darkstats.inference.bayes.priors import BoundPrior, Coordinate
-from darkstats.inference.bayes.rules import legendre_panels
+from darkstats.inference.bayes.rules import legendre_panels, legendre_rule
 
-__all__ = ["TAIL", "PoiPosterior", "panel_edges"]
+__all__ = ["SLOWEST", "TAIL", "PoiPosterior", "panel_edges", "require_falling"]
 
 TAIL = 1e-6  # posterior probability that may be left beyond the last panel
 _ORDER = 16
-_SLOWEST = 1.05  # a density that falls more slowly than this power of mu does not normalise
+
+#: A density that falls more slowly than this power of the signal strength does not normalise.
+SLOWEST = 1.05
 
 
 def panel_edges(prior: BoundPrior, inner: float, top: float, panels: int) -> FloatArray:
@@ -120,25 +122,22 @@ class PoiPosterior:
         masses = self._masses
         low, high = self.edges[panel], self.edges[panel + 1]
         x = (2.0 * v - low - high) / (high - low)
-        part = np.polynomial.legendre.legval(x, self._integrals[panel]) * 0.5 * (high - low)
+        part = _below(self._series[panel], x)[0] * 0.5 * (high - low)
         return float(min(max(masses[:panel].sum() + part, 0.0), 1.0))
 
     @property
     def _series(self) -> FloatArray:
-        nodes, weights = np.polynomial.legendre.leggauss(_ORDER)
+        """Legendre series of the density on each panel. Shape [panel, 16]."""
+        nodes, weights = legendre_rule(_ORDER)
         polynomials = np.polynomial.legendre.legvander(nodes, _ORDER - 1)
-        matrix = (np.arange(_ORDER) + 0.5)[:, np.newaxis] * weights * polynomials.T
-        result: FloatArray = self.density @ matrix.T
+        matrix = weights[:, np.newaxis] * polynomials * (np.arange(_ORDER) + 0.5)
+        result: FloatArray = self.density @ matrix
         return result
 
     @property
-    def _integrals(self) -> list[FloatArray]:
-        return [np.polynomial.legendre.legint(c, lbnd=-1) for c in self._series]
-
-    @property
     def _masses(self) -> FloatArray:
-        _, weights = np.polynomial.legendre.leggauss(_ORDER)
-        result: FloatArray = (self.density @ weights) * 0.5 * np.diff(self.edges)
+        """Posterior probability of each panel."""
+        result: FloatArray = (self.density @ legendre_rule(_ORDER)[1]) * 0.5 * np.diff(self.edges)
         return result
 
     def quantile(self, probability: float) -> float:
@@ -151,18 +150,23 @@ class PoiPosterior:
         """
         if not 0.0 < probability < 1.0:
             raise OptionError(f"a probability lies in (0, 1), got {probability}")
-        masses, integrals = self._masses, self._integrals
+        masses = self._masses
         before = np.concatenate([[0.0], np.cumsum(masses)])
         target = probability * before[-1]
         panel = min(int(np.searchsorted(before, target, side="right")) - 1, len(masses) - 1)
         half = 0.5 * (self.edges[panel + 1] - self.edges[panel])
-        low, high = -1.0, 1.0
+        series, missing = self._series[panel], (target - before[panel]) / half
+        low, high, x = -1.0, 1.0, 0.0
         for _ in range(60):
-            middle = 0.5 * (low + high)
-            below = float(np.polynomial.legendre.legval(middle, integrals[panel])) * half
-            low, high = (middle, high) if before[panel] + below < target else (low, middle)
-        v = self.edges[panel] + half * (0.5 * (low + high) + 1.0)
-        return float(self.coordinate.to_mu(v))
+            value, slope = _below(series, x)
+            low, high = (x, high) if value < missing else (low, x)
+            guess = x + (missing - value) / slope if slope > 0.0 else 2.0
+            if not low < guess < high:
+                guess = 0.5 * (low + high)
+            x, moved = guess, abs(guess - x)
+            if moved <= 1e-15:
+                break
+        return float(self.coordinate.to_mu(self.edges[panel] + half * (x + 1.0)))
 
     def curve(self, points: int = 200) -> tuple[FloatArray, FloatArray]:
         """Signal strengths from 0 up, and the density in the signal strength there."""
@@ -218,6 +222,19 @@ class PoiPosterior:
         return (lower if p == 0.0 else self.quantile(p)), self.quantile(p + probability)
 
 
+def _below(series: FloatArray, x: float) -> tuple[float, float]:
+    """Integral of a Legendre series from -1 to ``x``, and the series at ``x``."""
+    total, value = float(series[0]) * (x + 1.0), float(series[0])
+    before, here = 1.0, x
+    for k in range(1, len(series)):
+        after = ((2.0 * k + 1.0) * x * here - k * before) / (k + 1.0)
+        c = float(series[k])
+        total += c * (after - before) / (2.0 * k + 1.0)
+        value += c * here
+        before, here = here, after
+    return total, value
+
+
 def _tail_bound(v: FloatArray, density: FloatArray) -> float:
     """Probability beyond the last node, from the fall of the density over the last nodes."""
     if not density[-1] > 0.0:
@@ -245,7 +262,7 @@ def require_falling(posterior: PoiPosterior, prior: BoundPrior) -> None:
     density = posterior.density.ravel() * np.exp(-prior.coordinate.log_jacobian(v))
     fall = math.log(density[-_ORDER // 2] / density[-1]) if density[-1] > 0.0 else math.inf
     power = fall / math.log(mu[-1] / mu[-_ORDER // 2])
-    if power < _SLOWEST:
+    if power < SLOWEST:
         raise ImproperPosteriorError(
             f"the posterior falls only like mu^-{max(power, 0.0):.2g} at mu = {mu[-1]:.3g} and "
             "cannot be normalised: the data leave large signal strengths as likely as small ones; "

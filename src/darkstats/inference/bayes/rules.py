@@ -22,6 +22,8 @@ __all__ = [
     "gauss_rule",
     "legendre_panels",
     "legendre_rule",
+    "log_gamma",
+    "normsys_derivatives",
     "normsys_factor",
 ]
 
@@ -138,6 +140,24 @@ def normsys_factor(alpha: FloatArray, coefficients: FloatArray, code: int) -> Fl
     for k in range(7, 1, -1):
         inside = (inside + c[..., k]) * alpha
     return np.where(np.abs(alpha) < 1.0, 1.0 + inside, outside)
+
+
+def normsys_derivatives(
+    alpha: FloatArray, coefficients: FloatArray, code: int
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Factor of one normsys at ``alpha`` and its first three derivatives. Any shape."""
+    slope = np.where(alpha > 0.0, coefficients[0], -coefficients[1])
+    value = np.exp(slope * alpha)
+    outside = [slope**k * value for k in range(4)]
+    if code != 4:
+        return outside[0], outside[1], outside[2], outside[3]
+    polynomial = np.polynomial.Polynomial([1.0, *coefficients[2:]])
+    near = np.abs(alpha) < 1.0
+    found = [
+        np.where(near, (polynomial.deriv(k) if k else polynomial)(alpha), outside[k])
+        for k in range(4)
+    ]
+    return found[0], found[1], found[2], found[3]
 
 
 def log_gamma(x: FloatArray) -> FloatArray:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import ImproperPosteriorError
 from darkstats.inference.bayes.recognition import CountingPlan, Variable
 from darkstats.inference.bayes.rules import (
     combine,
@@ -219,12 +218,6 @@ class _Builder:
         n = len(self.models)
         rule: Rule = np.ones((n, 1)), np.ones((n, 1))
         for variable in self.plan.signal:
-            if variable.free:
-                name = self.models[0].parameters[variable.parameters[0]].name
-                raise ImproperPosteriorError(
-                    f"{name} multiplies the signal and has no constraint: only its product with "
-                    f"{self.models[0].poi_name} is measured; fix it, or constrain it"
-                )
             for action in variable.actions:
                 x, weight = self.parameter_rule(action[0], variable)
                 one = self.action(action, x, variable.terms[0]), weight
@@ -326,11 +319,6 @@ def mixtures(
         Largest count of each bin that will be asked for. Shape [window, bin].
     level
         How many nodes.
-
-    Raises
-    ------
-    ImproperPosteriorError
-        A free factor multiplies the signal.
     """
     builder = _Builder(plan, models, priors, largest, level)
     weight, factors = builder.shared_nodes()
