@@ -21,7 +21,7 @@ Record = dict[str, Any]
 #: Fields whose keys are names of the user's, of packages, or of BibTeX; or those of ``fits``.
 FREE = (
     "mle_parameters", "modifiers_by_type", "provenance.versions", "provenance.certification",
-    "references[]",
+    "references[]", "engines[].diagnostics",
 )  # fmt: skip
 STATISTICAL = ("limit", "hypotest", "significance", "gof")
 ON_ONE_MINIMUM = ("fit", "rank", "scan-poi")
@@ -62,7 +62,7 @@ def documented(repository: Path) -> dict[str, set[str]]:
             parents = re.findall(r"`([^`]+)`", names)
             parts = re.findall(r"`((?:\.|\[\]\.)[^`]+)`", meaning)
             fields |= {*parents, *(f"{parent}{part}" for parent in parents for part in parts)}
-    found["limit"] |= found.pop("Probe")
+    found["limit"] |= found.pop("Probe") | found.pop("Bayesian limits")
     return found
 
 
@@ -98,6 +98,9 @@ def records(
         w.LimitRequest(model=model(blind=True), method="pcl"),
         w.LimitRequest(model=model("on_off"), method="fc", toys=toys),
         w.LimitRequest(model=model(), referee="pyhf"),
+        w.LimitRequest(
+            model=model("on_off"), method="bayes", bayes=w.BayesRequest(prior="coupling:2,1,9")
+        ),
     )
     found: dict[str, list[w.Outcome[Any]]] = {
         "limit": [w.limit(request) for request in limits],

@@ -10,6 +10,9 @@ __all__ = [
     "Calculator",
     "Csv",
     "Data",
+    "Efficiency",
+    "Engine",
+    "Expected",
     "Interpolation",
     "Json",
     "Mask",
@@ -21,17 +24,21 @@ __all__ = [
     "Poi",
     "PoiLower",
     "Point",
+    "Prior",
+    "PriorRange",
     "Referee",
     "Seed",
     "Simulated",
     "Threads",
     "Toys",
+    "UrPrior",
     "WorkspaceFile",
 ]
 
 _LIKELIHOOD = "Likelihood"
 _TOYS = "Toys"
 _OUTPUT = "Output"
+_BAYES = "Bayes (--method bayes)"
 
 WorkspaceFile = Annotated[
     str,
@@ -124,10 +131,60 @@ Calculator = Annotated[
         help="auto, asymptotic or toys. auto gives the asymptotic number.",
     ),
 ]  # fmt: skip
+Prior = Annotated[
+    str,
+    typer.Option(
+        "--prior", metavar="PRIOR",
+        help="flat[:LOW,HIGH], coupling:POWER[,REFERENCE[,HIGHEST]], log-flat:LOW,HIGH, jeffreys "
+        "or table:FILE.".replace("[", "\\["),
+        rich_help_panel=_BAYES,
+    ),
+]  # fmt: skip
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine", metavar="NAME", help="auto, quadrature, laplace or nuts.",
+        rich_help_panel=_BAYES,
+    ),
+]  # fmt: skip
+Expected = Annotated[
+    str,
+    typer.Option(
+        "--expected", metavar="NAME",
+        help="Background-only outcomes: conditional-mle, prior-predictive or none.",
+        rich_help_panel=_BAYES,
+    ),
+]  # fmt: skip
+Efficiency = Annotated[
+    str,
+    typer.Option(
+        "--efficiency", metavar="NAME",
+        help="Prior of a factor on the signal: log-normal, gamma or truncated-normal.",
+        rich_help_panel=_BAYES,
+    ),
+]  # fmt: skip
+UrPrior = Annotated[
+    str,
+    typer.Option(
+        "--ur-prior", metavar="NAME", help="Of Poisson-constrained parameters: 1/x or flat.",
+        rich_help_panel=_BAYES,
+    ),
+]  # fmt: skip
+PriorRange = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prior-range", metavar="NAME=LOW,HIGH",
+        help="Edges of the flat prior of a parameter without constraint; repeatable.",
+        rich_help_panel=_BAYES,
+    ),
+]  # fmt: skip
 Toys = Annotated[
     int | None,
     typer.Option(
-        "--toys", metavar="N", help="Toys per hypothesis. \\[default: 10000]", rich_help_panel=_TOYS
+        "--toys",
+        metavar="N",
+        help="Toys per hypothesis. \\[default: 10000; 400 with --method bayes]",
+        rich_help_panel=_TOYS,
     ),
 ]
 Seed = Annotated[

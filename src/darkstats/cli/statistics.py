@@ -8,15 +8,22 @@ import typer
 from darkstats import workflows
 from darkstats.cli import options as o
 from darkstats.cli.output import Output, deliver
-from darkstats.errors import OptionError, UnknownNameError
-from darkstats.workflows.requests import ENGINES
+from darkstats.errors import OptionError
 
 __all__ = ["gof", "hypotest", "limit", "significance"]
 
 
-def _engine(name: str) -> None:
-    if name not in ENGINES:
-        raise UnknownNameError("engine", name, ENGINES)
+def _range(text: str) -> tuple[str, float, float]:
+    """Read NAME=LOW,HIGH."""
+    name, equals, numbers = text.rpartition("=")
+    parts = numbers.split(",")
+    try:
+        low, high = (float(part) for part in parts)
+    except ValueError:
+        equals = ""
+    if not (equals and name):
+        raise OptionError(f"cannot read the range {text!r}; write NAME=LOW,HIGH")
+    return name, low, high
 
 
 def limit(
@@ -28,10 +35,16 @@ def limit(
     poi: o.Poi = None,
     measurement: o.Measurement = None,
     cl: Annotated[
-        float, typer.Option("--cl", metavar="LEVEL", help="Confidence level, in (0.5, 1).")
-    ] = 0.95,
+        float | None,
+        typer.Option(
+            "--cl",
+            metavar="LEVEL",
+            help="Confidence level, in (0.5, 1); of a posterior, in (0, 1). "
+            "\\[default: 0.95; 0.90 with --method bayes]",
+        ),
+    ] = None,
     method: Annotated[
-        str, typer.Option("--method", metavar="NAME", help="cls, clsb, pcl or fc.")
+        str, typer.Option("--method", metavar="NAME", help="cls, clsb, pcl, fc or bayes.")
     ] = "cls",
     calculator: o.Calculator = "auto",
     test_stat: Annotated[
@@ -42,12 +55,12 @@ def limit(
         typer.Option("--band", metavar="NAME", help="Expected band: root or fixed-sigma."),
     ] = "root",
     poi_lower: o.PoiLower = None,
-    prior: Annotated[
-        str | None, typer.Option("--prior", metavar="NAME", help="For --method bayes.", hidden=True)
-    ] = None,
-    engine: Annotated[
-        str, typer.Option("--engine", metavar="NAME", help="auto or newton.", hidden=True)
-    ] = "auto",
+    prior: o.Prior = "flat",
+    engine: o.Engine = "auto",
+    expected: o.Expected = "conditional-mle",
+    efficiency: o.Efficiency = "log-normal",
+    ur_prior: o.UrPrior = "1/x",
+    prior_range: o.PriorRange = None,
     interpolation: o.Interpolation = None,
     mask: o.Mask = None,
     data: o.Data = None,
@@ -67,7 +80,6 @@ def limit(
 
     Example: darkstats limit workspace.json --cl 0.90 --plot limit.pdf
     """
-    _engine(engine)
     out = Output(json=json, path=output, plots=tuple(plot or ()), csv=csv)
     request = workflows.LimitRequest(
         model=workflows.ModelRequest(
@@ -90,10 +102,16 @@ def limit(
         band=band,
         toys=workflows.ToyRequest(n_toys=toys, seed=seed, add_to=add_toys),
         poi_lower=poi_lower,
+        bayes=workflows.BayesRequest(
+            prior=prior,
+            engine=engine,
+            expected=expected,
+            efficiency=efficiency,
+            ur_prior=ur_prior,
+            ranges=tuple(_range(text) for text in prior_range or ()),
+        ),
         referee=referee,
     )
-    if prior is not None:
-        raise OptionError("a prior goes with --method bayes, which this version does not have")
     deliver(lambda: workflows.limit(request, context.obj), out, context.obj)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.fits import fit, rank, scan_poi
     from darkstats.workflows.outcome import Outcome, Shell
     from darkstats.workflows.requests import (
+        BayesRequest,
         FitRequest,
         GoodnessRequest,
         HypoTestRequest,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.statistics import gof, hypotest, limit, significance
 
 __all__ = [
+    "BayesRequest",
     "BuildRequest",
     "CombineRequest",
     "DigestRequest",
@@ -90,6 +92,7 @@ _HOMES = {
     "fits": ("fit", "rank", "scan_poi"),
     "outcome": ("Outcome", "Shell"),
     "requests": (
+        "BayesRequest",
         "FitRequest",
         "GoodnessRequest",
         "HypoTestRequest",

@@ -14,8 +14,8 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.errors import EmptySupportError, InsensitiveError
-from darkstats.inference.bayes.nuisances import require_proper
 from darkstats.inference.bayes.posterior import panel_edges
+from darkstats.inference.bayes.propriety import require_proper
 from darkstats.inference.bayes.rules import (
     legendre_panels,
     legendre_rule,

@@ -80,11 +80,11 @@ class _Window:
 
     def counts(self) -> Outcomes:
         """Outcomes to be evaluated at this level, the observed one in front."""
+        if self.selected is None and self.outcomes is not None:
+            return self.outcomes.outcomes(self.observed)
         parts = [] if self.observed is None else [self.observed[np.newaxis, :]]
         if self.selected is not None:
             parts.append(self.selected)
-        elif self.outcomes is not None:
-            parts.append(self.outcomes.counts)
         return Outcomes.of(np.concatenate(parts))
 
     def note(self, **changes: object) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray
 from darkstats.gaussian import cdf
+from darkstats.inference.bayes.counting import Outcomes
 from darkstats.inference.results import N_SIGMA
 
 __all__ = ["MOST_OUTCOMES", "Enumeration", "count_range", "enumeration"]
@@ -81,11 +82,20 @@ class Enumeration:
     probability: tuple[FloatArray, ...]
     nodes: tuple[FloatArray, ...]
 
-    @property
-    def counts(self) -> FloatArray:
-        """All combinations of the nodes. Shape [outcome, bin]."""
-        grid = np.meshgrid(*self.nodes, indexing="ij")
-        return np.stack(grid, axis=-1).reshape(-1, len(self.nodes))
+    def outcomes(self, observed: FloatArray | None) -> Outcomes:
+        """All combinations of the nodes, the observed counts [bin] in front if there are any."""
+        lists = self.nodes
+        if observed is not None:
+            lists = tuple(
+                values if n in values else np.sort(np.append(values, n))
+                for values, n in zip(lists, observed, strict=True)
+            )
+        places = [np.searchsorted(a, b) for a, b in zip(lists, self.nodes, strict=True)]
+        index = np.stack(np.meshgrid(*places, indexing="ij"), axis=-1).reshape(-1, len(lists))
+        if observed is not None:
+            first = [np.searchsorted(a, n) for a, n in zip(lists, observed, strict=True)]
+            index = np.concatenate([np.array([first]), index])
+        return Outcomes(lists, np.ascontiguousarray(index, dtype=np.int64))
 
     def quantiles(
         self, limits: FloatArray, weights: FloatArray | None = None
@@ -95,7 +105,7 @@ class Enumeration:
         Parameters
         ----------
         limits
-            Limits of :attr:`counts`. Shape [outcome].
+            Limits of :meth:`outcomes`, without the observed one. Shape [outcome].
         weights
             Their probabilities, if all counts are nodes; by default independent Poisson laws.
 

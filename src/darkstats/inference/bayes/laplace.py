@@ -35,7 +35,15 @@ from darkstats.inference.bayes.problem import (
 if TYPE_CHECKING:
     from darkstats.arrays import BoolArray, FloatArray, IndexArray
 
-__all__ = ["LaplaceAnswer", "LaplaceOptions", "laplace_posteriors", "log_mean", "verdict"]
+__all__ = [
+    "LANES",
+    "LaplaceAnswer",
+    "LaplaceOptions",
+    "laplace_posteriors",
+    "log_mean",
+    "log_weights",
+    "verdict",
+]
 
 LANES = 60_000  # points that are evaluated in one call
 _RELEVANT = 1e-3  # posterior density relative to its peak where weights must be good

@@ -21,31 +21,24 @@ Ranges of the workspace are ranges of the minimiser; no prior ends at them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import ImproperPosteriorError, PriorError, UnknownNameError
+from darkstats.errors import PriorError, UnknownNameError
+from darkstats.inference.bayes.propriety import signal_components
 from darkstats.inference.bayes.rules import normsys_factor
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
     from darkstats.model import HistFactoryModel, Parameter
 
-__all__ = [
-    "EFFICIENCIES",
-    "UR_PRIORS",
-    "NuisancePriors",
-    "ParameterPrior",
-    "require_proper",
-    "signal_components",
-]
+__all__ = ["EFFICIENCIES", "UR_PRIORS", "NuisancePriors", "ParameterPrior", "Use", "uses_of"]
 
 EFFICIENCIES = ("log-normal", "gamma", "truncated-normal")
 UR_PRIORS = ("1/x", "flat")
-CUT = 1e-6  # prior probability beyond a declared range that is worth a warning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,73 +189,8 @@ def _log_gamma_density(x: FloatArray, shape: float, rate: float) -> FloatArray:
     return np.asarray(constant + power - rate * x, dtype=np.float64)
 
 
-def require_proper(
-    model: HistFactoryModel, priors: Sequence[ParameterPrior | None], upper: float
-) -> None:
-    """Check what cannot make a proper posterior, whatever the data.
-
-    Parameters
-    ----------
-    model, priors
-        The likelihood and the prior of each nuisance parameter.
-    upper
-        Upper edge of the prior of the signal strength.
-
-    Raises
-    ------
-    ImproperPosteriorError
-        An efficiency with density at zero goes with a prior that has no upper edge: the posterior
-        would fall like one over the signal strength. Or a factor without constraint multiplies the
-        signal and nothing else.
-    """
-    poi_name = model.poi_name
-    for prior in priors:
-        if prior is None or not prior.on_signal:
-            continue
-        if prior.kind.endswith("truncated-normal") and not math.isfinite(upper):
-            raise ImproperPosteriorError(
-                f"the efficiency {prior.name} is normal and cut at 0: it has density at zero, "
-                f"where any {poi_name} is possible, and the posterior does not normalise; give "
-                "the prior an upper edge (--prior flat:0,EDGE), or take a log-normal efficiency"
-            )
-        if prior.proper or not _scales_the_signal(model, prior.name):
-            continue
-        raise ImproperPosteriorError(
-            f"{prior.name} multiplies the signal and has no constraint: only its product with "
-            f"{poi_name} is measured; fix it, or constrain it"
-        )
-
-
-def _scales_the_signal(model: HistFactoryModel, name: str) -> bool:
-    """Whether a parameter is a scalar factor of all signal components and of nothing else."""
-    layout, p = model.layout, model.parameter_index(name)
-    begin = layout.factor_begin
-    acting = tuple(
-        k
-        for k in range(layout.n_components)
-        if p in layout.factor_parameter[begin[k] : begin[k + 1]]
-    )
-    return acting == signal_components(model)
-
-
-def signal_components(model: HistFactoryModel) -> tuple[int, ...]:
-    """Components (samples of channels) whose rate the parameter of interest changes."""
-    layout, poi = model.layout, model.require_poi()
-    found = []
-    for k in range(layout.n_components):
-        factors = layout.factor_parameter[layout.factor_begin[k] : layout.factor_begin[k + 1]]
-        shifts = layout.histosys_parameter[layout.histosys_begin[k] : layout.histosys_begin[k + 1]]
-        n = layout.component_stop[k] - layout.component_start[k]
-        firsts = layout.binfactor_parameter[
-            layout.binfactor_begin[k] : layout.binfactor_begin[k + 1]
-        ]
-        if poi in factors or poi in shifts or any(f <= poi < f + n for f in firsts):
-            found.append(k)
-    return tuple(found)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Use:
+class Use:
     """How a parameter acts: on signal or not, linearly or by normsys (row of the largest yield)."""
 
     linear: bool = False
@@ -309,8 +237,12 @@ class NuisancePriors:
             "no constraint: flat on the half line, or between the edges given",
         )
 
-    def resolve(self, model: HistFactoryModel) -> tuple[ParameterPrior | None, ...]:
+    def resolve(
+        self, model: HistFactoryModel, uses: tuple[Use, ...] | None = None
+    ) -> tuple[ParameterPrior | None, ...]:
         """Prior of each parameter; None for a fixed one and for the parameter of interest.
+
+        ``uses`` saves the look at the structure where it is known: see :func:`uses_of`.
 
         Raises
         ------
@@ -318,7 +250,7 @@ class NuisancePriors:
             A prior that does not exist: a ur-prior 1/x without auxiliary events, edges outside
             the physical range or of a parameter that has a constraint.
         """
-        uses = _uses(model)
+        uses = uses or uses_of(model)
         for name in self.ranges:
             model.parameter_index(name)
         poi = model.require_poi()
@@ -333,7 +265,7 @@ class NuisancePriors:
         )
 
     def _prior(
-        self, model: HistFactoryModel, parameter: Parameter, index: int, use: _Use
+        self, model: HistFactoryModel, parameter: Parameter, index: int, use: Use
     ) -> ParameterPrior:
         datum = float(model.observation.auxdata[index])
         name, on_signal = parameter.name, use.on_signal
@@ -420,7 +352,8 @@ class NuisancePriors:
         )
 
 
-def _uses(model: HistFactoryModel) -> list[_Use]:
+def uses_of(model: HistFactoryModel) -> tuple[Use, ...]:
+    """How each parameter acts. Shape [par]."""
     layout = model.layout
     signal = set(signal_components(model))
     n = layout.n_parameters
@@ -443,7 +376,7 @@ def _uses(model: HistFactoryModel) -> list[_Use]:
             first = int(layout.binfactor_parameter[j])
             linear[first : first + count] = True
             on_signal[first : first + count] |= k in signal
-    return [
-        _Use(linear=bool(linear[p]), on_signal=bool(on_signal[p]), signal_row=int(row[p]))
+    return tuple(
+        Use(linear=bool(linear[p]), on_signal=bool(on_signal[p]), signal_row=int(row[p]))
         for p in range(n)
-    ]
+    )

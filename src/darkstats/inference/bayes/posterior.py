@@ -241,6 +241,8 @@ def _tail_bound(v: FloatArray, density: FloatArray) -> float:
         return 0.0
     x1, x2 = float(v[-_ORDER // 2]), float(v[-1])
     y1, y2 = float(density[-_ORDER // 2]), float(density[-1])
+    if max(y1, y2) * abs(x2) < 1e-2 * TAIL:  # rounding, not a tail
+        return max(y1, y2) * abs(x2)
     if not (y1 > y2 and x1 > 0.0):
         return 1.0
     power = math.log(y1 / y2) / math.log(x2 / x1)
@@ -260,7 +262,8 @@ def require_falling(posterior: PoiPosterior, prior: BoundPrior) -> None:
     v, _ = legendre_panels(posterior.edges, _ORDER)
     mu = prior.coordinate.to_mu(v)
     density = posterior.density.ravel() * np.exp(-prior.coordinate.log_jacobian(v))
-    fall = math.log(density[-_ORDER // 2] / density[-1]) if density[-1] > 0.0 else math.inf
+    before, last = float(density[-_ORDER // 2]), float(density[-1])
+    fall = math.log(before / last) if last > 0.0 and before > 0.0 else math.inf
     power = fall / math.log(mu[-1] / mu[-_ORDER // 2])
     if power < SLOWEST:
         raise ImproperPosteriorError(

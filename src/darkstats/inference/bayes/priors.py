@@ -64,9 +64,11 @@ class Coordinate:
         """Natural logarithm of d mu / d v."""
         if self.power == 0.0:
             return np.asarray(v, dtype=np.float64)
+        if self.power == 1.0:
+            return np.zeros_like(v)
         with np.errstate(divide="ignore"):
             result: FloatArray = math.log(self.power) + (self.power - 1.0) * np.log(v)
-        return result if self.power != 1.0 else np.zeros_like(v)
+        return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,8 @@ from darkstats.errors import (
 from darkstats.fit import FitOptions, fit_batch
 from darkstats.inference.bayes.density import NuisanceDensity
 from darkstats.inference.bayes.modes import conditional_modes, starts, widened
-from darkstats.inference.bayes.nuisances import require_proper
 from darkstats.inference.bayes.posterior import SLOWEST, PoiPosterior
+from darkstats.inference.bayes.propriety import require_proper
 from darkstats.inference.bayes.rules import legendre_panels
 from darkstats.inference.curve import unprofiled_scale
 

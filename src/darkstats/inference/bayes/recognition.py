@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.inference.bayes.nuisances import signal_components
+from darkstats.inference.bayes.propriety import signal_components
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray, IndexArray

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from darkstats.arrays import FloatArray
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.posterior import PoiPosterior
@@ -116,8 +117,8 @@ class CredibleLimit:
     log_bayes_factor
         Natural logarithm of the evidence for signal over that for background only; ``None`` with
         a reason where the prior is improper.
-    log_evidence_ratio
-        The same number up to the constant that an improper prior leaves open; engines agree on it.
+    draws
+        Draws of the signal strength, where NUTS made them; ``posterior`` is None then.
     """
 
     poi: str
@@ -136,6 +137,7 @@ class CredibleLimit:
     engine_asked: str
     answers: tuple[EngineAnswer, ...] = ()
     posterior: PoiPosterior | None = None
+    draws: FloatArray | None = field(default=None, repr=False, compare=False)
     summary: PosteriorSummary | None = None
     summary_reason: str | None = None
     nuisances: tuple[NuisancePosterior, ...] | None = None

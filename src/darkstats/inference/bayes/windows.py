@@ -220,7 +220,9 @@ class _Builder:
         for variable in self.plan.signal:
             for action in variable.actions:
                 x, weight = self.parameter_rule(action[0], variable)
-                one = self.action(action, x, variable.terms[0]), weight
+                one = _in_logarithm(
+                    (self.action(action, x, variable.terms[0]), weight), self.level.signal
+                )
                 rule = _in_logarithm(combine(rule, one, product=True), self.level.signal)
         return rule
 

@@ -1,0 +1,166 @@
+"""Expected limits of models that cannot be enumerated: background-only toys.
+
+Counts are thrown; auxiliary data are not, because to Bayes they are the prior, and a prior is not
+thrown anew. Each toy's limit is Laplace's, with few points of importance sampling; how far that is
+from the certified engine on the data themselves is part of the error.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkstats.errors import PriorError
+from darkstats.fit import fit_batch
+from darkstats.gaussian import cdf
+from darkstats.inference.bayes.quick import quick_limits
+from darkstats.inference.results import N_SIGMA, ToyCounts, ToyOptions
+from darkstats.streams import keyed_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkstats.arrays import FloatArray
+    from darkstats.fit import FitOptions
+    from darkstats.inference.bayes.nuisances import ParameterPrior
+    from darkstats.inference.bayes.problem import PosteriorProblem
+    from darkstats.model import HistFactoryModel
+
+__all__ = ["DEFAULT_TOYS", "ToyBand", "background_counts", "toy_band"]
+
+DEFAULT_TOYS = 400
+_BLOCK = 256  # part of the definition of a toy
+_STREAM = 12  # word of the random stream's key: never renumber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToyBand:
+    """Quantiles of the limit over toys, their errors, and what became of the toys.
+
+    ``reason`` is why there is no band.
+    """
+
+    expected: tuple[float | None, ...] = (None,) * 5
+    error: tuple[float | None, ...] = (None,) * 5
+    reason: str | None = None
+    toys: ToyCounts | None = None
+    fits: int = 0
+
+
+def background_counts(
+    model: HistFactoryModel,
+    priors: Sequence[ParameterPrior | None],
+    *,
+    how: str,
+    toys: ToyOptions,
+    options: FitOptions | None = None,
+) -> tuple[FloatArray | None, str | None]:
+    """Throw background-only counts [toy, bin], or say why none can be thrown.
+
+    Parameters
+    ----------
+    model, priors
+        The likelihood with the observation that is fitted, and the prior of each parameter.
+    how
+        ``"conditional-mle"``: at the fit without signal; ``"prior-predictive"``: nuisance
+        parameters from their priors.
+    toys, options
+        How many, from which seed; options of the fit.
+    """
+    poi = model.require_poi()
+    point = model.inits
+    if how == "conditional-mle":
+        batch = fit_batch(
+            model,
+            model.observation.counts,
+            model.observation.auxdata,
+            poi_values=0.0,
+            options=options,
+        )
+        if not batch.converged[0]:
+            return None, "the fit without signal could not be certified"
+        point = batch.parameters[0]
+    point = np.array(point)
+    point[poi] = 0.0
+    rows = []
+    first, last = toys.first_toy // _BLOCK, (toys.first_toy + toys.n_toys - 1) // _BLOCK
+    for block in range(first, last + 1):
+        rng = keyed_generator(
+            toys.seed, model.digest, _STREAM, int(how != "conditional-mle"), block
+        )
+        points = np.repeat(point[np.newaxis], _BLOCK, axis=0)
+        if how == "prior-predictive":
+            try:
+                for p, prior in enumerate(priors):
+                    if prior is not None:
+                        points[:, p] = prior.draw(rng, _BLOCK)
+            except PriorError as error:
+                return None, str(error)
+        rows.append(rng.poisson(np.maximum(model.expected_rates(points), 0.0)))
+    start = toys.first_toy - first * _BLOCK
+    counts = np.concatenate(rows)[start : start + toys.n_toys].astype(np.float64)
+    return counts, None
+
+
+def toy_band(
+    problem: PosteriorProblem,
+    priors: Sequence[ParameterPrior | None],
+    *,
+    how: str,
+    cl: float,
+    toys: ToyOptions,
+    observed: float | None,
+    options: FitOptions | None = None,
+) -> ToyBand:
+    """Quantiles of the limit over background-only toys.
+
+    Parameters
+    ----------
+    problem, priors
+        Model with its observation, and priors.
+    how, toys
+        How toys are thrown, and how many.
+    cl
+        Posterior probability below the limit.
+    observed
+        The certified limit on the data, if there is one: what the quick limits are off there
+        enters the errors.
+    """
+    model = problem.density.model
+    counts, reason = background_counts(model, priors, how=how, toys=toys, options=options)
+    if counts is None:
+        return ToyBand(reason=reason)
+    parts = []
+    for first in range(0, len(counts), _BLOCK):
+        part = counts[first : first + _BLOCK]
+        parts.append(quick_limits(problem, part, cl=cl, seed=toys.seed))
+        if toys.on_toys is not None:
+            toys.on_toys(len(part))
+    limits = np.concatenate(parts)
+    good = np.isfinite(limits)
+    seen = ToyCounts(asked=len(limits), ok=int(good.sum()), failed=int(np.count_nonzero(~good)))
+    if seen.failed > toys.max_failed_fraction * seen.asked:
+        return ToyBand(
+            reason=f"{seen.failed} of {seen.asked} toys have no limit: the band is not quoted",
+            toys=seen,
+        )
+    off = 0.0
+    if observed is not None:
+        here = float(quick_limits(problem, model.observation.counts, cl=cl, seed=toys.seed)[0])
+        off = abs(here / observed - 1.0) if math.isfinite(here) else 1.0
+    ordered = np.sort(limits[good])
+    n = len(ordered)
+    values, errors = [], []
+    for sigma in N_SIGMA:
+        p = cdf(float(sigma))
+        spread = math.sqrt(p * (1.0 - p) / n)
+        value = float(np.quantile(ordered, p))
+        low, high = np.quantile(ordered, [max(p - spread, 0.0), min(p + spread, 1.0)])
+        values.append(value)
+        errors.append(math.hypot(0.5 * float(high - low), off * value))
+    return ToyBand(
+        expected=tuple(values), error=tuple(errors), toys=seen, fits=int(how == "conditional-mle")
+    )
