@@ -9,6 +9,7 @@ same points throughout.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ from darkstats.streams import keyed_generator
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
 
-__all__ = ["Cloud", "adaptive_posterior", "learnt_cloud"]
+__all__ = ["Cloud", "adaptive_posterior", "learn", "learnt_cloud"]
 
 _STREAM = 9  # word of the random stream's key: never renumber
 _ROUNDS = 14
@@ -75,6 +76,22 @@ class Cloud:
         covariance = kept * covariance + (1.0 - kept) * np.diag(diagonal)
         covariance[np.arange(d), np.arange(d)] = diagonal * (1.0 + 1e-10)
         return cls(joint, centre, np.linalg.cholesky(covariance), share)
+
+    def thrown(self, rng: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:
+        """Points, a quarter of them from a wider Gaussian, and the logarithm of their density.
+
+        Shapes [n, 1 + z], [n]; the density is relative to ``(2 pi)^(-d/2) / det(root)``.
+        """
+        d = len(self.centre)
+        wide = 1.0 + 1.5 * d**-0.75
+        width = np.where(np.arange(n) % 4 == 3, wide, 1.0)[:, np.newaxis]
+        normal = rng.standard_normal((n, d)) * width
+        square = (normal**2).sum(axis=1)
+        log_q = np.logaddexp(
+            math.log(0.75) - 0.5 * square,
+            math.log(0.25) - 0.5 * square / wide**2 - d * math.log(wide),
+        )
+        return self.centre + normal @ self.root.T, log_q
 
     def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Points of the Gaussian. Shape [n, 1 + z]."""
@@ -130,20 +147,29 @@ def learnt_cloud(
     """
     rng = keyed_generator(seed, problem.density.model.digest, _STREAM)
     cloud = _first_cloud(problem, counts, span, rng)
-    d = problem.density.n + 1
+    return learn(cloud.joint.value, cloud, rng)
+
+
+def learn(
+    log_density: Callable[[FloatArray], FloatArray], cloud: Cloud, rng: np.random.Generator
+) -> Cloud:
+    """Move a Gaussian to the mean and covariance of a density, round by round.
+
+    Parameters
+    ----------
+    log_density
+        Of points [point, 1 + z].
+    cloud
+        Where to begin.
+    rng
+        Throws the points.
+    """
+    d = len(cloud.centre)
     n = max(2048, 128 * d)
     best = cloud
     for _ in range(_ROUNDS):
-        width = np.where(np.arange(n) % 4 == 3, 1.0 + 1.5 * d**-0.75, 1.0)[:, np.newaxis]
-        normal = rng.standard_normal((n, d)) * width
-        points = cloud.centre + normal @ cloud.root.T
-        square = (normal**2).sum(axis=1)
-        wide = 1.0 + 1.5 * d**-0.75
-        log_q = np.logaddexp(
-            math.log(0.75) - 0.5 * square,
-            math.log(0.25) - 0.5 * square / wide**2 - d * math.log(wide),
-        )
-        log_weight = cloud.joint.value(points) - log_q
+        points, log_q = cloud.thrown(rng, n)
+        log_weight = log_density(points) - log_q
         if not np.isfinite(log_weight).any():
             break
         share = float(effective_size(log_weight)) / n

@@ -1,8 +1,9 @@
 """Expected limits of models that cannot be enumerated: background-only toys.
 
 Counts are thrown; auxiliary data are not, because to Bayes they are the prior, and a prior is not
-thrown anew. Each toy's limit is Laplace's, with few points of importance sampling; how far that is
-from the certified engine on the data themselves is part of the error.
+thrown anew. With few nuisance parameters each toy's limit is Laplace's, with few points of
+importance sampling; with many, one sample of parameters is weighted anew for each toy. How far that
+is from the certified engine on the data themselves is part of the error.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from darkstats.errors import PriorError
 from darkstats.fit import fit_batch
 from darkstats.gaussian import cdf
 from darkstats.inference.bayes.quick import quick_limits
+from darkstats.inference.bayes.reweighting import BroadSample
 from darkstats.inference.results import N_SIGMA, ToyCounts, ToyOptions
 from darkstats.streams import keyed_generator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from darkstats.arrays import FloatArray
     from darkstats.fit import FitOptions
@@ -33,6 +35,8 @@ __all__ = ["DEFAULT_TOYS", "ToyBand", "background_counts", "toy_band"]
 
 DEFAULT_TOYS = 400
 _BLOCK = 256  # part of the definition of a toy
+_MANY = 12  # nuisance parameters with which a Gaussian at the mode is no longer good enough
+_TRIAL = 50
 _STREAM = 12  # word of the random stream's key: never renumber
 
 
@@ -105,6 +109,30 @@ def background_counts(
     return counts, None
 
 
+def _limits_of(
+    problem: PosteriorProblem, *, cl: float, seed: int, counts: FloatArray
+) -> Callable[[FloatArray], FloatArray]:
+    """The function from counts [toy, bin] to limits [toy] that suits the model."""
+    if problem.density.n > _MANY:
+        sample = BroadSample.of(problem, np.mean(counts, axis=0), seed=seed)
+        if sample is not None:
+            tried = sample.limits(counts[:_TRIAL], cl)
+            if np.count_nonzero(np.isfinite(tried)) >= 0.95 * len(tried):
+                return lambda rows: _weighted_or_fitted(problem, sample, rows, cl=cl, seed=seed)
+    return lambda rows: quick_limits(problem, rows, cl=cl, seed=seed)
+
+
+def _weighted_or_fitted(
+    problem: PosteriorProblem, sample: BroadSample, rows: FloatArray, *, cl: float, seed: int
+) -> FloatArray:
+    """Limits from the sample; of the few outcomes that it does not reach, from a fit."""
+    limits = sample.limits(rows, cl)
+    missed = np.flatnonzero(~np.isfinite(limits))
+    if len(missed):
+        limits[missed] = quick_limits(problem, rows[missed], cl=cl, seed=seed)
+    return limits
+
+
 def toy_band(
     problem: PosteriorProblem,
     priors: Sequence[ParameterPrior | None],
@@ -133,10 +161,11 @@ def toy_band(
     counts, reason = background_counts(model, priors, how=how, toys=toys, options=options)
     if counts is None:
         return ToyBand(reason=reason)
+    limits_of = _limits_of(problem, cl=cl, seed=toys.seed, counts=counts)
     parts = []
     for first in range(0, len(counts), _BLOCK):
         part = counts[first : first + _BLOCK]
-        parts.append(quick_limits(problem, part, cl=cl, seed=toys.seed))
+        parts.append(limits_of(part))
         if toys.on_toys is not None:
             toys.on_toys(len(part))
     limits = np.concatenate(parts)
@@ -149,7 +178,7 @@ def toy_band(
         )
     off = 0.0
     if observed is not None:
-        here = float(quick_limits(problem, model.observation.counts, cl=cl, seed=toys.seed)[0])
+        here = float(limits_of(model.observation.counts[np.newaxis])[0])
         off = abs(here / observed - 1.0) if math.isfinite(here) else 1.0
     ordered = np.sort(limits[good])
     n = len(ordered)

@@ -23,7 +23,7 @@ __all__ = ["LEAST_SIZE", "JointSample", "marginals", "predictive_check", "sample
 
 LEAST_SIZE = 400.0  # effective draws below which no marginal is quoted
 _STREAM = 11  # word of the random stream's key: never renumber
-_POINTS = 16_384
+_POINTS, _MOST_PARTS = 16_384, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +51,23 @@ def sample_from(cloud: Cloud, *, seed: int) -> JointSample:
     """Weighted draws of the posterior from a Gaussian that resembles it."""
     joint = cloud.joint
     rng = keyed_generator(seed, joint.density.model.digest, _STREAM)
-    d = len(cloud.centre)
-    normal = rng.standard_normal((_POINTS, d))
-    points = cloud.centre + normal @ cloud.root.T
-    with np.errstate(invalid="ignore"):
-        log_weight = joint.value(points) + 0.5 * (normal**2).sum(axis=1)
+    parts: list[tuple[FloatArray, FloatArray]] = []
+    effective = 0.0
+    for _ in range(_MOST_PARTS):
+        points, log_q = cloud.thrown(rng, _POINTS)
+        parts.append((points, joint.value(points) - log_q))
+        log_weight = np.concatenate([weight for _, weight in parts])
+        effective = float(effective_size(log_weight))
+        if effective >= 2.0 * LEAST_SIZE:
+            break
+    points = np.concatenate([part for part, _ in parts])
     peak = np.max(log_weight)
-    weight = np.exp(log_weight - peak) if np.isfinite(peak) else np.zeros(_POINTS)
+    weight = np.exp(log_weight - peak) if np.isfinite(peak) else np.zeros(len(points))
     total = float(weight.sum())
     return JointSample(
         parameters=joint.density.parameters(joint.mu(points[:, 0]), points[:, 1:]),
         weight=weight / total if total > 0.0 else weight,
-        effective=float(effective_size(log_weight)) if total > 0.0 else 0.0,
+        effective=effective,
     )
 
 

@@ -262,3 +262,20 @@ def test_diagnostics_on_chains_that_are_known() -> None:
     error = quantile_error(independent, 0.9)
     density = np.exp(-0.5 * 1.2816**2) / np.sqrt(2.0 * np.pi)
     assert error == pytest.approx(np.sqrt(0.09 / 8000) / density, rel=0.3)
+
+
+def test_one_sample_serves_all_toys() -> None:
+    """Weighted anew, a broad sample gives each outcome the limit that its own posterior has."""
+    from darkstats.inference.bayes.reweighting import BroadSample
+
+    model = COUNTING["two bins"]
+    here = problem(model)
+    sample = BroadSample.of(here, np.array([2.0, 6.0]), seed=1)
+    assert sample is not None
+    rows = np.array([[2.0, 6.0], [0.0, 3.0], [5.0, 9.0], [1.0, 12.0]])
+    limits = sample.limits(rows, 0.9)
+    for row, limit in zip(rows, limits, strict=True):
+        exact = grid_posterior(here, row, cl=0.9).limit
+        assert limit == pytest.approx(exact, rel=0.03)
+    far = sample.limits(np.array([[400.0, 900.0]]), 0.9)
+    assert np.isnan(far[0])  # out of reach, and said so
