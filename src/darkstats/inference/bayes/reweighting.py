@@ -2,8 +2,8 @@
 
 With many nuisance parameters and few bins, a posterior sees the parameters through the rates of
 the bins alone. Points are thrown from a Gaussian that resembles a posterior with a flattened
-likelihood, broad enough for the posteriors of all background-only outcomes; their rates are computed
-once, and the limit of any outcome is a weighted quantile.
+likelihood, broad enough for the posteriors of all background-only outcomes; their rates are
+computed once, and the limit of any outcome is a weighted quantile.
 """
 
 from __future__ import annotations
