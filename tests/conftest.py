@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,25 @@ def reference_answers(reference_data: Path) -> dict[str, Any]:
         path.parent.name: json.loads(path.read_text("utf-8"))
         for path in sorted(reference_data.glob("*/ANSWERS.json"))
     }
+
+
+@pytest.fixture(scope="session")
+def dask_cluster() -> Iterator[Any]:
+    """A Dask cluster of two worker processes on this machine; skips without the extra."""
+    distributed = pytest.importorskip("distributed", reason="Dask is an optional extra")
+    found = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY / "tests"), found])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        local = distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
+            silence_logs=50,
+        )  # fmt: skip
+        try:
+            yield local
+        finally:
+            local.close()
+            os.environ["PYTHONPATH"] = found
 
 
 def _is_local(address: object) -> bool:

@@ -4,6 +4,8 @@
     What ``darkstats VERB --help`` prints.
 ``lint-findings``
     The table of the linter's findings.
+``constraint-catalogue``
+    The table of constraints of earlier experiments.
 ``changelog``
     The fragments of ``changelog.d``, grouped by kind.
 """
@@ -68,6 +70,28 @@ class LintFindings(Parsed):
         return self.parsed(["| code | meaning |", "|---|---|", *rows])
 
 
+class ConstraintCatalogue(Parsed):
+    has_content: ClassVar[bool] = False
+
+    def run(self) -> list[nodes.Node]:
+        from darkstats.report.constraints.catalogue import catalogue, statements
+
+        rows = []
+        drawn = [(one, f"{len(one.mass_gev)} points") for one in catalogue()]
+        for one, what in (*drawn, *((one, one.text) for one in statements())):
+            source = one.source
+            arxiv = f", arXiv:{source.arxiv}" if source.arxiv else ""
+            method = f", {source.method}" if source.method else ""
+            cells = (
+                one.label, ", ".join(f"`{name}`" for name in one.couplings), what,
+                f"{source.level}{method}", f"{source.citation}{arxiv}", source.certainty,
+                source.read,
+            )  # fmt: skip
+            rows.append("| " + " | ".join(cells) + " |")
+        head = "| name | on | what | level | source | sure | read |"
+        return self.parsed([head, "|---|---|---|---|---|---|---|", *rows])
+
+
 class Changelog(Parsed):
     has_content: ClassVar[bool] = False
 
@@ -88,5 +112,6 @@ class Changelog(Parsed):
 def setup(app: Any) -> dict[str, Any]:
     app.add_directive("cli-help", CliHelp)
     app.add_directive("lint-findings", LintFindings)
+    app.add_directive("constraint-catalogue", ConstraintCatalogue)
     app.add_directive("changelog", Changelog)
     return {"version": "1", "parallel_read_safe": True}

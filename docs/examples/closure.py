@@ -1,10 +1,10 @@
 """Close the fits of a built search on themselves, and say what moves its limits.
 
-    python docs/examples/closure.py workspaces/zprime_invisible_2018 closure.json [--toys 5000]
+    python docs/examples/closure.py workspaces/alp closure.json [--toys 5000]
 
-For a dozen hypotheses: toys of the fitted background with a signal of 1.5 expected limits give
-pulls, bias and coverage; the expected limit without the statistical error of simulation says how
-much that error costs.
+For a dozen hypotheses: toys of the background, as the window's model describes the simulated one,
+with a signal of 1.5 expected limits give pulls, bias and coverage; the expected limit without the
+statistical error of simulation says how much that error costs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import darkstats
+from darkstats.scan.spectrum import SpectrumMap, read_fill
 from darkstats.workspace import Workspace
 
 
@@ -33,11 +34,14 @@ def without_simulation_error(document: dict) -> dict:
     return document
 
 
-def close(model: darkstats.Model, mu: float, toys: int, seed: int) -> dict[str, float]:
-    """Pulls of the signed root, and the bias of the estimate at fixed auxiliary data."""
+def close(
+    model: darkstats.Model, expected: np.ndarray, mu: float, toys: int, seed: int
+) -> dict[str, float]:
+    """Pulls of the signed root and bias of the estimate, auxiliary data drawn and fixed."""
     index = model.parameter_index("mu")
     data = model.observation
-    truth = np.array([p.init for p in model.parameters])
+    fitted = darkstats.fit_batch(model, expected, data.auxdata, poi_values=[0.0])
+    truth = fitted.require_converged().parameters[0].copy()
     truth[index] = mu
     rates = model.expected_rates(truth)
     zero = truth.copy()
@@ -80,6 +84,11 @@ def main() -> None:
     parser.add_argument("--hypotheses", type=int, default=14)
     asked = parser.parse_args()
     base = next(asked.folder.glob("background_only.json*"))
+    document = darkstats.read_workspace(str(base)).document
+    spectra = SpectrumMap.of(document, read_fill(next(asked.folder.glob("fill.json*"))))
+    fine = np.concatenate(
+        [np.sum([s["data"] for s in c["samples"]], axis=0) for c in document["channels"]]
+    )
     patches = next(asked.folder.glob("patchset.json*"))
     windows = json.loads((asked.folder / "background_only.meta.json").read_text("utf-8"))["windows"]
     cl = json.loads((asked.folder / "record.json").read_text("utf-8"))["statistics"]["cl"]
@@ -102,18 +111,19 @@ def main() -> None:
             "background_events": windows[name].get("background_events"),
             "expected_mu": limit.expected[2],
             "simulation_error_moves_limit": limit.expected[2] / ideal.expected[2] - 1.0,
-        } | close(model, mu, asked.toys, number)
+        } | close(model, spectra.window(name).gather(fine), mu, asked.toys, number)
         rows.append(row)
     asked.output.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", "utf-8")
     print(
-        "| masses [GeV] | background | signal | failed | pull mean | pull width | bias/spread "
-        "(aux fixed) | 68 % covers | simulation moves limit |\n" + "|---" * 9 + "|"
+        "| masses [GeV] | events | signal | failed | pull mean | pull width | bias/spread "
+        "| (aux fixed) | 68 % covers | simulation moves limit |\n" + "|---" * 10 + "|"
     )
     for r in rows:
         print(
-            f"| {r['mass_gev']} | {r['background_events']:.3g} | {r['signal_events']:.3g} "
+            f"| {r['mass_gev']} | {r['events']:.3g} | {r['signal_events']:.3g} "
             f"| {r['drawn_failed'] + r['fixed_failed']} | {r['drawn_pull_mean']:+.3f} "
-            f"| {r['drawn_pull_width']:.3f} | {r['fixed_bias_over_spread']:+.3f} "
+            f"| {r['drawn_pull_width']:.3f} | {r['drawn_bias_over_spread']:+.3f} "
+            f"| {r['fixed_bias_over_spread']:+.3f} "
             f"| {100 * r['drawn_coverage_68']:.1f} % "
             f"| {100 * r['simulation_error_moves_limit']:+.1f} % |"
         )

@@ -2,7 +2,8 @@
 
     python docs/examples/recoil_fidelity.py workspaces fidelity_recoil.json
 
-Prints the tables of docs/studies/fidelity-recoil.md. Expected limits are medians, CLs, 90 % CL.
+Prints the tables of docs/studies/fidelity-recoil.md. Expected limits are medians, CLs, 90 % CL, for
+the simulated spectrum itself, without the fluctuations of the pseudo-data.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 import darkstats
+from darkstats.model import Observation
+from darkstats.scan.spectrum import SpectrumMap, read_fill
 from darkstats.signals.benchmarks import benchmark
 
 # PHYSICS_RECOIL, computed with cuts "med": efficiency in +-2 sigma (%), background in the window,
@@ -35,14 +38,21 @@ HIGGS = {
 
 
 def expected(folder: Path, name: str) -> tuple[float, float]:
-    """Expected limit (pb) and background of one hypothesis."""
+    """Expected limit (pb, and in mu) of one hypothesis, for the simulated spectrum itself."""
     base = next(folder.glob("background_only.json*"))
     patches = next(folder.glob("patchset.json*"))
+    document = darkstats.read_workspace(str(base)).document
+    spectra = SpectrumMap.of(document, read_fill(next(folder.glob("fill.json*"))))
+    fine = np.concatenate(
+        [np.sum([s["data"] for s in c["samples"]], axis=0) for c in document["channels"]]
+    )
     model = darkstats.compile_workspace(
         darkstats.read_workspace(str(base), patchset=str(patches), point=name)
     )
     sidecar = json.loads((folder / "background_only.meta.json").read_text("utf-8"))
-    limit = darkstats.upper_limit(model, model.observation, cl=0.90)
+    counts = np.maximum(spectra.window(name).gather(fine), 1e-4)
+    data = Observation(counts=counts, auxdata=model.observation.auxdata)
+    limit = darkstats.upper_limit(model, data, cl=0.90, probe=False)
     return limit.expected[2] * sidecar["reference_cross_section_pb"], limit.expected[2]
 
 

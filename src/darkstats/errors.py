@@ -20,7 +20,8 @@
     │   └── MissingExtraError      an optional dependency that is not installed
     └── NotCertifiedError          the computation ran, but its answer cannot be vouched for  exit 1
         ├── FitFailedError         a minimum that is not one
-        └── LimitNotFoundError     no certified crossing; carries the bound that is known
+        ├── LimitNotFoundError     no certified crossing; carries the bound that is known
+        └── ShardError             work in blocks that is missing, damaged, foreign or failed
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ __all__ = [
     "PatchError",
     "PosteriorError",
     "PriorError",
+    "ShardError",
     "UnknownNameError",
     "WorkspaceError",
 ]
@@ -261,3 +263,7 @@ class LimitNotFoundError(NotCertifiedError):
         self.reason, self.lower_bound = reason, lower_bound
         known = "" if lower_bound is None else f"; the limit is at least {lower_bound:.6g}"
         super().__init__(reason + known)
+
+
+class ShardError(NotCertifiedError):
+    """Blocks of a job that are missing, damaged, of another job, or that failed."""

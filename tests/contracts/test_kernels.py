@@ -19,13 +19,16 @@ from small_models import compiled, counting, on_off
 from strategies import random_workspace
 
 PROGRAM = """
-import json, sys
+import json, math, sys
 from darkstats.fit import fit, minimise
+from darkstats.fit.warming import ensure_compiled, kernels_are_compiled
 from darkstats.model import compile_workspace
 from darkstats.workspace import read_workspace
 model = compile_workspace(read_workspace(sys.argv[1]))
-before = minimise.kernel_is_compiled()
-value = fit(model, model.observation).twice_nll
+before = kernels_are_compiled()
+ensure_compiled()
+found = fit(model, model.observation, poi_lower=-math.inf, poi_upper=math.inf)
+value = [found.twice_nll, *found.parameters.tolist()]
 entry = minimise._fit_entry
 print(json.dumps({
     "before": before,
@@ -68,10 +71,14 @@ def test_one_compiled_kernel_serves_every_workspace() -> None:
 def test_the_next_process_compiles_nothing(
     example_workspaces: dict[str, Path], tmp_path: Path
 ) -> None:
-    """The first process fills the cache, the second loads from it: same bits, and no SciPy."""
-    workspace = example_workspaces["two_bins"]
+    """The first process lets another one fill the cache: both load from it, with the same bits.
+
+    The negative signal of this example came out with other last digits where the kernel was run by
+    the process that had compiled it.
+    """
+    workspace = example_workspaces["bump_hunt"]
     first, second = run(workspace, str(tmp_path)), run(workspace, str(tmp_path))
-    assert (first["before"], first["misses"], first["hits"]) == (False, 1, 0)
+    assert (first["before"], first["misses"], first["hits"]) == (False, 0, 1)
     assert (second["before"], second["misses"], second["hits"]) == (True, 0, 1)
     assert first["value"] == second["value"]
     assert not second["scipy"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import scan_records
 from darkstats import workflows as w
 from darkstats.errors import UnknownNameError, WorkspaceError
 from darkstats.report.citations import citation_record
@@ -80,7 +81,9 @@ def paths(value: object, at: str = "") -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def records(
-    example_workspaces: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    repository: Path,
+    example_workspaces: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, list[Record]]:
     """Records of every kind, which between them have every field."""
     few = tmp_path_factory.mktemp("few") / "few.json"
@@ -113,6 +116,31 @@ def records(
         "inspect": [w.inspect(w.InspectRequest(workspace=document))],
         "digest": [w.digest(w.DigestRequest(workspace=document))],
     }
+    scan = few.with_name("scan.json")
+    scan.write_text(json.dumps(scan_records.alp()))
+    found["plot"] = [w.plot(w.PlotRequest(results=(str(scan),)))]
+    export = w.ExportRequest(result=str(scan), csv=str(few.with_name("scan.csv")))
+    found["export"] = [w.export(export)]
+    masses = repository / "workspaces/examples/mass_scan"
+
+    def scan_into(folder: str) -> w.MassScanRequest:
+        return w.MassScanRequest(
+            source=str(masses / "background_only.json"),
+            patchset=str(masses / "patchset.json"),
+            output=str(few.with_name(folder)),
+            workers=1,
+        )
+
+    folder = str(few.with_name("masses"))
+    found["scan"] = [w.scan(scan_into("masses"))]
+    found["global"] = [
+        w.global_significance(w.GlobalRequest(source=folder, n_toys=2048, workers=1))
+    ]
+    found["shards"] = [
+        w.plan_shards(scan_into("shards")),
+        w.run_shard(w.ShardsRequest(folder=folder)),
+        w.merge_shards(w.ShardsRequest(folder=f"{folder}/toys_seed_1")),
+    ]
     with pytest.raises(WorkspaceError) as refused:
         read_workspace(b"{}")
     errors = (refused.value, UnknownNameError("channel", "SR", ("CR",)))
@@ -123,7 +151,10 @@ def records(
     }
 
 
-KINDS = (*STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error")
+KINDS = (
+    *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
+    "scan", "global", "shards",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)

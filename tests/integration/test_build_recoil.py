@@ -14,6 +14,7 @@ import pyhf
 import pytest
 
 import darkstats
+from darkstats.scan.spectrum import SpectrumMap, read_fill
 from darkstats.searches.build import build
 from darkstats.searches.card import read_card
 
@@ -23,20 +24,17 @@ SMALLER = {
         "quick: 400000}": "quick: 20000}",
         "events_per_block: 100000": "events_per_block: 10000",
         "quick: 1000000}": "quick: 200000}",
-        "quick: 4000000}": "quick: 400000}",
         "quick: 20000}\n  events_per_block: 20000": "quick: 5000}\n  events_per_block: 5000",
     },
     "zprime_lfv_2018": {"quick: 2000000}": "quick: 200000}"},
     "zprime_invisible_2020": {
         "quick: 1000000}": "quick: 200000}",
         "quick: 2000000}": "quick: 200000}",
-        "quick: 4000000}": "quick: 400000}",
         "quick: 20000}\n  events_per_block: 20000": "quick: 5000}\n  events_per_block: 5000",
     },
     "dark_higgsstrahlung": {
         "quick: 1000000}": "quick: 200000}",
         "quick: 2000000}": "quick: 400000}",
-        "quick: 4000000}": "quick: 400000}",
         "step_sigma: 1.3 ": "step_sigma: 6.0 ",
     },
 }
@@ -101,6 +99,31 @@ def test_pyhf_reads_it_and_finds_the_same_likelihood(built):
         expected = float(np.squeeze(theirs.logpdf(point, data)))
         found = ours.log_density(ordered, ours.observation)
         assert found == pytest.approx(expected, rel=1e-10, abs=1e-9)
+
+
+def test_the_spectrum_fills_every_window(built):
+    """Data and background of each patch are sums over the background-only workspace."""
+    document, _ = load(built, "background_only")
+    patches, _ = load(built, "patchset")
+    path = next(built.glob("fill.json*"))
+    windows = SpectrumMap.of(document, read_fill(path))
+    data = {o["name"]: o["data"] for o in document["observations"]}
+    fine_data = np.concatenate([data[name] for name, _ in windows.channels])
+    fine = np.concatenate(
+        [np.sum([s["data"] for s in c["samples"]], axis=0) for c in document["channels"]]
+    )
+    for patch in patches["patches"][:: max(1, len(patches["patches"]) // 30)]:
+        window = windows.window(patch["metadata"]["name"])
+        channels, observations = (operation["value"] for operation in patch["patch"][:2])
+        observed = np.concatenate([o["data"] for o in observations])
+        background = np.concatenate(
+            [
+                np.sum([s["data"] for s in c["samples"] if s["name"] != "signal"], axis=0)
+                for c in channels
+            ]
+        )
+        assert window.gather(fine_data).tolist() == observed.tolist()
+        np.testing.assert_allclose(window.gather(fine), background, rtol=1e-4, atol=3e-4)
 
 
 def test_cabinetry_reads_a_window(built):

@@ -16,7 +16,7 @@ from typing import NoReturn
 __all__ = ["EXIT_INTERRUPTED", "INTERRUPTED", "Interruption"]
 
 EXIT_INTERRUPTED = 130
-INTERRUPTED = "interrupted; no file was changed"
+INTERRUPTED = "interrupted; no file is half written, and finished blocks of a folder are kept"
 
 #: Time to remove temporary files and to restore the terminal.
 _PATIENCE_S = 0.5

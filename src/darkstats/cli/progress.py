@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
 __all__ = ["Waiting", "announce"]
 
@@ -21,15 +21,27 @@ def announce(message: str) -> None:
     sys.stderr.flush()
 
 
+def _rate_column() -> ProgressColumn:
+    """Finished items a second; nothing before the first ones."""
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text("" if task.speed is None else f"{task.speed:.3g}/s")
+
+    return Rate()
+
+
 class Waiting:
     """A step that shows itself when it takes longer than a second.
 
     On a terminal it is a bar with the toys done and the time that went by; elsewhere one line.
     """
 
-    def __init__(self, step: str, total: int | None = None) -> None:
+    def __init__(self, step: str, total: int | None = None, unit: str = "toys") -> None:
         self.step = step
-        self._total = total
+        self._total, self._unit = total, unit
         self._done = 0
         self._lock = threading.Lock()
         self._timer = threading.Timer(_PATIENCE_S, self._show)
@@ -58,7 +70,8 @@ class Waiting:
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
-                *([TextColumn("{task.completed:.0f} toys")] if counted or self._done else []),
+                *([TextColumn(self._counter())] if counted or self._done else []),
+                *([_rate_column()] if counted else []),
                 TimeElapsedColumn(),
                 *([TimeRemainingColumn()] if counted else []),
                 console=Console(stderr=True),
@@ -68,6 +81,10 @@ class Waiting:
                 self.step, total=self._total, completed=self._done
             )
             self._bar.start()
+
+    def _counter(self) -> str:
+        of = "/{task.total:.0f}" if self._total is not None else ""
+        return f"{{task.completed:.0f}}{of} {self._unit}"
 
     def advance(self, count: int) -> None:
         """Count toys that are done; called from any thread."""

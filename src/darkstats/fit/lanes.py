@@ -144,6 +144,7 @@ def run_kernel(
     """One pass of the minimiser over all lanes. Shapes: [lane, bin], [lane, par], [lane, par]."""
     model = problem.model
     numbers = model.likelihood_numbers()
+    words = model.likelihood_words(numbers)
     lanes = Lanes.starting_at(starts)
     threads = options.threads or default_threads()
     n_lanes = len(starts)
@@ -156,6 +157,7 @@ def run_kernel(
         fit_lanes(
             model.layout,
             numbers,
+            words,
             box,
             data,
             first=first,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from darkstats.arrays import IndexArray
 from darkstats.fit.linear_algebra import (
     SYSTEM_WORDS,
     System,
@@ -49,7 +50,7 @@ from darkstats.kernel import JIT, Memory, is_compiled, kernel, kernel_entry
 from darkstats.kernel.simd import LANES, Integers, floats_at, integers_at, store
 from darkstats.model.derivatives import deviance_derivatives
 from darkstats.model.rates import deviance
-from darkstats.model.scratch import SCRATCH_WORDS, Scratch, scratch_at, scratch_sizes, table_of
+from darkstats.model.scratch import SCRATCH_WORDS, Scratch, scratch_at, scratch_sizes, table_with
 from darkstats.model.structure import (
     LAYOUT_WORDS,
     NUMBERS_WORDS,
@@ -427,6 +428,7 @@ def kernel_is_compiled() -> bool:
 def fit_lanes(
     layout: Layout,
     numbers: Numbers,
+    words: IndexArray,
     box: Box,
     data: Data,
     *,
@@ -443,7 +445,7 @@ def fit_lanes(
     """
     memory = Memory((*scratch_sizes(layout, numbers), *system_sizes(layout), *slots_sizes(layout)))
     if JIT:
-        table = table_of(layout, numbers, memory, (*box, *data))
+        table = table_with(words, memory, (*box, *data))
         _fit_entry(table, first, stop, damping, max_steps, edm_tolerance)
         return
     views = memory.views()

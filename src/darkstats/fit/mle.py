@@ -20,7 +20,7 @@ from darkstats.fit.lanes import FitOptions, FitStatus, Problem
 from darkstats.fit.starts import jittered_starts, starts_on_both_sides
 from darkstats.model import HistFactoryModel, Observation
 
-__all__ = ["Certification", "FitResult", "fit"]
+__all__ = ["AGREEMENT", "Certification", "FitResult", "fit", "number_options"]
 
 AGREEMENT = 1e-6  # difference in deviance below which two starts found the same minimum
 NUMBER_TOLERANCE = 1e-12
@@ -61,8 +61,6 @@ class FitResult:
         Best-fit values, fixed ones included. Shape [par].
     twice_nll
         Deviance relative to the saturated model: differences are likelihood ratios.
-    minus_two_log_density
-        -2 log of the probability density with all constants, as pyhf's ``twice_nll``.
     edm, steps
         Estimated distance to the minimum, Newton steps.
     free
@@ -77,13 +75,17 @@ class FitResult:
     observation: Observation = field(repr=False)
     parameters: FloatArray
     twice_nll: float
-    minus_two_log_density: float
     edm: float
     steps: int
     free: tuple[str, ...] = field(repr=False)
     at_bound: tuple[str, ...]
     certification: Certification
     warnings: tuple[str, ...]
+
+    @property
+    def minus_two_log_density(self) -> float:
+        """-2 log of the probability density with all constants, as pyhf's ``twice_nll``."""
+        return -2.0 * self.model.log_density(self.parameters, self.observation)
 
     def value(self, name: str) -> float:
         """Best-fit value of a parameter."""
@@ -93,6 +95,15 @@ class FitResult:
     def poi(self) -> float:
         """Best-fit (or fixed) value of the parameter of interest."""
         return float(self.parameters[self.model.require_poi()])
+
+
+def number_options(options: FitOptions) -> FitOptions:
+    """Options of a fit whose number is going to be printed."""
+    return FitOptions(
+        edm_tolerance=min(options.edm_tolerance, NUMBER_TOLERANCE),
+        max_steps=options.max_steps,
+        threads=options.threads,
+    )
 
 
 def _warnings(
@@ -172,12 +183,7 @@ def fit(
     FitFailedError
         No minimum could be certified.
     """
-    options = options or FitOptions()
-    options = FitOptions(
-        edm_tolerance=min(options.edm_tolerance, NUMBER_TOLERANCE),
-        max_steps=options.max_steps,
-        threads=options.threads,
-    )
+    options = number_options(options or FitOptions())
     problem = Problem.of(
         model,
         fix_poi=poi_value is not None,
@@ -245,7 +251,6 @@ def fit(
         observation=observation,
         parameters=point,
         twice_nll=float(values[best]),
-        minus_two_log_density=-2.0 * model.log_density(point, observation),
         edm=float(batch.edm[best]),
         steps=int(batch.steps[best]),
         free=tuple(names[p] for p in np.flatnonzero(free)),

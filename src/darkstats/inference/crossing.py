@@ -40,14 +40,21 @@ class Crossing:
         self.start = start
         self.tolerance = tolerance
         self.points: list[tuple[float, float]] = []  # (mu, value), sorted
+        self._known: set[float] = set()
         self._last_width = math.inf
         self._slow = 0
 
     def add(self, mu: float, value: float) -> None:
         """Tell the value at ``mu``; what is not a number is not heard."""
-        if math.isnan(value) or any(mu == known for known, _ in self.points):
+        if math.isnan(value) or mu in self._known:
             return
+        self._known.add(mu)
         insort(self.points, (mu, value))
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self.points.clear()
+        self._known.clear()
 
     @property
     def bracket(self) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:

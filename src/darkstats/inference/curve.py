@@ -14,6 +14,9 @@ import numpy as np
 
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit import FitOptions, FitResult, fit, fit_batch
+from darkstats.fit.lanes import Problem
+from darkstats.fit.mle import AGREEMENT, number_options
+from darkstats.fit.starts import jittered_starts, starts_on_both_sides
 from darkstats.inference.asimov import asimov_data
 from darkstats.inference.results import FitCounts
 from darkstats.streams import keyed_generator
@@ -142,6 +145,7 @@ class ProfileCurve:
         }
         self._data[statistic.asimov_mu] = (self.reference.twice_nll, self.reference.parameters)
         self._certified: set[float] = {statistic.asimov_mu}
+        self._certified_asimov: set[float] = {statistic.asimov_mu}
         self._branches: dict[bool, list[FloatArray]] = {False: [], True: []}
         self._restore_free()
 
@@ -177,14 +181,13 @@ class ProfileCurve:
     def _nearest(self, known: dict[float, tuple[float, FloatArray]], mu: float) -> FloatArray:
         return known[min(known, key=lambda other: abs(other - mu))][1]
 
-    def evaluate(self, mus: Sequence[float], *, data: bool = True) -> None:
-        """Fit both curves (or the Asimov one alone) at the given points, in one batch.
+    def evaluate(self, mus: Sequence[float], *, asimov_only: Sequence[float] = ()) -> None:
+        """Fit both curves at ``mus``, and the Asimov one alone at others, in one batch.
 
         Where other minima are known, each point is fitted from those as well.
         """
-        wanted = [(mu, False) for mu in mus if mu not in self._asimov]
-        if data:
-            wanted += [(mu, True) for mu in mus if mu not in self._data]
+        wanted = [(mu, False) for mu in (*mus, *asimov_only) if mu not in self._asimov]
+        wanted += [(mu, True) for mu in mus if mu not in self._data]
         lanes: list[tuple[float, bool, FloatArray]] = []
         for mu, is_data in dict.fromkeys(wanted):
             lanes.append((mu, is_data, self._nearest(self._known(is_data), mu)))
@@ -248,7 +251,7 @@ class ProfileCurve:
         moved = False
         for is_data in (False, True) if data else (False,):
             known = self._data if is_data else self._asimov
-            if is_data and mu in self._certified:
+            if mu in (self._certified if is_data else self._certified_asimov):
                 continue
             start = known[mu][1] if mu in known else self._nearest(known, mu)
             value, parameters = self._second_start(mu, start, is_data=is_data)
@@ -263,9 +266,84 @@ class ProfileCurve:
             if lower:
                 self._add_branch(parameters, is_data=is_data)
                 moved = True
-            if is_data:
-                self._certified.add(mu)
+            (self._certified if is_data else self._certified_asimov).add(mu)
         return self._restore_free() or moved if data else moved
+
+    def certify_all(self, wanted: Sequence[tuple[float, bool]], *, also: float) -> bool:
+        """Certify many points in one batch: (signal strength, whether on the data, too).
+
+        Where all starts of a point agree, that is all there is to do; any other point goes through
+        :meth:`certify` by itself. The point ``also`` is tried with them and left open if its starts
+        do not agree.
+
+        Returns
+        -------
+        bool
+            Whether a value moved.
+
+        Raises
+        ------
+        FitFailedError
+            A minimum could not be certified.
+        """
+        both = [(mu, is_data) for mu, data in wanted for is_data in ((False, True)[: 1 + data])]
+        curves = [*both, (also, False), (also, True)]
+        points = [
+            (mu, is_data)
+            for mu, is_data in dict.fromkeys(curves)
+            if mu not in (self._certified if is_data else self._certified_asimov)
+        ]
+        if not points:
+            return False
+        settled = self._agreements(points)
+        moved = False
+        for mu, data in wanted:
+            if all(point in settled for point in points if point[0] == mu):
+                continue
+            moved |= self.certify(mu, data=data)
+        return self._restore_free() or moved
+
+    def _agreements(self, points: list[tuple[float, bool]]) -> set[tuple[float, bool]]:
+        """Fit points from second starts; return those whose starts agree with what is known."""
+        problem = Problem.of(self.model, fix_poi=True, fixed={}, poi_lower=None, poi_upper=None)
+        held = problem.values.copy()
+        others = np.vstack(
+            [jittered_starts(problem, held, 1, key=1), starts_on_both_sides(problem, held)]
+        )
+        starts, lanes = [], []
+        for mu, is_data in points:
+            known = self._known(is_data)
+            near = known[mu][1] if mu in known else self._nearest(known, mu)
+            starts.append(np.vstack([near, others]))
+            lanes += [(mu, is_data)] * len(starts[-1])
+        start = np.vstack(starts)
+        values = np.array([mu for mu, _ in lanes])
+        start[:, self._poi] = values
+        batch = fit_batch(
+            self.model,
+            np.array([(self.observation if d else self.asimov).counts for _, d in lanes]),
+            np.array([(self.observation if d else self.asimov).auxdata for _, d in lanes]),
+            start=start,
+            poi_values=values,
+            options=number_options(self.options),
+        )
+        settled = set()
+        for k, (mu, is_data) in enumerate(points):
+            part = slice(k * len(starts[0]), (k + 1) * len(starts[0]))
+            found, known = batch.twice_nll[part], self._known(is_data)
+            lowest = float(found.min())
+            if not batch.converged[part].all() or float(found.max()) - lowest > AGREEMENT:
+                continue
+            if mu in known and abs(lowest - known[mu][0]) > NLL_TOLERANCE:
+                continue
+            settled.add((mu, is_data))
+            self.attempted += 1
+            self.certified += 1
+            self.second_starts += 1
+            if mu not in known or lowest < known[mu][0]:
+                known[mu] = (lowest, batch.parameters[part][int(np.argmin(found))])
+            (self._certified if is_data else self._certified_asimov).add(mu)
+        return settled
 
     def _second_start(
         self, mu: float, start: FloatArray, *, is_data: bool
@@ -335,14 +413,14 @@ class ProfileCurve:
         known = self._data.get(mu)
         if known is None:
             return math.nan
-        return float(self.statistic.value(mu, self.mu_hat, known[0], self.free.twice_nll))
+        return self.statistic.at(mu, self.mu_hat, known[0], self.free.twice_nll)
 
     def q_asimov(self, mu: float) -> float:
         """Value of the statistic on the Asimov data at ``mu``; NaN where the fit failed."""
         known = self._asimov.get(mu)
         if known is None:
             return math.nan
-        return float(self.statistic.value(mu, self.statistic.asimov_mu, known[0], 0.0))
+        return self.statistic.at(mu, self.statistic.asimov_mu, known[0], 0.0)
 
     def parameters(self, mu: float) -> FloatArray:
         """Conditional best fit to the data at ``mu``. Shape [par]."""

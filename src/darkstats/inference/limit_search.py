@@ -41,7 +41,7 @@ class LimitSearch:
         median = root_target(alpha, 0.0, method=self.method)
         reach = max(median, 0.1)
         self.scale = unprofiled_scale(curve.model, curve.reference.parameters, target=reach)
-        curve.evaluate([self.scale], data=False)
+        curve.evaluate([], asimov_only=[self.scale])
         a = math.sqrt(max(curve.q_asimov(self.scale), 0.0))
         guess = self.scale * min(reach / a, 1e3) if a > 0.0 else self.scale
         sigma = guess / reach
@@ -65,14 +65,20 @@ class LimitSearch:
             )
             for n, target in zip(positions, self.targets, strict=True)
         ]
+        self._told_data: set[float] = set()
+        self._told_asimov: set[float] = set()
         self._share()
 
     def _share(self) -> None:
-        """Tell every crossing all points that are known."""
-        for mu in self.curve.points:
+        """Tell every crossing the points that are new."""
+        data = set(self.curve.points) - self._told_data
+        self._told_data |= data
+        for mu in sorted(data):
             if mu > 0.0:
                 self.observed.add(mu, log_p(self.curve, mu, self.method) - math.log(self.alpha))
-        for mu in self.curve.asimov_points:
+        asimov = set(self.curve.asimov_points) - self._told_asimov
+        self._told_asimov |= asimov
+        for mu in sorted(asimov):
             value = self.curve.q_asimov(mu)
             if mu > 0.0:
                 for crossing, target in zip(self.expected, self.targets, strict=True):
@@ -81,7 +87,9 @@ class LimitSearch:
     def restart(self) -> None:
         """Forget the values, which a better minimum has changed, and read them again."""
         for crossing in (self.observed, *self.expected):
-            crossing.points.clear()
+            crossing.clear()
+        self._told_data.clear()
+        self._told_asimov.clear()
         self._share()
 
     def run(self, *, blind: bool) -> None:
@@ -94,8 +102,7 @@ class LimitSearch:
                 return
             # Early on, the points of the band are asked of the data too: they bracket the rest.
             early = not blind and len(self.observed.points) < 4
-            self.curve.evaluate([*data, *band] if early else data)
-            self.curve.evaluate(band, data=False)
+            self.curve.evaluate([*data, *band] if early else data, asimov_only=band)
             if data and not set(data) & set(self.curve.points):
                 self.curve.certify(data[0])  # the ladder of last resort, or an honest error
             if band and not set(band) & set(self.curve.asimov_points):
@@ -114,12 +121,10 @@ class LimitSearch:
     def certify(self, *, blind: bool) -> None:
         """Fit every crossing again from a second start; search again where that changed a value."""
         for _ in range(4):
-            moved = False
-            if not blind:
-                moved |= self._certify_one(self.observed, data=True)
+            wanted = [] if blind else self._nearest_known(self.observed, data=True)
             for crossing in self.expected:
-                moved |= self._certify_one(crossing, data=False)
-            if not moved:
+                wanted += self._nearest_known(crossing, data=False)
+            if not self.curve.certify_all(wanted, also=1.0):
                 return
             self.restart()
             self.run(blind=blind)
@@ -128,9 +133,10 @@ class LimitSearch:
             lower_bound=self.highest_allowed(),
         )
 
-    def _certify_one(self, crossing: Crossing, *, data: bool) -> bool:
+    def _nearest_known(self, crossing: Crossing, *, data: bool) -> list[tuple[float, bool]]:
+        """The known point next to a crossing, with whether the data count there."""
         found = crossing.estimate()
         if found is None or found[0] <= 0.0:
-            return False
+            return []
         nearest = min((mu for mu, _ in crossing.points), key=lambda mu: abs(mu - found[0]))
-        return self.curve.certify(nearest, data=data)
+        return [(nearest, data)]

@@ -13,6 +13,7 @@ passes ``poi_lower``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -82,6 +83,13 @@ class TestStatistic:
         if self.sided == "signed":
             return np.where(np.less(mu_hat, mu), -ratio, ratio)
         return ratio
+
+    def at(self, mu: float, mu_hat: float, fixed: float, free: float) -> float:
+        """One value of the statistic; see :meth:`value`."""
+        ratio = max(fixed - free, 0.0) if not (math.isnan(fixed) or math.isnan(free)) else math.nan
+        if (self.sided == "upper" and mu_hat > mu) or (self.sided == "lower" and mu_hat < mu):
+            return 0.0 * ratio
+        return -ratio if self.sided == "signed" and mu_hat < mu else ratio
 
     def lower_bound(self, model: HistFactoryModel, poi_lower: float | None = None) -> float:
         """Lower bound of mu in the free fit.

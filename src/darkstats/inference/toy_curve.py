@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["NoisyCrossing", "NoisyPoint", "noisy_crossing"]
 
+_APART = 1e-6  # relative distance of points that tell something about a slope
+
 
 @dataclass(frozen=True, slots=True)
 class NoisyPoint:
@@ -48,6 +50,17 @@ def _rough(points: list[tuple[float, float]], *, falling: bool) -> float | None:
     return None
 
 
+def _neighbours(ordered: list[NoisyPoint], root: float) -> list[NoisyPoint]:
+    """The nearest points on both sides of ``root``; the two outermost where all are on one side."""
+    distinct = [ordered[0]]
+    for point in ordered[1:]:
+        if point.mu - distinct[-1].mu >= _APART * abs(root):
+            distinct.append(point)
+    above = next((k for k, p in enumerate(distinct) if p.mu > root), len(distinct))
+    first = min(max(above - 1, 0), max(len(distinct) - 2, 0))
+    return distinct[first : first + 2]
+
+
 def noisy_crossing(
     points: list[NoisyPoint],
     level: float,
@@ -84,8 +97,10 @@ def noisy_crossing(
     slope = error = 0.0
     for _ in range(3):
         near = [p for p in ordered if abs(p.mu - root) <= window * abs(root) and p.value > 0.0]
-        if len(near) < 3:
-            near = sorted(ordered, key=lambda point: abs(point.mu - root))[:2]
+        if len(near) < 3 or near[-1].mu - near[0].mu < _APART * abs(root):
+            near = _neighbours(ordered, root)
+        if len(near) < 2:  # all at one place: no slope is known
+            return NoisyCrossing(root, math.inf, 0.0, math.inf, settled=False)
         x = np.array([point.mu - root for point in near])
         y = np.array([logs[point.mu][0] for point in near])
         sigma = np.array([logs[point.mu][1] for point in near])

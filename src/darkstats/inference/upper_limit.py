@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from darkstats.inference.results import Calculator
     from darkstats.model import HistFactoryModel, Observation
 
-__all__ = ["METHODS", "POWER_THRESHOLD", "asymptotic_limit", "upper_limit"]
+__all__ = ["METHODS", "POWER_THRESHOLD", "asymptotic_limit", "limit_of_curve", "upper_limit"]
 
 METHODS = ("cls", "clsb", "pcl")
 
@@ -274,6 +274,46 @@ def upper_limit(
     data = blinded_observation(model) if blind else observation
     curve = ProfileCurve(
         model, data, test_statistic(test_stat), poi_lower=poi_lower, options=options
+    )
+    return limit_of_curve(
+        curve,
+        cl=cl,
+        method=method,
+        calculator=calculator,
+        band=band,
+        toys=toys,
+        power_threshold=power_threshold,
+        scan_points=scan_points,
+        blind=blind,
+        probe=probe,
+    )
+
+
+def limit_of_curve(
+    curve: ProfileCurve,
+    *,
+    cl: float,
+    method: str = "cls",
+    calculator: Calculator = "asymptotic",
+    band: str = "root",
+    toys: ToyOptions | None = None,
+    power_threshold: float = POWER_THRESHOLD,
+    scan_points: int = 21,
+    blind: bool = False,
+    probe: bool = True,
+) -> UpperLimit:
+    """Upper limit from a profile curve, which can serve other questions, too.
+
+    Parameters and errors are those of :func:`upper_limit`; the curve has the statistic, the data
+    and the options.
+    """
+    _check(
+        cl=cl,
+        method=method,
+        test_stat=curve.statistic.name,
+        calculator=calculator,
+        band=band,
+        power_threshold=power_threshold,
     )
     asymptotic = asymptotic_limit(
         curve,

@@ -69,6 +69,8 @@ _SOURCES = (
     "fit/minimise.py",
     "fit/slots.py",
     "inference/bayes/window_kernel.py",
+    "scan/counting.py",
+    "look_elsewhere/counting.py",
 )
 
 

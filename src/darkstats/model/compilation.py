@@ -22,7 +22,7 @@ from darkstats.model.interpolation import (
     normsys_coefficients,
 )
 from darkstats.model.parameters import CONSTRAINT_KINDS, Parameter
-from darkstats.model.structure import Layout, Numbers
+from darkstats.model.structure import Layout, Numbers, words_of
 from darkstats.provenance import digest_of
 from darkstats.workspace import Workspace
 
@@ -447,6 +447,7 @@ def compile_workspace(
         normsys=frozen_floats(np.array(arrays.normsys, dtype=float).ravel()),
         width=frozen_floats([p.width for p in parameters]),
     )
+    layout = _layout(arrays, parameters, codes, start)
     return HistFactoryModel(
         digest=digest_of(
             {
@@ -464,8 +465,9 @@ def compile_workspace(
         channels=tuple(channels),
         samples=samples,
         poi_index=poi_index,
-        layout=_layout(arrays, parameters, codes, start),
+        layout=layout,
         numbers=numbers,
+        words=words_of(layout, numbers),
         one_sided=_one_sided(arrays, len(parameters), start),
         component_samples=frozen_indices([s for _, s in arrays.component]),
         observation=Observation(

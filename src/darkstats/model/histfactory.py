@@ -12,7 +12,7 @@ from darkstats.errors import OptionError, UnknownNameError
 from darkstats.model.evaluate import component_rates, rates_of_points
 from darkstats.model.interpolation import InterpolationCodes
 from darkstats.model.parameters import Parameter
-from darkstats.model.structure import Layout, Numbers
+from darkstats.model.structure import Layout, Numbers, words_of
 from darkstats.provenance import digest_of
 
 __all__ = ["ChannelBins", "HistFactoryModel", "Observation"]
@@ -62,6 +62,7 @@ class HistFactoryModel:
     poi_index: int | None = field(compare=False)
     layout: Layout = field(compare=False, repr=False)
     numbers: Numbers = field(compare=False, repr=False)
+    words: IndexArray = field(compare=False, repr=False)  # of layout and numbers, for kernels
     one_sided: tuple[int, ...] = field(compare=False, repr=False)
     component_samples: IndexArray = field(compare=False, repr=False)
     observation: Observation = field(compare=False, repr=False)
@@ -180,6 +181,10 @@ class HistFactoryModel:
             shift_odd=frozen_floats(odd),
             shift_even=frozen_floats(even),
         )
+
+    def likelihood_words(self, numbers: Numbers) -> IndexArray:
+        """Words for kernels, with the numbers of :meth:`likelihood_numbers`."""
+        return self.words if numbers is self.numbers else words_of(self.layout, numbers)
 
     def expected_rates(self, parameters: FloatArray) -> FloatArray:
         """Events expected, masked channels included. Shapes: [..., par] -> [..., bin]."""

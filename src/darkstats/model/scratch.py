@@ -9,9 +9,9 @@ import numpy as np
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.kernel import Memory, kernel
 from darkstats.kernel.simd import Floats, Integers, floats_at
-from darkstats.model.structure import Layout, Numbers, addresses_of
+from darkstats.model.structure import Layout, Numbers, addresses_of, words_of
 
-__all__ = ["SCRATCH_WORDS", "Scratch", "scratch_at", "scratch_sizes", "table_of"]
+__all__ = ["SCRATCH_WORDS", "Scratch", "scratch_at", "scratch_sizes", "table_of", "table_with"]
 
 
 class Scratch(NamedTuple):
@@ -77,8 +77,15 @@ def table_of(
     layout: Layout, numbers: Numbers, memory: Memory, arrays: tuple[FloatArray | IndexArray, ...]
 ) -> IndexArray:
     """The table that an entry unpacks: numbers and addresses. Arrays must outlive the call."""
-    words = [*addresses_of(layout), *addresses_of(numbers), *memory.addresses()]
-    return np.array([*words, *addresses_of(arrays)], dtype=np.int64)
+    return table_with(words_of(layout, numbers), memory, arrays)
+
+
+def table_with(
+    words: IndexArray, memory: Memory, arrays: tuple[FloatArray | IndexArray, ...]
+) -> IndexArray:
+    """The same, from the words of :func:`words_of`."""
+    rest = [*memory.addresses(), *addresses_of(arrays)]
+    return np.concatenate([words, np.array(rest, dtype=np.int64)])
 
 
 @kernel

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from darkstats.arrays import FloatArray, IndexArray
+from darkstats.arrays import FloatArray, IndexArray, frozen_indices
 from darkstats.kernel import kernel
 from darkstats.kernel.simd import Floats, Integers, floats_at, integers_at
 
@@ -27,6 +27,7 @@ __all__ = [
     "addresses_of",
     "layout_at",
     "numbers_at",
+    "words_of",
 ]
 
 CONSTRAINT_NONE, CONSTRAINT_GAUSSIAN, CONSTRAINT_POISSON = 0, 1, 2
@@ -84,6 +85,11 @@ def addresses_of(fields: tuple[int | FloatArray | IndexArray, ...]) -> list[int]
         int(field) if isinstance(field, int) else int(field.__array_interface__["data"][0])
         for field in fields
     ]
+
+
+def words_of(layout: Layout, numbers: Numbers) -> IndexArray:
+    """Numbers and addresses of a model, as kernels unpack them. The arrays must outlive them."""
+    return frozen_indices([*addresses_of(layout), *addresses_of(numbers)])
 
 
 @kernel

@@ -202,6 +202,7 @@ def build(
         "seed": seed,
         "luminosity_ipb": card.luminosity_ipb,
         "statistics": {"method": card.method, "cl": card.cl},
+        "benchmarks": list(card.benchmarks),
         "n_patches": len(product.patches),
         "samples": sample_table(samples),
         "summary": product.summary,

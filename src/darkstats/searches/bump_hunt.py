@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from darkstats.errors import OptionError
+from darkstats.searches.bump_spectra import (
+    SignalPoint,
+    Spectrum,
+    signal_in,
+    signal_point,
+    spectra_of,
+)
 from darkstats.searches.products import Patch, SearchProduct, SimulatedSamples
 from darkstats.searches.windows import (
     DiphotonResolution,
     RecoilResolution,
-    Resolution,
     Window,
-    fine_edges,
     mass_hypotheses,
     window_of,
 )
@@ -32,12 +36,9 @@ from darkstats.templates.smoothing import smoothed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from darkstats.arrays import BoolArray, FloatArray
-    from darkstats.simulation.candidates import Candidates
+    from darkstats.arrays import FloatArray
 
 __all__ = ["BumpHunt", "build_bump_hunt"]
-
-_REDUCED = np.linspace(-40.0, 40.0, 1281)  # edges of the reduced mass, in units of sigma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +57,10 @@ class BumpHunt:
         Three-photon mass over the c.m. energy.
     orders
         (upper mass in GeV, order of the background) for the di-photon windows, ascending.
-    recoil_order
-        Order of the background of the recoil windows.
+    recoil_orders
+        The same for the recoil windows.
+    recoil_ceiling_gev
+        Recoil windows end at this mass: above it the photon threshold bends the spectrum.
     efficiency_error
         Relative error of the efficiency at the lowest and the highest mass; linear between.
     luminosity_error, resolution_error
@@ -83,7 +86,8 @@ class BumpHunt:
     recoil_window_sigma: tuple[float, float] = (25.0, 25.0)
     n_bins: int = 100
     orders: tuple[tuple[float, int], ...] = ((0.5, 2), (6.85, 4))
-    recoil_order: int = 5
+    recoil_orders: tuple[tuple[float, int], ...] = ((9.7, 5),)
+    recoil_ceiling_gev: float = 10.5
     efficiency_error: tuple[float, float] = (0.08, 0.055)
     luminosity_error: float = 0.007
     resolution_error: float = 0.10
@@ -100,156 +104,8 @@ class BumpHunt:
 
     def order(self, mass_gev: float, *, recoil: bool) -> int:
         """Order of the background polynomial at a mass."""
-        if recoil:
-            return self.recoil_order
-        for upper_gev, order in self.orders:
-            if mass_gev < upper_gev:
-                return order
-        return self.orders[-1][1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Spectrum:
-    """One spectrum: which rows enter, in which variable, on which grid."""
-
-    name: str
-    column: str
-    label: str
-    threshold_gev: float
-    resolution: Resolution
-    edges: FloatArray
-
-    def mask(self, candidates: Candidates, hunt: BumpHunt) -> BoolArray:
-        total = candidates["total_mass_gev"] / hunt.cm_energy_gev
-        low, high = np.radians(hunt.theta_range_deg)
-        return np.asarray(
-            (candidates["min_energy_gev"] > self.threshold_gev)
-            & (total > hunt.total_mass_range[0])
-            & (total < hunt.total_mass_range[1])
-            & (candidates["min_theta_lab_rad"] > low)
-            & (candidates["max_theta_lab_rad"] < high)
-        )
-
-    def counts(self, candidates: Candidates, hunt: BumpHunt) -> FloatArray:
-        """Expected events in each fine bin."""
-        mask = self.mask(candidates, hunt)
-        weight = candidates.events(hunt.luminosity_ipb)[mask]
-        return np.histogram(candidates[self.column][mask], self.edges, weights=weight)[0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SignalPoint:
-    """Signal of one simulated mass in one spectrum."""
-
-    mass_gev: float
-    efficiency: float
-    efficiency_error: float
-    peak: FloatArray  # cumulative distribution of the reduced mass at _REDUCED
-    combinatorial: FloatArray  # cumulative rows per event of the reduced position, see below
-
-
-def _spectra(hunt: BumpHunt) -> tuple[_Spectrum, ...]:
-    s = hunt.cm_energy_gev**2
-    edges = fine_edges(hunt.diphoton, 0.0, min(s, _upper(hunt)))
-    recoil = fine_edges(hunt.recoil, 0.0, _upper_recoil(hunt))
-    return (
-        _Spectrum(
-            name="diphoton_hard",
-            column="mgg_squared_gev2",
-            label="squared di-photon mass",
-            threshold_gev=hunt.hard_threshold_gev,
-            resolution=hunt.diphoton,
-            edges=edges,
-        ),
-        _Spectrum(
-            name="diphoton_soft",
-            column="mgg_squared_gev2",
-            label="squared di-photon mass",
-            threshold_gev=hunt.soft_threshold_gev,
-            resolution=hunt.diphoton,
-            edges=edges,
-        ),
-        _Spectrum(
-            name="recoil",
-            column="recoil_mass_squared_gev2",
-            label="squared recoil mass",
-            threshold_gev=hunt.soft_threshold_gev,
-            resolution=hunt.recoil,
-            edges=recoil,
-        ),
-    )
-
-
-def _upper(hunt: BumpHunt) -> float:
-    sigma = float(hunt.diphoton.squared_gev2(np.array([hunt.switch_gev]))[0])
-    return hunt.switch_gev**2 + (hunt.diphoton_window_sigma[1] + 1.0) * sigma
-
-
-def _upper_recoil(hunt: BumpHunt) -> float:
-    sigma = float(hunt.recoil.squared_gev2(np.array([hunt.high_gev]))[0])
-    return hunt.high_gev**2 + (hunt.recoil_window_sigma[1] + 1.0) * sigma
-
-
-def _signal_point(
-    mass_gev: float, candidates: Candidates, spectrum: _Spectrum, hunt: BumpHunt
-) -> _SignalPoint:
-    mask = spectrum.mask(candidates, hunt)
-    peaking = mask & (candidates["truth"] > 0.5)
-    weight = candidates.weight_pb / candidates.n_generated
-    sigma = float(spectrum.resolution.squared_gev2(np.array([mass_gev]))[0])
-    efficiency = float(weight[peaking].sum())
-    if efficiency <= 0.0:
-        return _SignalPoint(
-            mass_gev=mass_gev,
-            efficiency=0.0,
-            efficiency_error=0.0,
-            peak=np.zeros(len(_REDUCED)),
-            combinatorial=np.zeros(len(spectrum.edges)),
-        )
-    reduced = np.clip((candidates[spectrum.column][peaking] - mass_gev**2) / sigma, -39.9, 39.9)
-    content = np.histogram(reduced, _REDUCED, weights=weight[peaking])[0]
-    content = smoothed(content, _REDUCED, 2.0)  # an eighth of the resolution
-    others = mask & (candidates["truth"] < 0.5)
-    rest = np.histogram(candidates[spectrum.column][others], spectrum.edges, weights=weight[others])
-    rest_smooth = smoothed(rest[0], spectrum.edges, 16.0)
-    return _SignalPoint(
-        mass_gev=mass_gev,
-        efficiency=efficiency,
-        efficiency_error=float(np.sqrt((weight[peaking] ** 2).sum())) / efficiency,
-        peak=np.concatenate(([0.0], np.cumsum(content))) / content.sum(),
-        combinatorial=np.concatenate(([0.0], np.cumsum(rest_smooth))),
-    )
-
-
-def _signal_in(
-    window: Window, points: list[_SignalPoint], spectrum: _Spectrum, *, widened: float = 1.0
-) -> tuple[FloatArray, float, float]:
-    """Signal per bin for a Born cross section of 1 pb and 1 per pb, by linear morphing.
-
-    Between two simulated masses the distribution of the reduced mass, the efficiency and the
-    combinatorial spectrum are interpolated linearly in the mass.
-    """
-    masses = np.array([point.mass_gev for point in points])
-    if not masses[0] - 1e-9 <= window.mass_gev <= masses[-1] + 1e-9:
-        raise OptionError(
-            f"{spectrum.name}: no signal was simulated on both sides of {window.mass_gev} GeV "
-            f"(simulated: {masses[0]:g} to {masses[-1]:g} GeV); add masses to the card"
-        )
-    upper = int(np.clip(np.searchsorted(masses, window.mass_gev), 1, len(masses) - 1))
-    below, above = points[upper - 1], points[upper]
-    fraction = float(
-        np.clip((window.mass_gev - below.mass_gev) / (above.mass_gev - below.mass_gev), 0.0, 1.0)
-    )
-    sigma = float(spectrum.resolution.squared_gev2(np.array([window.mass_gev]))[0])
-    reduced = (window.edges - window.mass_gev**2) / (sigma * widened)
-    total = np.zeros(len(window.edges) - 1)
-    for point, share in ((below, 1.0 - fraction), (above, fraction)):
-        peak = np.diff(np.interp(reduced, _REDUCED, point.peak))
-        rest = np.diff(point.combinatorial[window.first])
-        total += share * (point.efficiency * peak + rest)
-    efficiency = (1.0 - fraction) * below.efficiency + fraction * above.efficiency
-    error = max(below.efficiency_error, above.efficiency_error)
-    return np.maximum(total, 0.0), efficiency, error
+        orders = self.recoil_orders if recoil else self.orders
+        return next((order for upper_gev, order in orders if mass_gev < upper_gev), orders[-1][1])
 
 
 def _name(mass_gev: float) -> str:
@@ -258,9 +114,9 @@ def _name(mass_gev: float) -> str:
 
 def _patch(
     window: Window,
-    spectrum: _Spectrum,
+    spectrum: Spectrum,
     hunt: BumpHunt,
-    points: list[_SignalPoint],
+    points: list[SignalPoint],
     *,
     expected: FloatArray,
     data: FloatArray,
@@ -271,9 +127,9 @@ def _patch(
     background = window.gather(expected)
     scale = max(float(background.sum()), 1.0) / (order + 1)
     factor = hunt.luminosity_ipb * hunt.reference_pb
-    nominal, efficiency, statistical = _signal_in(window, points, spectrum)
-    wide, _, _ = _signal_in(window, points, spectrum, widened=1.0 + hunt.resolution_error)
-    narrow, _, _ = _signal_in(window, points, spectrum, widened=1.0 - hunt.resolution_error)
+    nominal, efficiency, statistical = signal_in(window, points, spectrum)
+    wide, _, _ = signal_in(window, points, spectrum, widened=1.0 + hunt.resolution_error)
+    narrow, _, _ = signal_in(window, points, spectrum, widened=1.0 - hunt.resolution_error)
     share = (window.mass_gev - hunt.low_gev) / (hunt.high_gev - hunt.low_gev)
     first, last = hunt.efficiency_error
     signal = {
@@ -342,7 +198,6 @@ def _patch(
     facts = {
         "mass_gev": window.mass_gev,
         "spectrum": spectrum.name,
-        "first_fine_edge": int(window.first[0]),
         "edges_gev2": rounded(window.edges),
         "order": order,
         "resolution_gev": float(f"{sigma:.6g}"),
@@ -374,7 +229,7 @@ def build_bump_hunt(
     OptionError
         A hypothesis lies outside the simulated masses or the grid.
     """
-    spectra = _spectra(hunt)
+    spectra = spectra_of(hunt)
     smooth: dict[str, FloatArray] = {}
     peaking: dict[str, dict[str, FloatArray]] = {}
     yields: dict[str, dict[str, float]] = {}
@@ -396,11 +251,12 @@ def build_bump_hunt(
     }
     data = _pseudo_data(expected, hunt, rng)
     facts: dict[str, Any] = {}
+    fill: dict[str, Any] = {}
     patches: list[Patch] = []
     by_mass = {key[0]: value for key, value in sorted(samples.signals.items())}
     points = {
         spectrum.name: [
-            _signal_point(mass, candidates, spectrum, hunt) for mass, candidates in by_mass.items()
+            signal_point(mass, candidates, spectrum, hunt) for mass, candidates in by_mass.items()
         ]
         for spectrum in spectra
     }
@@ -433,6 +289,13 @@ def build_bump_hunt(
         )
         patches.append(patch)
         facts[patch.name] = fact
+        fill[patch.name] = {
+            f"{spectrum.name}_window": {
+                "spectrum": spectrum.name,
+                "edges": window.first.tolist(),
+                "row_length": len(spectrum.edges) - 1,
+            }
+        }
     sidecar = {
         "schema": "darkstats.meta/1",
         "simulated": True,
@@ -471,6 +334,7 @@ def build_bump_hunt(
         patches=tuple(patches),
         sidecar=sidecar,
         summary=summary,
+        fill={"windows": fill, "contains": {soft.name: hard.name}},
     )
 
 
@@ -490,7 +354,7 @@ def _pseudo_data(
 
 
 def _background_only(
-    spectra: tuple[_Spectrum, ...],
+    spectra: tuple[Spectrum, ...],
     smooth: Mapping[str, FloatArray],
     peaking: Mapping[str, Mapping[str, FloatArray]],
     data: Mapping[str, FloatArray],

@@ -67,11 +67,11 @@ def _bump_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> BumpHunt
             settings[name] = RecoilResolution(
                 relative_energy=value["relative_energy"].number(above=0.0)
             )
-        elif name == "orders":
+        elif name in ("orders", "recoil_orders"):
             settings[name] = tuple(
                 (item.items()[0].number(above=0.0), item.items()[1].whole(low=1)) for item in value
             )
-        elif name in ("n_bins", "recoil_order"):
+        elif name == "n_bins":
             settings[name] = value.whole(low=1)
         elif isinstance(value.value, list):
             low, high = (item.number(low=0.0) for item in value)
@@ -82,11 +82,15 @@ def _bump_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> BumpHunt
 
 
 def _cut(entry: Entry) -> Cut:
-    entry.keys(required=("variable",), optional=("above", "below"))
+    entry.keys(required=("variable",), optional=("above", "below", "where"))
     if "above" not in entry and "below" not in entry:
         entry.fail("a cut needs a bound", "give above, below, or both")
     bounds = {name: entry[name].number() for name in ("above", "below") if name in entry}
-    return Cut(variable=entry["variable"].text(choices=DILEPTON_COLUMNS), **bounds)
+    return Cut(
+        variable=entry["variable"].text(choices=DILEPTON_COLUMNS),
+        where=_cut(entry["where"]) if "where" in entry else None,
+        **bounds,
+    )
 
 
 def _systematics(entry: Entry) -> dict[str, dict[str, float]]:
@@ -149,6 +153,7 @@ def _recoil_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> Recoil
         optional=(
             *numbers,
             "theta_edges_deg",
+            "largest_simulation_error",
             "cuts",
             "optimise",
             "smoothing_sigma",
@@ -163,6 +168,9 @@ def _recoil_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> Recoil
     settings |= {name: entry[name].number(above=0.0) for name in numbers if name in entry}
     if "theta_edges_deg" in entry:
         settings["theta_edges_deg"] = _numbers(entry["theta_edges_deg"])
+    if "largest_simulation_error" in entry:
+        error = entry["largest_simulation_error"].number(above=0.0, high=1.0)
+        settings["largest_simulation_error"] = error
     if "optimise" in entry:
         settings["optimise"] = _optimisation(entry["optimise"])
     if "smoothing_sigma" in entry:
@@ -191,9 +199,10 @@ def _plane_scan(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> PlaneSc
         "step_sigma",
         "ellipse_sigma",
         "least_efficiency",
-        "least_rows",
+        "cell",
+        "smoothing_cells",
     )
-    entry.keys(optional=(*numbers, "ring_sigma", "grid_gev", "cuts", "systematics", "reference_pb"))
+    entry.keys(optional=(*numbers, "ring_sigma", "cuts", "systematics", "reference_pb"))
     _ordered(entry, "low_gev", "high_gev")
     settings = _dilepton_settings(entry)
     settings |= {name: entry[name].number(above=0.0) for name in numbers if name in entry}

@@ -19,22 +19,33 @@ __all__ = ["Cut", "passing"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """``above < variable < below``; each bound may be left out."""
+    """``above < variable < below``; each bound may be left out.
+
+    ``where`` is another cut: rows that fail it are not cut by this one.
+    """
 
     variable: str
     above: float = -math.inf
     below: float = math.inf
+    where: Cut | None = None
 
     def plain(self) -> dict[str, object]:
         """As in a card."""
         bounds = {"above": self.above, "below": self.below}
-        return {"variable": self.variable} | {n: b for n, b in bounds.items() if math.isfinite(b)}
+        found: dict[str, object] = {"variable": self.variable}
+        found |= {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
+        return found if self.where is None else found | {"where": self.where.plain()}
+
+    def passed(self, candidates: Candidates) -> BoolArray:
+        """Whether each row passes. Shape [row]."""
+        column = candidates[self.variable]
+        inside = (column > self.above) & (column < self.below)
+        return np.asarray(inside if self.where is None else inside | ~self.where.passed(candidates))
 
 
 def passing(candidates: Candidates, cuts: Sequence[Cut]) -> BoolArray:
     """Whether each row passes all cuts. Shape [row]."""
     passed = np.ones(len(candidates), dtype=bool)
     for cut in cuts:
-        column = candidates[cut.variable]
-        passed &= (column > cut.above) & (column < cut.below)
+        passed &= cut.passed(candidates)
     return passed

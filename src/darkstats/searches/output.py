@@ -111,6 +111,10 @@ def write_build(
         [
             _encoded("background_only.json", product.workspace),
             _encoded("patchset.json", patch_set),
+            _encoded(
+                "fill.json",
+                {"schema": "darkstats.fill/1", "simulated": True, **product.fill},
+            ),
             # Never compressed: it is looked for under this name.
             ("background_only.meta.json", _text(product.sidecar)),
         ]
@@ -153,7 +157,7 @@ class BuildFolder:
         Where it lies.
     record, workspace, sidecar
         Documents.
-    workspace_path, patch_set_path
+    workspace_path, patch_set_path, fill_path
         Files, compressed or not.
     """
 
@@ -163,6 +167,7 @@ class BuildFolder:
     sidecar: dict[str, Any] = field(repr=False)
     workspace_path: Path
     patch_set_path: Path
+    fill_path: Path
 
 
 def read_build(folder: Path) -> BuildFolder:
@@ -200,14 +205,19 @@ def read_build(folder: Path) -> BuildFolder:
 
     workspace_path, workspace = document("background_only.json")
     _, sidecar = document("background_only.meta.json")
-    patch_set = next((n for n in contents if n.startswith("patchset.json")), None)
-    if patch_set is None:
-        raise InputError(f"{path}: names no patchset.json")
+
+    def path_of(stem: str) -> Path:
+        for name in (stem, f"{stem}.gz"):
+            if name in contents:
+                return folder / name
+        raise InputError(f"{path}: names no {stem}")
+
     return BuildFolder(
         folder=folder,
         record=record,
         workspace=workspace,
         sidecar=sidecar,
         workspace_path=workspace_path,
-        patch_set_path=folder / patch_set,
+        patch_set_path=path_of("patchset.json"),
+        fill_path=path_of("fill.json"),
     )

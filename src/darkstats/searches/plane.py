@@ -4,8 +4,8 @@ Dark Higgsstrahlung, e+e- -> A' h', A' -> mu mu, h' invisible (arXiv:2207.00509)
 a count in an ellipse of two resolutions, tilted by their correlation, and a count in the
 elliptical ring around it. Both share the background's normalisation errors.
 
-The background of an ellipse is the simulated one inside; where that rests on too few effective
-rows, it is the mean density in a similar ellipse two, three, ... times as large.
+The background-only workspace holds the plane once, in fine cells (:mod:`plane_grid`), smoothed;
+ellipses and rings are sums of whole cells, so that one toy of the plane fills every window.
 """
 
 from __future__ import annotations
@@ -17,6 +17,13 @@ import numpy as np
 
 from darkstats.errors import OptionError
 from darkstats.searches.cuts import Cut, passing
+from darkstats.searches.plane_grid import PlaneGrid, Smoothed, rapidity_of, runs_of
+from darkstats.searches.plane_response import (
+    Ellipse,
+    Response,
+    highest_higgs,
+    measure_response,
+)
 from darkstats.searches.products import Patch, SearchProduct
 from darkstats.signals.constants import CM_ENERGY_GEV
 from darkstats.templates.histfactory import (
@@ -33,14 +40,13 @@ from darkstats.templates.histfactory import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from darkstats.arrays import BoolArray, FloatArray
+    from darkstats.arrays import BoolArray, FloatArray, IndexArray
     from darkstats.searches.products import SimulatedSamples
-    from darkstats.simulation.candidates import Candidates
 
 __all__ = ["PlaneScan", "build_plane_scan"]
 
-_SCALES = (1.0, 2.0, 3.0, 4.0, 6.0)
-_FLOOR_EVENTS = 1e-4
+_FLOOR_EVENTS = 1e-4  # of a region that simulation leaves empty
+_LEAST_EVENTS = 1e-7  # a process with less is left out of a region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +69,16 @@ class PlaneScan:
         Half axes of the ellipse, and inner and outer ones of the ring, in resolutions.
     least_efficiency
         Hypotheses with less efficiency in the ellipse are left out, and counted.
-    least_rows
-        Effective simulated rows below which a larger ellipse gives the density.
+    cell
+        Step of the grid in the logarithm of the mass and in the rapidity.
+    smoothing_cells
+        Width of the Gaussian kernel in cells.
     cuts
         On the columns of the candidates.
     systematics
         Relative errors by group: ``signal``, ``background``, or the name of one process.
     reference_pb
         Cross section times branching fraction of ``mu = 1``.
-    grid_gev
-        Bins of the background-only workspace: widths in dimuon mass and recoil mass.
     """
 
     luminosity_ipb: float
@@ -84,11 +90,11 @@ class PlaneScan:
     ellipse_sigma: float = 2.0
     ring_sigma: tuple[float, float] = (3.0, 6.0)
     least_efficiency: float = 1e-3
-    least_rows: float = 25.0
+    cell: float = 0.0018
+    smoothing_cells: float = 3.0
     cuts: tuple[Cut, ...] = ()
     systematics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     reference_pb: float = 1e-3
-    grid_gev: tuple[float, float] = (0.25, 0.25)
 
     def modifiers(self, sample: str, *, signal: bool) -> list[dict[str, Any]]:
         """Relative errors of a sample."""
@@ -97,125 +103,32 @@ class PlaneScan:
         return [normsys(name, relative) for name, relative in errors.items()]
 
 
-def _highest_higgs(mass_gev: float) -> float:
-    """Largest mass of the invisible boson: lighter than A', and kinematically open."""
-    return min(mass_gev, CM_ENERGY_GEV - mass_gev)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ellipse:
-    """Resolutions of one hypothesis; x is the dimuon mass, y the squared recoil mass."""
+class _Window:
+    """Cells of one hypothesis: a box of the grid, and what of it is in which region."""
 
-    centre: tuple[float, float]
-    sigma: tuple[float, float]
-    correlation: float
+    masses_gev: tuple[float, float]
+    ellipse: Ellipse
+    columns: slice
+    rows: slice
+    inside: Mapping[str, BoolArray]  # [column, row] of the box
+    efficiency: Mapping[str, float]
+    simulation_error: float
 
-    def distance(self, x: FloatArray, y: FloatArray) -> FloatArray:
-        """Squared distance in units of the resolutions; 1 is the ellipse of one sigma."""
-        u = (x - self.centre[0]) / self.sigma[0]
-        v = (y - self.centre[1]) / self.sigma[1]
-        rho = self.correlation
-        return np.asarray((u**2 + v**2 - 2.0 * rho * u * v) / (1.0 - rho**2))
+    @property
+    def name(self) -> str:
+        return f"ma_{self.masses_gev[0]:.4f}_mh_{self.masses_gev[1]:.4f}".replace(".", "p")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Response:
-    """What simulation says of the signal, on a grid of (mass, fraction of the highest h' mass).
-
-    ``values`` holds sigma_x [GeV], sigma_y [GeV^2], correlation, efficiency in the ellipse and in
-    the ring, relative statistical error. Shape [mass, fraction, 6].
-    """
-
-    masses: FloatArray
-    fractions: FloatArray
-    values: FloatArray
-
-    def at(self, mass_gev: float, higgs_gev: float) -> FloatArray:
-        """Bilinear interpolation. Shape [6]."""
-        i, s = _place(self.masses, mass_gev)
-        j, t = _place(self.fractions, higgs_gev / _highest_higgs(mass_gev))
-        v = self.values
-        return np.asarray(
-            (1.0 - s) * ((1.0 - t) * v[i, j] + t * v[i, j + 1])
-            + s * ((1.0 - t) * v[i + 1, j] + t * v[i + 1, j + 1])
-        )
+    def content(self, cells: FloatArray, region: str) -> float:
+        """Sum of the contents of a region. ``cells``: [column, row] of the grid."""
+        return float(cells[self.columns, self.rows][self.inside[region]].sum())
 
 
-def _place(axis: FloatArray, value: float) -> tuple[int, float]:
-    i = int(np.clip(np.searchsorted(axis, value) - 1, 0, len(axis) - 2))
-    return i, float(np.clip((value - axis[i]) / (axis[i + 1] - axis[i]), 0.0, 1.0))
-
-
-def _half_width(deviation: FloatArray, weight: FloatArray) -> float:
-    """Root mean square of the negative deviations: radiation only adds to the recoil mass."""
-    below = deviation < 0.0
-    if below.sum() < 20:
-        return 0.0
-    width = float(np.quantile(-deviation[below], 0.6827))
-    for _ in range(10):
-        kept = below & (deviation > -3.0 * width)
-        width = float(np.sqrt((weight[kept] * deviation[kept] ** 2).sum() / weight[kept].sum()))
-        width *= 1.014  # of a Gaussian cut at three standard deviations
-    return width
-
-
-def _measure(
-    key: tuple[float, ...], candidates: Candidates, scan: PlaneScan
-) -> tuple[float, ...] | None:
-    """Resolutions, correlation, efficiencies and error at one simulated point."""
-    weight = candidates.weight_pb / candidates.n_generated
-    if len(weight) < 50:
-        return None
-    x, y = candidates["m_ll_gev"] - key[0], candidates["recoil_mass_squared_gev2"] - key[1] ** 2
-    sigma = (_half_width(x, weight), _half_width(y, weight))
-    if min(sigma) <= 0.0:
-        return None
-    core = (np.abs(x) < 3.0 * sigma[0]) & (np.abs(y) < 3.0 * sigma[1])
-    correlation = float(np.clip(np.corrcoef(x[core], y[core])[0, 1], -0.995, 0.995))
-    ellipse = _Ellipse(centre=(0.0, 0.0), sigma=(sigma[0], sigma[1]), correlation=correlation)
-    distance = ellipse.distance(x, y)
-    inside = distance < scan.ellipse_sigma**2
-    ring = (distance > scan.ring_sigma[0] ** 2) & (distance < scan.ring_sigma[1] ** 2)
-    efficiency = float(weight[inside].sum())
-    if efficiency <= 0.0:
-        return None
-    error = float(np.sqrt((weight[inside] ** 2).sum())) / efficiency
-    return (*sigma, correlation, efficiency, float(weight[ring].sum()), error)
-
-
-def _response(samples: SimulatedSamples, scan: PlaneScan) -> _Response:
-    """Measure all simulated points, which form a grid in (mass, fraction)."""
-    keys = sorted(samples.signals)
-    masses = np.array(sorted({key[0] for key in keys}))
-    fractions = np.array(sorted({round(key[1] / _highest_higgs(key[0]), 3) for key in keys}))
-    if len(masses) * len(fractions) != len(keys) or min(len(masses), len(fractions)) < 2:
-        raise OptionError(
-            "the simulated signals form no grid in the mass of A' and the fraction of the highest "
-            "h' mass"
-        )
-    values = np.full((len(masses), len(fractions), 6), np.nan)
-    for n, key in enumerate(keys):
-        sample = samples.signals[key]
-        measured = _measure(key, sample.select(passing(sample, scan.cuts)), scan)
-        if measured is not None:
-            values[n // len(fractions), n % len(fractions)] = measured
-    # A point without acceptance has no resolution: take that of the nearest with some.
-    known = ~np.isnan(values[..., 0])
-    if not known.any():
-        raise OptionError("no simulated signal passes the cuts")
-    where = np.argwhere(known)
-    for i, j in np.argwhere(~known):
-        nearest = where[np.argmin(((where - (i, j)) ** 2 * (1.0, 0.1)).sum(axis=1))]
-        values[i, j] = values[tuple(nearest)]
-        values[i, j, 3:5] = 0.0
-    return _Response(masses=masses, fractions=fractions, values=values)
-
-
-def _hypotheses(scan: PlaneScan, response: _Response) -> Iterator[tuple[float, float]]:
+def _hypotheses(scan: PlaneScan, response: Response) -> Iterator[tuple[float, float]]:
     """Masses of A' and h', GeV, in steps of the resolutions."""
     mass = scan.low_gev
     while mass <= min(scan.high_gev, CM_ENERGY_GEV - 0.05):
-        top = _highest_higgs(mass)
+        top = highest_higgs(mass)
         higgs = scan.higgs_low_gev
         while higgs < top:
             yield mass, higgs
@@ -224,50 +137,57 @@ def _hypotheses(scan: PlaneScan, response: _Response) -> Iterator[tuple[float, f
         mass += scan.step_sigma * float(response.at(mass, 0.5 * top)[0])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rows:
-    """Rows of one process, sorted by dimuon mass."""
+def _window(
+    scan: PlaneScan, grid: PlaneGrid, response: Response, masses: tuple[float, float]
+) -> _Window | None:
+    """Return the window of a hypothesis, or None where there is hardly any efficiency."""
+    mass, higgs = masses
+    facts = response.at(mass, higgs)
+    ellipse = Ellipse(
+        centre=(mass, higgs**2),
+        sigma=(float(facts[0]), float(facts[1])),
+        correlation=float(facts[2]),
+    )
+    reach = scan.ring_sigma[1]
+    mass_range = (mass - reach * ellipse.sigma[0], mass + reach * ellipse.sigma[0])
+    corners = np.array([(x, y) for x in mass_range for y in (-1.0, 1.0)])
+    rapidity = rapidity_of(
+        corners[:, 0], ellipse.centre[1] + reach * ellipse.sigma[1] * corners[:, 1]
+    )
+    columns, rows = grid.box(mass_range, (float(rapidity.min()), float(rapidity.max())))
+    x = grid.masses_gev[columns, None]
+    distance = ellipse.distance(x, grid.recoil_squared_gev2(columns, rows))
+    bounds = {"ellipse": (0.0, scan.ellipse_sigma), "ring": scan.ring_sigma}
+    inside = {
+        name: (distance >= low**2) & (distance < high**2) for name, (low, high) in bounds.items()
+    }
+    shape = response.efficiency(
+        mass,
+        higgs,
+        mass_edges_gev=grid.mass_edges_gev[columns.start : columns.stop + 1],
+        rapidity_edges=grid.rapidity_edges[rows.start : rows.stop + 1],
+    )
+    efficiency = {name: float(shape[where].sum()) for name, where in inside.items()}
+    if efficiency["ellipse"] < scan.least_efficiency or not inside["ring"].any():
+        return None
+    return _Window(
+        masses_gev=masses,
+        ellipse=ellipse,
+        columns=columns,
+        rows=rows,
+        inside=inside,
+        efficiency=efficiency,
+        simulation_error=max(float(facts[3]), 1e-6),
+    )
 
-    x: FloatArray
-    y: FloatArray
-    events: FloatArray
 
-    @classmethod
-    def of(cls, candidates: Candidates, luminosity_ipb: float) -> _Rows:
-        order = np.argsort(candidates["m_ll_gev"], kind="stable")
-        return cls(
-            x=candidates["m_ll_gev"][order],
-            y=candidates["recoil_mass_squared_gev2"][order],
-            events=candidates.events(luminosity_ipb)[order],
-        )
-
-    def near(self, ellipse: _Ellipse, reach: float) -> tuple[FloatArray, FloatArray]:
-        """Squared distances and events of the rows within ``reach`` sigma in x."""
-        half = reach * ellipse.sigma[0]
-        low, high = np.searchsorted(self.x, [ellipse.centre[0] - half, ellipse.centre[0] + half])
-        part = slice(int(low), int(high))
-        return ellipse.distance(self.x[part], self.y[part]), self.events[part]
-
-
-def _density(
-    rows: _Rows, ellipse: _Ellipse, bounds: tuple[float, float], least_rows: float
-) -> tuple[float, float, float]:
-    """Events between two half axes, their variance, and the scale of the ellipse used."""
-    content, variance, scale = 0.0, 0.0, 1.0
-    for scale in _SCALES:
-        distance, events = rows.near(ellipse, bounds[1] * scale)
-        inside = distance < (bounds[1] * scale) ** 2
-        if scale == 1.0:
-            inside &= distance >= bounds[0] ** 2
-            share = 1.0
-        else:
-            # The whole disc of the larger ellipse, by the ratio of areas.
-            share = (bounds[1] ** 2 - bounds[0] ** 2) / (bounds[1] * scale) ** 2
-        content = float(events[inside].sum()) * share
-        variance = float((events[inside] ** 2).sum()) * share**2
-        if content > 0.0 and content**2 / variance >= least_rows:
-            break
-    return content, variance, scale
+def _active(grid: PlaneGrid, windows: list[_Window]) -> IndexArray:
+    """Flat indices of the cells that any window uses, ascending."""
+    used = np.zeros(grid.shape, dtype=bool)
+    for window in windows:
+        for inside in window.inside.values():
+            used[window.columns, window.rows] |= inside
+    return np.flatnonzero(used.ravel())
 
 
 def build_plane_scan(
@@ -289,118 +209,94 @@ def build_plane_scan(
     OptionError
         The simulated signals form no grid, or none passes the cuts.
     """
-    response = _response(samples, scan)
+    response = measure_response(samples.signals, scan.cuts)
+    grid = PlaneGrid.over(scan.low_gev, scan.high_gev, scan.cell)
     passed = {n: s.select(passing(s, scan.cuts)) for n, s in samples.backgrounds.items()}
-    rows = {name: _Rows.of(sample, scan.luminosity_ipb) for name, sample in passed.items()}
-    # Pseudo-events are simulated rows, each drawn by its own Poisson number.
-    drawn = {
-        name: r.events if scan.asimov else rng.poisson(r.events).astype(float)
-        for name, r in rows.items()
+    processes = {
+        n: Smoothed.of(grid, s, s.events(scan.luminosity_ipb), scan.smoothing_cells)
+        for n, s in passed.items()
     }
-    data = {name: _Rows(x=r.x, y=r.y, events=drawn[name]) for name, r in rows.items()}
-    patches: list[Patch] = []
-    windows: dict[str, Any] = {}
-    blind = 0
-    scales = dict.fromkeys(map(str, _SCALES), 0)
-    for mass, higgs in _hypotheses(scan, response):
-        facts = response.at(mass, higgs)
-        if facts[3] < scan.least_efficiency:
-            blind += 1
-            continue
-        ellipse = _Ellipse(
-            centre=(mass, higgs**2),
-            sigma=(float(facts[0]), float(facts[1])),
-            correlation=float(facts[2]),
-        )
-        patch, window = _patch(scan, ellipse, (mass, higgs), facts, rows=rows, data=data)
-        scales[str(window.pop("scale"))] += 1
+    hypotheses = list(_hypotheses(scan, response))
+    found = [_window(scan, grid, response, masses) for masses in hypotheses]
+    windows = [window for window in found if window is not None]
+    if not windows:
+        raise OptionError("no hypothesis has any efficiency: widen the mass range or loosen cuts")
+    active = _active(grid, windows)
+    place = np.full(grid.shape[0] * grid.shape[1], -1)
+    place[active] = np.arange(len(active))
+    spectrum = {n: _stored(p.density().ravel()[active]) for n, p in processes.items()}
+    expected = np.sum(list(spectrum.values()), axis=0)
+    counts = expected if scan.asimov else rng.poisson(expected).astype(float)
+
+    def on_grid(contents: FloatArray) -> FloatArray:
+        cells = np.zeros(grid.shape[0] * grid.shape[1])
+        cells[active] = contents
+        return cells.reshape(grid.shape)
+
+    cells = {n: on_grid(contents) for n, contents in spectrum.items()}
+    data = on_grid(counts)
+    patches, facts, fill = [], {}, {}
+    for window in windows:
+        patch, fact = _patch(scan, window, processes, cells=cells, data=data)
         patches.append(patch)
-        windows[patch.name] = window
-    edges, channels, counts = _spectrum(scan, rows, data)
-    sidecar = {
-        "schema": "darkstats.meta/1",
-        "simulated": True,
-        "poi_label": f"cross section x BR / {1e3 * scan.reference_pb:g} fb",
-        "channels": {
-            "plane": {
-                "label": "plane, rows of dimuon mass",
-                "axis": "bin of (dimuon mass, recoil mass)",
-                "m_mumu_edges_gev": edges[0],
-                "m_recoil_edges_gev": edges[1],
-                "cuts": [cut.plain() for cut in scan.cuts],
+        facts[patch.name] = fact
+        fill[patch.name] = {
+            name: {
+                "spectrum": "plane",
+                "bins": [runs_of(place[grid.cells(window.columns, window.rows, inside)])],
             }
-        },
-        "reference_cross_section_pb": scan.reference_pb,
-        "data": "simulated: " + ("Asimov data" if scan.asimov else "pseudo-data, fixed seed"),
-        "windows": windows,
-    }
-    below = {n: s["m_ll_gev"] ** 2 > s["recoil_mass_squared_gev2"] for n, s in passed.items()}
-    summary = {
-        "yields": {
-            "plane": {
-                n: significant(float(s.events(scan.luminosity_ipb)[below[n]].sum()))
-                for n, s in passed.items()
-            }
-        },
-        "equivalent_luminosity_ipb": {
-            n: significant(s.equivalent_luminosity_ipb) for n, s in samples.backgrounds.items()
-        },
-        "n_hypotheses": {"ellipses": len(patches), "without_sensitivity": blind},
-        "scale_of_the_density_ellipse": scales,
-        "signal_efficiency": {
-            "ellipse": {
-                f"{key[0]:g}, {key[1]:g}": significant(
-                    float(
-                        response.values[
-                            n // len(response.fractions), n % len(response.fractions), 3
-                        ]
-                    )
-                )
-                for n, key in enumerate(sorted(samples.signals))
-            }
-        },
-    }
+            for name, inside in window.inside.items()
+        }
+    channels = [
+        {"name": n, "data": contents.tolist(), "modifiers": scan.modifiers(n, signal=False)}
+        for n, contents in spectrum.items()
+    ]
     return SearchProduct(
         workspace=background_document({"plane": channels}, {"plane": counts}),
         labels=("m_dark_photon_gev", "m_dark_higgs_gev"),
         patches=tuple(patches),
-        sidecar=sidecar,
-        summary=summary,
+        sidecar=_sidecar(scan, grid, active, facts),
+        summary=_summary(scan, samples, response, windows=windows, n_hypotheses=len(hypotheses)),
+        fill={"windows": fill},
     )
+
+
+def _stored(contents: FloatArray) -> FloatArray:
+    """Contents as they stand in the file: six digits, and nothing below 1e-12 events."""
+    return np.array(rounded(np.where(contents > 1e-12, contents, 0.0)))
 
 
 def _patch(
     scan: PlaneScan,
-    ellipse: _Ellipse,
-    masses: tuple[float, float],
-    facts: FloatArray,
+    window: _Window,
+    processes: Mapping[str, Smoothed],
     *,
-    rows: Mapping[str, _Rows],
-    data: Mapping[str, _Rows],
+    cells: Mapping[str, FloatArray],
+    data: FloatArray,
 ) -> tuple[Patch, dict[str, Any]]:
     factor = scan.luminosity_ipb * scan.reference_pb
     signal_modifiers = [
         normfactor("mu"),
         *scan.modifiers("signal", signal=True),
-        normsys("signal_simulation", max(float(facts[5]), 1e-6)),
+        normsys("signal_simulation", window.simulation_error),
     ]
-    bounds = {"ellipse": (0.0, scan.ellipse_sigma), "ring": scan.ring_sigma}
     channels: dict[str, list[dict[str, Any]]] = {}
     observed: dict[str, FloatArray] = {}
     background: dict[str, dict[str, float]] = {}
     errors: dict[str, float] = {}
-    worst = 1.0
-    for k, (name, limits) in enumerate(bounds.items()):
-        contents = {n: _density(r, ellipse, limits, scan.least_rows) for n, r in rows.items()}
-        total = sum(content for content, _, _ in contents.values())
-        if name == "ellipse":
-            worst = max(contents.values())[2]  # of the largest background
-        if total < _FLOOR_EVENTS:
-            contents["simulation_floor"] = (_FLOOR_EVENTS, _FLOOR_EVENTS**2, worst)
+    for name, inside in window.inside.items():
+        contents = {}
+        for n in processes:
+            content = window.content(cells[n], name)
+            if content > _LEAST_EVENTS:
+                variance = processes[n].variance_of(window.columns, window.rows, inside)
+                contents[n] = (content, variance)
+        if sum(content for content, _ in contents.values()) < _FLOOR_EVENTS:
+            contents["simulation_floor"] = (_FLOOR_EVENTS, _FLOOR_EVENTS**2)
         channels[name] = [
             {
                 "name": "signal",
-                "data": rounded(factor * facts[3 + k : 4 + k]),
+                "data": rounded(np.array([factor * window.efficiency[name]])),
                 "modifiers": signal_modifiers,
             },
             *(
@@ -412,64 +308,95 @@ def _patch(
                         staterror(f"staterror_{name}", np.array([variance])),
                     ],
                 }
-                for n, (content, variance, _) in contents.items()
-                if content > 1e-7
+                for n, (content, variance) in contents.items()
             ),
         ]
         background[name] = {n: significant(c[0]) for n, c in contents.items()}
         errors[name] = significant(float(np.sqrt(sum(c[1] for c in contents.values()))))
-        count = 0.0
-        for r in data.values():
-            distance, events = r.near(ellipse, limits[1])
-            count += float(events[_between(distance, limits)].sum())
-        observed[name] = np.array([count])
-    signal = factor * float(facts[3])
+        observed[name] = np.array([window.content(data, name)])
+    signal = factor * window.efficiency["ellipse"]
     expected = sum(background["ellipse"].values())
     reach = 20.0 * (2.0 * np.sqrt(expected) + 5.0) / signal
-    name = f"ma_{masses[0]:.4f}_mh_{masses[1]:.4f}".replace(".", "p")
-    window = {
-        "mass_gev": [round(masses[0], 4), round(masses[1], 4)],
-        "centre": [significant(ellipse.centre[0]), significant(ellipse.centre[1])],
-        "sigma": [significant(ellipse.sigma[0]), significant(ellipse.sigma[1])],
-        "correlation": significant(ellipse.correlation),
-        "efficiency": significant(float(facts[3])),
+    masses = (round(window.masses_gev[0], 4), round(window.masses_gev[1], 4))
+    fact = {
+        "mass_gev": list(masses),
+        "centre": rounded(np.array(window.ellipse.centre)),
+        "sigma": rounded(np.array(window.ellipse.sigma)),
+        "correlation": significant(window.ellipse.correlation),
+        "efficiency": significant(window.efficiency["ellipse"]),
+        "signal_events_per_pb": significant(scan.luminosity_ipb * window.efficiency["ellipse"]),
         "background_events": significant(expected),
         "background_statistical_error": errors["ellipse"],
         "background_by_process": background["ellipse"],
-        "scale": worst,
     }
     patch = Patch(
-        name=name,
-        values=(round(masses[0], 4), round(masses[1], 4)),
+        name=window.name,
+        values=masses,
         operations=replacement(
             channels,
             observed,
             [parameter("mu", 0.0, significant(reach), significant(0.05 * reach))],
         ),
     )
-    return patch, window
+    return patch, fact
 
 
-def _between(distance: FloatArray, limits: tuple[float, float]) -> BoolArray:
-    return np.asarray((distance >= limits[0] ** 2) & (distance < limits[1] ** 2))
+def _sidecar(
+    scan: PlaneScan, grid: PlaneGrid, active: IndexArray, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "schema": "darkstats.meta/1",
+        "simulated": True,
+        "poi_label": f"cross section x BR / {1e3 * scan.reference_pb:g} fb",
+        "channels": {
+            "plane": {
+                "label": "plane of dimuon mass and rapidity",
+                "axis": "cell of the plane, by dimuon mass, then by rapidity",
+                "m_mumu_edges_gev": rounded(grid.mass_edges_gev),
+                "rapidity_edges": rounded(grid.rapidity_edges),
+                "cm_energy_gev": CM_ENERGY_GEV,
+                "cells": runs_of(active),
+                "cuts": [cut.plain() for cut in scan.cuts],
+            }
+        },
+        "reference_cross_section_pb": scan.reference_pb,
+        "data": "simulated: " + ("Asimov data" if scan.asimov else "pseudo-data, fixed seed"),
+        "spectra_share_events": False,
+        "windows": dict(facts),
+    }
 
 
-def _spectrum(
-    scan: PlaneScan, rows: Mapping[str, _Rows], data: Mapping[str, _Rows]
-) -> tuple[tuple[list[float], list[float]], list[dict[str, Any]], FloatArray]:
-    """The whole plane once, in coarse bins: edges, samples and counts."""
-    first = np.arange(scan.low_gev, scan.high_gev + scan.grid_gev[0], scan.grid_gev[0])
-    second = np.arange(0.0, 8.0 + scan.grid_gev[1], scan.grid_gev[1])
-
-    def filled(r: _Rows) -> FloatArray:
-        recoil = np.sqrt(np.maximum(r.y, 0.0))
-        content = np.histogram2d(r.x, recoil, bins=(first, second), weights=r.events)[0]
-        return np.asarray(content.ravel())
-
-    samples = [
-        {"name": n, "data": rounded(filled(r)), "modifiers": scan.modifiers(n, signal=False)}
-        for n, r in rows.items()
-    ]
-    counts = sum((filled(r) for r in data.values()), np.zeros(1))
-    edges = ([significant(e) for e in first], [significant(e) for e in second])
-    return edges, samples, counts
+def _summary(
+    scan: PlaneScan,
+    samples: SimulatedSamples,
+    response: Response,
+    *,
+    windows: list[_Window],
+    n_hypotheses: int,
+) -> dict[str, Any]:
+    passed = {n: s.select(passing(s, scan.cuts)) for n, s in samples.backgrounds.items()}
+    below = {n: s["m_ll_gev"] ** 2 > s["recoil_mass_squared_gev2"] for n, s in passed.items()}
+    n_fractions = len(response.fractions)
+    return {
+        "yields": {
+            "plane": {
+                n: significant(float(s.events(scan.luminosity_ipb)[below[n]].sum()))
+                for n, s in passed.items()
+            }
+        },
+        "equivalent_luminosity_ipb": {
+            n: significant(s.equivalent_luminosity_ipb) for n, s in samples.backgrounds.items()
+        },
+        "n_hypotheses": {
+            "ellipses": len(windows),
+            "without_sensitivity": n_hypotheses - len(windows),
+        },
+        "signal_efficiency": {
+            "within 6 % of mass and rapidity": {
+                f"{key[0]:g}, {key[1]:g}": significant(
+                    float(response.shapes[n // n_fractions, n % n_fractions, -1, -1])
+                )
+                for n, key in enumerate(sorted(samples.signals))
+            }
+        },
+    }

@@ -55,6 +55,12 @@ class SearchProduct:
         Axes with edges and units, windows (by patch name), reference cross section.
     summary
         Yields by process and window, efficiencies, resolutions, equivalent luminosities.
+    fill
+        How the workspace fills the windows. ``windows``, by patch and channel of the window: the
+        ``spectrum``, and either ``edges``, indices of the fine edges of its bins (with
+        ``row_length``, in each row of that many fine bins), or ``bins``, for each bin the fine bins
+        as run lengths (start, length, start, length, ...). ``contains``: channels whose events
+        include those of another.
     """
 
     workspace: dict[str, Any] = field(repr=False)
@@ -62,3 +68,4 @@ class SearchProduct:
     patches: tuple[Patch, ...] = field(repr=False)
     sidecar: dict[str, Any] = field(repr=False)
     summary: dict[str, Any] = field(repr=False)
+    fill: dict[str, Any] = field(repr=False)

@@ -11,8 +11,8 @@ windows are whole fine bins of it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,14 @@ from darkstats.errors import OptionError
 from darkstats.searches.cuts import Cut, passing
 from darkstats.searches.optimise import Optimisation, best_cuts, halves
 from darkstats.searches.products import Patch, SearchProduct
+from darkstats.searches.recoil_spectra import (
+    VARIABLE,
+    SignalPoint,
+    SmoothSpectrum,
+    signal_in,
+    signal_point,
+    well_simulated_rows,
+)
 from darkstats.searches.recoil_windows import RecoilWidths, adjacent_centres, sliding_centres
 from darkstats.searches.windows import fine_edges
 from darkstats.templates.histfactory import (
@@ -45,8 +53,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RecoilHunt", "build_recoil_hunt"]
 
-_VARIABLE = "recoil_mass_squared_gev2"
-_REDUCED = np.linspace(-30.0, 30.0, 1201)
 _LEAST_EVENTS = 1e-6  # a process with less is left out of a window
 _FLOOR_EVENTS = 1e-4  # of a window that simulation leaves empty
 
@@ -73,6 +79,9 @@ class RecoilHunt:
         Step between hypotheses (sliding layout).
     theta_edges_deg
         Edges in the c.m. polar angle of the recoil (sliding layout).
+    largest_simulation_error
+        Neighbouring bins in the angle are merged in a window until the simulated background of
+        each bin has no larger relative error (sliding layout).
     widths
         Resolution.
     cuts
@@ -102,6 +111,7 @@ class RecoilHunt:
     bin_sigma: float = 1.0
     step_sigma: float = 1.0
     theta_edges_deg: tuple[float, ...] = (0.0, 180.0)
+    largest_simulation_error: float = math.inf
     cuts: tuple[Cut, ...] = ()
     optimise: Optimisation | None = None
     smoothing_sigma: Mapping[str, float] = field(default_factory=dict)
@@ -129,105 +139,14 @@ class RecoilHunt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Smooth:
-    """A smoothed spectrum that remembers what it was made of.
-
-    Parameters
-    ----------
-    counts, variances
-        Sums of weights and of their squares before smoothing. Shape [theta, fine bin].
-    kernel
-        Share of fine bin j that goes to fine bin i, shape [i, j]; None for no smoothing.
-    """
-
-    counts: FloatArray
-    variances: FloatArray
-    kernel: FloatArray | None
-
-    @property
-    def density(self) -> FloatArray:
-        """Smoothed contents. Shape [theta, fine bin]."""
-        return self.counts if self.kernel is None else self.counts @ self.kernel.T
-
-    def gather(self, first: IndexArray) -> tuple[FloatArray, FloatArray]:
-        """Contents and variances of bins from fine edge to fine edge. Shapes [theta, bin]."""
-        if self.kernel is None:
-            share = np.zeros((len(first) - 1, self.counts.shape[1]))
-            for k, (low, high) in enumerate(pairwise(first)):
-                share[k, low:high] = 1.0
-        else:
-            share = np.add.reduceat(self.kernel, first, axis=0)[: len(first) - 1]
-        return self.counts @ share.T, self.variances @ (share**2).T
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Region:
     """One set of cuts, and the hypotheses that use it."""
 
     name: str
     cuts: tuple[Cut, ...]
-    spectra: Mapping[str, _Smooth]
-    signals: tuple[_SignalPoint, ...]
+    spectra: Mapping[str, SmoothSpectrum]
+    signals: tuple[SignalPoint, ...]
     data: FloatArray  # [theta, fine bin]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SignalPoint:
-    """Signal of one simulated mass: cumulative efficiency in the reduced variable."""
-
-    mass_gev: float
-    cumulative: FloatArray  # [theta, reduced]
-    relative_error: float
-
-    @property
-    def efficiency(self) -> float:
-        return float(self.cumulative[:, -1].sum())
-
-
-def _signal_point(mass_gev: float, candidates: Candidates, hunt: RecoilHunt) -> _SignalPoint:
-    weight = candidates.weight_pb / candidates.n_generated
-    sigma = hunt.widths.at_squared(mass_gev**2)
-    reduced = np.clip((candidates[_VARIABLE] - mass_gev**2) / sigma, -29.99, 29.99)
-    content = np.histogram2d(
-        candidates["recoil_theta_cm_rad"],
-        reduced,
-        bins=(np.radians(hunt.theta_edges_deg), _REDUCED),
-        weights=weight,
-    )[0]
-    total, squares = float(weight.sum()), float((weight**2).sum())
-    cumulative = np.concatenate([np.zeros((len(content), 1)), np.cumsum(content, axis=1)], axis=1)
-    return _SignalPoint(
-        mass_gev=mass_gev,
-        cumulative=cumulative,
-        relative_error=float(np.sqrt(squares)) / total if total > 0.0 else 1.0,
-    )
-
-
-def _signal_in(
-    hunt: RecoilHunt,
-    points: tuple[_SignalPoint, ...],
-    mass_gev: float,
-    edges: FloatArray,
-    *,
-    widened: float = 1.0,
-) -> tuple[FloatArray, float]:
-    """Efficiency in each bin, shape [theta, bin], and the relative statistical error."""
-    masses = np.array([point.mass_gev for point in points])
-    if not masses[0] - 1e-9 <= mass_gev <= masses[-1] + 1e-9:
-        raise OptionError(
-            f"no signal was simulated around {mass_gev:.4g} GeV (simulated: {masses[0]:g} to "
-            f"{masses[-1]:g} GeV); add masses to the card"
-        )
-    upper = int(np.clip(np.searchsorted(masses, mass_gev), 1, len(masses) - 1))
-    fraction = (mass_gev - masses[upper - 1]) / (masses[upper] - masses[upper - 1])
-    sigma = hunt.widths.at_squared(mass_gev**2) * widened
-    reduced = (edges - mass_gev**2) / sigma
-    total = np.zeros((len(hunt.theta_edges_deg) - 1, len(edges) - 1))
-    for point, share in ((points[upper - 1], 1.0 - fraction), (points[upper], fraction)):
-        for theta, row in enumerate(point.cumulative):
-            total[theta] += share * np.diff(np.interp(reduced, _REDUCED, row))
-    error = max(points[upper - 1].relative_error, points[upper].relative_error)
-    return np.maximum(total, 0.0), error
 
 
 def _grid(hunt: RecoilHunt, centres: FloatArray) -> FloatArray:
@@ -250,17 +169,17 @@ def _window(hunt: RecoilHunt, centre: float, grid: FloatArray) -> IndexArray:
 
 def _spectra(
     hunt: RecoilHunt, backgrounds: Mapping[str, Candidates], grid: FloatArray
-) -> dict[str, _Smooth]:
+) -> dict[str, SmoothSpectrum]:
     bins = (np.radians(hunt.theta_edges_deg), grid)
     found = {}
     kernels: dict[float, FloatArray] = {}
     for name, sample in backgrounds.items():
         events = sample.events(hunt.luminosity_ipb)
-        place = (sample["recoil_theta_cm_rad"], sample[_VARIABLE])
+        place = (sample["recoil_theta_cm_rad"], sample[VARIABLE])
         width = hunt.smoothing_sigma.get(name, 0.0) * hunt.bins_per_sigma
         if width > 0.0 and width not in kernels:
             kernels[width] = smoothing_kernel(grid, width)
-        found[name] = _Smooth(
+        found[name] = SmoothSpectrum(
             counts=np.histogram2d(*place, bins=bins, weights=events)[0],
             variances=np.histogram2d(*place, bins=bins, weights=events**2)[0],
             kernel=kernels.get(width),
@@ -287,7 +206,7 @@ def _regions(
             if hunt.layout == "sliding":
                 half = 2.0 * hunt.widths.at_squared(nearest[0] ** 2)
             window = Cut(
-                variable=_VARIABLE, above=nearest[0] ** 2 - half, below=nearest[0] ** 2 + half
+                variable=VARIABLE, above=nearest[0] ** 2 - half, below=nearest[0] ** 2 + half
             )
             chosen, numbers = best_cuts(
                 hunt.optimise,
@@ -307,7 +226,12 @@ def _regions(
         passed = {n: s.select(passing(s, cuts)) for n, s in backgrounds.items()}
         spectra = _spectra(hunt, passed, grid)
         points = tuple(
-            _signal_point(key[0], sample.select(passing(sample, cuts)), hunt)
+            signal_point(
+                key[0],
+                sample.select(passing(sample, cuts)),
+                widths=hunt.widths,
+                theta_edges_deg=hunt.theta_edges_deg,
+            )
             for key, sample in sorted(signals.items())
         )
         expected = sum((s.density for s in spectra.values()), np.zeros((1, 1)))
@@ -322,31 +246,35 @@ def _patch(
     """Patch of one hypothesis, or None where no signal is left."""
     mass = float(np.sqrt(centre))
     first = _window(hunt, centre, grid)
+    rows = well_simulated_rows(tuple(region.spectra.values()), first, hunt.largest_simulation_error)
     edges = grid[first]
     factor = hunt.luminosity_ipb * hunt.reference_pb
     modifiers = [normfactor("mu"), *hunt.modifiers("signal", signal=True)]
     if region.signals:
-        nominal, error = _signal_in(hunt, region.signals, mass, edges)
+        nominal, error = signal_in(region.signals, mass, edges, widths=hunt.widths)
+        nominal = np.add.reduceat(nominal, rows, axis=0)
         modifiers.append(normsys("signal_simulation", max(error, 1e-6)))
     else:
         nominal = np.full((1, len(edges) - 1), 1.0 / (len(edges) - 1))
     if nominal.sum() <= 1e-5:
         return None
     if region.signals and hunt.resolution_error > 0.0:
-        wide, _ = _signal_in(hunt, region.signals, mass, edges, widened=1.0 + hunt.resolution_error)
-        narrow, _ = _signal_in(
-            hunt, region.signals, mass, edges, widened=1.0 - hunt.resolution_error
+        wide, _ = signal_in(
+            region.signals, mass, edges, widths=hunt.widths, widened=1.0 + hunt.resolution_error
         )
-        modifiers.append(
-            histosys("signal_resolution", factor * narrow.ravel(), factor * wide.ravel())
+        narrow, _ = signal_in(
+            region.signals, mass, edges, widths=hunt.widths, widened=1.0 - hunt.resolution_error
         )
+        varied = (factor * np.add.reduceat(one, rows, axis=0).ravel() for one in (narrow, wide))
+        modifiers.append(histosys("signal_resolution", *varied))
     channel = f"{region.name}_window"
     found: list[tuple[str, FloatArray, FloatArray]] = []
     for name, spectrum in region.spectra.items():
-        content, variance = spectrum.gather(first)
+        content, variance = (np.add.reduceat(a, rows, axis=0) for a in spectrum.gather(first))
         if content.sum() > _LEAST_EVENTS:
             found.append((name, content.ravel(), variance.ravel()))
-    observed = np.add.reduceat(region.data, first, axis=1)[:, : len(first) - 1].ravel()
+    data = np.add.reduceat(region.data, rows, axis=0)
+    observed = np.add.reduceat(data, first, axis=1)[:, : len(first) - 1].ravel()
     total = sum((content for _, content, _ in found), np.zeros(nominal.size))
     empty = total < _FLOOR_EVENTS
     samples: list[dict[str, Any]] = [
@@ -374,8 +302,12 @@ def _patch(
         "mass_gev": significant(mass),
         "spectrum": region.name,
         "set": "shifted" if kind else "nominal",
-        "first_fine_edge": int(first[0]),
         "edges_gev2": rounded(edges),
+        "theta_edges_deg": [
+            *np.array(hunt.theta_edges_deg)[rows].tolist(),
+            hunt.theta_edges_deg[-1],
+        ],
+        "rows": rows.tolist(),
         "resolution_gev2": significant(hunt.widths.at_squared(centre)),
         "efficiency": significant(float(nominal.sum())),
         "signal_events_per_pb": significant(signal / hunt.reference_pb),
@@ -418,6 +350,7 @@ def build_recoil_hunt(
     regions, optimised = _regions(hunt, samples, grid, rng)
     patches: list[Patch] = []
     windows: dict[str, Any] = {}
+    fill: dict[str, Any] = {}
     blind: list[float] = []
     for centre, kind in zip(centres, sets, strict=True):
         mass = float(np.sqrt(centre))
@@ -431,6 +364,14 @@ def build_recoil_hunt(
             continue
         patches.append(made[0])
         windows[made[0].name] = made[1]
+        fill[made[0].name] = {
+            f"{region.name}_window": {
+                "spectrum": region.name,
+                "edges": _window(hunt, float(centre), grid).tolist(),
+                "row_length": len(grid) - 1,
+                "rows": made[1].pop("rows"),
+            }
+        }
     channels = {
         region.name: [
             {
@@ -498,4 +439,5 @@ def build_recoil_hunt(
         patches=tuple(patches),
         sidecar=sidecar,
         summary=summary,
+        fill={"windows": fill},
     )

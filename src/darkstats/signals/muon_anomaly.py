@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 import numpy as np
@@ -19,6 +20,8 @@ from darkstats.signals.constants import M_MUON_GEV
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from darkstats.arrays import FloatArray
 
 __all__ = ["INPUTS", "MuonAnomaly", "contribution", "coupling_band", "coupling_for"]
 
@@ -55,6 +58,12 @@ INPUTS: Mapping[int, MuonAnomaly] = MappingProxyType(
 )
 
 
+@cache
+def _nodes() -> tuple[FloatArray, FloatArray]:
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    return nodes, weights
+
+
 def contribution(mass_gev: float, coupling: float) -> float:
     """Delta a of the muon from a Z' with vector coupling g'.
 
@@ -65,7 +74,7 @@ def contribution(mass_gev: float, coupling: float) -> float:
     """
     if mass_gev < 0.0:
         raise OptionError(f"a mass of {mass_gev} GeV is negative")
-    nodes, weights = np.polynomial.legendre.leggauss(200)
+    nodes, weights = _nodes()
     # x = 1 - exp(-t): resolves the end at x = 1 that a heavy Z' leaves, and the one of a light Z'.
     top = 40.0
     t = 0.5 * top * (nodes + 1.0)

@@ -20,6 +20,7 @@ from darkstats.simulation.events import EventBlock
 from darkstats.simulation.filters import pass_muon_filter
 from darkstats.simulation.kinematics import (
     ALPHA,
+    BOOST_BETA,
     CM_ENERGY_GEV,
     M_E,
     M_MU,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TwoPhotonMuons", "squared_amplitude"]
 
+_FOCUS = 0.8  # share of the points that is thrown where the filter leaves something
 _HALF = 0.5 * CM_ENERGY_GEV
 _BEAM = math.sqrt(_HALF**2 - M_E**2)
 
@@ -136,7 +138,7 @@ class TwoPhotonMuons:
     def settings(self) -> dict[str, object]:
         """See :class:`~darkstats.simulation.events.Process`."""
         return {
-            "version": 1,
+            "version": 2,
             "min_mass_gev": self.min_mass_gev,
             "max_electron_theta_deg": self.max_electron_theta_deg,
             "muon_theta_range_deg": list(self.muon_theta_range_deg),
@@ -144,50 +146,110 @@ class TwoPhotonMuons:
             "min_recoil_pt_gev": self.min_recoil_pt_gev,
         }
 
-    def _electron(
-        self, n: int, rng: np.random.Generator, sign: float
+    def _rapidities(self) -> tuple[float, float]:
+        """Range of muon rapidities, c.m. frame, to which the polar range of the filter is close."""
+        cosine = np.cos(np.radians(self.muon_theta_range_deg[::-1]))
+        eta = np.arctanh(np.clip(cosine, -0.999, 0.999)) - math.atanh(BOOST_BETA)
+        return float(eta[0]), float(eta[1])
+
+    def _energies(
+        self, n: int, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Momentum, -q^2 and d^3p'/(2E') over the density of one scattered electron."""
+        """Energies of the photons, and the density in their logarithms.
+
+        Half the logarithm of their ratio is the rapidity of the muon pair, which the polar range
+        of the muons bounds: most points are thrown there.
+        """
         least = self.min_mass_gev**2 / (4.0 * _HALF)
         span = math.log((_HALF - M_E - 1e-9) / least)
-        photon = least * np.exp(span * rng.random(n))
+        low, high = np.clip(self._rapidities(), -0.5 * span, 0.5 * span)
+        first = span * rng.random(n)
+        other = rng.random(n)
+        focused = rng.random(n) < _FOCUS
+        second = np.where(focused, first - 2.0 * (low + (high - low) * other), span * other)
+        inside = (second >= 0.0) & (second <= span)
+        rapidity = 0.5 * (first - second)
+        near = (rapidity >= low) & (rapidity <= high)
+        density = (1.0 - _FOCUS) / span**2 + np.where(near, _FOCUS / (2.0 * span * (high - low)), 0)
+        # A point beyond the kinematic limit has no weight; its energies only have to be numbers.
+        second = np.clip(second, 0.0, span)
+        density = np.where(inside, density, np.inf)
+        return least * np.exp(first), least * np.exp(second), density
+
+    def _electron(
+        self, photon: FloatArray, rng: np.random.Generator, sign: float
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Momentum, -q^2 and d^3p'/(2E' dlog k) over the density of one scattered electron.
+
+        Where the filter asks for a recoil with transverse momentum, one electron carries at least
+        half of it: most points are thrown to angles at which it can.
+        """
+        n = len(photon)
         energy = _HALF - photon
         momentum = np.sqrt(np.maximum(energy**2 - M_E**2, 0.0))
         versine_max = 1.0 - math.cos(math.radians(self.max_electron_theta_deg))
         offset = 0.5 * (M_E * photon / (_HALF * energy)) ** 2
         depth = np.log1p(versine_max / offset)
-        versine = offset * np.expm1(depth * rng.random(n))
+        uniform = rng.random(n)
+        versine = offset * np.expm1(depth * uniform)
+        density = 1.0 / ((versine + offset) * depth)
+        least = 0.5 * (0.5 * self.min_recoil_pt_gev / _HALF) ** 2
+        if 0.0 < least < versine_max:
+            wide, share = math.log(versine_max / least), 0.5 * _FOCUS
+            focused = rng.random(n) < share
+            versine = np.where(focused, least * np.exp(wide * uniform), versine)
+            density = (1.0 - share) / ((versine + offset) * depth) + np.where(
+                versine >= least, share / (versine * wide), 0.0
+            )
         phi = rng.uniform(0.0, 2.0 * np.pi, n)
         sine = np.sqrt(np.maximum(versine * (2.0 - versine), 0.0))
         direction = np.stack([sine * np.cos(phi), sine * np.sin(phi), sign * (1.0 - versine)], -1)
         product = _HALF * energy - M_E**2 + _BEAM * momentum
         virtuality = 2.0 * (M_E * photon) ** 2 / product + 2.0 * _BEAM * momentum * versine
-        element = 0.5 * momentum * photon * span * (versine + offset) * depth * 2.0 * np.pi
+        element = 0.5 * momentum * photon * 2.0 * np.pi / density
         outgoing = np.concatenate([energy[:, None], momentum[:, None] * direction], axis=1)
         return outgoing, virtuality, element
 
+    def _decay(self, beta: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Cosine of a muon in the rest frame of the pair, and its phase space over the density.
+
+        Uniform in the rapidity of the muon along the photons; most points within what the polar
+        range allows.
+        """
+        reach = np.arctanh(beta)
+        low, high = self._rapidities()
+        near = np.minimum(0.6 * (high - low), reach)
+        focused = rng.random(len(beta)) < _FOCUS
+        rapidity = np.where(focused, near, reach) * (2.0 * rng.random(len(beta)) - 1.0)
+        density = (1.0 - _FOCUS) / (2.0 * reach) + np.where(
+            np.abs(rapidity) <= near, _FOCUS / (2.0 * near), 0.0
+        )
+        cosine = np.clip(np.tanh(rapidity) / beta, -1.0, 1.0)
+        # Two-body phase space beta / (8 pi) dcos/2, with dcos = (1 - beta^2 cos^2) / beta dy.
+        return cosine, (1.0 - (beta * cosine) ** 2) / (16.0 * np.pi) / density
+
     def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
         """See :class:`~darkstats.simulation.events.Process`."""
-        electron, q1, first = self._electron(n_events, rng, 1.0)
-        positron, q2, second = self._electron(n_events, rng, -1.0)
+        k1, k2, energies = self._energies(n_events, rng)
+        electron, q1, first = self._electron(k1, rng, 1.0)
+        positron, q2, second = self._electron(k2, rng, -1.0)
         pair = np.array([CM_ENERGY_GEV, 0.0, 0.0, 0.0]) - electron - positron
         mass_squared = invariant_mass_squared(pair)
-        uniform = rng.random(n_events)
-        phi = rng.uniform(0.0, 2.0 * np.pi, n_events)
+        transverse = np.hypot(pair[:, 1], pair[:, 2])
         open_ = np.flatnonzero(
-            (pair[:, 0] > 0.0) & (mass_squared > max(self.min_mass_gev, 2.0 * M_MU) ** 2)
+            (pair[:, 0] > 0.0)
+            & (mass_squared > max(self.min_mass_gev, 2.0 * M_MU) ** 2)
+            & (transverse >= self.min_recoil_pt_gev)
+            & np.isfinite(energies)
         )
         mass = np.sqrt(mass_squared[open_])
         beta = np.sqrt(1.0 - (2.0 * M_MU / mass) ** 2)
-        reach = np.arctanh(beta)
-        cosine = np.tanh(reach * (2.0 * uniform[open_] - 1.0)) / beta
-        direction = unit_vectors(np.clip(cosine, -1.0, 1.0), phi[open_])
+        cosine, decay = self._decay(beta, rng)
+        direction = unit_vectors(cosine, rng.uniform(0.0, 2.0 * np.pi, len(mass)))
         rest = np.concatenate([np.ones((len(mass), 1)), beta[:, None] * direction], axis=1)
         rest *= 0.5 * mass[:, None]
         minus = boost_to(rest, pair[open_])
         plus = pair[open_] - minus
-        # Two-body phase space beta / (8 pi) dcos/2, with dcos = (1 - beta^2 cos^2) / beta dy.
-        decay = (1.0 - (beta * cosine) ** 2) * reach / (8.0 * np.pi)
         passed = pass_muon_filter(
             minus,
             plus,
@@ -202,7 +264,9 @@ class TwoPhotonMuons:
         )
         flux = PB_GEV2 / (2.0 * CM_ENERGY_GEV**2) / (2.0 * np.pi) ** 6
         weight = np.zeros(n_events)
-        weight[index] = flux * amplitude * first[index] * second[index] * decay[passed]
+        weight[index] = (
+            flux * amplitude * first[index] * second[index] / energies[index] * decay[passed]
+        )
         momentum = np.stack([minus, plus, electron[index], positron[index]], axis=1)
         return EventBlock(
             event=np.repeat(index, 4).astype(np.int64),

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
         RenameRequest,
     )
     from darkstats.workflows.documents import combine, digest, download, inspect, prune, rename
+    from darkstats.workflows.exports import export
     from darkstats.workflows.fits import fit, rank, scan_poi
     from darkstats.workflows.outcome import Outcome, Shell
+    from darkstats.workflows.plot_requests import ExportRequest, PlotRequest
+    from darkstats.workflows.plots import plot
     from darkstats.workflows.requests import (
         BayesRequest,
         FitRequest,
@@ -37,7 +40,15 @@ if TYPE_CHECKING:
         ToyRequest,
         WorkspaceRequest,
     )
+    from darkstats.workflows.scan_requests import (
+        GlobalRequest,
+        MassScanRequest,
+        ProjectRequest,
+        ShardsRequest,
+    )
+    from darkstats.workflows.scans import merge_shards, plan_shards, project, run_shard, scan
     from darkstats.workflows.statistics import gof, hypotest, limit, significance
+    from darkstats.workflows.trials import global_significance
 
 __all__ = [
     "BayesRequest",
@@ -45,17 +56,23 @@ __all__ = [
     "CombineRequest",
     "DigestRequest",
     "DownloadRequest",
+    "ExportRequest",
     "FitRequest",
+    "GlobalRequest",
     "GoodnessRequest",
     "HypoTestRequest",
     "InspectRequest",
     "LimitRequest",
+    "MassScanRequest",
     "ModelRequest",
     "Outcome",
+    "PlotRequest",
+    "ProjectRequest",
     "PruneRequest",
     "RankRequest",
     "RenameRequest",
     "ScanRequest",
+    "ShardsRequest",
     "Shell",
     "SignificanceRequest",
     "SimulateRequest",
@@ -65,14 +82,22 @@ __all__ = [
     "combine",
     "digest",
     "download",
+    "export",
     "fit",
+    "global_significance",
     "gof",
     "hypotest",
     "inspect",
     "limit",
+    "merge_shards",
+    "plan_shards",
+    "plot",
+    "project",
     "prune",
     "rank",
     "rename",
+    "run_shard",
+    "scan",
     "scan_poi",
     "significance",
     "simulate",
@@ -89,8 +114,11 @@ _HOMES = {
         "RenameRequest",
     ),
     "documents": ("combine", "digest", "download", "inspect", "prune", "rename"),
+    "exports": ("export",),
     "fits": ("fit", "rank", "scan_poi"),
     "outcome": ("Outcome", "Shell"),
+    "plot_requests": ("ExportRequest", "PlotRequest"),
+    "plots": ("plot",),
     "requests": (
         "BayesRequest",
         "FitRequest",
@@ -104,7 +132,10 @@ _HOMES = {
         "ToyRequest",
         "WorkspaceRequest",
     ),
+    "scan_requests": ("GlobalRequest", "MassScanRequest", "ProjectRequest", "ShardsRequest"),
+    "scans": ("merge_shards", "plan_shards", "project", "run_shard", "scan"),
     "statistics": ("gof", "hypotest", "limit", "significance"),
+    "trials": ("global_significance",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from darkstats.workflows.requests import ModelRequest, ToyRequest, WorkspaceRequest
     from darkstats.workspace import Workspace
 
-__all__ = ["Likelihood", "load", "read", "toy_options", "workspace_inputs"]
+__all__ = [
+    "COMPILING",
+    "Likelihood",
+    "load",
+    "read",
+    "toy_options",
+    "workspace_inputs",
+]
 
 DEFAULT_TOYS = 10_000
 _SMALL_MODEL = 2000  # bins times parameters
@@ -90,7 +97,7 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
     sidecar = read_sidecar(request.workspace.source)
 
     from darkstats.fit import FitOptions
-    from darkstats.fit.minimise import kernel_is_compiled
+    from darkstats.fit.warming import ensure_compiled, kernels_are_compiled
     from darkstats.model import InterpolationCodes, compile_workspace
 
     codes = InterpolationCodes()
@@ -103,9 +110,9 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
         interpolation=codes,
         masked=request.masked,
     )
-    if not kernel_is_compiled():
+    if not kernels_are_compiled():
         shell.announce(COMPILING)
-        _first_fit(model)
+        ensure_compiled()
     if request.blind:
         from darkstats.inference.asimov import blinded_observation
 
@@ -144,13 +151,6 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
 def _threads(model: HistFactoryModel) -> int | None:
     """Threads for fits that are no toys: a small model is fitted before threads have started."""
     return 1 if model.n_bins * model.n_parameters < _SMALL_MODEL else None
-
-
-def _first_fit(model: HistFactoryModel) -> None:
-    """Any call compiles the kernels for all models; this one is thrown away."""
-    from darkstats.fit import fit_batch
-
-    fit_batch(model, model.observation.counts, model.observation.auxdata)
 
 
 def _with_data(workspace: Workspace, source: str) -> Workspace:

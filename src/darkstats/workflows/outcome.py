@@ -35,8 +35,8 @@ class Step(Protocol):
         """Count toys that are done; called from any thread."""
 
 
-#: Makes a step from its name and, where it is known, its number of toys.
-Progress = Callable[[str, int | None], Step]
+#: Makes a step from its name, the number of what it counts where that is known, and its unit.
+Progress = Callable[[str, int | None, str], Step]
 
 
 class SilentStep:
@@ -57,7 +57,7 @@ class SilentStep:
         """Take no notice of ``count``."""
 
 
-def quiet(step: str, total: int | None = None) -> SilentStep:
+def quiet(step: str, total: int | None = None, unit: str = "toys") -> SilentStep:
     """Say nothing of ``step``."""
     return SilentStep()
 
@@ -84,9 +84,9 @@ class Shell:
     progress: Progress = quiet
     announce: Callable[[str], object] = silent
 
-    def step(self, name: str, total: int | None = None) -> Step:
+    def step(self, name: str, total: int | None = None, unit: str = "toys") -> Step:
         """Return the step ``name``, to be used as a context."""
-        return self.progress(name, total)
+        return self.progress(name, total, unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -185,7 +185,7 @@ def test_on_a_terminal_toys_are_counted(monkeypatch: pytest.MonkeyPatch) -> None
         time.sleep(1.2)
         step.advance(1024)
         time.sleep(0.3)
-    assert "2048 toys" in screen.getvalue()
+    assert "2048/4000 toys" in screen.getvalue()
     assert "throwing" in screen.getvalue()
 
 

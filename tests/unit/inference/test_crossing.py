@@ -81,6 +81,24 @@ def test_noisy_crossing_propagates_the_error() -> None:
     assert found.low == pytest.approx(3.05 + math.log(0.98), rel=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+def test_noisy_crossing_with_points_at_one_place() -> None:
+    """Points that coincide to rounding, left of the crossing, tell nothing about its slope."""
+    points = [
+        NoisyPoint(mu, math.exp(-3.0 * mu), 1e-3, 0.0, 1.0)
+        for mu in (0.5, 0.9, 0.9 + 1e-15, 0.9 + 2e-15, 0.9 + 3e-15, 1.6)
+    ]
+    found = noisy_crossing(points, math.exp(-3.0), floor=1e-6)
+    assert found is not None
+    assert found.mu == pytest.approx(1.0, rel=1e-6)
+    alone = noisy_crossing(
+        [NoisyPoint(1.0, 0.9, 1e-3, 0.9, 0.9), NoisyPoint(1.0 + 1e-15, 0.1, 1e-3, 0.1, 0.1)],
+        0.5, floor=1e-6,
+    )  # fmt: skip
+    assert alone is not None
+    assert not alone.settled
+
+
 def test_noisy_crossing_needs_a_bracket() -> None:
     """Points on one side of the level give no crossing."""
     points = [NoisyPoint(mu, 0.9, 0.01, 0.9, 0.9) for mu in (1.0, 2.0)]

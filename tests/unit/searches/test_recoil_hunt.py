@@ -1,6 +1,7 @@
 """Windows in the recoil mass: their arithmetic, their background, their signal."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -193,6 +194,34 @@ def test_two_dimensions_fill_their_bins():
     assert wide[3] < nominal[3]
     assert wide[0] > nominal[0] - 1e-9
     assert nominal.sum() == pytest.approx(10.0, rel=0.02)
+
+
+def test_bins_that_simulation_hardly_reaches_are_merged():
+    """Few events below 90 degrees: those rows become one, and no bin is left uncertain."""
+    rng = np.random.default_rng(9)
+    few, many = 250, 100_000
+    theta = np.concatenate([rng.uniform(0.0, 1.57, few), rng.uniform(1.58, math.pi, many)])
+    background = sample(rng.uniform(0.0, 30.0, few + many), weight_pb=3.0, theta=theta)
+    plain = hunt(
+        layout="sliding", window_sigma=4.0, step_sigma=2.0, resolution_error=0.1,
+        theta_edges_deg=(0.0, 20.0, 40.0, 60.0, 90.0, 135.0, 180.0),
+    )  # fmt: skip
+    merging = replace(plain, largest_simulation_error=0.5)
+    before = built(plain, {"flat": background}, signals())
+    after = built(merging, {"flat": background}, signals())
+    for old, new in zip(before.patches, after.patches, strict=True):
+        was, now = samples_of(old), samples_of(new)
+        errors = next(m for m in now["flat"]["modifiers"] if m["type"] == "staterror")["data"]
+        assert (np.array(errors) <= 0.5 * np.array(now["flat"]["data"])).all()
+        for name in ("flat", "signal"):
+            total = np.array(was[name]["data"]).reshape(6, -1).sum(axis=0)
+            merged = np.array(now[name]["data"]).reshape(-1, len(total))
+            assert 2 <= len(merged) < 6
+            np.testing.assert_allclose(merged.sum(axis=0), total, rtol=1e-4, atol=1e-5)
+        window = after.sidecar["windows"][new.name]
+        assert window["theta_edges_deg"][0] == 0.0
+        assert window["theta_edges_deg"][-1] == 180.0
+        assert len(window["theta_edges_deg"]) == len(merged) + 1
 
 
 def test_without_signal_model_one_unit_is_efficiency_times_cross_section():

@@ -6,6 +6,7 @@ lines differ in style besides. A figure saved twice has the same bytes.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ __all__ = [
     "BAND_2",
     "BLACK",
     "BLUE",
+    "GREEN",
     "GREY",
     "ORANGE",
     "PALETTE",
@@ -35,6 +37,7 @@ __all__ = [
     "Drawing",
     "canvas",
     "header",
+    "header_words",
     "plain_name",
     "poi_text",
     "style",
@@ -42,6 +45,7 @@ __all__ = [
 
 BLACK, GREY = "#1a1a1a", "#7f7f7f"
 BLUE, ORANGE, VERMILION, PURPLE = "#0072b2", "#e69f00", "#d55e00", "#cc79a7"
+GREEN = "#009e73"
 BAND_1, BAND_2 = "#8fbcdb", "#d6e6f2"
 
 #: Fills of stacked samples, in this order, then again; vermilion is kept for the signal.
@@ -158,10 +162,22 @@ class Drawing:
         metadata = dict(_METADATA[kind])
         if kind == "pdf" and "SOURCE_DATE_EPOCH" in os.environ:
             del metadata["CreationDate"]  # matplotlib takes it from there
-        with style(), whole_file(path) as temporary:
+        with style(), _quiet_fonts(), whole_file(path) as temporary:
             self.figure.savefig(temporary, format=kind, metadata=metadata)
         if csv:
             write_text(Path(path).with_suffix(".csv"), csv_text(self.columns))
+
+
+@contextmanager
+def _quiet_fonts() -> Iterator[None]:
+    """Keep what the embedding of fonts has to say about their dates off the terminal."""
+    logger = logging.getLogger("fontTools")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 _METADATA: dict[str, dict[str, str | None]] = {
@@ -209,6 +225,18 @@ def header(axes: Axes, inputs: Inputs, right: str = "", *, right_axes: Axes | No
     _above(axes, "   ".join(words), 0.0, "left")
     if right:
         _above(right_axes or axes, right, 1.0, "right")
+
+
+def header_words(
+    axes: Axes, left: str, *, simulated: bool, right: str = "", right_axes: Axes | None = None
+) -> None:
+    """Write words above the axes; those on the right end with what the data are."""
+    if left:
+        _above(axes, left, 0.0, "left")
+    words = [right, "simulated" if simulated else ""]
+    ending = ", ".join(word for word in words if word)
+    if ending:
+        _above(right_axes or axes, ending, 1.0, "right")
 
 
 def _above(axes: Axes, words: str, x: float, side: Literal["left", "right"]) -> None:

@@ -116,16 +116,35 @@ def spectra_figure(
     return Drawing(figure=figure, columns=columns)
 
 
+def _cells_of_plane(facts: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
+    """Dimuon mass, GeV, and squared recoil mass, GeV^2, at the centres of cells. Shapes [cell]."""
+    import numpy as np
+
+    mass_edges = np.array(facts["m_mumu_edges_gev"])
+    rapidity_edges = np.array(facts["rapidity_edges"])
+    runs = np.array(facts["cells"]).reshape(-1, 2)
+    index = np.concatenate([np.arange(start, start + n) for start, n in runs])
+    column, row = np.divmod(index, len(rapidity_edges) - 1)
+    mass = np.sqrt(mass_edges[1:] * mass_edges[:-1])[column]
+    rapidity = (0.5 * (rapidity_edges[1:] + rapidity_edges[:-1]))[row]
+    total = float(facts["cm_energy_gev"])
+    square = total**2 + mass**2 - 2.0 * total * mass * np.cosh(rapidity)
+    return mass, square
+
+
 def plane_figure(document: Mapping[str, Any], sidecar: Mapping[str, Any], *, name: str) -> Drawing:
     """Expected background of the plane in colour, with the simulated events on it."""
     import numpy as np
     from matplotlib.colors import LogNorm
 
     channel = document["channels"][0]
-    facts = sidecar["channels"][channel["name"]]
-    x, y = np.array(facts["m_mumu_edges_gev"]), np.array(facts["m_recoil_edges_gev"])
-    total = np.sum([s["data"] for s in channel["samples"]], axis=0).reshape(len(x) - 1, len(y) - 1)
-    data = np.array(document["observations"][0]["data"]).reshape(total.shape)
+    mass, recoil = _cells_of_plane(sidecar["channels"][channel["name"]])
+    events = np.sum([s["data"] for s in channel["samples"]], axis=0)
+    data = np.array(document["observations"][0]["data"])
+    x = np.arange(mass.min() - 0.1, mass.max() + 0.2, 0.1)
+    y = np.arange(np.floor(recoil.min()), recoil.max() + 0.5, 0.5)
+    total = np.histogram2d(mass, recoil, bins=(x, y), weights=events)[0]
+    filled = data > 0.0
     with style():
         figure = canvas(6.6, 5.0)
         axes = figure.add_subplot()
@@ -134,28 +153,26 @@ def plane_figure(document: Mapping[str, Any], sidecar: Mapping[str, Any], *, nam
             x, y, np.where(total > floor, total, np.nan).T, cmap="cividis",
             norm=LogNorm(floor, float(total.max())), rasterized=True,
         )  # fmt: skip
-        figure.colorbar(mesh, ax=axes, label="expected events per bin (simulated)")
-        diagonal = np.array([0.0, 12.0])
-        axes.plot(diagonal, diagonal, color=GREY, linestyle="--", linewidth=1.0)
-        filled = np.argwhere(data > 0.0)
-        centres = (0.5 * (x[1:] + x[:-1]), 0.5 * (y[1:] + y[:-1]))
+        figure.colorbar(mesh, ax=axes, label="expected events in 0.1 GeV × 0.5 GeV$^2$ (simulated)")
+        diagonal = np.linspace(0.0, 12.0, 200)
+        axes.plot(
+            diagonal, diagonal**2, color=GREY, linestyle="--", linewidth=1.0, label="equal masses"
+        )
         axes.scatter(
-            centres[0][filled[:, 0]], centres[1][filled[:, 1]],
-            s=6.0 * np.sqrt(data[data > 0.0]), facecolor="none", edgecolor=VERMILION,
-            linewidth=0.8, label="simulated events (area: number)",
+            mass[filled], recoil[filled], s=3.0 * data[filled], facecolor="none",
+            edgecolor=VERMILION, linewidth=0.5, label="simulated events", rasterized=True,
         )  # fmt: skip
         axes.set_xlim(float(x[0]), float(x[-1]))
-        axes.set_ylim(0.0, float(y[-1]))
+        axes.set_ylim(float(y[0]), float(y[-1]))
         axes.set_xlabel("dimuon mass [GeV]")
-        axes.set_ylabel("recoil mass [GeV]")
+        axes.set_ylabel("squared recoil mass [GeV$^2$]")
         axes.legend(loc="upper right")
         _title(axes, name, "simulated")
-    grid = np.meshgrid(centres[0], centres[1], indexing="ij")
     columns = {
-        "m_mumu_gev": grid[0].ravel().tolist(),
-        "m_recoil_gev": grid[1].ravel().tolist(),
-        "expected": total.ravel().tolist(),
-        "data": data.ravel().tolist(),
+        "m_mumu_gev": mass.tolist(),
+        "m_recoil_squared_gev2": recoil.tolist(),
+        "expected": events.tolist(),
+        "data": data.tolist(),
     }
     return Drawing(figure=figure, columns=columns)
 

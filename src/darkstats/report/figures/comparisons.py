@@ -1,0 +1,228 @@
+"""Several scans in one figure: projections to other luminosities, ratios to published limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkstats.errors import OptionError
+from darkstats.report.figures.coupling_limits import (
+    Favoured,
+    draw_favoured,
+    mass_axis,
+)
+from darkstats.report.figures.overlay import constraint_columns, draw_regions, name_regions
+from darkstats.report.figures.scan_words import (
+    limits_title,
+    luminosity,
+    mass_title,
+    method_words,
+    scan_header,
+    typeset,
+)
+from darkstats.report.figures.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    ORANGE,
+    Drawing,
+    canvas,
+    header_words,
+    plain_name,
+    style,
+)
+
+if TYPE_CHECKING:
+    from darkstats.arrays import FloatArray
+    from darkstats.report.constraints.curve import Constraint
+    from darkstats.report.scan_table import ScanTable
+
+__all__ = ["RatioCurve", "projections_figure", "ratios_figure"]
+
+_LOOKS = (
+    (BLACK, "-"), (BLUE, (0, (6, 2))), ("#56b4e9", (0, (6, 1.5, 1, 1.5))),
+    (ORANGE, (0, (4, 1, 1, 1, 1, 1))), ("#882255", (0, (1, 1))), ("#44aa99", (0, (10, 2))),
+)  # fmt: skip
+#: What a title says of one luminosity, where the figure has several.
+_LUMINOSITY = re.compile(r"; projected to .*$|,? *[\d.]+ [fpa]b\^-1")
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+def projections_figure(
+    tables: Sequence[ScanTable],
+    *,
+    coupling: str | None = None,
+    label: str | None = None,
+    notes: Sequence[str] = (),
+    observed: bool = True,
+    constraints: Sequence[Constraint] = (),
+    favoured: Sequence[Favoured] = (),
+) -> Drawing:
+    """Median expected limits of one search at several luminosities.
+
+    Parameters
+    ----------
+    tables
+        Scans over one mass, each with its luminosity.
+    coupling
+        Key of the quantity; by default the first coupling.
+    label
+        Its title, in LaTeX.
+    notes
+        What the conversion rests on, how systematic uncertainties scale: a line of the legend each.
+    observed
+        Whether to draw the observed limit of the scan with the smallest luminosity.
+    constraints, favoured
+        As in :func:`~darkstats.report.figures.coupling_limits.mass_limits_figure`.
+
+    Raises
+    ------
+    OptionError
+        Fewer than two scans, scans over different masses or at different levels, or a scan without
+        its luminosity.
+    """
+    if len(tables) < 2:
+        raise OptionError("projections need two scans or more, at different luminosities")
+    same = {(table.axes, table.method, table.cl) for table in tables}
+    if len(same) > 1 or tables[0].dimension != 1:
+        raise OptionError("projections compare scans over the same one mass, method and level")
+    if any(table.luminosity_ipb is None for table in tables):
+        raise OptionError("a scan without luminosity_ipb has no place among projections")
+    ordered = sorted(tables, key=lambda table: table.luminosity_ipb or 0.0)
+    limits = [table.limits_on(coupling) for table in ordered]
+    mass = np.concatenate([table.mass_gev for table in ordered])
+    columns: dict[str, list[Any]] = {}
+    with style():
+        figure = canvas(6.8, 5.2)
+        axes = figure.add_subplot()
+        values = np.concatenate([one.median for one in limits])
+        values = values[np.isfinite(values)]
+        low, high = float(values.min()), float(values.max())
+        edges = np.concatenate([np.empty(0), *(band.low for band in favoured)])
+        edges = edges[np.isfinite(edges)]
+        low = min(low, float(edges.min())) if edges.size else low
+        mass_axis(axes, (float(mass.min()) / 1.15, float(mass.max()) * 1.15))
+        axes.set_yscale("log")
+        axes.set_ylim(low / 1.6, high * (high / low) ** 0.35)
+        overlay = draw_regions(axes, constraints)
+        for table, one, (color, dashes) in zip(ordered, limits, _LOOKS, strict=False):
+            name = f"expected, {luminosity(table.luminosity_ipb or 0.0)}"
+            axes.plot(table.mass_gev, one.median, color=color, linestyle=dashes, linewidth=1.5,
+                      label=name, zorder=3.0)  # fmt: skip
+            key = f"{table.luminosity_ipb:g}_ipb"
+            columns[f"{table.axes[0]}_{key}"] = table.mass_gev.tolist()
+            columns[f"expected_median_{key}"] = one.median.tolist()
+        if observed and np.isfinite(limits[0].observed).any():
+            axes.plot(
+                ordered[0].mass_gev, limits[0].observed, color=GREY, linewidth=0.8, zorder=2.8,
+                label=f"observed, {luminosity(ordered[0].luminosity_ipb or 0.0)}",
+            )  # fmt: skip
+            columns["observed"] = limits[0].observed.tolist()
+        for k, band in enumerate(favoured):
+            draw_favoured(axes, band, k)
+        axes.set_xlabel(mass_title(ordered[0].axes[0]))
+        axes.set_ylabel(limits_title(ordered[0], limits[0], label))
+        title = re.sub(_LUMINOSITY, "", ordered[0].title)
+        scan_header(axes, replace(ordered[0], title=title))
+        title = "\n".join([method_words(ordered[0]), *map(typeset, notes)])
+
+        def legend() -> Any:  # noqa: ANN401 -- a legend
+            return axes.legend(
+                loc="upper left", title=title, alignment="left", ncols=2, frameon=True,
+                framealpha=1.0, edgecolor="none", fontsize=9.0, title_fontsize=9.0,
+            )  # fmt: skip
+
+        name_regions(axes, overlay, legend)
+    return Drawing(figure=figure, columns=columns | constraint_columns(overlay.constraints))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RatioCurve:
+    """Expected over published limit of one search.
+
+    Parameters
+    ----------
+    search, label
+        The panel it goes to, and its name in the legend.
+    mass_gev, ratio
+        Shape [point]; ``nan`` is a gap.
+    calibrated
+        Whether a factor was fitted to the published limit.
+    """
+
+    search: str
+    label: str
+    mass_gev: FloatArray = field(repr=False)
+    ratio: FloatArray = field(repr=False)
+    calibrated: bool = False
+
+
+def ratios_figure(
+    curves: Sequence[RatioCurve], *, quantity: str, simulated: bool, title: str = ""
+) -> Drawing:
+    """Ratios of expected to published limits against mass, a panel for each search.
+
+    Parameters
+    ----------
+    curves
+        Curves of all searches.
+    quantity
+        What the ratio is of, for the axis.
+    simulated
+        Whether the expected limits come from simulation.
+    title
+        Above the first panel.
+
+    Raises
+    ------
+    OptionError
+        There is no curve, or none with a number.
+    """
+    searches = list(dict.fromkeys(curve.search for curve in curves))
+    finite = np.concatenate([np.empty(0), *(curve.ratio for curve in curves)])
+    finite = finite[np.isfinite(finite)]
+    if not finite.size:
+        raise OptionError("there are no ratios to draw")
+    columns: dict[str, list[Any]] = {
+        key: [] for key in ("search", "curve", "calibrated", "mass_gev", "ratio")
+    }
+    low = min(0.5, 0.9 * float(finite.min()))
+    high = max(1.25, 1.05 * float(finite.max()))
+    with style():
+        figure = canvas(1.2 + 3.2 * len(searches), 4.2)
+        panels = figure.subplots(1, len(searches), sharey=True, squeeze=False)[0]
+        for axes, search in zip(panels, searches, strict=True):
+            mine = [curve for curve in curves if curve.search == search]
+            mass = np.concatenate([curve.mass_gev for curve in mine])
+            mass_axis(axes, (0.85 * float(mass.min()), float(mass.max()) / 0.85))
+            axes.axhspan(
+                0.8, 1.2, color="#eeeeee", linewidth=0.0, zorder=0.4,
+                label="± 20 %" if axes is panels[0] else None,
+            )  # fmt: skip
+            axes.axhline(1.0, color=GREY, linewidth=0.8, zorder=0.5)
+            for k, curve in enumerate(mine):
+                color = _LOOKS[k % len(_LOOKS)][0]
+                axes.plot(
+                    curve.mass_gev, curve.ratio, color=color, marker=_MARKERS[k % len(_MARKERS)],
+                    markersize=4.0, markerfacecolor="white" if curve.calibrated else color,
+                    linestyle="--" if curve.calibrated else "-", linewidth=1.0,
+                    label=plain_name(curve.label),
+                )  # fmt: skip
+                columns["search"] += [search] * len(curve.ratio)
+                columns["curve"] += [curve.label] * len(curve.ratio)
+                columns["calibrated"] += [int(curve.calibrated)] * len(curve.ratio)
+                columns["mass_gev"] += curve.mass_gev.tolist()
+                columns["ratio"] += curve.ratio.tolist()
+            axes.set_ylim(low, high + 0.35 * (high - low))
+            axes.set_xlabel("mass [GeV]")
+            axes.legend(
+                loc="upper left", title=typeset(search), alignment="left", fontsize=9.0,
+                title_fontsize=9.5,
+            )  # fmt: skip
+        panels[0].set_ylabel(f"expected / published, {quantity}")
+        header_words(panels[0], typeset(title), simulated=simulated, right_axes=panels[-1])
+    return Drawing(figure=figure, columns=columns)

@@ -1,0 +1,335 @@
+"""Scans over two masses: maps of the plane, and slices through it.
+
+A hypothesis stands for the cell around it, half-way to its neighbours. Nothing is interpolated: a
+slice shows, for each column of the plane, the hypothesis in whose cell it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkstats.errors import OptionError, UnknownNameError
+from darkstats.report.figures.coupling_limits import draw_limits, gaps_note, in_order, limit_columns
+from darkstats.report.figures.scan_words import (
+    limits_title,
+    mass_symbol,
+    mass_title,
+    method_words,
+    scan_header,
+    typeset,
+)
+from darkstats.report.figures.style import (
+    BLACK,
+    GREY,
+    VERMILION,
+    Drawing,
+    canvas,
+    plain_name,
+    style,
+)
+from darkstats.report.scan_table import Limits
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+
+    from darkstats.arrays import FloatArray, IndexArray
+    from darkstats.report.scan_table import ScanTable
+
+__all__ = ["MAPS", "Cells", "cells_of", "map_figure", "slice_masses", "slices_figure"]
+
+#: What a map can show.
+MAPS: Mapping[str, str] = MappingProxyType(
+    {
+        "expected": "median expected limit",
+        "observed": "observed limit",
+        "significance": "local significance, signed",
+    }
+)
+_FAILED = "#f3f3f3"
+_ROOM = 0.16  # above the plane, for the legend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cells:
+    """Rectangles about the hypotheses of a plane, in columns.
+
+    Parameters
+    ----------
+    column_axis
+        Which mass the hypotheses of a column share: 0 or 1.
+    column
+        Column of each hypothesis. Shape [point].
+    low, high
+        Corners of the rectangle of each hypothesis. Shape [point, 2].
+    """
+
+    column_axis: int
+    column: IndexArray = field(repr=False)
+    low: FloatArray = field(repr=False)
+    high: FloatArray = field(repr=False)
+
+    def containing(self, axis: int, at: float) -> IndexArray:
+        """Hypotheses in whose cell ``at`` lies on an axis, in the order of the other mass."""
+        inside = (self.low[:, axis] <= at) & (at < self.high[:, axis])
+        chosen = np.flatnonzero(inside)
+        order = np.argsort(self.low[chosen, 1 - axis], kind="stable")
+        return np.asarray(chosen[order])
+
+
+def _edges(centres: FloatArray, alone: float) -> tuple[FloatArray, FloatArray]:
+    """Ends of cells half-way between sorted centres; ``alone`` is the width of a lonely one."""
+    if len(centres) == 1:
+        return centres - 0.5 * alone, centres + 0.5 * alone
+    middle = 0.5 * (centres[1:] + centres[:-1])
+    low = np.concatenate([[1.5 * centres[0] - 0.5 * centres[1]], middle])
+    high = np.concatenate([middle, [1.5 * centres[-1] - 0.5 * centres[-2]]])
+    return np.maximum(low, 0.0), high
+
+
+def cells_of(table: ScanTable) -> Cells:
+    """Cells of a scan over two masses.
+
+    Raises
+    ------
+    OptionError
+        The scan is over another number of masses, or its hypotheses are in no columns.
+    """
+    if table.dimension != 2:
+        raise OptionError(
+            f"{table.name} is a scan over {table.dimension} mass(es); a map needs two"
+        )
+    masses = table.masses_gev
+    numbers = [len(np.unique(masses[:, axis])) for axis in (0, 1)]
+    axis = int(np.argmin(numbers))
+    if 2 * numbers[axis] > len(masses) and len(masses) > 4:
+        raise OptionError(f"the hypotheses of {table.name} are in no columns: no map can be drawn")
+    values, column = np.unique(masses[:, axis], return_inverse=True)
+    low, high = np.empty_like(masses), np.empty_like(masses)
+    start, stop = _edges(values, 0.1 * float(values[0]))
+    low[:, axis], high[:, axis] = start[column], stop[column]
+    other = masses[:, 1 - axis]
+    gaps = [np.diff(np.sort(other[column == k])) for k in range(len(values))]
+    typical = float(np.median(np.concatenate(gaps))) if any(len(g) for g in gaps) else 0.1
+    for k in range(len(values)):
+        members = np.flatnonzero(column == k)
+        members = members[np.argsort(other[members], kind="stable")]
+        low[members, 1 - axis], high[members, 1 - axis] = _edges(other[members], typical)
+    return Cells(column_axis=axis, column=column, low=low, high=high)
+
+
+def _values(table: ScanTable, limits: Limits, what: str) -> FloatArray:
+    if what not in MAPS:
+        raise UnknownNameError("map", what, tuple(MAPS))
+    if what == "significance":
+        return table.signed_significance
+    return limits.median if what == "expected" else limits.observed
+
+
+def map_figure(
+    table: ScanTable, limits: Limits, what: str, *, label: str | None = None, note: str = ""
+) -> Drawing:
+    """A quantity of each hypothesis in the plane of two masses, as colour.
+
+    Parameters
+    ----------
+    table, limits
+        A scan over two masses, and one of its quantities.
+    what
+        One of :data:`MAPS`.
+    label
+        Title of the quantity, in LaTeX.
+    note
+        What the conversion rests on.
+
+    Raises
+    ------
+    OptionError
+        The scan is no plane, or has no value of this kind.
+    UnknownNameError
+        There is no such map.
+    """
+    cells = cells_of(table)
+    values = _values(table, limits, what)
+    if not np.isfinite(values).any():
+        raise OptionError(f"{table.name}: no hypothesis has a value for the map {what!r}")
+    with style():
+        figure = canvas(7.0, 5.2)
+        axes = figure.add_subplot()
+        drawn, handles = _fill(axes, cells, values, symmetric=what == "significance")
+        if what == "significance":
+            handles += _mark_largest(axes, table, values)
+            title = f"signed local significance, {plain_name(table.calculator)}"
+        else:
+            title = method_words(table) + (f"\n{typeset(note)}" if note else "")
+        low, high = cells.low.min(axis=0), cells.high.max(axis=0)
+        axes.set_xlim(float(low[0]), float(high[0]))
+        axes.set_ylim(float(low[1]), float(high[1] + _ROOM * (high[1] - low[1])))
+        axes.set_xlabel(mass_title(table.axes[0]))
+        axes.set_ylabel(mass_title(table.axes[1]))
+        bar = figure.colorbar(drawn, ax=axes, pad=0.02)
+        quantity = f"{MAPS[what]} on {limits_title(table, limits, label)}"
+        bar.set_label("local significance [σ]" if what == "significance" else quantity)
+        scan_header(axes, table)
+        axes.legend(
+            handles=handles, loc="upper left", title=title, alignment="left", frameon=False,
+            fontsize=9.0, title_fontsize=9.0,
+        )  # fmt: skip
+    columns = limit_columns(table, limits) | {"shown": values.tolist()}
+    return Drawing(figure=figure, columns=columns)
+
+
+def _fill(
+    axes: Axes, cells: Cells, values: FloatArray, *, symmetric: bool
+) -> tuple[PolyCollection, list[Any]]:
+    """Colour the cells; those without a value are hatched, and counted for the legend."""
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.patches import Patch
+
+    x0, y0 = cells.low.T
+    x1, y1 = cells.high.T
+    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]).transpose(2, 0, 1)
+    good = np.isfinite(values)
+    low, high = float(values[good].min()), float(values[good].max())
+    reach = max(abs(low), abs(high), 1.0)
+    norm = Normalize(-reach, reach) if symmetric else LogNorm(low, max(high, 1.001 * low))
+    colours = "RdBu_r" if symmetric else "viridis"
+    drawn = PolyCollection(
+        list(corners[good]), array=values[good], cmap=colours, norm=norm, edgecolors="face",
+        linewidths=0.15, rasterized=True,
+    )  # fmt: skip
+    axes.add_collection(drawn)
+    if good.all():
+        return drawn, []
+    look: dict[str, Any] = {"edgecolor": GREY, "facecolor": _FAILED, "hatch": "xxxx"}
+    axes.add_collection(PolyCollection(list(corners[~good]), linewidths=0.3, **look))
+    words = f"no result: {int((~good).sum())} of {len(good)}"
+    return drawn, [Patch(label=words, **look)]
+
+
+def _mark_largest(axes: Axes, table: ScanTable, values: FloatArray) -> list[Any]:
+    top = int(np.nanargmax(values))
+    x, y = table.masses_gev[top]
+    words = (
+        f"largest: {values[top]:.1f} σ at {mass_symbol(table.axes[0])} = {x:.3g} GeV, "
+        f"{mass_symbol(table.axes[1])} = {y:.3g} GeV"
+    )
+    ring: dict[str, Any] = {
+        "marker": "o", "markersize": 9.0, "markerfacecolor": "none", "linestyle": "none",
+    }  # fmt: skip
+    axes.plot([x], [y], markeredgecolor="white", markeredgewidth=3.2, **ring)
+    return axes.plot([x], [y], markeredgecolor=BLACK, markeredgewidth=1.4, label=words, **ring)
+
+
+def slice_masses(table: ScanTable, axis: int, n: int = 4) -> tuple[float, ...]:
+    """Round masses that cut a plane into about equal parts: slices where none are asked for."""
+    masses = np.sort(table.masses_gev[:, axis])
+    wanted = np.quantile(masses, (np.arange(n) + 0.5) / n)
+    return tuple(dict.fromkeys(float(f"{mass:.2g}") for mass in wanted))
+
+
+def slices_figure(
+    table: ScanTable,
+    limits: Limits,
+    *,
+    fixed: int,
+    at: Sequence[float],
+    label: str | None = None,
+    note: str = "",
+) -> Drawing:
+    """Limits against one mass for fixed values of the other, a panel each.
+
+    Parameters
+    ----------
+    table, limits
+        A scan over two masses, and one of its quantities.
+    fixed
+        Which mass is fixed: 0 or 1.
+    at
+        Its values in GeV.
+    label, note
+        Title of the quantity in LaTeX, and what the conversion rests on.
+
+    Raises
+    ------
+    OptionError
+        The scan is no plane, or a slice meets none of its hypotheses.
+    """
+    cells = cells_of(table)
+    if not at:
+        raise OptionError("a slice needs a mass: give one with --slice")
+    members = [cells.containing(fixed, mass) for mass in at]
+    for mass, chosen in zip(at, members, strict=True):
+        if not len(chosen):
+            low, high = table.masses_gev[:, fixed].min(), table.masses_gev[:, fixed].max()
+            raise OptionError(
+                f"no hypothesis lies at {table.axes[fixed]} = {mass:g}: choose between {low:g} and "
+                f"{high:g}"
+            )
+    free = 1 - fixed
+    columns: dict[str, list[Any]] = {}
+    with style():
+        across = min(2, len(at))
+        down = -(-len(at) // across)
+        figure = canvas(0.9 + 3.6 * across, 1.3 + 2.5 * down)
+        panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+        shown = np.concatenate([np.concatenate([limits.expected[:, c].ravel(), limits.observed[c]])
+                                for c in members])  # fmt: skip
+        shown = shown[np.isfinite(shown) & (shown > 0.0)]
+        for k, (mass, chosen) in enumerate(zip(at, members, strict=True)):
+            axes = panels.flat[k]
+            part = Limits(
+                key=limits.key, symbol=limits.symbol, unit=limits.unit,
+                observed=limits.observed[chosen], expected=limits.expected[:, chosen],
+            )  # fmt: skip
+            where = table.masses_gev[chosen, free]
+            draw_limits(axes, where, part, thin=True)
+            lost = table.failed[chosen]
+            if lost.any():
+                axes.plot(
+                    where[lost], np.full(int(lost.sum()), 0.03), marker="x", color=VERMILION,
+                    linestyle="none", transform=axes.get_xaxis_transform(), clip_on=False,
+                    label=gaps_note(table),
+                )  # fmt: skip
+            axes.set_yscale("log")
+            words = f"{mass_symbol(table.axes[fixed])} = {mass:g} GeV"
+            axes.text(0.05, 0.93, words, transform=axes.transAxes, va="top")
+            columns |= {
+                f"slice{k + 1}_{name}": values
+                for name, values in _slice_columns(table, part, chosen).items()
+            }
+        for spare in panels.flat[len(at) :]:
+            spare.set_visible(False)
+        lowest = [column[max(k for k in range(down) if column[k].get_visible())]
+                  for column in panels.T]  # fmt: skip
+        if shown.size:
+            panels[0, 0].set_ylim(float(shown.min()) / 2.0, float(shown.max()) * 4.0)
+        for axes in lowest:
+            axes.set_xlabel(mass_title(table.axes[free]))
+            axes.tick_params(axis="x", labelbottom=True)
+        for row in panels:
+            row[0].set_ylabel(limits_title(table, limits, label))
+        scan_header(panels[0, 0], table, right_axes=panels[0, across - 1])
+        handles = in_order(*panels.flat)
+        title = method_words(table) + (f"; {typeset(note)}" if note else "")
+        figure.legend(
+            list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles),
+            title=title, fontsize=9.0, title_fontsize=9.0,
+        )  # fmt: skip
+    return Drawing(figure=figure, columns=columns)
+
+
+def _slice_columns(table: ScanTable, part: Limits, chosen: IndexArray) -> dict[str, list[Any]]:
+    names = ("minus2", "minus1", "median", "plus1", "plus2")
+    found: dict[str, list[Any]] = {"hypothesis": [table.points[k] for k in chosen]}
+    found |= {axis: table.masses_gev[chosen, j].tolist() for j, axis in enumerate(table.axes)}
+    found["observed"] = part.observed.tolist()
+    return found | {
+        f"expected_{name}": row.tolist() for name, row in zip(names, part.expected, strict=True)
+    }

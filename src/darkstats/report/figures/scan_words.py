@@ -1,0 +1,120 @@
+"""Words and symbols of the figures of a scan: axis titles, header, legend titles."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from darkstats.report.figures.style import header_words, plain_name
+from darkstats.report.numbers import percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from darkstats.report.scan_table import Limits, ScanTable
+
+__all__ = [
+    "level_words",
+    "limits_title",
+    "luminosity",
+    "mass_symbol",
+    "mass_title",
+    "method_words",
+    "scan_header",
+    "typeset",
+]
+
+_MASSES = {
+    "m_a_gev": "$m_{a}$",
+    "m_zprime_gev": r"$M_{Z^{\prime}}$",
+    "m_dark_photon_gev": r"$M_{A^{\prime}}$",
+    "m_A_gev": r"$M_{A^{\prime}}$",
+    "m_dark_higgs_gev": r"$M_{h^{\prime}}$",
+    "m_h_gev": r"$M_{h^{\prime}}$",
+}
+_METHODS = {
+    "cls": r"CL$_{s}$",
+    "clsb": r"CL$_{s+b}$",
+    "pcl": "power-constrained",
+    "fc": "Feldman–Cousins",
+    "bayes": "Bayesian",
+}
+_TYPESET = (
+    (r"\be\+e-", r"$e^{+}e^{-}$"),
+    (r"\bmu\+mu-", r"$\\mu^{+}\\mu^{-}$"),
+    (r"\be mu\b", r"$e\\mu$"),
+    (r"\bmu mu\b", r"$\\mu\\mu$"),
+    (r"\bL_mu - L_tau\b", r"$L_{\\mu}-L_{\\tau}$"),
+    (r"\balpha\b", r"$\\alpha$"),
+    (r"->", "→"),
+    (r"\b([AZh])'", r"$\1^{\\prime}$"),
+    (r"\b([fpa]b)\^-1", r"\1$^{-1}$"),
+)
+
+
+def typeset(text: str) -> str:
+    """Plain words of a title with particles and units as mathematics."""
+    words = plain_name(text)
+    for pattern, replacement in _TYPESET:
+        words = re.sub(pattern, replacement, words)
+    return words
+
+
+def mass_symbol(label: str) -> str:
+    """Symbol of a mass."""
+    return _MASSES.get(label, plain_name(label.removesuffix("_gev").replace("_", " ")))
+
+
+def mass_title(label: str) -> str:
+    """Axis title of a mass, with its unit."""
+    return f"{mass_symbol(label)} [GeV]"
+
+
+def limits_title(table: ScanTable, limits: Limits, label: str | None) -> str:
+    """Axis title of the quantity that is limited; ``label`` is that of the benchmark."""
+    if label is not None:
+        return label
+    if limits.key == "cross_section":
+        return r"$\sigma$ [fb]"
+    if limits.key == "signal_strength":
+        return rf"$\mu$ ({plain_name(table.poi_label)})" if table.poi_label else r"$\mu$"
+    unit = f" [{plain_name(limits.unit)}]" if limits.unit else ""
+    return plain_name(limits.symbol) + unit
+
+
+def luminosity(value_ipb: float) -> str:
+    """Integrated luminosity in the unit that makes the number short.
+
+    Examples
+    --------
+    >>> luminosity(276.0), luminosity(79700.0), luminosity(5e7)
+    ('276 pb$^{-1}$', '79.7 fb$^{-1}$', '50 ab$^{-1}$')
+    """
+    for size, unit in ((1e6, "ab"), (1e3, "fb")):
+        if value_ipb >= size:
+            return f"{value_ipb / size:g} {unit}$^{{-1}}$"
+    return f"{value_ipb:g} pb$^{{-1}}$"
+
+
+def level_words(method: str, cl: float) -> str:
+    """Level with the word that its method asks for."""
+    return f"{percent(cl)} {'credibility' if method == 'bayes' else 'CL'}"
+
+
+def method_words(table: ScanTable) -> str:
+    """Level, method and calculator of the limits of a scan."""
+    method = _METHODS.get(table.method, plain_name(table.method))
+    words = [f"{level_words(table.method, table.cl)} upper limits", method]
+    if table.method != "bayes":
+        words.append(plain_name(table.calculator))
+    return ", ".join(words)
+
+
+def scan_header(
+    axes: Axes, table: ScanTable, right: str = "", *, right_axes: Axes | None = None
+) -> None:
+    """Write above the axes which search this is, and whether its counts are simulated."""
+    title = re.sub(r",? *simulated$", "", table.title or table.name, flags=re.IGNORECASE)
+    header_words(
+        axes, typeset(title), simulated=table.simulated is True, right=right, right_axes=right_axes
+    )

@@ -1,0 +1,323 @@
+"""How surprising an excess is: local p-values, up-crossings, global significance by method."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkstats.errors import OptionError
+from darkstats.gaussian import survival
+from darkstats.report.figures.coupling_limits import gaps_note, mass_axis
+from darkstats.report.figures.scan_words import mass_symbol, mass_title, scan_header, typeset
+from darkstats.report.figures.style import (
+    BAND_2,
+    BLACK,
+    BLUE,
+    GREY,
+    VERMILION,
+    Drawing,
+    canvas,
+    header_words,
+    plain_name,
+    style,
+)
+from darkstats.report.numbers import number, p_number, with_error
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from darkstats.report.global_table import GlobalTable, MethodResult
+    from darkstats.report.scan_table import ScanTable
+
+__all__ = ["crossings_figure", "local_p_figure", "methods_figure"]
+
+_SIZE = 9.0
+#: Part of a decade between two lines whose names would run into each other.
+_CLOSE = 0.16
+#: Part of the height of a scan of p-values that the curve and the levels take.
+_ABOVE_LEGEND = 0.80
+
+
+def _header(axes: Axes, table: GlobalTable, *, right_axes: Axes | None = None) -> None:
+    title = re.sub(r",? *simulated$", "", table.title or table.name, flags=re.IGNORECASE)
+    header_words(axes, typeset(title), simulated=table.simulated is True, right_axes=right_axes)
+
+
+def local_p_figure(table: ScanTable, levels: Mapping[float, float] | None = None) -> Drawing:
+    """Local p-value of each hypothesis of a scan over one mass, with local and global levels.
+
+    Parameters
+    ----------
+    table
+        A scan over one mass.
+    levels
+        Local p-value by global significance, such as ``{1.0: 4e-3, 2.0: 2e-4}``.
+
+    Raises
+    ------
+    OptionError
+        No hypothesis has a p-value.
+    """
+    p = np.where(table.p0 > 0.0, table.p0, np.nan)
+    if not np.isfinite(p).any():
+        raise OptionError(f"{table.name}: no hypothesis has a local p-value")
+    mass = table.mass_gev
+    levels = dict(sorted((levels or {}).items()))
+    smallest = float(np.nanmin([np.nanmin(p), *levels.values()]))
+    top = 1.6
+    bottom = top * min(smallest / top, 1e-2) ** (1.0 / _ABOVE_LEGEND)
+    with style():
+        figure = canvas(6.8, 4.6)
+        axes = figure.add_subplot()
+        axes.set_yscale("log")
+        axes.set_ylim(bottom, top)
+        mass_axis(axes, (float(mass.min()), float(mass.max())))
+        _local_levels(axes, bottom)
+        _global_levels(axes, levels)
+        axes.plot(
+            mass, p, color=BLUE, linewidth=0.9 if len(mass) > 120 else 1.3, label="local p-value"
+        )
+        first = int(np.nanargmin(p))
+        z = float(table.significance[first])
+        words = f"largest excess at {mass_symbol(table.axes[0])} = {mass[first]:.4g} GeV"
+        if np.isfinite(z):
+            words += f": {z:.1f} σ local"
+        axes.plot(
+            [mass[first]], [p[first]], color=VERMILION, marker="o", markersize=5.0,
+            linestyle="none", label=words, zorder=4.0,
+        )  # fmt: skip
+        missing = ~np.isfinite(p)
+        if missing.any():
+            axes.plot(
+                mass[missing], np.full(int(missing.sum()), 0.012), color=VERMILION, marker="x",
+                transform=axes.get_xaxis_transform(), linestyle="none", clip_on=False,
+                label=gaps_note(table) or "no p-value",
+            )  # fmt: skip
+        axes.set_xlabel(mass_title(table.axes[0]))
+        axes.set_ylabel("local p-value $p_{0}$")
+        scan_header(axes, table)
+        axes.legend(
+            loc="lower left", frameon=True, framealpha=1.0, edgecolor="none", fontsize=_SIZE
+        )
+    columns: dict[str, Any] = {
+        "hypothesis": list(table.points),
+        table.axes[0]: mass.tolist(),
+        "p0": p.tolist(),
+        "significance": table.significance.tolist(),
+        "global_significance": list(levels),
+        "global_level_p_local": list(levels.values()),
+    }
+    return Drawing(figure=figure, columns=columns)
+
+
+def _local_levels(axes: Axes, bottom: float) -> None:
+    for n in range(9):
+        p = survival(float(n))
+        if p > bottom:
+            axes.axhline(p, color=GREY, linewidth=0.7, linestyle=":", zorder=0.5)
+            axes.annotate(
+                f"{n} σ", (1.0, p), xycoords=("axes fraction", "data"), xytext=(4.0, 0.0),
+                textcoords="offset points", va="center", color=GREY, fontsize=_SIZE,
+            )  # fmt: skip
+
+
+def _global_levels(axes: Axes, levels: Mapping[float, float]) -> None:
+    """Lines of global significance; a name that would run into the last one is left out."""
+    last = np.inf
+    for z, p in levels.items():
+        axes.axhline(p, color=BLACK, linewidth=1.0, linestyle="--", zorder=0.6)
+        if last / p > 10.0**_CLOSE:
+            axes.annotate(
+                f"{z:g} σ global", (0.985, p), xycoords=("axes fraction", "data"),
+                xytext=(0.0, 2.0), textcoords="offset points", ha="right", va="bottom",
+                color=BLACK, fontsize=_SIZE,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
+            )  # fmt: skip
+            last = p
+
+
+def crossings_figure(table: GlobalTable) -> Drawing:
+    """Mean number of up-crossings against the level, with the fitted law.
+
+    Raises
+    ------
+    OptionError
+        The record counted none.
+    """
+    found = table.crossings
+    if found is None:
+        raise OptionError(f"{table.name}: the record has no up-crossings")
+    u, means, errors = (np.array(v) for v in (found.levels_u, found.means, found.errors))
+    used = np.array(found.used)
+    with style():
+        figure = canvas()
+        axes = figure.add_subplot()
+        axes.set_yscale("log")
+        if found.curve_low:
+            axes.fill_between(
+                found.curve_u, found.curve_low, found.curve_high, color=BAND_2, linewidth=0.0,
+                label="error of the law",
+            )  # fmt: skip
+        if found.curve_u:
+            law = (
+                r"fitted law, $\propto e^{-u/2}$"
+                if _is_exponential(found.curve_u, found.curve)
+                else "fitted law"
+            )
+            axes.plot(found.curve_u, found.curve, color=BLUE, label=law)
+        for mask, face, words in ((used, BLACK, "counted, fitted"), (~used, "white", "counted")):
+            good = mask & (means > 0.0)
+            if good.any():
+                low = np.minimum(errors[good], 0.999 * means[good])
+                axes.errorbar(
+                    u[good], means[good], yerr=[low, errors[good]], color=BLACK, marker="o",
+                    markersize=5.0, markerfacecolor=face, linestyle="none", linewidth=1.1,
+                    label=words, zorder=4.0,
+                )  # fmt: skip
+        if found.observed_u is not None:
+            axes.axvline(
+                found.observed_u, color=VERMILION, linewidth=1.2, linestyle="--",
+                label=f"largest excess, {np.sqrt(found.observed_u):.1f} σ local",
+            )  # fmt: skip
+        shown = np.concatenate([means[means > 0.0], np.array(found.curve)])
+        axes.set_ylim(0.4 * float(shown[shown > 0.0].min()), 6.0 * float(shown.max()))
+        axes.set_xlabel("level $u = z^{2}$")
+        number_of = "number of " if found.quantity == "up-crossings" else ""
+        axes.set_ylabel(f"mean {number_of}{plain_name(found.quantity)}")
+        _header(axes, table)
+        handles, labels = axes.get_legend_handles_labels()
+        order = sorted(range(len(labels)), key=lambda k: not labels[k].startswith("counted"))
+        axes.legend(
+            [handles[k] for k in order], [labels[k] for k in order], loc="upper right",
+            frameon=True, framealpha=1.0, edgecolor="none",
+        )  # fmt: skip
+    columns: dict[str, Sequence[Any]] = {
+        "level_u": list(found.levels_u),
+        "mean": list(found.means),
+        "error": list(found.errors),
+        "fitted": [int(one) for one in found.used],
+        "curve_u": list(found.curve_u),
+        "curve": list(found.curve),
+        "curve_low": list(found.curve_low),
+        "curve_high": list(found.curve_high),
+    }
+    return Drawing(figure=figure, columns=columns)
+
+
+def _is_exponential(u: tuple[float, ...], curve: tuple[float, ...]) -> bool:
+    """Whether a curve is the law of up-crossings on a line."""
+    scaled = np.array(curve) * np.exp(0.5 * np.array(u))
+    return bool(scaled.size > 1 and np.ptp(scaled) < 1e-6 * scaled.max())
+
+
+def methods_figure(table: GlobalTable) -> Drawing:
+    """Global p-value by each method, with error bars, and the numbers beside them.
+
+    Raises
+    ------
+    OptionError
+        The record compares no methods.
+    """
+    methods = table.methods
+    if not methods:
+        raise OptionError(f"{table.name}: the record compares no methods")
+    values = [_shown(one) for one in methods]
+    low = min(value - min(error, 0.9 * value) for value, error in values)
+    high = max(1.02 * low, *(value + error for value, error in values))
+    with style():
+        figure = canvas(8.4, 1.9 + 0.42 * len(methods))
+        axes, table_axes = figure.subplots(1, 2, width_ratios=[1.0, 1.35], sharey=True)
+        if high < 8.0 * low:
+            axes.set_xlim(max(0.0, low - 0.6 * (high - low)), min(1.0, high + 0.6 * (high - low)))
+            axes.locator_params(axis="x", nbins=4)
+        else:
+            axes.set_xscale("log")
+            axes.set_xlim(0.3 * low, min(3.0 * high, 1.5))
+            axes.xaxis.set_minor_formatter("")
+        axes.set_ylim(len(methods) + 0.2, -1.2)
+        for row, (one, (value, error)) in enumerate(zip(methods, values, strict=True)):
+            _bar(axes, row, one, value, error)
+            _cells(table_axes, row, one)
+        axes.set_yticks(range(len(methods)), [plain_name(one.method) for one in methods])
+        axes.tick_params(axis="y", which="both", length=0.0)
+        axes.yaxis.set_tick_params(which="minor", left=False, right=False)
+        axes.set_xlabel("global p-value")
+        table_axes.set_axis_off()
+        for x, words in zip(
+            _COLUMNS, ("global p-value", "significance", "conditions"), strict=True
+        ):
+            table_axes.text(x, 0.985, words, transform=table_axes.transAxes, va="top",
+                            fontsize=_SIZE, color=GREY, in_layout=False)  # fmt: skip
+        table_axes.text(
+            0.0, 0.02, f"largest excess: {number(table.z_local, 3)} σ local, "
+            f"p = {p_number(table.p_local)}", transform=table_axes.transAxes, va="bottom",
+            fontsize=_SIZE, in_layout=False,
+        )  # fmt: skip
+        _header(axes, table, right_axes=table_axes)
+        for text in axes.texts:  # the title runs on above the table
+            text.set_in_layout(False)
+    columns: dict[str, Sequence[Any]] = {
+        "method": [one.method for one in methods],
+        "p_global": [one.p_global for one in methods],
+        "error": [one.error for one in methods],
+        "below_95": [one.below for one in methods],
+        "z_global": [one.z_global for one in methods],
+        "valid": [int(one.valid) for one in methods],
+        "extrapolated": [int(one.extrapolated) for one in methods],
+    }
+    return Drawing(figure=figure, columns=columns)
+
+
+_COLUMNS = (0.0, 0.31, 0.54)
+
+
+def _shown(one: MethodResult) -> tuple[float, float]:
+    value = one.p_global if one.p_global is not None else one.below
+    if value is None or value <= 0.0:
+        raise OptionError(f"{one.method}: neither a global p-value nor a bound")
+    return value, one.error or 0.0
+
+
+def _bar(axes: Axes, row: int, one: MethodResult, value: float, error: float) -> None:
+    color = BLACK if one.valid else GREY
+    if one.p_global is None:
+        axes.annotate(
+            "", (0.45 * value, row), xytext=(value, row),
+            arrowprops={"arrowstyle": "->", "color": color, "linewidth": 1.3},
+        )  # fmt: skip
+        axes.plot([value], [row], marker="|", markersize=9.0, color=color)
+        return
+    axes.errorbar(
+        [value], [row], xerr=[[min(error, 0.95 * value)], [error]], color=color, marker="o",
+        markersize=5.5, markerfacecolor="white" if one.extrapolated or not one.valid else color,
+        capsize=3.0, linewidth=1.3,
+    )  # fmt: skip
+
+
+def _cells(axes: Axes, row: int, one: MethodResult) -> None:
+    if one.p_global is None:
+        p, z = f"< {p_number(one.below)}, 95 %", f"> {_z(one.z_global)}"
+    else:
+        p, z = _p(one.p_global, one.error), _z(one.z_global)
+    words = "hold" if one.valid else "do not hold"
+    if one.extrapolated:
+        words += ", extrapolated"
+    color = BLACK if one.valid else GREY
+    for x, text in zip(_COLUMNS, (p, z, words), strict=True):
+        axes.text(x, row, text, transform=axes.get_yaxis_transform(), va="center", color=color,
+                  fontsize=_SIZE, in_layout=False)  # fmt: skip
+
+
+def _p(value: float, error: float | None) -> str:
+    if not error:
+        return p_number(value)
+    if value >= 1e-3:
+        return with_error(value, error)
+    return f"{p_number(value)} ± {number(error, 2)}"
+
+
+def _z(value: float) -> str:
+    return f"{value:.2f} σ".replace("-", "−")

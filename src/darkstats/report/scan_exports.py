@@ -1,0 +1,52 @@
+"""A scan as CSV: one row for each hypothesis, all quantities beside each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from darkstats.report.writing import csv_text
+
+if TYPE_CHECKING:
+    from darkstats.report.scan_table import ScanTable
+
+__all__ = ["BAND_NAMES", "scan_columns", "scan_csv"]
+
+#: Names of the five expected limits, -2 to +2 standard deviations.
+BAND_NAMES = ("minus2", "minus1", "median", "plus1", "plus2")
+
+
+def scan_columns(table: ScanTable) -> dict[str, list[Any]]:
+    """Columns of a scan: hypothesis, masses, status, fitted signal, p-value, limits.
+
+    A value that does not exist is ``nan``, which CSV leaves empty; the reason stands beside a
+    hypothesis that failed. Limits carry their unit in the name.
+    """
+    columns: dict[str, list[Any]] = {"hypothesis": list(table.points)}
+    columns |= {axis: table.masses_gev[:, k].tolist() for k, axis in enumerate(table.axes)}
+    columns |= {label: list(values) for label, values in table.tags.items()}
+    columns["status"] = ["failed" if failed else "ok" for failed in table.failed]
+    columns["reason"] = list(table.reasons)
+    for name in ("mu_hat", "p0", "significance", "signed_significance"):
+        columns[name] = getattr(table, name).tolist()
+    for key, limits in table.limits.items():
+        unit = {None: "", "1/GeV": "_per_gev"}.get(limits.unit, f"_{limits.unit}")
+        columns[f"{key}{unit}_observed"] = limits.observed.tolist()
+        columns |= {
+            f"{key}{unit}_expected_{name}": values.tolist()
+            for name, values in zip(BAND_NAMES, limits.expected, strict=True)
+        }
+    return columns
+
+
+def scan_csv(table: ScanTable) -> str:
+    """Return a scan as CSV text; comment lines before the names say what it is."""
+    level = "credibility" if table.method == "bayes" else "CL"
+    facts = [
+        table.title or table.name,
+        f"data: {table.data or ('simulated' if table.simulated else 'not stated')}",
+        f"upper limits at {100.0 * table.cl:g} % {level}, {table.method}, {table.calculator}",
+    ]
+    if table.luminosity_ipb is not None:
+        facts.append(f"luminosity: {table.luminosity_ipb:g} / pb")
+    head = "".join(f"# {fact}\n" for fact in facts)
+    return head + csv_text(scan_columns(table))

@@ -1,0 +1,220 @@
+"""Records of scans (``darkstats.scan/1``) and of global significance (``darkstats.global/1``)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from darkstats.gaussian import survival
+from darkstats.report.writing import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from darkstats.look_elsewhere import Comparison, GlobalSignificance
+    from darkstats.look_elsewhere.spectrum_job import Tallies
+    from darkstats.scan.results import MassScan, ScanPoint
+
+__all__ = ["Conversion", "global_record", "scan_record"]
+
+#: What a limit on the signal strength is in other units: (masses, strength) -> value or None.
+Conversion = Any
+
+_LEVELS = (1.0, 2.0, 3.0)
+
+
+def _missing(record: dict[str, Any], key: str, reason: str | None) -> None:
+    if record[key] is None:
+        record[f"{key}_reason"] = reason or "not computed"
+
+
+def _point(
+    point: ScanPoint,
+    reference_pb: float | None,
+    couplings: Mapping[str, tuple[str, Conversion]],
+) -> dict[str, Any]:
+    record = point.plain()
+    record["CLs_obs"], record["CLs_exp"] = record.pop("cls_observed"), record.pop("cls_expected")
+    why = point.reason if point.status != "ok" else None
+    for key in ("observed", "mu_hat", "p0", "significance", "signed_significance", "sigma"):
+        _missing(record, key, getattr(point, f"{key}_reason", None) or why)
+    if point.status != "ok" or reference_pb is None:
+        return record
+    bands = (point.observed, *point.expected)
+
+    def converted(convert: Conversion) -> dict[str, Any]:
+        found = [None if mu is None else convert(point.values, mu) for mu in bands]
+        return {"observed": found[0], "expected": found[1:]}
+
+    record["cross_section_fb"] = converted(lambda _, mu: 1e3 * reference_pb * mu)
+    record["couplings"] = {
+        name: {"symbol": symbol, **converted(convert)}
+        for name, (symbol, convert) in couplings.items()
+    }
+    return record
+
+
+def scan_record(
+    scan: MassScan,
+    *,
+    facts: Mapping[str, Any],
+    couplings: Mapping[str, tuple[str, Conversion]],
+    job_digest: str,
+    versions: Mapping[str, str],
+) -> dict[str, Any]:
+    """Record of a scan: the same bytes however it was run.
+
+    Parameters
+    ----------
+    scan
+        What was found.
+    facts
+        Of the search: ``name``, ``title``, ``simulated``, ``data``, ``luminosity_ipb``,
+        ``reference_cross_section_pb``, ``poi_label``.
+    couplings
+        By benchmark: symbol, and the function of masses and signal strength.
+    job_digest, versions
+        For the provenance.
+    """
+    settings = scan.settings
+    reference = facts.get("reference_cross_section_pb")
+    top = scan.largest
+    largest = None
+    if top is not None:
+        largest = {
+            "name": top.name, "values": list(top.values), "p0": top.p0,
+            "significance": top.significance,
+        }  # fmt: skip
+    record = {
+        "schema": "darkstats.scan/1",
+        **dict(facts),
+        "labels": list(scan.labels),
+        "benchmarks": list(couplings),
+        "method": settings.method,
+        "cl": settings.cl,
+        "calculator": settings.calculator,
+        "test_stat": settings.test_stat,
+        "band": settings.band,
+        "prior": settings.prior,
+        "interpolation": settings.interpolation,
+        "blind": settings.blind,
+        "toys_per_hypothesis": settings.n_toys,
+        "seed": settings.seed if settings.calculator == "toys" else None,
+        "summary": {
+            "points": len(scan.points),
+            "failed": len(scan.failed),
+            "largest_excess": largest,
+        },
+        "points": [_point(p, reference, couplings) for p in scan.points],
+        "provenance": {
+            "inputs_sha256": scan.inputs_digest,
+            "job_sha256": job_digest,
+            "versions": dict(versions),
+        },
+    }
+    found: dict[str, Any] = plain(record)
+    return found
+
+
+def _method(found: GlobalSignificance) -> dict[str, Any]:
+    p = found.p_global
+    return {
+        "method": found.method,
+        "p_global": None if p is None else p.value,
+        "p_global_error": None if p is None else p.error,
+        "p_global_low": None if p is None else p.low,
+        "p_global_high": None if p is None else p.high,
+        "p_global_below": found.p_global_below,
+        "z_global": found.z_global,
+        "z_global_error": found.z_global_error,
+        "trials_factor": found.trials_factor,
+        "effective_trials": found.effective_trials,
+        "valid": found.valid,
+        "reasons": list(found.reasons),
+        "notes": list(found.notes),
+        "extrapolated": found.extrapolated,
+        "extrapolation": found.extrapolation,
+        "toys": None
+        if found.toys is None
+        else {"asked": found.toys.asked, "ok": found.toys.ok, "failed": found.toys.failed},
+        "references": list(found.references),
+    }
+
+
+def _crossings(comparison: Comparison, z_local: float) -> dict[str, Any] | None:
+    law = next((r.law for r in comparison.results if r.law is not None), None)
+    if law is None:
+        return None
+    top = max(z_local**2, 16.0) + 1.0
+    levels = [top * k / 60 for k in range(61)]
+    curve = [law.mean_at(math.sqrt(u)) for u in levels]
+    errors = [law.error_at(math.sqrt(u)) for u in levels]
+    return {
+        "quantity": "up-crossings" if law.dimension == 1 else "Euler characteristic",
+        "levels_u": [z * z for z in law.levels],
+        "means": list(law.means),
+        "errors": list(law.errors),
+        "used": list(law.used),
+        "curve_u": levels,
+        "curve": curve,
+        "curve_low": [max(c - e, 0.0) for c, e in zip(curve, errors, strict=True)],
+        "curve_high": [c + e for c, e in zip(curve, errors, strict=True)],
+        "observed_u": z_local**2,
+        "chi2": law.chi2,
+        "degrees_of_freedom": law.degrees_of_freedom,
+    }
+
+
+def global_record(
+    comparison: Comparison,
+    tallies: Tallies,
+    *,
+    facts: Mapping[str, Any],
+    point: Mapping[str, Any],
+    not_computed: Sequence[str],
+    provenance: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Record of global significance.
+
+    Parameters
+    ----------
+    comparison
+        The methods.
+    tallies
+        Of the toys.
+    facts
+        Of the search: name, title, whether simulated.
+    point
+        The hypothesis of the largest excess.
+    not_computed
+        Methods that were left out, and why.
+    provenance
+        Digests, seed, versions.
+    """
+    first = comparison.results[0]
+    quoted = comparison.quoted
+    levels = []
+    for z in _LEVELS:
+        at = tallies.maxima.threshold(survival(z))
+        if at is not None:
+            levels.append({"z_global": z, "z_local": at, "p_local": survival(at)})
+    record = {
+        "schema": "darkstats.global/1",
+        **dict(facts),
+        "point": dict(point),
+        "z_local": first.z_local,
+        "p_local": first.p_local,
+        "quoted": quoted.method,
+        "p_global": None if quoted.p_global is None else quoted.p_global.value,
+        "p_global_error": None if quoted.p_global is None else quoted.p_global.error,
+        "p_global_below": quoted.p_global_below,
+        "z_global": quoted.z_global,
+        "levels": levels,
+        "methods": [_method(found) for found in comparison.results],
+        "not_computed": list(not_computed),
+        "up_crossings": _crossings(comparison, first.z_local),
+        "auxiliary_data": tallies.auxiliary,
+        "provenance": dict(provenance),
+    }
+    found: dict[str, Any] = plain(record)
+    return found

@@ -1,0 +1,180 @@
+"""Tables for a terminal: what was drawn of a scan, and which earlier constraints with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkstats.report.constraints.curve import CERTAINTIES
+from darkstats.report.numbers import number, p_number, percent
+from darkstats.report.tables import METHODS, grid, sheet
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from darkstats.report.constraints.curve import Constraint, Statement
+    from darkstats.report.scan_table import ScanTable
+
+__all__ = [
+    "constraint_lines",
+    "global_sheet",
+    "kinds_sheet",
+    "projections_sheet",
+    "scan_sheet",
+]
+
+_FAILURES = 5
+
+
+def _range(values: Any) -> str:  # noqa: ANN401 -- an array
+    good = values[np.isfinite(values)]
+    return f"{number(float(good.min()), 3)} – {number(float(good.max()), 3)}" if good.size else "–"
+
+
+def constraint_lines(
+    constraints: Sequence[Constraint], statements: Sequence[Statement]
+) -> list[tuple[str, str]]:
+    """Lines on constraints: name; level, method, source, how sure, what was published."""
+    listed: list[tuple[Constraint | Statement, str]] = [(one, "") for one in constraints]
+    listed += [(one, f"; not drawn: {one.text}") for one in statements]
+    lines = []
+    for one, words in listed:
+        source = one.source
+        method = f", {source.method}" if source.method else ""
+        arxiv = f", arXiv:{source.arxiv}" if source.arxiv else ""
+        said = f"{source.level}{method}; {source.citation}{arxiv} [{source.certainty}]{words}"
+        lines.append((one.label, said))
+    if lines:
+        grades = sorted({one.source.certainty for one, _ in listed})
+        lines.append(("how sure", "; ".join(f"{grade}: {CERTAINTIES[grade]}" for grade in grades)))
+    return lines
+
+
+def scan_sheet(
+    table: ScanTable,
+    *,
+    kinds: Sequence[str],
+    constraints: Sequence[Constraint] = (),
+    statements: Sequence[Statement] = (),
+    notes: Mapping[str, str] | None = None,
+) -> RenderableType:
+    """Ranges of masses and limits, the largest excess, failures, constraints."""
+    rows = []
+    for key, limits in table.limits.items():
+        unit = f" [{limits.unit}]" if limits.unit else ""
+        rows.append([f"{limits.symbol}{unit}", key, _range(limits.observed), _range(limits.median)])
+    tables = [grid(["upper limit on", "key", "observed", "median expected"], rows, left=2)]
+    level = "credibility" if table.method == "bayes" else "CL"
+    lines = [
+        ("method", f"{METHODS.get(table.method, table.method)}, {table.calculator}, "
+                   f"{percent(table.cl)} {level}"),
+        ("hypotheses", f"{len(table.points)}, {int(table.failed.sum())} without a result"),
+        *((axis, f"{_range(table.masses_gev[:, k])} GeV") for k, axis in enumerate(table.axes)),
+    ]  # fmt: skip
+    if np.isfinite(table.p0).any():
+        top = int(np.nanargmin(table.p0))
+        z = float(table.significance[top])
+        lines.append(
+            ("largest excess", f"{table.points[top]}: p0 = {p_number(float(table.p0[top]))}"
+             + (f", {number(z, 3)} σ local" if np.isfinite(z) else ""))
+        )  # fmt: skip
+    lines += [(f"conversion {key}", words) for key, words in (notes or {}).items()]
+    lines.append(("figures", ", ".join(kinds)))
+    lines += constraint_lines(constraints, statements)
+    failed = [k for k, lost in enumerate(table.failed) if lost]
+    warnings = [f"{table.points[k]}: {table.reasons[k]}" for k in failed[:_FAILURES]]
+    if len(failed) > _FAILURES:
+        warnings.append(f"{len(failed) - _FAILURES} more hypotheses failed")
+    said = [
+        (name, text)
+        for name, texts in zip(table.points, table.warnings, strict=False)
+        for text in texts
+    ]
+    if said:
+        hypotheses = len({name for name, _ in said})
+        warnings.append(
+            f"{hypotheses} hypotheses carry warnings, the first one {said[0][0]}: {said[0][1]}"
+        )
+    words = ("simulated data" if table.simulated else "", table.source)
+    return sheet(
+        table.title or table.name, subtitle=" · ".join(word for word in words if word),
+        tables=tables, notes=lines, warnings=warnings,
+    )  # fmt: skip
+
+
+def projections_sheet(
+    tables: Sequence[ScanTable], *, coupling: str, kinds: Sequence[str], statement: str = ""
+) -> RenderableType:
+    """Range of median expected limits at each luminosity, and what the projections rest on."""
+    rows, warnings = [], []
+    for table in tables:
+        lumi = table.luminosity_ipb
+        name = "?" if lumi is None else f"{number(lumi / 1e3, 4)}"
+        limits = table.limits_on(coupling)
+        said = sum(1 for texts in table.warnings if texts)
+        rows.append([name, _range(limits.median), str(int(table.failed.sum())), str(said)])
+        warnings += [
+            f"{name} fb^-1: {found}"
+            for found in dict.fromkeys(text for texts in table.warnings for text in texts[:1])
+        ][:1]
+    first = tables[0]
+    limits = first.limits_on(coupling)
+    unit = f" [{limits.unit}]" if limits.unit else ""
+    head = ["1/fb", f"median expected {limits.symbol}{unit}", "failed", "with warnings"]
+    level = "credibility" if first.method == "bayes" else "CL"
+    notes = [
+        ("method", f"{METHODS.get(first.method, first.method)}, {first.calculator}, "
+                   f"{percent(first.cl)} {level}"),
+        ("hypotheses", str(len(first.points))),
+        *([("systematics", statement)] if statement else []),
+        ("figures", ", ".join(kinds)),
+    ]  # fmt: skip
+    title = (first.title or first.name).partition("; projected")[0]
+    return sheet(
+        f"Projections: {title}", subtitle="simulated data, Asimov" if first.simulated else "Asimov",
+        tables=[grid(head, rows, left=1)], notes=notes, warnings=warnings,
+    )  # fmt: skip
+
+
+def kinds_sheet(title: str, kinds: Sequence[str], source: str = "") -> RenderableType:
+    """What can be drawn, where there is nothing to tabulate."""
+    return sheet(title, subtitle=source, notes=[("figures", ", ".join(kinds))])
+
+
+def global_sheet(
+    record: Mapping[str, Any], rows: Sequence[Sequence[str]], source: str
+) -> RenderableType:
+    """The methods in one table, what was quoted, and why some are not valid."""
+    head, *body = rows
+    point = record["point"]
+    notes = [
+        ("largest excess", f"{point['name']}: {number(record['z_local'], 3)} σ local, "
+                           f"p = {p_number(record['p_local'])}"),
+        ("quoted", record["quoted"]),
+        ("auxiliary data", f"{record['auxiliary_data']} in toys"),
+        *(
+            (f"{level['z_global']:g} σ global", f"{number(level['z_local'], 3)} σ local")
+            for level in record["levels"]
+        ),
+    ]  # fmt: skip
+    warnings = [
+        f"{found['method']}, not valid: {reason}"
+        for found in record["methods"]
+        for reason in found["reasons"]
+    ]
+    warnings += [f"not computed: {reason}" for reason in record["not_computed"]]
+    notes += [
+        (found["method"], words)
+        for found in record["methods"]
+        for words in (*found["notes"], *([found["extrapolation"]] if found["extrapolated"] else ()))
+    ]
+    words = ("simulated data" if record.get("simulated") else "", source)
+    return sheet(
+        str(record.get("title") or record.get("name")),
+        subtitle=" · ".join(word for word in words if word),
+        tables=[grid(list(head), [list(row) for row in body], left=1)],
+        notes=notes,
+        warnings=warnings,
+    )

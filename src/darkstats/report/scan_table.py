@@ -1,0 +1,364 @@
+"""A scan record as arrays: what figures and tables of a scan are made from.
+
+Nothing is interpolated: a hypothesis that failed, or a limit that does not exist, is ``nan`` in the
+arrays, a gap in a figure, an empty cell in a table, and is counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from darkstats.arrays import FloatArray
+from darkstats.errors import DocumentError, UnknownNameError
+
+__all__ = ["SCHEMA", "Limits", "ScanTable", "read_scan"]
+
+SCHEMA = "darkstats.scan/1"
+
+_BAND = 5
+_MASS = "_gev"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Limits:
+    """Upper limits on one quantity, one for each hypothesis of a scan.
+
+    Parameters
+    ----------
+    key
+        ``"signal_strength"``, ``"cross_section"``, or the name of a benchmark.
+    symbol, unit
+        Of the quantity, in plain characters; no unit where it has no dimension.
+    observed
+        Shape [point]; ``nan`` where there is none.
+    expected
+        Shape [5, point], from -2 to +2 standard deviations; ``nan`` where there is none.
+    """
+
+    key: str
+    symbol: str
+    unit: str | None
+    observed: FloatArray = field(repr=False)
+    expected: FloatArray = field(repr=False)
+
+    @property
+    def exists(self) -> bool:
+        """Whether any hypothesis has a number."""
+        return bool(np.isfinite(self.observed).any() or np.isfinite(self.expected).any())
+
+    @property
+    def median(self) -> FloatArray:
+        """Median expected limit. Shape [point]."""
+        return np.asarray(self.expected[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScanTable:
+    """A scan over mass hypotheses, in the order of the masses.
+
+    Parameters
+    ----------
+    name, title, data
+        Of the search, and what its counts are, in words.
+    simulated
+        Whether the counts are simulated; None where the record does not say.
+    axes
+        Names of the masses, such as ``("m_a_gev",)``.
+    masses_gev
+        Shape [point, axis].
+    tags
+        What else tells hypotheses apart, by label. Shape [point] each.
+    points
+        Names of the hypotheses.
+    failed
+        Which hypotheses have no certified result. Shape [point].
+    reasons
+        Why, for each hypothesis; None where it did not fail.
+    warnings
+        What is to be said of each hypothesis.
+    method, cl, calculator
+        Of the limits.
+    luminosity_ipb, reference_cross_section_pb
+        Integrated luminosity; cross section of signal strength 1. None where the record has none.
+    poi_label
+        What the signal strength is.
+    limits
+        By key: signal strength, cross section, then couplings in the order of the search.
+    mu_hat, p0, significance, signed_significance
+        Shape [point]; ``nan`` where there is none.
+    source
+        File name, for messages.
+    """
+
+    name: str
+    title: str
+    data: str
+    simulated: bool | None
+    axes: tuple[str, ...]
+    masses_gev: FloatArray = field(repr=False)
+    tags: Mapping[str, tuple[float, ...]] = field(repr=False)
+    points: tuple[str, ...] = field(repr=False)
+    failed: np.ndarray[Any, np.dtype[np.bool_]] = field(repr=False)
+    reasons: tuple[str | None, ...] = field(repr=False)
+    warnings: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+    method: str
+    cl: float
+    calculator: str
+    luminosity_ipb: float | None
+    reference_cross_section_pb: float | None
+    poi_label: str | None
+    limits: Mapping[str, Limits] = field(repr=False)
+    mu_hat: FloatArray = field(repr=False)
+    p0: FloatArray = field(repr=False)
+    significance: FloatArray = field(repr=False)
+    signed_significance: FloatArray = field(repr=False)
+    source: str = ""
+
+    @property
+    def dimension(self) -> int:
+        """Number of masses of a hypothesis."""
+        return len(self.axes)
+
+    @property
+    def mass_gev(self) -> FloatArray:
+        """First mass of each hypothesis. Shape [point]."""
+        return np.asarray(self.masses_gev[:, 0])
+
+    @property
+    def couplings(self) -> tuple[str, ...]:
+        """Keys of the limits on couplings."""
+        return tuple(key for key in self.limits if key not in _NO_COUPLING)
+
+    def limits_on(self, key: str | None = None) -> Limits:
+        """Limits on a quantity; by default on the first coupling, else on the cross section.
+
+        Raises
+        ------
+        UnknownNameError
+            The record has none on this quantity.
+        """
+        if key is None:
+            key = next(iter((*self.couplings, *reversed(list(self.limits)))))
+        if key not in self.limits:
+            raise UnknownNameError("coupling", key, tuple(self.limits))
+        return self.limits[key]
+
+
+_NO_COUPLING = ("signal_strength", "cross_section")
+_STATUSES = ("ok", "failed")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 40 else f"{text[:36]} ..."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A point of the record, and where it stands in it."""
+
+    point: Mapping[str, Any]
+    pointer: str
+
+
+class _Reader:
+    """Takes values out of a record, or says where it is wrong."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def fail(self, pointer: str, problem: str) -> DocumentError:
+        remedy = "let darkstats scan write the record again"
+        return DocumentError(problem, source=self.source, pointer=pointer, remedy=remedy)
+
+    def get(self, where: Mapping[str, Any], key: str, kind: Any, pointer: str) -> Any:  # noqa: ANN401 -- of `kind`
+        value = where.get(key)
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+            raise self.fail(f"{pointer}/{key}", f"is {_shown(value)}, which is no {_KIND[kind]}")
+        return value
+
+    def optional(self, where: Mapping[str, Any], key: str, kind: Any, pointer: str) -> Any:  # noqa: ANN401 -- of `kind`
+        return None if where.get(key) is None else self.get(where, key, kind, pointer)
+
+    def number(self, value: object, pointer: str) -> float:
+        """Return a number, ``nan`` for null: JSON has no not-a-number of its own."""
+        if value is None:
+            return math.nan
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.fail(pointer, f"is {_shown(value)}, which is no number")
+        if not math.isfinite(value):
+            raise self.fail(pointer, f"is {value}; a number that does not exist is null")
+        return float(value)
+
+    def band(self, value: object, pointer: str) -> list[float]:
+        if not isinstance(value, list) or len(value) != _BAND:
+            raise self.fail(pointer, f"is {_shown(value)}, not a list of five")
+        return [self.number(item, f"{pointer}/{k}") for k, item in enumerate(value)]
+
+
+_KIND: dict[Any, str] = {
+    str: "text", bool: "truth value", list: "list", dict: "object", float | int: "number",
+}  # fmt: skip
+_NUMBER = float | int
+
+
+def _limits(
+    reader: _Reader, rows: list[_Row], path: tuple[str, ...], symbol: str, unit: str | None
+) -> Limits:
+    """Gather the limits that stand at ``path`` in each point."""
+    observed = np.full(len(rows), math.nan)
+    expected = np.full((_BAND, len(rows)), math.nan)
+    for k, row in enumerate(rows):
+        where: Any = row.point
+        for step in path:
+            where = where.get(step) or {}
+            if not isinstance(where, dict):
+                raise reader.fail("/".join((row.pointer, *path)), "is no object")
+        if where:
+            pointer = "/".join((row.pointer, *path))
+            observed[k] = reader.number(where.get("observed"), f"{pointer}/observed")
+            expected[:, k] = reader.band(where.get("expected"), f"{pointer}/expected")
+    key = path[-1].removesuffix("_fb") if path else "signal_strength"
+    return Limits(key=key, symbol=symbol, unit=unit, observed=observed, expected=expected)
+
+
+def _masses(
+    reader: _Reader, points: list[Any], labels: list[str]
+) -> tuple[tuple[str, ...], FloatArray, dict[str, tuple[float, ...]]]:
+    axes = tuple(label for label in labels if label.endswith(_MASS))
+    if not axes:
+        raise reader.fail("/labels", f"are {', '.join(labels) or 'none'}; no name ends with _gev")
+    values = np.empty((len(points), len(labels)))
+    for k, point in enumerate(points):
+        row = reader.get(point, "values", list, f"/points/{k}")
+        if len(row) != len(labels):
+            raise reader.fail(f"/points/{k}/values", f"has {len(row)} of {len(labels)} values")
+        for j, value in enumerate(row):
+            values[k, j] = reader.number(value, f"/points/{k}/values/{j}")
+            if math.isnan(values[k, j]):
+                raise reader.fail(f"/points/{k}/values/{j}", "is null")
+    masses = values[:, [labels.index(axis) for axis in axes]]
+    tags = {
+        label: tuple(values[:, j].tolist()) for j, label in enumerate(labels) if label not in axes
+    }
+    return axes, masses, tags
+
+
+def _with_unit(symbol: str, unit: str | None) -> tuple[str, str | None]:
+    """Symbol and unit, which may stand in brackets behind the symbol."""
+    head, bracket, rest = symbol.partition(" [")
+    if unit is None and bracket and rest.endswith("]"):
+        return head, rest[:-1]
+    return symbol, unit or None
+
+
+def _couplings(reader: _Reader, rows: list[_Row], first: Sequence[str]) -> list[Limits]:
+    """Limits on every coupling that a point of the record names: ``first``, then by name.
+
+    The keys of an object have no order, and the first coupling is the one that figures show.
+    """
+    known: dict[str, tuple[str, str | None]] = {}
+    for row in rows:
+        couplings = row.point.get("couplings") or {}
+        if not isinstance(couplings, dict):
+            raise reader.fail(f"{row.pointer}/couplings", "is no object")
+        for key, value in couplings.items():
+            pointer = f"{row.pointer}/couplings/{key}"
+            if not isinstance(value, dict):
+                raise reader.fail(pointer, "is no object")
+            if key not in known:
+                symbol = reader.get(value, "symbol", str, pointer)
+                unit = reader.optional(value, "unit", str, pointer)
+                known[key] = _with_unit(symbol, unit)
+    order = [*(key for key in first if key in known), *sorted(known.keys() - set(first))]
+    return [_limits(reader, rows, ("couplings", key), *known[key]) for key in order]
+
+
+def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
+    """Return the table of a scan record.
+
+    Parameters
+    ----------
+    record
+        A record with ``"schema": "darkstats.scan/1"``.
+    source
+        File name, for messages.
+
+    Raises
+    ------
+    DocumentError
+        The record is none of a scan, or a field is missing, of another kind, or not finite.
+    """
+    reader = _Reader(source)
+    if record.get("schema") != SCHEMA:
+        raise DocumentError(
+            f"is no scan record: its schema is {_shown(record.get('schema'))}, not {SCHEMA!r}",
+            source=source, pointer="/schema", remedy="make one with darkstats scan",
+        )  # fmt: skip
+    points = reader.get(record, "points", list, "")
+    labels = reader.get(record, "labels", list, "")
+    if not points:
+        raise reader.fail("/points", "is empty")
+    for k, point in enumerate(points):
+        if not isinstance(point, dict):
+            raise reader.fail(f"/points/{k}", "is no object")
+    axes, masses, tags = _masses(reader, points, labels)
+    order = np.lexsort(masses.T[::-1])
+    rows = [_Row(point=points[k], pointer=f"/points/{k}") for k in order]
+    statuses = [reader.get(row.point, "status", str, row.pointer) for row in rows]
+    for row, status in zip(rows, statuses, strict=True):
+        if status not in _STATUSES:
+            raise reader.fail(f"{row.pointer}/status", f"is {status!r}, neither ok nor failed")
+    certified = [
+        row if status == "ok" else _Row(point={}, pointer=row.pointer)
+        for row, status in zip(rows, statuses, strict=True)
+    ]
+
+    def column(key: str) -> FloatArray:
+        values = [reader.number(row.point.get(key), f"{row.pointer}/{key}") for row in certified]
+        return np.array(values)
+
+    limits = [
+        _limits(reader, certified, (), "mu", None),
+        _limits(reader, certified, ("cross_section_fb",), "sigma", "fb"),
+        *_couplings(reader, certified, record.get("benchmarks") or ()),
+    ]
+    cl = float(reader.get(record, "cl", _NUMBER, ""))
+    if not 0.0 < cl < 1.0:
+        raise reader.fail("/cl", f"is {cl}, which is no level between 0 and 1")
+    simulated = record.get("simulated")
+    return ScanTable(
+        name=reader.get(record, "name", str, ""),
+        title=reader.get(record, "title", str, ""),
+        data=reader.optional(record, "data", str, "") or "",
+        simulated=simulated if isinstance(simulated, bool) else None,
+        axes=axes,
+        masses_gev=masses[order],
+        tags={label: tuple(values[k] for k in order) for label, values in tags.items()},
+        points=tuple(reader.get(row.point, "name", str, row.pointer) for row in rows),
+        failed=np.array([status != "ok" for status in statuses]),
+        reasons=tuple(
+            None if status == "ok" else str(row.point.get("reason") or "no reason given")
+            for row, status in zip(rows, statuses, strict=True)
+        ),
+        warnings=tuple(tuple(map(str, row.point.get("warnings") or ())) for row in rows),
+        method=reader.get(record, "method", str, ""),
+        cl=cl,
+        calculator=reader.get(record, "calculator", str, ""),
+        luminosity_ipb=reader.optional(record, "luminosity_ipb", _NUMBER, ""),
+        reference_cross_section_pb=reader.optional(
+            record, "reference_cross_section_pb", _NUMBER, ""
+        ),
+        poi_label=reader.optional(record, "poi_label", str, ""),
+        limits={one.key: one for one in limits if one.key == "signal_strength" or one.exists},
+        mu_hat=column("mu_hat"),
+        p0=column("p0"),
+        significance=column("significance"),
+        signed_significance=column("signed_significance"),
+        source=source,
+    )

@@ -1,0 +1,1 @@
+"""Scans over mass hypotheses: from a patch set to limits and local p-values at every mass."""

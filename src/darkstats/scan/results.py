@@ -1,0 +1,159 @@
+"""What a scan over mass hypotheses found, as frozen values and as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MassScan", "ScanPoint", "ScanSettings"]
+
+Band = tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanSettings:
+    """How a scan tests each hypothesis.
+
+    Parameters
+    ----------
+    method, cl, test_stat, calculator, band
+        As for a single limit.
+    n_toys, seed
+        For ``calculator="toys"``.
+    blind
+        Expected values only.
+    interpolation
+        Codes of normsys and histosys.
+    prior
+        For Bayesian limits.
+    luminosity_factor, systematics
+        Projection to another luminosity, and how relative errors change with it; see
+        :func:`darkstats.scan.projection.projected`.
+    hypotheses_per_block
+        How the work is cut; part of what names a job, not of what a number depends on.
+    """
+
+    method: str = "cls"
+    cl: float = 0.95
+    test_stat: str = "qtilde"
+    calculator: str = "asymptotic"
+    band: str = "root"
+    n_toys: int | None = None
+    seed: int = 0
+    blind: bool = False
+    interpolation: str = "normsys=code4,histosys=code4p"
+    prior: str | None = None
+    luminosity_factor: float = 1.0
+    systematics: str = "same"
+    hypotheses_per_block: int = 16
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanPoint:
+    """One mass hypothesis: limits and local significance, or why there are none.
+
+    Parameters
+    ----------
+    name, values
+        Of the patch.
+    status, reason
+        ``"ok"``, or ``"failed"`` with the reason: then no number is given.
+    observed, observed_error, observed_reason
+        Limit on the signal strength; ``None`` with a reason where there is none.
+    expected, expected_error, expected_reason
+        At -2 .. +2 sigma.
+    cls_observed, cls_expected
+        CLs at a signal strength of 1; ``None`` where it does not apply.
+    mu_hat
+        Best fit of the signal strength, negative for a deficit; ``None`` with ``mu_hat_reason``
+        where the likelihood does not allow negative values.
+    sigma
+        Asimov standard deviation of the signal strength.
+    p0, significance, signed_significance
+        Local p-value of the background-only hypothesis (one-sided: at most 0.5), its Z, and the
+        signed root of the likelihood ratio, negative for a deficit.
+    twice_nll
+        Deviance at the best fit within the bounds of the statistic.
+    fits, toys
+        Counts, as in a limit record.
+    warnings, model_digest
+        What a reader has to know; which model was fitted.
+    """
+
+    name: str
+    values: tuple[float | str, ...]
+    status: str = "ok"
+    reason: str | None = None
+    observed: float | None = None
+    observed_error: float = 0.0
+    observed_reason: str | None = None
+    expected: Band = (None,) * 5
+    expected_error: Band = (None,) * 5
+    expected_reason: str | None = None
+    cls_observed: float | None = None
+    cls_expected: Band | None = None
+    mu_hat: float | None = None
+    mu_hat_reason: str | None = None
+    sigma: float | None = None
+    p0: float | None = None
+    significance: float | None = None
+    signed_significance: float | None = None
+    twice_nll: float | None = None
+    fits: Mapping[str, int] | None = None
+    toys: Mapping[str, int] | None = None
+    warnings: tuple[str, ...] = ()
+    model_digest: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON data."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> ScanPoint:
+        """Inverse of :meth:`plain`; other keys are ignored."""
+        known = {f.name for f in fields(cls)}
+        values = {key: value for key, value in plain.items() if key in known}
+        for name in ("values", "expected", "expected_error", "cls_expected", "warnings"):
+            if values.get(name) is not None:
+                values[name] = tuple(values[name])
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassScan:
+    """Limits and local p-values at all mass hypotheses of a patch set.
+
+    Parameters
+    ----------
+    labels
+        What the values of a point are.
+    settings
+        How points were tested.
+    points
+        In the order of the patch set.
+    inputs_digest
+        SHA-256 of workspace, patches and fill.
+    """
+
+    labels: tuple[str, ...]
+    settings: ScanSettings
+    points: tuple[ScanPoint, ...] = field(repr=False)
+    inputs_digest: str = ""
+
+    @property
+    def failed(self) -> tuple[ScanPoint, ...]:
+        """Points without an answer."""
+        return tuple(point for point in self.points if point.status != "ok")
+
+    @property
+    def largest(self) -> ScanPoint | None:
+        """The point of the largest local significance; None where there is none."""
+        known = [p for p in self.points if p.significance is not None]
+        return max(known, key=lambda p: p.significance or 0.0, default=None)

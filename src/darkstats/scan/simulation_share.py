@@ -1,0 +1,51 @@
+"""How much of a sensitivity rests on bins whose background simulation hardly reaches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["LARGEST_ERROR", "uncertain_share"]
+
+#: Relative error of simulation beyond which a bin's background is not known: four events.
+LARGEST_ERROR = 0.5
+
+
+def uncertain_share(document: Mapping[str, Any], poi: str, mu: float) -> float:
+    """Share of the sensitivity in bins whose background has no well-known simulation, 0 to 1.
+
+    Each bin counts by its Asimov significance squared, ``2 [(s + b) ln(1 + s/b) - s]``, nuisance
+    parameters left aside (arXiv:1007.1727, equation 97). Errors of simulation are those of
+    ``staterror``; workspaces without them give 0.
+
+    Parameters
+    ----------
+    document
+        A workspace.
+    poi
+        Name of the parameter of interest: samples that it scales are signal.
+    mu
+        Signal strength.
+    """
+    total = uncertain = 0.0
+    for channel in document["channels"]:
+        n_bins = len(channel["samples"][0]["data"])
+        signal, background, variance = (np.zeros(n_bins) for _ in range(3))
+        for sample in channel["samples"]:
+            if any(m["name"] == poi for m in sample["modifiers"]):
+                signal += mu * np.asarray(sample["data"], dtype=np.float64)
+                continue
+            background += sample["data"]
+            for modifier in sample["modifiers"]:
+                if modifier["type"] == "staterror":
+                    variance += np.square(modifier["data"])
+        used = (signal > 0.0) & (background > 0.0)
+        s, b = signal[used], background[used]
+        weight = 2.0 * ((s + b) * np.log1p(s / b) - s)
+        total += float(weight.sum())
+        uncertain += float(weight[np.sqrt(variance[used]) > LARGEST_ERROR * b].sum())
+    return uncertain / total if total > 0.0 else 0.0

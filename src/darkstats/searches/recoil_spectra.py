@@ -1,0 +1,184 @@
+"""Spectra of squared recoil mass and angle: smoothed backgrounds, and signals between masses."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkstats.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkstats.arrays import FloatArray, IndexArray
+    from darkstats.searches.recoil_windows import RecoilWidths
+    from darkstats.simulation.candidates import Candidates
+
+__all__ = [
+    "VARIABLE",
+    "SignalPoint",
+    "SmoothSpectrum",
+    "signal_in",
+    "signal_point",
+    "well_simulated_rows",
+]
+
+#: Column of the candidates that windows are in.
+VARIABLE = "recoil_mass_squared_gev2"
+_REDUCED = np.linspace(-30.0, 30.0, 1201)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmoothSpectrum:
+    """A smoothed spectrum that remembers what it was made of.
+
+    Parameters
+    ----------
+    counts, variances
+        Sums of weights and of their squares before smoothing. Shape [theta, fine bin].
+    kernel
+        Share of fine bin j that goes to fine bin i, shape [i, j]; None for no smoothing.
+    """
+
+    counts: FloatArray
+    variances: FloatArray
+    kernel: FloatArray | None
+
+    @property
+    def density(self) -> FloatArray:
+        """Smoothed contents. Shape [theta, fine bin]."""
+        return self.counts if self.kernel is None else self.counts @ self.kernel.T
+
+    def gather(self, first: IndexArray) -> tuple[FloatArray, FloatArray]:
+        """Contents and variances of bins from fine edge to fine edge. Shapes [theta, bin]."""
+        if self.kernel is None:
+            share = np.zeros((len(first) - 1, self.counts.shape[1]))
+            for k, (low, high) in enumerate(pairwise(first)):
+                share[k, low:high] = 1.0
+        else:
+            share = np.add.reduceat(self.kernel, first, axis=0)[: len(first) - 1]
+        return self.counts @ share.T, self.variances @ (share**2).T
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalPoint:
+    """Signal of one simulated mass: cumulative efficiency in the reduced variable."""
+
+    mass_gev: float
+    cumulative: FloatArray  # [theta, reduced]
+    relative_error: float
+
+    @property
+    def efficiency(self) -> float:
+        """Of the whole range."""
+        return float(self.cumulative[:, -1].sum())
+
+
+def signal_point(
+    mass_gev: float,
+    candidates: Candidates,
+    *,
+    widths: RecoilWidths,
+    theta_edges_deg: tuple[float, ...],
+) -> SignalPoint:
+    """Return the signal of one simulated mass in bins of the recoil's angle."""
+    weight = candidates.weight_pb / candidates.n_generated
+    sigma = widths.at_squared(mass_gev**2)
+    reduced = np.clip((candidates[VARIABLE] - mass_gev**2) / sigma, -29.99, 29.99)
+    content = np.histogram2d(
+        candidates["recoil_theta_cm_rad"],
+        reduced,
+        bins=(np.radians(theta_edges_deg), _REDUCED),
+        weights=weight,
+    )[0]
+    total, squares = float(weight.sum()), float((weight**2).sum())
+    cumulative = np.concatenate([np.zeros((len(content), 1)), np.cumsum(content, axis=1)], axis=1)
+    return SignalPoint(
+        mass_gev=mass_gev,
+        cumulative=cumulative,
+        relative_error=float(np.sqrt(squares)) / total if total > 0.0 else 1.0,
+    )
+
+
+def signal_in(
+    points: tuple[SignalPoint, ...],
+    mass_gev: float,
+    edges: FloatArray,
+    *,
+    widths: RecoilWidths,
+    widened: float = 1.0,
+) -> tuple[FloatArray, float]:
+    """Efficiency in each bin, shape [theta, bin], and the relative statistical error.
+
+    Parameters
+    ----------
+    points
+        Simulated masses; between two of them the shape in the reduced variable is interpolated.
+    mass_gev, edges
+        Mass, and edges in the squared recoil mass, GeV^2.
+    widths, widened
+        Resolution, and a factor on it.
+
+    Raises
+    ------
+    OptionError
+        The mass lies outside the simulated ones.
+    """
+    masses = np.array([point.mass_gev for point in points])
+    if not masses[0] - 1e-9 <= mass_gev <= masses[-1] + 1e-9:
+        raise OptionError(
+            f"no signal was simulated around {mass_gev:.4g} GeV (simulated: {masses[0]:g} to "
+            f"{masses[-1]:g} GeV); add masses to the card"
+        )
+    upper = int(np.clip(np.searchsorted(masses, mass_gev), 1, len(masses) - 1))
+    fraction = (mass_gev - masses[upper - 1]) / (masses[upper] - masses[upper - 1])
+    sigma = widths.at_squared(mass_gev**2) * widened
+    reduced = (edges - mass_gev**2) / sigma
+    total = np.zeros((len(points[0].cumulative), len(edges) - 1))
+    for point, share in ((points[upper - 1], 1.0 - fraction), (points[upper], fraction)):
+        for theta, row in enumerate(point.cumulative):
+            total[theta] += share * np.diff(np.interp(reduced, _REDUCED, row))
+    error = max(points[upper - 1].relative_error, points[upper].relative_error)
+    return np.maximum(total, 0.0), error
+
+
+def well_simulated_rows(
+    spectra: Sequence[SmoothSpectrum], first: IndexArray, largest_error: float
+) -> IndexArray:
+    """Return where rows of bins in the angle begin that have enough simulated background.
+
+    A bin that simulation hardly reaches has a background nobody knows, and a signal in it would
+    count as if it had none: neighbouring rows are merged until the background of every bin has a
+    relative error of ``largest_error`` at most. One row remains where none is enough.
+
+    Parameters
+    ----------
+    spectra
+        Backgrounds.
+    first
+        Fine edges of the bins in the squared mass.
+    largest_error
+        Infinity merges nothing.
+    """
+    contents = [spectrum.gather(first) for spectrum in spectra]
+    content = np.sum([c for c, _ in contents], axis=0)
+    variance = np.sum([v for _, v in contents], axis=0)
+    n_rows = len(content)
+    if not math.isfinite(largest_error):
+        return np.arange(n_rows)
+
+    def enough(low: int, high: int) -> bool:
+        errors = np.sqrt(variance[low:high].sum(axis=0))
+        return bool(np.all(errors <= largest_error * content[low:high].sum(axis=0)))
+
+    starts = [0]
+    for row in range(1, n_rows):
+        if enough(starts[-1], row):
+            starts.append(row)
+    if len(starts) > 1 and not enough(starts[-1], n_rows):
+        starts.pop()
+    return np.array(starts)

@@ -1,0 +1,390 @@
+"""Finished results to figures: plot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darkstats.errors import DocumentError, OptionError
+from darkstats.report.global_table import SCHEMA as GLOBAL
+from darkstats.report.limit_table import SCHEMA as LIMIT
+from darkstats.report.records import SCHEMAS
+from darkstats.report.scan_table import SCHEMA as SCAN
+from darkstats.report.scan_table import Limits, ScanTable, read_scan
+from darkstats.workflows.outcome import Outcome, Shell
+from darkstats.workflows.plot_requests import CATALOGUE, NONE, PlotRequest
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from darkstats.report.constraints.curve import Constraint, Statement
+    from darkstats.report.figures.coupling_limits import Favoured
+    from darkstats.report.figures.style import Drawing
+
+__all__ = ["benchmark_words", "global_outcome", "plot", "read_record", "scans_outcome"]
+
+Record = dict[str, Any]
+Figures = dict[str, Callable[[], "Drawing"]]
+
+_PROJECTION = "darkstats.projection/1"
+_ON_MUONS = ("lmu_ltau", "lmu_ltau_invisible")
+_ANOMALY_POINTS = 60
+
+
+def read_record(source: str) -> Record:
+    """Return the record that a file holds, as JSON or compressed.
+
+    Raises
+    ------
+    DocumentError
+        It cannot be read, or is no record.
+    """
+    from darkstats.workspace.documents import parse_json
+    from darkstats.workspace.sources import Opener
+
+    label, data = Opener().read(source, "record")
+    record = parse_json(data, source=label)
+    if not isinstance(record, dict):
+        raise DocumentError("is no record", source=label, remedy="name a file made by -o")
+    return record
+
+
+def benchmark_words(key: str) -> tuple[str | None, str]:
+    """Axis title of a coupling, and what its conversion rests on."""
+    from darkstats.signals.benchmarks import BENCHMARKS
+
+    found = BENCHMARKS.get(key)
+    return (None, "") if found is None else (found.label, found.assumption)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Subject:
+    """What a figure of a scan shows."""
+
+    table: ScanTable
+    limits: Limits
+    label: str | None
+    note: str
+    constraints: tuple[Constraint, ...]
+    statements: tuple[Statement, ...]
+
+    @classmethod
+    def of(cls, table: ScanTable, request: PlotRequest) -> _Subject:
+        limits = table.limits_on(request.coupling)
+        label, note = benchmark_words(limits.key)
+        constraints, statements = _constraints(request, limits.key)
+        return cls(
+            table=table,
+            limits=limits,
+            label=label,
+            note=note if request.note is None else request.note,
+            constraints=constraints,
+            statements=statements,
+        )
+
+
+def _constraints(
+    request: PlotRequest, coupling: str
+) -> tuple[tuple[Constraint, ...], tuple[Statement, ...]]:
+    from darkstats.report.constraints.catalogue import catalogue, statements
+    from darkstats.report.constraints.folder import read_folder
+
+    found: list[Constraint] = []
+    said: tuple[Statement, ...] = ()
+    for name in request.constraints:
+        if name == CATALOGUE:
+            found += catalogue(coupling)
+            said = statements(coupling)
+        elif name != NONE:
+            found += read_folder(Path(name), coupling).constraints
+    return tuple(found), said
+
+
+def _anomaly(request: PlotRequest, key: str, tables: Sequence[ScanTable]) -> list[Favoured]:
+    """Couplings that the muon's anomaly favours, over the masses of the figure."""
+    if key not in _ON_MUONS:
+        return []
+    import numpy as np
+
+    from darkstats.report.figures.coupling_limits import Favoured
+    from darkstats.signals.muon_anomaly import coupling_band
+
+    mass = np.concatenate([table.mass_gev for table in tables])
+    ends = request.mass_range_gev or (0.7 * float(mass.min()), 1.4 * float(mass.max()))
+    grid = np.geomspace(*ends, _ANOMALY_POINTS)
+    found = []
+    for year in request.anomaly_years:
+        edges = np.array(
+            [[np.nan if e is None else e for e in coupling_band(float(m), year)] for m in grid]
+        )
+        found.append(
+            Favoured(
+                label=rf"$(g-2)_{{\mu}}$ {year}, 2 σ",
+                mass_gev=grid,
+                low=edges[:, 0],
+                high=edges[:, 1],
+            )
+        )
+    return found
+
+
+def _on_one_mass(request: PlotRequest, subject: _Subject) -> Figures:
+    def limits() -> Drawing:
+        from darkstats.report.figures.coupling_limits import mass_limits_figure
+
+        return mass_limits_figure(
+            subject.table,
+            subject.limits,
+            label=subject.label,
+            note=subject.note,
+            constraints=subject.constraints,
+            favoured=_anomaly(request, subject.limits.key, [subject.table]),
+            mass_range=request.mass_range_gev,
+            value_range=request.value_range,
+        )
+
+    def p_values() -> Drawing:
+        from darkstats.report.figures.significances import local_p_figure
+        from darkstats.report.global_table import read_global
+
+        levels = None
+        if request.levels is not None:
+            levels = read_global(read_record(request.levels), source=request.levels).levels
+        return local_p_figure(subject.table, levels)
+
+    return {"limits": limits, "p_values": p_values}
+
+
+def _on_two_masses(request: PlotRequest, subject: _Subject) -> Figures:
+    def slices(fixed: int) -> Drawing:
+        from darkstats.report.figures.planes import slice_masses, slices_figure
+
+        return slices_figure(
+            subject.table,
+            subject.limits,
+            fixed=fixed,
+            at=request.slices_gev or slice_masses(subject.table, fixed),
+            label=subject.label,
+            note=subject.note,
+        )
+
+    def in_plane(what: str) -> Drawing:
+        from darkstats.report.figures.planes import map_figure
+
+        return map_figure(
+            subject.table, subject.limits, what, label=subject.label, note=subject.note
+        )
+
+    return {
+        "against_first": lambda: slices(1),
+        "against_second": lambda: slices(0),
+        "expected": lambda: in_plane("expected"),
+        "observed": lambda: in_plane("observed"),
+        "significance": lambda: in_plane("significance"),
+    }
+
+
+def scans_outcome(
+    request: PlotRequest, tables: list[ScanTable], *, statement: str = ""
+) -> Outcome[Any]:
+    """Return what can be shown of scans: several of one search make projections."""
+    subject = _Subject.of(tables[0], request)
+    if len(tables) > 1:
+
+        def projections() -> Drawing:
+            from darkstats.report.figures.comparisons import projections_figure
+
+            return projections_figure(
+                tables,
+                coupling=subject.limits.key,
+                label=subject.label,
+                notes=tuple(words for words in (subject.note, statement) if words),
+                constraints=subject.constraints,
+                favoured=_anomaly(request, subject.limits.key, tables),
+            )
+
+        figures: Figures = {"projections": projections}
+    elif subject.table.dimension == 1:
+        figures = _on_one_mass(request, subject)
+    else:
+        figures = _on_two_masses(request, subject)
+
+    def sheet() -> RenderableType:
+        from darkstats.report.scan_sheets import projections_sheet, scan_sheet
+
+        if len(tables) > 1:
+            return projections_sheet(
+                tables, coupling=subject.limits.key, kinds=tuple(figures), statement=statement
+            )
+        return scan_sheet(
+            subject.table,
+            kinds=tuple(figures),
+            constraints=subject.constraints,
+            statements=subject.statements,
+            notes={subject.limits.key: subject.note} if subject.note else {},
+        )
+
+    return Outcome(
+        result=subject.table,
+        record=lambda: _plot_record(request, figures, subject),
+        sheet=sheet,
+        figures=figures,
+    )
+
+
+def _source(one: Constraint | Statement) -> Record:
+    source = one.source
+    record: Record = {
+        "name": one.label,
+        "citation": source.citation,
+        "certainty": source.certainty,
+        "read": source.read,
+    }
+    for name, why in (
+        ("arxiv", "no preprint"), ("cl", "not stated by the source"),
+        ("method", "not stated by the source"), ("file", "from the catalogue"),
+    ):  # fmt: skip
+        record[name] = getattr(source, name) or None
+        if record[name] is None:
+            record[f"{name}_reason"] = why
+    return record
+
+
+def _plot_record(
+    request: PlotRequest, figures: Mapping[str, object], subject: _Subject | None = None
+) -> Record:
+    record: Record = {
+        "schema": SCHEMAS["plot"],
+        "results": list(request.results),
+        "figures": list(figures),
+    }
+    if subject is not None:
+        record |= {
+            "name": subject.table.name,
+            "simulated": subject.table.simulated,
+            "quantity": subject.limits.key,
+            "conversion": subject.note,
+            "hypotheses": len(subject.table.points),
+            "failed": int(subject.table.failed.sum()),
+            "constraints": [_source(one) for one in subject.constraints],
+            "not_drawn": [_source(s) | {"text": s.text} for s in subject.statements],
+        }
+    return record
+
+
+def global_outcome(request: PlotRequest, record: Record, source: str) -> Outcome[Any]:
+    """Return what can be shown of global significance."""
+    from darkstats.report.global_table import read_global
+
+    table = read_global(record, source=source)
+
+    def methods() -> Drawing:
+        from darkstats.report.figures.significances import methods_figure
+
+        return methods_figure(table)
+
+    def crossings() -> Drawing:
+        from darkstats.report.figures.significances import crossings_figure
+
+        return crossings_figure(table)
+
+    figures: Figures = {}
+    if table.methods:
+        figures["methods"] = methods
+    if table.crossings is not None:
+        figures["crossings"] = crossings
+    return _simple(request, figures, table.title or table.name, source, table)
+
+
+def _of_projection(request: PlotRequest, record: Record, source: str) -> Outcome[Any]:
+    scans, statement = record.get("scans"), record.get("systematics_statement")
+    if not isinstance(scans, list) or not isinstance(statement, str):
+        raise DocumentError(
+            "has no scans, or no statement on systematic errors", source=source,
+            remedy="make it with darkstats project",
+        )  # fmt: skip
+    tables = [read_scan(scan, source=f"{source}, scan {k}") for k, scan in enumerate(scans, 1)]
+    return scans_outcome(request, tables, statement=statement)
+
+
+def _of_limit(request: PlotRequest, record: Record, source: str) -> Outcome[Any]:
+    from darkstats.report.limit_table import inputs_of, interval_of, limit_of
+
+    inputs = inputs_of(record)
+    if record.get("method") == "fc":
+        interval = interval_of(record, source)
+
+        def accepted() -> Drawing:
+            from darkstats.report.figures.limits import interval_figure
+
+            return interval_figure(interval, inputs)
+
+        return _simple(request, {"interval": accepted}, "Confidence interval", source, interval)
+    limit = limit_of(record, source)
+
+    def curve() -> Drawing:
+        from darkstats.report.figures.limits import limit_figure
+
+        return limit_figure(limit, inputs)
+
+    return _simple(request, {"cls": curve}, "Upper limit", source, limit)
+
+
+def _simple(
+    request: PlotRequest, figures: Figures, title: str, source: str, result: object
+) -> Outcome[Any]:
+    def sheet() -> RenderableType:
+        from darkstats.report.scan_sheets import kinds_sheet
+
+        return kinds_sheet(title, tuple(figures), source)
+
+    return Outcome(
+        result=result,
+        record=lambda: _plot_record(request, figures),
+        sheet=sheet,
+        figures=figures,
+        no_figure=f"{source}: the record holds nothing to draw",
+    )
+
+
+def _regimes(request: PlotRequest) -> Outcome[Any]:
+    from darkstats.signals.constants import M_ELECTRON_GEV
+
+    def regimes() -> Drawing:
+        from darkstats.report.figures.regimes import regimes_figure
+
+        return regimes_figure(M_ELECTRON_GEV)
+
+    title = "Regimes of a mediator and dark matter"
+    return _simple(request, {"regimes": regimes}, title, "", None)
+
+
+def plot(request: PlotRequest, shell: Shell | None = None) -> Outcome[Any]:
+    """Draw finished results: scans, projections, global significance, limits.
+
+    Raises
+    ------
+    InputError
+        A record or a constraint cannot be read, or the request cannot be met.
+    """
+    if not request.results:
+        return _regimes(request)
+    records = [(source, read_record(source)) for source in request.results]
+    schemas = {record.get("schema") for _, record in records}
+    if schemas == {SCAN}:
+        return scans_outcome(request, [read_scan(record, source=name) for name, record in records])
+    if len(records) > 1:
+        raise OptionError("several results in one figure have to be scans of one search")
+    name, record = records[0]
+    if schemas == {_PROJECTION}:
+        return _of_projection(request, record, name)
+    if schemas == {GLOBAL}:
+        return global_outcome(request, record, name)
+    if schemas == {LIMIT}:
+        return _of_limit(request, record, name)
+    raise DocumentError(
+        f"has schema {record.get('schema')!r}, of which no figure can be made again",
+        source=name, remedy=f"give a record of {SCAN}, {_PROJECTION}, {GLOBAL} or {LIMIT}",
+    )  # fmt: skip

@@ -1,0 +1,443 @@
+"""Patch sets to limit curves: scan, shards, project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darkstats.errors import OptionError
+from darkstats.workflows.outcome import Outcome, Shell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from darkstats.execution.jobs import Job
+    from darkstats.execution.store import BlockStore
+    from darkstats.scan.results import MassScan, ScanSettings
+    from darkstats.workflows.scan_requests import MassScanRequest, ProjectRequest, ShardsRequest
+
+__all__ = [
+    "SCAN_FILE",
+    "couplings_of",
+    "first_kernel",
+    "merge_shards",
+    "plan_shards",
+    "project",
+    "run_shard",
+    "scan",
+    "task_of",
+]
+
+SCAN_FILE = "scan.json"
+_INTERPOLATION = "normsys=code4,histosys=code4p"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is scanned: documents, and what its search says of limits."""
+
+    inputs: dict[str, Any] = field(repr=False)
+    method: str
+    cl: float
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What records and figures say of the search."""
+        return dict(self.inputs["facts"])
+
+
+def read_source(source: str, patchset: str | None) -> Source:
+    """Read a built search, or a workspace with its patch set.
+
+    Raises
+    ------
+    InputError
+        A file is missing, damaged, or belongs to another one.
+    """
+    from darkstats.scan.limits import scan_inputs
+    from darkstats.workspace import read_patchset
+
+    path = Path(source)
+    if path.is_dir():
+        if patchset is not None:
+            raise OptionError("a built search has a patch set of its own: drop --patchset")
+        from darkstats.scan.spectrum import read_fill
+        from darkstats.searches.output import read_build
+
+        build = read_build(path)
+        found = scan_inputs(
+            build.workspace, read_patchset(build.patch_set_path), read_fill(build.fill_path)
+        )
+        record, sidecar = build.record, build.sidecar
+        found["facts"] = {
+            "name": record["name"],
+            "title": record["title"],
+            "simulated": record["simulated"],
+            "data": record["data"],
+            "luminosity_ipb": record["luminosity_ipb"],
+            "reference_cross_section_pb": sidecar["reference_cross_section_pb"],
+            "poi_label": sidecar["poi_label"],
+        }
+        found["benchmarks"] = list(record.get("benchmarks", []))
+        statistics = record["statistics"]
+        return Source(inputs=found, method=str(statistics["method"]), cl=float(statistics["cl"]))
+    if patchset is None:
+        raise OptionError(
+            f"{source} is no folder of a built search: give the patch set of the workspace with "
+            "--patchset"
+        )
+    from darkstats.report.sidecar import read_sidecar
+    from darkstats.workspace import read_workspace
+
+    document = read_workspace(source, accept=("poi-unknown", "poi-no-effect")).document
+    sidecar_ = read_sidecar(source)
+    found = scan_inputs(document, read_patchset(patchset), None)
+    found["facts"] = {
+        "name": path.name.removesuffix(".gz").removesuffix(".json"),
+        "title": sidecar_.title or path.name,
+        "simulated": sidecar_.simulated,
+        "data": "as in the workspace",
+        "luminosity_ipb": None,
+        "reference_cross_section_pb": None,
+        "poi_label": sidecar_.poi_label,
+    }
+    found["benchmarks"] = []
+    return Source(inputs=found, method="cls", cl=0.95)
+
+
+def couplings_of(inputs: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
+    """Symbol and conversion of each benchmark of a search: the only place where the two meet."""
+    from darkstats.signals.benchmarks import benchmark
+
+    reference = inputs["facts"].get("reference_cross_section_pb")
+    masses = [k for k, label in enumerate(inputs["labels"]) if label.endswith("_gev")]
+    found: dict[str, tuple[str, Any]] = {}
+    if reference is None:
+        return found
+
+    def conversion(name: str) -> Any:  # noqa: ANN401 -- a function of masses and strength
+        model = benchmark(name)
+
+        def convert(values: Sequence[Any], mu: float) -> float | None:
+            if mu < 0.0:
+                return None
+            at = tuple(float(values[k]) for k in masses)
+            return float(model.to_coupling(at, reference * mu))
+
+        return convert
+
+    for name in inputs["benchmarks"]:
+        found[name] = (benchmark(name).coupling, conversion(name))
+    return found
+
+
+def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
+    from darkstats.scan.results import ScanSettings
+
+    method = request.method or source.method
+    cl = request.cl or source.cl
+    return ScanSettings(
+        method=method,
+        cl=cl,
+        test_stat=request.test_stat,
+        calculator=request.calculator,
+        band=request.band,
+        n_toys=(request.n_toys or 10_000) if request.calculator == "toys" else None,
+        seed=request.seed,
+        blind=request.blind,
+        interpolation=_INTERPOLATION,
+        prior=request.prior,
+        hypotheses_per_block=64 if len(source.inputs["patches"]) > 2000 else 16,
+    )
+
+
+def _processors() -> int:
+    from darkstats.kernel import default_threads
+
+    return default_threads()
+
+
+def _run(
+    job: Job,
+    settings: ScanSettings,
+    inputs: Mapping[str, Any],
+    store: BlockStore | None,
+    *,
+    cluster: str | None,
+    workers: int | None,
+    shell: Shell,
+    step: str,
+) -> MassScan:
+    from darkstats.execution.run import executor_of, run_job
+    from darkstats.scan.limits import LIMITS, collect_scan
+
+    total, size = len(inputs["patches"]), settings.hypotheses_per_block
+    with shell.step(step, total, "hypotheses") as progress:
+        blocks = run_job(
+            LIMITS,
+            job,
+            executor_of(cluster, workers or _processors()),
+            store=store,
+            progress=lambda n: progress.advance(n * size),
+        )
+    return collect_scan(inputs, job, settings, [blocks[b] for b in range(job.n_blocks)])
+
+
+def _record(scan: MassScan, job: Job, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    from darkstats.report.scan_records import scan_record
+
+    return scan_record(
+        scan,
+        facts=inputs["facts"],
+        couplings=couplings_of(inputs),
+        job_digest=job.digest,
+        versions=job.settings["versions"],
+    )
+
+
+def _write(folder: Path, record: Mapping[str, Any]) -> None:
+    """Keep the result beside the blocks: a record, and its table as CSV."""
+    from darkstats.report.scan_exports import scan_csv
+    from darkstats.report.scan_table import read_scan
+    from darkstats.report.writing import json_text, write_text
+
+    write_text(folder / SCAN_FILE, json_text(record))
+    write_text(folder / "scan.csv", scan_csv(read_scan(record, source=SCAN_FILE)))
+
+
+def _outcome(scan: MassScan, record: dict[str, Any], where: str) -> Outcome[MassScan]:
+    from darkstats.report.scan_table import read_scan
+    from darkstats.workflows.plot_requests import PlotRequest
+    from darkstats.workflows.plots import scans_outcome
+
+    shown = scans_outcome(PlotRequest(results=(where,)), [read_scan(record, source=where)])
+    return Outcome(result=scan, record=lambda: record, sheet=shown.sheet, figures=shown.figures)
+
+
+def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassScan]:
+    """Limits and local p-values at all mass hypotheses.
+
+    Raises
+    ------
+    InputError
+        The files or the options cannot be used.
+    ShardError
+        A block could not be computed or kept; what is finished is kept.
+    """
+    from darkstats.execution.store import BlockStore
+    from darkstats.scan.limits import limits_job
+
+    shell = shell or Shell()
+    source = read_source(request.source, request.patchset)
+    settings = _settings(request, source)
+    first_kernel(shell)
+    job = limits_job(source.inputs, settings)
+    store = None if request.output is None else BlockStore.create(Path(request.output), job)
+    found = _run(
+        job,
+        settings,
+        source.inputs,
+        store,
+        cluster=request.cluster,
+        workers=request.workers,
+        shell=shell,
+        step=f"scanning {source.facts['name']}",
+    )
+    record = _record(found, job, source.inputs)
+    where = source.facts["name"]
+    if store is not None:
+        _write(store.folder, record)
+        where = str(store.folder / SCAN_FILE)
+    return _outcome(found, record, where)
+
+
+def first_kernel(shell: Shell) -> None:
+    """Compile kernels once, before several processes do it at a time."""
+    from darkstats.fit.warming import ensure_compiled, kernels_are_compiled
+    from darkstats.workflows.inputs import COMPILING
+
+    if not kernels_are_compiled():
+        shell.announce(COMPILING)
+        ensure_compiled()
+
+
+def plan_shards(request: MassScanRequest, shell: Shell | None = None) -> Outcome[BlockStore]:
+    """Write the job of a scan into a folder, for shards to work on.
+
+    Raises
+    ------
+    InputError
+        The files or the options cannot be used.
+    """
+    from darkstats.execution.store import BlockStore
+    from darkstats.scan.limits import limits_job
+
+    if request.output is None:
+        raise OptionError("shards plan needs a folder: -o DIR")
+    source = read_source(request.source, request.patchset)
+    job = limits_job(source.inputs, _settings(request, source))
+    store = BlockStore.create(Path(request.output), job)
+    return _shard_outcome(store, {"blocks": job.n_blocks, "unfinished": len(store.unfinished())})
+
+
+def _shard_outcome(store: BlockStore, facts: Mapping[str, Any]) -> Outcome[BlockStore]:
+    record = {
+        "schema": "darkstats.shards/1",
+        "folder": str(store.folder),
+        "kind": store.job.kind,
+        "job_sha256": store.job.digest,
+        **facts,
+    }
+
+    def sheet() -> Any:  # noqa: ANN401 -- a table
+        from darkstats.report.tables import sheet as table
+
+        notes = [(key.replace("_", " "), str(value)) for key, value in record.items()]
+        return table("Shards of a scan", subtitle=str(store.folder), notes=notes)
+
+    return Outcome(result=store, record=lambda: dict(record), sheet=sheet)
+
+
+def run_shard(request: ShardsRequest, shell: Shell | None = None) -> Outcome[BlockStore]:
+    """Run the blocks of one shard that are not finished.
+
+    Raises
+    ------
+    InputError
+        There is no such shard.
+    ShardError
+        The folder holds no job, or a block could not be computed or kept.
+    """
+    from darkstats.execution.processes import InProcess
+    from darkstats.execution.run import run_job, shard_blocks
+    from darkstats.execution.store import BlockStore
+
+    shell = shell or Shell()
+    store = BlockStore.open(Path(request.folder))
+    blocks = shard_blocks(store.job.n_blocks, request.shard, request.of)
+    with shell.step(f"shard {request.shard} of {request.of}", len(blocks), "blocks") as step:
+        run_job(
+            task_of(store.job.kind),
+            store.job,
+            InProcess(),
+            store=store,
+            progress=step.advance,
+            blocks=blocks,
+        )
+    return _shard_outcome(store, {"shard": request.shard, "of": request.of, "blocks": len(blocks)})
+
+
+def task_of(kind: str) -> Any:  # noqa: ANN401 -- a task
+    """Return the task of a kind of job.
+
+    Raises
+    ------
+    OptionError
+        There is none.
+    """
+    if kind == "limits":
+        from darkstats.scan.limits import LIMITS
+
+        return LIMITS
+    if kind == "toys":
+        from darkstats.look_elsewhere.spectrum_job import TOYS
+
+        return TOYS
+    raise OptionError(f"a job of kind {kind!r}: this version knows limits and toys")
+
+
+def merge_shards(request: ShardsRequest, shell: Shell | None = None) -> Outcome[Any]:
+    """Put shards together, and write the result of the scan.
+
+    Raises
+    ------
+    ShardError
+        A block is missing, damaged, differs, or belongs to another job.
+    """
+    from darkstats.execution.jobs import read_inputs
+    from darkstats.execution.store import BlockStore
+    from darkstats.scan.limits import collect_scan
+    from darkstats.scan.results import ScanSettings
+
+    store = BlockStore.open(Path(request.folder))
+    merged = store.merge(Path(other) for other in request.others)
+    job = store.job
+    if job.kind != "limits":
+        return _shard_outcome(store, {"taken": merged.taken, "known": merged.known})
+    inputs = read_inputs(job.inputs)
+    settings = ScanSettings(**{k: v for k, v in job.settings.items() if k != "versions"})
+    blocks = [store.read(block) for block in range(job.n_blocks)]
+    found = collect_scan(inputs, job, settings, blocks)
+    record = _record(found, job, inputs)
+    _write(store.folder, record)
+    return _outcome(found, record, str(store.folder / SCAN_FILE))
+
+
+def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list[MassScan]]:
+    """Expected limits at other luminosities.
+
+    Raises
+    ------
+    InputError
+        The files or the options cannot be used, or the search names no luminosity.
+    """
+    from darkstats.report.scan_table import read_scan
+    from darkstats.scan.limits import limits_job
+    from darkstats.scan.projection import SYSTEMATICS
+    from darkstats.workflows.plot_requests import PlotRequest
+    from darkstats.workflows.plots import scans_outcome
+    from darkstats.workflows.scan_requests import MassScanRequest
+
+    shell = shell or Shell()
+    source = read_source(request.source, request.patchset)
+    now = source.facts["luminosity_ipb"]
+    if now is None:
+        raise OptionError(f"{request.source} does not say its luminosity: project a built search")
+    base = _settings(
+        MassScanRequest(source=request.source, method=request.method, cl=request.cl, blind=True),
+        source,
+    )
+    first_kernel(shell)
+    statement = SYSTEMATICS[request.systematics]
+    scans, records = [], []
+    for luminosity_ifb in request.luminosities_ifb:
+        settings = replace(
+            base,
+            luminosity_factor=1e3 * luminosity_ifb / now,
+            systematics=request.systematics,
+        )
+        inputs = {
+            **source.inputs,
+            "facts": {
+                **source.facts,
+                "luminosity_ipb": 1e3 * luminosity_ifb,
+                "title": f"{source.facts['title']}; projected to {luminosity_ifb:g} fb^-1",
+                "data": f"projection, Asimov data; {statement}",
+            },
+        }
+        job = limits_job(inputs, settings)
+        found = _run(
+            job,
+            settings,
+            inputs,
+            None,
+            cluster=None,
+            workers=request.workers,
+            shell=shell,
+            step=f"projecting to {luminosity_ifb:g} fb^-1",
+        )
+        scans.append(found)
+        records.append(_record(found, job, inputs))
+    tables = [read_scan(record, source=source.facts["name"]) for record in records]
+    asked = PlotRequest(results=tuple(table.source for table in tables))
+    shown = scans_outcome(asked, tables, statement=statement)
+    whole = {
+        "schema": "darkstats.projection/1",
+        "name": source.facts["name"],
+        "simulated": source.facts["simulated"],
+        "systematics": request.systematics,
+        "systematics_statement": statement,
+        "scans": records,
+    }
+    return Outcome(result=scans, record=lambda: whole, sheet=shown.sheet, figures=shown.figures)
