@@ -4,6 +4,9 @@ from typing import Annotated
 
 import typer
 
+from darkstats import workflows
+from darkstats.errors import OptionError
+
 __all__ = [
     "AddToys",
     "Blind",
@@ -33,6 +36,7 @@ __all__ = [
     "Toys",
     "UrPrior",
     "WorkspaceFile",
+    "bayes_request",
 ]
 
 _LIKELIHOOD = "Likelihood"
@@ -237,3 +241,35 @@ Csv = Annotated[
         "--csv", help="Write the numbers of each figure beside it.", rich_help_panel=_OUTPUT
     ),
 ]
+
+
+def _range(text: str) -> tuple[str, float, float]:
+    """Read NAME=LOW,HIGH."""
+    name, equals, numbers = text.rpartition("=")
+    parts = numbers.split(",")
+    try:
+        low, high = (float(part) for part in parts)
+    except ValueError:
+        equals = ""
+    if not (equals and name):
+        raise OptionError(f"cannot read the range {text!r}; write NAME=LOW,HIGH")
+    return name, low, high
+
+
+def bayes_request(
+    prior: str,
+    engine: str,
+    expected: str,
+    efficiency: str,
+    ur_prior: str,
+    prior_range: list[str] | None,
+) -> workflows.BayesRequest:
+    """Priors and engine, from the options of :data:`Prior` to :data:`PriorRange`."""
+    return workflows.BayesRequest(
+        prior=prior,
+        engine=engine,
+        expected=expected,
+        efficiency=efficiency,
+        ur_prior=ur_prior,
+        ranges=tuple(_range(text) for text in prior_range or ()),
+    )

@@ -8,22 +8,8 @@ import typer
 from darkstats import workflows
 from darkstats.cli import options as o
 from darkstats.cli.output import Output, deliver
-from darkstats.errors import OptionError
 
 __all__ = ["gof", "hypotest", "limit", "significance"]
-
-
-def _range(text: str) -> tuple[str, float, float]:
-    """Read NAME=LOW,HIGH."""
-    name, equals, numbers = text.rpartition("=")
-    parts = numbers.split(",")
-    try:
-        low, high = (float(part) for part in parts)
-    except ValueError:
-        equals = ""
-    if not (equals and name):
-        raise OptionError(f"cannot read the range {text!r}; write NAME=LOW,HIGH")
-    return name, low, high
 
 
 def limit(
@@ -102,14 +88,7 @@ def limit(
         band=band,
         toys=workflows.ToyRequest(n_toys=toys, seed=seed, add_to=add_toys),
         poi_lower=poi_lower,
-        bayes=workflows.BayesRequest(
-            prior=prior,
-            engine=engine,
-            expected=expected,
-            efficiency=efficiency,
-            ur_prior=ur_prior,
-            ranges=tuple(_range(text) for text in prior_range or ()),
-        ),
+        bayes=o.bayes_request(prior, engine, expected, efficiency, ur_prior, prior_range),
         referee=referee,
     )
     deliver(lambda: workflows.limit(request, context.obj), out, context.obj)

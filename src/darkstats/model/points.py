@@ -12,7 +12,15 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.errors import OptionError
-from darkstats.kernel import JIT, Memory, default_threads, kernel, kernel_entry, run_blocks
+from darkstats.kernel import (
+    JIT,
+    Memory,
+    default_threads,
+    is_compiled,
+    kernel,
+    kernel_entry,
+    run_blocks,
+)
 from darkstats.kernel.simd import LANES, Floats, Integers, fill, floats_at, integers_at, load, store
 from darkstats.model.derivatives import constraint_slope, deviance_derivatives, rate_slopes
 from darkstats.model.histfactory import HistFactoryModel
@@ -27,7 +35,7 @@ from darkstats.model.structure import (
     numbers_at,
 )
 
-__all__ = ["PointValues", "deviance_at"]
+__all__ = ["PointValues", "deviance_at", "points_are_compiled"]
 
 _VALUE, _GRADIENT, _HESSIAN = 0, 1, 2
 _FEW = 256  # points that are done before a thread has started
@@ -163,6 +171,11 @@ def _points_entry(table: Integers, task: int, first: int, stop: int) -> None:
         first,
         stop,
     )
+
+
+def points_are_compiled() -> bool:
+    """Whether :func:`deviance_at` can start at once; otherwise it waits for the compiler."""
+    return is_compiled(_points_entry)
 
 
 def deviance_at(

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from darkstats.inference.bayes.results import CredibleLimit
     from darkstats.inference.results import Significance
     from darkstats.report.provenance import Inputs
+    from darkstats.scan.results import BayesSettings
 
-__all__ = ["credible_record", "credible_sheet"]
+__all__ = ["NO_TEST", "credible_record", "credible_sheet", "prior_record"]
 
 Record = dict[str, Any]
 
-_NO_TEST = "a Bayesian limit makes no test"
+#: Why a field of a frequentist limit is null.
+NO_TEST = "a Bayesian limit makes no test"
 _SHOWN = 6  # nuisance parameters in the table
 
 
@@ -76,7 +78,7 @@ def credible_record(
         record["expected_reason"] = record["expected_error_reason"] = limit.expected_reason
     _set(record, "observed", limit.observed, limit.observed_reason)
     for name in ("test_stat", "CLs_obs", "CLs_exp", "sigma", "poi_lower", "scan"):
-        _set(record, name, None, _NO_TEST)
+        _set(record, name, None, NO_TEST)
     for name in ("power_threshold", "power_constrained"):
         _set(record, name, None, "not a power-constrained limit")
     for name in ("observed_low", "observed_high"):
@@ -153,6 +155,31 @@ def _prior_fields(limit: CredibleLimit) -> Record:
         _set(coupling, "observed", observed, limit.observed_reason)
     _set(record, "coupling", coupling, "the prior is not in a coupling")
     return record
+
+
+def prior_record(asked: BayesSettings) -> Record:
+    """What all hypotheses of a scan have in common: priors, engine, and how outcomes are thrown."""
+    from darkstats.inference.bayes.credible import DEFINITIONS
+    from darkstats.inference.bayes.nuisances import NuisancePriors
+    from darkstats.inference.bayes.prior_text import parse_prior
+
+    prior = parse_prior(asked.prior)
+    nuisances = NuisancePriors(
+        efficiency=asked.efficiency,
+        ur_prior=asked.ur_prior,
+        ranges={name: (low, high) for name, low, high in asked.ranges},
+    )
+    return {
+        "name": prior.name,
+        "description": prior.describe(),
+        "efficiency": nuisances.efficiency,
+        "ur_prior": nuisances.ur_prior,
+        "rules": list(nuisances.describe()),
+        "ranges": [{"name": name, "edges": [low, high]} for name, low, high in asked.ranges],
+        "engine_asked": asked.engine,
+        "expected": asked.expected,
+        "expected_definition": DEFINITIONS[asked.expected, True],
+    }
 
 
 def _interval(limit: CredibleLimit) -> Record | None:

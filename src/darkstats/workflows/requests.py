@@ -23,6 +23,8 @@ __all__ = [
     "SignificanceRequest",
     "ToyRequest",
     "WorkspaceRequest",
+    "check_posterior_options",
+    "check_prior_goes_with",
 ]
 
 CALCULATORS = ("auto", "asymptotic", "toys")
@@ -148,6 +150,42 @@ class BayesRequest:
         _one_of("ur-prior", self.ur_prior, UR_PRIORS)
 
 
+def check_prior_goes_with(method: str, bayes: BayesRequest) -> None:
+    """Check that nothing of a posterior is asked of another method.
+
+    Raises
+    ------
+    OptionError
+        It is.
+    """
+    if method != "bayes" and bayes != BayesRequest():
+        raise OptionError(
+            "a prior goes with --method bayes, and so does an engine or what else belongs to a "
+            f"posterior, not with {method}"
+        )
+
+
+def check_posterior_options(
+    *, calculator: str | None, test_stat: str, band: str, adds_toys: bool = False
+) -> None:
+    """Check that nothing of a frequentist limit is asked of a posterior.
+
+    Raises
+    ------
+    OptionError
+        It is.
+    """
+    if calculator is not None:
+        raise OptionError(
+            "a Bayesian limit comes from the posterior: drop --calculator; --toys N says how "
+            "many toys stand behind an expected limit that cannot be enumerated"
+        )
+    if test_stat != "qtilde" or band != "root" or adds_toys:
+        raise OptionError(
+            "--test-stat, --band and --add-toys belong to frequentist limits, not to --method bayes"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitRequest:
     """An upper limit, or an interval (``method="fc"``).
@@ -187,11 +225,7 @@ class LimitRequest:
             self._check_bayes()
         else:
             _check_calculator(self.calculator, self.toys, CALCULATORS)
-        if self.method != "bayes" and self.bayes != BayesRequest():
-            raise OptionError(
-                "a prior goes with --method bayes, and so does an engine or what else belongs to a "
-                f"posterior, not with {self.method}"
-            )
+        check_prior_goes_with(self.method, self.bayes)
         if not 0.0 < self.level < 1.0:
             raise OptionError(
                 f"the confidence level must lie between 0 and 1, got {self.level:g}"
@@ -201,16 +235,12 @@ class LimitRequest:
 
     def _check_bayes(self) -> None:
         _one_of("calculator", self.calculator, CALCULATORS)
-        if self.calculator != "auto":
-            raise OptionError(
-                "a Bayesian limit comes from the posterior: drop --calculator; --toys N says how "
-                "many toys stand behind an expected limit that cannot be enumerated"
-            )
-        if self.test_stat != "qtilde" or self.band != "root" or self.toys.add_to is not None:
-            raise OptionError(
-                "--test-stat, --band and --add-toys belong to frequentist limits, not to "
-                "--method bayes"
-            )
+        check_posterior_options(
+            calculator=None if self.calculator == "auto" else self.calculator,
+            test_stat=self.test_stat,
+            band=self.band,
+            adds_toys=self.toys.add_to is not None,
+        )
 
 
 def _check_lower(poi_lower: float | None, test_stat: str, allowed: tuple[str, ...]) -> None:

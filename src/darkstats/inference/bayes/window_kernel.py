@@ -14,7 +14,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.inference.bayes.rules import legendre_rule
-from darkstats.kernel import JIT, Memory, kernel, kernel_entry
+from darkstats.kernel import JIT, Memory, is_compiled, kernel, kernel_entry
 from darkstats.kernel.exponential import exponential
 from darkstats.kernel.simd import (
     LANES,
@@ -31,7 +31,14 @@ from darkstats.kernel.simd import (
 )
 from darkstats.model.structure import addresses_of
 
-__all__ = ["ORDER", "Shape", "WindowArrays", "legendre_transform", "window_posteriors"]
+__all__ = [
+    "ORDER",
+    "Shape",
+    "WindowArrays",
+    "legendre_transform",
+    "window_posteriors",
+    "windows_are_compiled",
+]
 
 ORDER = 16  # nodes, and terms of the Legendre series, on each panel
 _MOST_STEPS = 12.0  # after so many steps by recursion a probability is computed afresh
@@ -371,6 +378,11 @@ def _window_entry(table: Integers, first: int, stop: int) -> None:
         _arrays_at(table, _WORDS), _scratch_at(table, _WORDS + _ARRAYS), _shape_at(table),
         first, stop,
     )  # fmt: skip
+
+
+def windows_are_compiled() -> bool:
+    """Whether :func:`window_posteriors` can start at once; otherwise it waits for the compiler."""
+    return is_compiled(_window_entry)
 
 
 def window_posteriors(shape: Shape, arrays: WindowArrays, first: int, stop: int) -> None:

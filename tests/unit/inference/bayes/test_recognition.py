@@ -69,8 +69,10 @@ def test_windows_of_the_searches_are_recognised(repository, name: str) -> None:
     from darkstats.model import compile_workspace
 
     folder = repository / "workspaces" / name
-    (patches,) = [*folder.glob("patchset.json"), *folder.glob("patchset.json.gz")]
-    workspace = read_workspace(folder / "background_only.json")
+    (patches,), (document,) = (
+        sorted(folder.glob(f"{stem}.json*")) for stem in ("patchset", "background_only")
+    )
+    workspace = read_workspace(document)
     points = read_patchset(patches).points
     for point in points[:: max(1, len(points) // 40)]:
         model = compile_workspace(workspace.patched(list(point.operations)))
