@@ -222,9 +222,9 @@ def page(record: Record) -> str:
         "## Ranks of the truth",
         "",
         "Truths are drawn from the priors, data from the truths, and inferred with the same",
-        "priors: then the posterior probability below the true signal strength is uniform between 0 and 1",
-        "(arXiv:1804.06788). The prior of the signal strength is flat and cut at an edge, in",
-        "drawing and in inference alike. All choices were made before the first run:",
+        "priors: then the posterior probability below the true signal strength is uniform",
+        "between 0 and 1 (arXiv:1804.06788). The prior of the signal strength is flat and cut at",
+        "an edge, in drawing and in inference alike. All choices were made before the first run:",
         f"{len(study['ranks'])} models, {study['replicas']:,} replicas each, {study['bins']} bins, "
         "χ² against a flat histogram, a family-wise",
         f"level of {100 * study['family_level']:g} % (Bonferroni: {100 * level:.3g} % each), seed "

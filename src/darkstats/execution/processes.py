@@ -6,6 +6,7 @@ given to another; a worker whose parent is killed reads the end of its pipe and 
 
 from __future__ import annotations
 
+import gc
 import signal
 import traceback
 from collections import Counter, deque
@@ -144,7 +145,7 @@ def _give(seat: _Seat, waiting: deque[int]) -> None:
 def _serve(connection: Connection[Any, Any], task: Task, job: Job) -> None:
     """Work on blocks until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    worker = Worker(task, job)
+    worker, fresh = Worker(task, job), True
     while True:
         try:
             block = connection.recv()
@@ -153,6 +154,9 @@ def _serve(connection: Connection[Any, Any], task: Task, job: Job) -> None:
         text, problem = "", ""
         try:
             text = worker.run(block)
+            if fresh:
+                gc.freeze()  # what all blocks share is no garbage: it need not be looked through
+                fresh = False
         except DarkstatsError as error:
             problem = str(error)
         except Exception:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import InputError, NotCertifiedError
-from darkstats.fit import FitOptions
+from darkstats.errors import FitFailedError, InputError, NotCertifiedError
+from darkstats.fit import FitOptions, fit
 from darkstats.inference.bayes import NuisancePriors, bayes_limits, parse_prior
 from darkstats.inference.bayes.expected import DEFAULT_TOYS
 from darkstats.inference.curve import ProfileCurve
 from darkstats.inference.results import ToyOptions
 from darkstats.inference.test_statistics import test_statistic
-from darkstats.scan.local import local_fields
+from darkstats.scan.local import local_fields, window_fields
 from darkstats.scan.results import BayesSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from darkstats.fit import FitResult
     from darkstats.inference.bayes import CredibleLimit
-    from darkstats.inference.results import FitCounts
     from darkstats.model import HistFactoryModel
     from darkstats.scan.results import ScanSettings
 
@@ -38,6 +38,7 @@ def credible_fields(
     stands by itself.
     """
     asked = settings.bayes or BayesSettings()
+    nulls = [None if settings.blind else _without_signal(model) for model in models]
     found = bayes_limits(
         models,
         cl=settings.cl,
@@ -53,14 +54,24 @@ def credible_fields(
         seed=settings.seed,
         blind=settings.blind,
         options=_ONE_THREAD,
+        backgrounds=[None if null is None else null.parameters for null in nulls],
     )
     return [
-        _fields(model, limit, blind=settings.blind)
-        for model, limit in zip(models, found, strict=True)
+        _fields(model, limit, null, blind=settings.blind)
+        for model, limit, null in zip(models, found, nulls, strict=True)
     ]
 
 
-def _fields(model: HistFactoryModel, limit: CredibleLimit, *, blind: bool) -> dict[str, Any]:
+def _without_signal(model: HistFactoryModel) -> FitResult | None:
+    try:
+        return fit(model, model.observation, poi_value=0.0, options=_ONE_THREAD)
+    except FitFailedError:
+        return None  # the fits of the point say more
+
+
+def _fields(
+    model: HistFactoryModel, limit: CredibleLimit, null: FitResult | None, *, blind: bool
+) -> dict[str, Any]:
     lost = limit.expected[2] is None if blind else limit.observed is None
     if lost:
         reason = limit.expected_reason if blind else limit.observed_reason
@@ -79,18 +90,21 @@ def _fields(model: HistFactoryModel, limit: CredibleLimit, *, blind: bool) -> di
         "model_digest": limit.model_digest,
     }
     if not blind:
-        fields |= _local(model, limit.fits)
+        fields |= _local(model, limit, null)
     return {**fields, "fits": None if fields["fits"] is None else asdict(fields["fits"])}
 
 
-def _local(model: HistFactoryModel, before: FitCounts | None) -> dict[str, Any]:
-    """Best fit and local significance, or why there are none; fits are added to those before."""
+def _local(model: HistFactoryModel, limit: CredibleLimit, null: FitResult | None) -> dict[str, Any]:
+    """Best fit and local significance, or why there are none; fits are added to the limit's."""
     try:
-        curve = ProfileCurve(
-            model, model.observation, test_statistic("qtilde"), options=_ONE_THREAD
-        )
-        found = local_fields(curve)
+        counted = any("level" in answer.diagnostics for answer in limit.answers)
+        window = window_fields(null) if null is not None and counted else None
+        if window is None:
+            curve = ProfileCurve(
+                model, model.observation, test_statistic("qtilde"), options=_ONE_THREAD
+            )
+            window = {**local_fields(curve), "twice_nll": curve.free.twice_nll}, curve.counts
     except (NotCertifiedError, InputError) as error:
         return {"local_reason": str(error)}
-    fits = curve.counts if before is None else before + curve.counts
-    return {**found, "twice_nll": curve.free.twice_nll, "fits": fits}
+    fields, fits = window
+    return {**fields, "fits": fits if limit.fits is None else limit.fits + fits}

@@ -25,6 +25,7 @@ from darkstats.inference.bayes.results import CredibleLimit, EngineAnswer, check
 from darkstats.inference.results import FitCounts
 
 if TYPE_CHECKING:
+    from darkstats.arrays import FloatArray
     from darkstats.fit import FitOptions
     from darkstats.inference.bayes.nuisances import ParameterPrior
     from darkstats.inference.bayes.priors import BoundPrior, PoiPrior
@@ -50,6 +51,7 @@ def bayes_limits(
     seed: int = 0,
     blind: bool = False,
     options: FitOptions | None = None,
+    backgrounds: Sequence[FloatArray | None] | None = None,
 ) -> tuple[CredibleLimit, ...]:
     """Credible upper limits of many models, with their expected bands.
 
@@ -59,6 +61,9 @@ def bayes_limits(
         Models with a parameter of interest, and data of each; by default the models' own.
     cl, prior, nuisances, engine, expected, toys, seed, blind, options
         As of :func:`~darkstats.inference.bayes.credible.credible_limit`.
+    backgrounds
+        Minimum of the likelihood without signal of each model, where it is known already. Shape of
+        each [par].
 
     Returns
     -------
@@ -71,8 +76,9 @@ def bayes_limits(
         Options that do not exist, or out of range.
     """
     check_options(cl=cl, engine=engine, expected=expected)
-    if observations is not None and len(observations) != len(models):
-        raise OptionError(f"{len(models)} models, but {len(observations)} observations")
+    for what, listed in (("observations", observations), ("backgrounds", backgrounds)):
+        if listed is not None and len(listed) != len(models):
+            raise OptionError(f"{len(models)} models, but {len(listed)} {what}")
     choice, asked = nuisances or NuisancePriors(), prior or Flat()
     given = list(models)
     if observations is not None:
@@ -98,7 +104,8 @@ def bayes_limits(
     )
     results: list[CredibleLimit | None] = [None] * len(given)
     if engine in {"auto", "quadrature"}:
-        _windows(given, results, blank, options=options, expected=expected, blind=blind)
+        known = list(backgrounds) if backgrounds is not None else [None] * len(given)
+        _windows(given, results, blank, known, options=options, expected=expected, blind=blind)
     for i, model in enumerate(given):
         if results[i] is not None:
             continue
@@ -136,6 +143,7 @@ def _windows(
     models: list[HistFactoryModel],
     results: list[CredibleLimit | None],
     blank: CredibleLimit,
+    backgrounds: Sequence[FloatArray | None],
     *,
     options: FitOptions | None,
     expected: str,
@@ -171,6 +179,7 @@ def _windows(
                 nuisances=tuple(resolved for _, resolved, _ in part),
                 prior=tuple(prior for _, _, prior in part),
                 counts=np.array([models[i].observation.counts[bins] for i, _, _ in part]),
+                backgrounds=tuple(backgrounds[i] for i, _, _ in part),
             )
             found = counting_limits(
                 group,

@@ -61,6 +61,8 @@ class WindowGroup:
         Prior of each parameter of each window, and of the parameter of interest of each.
     counts
         Observed counts. Shape [window, bin].
+    backgrounds
+        Minimum of each window's likelihood without signal, where it is known already; else empty.
     """
 
     plan: CountingPlan
@@ -68,6 +70,7 @@ class WindowGroup:
     nuisances: tuple[tuple[ParameterPrior | None, ...], ...]
     prior: tuple[BoundPrior, ...]
     counts: FloatArray
+    backgrounds: tuple[FloatArray | None, ...] = ()
 
     def of(self, windows: Sequence[int]) -> WindowGroup:
         """Some of the windows."""

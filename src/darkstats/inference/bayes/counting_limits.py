@@ -190,19 +190,26 @@ def _conditional_laws(
     laws: Laws = []
     reasons = []
     bins = list(group.plan.bins)
-    for window, model, counts in zip(windows, group.models, group.counts, strict=True):
+    known = group.backgrounds or (None,) * len(windows)
+    for window, model, counts, given in zip(
+        windows, group.models, group.counts, known, strict=True
+    ):
         laws.append([])
         reasons.append("")
         if window.done:
             continue
-        full = model.observation.counts.copy()
-        full[bins] = counts
-        batch = fit_batch(model, full, model.observation.auxdata, poi_values=0.0, options=options)
-        if not batch.converged[0]:
-            reasons[-1] = "the fit without signal could not be certified"
-            continue
-        window.note(fits=1)
-        rates = model.expected_rates(batch.parameters[0])[bins]
+        point = given
+        if point is None:
+            full = model.observation.counts.copy()
+            full[bins] = counts
+            aux = model.observation.auxdata
+            batch = fit_batch(model, full, aux, poi_values=0.0, options=options)
+            if not batch.converged[0]:
+                reasons[-1] = "the fit without signal could not be certified"
+                continue
+            window.note(fits=1)
+            point = batch.parameters[0]
+        rates = model.expected_rates(point)[bins]
         laws[-1] = [count_range(max(float(rate), 0.0)) for rate in rates]
     return laws, reasons
 
