@@ -74,7 +74,8 @@ class OnBlock(Protocol):
 
 def inputs_bytes(documents: Mapping[str, Any]) -> tuple[bytes, str]:
     """Compressed documents, the same bytes every time, and their SHA-256."""
-    text = json.dumps(documents, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    with collection_paused():
+        text = json.dumps(documents, sort_keys=True, separators=(",", ":"), allow_nan=False)
     data = text.encode()
     return gzip.compress(data, 4, mtime=0), digest_of_text(data)
 

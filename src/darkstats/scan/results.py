@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -144,17 +145,21 @@ class ScanPoint:
 
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _point_fields()}  # asdict copies deeply
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> ScanPoint:
         """Inverse of :meth:`plain`; other keys are ignored."""
-        known = {f.name for f in fields(cls)}
-        values = {key: value for key, value in plain.items() if key in known}
+        values = {name: plain[name] for name in _point_fields() if name in plain}
         for name in ("values", "expected", "expected_error", "cls_expected", "warnings"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
         return cls(**values)
+
+
+@cache
+def _point_fields() -> tuple[str, ...]:
+    return tuple(f.name for f in fields(ScanPoint))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError
+from darkstats.garbage import collection_paused
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import (
     DEFAULT_LEVELS,
@@ -52,6 +53,7 @@ class Source:
         return dict(self.inputs["facts"])
 
 
+@collection_paused()
 def read_source(source: str, patchset: str | None) -> Source:
     """Read a built search, or a workspace with its patch set.
 
@@ -158,7 +160,7 @@ def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
         seed=request.seed,
         blind=request.blind,
         interpolation=_INTERPOLATION,
-        hypotheses_per_block=64 if many else 16,
+        hypotheses_per_block=256 if many else 16,
     )
 
 
@@ -219,6 +221,7 @@ def _run(
     return collect_scan(inputs, job, settings, [blocks[b] for b in range(job.n_blocks)])
 
 
+@collection_paused()
 def _record(scan: MassScan, job: Job, inputs: Mapping[str, Any]) -> dict[str, Any]:
     from darkstats.report.scan_records import scan_record
 
@@ -231,6 +234,7 @@ def _record(scan: MassScan, job: Job, inputs: Mapping[str, Any]) -> dict[str, An
     )
 
 
+@collection_paused()
 def _write(folder: Path, record: Mapping[str, Any]) -> None:
     """Keep the result beside the blocks: a record, and its table as CSV."""
     from darkstats.report.scan_exports import scan_csv
@@ -241,6 +245,7 @@ def _write(folder: Path, record: Mapping[str, Any]) -> None:
     write_text(folder / "scan.csv", scan_csv(read_scan(record, source=SCAN_FILE)))
 
 
+@collection_paused()
 def _outcome(scan: MassScan, record: dict[str, Any], where: str) -> Outcome[MassScan]:
     from darkstats.report.scan_table import read_scan
     from darkstats.workflows.plot_requests import PlotRequest

@@ -119,8 +119,9 @@ class Enumeration:
         for b, (low, p, nodes) in enumerate(
             zip(self.low, self.probability, self.nodes, strict=True)
         ):
-            matrix = _interpolation(nodes, low, len(p))
-            values = np.moveaxis(np.tensordot(matrix, values, axes=(1, b)), 0, b)
+            if len(nodes) < len(p):
+                matrix = _interpolation(nodes, low, len(p))
+                values = np.moveaxis(np.tensordot(matrix, values, axes=(1, b)), 0, b)
             law = np.multiply.outer(law, p) if b else p
         flat = values.ravel()
         order = np.argsort(flat, kind="stable")
