@@ -160,7 +160,7 @@ def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
         seed=request.seed,
         blind=request.blind,
         interpolation=_INTERPOLATION,
-        hypotheses_per_block=256 if many else 16,
+        hypotheses_per_block=64 if many else 16,
     )
 
 
