@@ -62,7 +62,8 @@ class Output:
         found = []
         for plot in self.plots:
             kind, sign, path = plot.partition("=")
-            found.append((kind, path) if sign and kind.isidentifier() else (None, plot))
+            name = kind.replace("-", "_")  # people write p-values, too
+            found.append((name, path) if sign and name.isidentifier() else (None, plot))
         return tuple(found)
 
 

@@ -65,7 +65,8 @@ def scan_sheet(
     for key, limits in table.limits.items():
         unit = f" [{limits.unit}]" if limits.unit else ""
         rows.append([f"{limits.symbol}{unit}", key, _range(limits.observed), _range(limits.median)])
-    tables = [grid(["upper limit on", "key", "observed", "median expected"], rows, left=2)]
+    observed = "observed (simulated data)" if table.simulated else "observed"
+    tables = [grid(["upper limit on", "key", observed, "median expected"], rows, left=2)]
     level = "credibility" if table.method == "bayes" else "CL"
     lines = [
         ("method", f"{METHODS.get(table.method, table.method)}, {table.calculator}, "

@@ -17,7 +17,7 @@ import numpy as np
 from darkstats.arrays import frozen_indices
 from darkstats.errors import OptionError
 from darkstats.fit import FitOptions, fit_batch
-from darkstats.scan.counting import count_windows
+from darkstats.scan.counting import count_windows, roots_of_windows, sort_events
 from darkstats.scan.spectrum_toys import auxiliary_normals, noise_key
 
 if TYPE_CHECKING:
@@ -225,11 +225,16 @@ class CountingWindows:
     def roots(self, spectrum: Spectrum, seed: int, block: int, n_toys: int) -> FloatArray:
         """Roots of the toys of one block. Shape [toy, point]."""
         begin, events = spectrum.draw_events(seed, block, n_toys)
+        start = np.empty(len(self.begin), dtype=np.int64)
+        toys = np.empty(len(events), dtype=np.int64)
+        sort_events(begin, events, start, toys)
+        # No window holds more events than the toy has: two bytes are enough for most spectra.
+        most = int(np.diff(begin, axis=1).sum(axis=0).max(initial=0))
+        kind = np.uint16 if most <= np.iinfo(np.uint16).max else np.int64
+        counts = np.zeros((2 * len(self.names), n_toys), dtype=kind)
+        count_windows(start, toys, self.begin, self.members, np.empty(n_toys, dtype=kind), counts)
         result = np.empty((n_toys, len(self.names)))
-        count_windows(
-            begin, events, self.begin, self.members, self.tables, self.offset, self.sizes,
-            np.zeros(2 * len(self.names), dtype=np.int64), result,
-        )  # fmt: skip
+        roots_of_windows(counts, self.tables, self.offset, self.sizes, result)
         return result
 
 

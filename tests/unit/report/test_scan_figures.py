@@ -227,9 +227,13 @@ def test_the_limits_figure_draws_the_numbers_of_the_record() -> None:
         assert list(column) == [value["expected"][k] for value in values]
     axes = drawing.figure.axes[0]
     lines = {line.get_label(): line for line in axes.lines}
-    assert lines["observed"].get_ydata().tolist() == list(drawing.columns["observed"])
+    assert lines["observed (simulated data)"].get_ydata().tolist() == list(
+        drawing.columns["observed"]
+    )
     assert lines["expected median"].get_ydata().tolist() == list(drawing.columns["expected_median"])
-    assert lines["observed"].get_xdata().tolist() == [p["values"][0] for p in record["points"]]
+    assert lines["observed (simulated data)"].get_xdata().tolist() == [
+        p["values"][0] for p in record["points"]
+    ]
 
 
 def test_failures_are_gaps_and_are_counted() -> None:
@@ -237,7 +241,7 @@ def test_failures_are_gaps_and_are_counted() -> None:
     drawing = limits_of(alp(without=(3, 4, 20)))
     axes = drawing.figure.axes[0]
     lines = {line.get_label(): line for line in axes.lines}
-    for label in ("observed", "expected median"):
+    for label in ("observed (simulated data)", "expected median"):
         gaps = np.flatnonzero(np.isnan(lines[label].get_ydata()))
         assert gaps.tolist() == [3, 4, 20]
     marks = lines["no result: 3 of 60"]

@@ -13,6 +13,7 @@ from darkstats.report.figures.scan_words import (
     limits_title,
     mass_title,
     method_words,
+    observed_words,
     scan_header,
     typeset,
 )
@@ -97,13 +98,17 @@ def _alone(values: FloatArray) -> Any:  # noqa: ANN401 -- a mask
     return there & ~before & ~after
 
 
-def draw_limits(axes: Axes, mass: FloatArray, limits: Limits, *, thin: bool) -> list[Any]:
+def draw_limits(
+    axes: Axes, mass: FloatArray, limits: Limits, *, observed: str, thin: bool
+) -> list[Any]:
     """Draw observed and expected limits; points without a number are gaps.
 
     Parameters
     ----------
     axes, mass, limits
         Where, at which masses in GeV (shape [point]), and what.
+    observed
+        Name of the observed limit in the legend.
     thin
         Thin lines, for very many hypotheses.
 
@@ -125,7 +130,7 @@ def draw_limits(axes: Axes, mass: FloatArray, limits: Limits, *, thin: bool) -> 
             )  # fmt: skip
             artists.append(filled)
     for values, dashes, label, color in (
-        (median, "--", "expected median", BLACK), (limits.observed, "-", "observed", BLACK),
+        (median, "--", "expected median", BLACK), (limits.observed, "-", observed, BLACK),
     ):  # fmt: skip
         if not np.isfinite(values).any():
             continue
@@ -243,7 +248,9 @@ def mass_limits_figure(
         axes.set_ylim(*(value_range or _value_range(mass, limits, across, favoured)))
         overlay = draw_regions(axes, constraints)
         shown = [drawn for k, one in enumerate(favoured) for drawn in draw_favoured(axes, one, k)]
-        artists = draw_limits(axes, mass, limits, thin=len(mass) > 120)
+        artists = draw_limits(
+            axes, mass, limits, observed=observed_words(table), thin=len(mass) > 120
+        )
         _failures(axes, table)
         axes.set_xlabel(mass_title(table.axes[0]))
         axes.set_ylabel(limits_title(table, limits, label))
@@ -289,7 +296,9 @@ def _first_digit(value: float) -> int:
     return int(f"{value:.0e}"[0])
 
 
-_ORDER = ("observed", "expected median", "expected ± 1 σ", "expected ± 2 σ")
+_ORDER = (
+    "observed", "observed (simulated data)", "expected median", "expected ± 1 σ", "expected ± 2 σ",
+)  # fmt: skip
 
 
 def in_order(*panels: Axes) -> dict[str, Any]:

@@ -20,6 +20,7 @@ __all__ = [
     "mass_symbol",
     "mass_title",
     "method_words",
+    "observed_words",
     "scan_header",
     "typeset",
 ]
@@ -108,6 +109,11 @@ def method_words(table: ScanTable) -> str:
     if table.method != "bayes":
         words.append(plain_name(table.calculator))
     return ", ".join(words)
+
+
+def observed_words(table: ScanTable) -> str:
+    """Name of the observed limit: simulated data are not called observed without saying so."""
+    return "observed (simulated data)" if table.simulated else "observed"
 
 
 def scan_header(
