@@ -7,6 +7,8 @@ The pipeline, each step a function from frozen values to frozen values::
     fit_model          model, observation      -> FitResult           a certified minimum
     hypotest           model, observation, mu  -> HypoTestResult      CLs, CLs+b, CLb
     upper_limit        model, observation      -> UpperLimit          observed and expected
+    credible_limit     model, observation      -> CredibleLimit       Bayesian, with its posterior
+    bayes_limits       models, observations    -> CredibleLimit each  thousands of windows at once
     significance       model, observation      -> Significance        p0 and Z
     goodness_of_fit    model, observation      -> GoodnessOfFit       against saturation
 
@@ -41,6 +43,13 @@ if TYPE_CHECKING:
     )
     from darkstats.fit import fit as fit_model
     from darkstats.inference.asimov import asimov_data
+    from darkstats.inference.bayes import (
+        CredibleLimit,
+        NuisancePriors,
+        bayes_limits,
+        credible_limit,
+        parse_prior,
+    )
     from darkstats.inference.feldman_cousins import feldman_cousins
     from darkstats.inference.goodness_of_fit import goodness_of_fit
     from darkstats.inference.hypotest import hypotest
@@ -63,6 +72,7 @@ if TYPE_CHECKING:
     from darkstats.workspace import PatchSet, Workspace, lint, read_patchset, read_workspace
 
 __all__ = [
+    "CredibleLimit",
     "DarkstatsError",
     "FitFailedError",
     "FitOptions",
@@ -75,6 +85,7 @@ __all__ = [
     "Interval",
     "LimitNotFoundError",
     "NotCertifiedError",
+    "NuisancePriors",
     "Observation",
     "PatchSet",
     "Significance",
@@ -85,8 +96,10 @@ __all__ = [
     "WorkspaceError",
     "__version__",
     "asimov_data",
+    "bayes_limits",
     "compile_workspace",
     "covariance",
+    "credible_limit",
     "feldman_cousins",
     "fit_batch",
     "fit_model",
@@ -94,6 +107,7 @@ __all__ = [
     "hypotest",
     "impacts",
     "lint",
+    "parse_prior",
     "profile_interval",
     "profile_scan",
     "read_patchset",
@@ -122,6 +136,13 @@ _HOMES = {
         "profile_scan",
     ),
     "darkstats.inference.asimov": ("asimov_data",),
+    "darkstats.inference.bayes": (
+        "CredibleLimit",
+        "NuisancePriors",
+        "bayes_limits",
+        "credible_limit",
+        "parse_prior",
+    ),
     "darkstats.inference.feldman_cousins": ("feldman_cousins",),
     "darkstats.inference.goodness_of_fit": ("goodness_of_fit",),
     "darkstats.inference.hypotest": ("hypotest",),

@@ -11,6 +11,11 @@
     │   ├── CardError              a search card that cannot be used; names file, line and key
     │   ├── UnknownNameError       a name (channel, parameter, method, ...) that does not exist
     │   ├── OptionError            options that contradict each other, the model, or their range
+    │   │   └── PriorError         a prior that cannot be used: its range, its normalisation
+    │   ├── PosteriorError         model, data and prior give no posterior
+    │   │   ├── ImproperPosteriorError   it cannot be normalised
+    │   │   ├── EmptySupportError        the likelihood is zero wherever the prior is not
+    │   │   └── InsensitiveError         the parameter of interest changes no expected rate
     │   ├── DownloadError          a download that was refused or that failed
     │   └── MissingExtraError      an optional dependency that is not installed
     └── NotCertifiedError          the computation ran, but its answer cannot be vouched for  exit 1
@@ -33,13 +38,18 @@ __all__ = [
     "DigestMismatchError",
     "DocumentError",
     "DownloadError",
+    "EmptySupportError",
     "FitFailedError",
+    "ImproperPosteriorError",
     "InputError",
+    "InsensitiveError",
     "LimitNotFoundError",
     "MissingExtraError",
     "NotCertifiedError",
     "OptionError",
     "PatchError",
+    "PosteriorError",
+    "PriorError",
     "ShardError",
     "UnknownNameError",
     "WorkspaceError",
@@ -188,6 +198,26 @@ class UnknownNameError(InputError):
 
 class OptionError(InputError):
     """Options that contradict each other, the model, or their range."""
+
+
+class PriorError(OptionError):
+    """A prior that cannot be used: outside the physical range, or not integrable where it must."""
+
+
+class PosteriorError(InputError):
+    """Model, data and prior do not make a posterior."""
+
+
+class ImproperPosteriorError(PosteriorError):
+    """The posterior cannot be normalised: its tail does not fall fast enough."""
+
+
+class EmptySupportError(PosteriorError):
+    """The likelihood is zero wherever the prior is not: the data are impossible."""
+
+
+class InsensitiveError(PosteriorError):
+    """The parameter of interest changes no expected rate: the posterior would be the prior."""
 
 
 class DownloadError(InputError):

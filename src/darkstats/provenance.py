@@ -8,13 +8,18 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["digest_of", "package_version", "versions"]
+__all__ = ["digest_of", "digest_of_text", "package_version", "versions"]
 
 
 def digest_of(value: object) -> str:
     """SHA-256, hexadecimal, of a JSON value written with sorted keys and no spaces."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of_text(text.encode())
+
+
+def digest_of_text(data: bytes) -> str:
+    """SHA-256, hexadecimal, of text that is written so already."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def package_version(name: str) -> str | None:

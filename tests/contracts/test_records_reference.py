@@ -25,6 +25,7 @@ Record = dict[str, Any]
 FREE = (
     "mle_parameters", "modifiers_by_type", "provenance.versions", "provenance.certification",
     "references[]", "unbinned.values", "unbinned.channels[].observables",
+    "engines[].diagnostics",
 )  # fmt: skip
 STATISTICAL = ("limit", "hypotest", "significance", "gof")
 ON_ONE_MINIMUM = ("fit", "rank", "scan-poi")
@@ -65,7 +66,7 @@ def documented(repository: Path) -> dict[str, set[str]]:
             parents = re.findall(r"`([^`]+)`", names)
             parts = re.findall(r"`((?:\.|\[\]\.)[^`]+)`", meaning)
             fields |= {*parents, *(f"{parent}{part}" for parent in parents for part in parts)}
-    found["limit"] |= found.pop("Probe") | found["Unbinned"]
+    found["limit"] |= found.pop("Probe") | found.pop("Bayesian limits") | found["Unbinned"]
     return found
 
 
@@ -106,6 +107,9 @@ def records(
         w.LimitRequest(model=model("on_off"), method="fc", toys=toys),
         w.LimitRequest(model=model(), referee="pyhf"),
         w.LimitRequest(model=w.ModelRequest(workspace=w.WorkspaceRequest(source=str(unbinned)))),
+        w.LimitRequest(
+            model=model("on_off"), method="bayes", bayes=w.BayesRequest(prior="coupling:2,1,9")
+        ),
     )
     found: dict[str, list[w.Outcome[Any]]] = {
         "limit": [w.limit(request) for request in limits],

@@ -4,12 +4,18 @@ from typing import Annotated
 
 import typer
 
+from darkstats import workflows
+from darkstats.errors import OptionError
+
 __all__ = [
     "AddToys",
     "Blind",
     "Calculator",
     "Csv",
     "Data",
+    "Efficiency",
+    "Engine",
+    "Expected",
     "Interpolation",
     "Json",
     "Mask",
@@ -21,17 +27,22 @@ __all__ = [
     "Poi",
     "PoiLower",
     "Point",
+    "Prior",
+    "PriorRange",
     "Referee",
     "Seed",
     "Simulated",
     "Threads",
     "Toys",
+    "UrPrior",
     "WorkspaceFile",
+    "bayes_request",
 ]
 
 _LIKELIHOOD = "Likelihood"
 _TOYS = "Toys"
 _OUTPUT = "Output"
+_BAYES = "Bayes (--method bayes)"
 
 WorkspaceFile = Annotated[
     str,
@@ -130,10 +141,61 @@ Calculator = Annotated[
         help="auto, asymptotic or toys. auto gives the asymptotic number.",
     ),
 ]  # fmt: skip
+Prior = Annotated[
+    str,
+    typer.Option(
+        "--prior", metavar="PRIOR",
+        help="flat[:LOW,HIGH], coupling:POWER[,REFERENCE[,HIGHEST]], log-flat:LOW,HIGH, jeffreys "
+        "or table:FILE.".replace("[", "\\["),
+        rich_help_panel=_BAYES,
+    ),
+]  # fmt: skip
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine", metavar="NAME",
+        help="auto, quadrature, laplace or nuts; zfit evaluates an unbinned likelihood by zfit.",
+        rich_help_panel=_BAYES,
+    ),
+]  # fmt: skip
+Expected = Annotated[
+    str,
+    typer.Option(
+        "--expected", metavar="NAME",
+        help="Background-only outcomes: conditional-mle, prior-predictive or none.",
+        rich_help_panel=_BAYES,
+    ),
+]  # fmt: skip
+Efficiency = Annotated[
+    str,
+    typer.Option(
+        "--efficiency", metavar="NAME",
+        help="Prior of a factor on the signal: log-normal, gamma or truncated-normal.",
+        rich_help_panel=_BAYES,
+    ),
+]  # fmt: skip
+UrPrior = Annotated[
+    str,
+    typer.Option(
+        "--ur-prior", metavar="NAME", help="Of Poisson-constrained parameters: 1/x or flat.",
+        rich_help_panel=_BAYES,
+    ),
+]  # fmt: skip
+PriorRange = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prior-range", metavar="NAME=LOW,HIGH",
+        help="Edges of the flat prior of a parameter without constraint; repeatable.",
+        rich_help_panel=_BAYES,
+    ),
+]  # fmt: skip
 Toys = Annotated[
     int | None,
     typer.Option(
-        "--toys", metavar="N", help="Toys per hypothesis. \\[default: 10000]", rich_help_panel=_TOYS
+        "--toys",
+        metavar="N",
+        help="Toys per hypothesis. \\[default: 10000; 400 with --method bayes]",
+        rich_help_panel=_TOYS,
     ),
 ]
 Seed = Annotated[
@@ -187,3 +249,40 @@ Csv = Annotated[
         "--csv", help="Write the numbers of each figure beside it.", rich_help_panel=_OUTPUT
     ),
 ]
+
+
+def _range(text: str) -> tuple[str, float, float]:
+    """Read NAME=LOW,HIGH."""
+    name, equals, numbers = text.rpartition("=")
+    parts = numbers.split(",")
+    try:
+        low, high = (float(part) for part in parts)
+    except ValueError:
+        equals = ""
+    if not (equals and name):
+        raise OptionError(f"cannot read the range {text!r}; write NAME=LOW,HIGH")
+    return name, low, high
+
+
+def likelihood_engine(engine: str) -> tuple[str, str]:
+    """What evaluates the likelihood, and what integrates the posterior: one option names either."""
+    return (engine, "auto") if engine in {"newton", "zfit"} else ("auto", engine)
+
+
+def bayes_request(
+    prior: str,
+    engine: str,
+    expected: str,
+    efficiency: str,
+    ur_prior: str,
+    prior_range: list[str] | None,
+) -> workflows.BayesRequest:
+    """Priors and engine, from the options of :data:`Prior` to :data:`PriorRange`."""
+    return workflows.BayesRequest(
+        prior=prior,
+        engine=engine,
+        expected=expected,
+        efficiency=efficiency,
+        ur_prior=ur_prior,
+        ranges=tuple(_range(text) for text in prior_range or ()),
+    )

@@ -29,17 +29,29 @@ Method = Annotated[
 ]
 Level = Annotated[
     float | None,
-    typer.Option("--cl", metavar="LEVEL", help="Confidence level. \\[default: the card's]"),
+    typer.Option(
+        "--cl",
+        metavar="LEVEL",
+        help="Confidence level, or credibility. \\[default: the card's; 0.90 for bayes where the "
+        "card has another method]",
+    ),
 ]
 Calculator = Annotated[
-    str, typer.Option("--calculator", metavar="NAME", help="asymptotic or toys.")
+    str | None,
+    typer.Option(
+        "--calculator", metavar="NAME", help="asymptotic or toys. \\[default: asymptotic]"
+    ),
 ]
 ToysPerPoint = Annotated[
     int | None,
-    typer.Option("--toys", metavar="N", help="Toys of each hypothesis, for --calculator toys."),
+    typer.Option(
+        "--toys",
+        metavar="N",
+        help="Toys of each hypothesis, for --calculator toys; with bayes, behind an expected limit "
+        "that cannot be enumerated.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="S", help="Seed of the toys.")]
-Prior = Annotated[str | None, typer.Option("--prior", metavar="NAME", help="For Bayesian limits.")]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", metavar="N", help="Processes; any number gives the same result."),
@@ -85,7 +97,7 @@ def scan(
     output: Folder = None,
     method: Method = None,
     cl: Level = None,
-    calculator: Calculator = "asymptotic",
+    calculator: Calculator = None,
     test_stat: Annotated[
         str, typer.Option("--test-stat", metavar="NAME", help="qtilde or q.")
     ] = "qtilde",
@@ -94,7 +106,12 @@ def scan(
     ] = "root",
     toys: ToysPerPoint = None,
     seed: Seed = 0,
-    prior: Prior = None,
+    prior: o.Prior = "flat",
+    engine: o.Engine = "auto",
+    expected: o.Expected = "conditional-mle",
+    efficiency: o.Efficiency = "log-normal",
+    ur_prior: o.UrPrior = "1/x",
+    prior_range: o.PriorRange = None,
     blind: Blind = None,
     cluster: Cluster = None,
     workers: Workers = None,
@@ -120,7 +137,7 @@ def scan(
         n_toys=toys,
         seed=seed,
         blind=blind,
-        prior=prior,
+        bayes=o.bayes_request(prior, engine, expected, efficiency, ur_prior, prior_range),
         cluster=cluster,
         workers=workers,
     )
@@ -146,9 +163,15 @@ def shards(
     of: Annotated[int, typer.Option("--of", metavar="N", help="run: of how many.")] = 1,
     method: Method = None,
     cl: Level = None,
-    calculator: Calculator = "asymptotic",
+    calculator: Calculator = None,
     toys: ToysPerPoint = None,
     seed: Seed = 0,
+    prior: o.Prior = "flat",
+    engine: o.Engine = "auto",
+    expected: o.Expected = "conditional-mle",
+    efficiency: o.Efficiency = "log-normal",
+    ur_prior: o.UrPrior = "1/x",
+    prior_range: o.PriorRange = None,
     blind: Blind = None,
     json: o.Json = False,
     plot: o.Plot = None,
@@ -173,6 +196,7 @@ def shards(
             n_toys=toys,
             seed=seed,
             blind=blind,
+            bayes=o.bayes_request(prior, engine, expected, efficiency, ur_prior, prior_range),
         )
         deliver(lambda: workflows.plan_shards(request, context.obj), out, context.obj)
         return
@@ -251,6 +275,12 @@ def project(
             "luminosity) or none.",
         ),
     ] = "same",
+    prior: o.Prior = "flat",
+    engine: o.Engine = "auto",
+    expected: o.Expected = "conditional-mle",
+    efficiency: o.Efficiency = "log-normal",
+    ur_prior: o.UrPrior = "1/x",
+    prior_range: o.PriorRange = None,
     workers: Workers = None,
     json: o.Json = False,
     output: o.OutputFile = None,
@@ -273,6 +303,7 @@ def project(
         method=method,
         cl=cl,
         systematics=systematics,
+        bayes=o.bayes_request(prior, engine, expected, efficiency, ur_prior, prior_range),
         workers=workers,
     )
     deliver(lambda: workflows.project(request, context.obj), out, context.obj)

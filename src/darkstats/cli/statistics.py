@@ -8,7 +8,6 @@ import typer
 from darkstats import workflows
 from darkstats.cli import options as o
 from darkstats.cli.output import Output, deliver
-from darkstats.errors import OptionError
 
 __all__ = ["gof", "hypotest", "limit", "significance"]
 
@@ -22,10 +21,16 @@ def limit(
     poi: o.Poi = None,
     measurement: o.Measurement = None,
     cl: Annotated[
-        float, typer.Option("--cl", metavar="LEVEL", help="Confidence level, in (0.5, 1).")
-    ] = 0.95,
+        float | None,
+        typer.Option(
+            "--cl",
+            metavar="LEVEL",
+            help="Confidence level, in (0.5, 1); of a posterior, in (0, 1). "
+            "\\[default: 0.95; 0.90 with --method bayes]",
+        ),
+    ] = None,
     method: Annotated[
-        str, typer.Option("--method", metavar="NAME", help="cls, clsb, pcl or fc.")
+        str, typer.Option("--method", metavar="NAME", help="cls, clsb, pcl, fc or bayes.")
     ] = "cls",
     calculator: o.Calculator = "auto",
     test_stat: Annotated[
@@ -36,15 +41,12 @@ def limit(
         typer.Option("--band", metavar="NAME", help="Expected band: root or fixed-sigma."),
     ] = "root",
     poi_lower: o.PoiLower = None,
-    prior: Annotated[
-        str | None, typer.Option("--prior", metavar="NAME", help="For --method bayes.", hidden=True)
-    ] = None,
-    engine: Annotated[
-        str,
-        typer.Option(
-            "--engine", metavar="NAME", help="auto, newton, or zfit for an unbinned model."
-        ),
-    ] = "auto",
+    prior: o.Prior = "flat",
+    engine: o.Engine = "auto",
+    expected: o.Expected = "conditional-mle",
+    efficiency: o.Efficiency = "log-normal",
+    ur_prior: o.UrPrior = "1/x",
+    prior_range: o.PriorRange = None,
     interpolation: o.Interpolation = None,
     mask: o.Mask = None,
     data: o.Data = None,
@@ -65,6 +67,7 @@ def limit(
     Example: darkstats limit workspace.json --cl 0.90 --plot limit.pdf
     """
     out = Output(json=json, path=output, plots=tuple(plot or ()), csv=csv)
+    evaluated_by, engine = o.likelihood_engine(engine)
     request = workflows.LimitRequest(
         model=workflows.ModelRequest(
             workspace=workflows.WorkspaceRequest(
@@ -78,7 +81,7 @@ def limit(
             blind=blind,
             simulated=simulated,
             threads=threads,
-            engine=engine,
+            engine=evaluated_by,
         ),
         cl=cl,
         method=method,
@@ -87,10 +90,9 @@ def limit(
         band=band,
         toys=workflows.ToyRequest(n_toys=toys, seed=seed, add_to=add_toys),
         poi_lower=poi_lower,
+        bayes=o.bayes_request(prior, engine, expected, efficiency, ur_prior, prior_range),
         referee=referee,
     )
-    if prior is not None:
-        raise OptionError("a prior goes with --method bayes, which this version does not have")
     deliver(lambda: workflows.limit(request, context.obj), out, context.obj)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from darkstats.provenance import digest_of
+from darkstats.garbage import collection_paused
+from darkstats.provenance import digest_of, digest_of_text
 
 __all__ = ["Job", "Prepare", "RunBlock", "Task", "block_text", "inputs_bytes", "read_inputs"]
 
@@ -73,13 +74,16 @@ class OnBlock(Protocol):
 
 def inputs_bytes(documents: Mapping[str, Any]) -> tuple[bytes, str]:
     """Compressed documents, the same bytes every time, and their SHA-256."""
-    text = json.dumps(documents, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return gzip.compress(text.encode(), 4, mtime=0), digest_of(documents)
+    with collection_paused():
+        text = json.dumps(documents, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    data = text.encode()
+    return gzip.compress(data, 4, mtime=0), digest_of_text(data)
 
 
 def read_inputs(data: bytes) -> dict[str, Any]:
     """Inverse of :func:`inputs_bytes`."""
-    found: dict[str, Any] = json.loads(gzip.decompress(data))
+    with collection_paused():
+        found: dict[str, Any] = json.loads(gzip.decompress(data))
     return found
 
 

@@ -6,6 +6,7 @@ given to another; a worker whose parent is killed reads the end of its pipe and 
 
 from __future__ import annotations
 
+import gc
 import signal
 import traceback
 from collections import Counter, deque
@@ -72,9 +73,10 @@ class LocalProcesses:
             InProcess().run(task, job, blocks, on_block)
             return
         waiting, deaths = deque(blocks), Counter[int]()
-        seats = [self._start(task, job) for _ in range(min(self.workers, len(blocks)))]
+        seats = [self._start() for _ in range(min(self.workers, len(blocks)))]
         try:
-            for seat in seats:
+            for seat in seats:  # they boot side by side, and take the job when they are up
+                _send(seat, (task, job))
                 _give(seat, waiting)
             left = len(blocks)
             while left:
@@ -103,10 +105,10 @@ class LocalProcesses:
             for seat in seats:
                 seat.process.join(5.0)
 
-    def _start(self, task: Task, job: Job) -> _Seat:
+    def _start(self) -> _Seat:
         context = get_context("spawn")
         here, there = context.Pipe()
-        process = context.Process(target=_serve, args=(there, task, job), daemon=True)
+        process = context.Process(target=_serve, args=(there,), daemon=True)
         process.start()
         there.close()
         return _Seat(process=process, connection=here)
@@ -126,7 +128,8 @@ class LocalProcesses:
                     "kept"
                 )
             waiting.appendleft(seat.block)
-        fresh = self._start(task, job)
+        fresh = self._start()
+        _send(fresh, (task, job))
         _give(fresh, waiting)
         return fresh
 
@@ -135,16 +138,24 @@ def _give(seat: _Seat, waiting: deque[int]) -> None:
     if not waiting:
         return
     seat.block = waiting.popleft()
+    _send(seat, seat.block)
+
+
+def _send(seat: _Seat, message: object) -> None:
     try:
-        seat.connection.send(seat.block)
+        seat.connection.send(message)
     except OSError:  # it is dead already; its sentinel will say so
         return
 
 
-def _serve(connection: Connection[Any, Any], task: Task, job: Job) -> None:
-    """Work on blocks until the pipe ends."""
+def _serve(connection: Connection[Any, Any]) -> None:
+    """Take the job, and work on its blocks until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    worker = Worker(task, job)
+    try:
+        task, job = connection.recv()
+    except (EOFError, OSError):
+        return
+    worker, fresh = Worker(task, job), True
     while True:
         try:
             block = connection.recv()
@@ -153,6 +164,9 @@ def _serve(connection: Connection[Any, Any], task: Task, job: Job) -> None:
         text, problem = "", ""
         try:
             text = worker.run(block)
+            if fresh:
+                gc.freeze()  # what all blocks share is no garbage: it need not be looked through
+                fresh = False
         except DarkstatsError as error:
             problem = str(error)
         except Exception:

@@ -16,10 +16,10 @@ import numpy as np
 from darkstats.fit.batch import fit_batch
 from darkstats.fit.minimise import kernel_is_compiled
 from darkstats.kernel import cache_directory, is_compiled
-from darkstats.model import compile_workspace, evaluate
+from darkstats.model import HistFactoryModel, compile_workspace, evaluate
 from darkstats.workspace import Workspace
 
-__all__ = ["compile_here", "ensure_compiled", "kernels_are_compiled"]
+__all__ = ["compile_here", "ensure_compiled", "kernels_are_compiled", "smallest_model"]
 
 _SMALLEST = {
     "channels": [
@@ -45,9 +45,14 @@ def kernels_are_compiled() -> bool:
     return kernel_is_compiled() and is_compiled(evaluate._evaluate)
 
 
+def smallest_model() -> HistFactoryModel:
+    """One bin, one parameter: any model will do to have a kernel compiled."""
+    return compile_workspace(Workspace.from_document(_SMALLEST))
+
+
 def compile_here() -> None:
     """Compile in this process: any call compiles a kernel for all models."""
-    model = compile_workspace(Workspace.from_document(_SMALLEST))
+    model = smallest_model()
     fit_batch(model, model.observation.counts, model.observation.auxdata)
     model.expected_rates(np.ones((1, model.n_parameters)))
 

@@ -56,10 +56,12 @@ _OPTIONS: dict[str, Any] = {
 }
 _SOURCES = (
     "kernel/__init__.py",
+    "kernel/exponential.py",
     "kernel/simd.py",
     "model/derivatives.py",
     "model/evaluate.py",
     "model/interpolation.py",
+    "model/points.py",
     "model/rates.py",
     "model/scratch.py",
     "model/structure.py",
@@ -69,6 +71,7 @@ _SOURCES = (
     "fit/minimise.py",
     "fit/newton_steps.py",
     "fit/slots.py",
+    "inference/bayes/window_kernel.py",
     "scan/counting.py",
     "look_elsewhere/counting.py",
 )

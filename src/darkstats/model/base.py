@@ -9,7 +9,7 @@ and exact derivatives of many lanes at once, which :mod:`darkstats.fit.newton` m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TOYS_PER_BLOCK",
+    "Acting",
+    "EventModel",
     "LaneData",
     "LaneEngine",
     "LaneEvaluator",
@@ -92,6 +94,10 @@ class Model(Protocol):
         """Parameters in order."""
 
     @property
+    def observation(self) -> Observation:
+        """Data of its own."""
+
+    @property
     def poi_index(self) -> int | None:
         """Place of the parameter of interest."""
 
@@ -152,6 +158,12 @@ class Model(Protocol):
     def with_poi(self, name: str) -> Model:
         """The same likelihood with another parameter of interest."""
 
+    def with_observation(self, observation: Observation) -> Model:
+        """The same likelihood with other data of its own."""
+
+    def with_parameters(self, parameters: Sequence[Parameter]) -> Model:
+        """The same likelihood with other starting values and ranges."""
+
     def with_range(self, name: str, lower: float, upper: float) -> Model:
         """The same likelihood with another range of one parameter."""
 
@@ -190,6 +202,25 @@ class Model(Protocol):
 
     def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
         """Least expected background where the sensitivity comes from, at two points [par]."""
+
+
+class Acting(NamedTuple):
+    """Where parameters act. Shapes [par].
+
+    ``signal``: in parts whose yield the parameter of interest changes; ``signal_yield``: in these
+    yields; ``elsewhere``: in other parts.
+    """
+
+    signal: BoolArray
+    signal_yield: BoolArray
+    elsewhere: BoolArray
+
+
+class EventModel(Model, Protocol):
+    """A model of events, whose parts are known by name."""
+
+    def acting(self) -> Acting:
+        """Where parameters act."""
 
 
 def thrown_auxdata(

@@ -6,6 +6,7 @@ referee of every number made here (``tests/peers``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -296,7 +297,7 @@ def _one_sided(arrays: _Arrays, n_parameters: int, n_bins: int) -> tuple[int, ..
         for f in range(arrays.factor_begin[k], arrays.factor_begin[k + 1]):
             if arrays.factor_normsys[f] < 0:
                 continue
-            high, low = np.exp(arrays.normsys[arrays.factor_normsys[f]][:2])
+            high, low = map(math.exp, arrays.normsys[arrays.factor_normsys[f]][:2])
             even[arrays.factor_parameter[f], bins] += (0.5 * (high + low) - 1.0) * nominal
             odd[arrays.factor_parameter[f], bins] += 0.5 * (high - low) * nominal
     weight = 1.0 / np.maximum(total, 1.0)

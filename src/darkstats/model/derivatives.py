@@ -13,7 +13,7 @@ from darkstats.model.rates import STIFFNESS, away_from_zero
 from darkstats.model.scratch import Scratch
 from darkstats.model.structure import Layout, Numbers
 
-__all__ = ["deviance_derivatives"]
+__all__ = ["constraint_slope", "deviance_derivatives", "rate_slopes"]
 
 BIN_BLOCK = 32  # bins whose part of the Jacobian stays in the nearest cache
 
@@ -35,14 +35,7 @@ def _add(hessian: Floats, n_global: int, i: int, j: int, value: Vector) -> None:
 def deviance_derivatives(layout: Layout, numbers: Numbers, s: Scratch) -> None:
     """Gradient and exact Hessian of half the deviance, where :func:`deviance` was last taken."""
     n_bins = layout.n_bins
-    zero = fill(0.0)
-    for b in range(n_bins):
-        nu, n, inverse = load(s.nu, b), load(s.counts, b), load(s.inverse, b)
-        ratio = n * inverse
-        negative = where_less(nu, zero, fill(STIFFNESS), zero)
-        below = where_less(nu, zero, nu * STIFFNESS, zero)
-        store(s.first, b, where_less(zero, n, fill(1.0) - ratio, below + 1.0))
-        store(s.second, b, where_less(zero, n, ratio * inverse, negative))
+    rate_slopes(layout, s)
     n_global, n_local = layout.n_global, layout.n_local
     _zero(s.gradient, layout.n_parameters)
     _zero(s.jacobian, n_global * n_bins)
@@ -54,6 +47,19 @@ def deviance_derivatives(layout: Layout, numbers: Numbers, s: Scratch) -> None:
         _component_derivatives(layout, numbers, s, k)
     _first_order_part(layout, s)
     _constraint_derivatives(layout, numbers, s)
+
+
+@kernel
+def rate_slopes(layout: Layout, s: Scratch) -> None:
+    """First and second derivative of half the deviance by the rate of each bin."""
+    zero = fill(0.0)
+    for b in range(layout.n_bins):
+        nu, n, inverse = load(s.nu, b), load(s.counts, b), load(s.inverse, b)
+        ratio = n * inverse
+        negative = where_less(nu, zero, fill(STIFFNESS), zero)
+        below = where_less(nu, zero, nu * STIFFNESS, zero)
+        store(s.first, b, where_less(zero, n, fill(1.0) - ratio, below + 1.0))
+        store(s.second, b, where_less(zero, n, ratio * inverse, negative))
 
 
 @kernel
@@ -128,18 +134,18 @@ def _constraint_derivatives(layout: Layout, numbers: Numbers, s: Scratch) -> Non
             p = layout.local_parameter[t]
             if layout.constraint[p] != 0:
                 at = t * layout.local_block + t - begin
-                weight = _constraint_slope(layout, numbers, s, p)
+                weight = constraint_slope(layout, numbers, s, p)
                 store(s.local_block, at, load(s.local_block, at) + weight)
     for i in range(layout.n_global):
         p = layout.parameter_of_global[i]
         if layout.constraint[p] != 0:
             at = i * layout.n_global + i
-            weight = _constraint_slope(layout, numbers, s, p)
+            weight = constraint_slope(layout, numbers, s, p)
             store(s.hessian, at, load(s.hessian, at) + weight)
 
 
 @kernel
-def _constraint_slope(layout: Layout, numbers: Numbers, s: Scratch, p: int) -> Vector:
+def constraint_slope(layout: Layout, numbers: Numbers, s: Scratch, p: int) -> Vector:
     """Add a constraint's gradient; return its curvature."""
     x, datum, width = load(s.x, p), load(s.auxdata, p), numbers.width[p]
     if layout.constraint[p] == 1:

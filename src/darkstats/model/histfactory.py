@@ -158,6 +158,14 @@ class HistFactoryModel:
         index = self.parameter_index(name)
         return replace(self, poi_index=index, digest=digest_of({"base": self.digest, "poi": name}))
 
+    def with_observation(self, observation: Observation) -> HistFactoryModel:
+        """Return the same likelihood with other data of its own."""
+        return replace(self, observation=observation)
+
+    def with_parameters(self, parameters: Sequence[Parameter]) -> HistFactoryModel:
+        """Return the same likelihood with other starting values and ranges."""
+        return replace(self, parameters=tuple(parameters))
+
     def with_range(self, name: str, lower: float, upper: float) -> HistFactoryModel:
         """Return the same likelihood with another range of one parameter; infinity is allowed."""
         index = self.parameter_index(name)

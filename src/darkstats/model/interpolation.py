@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from darkstats.arrays import FloatArray
+from darkstats.arrays import FloatArray, frozen_floats
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.kernel import kernel
 from darkstats.kernel.simd import Floats, Vector
@@ -82,6 +83,7 @@ class InterpolationCodes:
         return f"normsys={self.normsys},histosys={self.histosys}"
 
 
+@lru_cache(maxsize=256)  # the windows of a scan share most of their errors
 def normsys_coefficients(hi: float, lo: float) -> FloatArray:
     """Coefficients of one normsys: log hi, log lo, and a_1 ... a_6 of code4. Shape [8].
 
@@ -100,7 +102,7 @@ def normsys_coefficients(hi: float, lo: float) -> FloatArray:
     a2 = (24.0 * even[0] - 9.0 * even[1] + even[2]) / 8.0
     a4 = (-24.0 * even[0] + 14.0 * even[1] - 2.0 * even[2]) / 8.0
     a6 = (8.0 * even[0] - 5.0 * even[1] + even[2]) / 8.0
-    return np.array([log_hi, log_lo, a1, a2, a3, a4, a5, a6])
+    return frozen_floats([log_hi, log_lo, a1, a2, a3, a4, a5, a6])
 
 
 @kernel

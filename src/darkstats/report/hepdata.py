@@ -69,6 +69,8 @@ def _qualifiers(table: ScanTable, sqrt_s_gev: float | None, *, limits: bool) -> 
         found.append({"name": name, "units": "%", "value": _number(100.0 * table.cl)})
         method = _METHODS.get(table.method, table.method)
         found.append({"name": "METHOD", "value": f"{method}, {table.calculator}"})
+        if table.prior:
+            found.append({"name": "PRIOR", "value": table.prior})
     data = "simulated" if table.simulated else table.data or "not stated"
     found.append({"name": "DATA", "value": data})
     return found

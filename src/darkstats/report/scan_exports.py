@@ -46,6 +46,8 @@ def scan_csv(table: ScanTable) -> str:
         f"data: {table.data or ('simulated' if table.simulated else 'not stated')}",
         f"upper limits at {100.0 * table.cl:g} % {level}, {table.method}, {table.calculator}",
     ]
+    if table.prior:
+        facts.append(f"prior: {table.prior}")
     if table.luminosity_ipb is not None:
         facts.append(f"luminosity: {table.luminosity_ipb:g} / pb")
     head = "".join(f"# {fact}\n" for fact in facts)

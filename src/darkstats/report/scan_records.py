@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from darkstats.gaussian import survival
+from darkstats.report.bayes_records import NO_TEST, prior_record
 from darkstats.report.writing import plain
 
 if TYPE_CHECKING:
@@ -32,12 +33,19 @@ def _point(
     point: ScanPoint,
     reference_pb: float | None,
     couplings: Mapping[str, tuple[str, Conversion]],
+    *,
+    bayes: bool,
 ) -> dict[str, Any]:
     record = point.plain()
     record["CLs_obs"], record["CLs_exp"] = record.pop("cls_observed"), record.pop("cls_expected")
+    lost = record.pop("local_reason")
+    if not bayes:
+        del record["engine"]
     why = point.reason if point.status != "ok" else None
-    for key in ("observed", "mu_hat", "p0", "significance", "signed_significance", "sigma"):
-        _missing(record, key, getattr(point, f"{key}_reason", None) or why)
+    for key in ("observed", "mu_hat", "p0", "significance", "signed_significance"):
+        _missing(record, key, getattr(point, f"{key}_reason", None) or why or lost)
+    for key in ("sigma", "CLs_obs", "CLs_exp") if bayes else ("sigma",):
+        _missing(record, key, NO_TEST if bayes else why)
     if point.status != "ok" or reference_pb is None:
         return record
     bands = (point.observed, *point.expected)
@@ -77,6 +85,7 @@ def scan_record(
         For the provenance.
     """
     settings = scan.settings
+    bayes = settings.method == "bayes"
     reference = facts.get("reference_cross_section_pb")
     top = scan.largest
     largest = None
@@ -95,23 +104,27 @@ def scan_record(
         "calculator": settings.calculator,
         "test_stat": settings.test_stat,
         "band": settings.band,
-        "prior": settings.prior,
+        "prior": None if settings.bayes is None else prior_record(settings.bayes),
         "interpolation": settings.interpolation,
         "blind": settings.blind,
         "toys_per_hypothesis": settings.n_toys,
-        "seed": settings.seed if settings.calculator == "toys" else None,
+        "seed": settings.seed if settings.calculator in {"toys", "posterior"} else None,
         "summary": {
             "points": len(scan.points),
             "failed": len(scan.failed),
             "largest_excess": largest,
         },
-        "points": [_point(p, reference, couplings) for p in scan.points],
+        "points": [_point(p, reference, couplings, bayes=bayes) for p in scan.points],
         "provenance": {
             "inputs_sha256": scan.inputs_digest,
             "job_sha256": job_digest,
             "versions": dict(versions),
         },
     }
+    if bayes:
+        for key in ("test_stat", "band"):
+            record[key] = None
+            record[f"{key}_reason"] = NO_TEST
     found: dict[str, Any] = plain(record)
     return found
 

@@ -71,6 +71,7 @@ def scan_sheet(
     lines = [
         ("method", f"{METHODS.get(table.method, table.method)}, {table.calculator}, "
                    f"{percent(table.cl)} {level}"),
+        *([("prior", table.prior)] if table.prior else []),
         ("hypotheses", f"{len(table.points)}, {int(table.failed.sum())} without a result"),
         *((axis, f"{_range(table.masses_gev[:, k])} GeV") for k, axis in enumerate(table.axes)),
     ]  # fmt: skip
@@ -79,7 +80,8 @@ def scan_sheet(
         z = float(table.significance[top])
         lines.append(
             ("largest excess", f"{table.points[top]}: p0 = {p_number(float(table.p0[top]))}"
-             + (f", {number(z, 3)} σ local" if np.isfinite(z) else ""))
+             + (f", {number(z, 3)} σ local" if np.isfinite(z) else "")
+             + (" (frequentist)" if table.method == "bayes" else ""))
         )  # fmt: skip
     lines += [(f"conversion {key}", words) for key, words in (notes or {}).items()]
     lines.append(("figures", ", ".join(kinds)))
@@ -128,6 +130,7 @@ def projections_sheet(
     notes = [
         ("method", f"{METHODS.get(first.method, first.method)}, {first.calculator}, "
                    f"{percent(first.cl)} {level}"),
+        *([("prior", first.prior)] if first.prior else []),
         ("hypotheses", str(len(first.points))),
         *([("systematics", statement)] if statement else []),
         ("figures", ", ".join(kinds)),

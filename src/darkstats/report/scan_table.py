@@ -87,6 +87,8 @@ class ScanTable:
         Integrated luminosity; cross section of signal strength 1. None where the record has none.
     poi_label
         What the signal strength is.
+    prior
+        Of Bayesian limits, in words; None for others.
     limits
         By key: signal strength, cross section, then couplings in the order of the search.
     mu_hat, p0, significance, signed_significance
@@ -117,6 +119,7 @@ class ScanTable:
     p0: FloatArray = field(repr=False)
     significance: FloatArray = field(repr=False)
     signed_significance: FloatArray = field(repr=False)
+    prior: str | None = None
     source: str = ""
 
     @property
@@ -332,6 +335,7 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
     if not 0.0 < cl < 1.0:
         raise reader.fail("/cl", f"is {cl}, which is no level between 0 and 1")
     simulated = record.get("simulated")
+    prior = reader.optional(record, "prior", dict, "")
     return ScanTable(
         name=reader.get(record, "name", str, ""),
         title=reader.get(record, "title", str, ""),
@@ -360,5 +364,6 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
         p0=column("p0"),
         significance=column("significance"),
         signed_significance=column("signed_significance"),
+        prior=None if prior is None else reader.get(prior, "description", str, "/prior"),
         source=source,
     )

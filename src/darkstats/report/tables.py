@@ -60,6 +60,7 @@ METHODS = {
     "clsb": "CLs+b (no CLb penalty)",
     "pcl": "power-constrained CLs+b",
     "fc": "Feldman–Cousins",
+    "bayes": "Bayesian",
 }
 
 Notes = list[tuple[str, str]]

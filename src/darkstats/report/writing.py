@@ -17,6 +17,9 @@ from darkstats.errors import OptionError
 
 __all__ = ["csv_text", "json_text", "plain", "whole_file", "write_text"]
 
+_WORDS = frozenset({str, int, bool, type(None)})
+_WHOLE = _WORDS | {dict}  # no number is missing in these themselves
+
 
 def plain(value: Any) -> Any:  # noqa: ANN401 -- any JSON-like value
     """Return a value as JSON data: no tuples, no infinities, no not-a-number.
@@ -24,23 +27,27 @@ def plain(value: Any) -> Any:  # noqa: ANN401 -- any JSON-like value
     A number that is not finite becomes null, and beside it stands ``<field>_reason``; within a
     list, the reason stands beside the list.
     """
-    if isinstance(value, Mapping):
-        found: dict[str, Any] = {}
+    kind = type(value)
+    if kind in _WORDS:  # most of a long record
+        found = value
+    elif isinstance(value, float):  # numpy.float64 is one
+        found = float(value) if math.isfinite(value) else None
+    elif isinstance(value, Mapping):
+        found = {}
         for key, item in value.items():
             found[str(key)] = plain(item)
-            reason = _why_missing(item)
+            reason = None if type(item) in _WHOLE else _why_missing(item)
             if reason is not None:
                 found.setdefault(f"{key}_reason", reason)
-        return found
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, float):  # numpy.float64 is one
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, (bool, int, str)) or value is None:
-        return value
-    if hasattr(value, "tolist"):  # NumPy arrays and integers
-        return plain(value.tolist())
-    raise TypeError(f"{type(value).__name__} cannot stand in a record")
+    elif isinstance(value, (list, tuple)):
+        found = [plain(item) for item in value]
+    elif isinstance(value, (bool, int, str)):
+        found = value
+    elif hasattr(value, "tolist"):  # NumPy arrays and integers
+        found = plain(value.tolist())
+    else:
+        raise TypeError(f"{type(value).__name__} cannot stand in a record")
+    return found
 
 
 def _why_missing(item: object) -> str | None:
@@ -51,8 +58,8 @@ def _why_missing(item: object) -> str | None:
         if isinstance(item, float):
             return _why_missing(item)
     if isinstance(item, (list, tuple)):
-        reasons = [reason for reason in map(_why_missing, item) if reason is not None]
-        return reasons[0] if reasons else None
+        reasons = (_why_missing(part) for part in item if type(part) not in _WHOLE)
+        return next((reason for reason in reasons if reason is not None), None)
     return None
 
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import FitFailedError, InputError, NotCertifiedError
+from darkstats.errors import InputError, NotCertifiedError
 from darkstats.execution.jobs import Job, Task, inputs_bytes
-from darkstats.fit import FitOptions, fit
+from darkstats.fit import FitOptions
 from darkstats.fit.warming import ensure_compiled
-from darkstats.gaussian import survival
 from darkstats.inference.asimov import blinded_observation
-from darkstats.inference.curve import NLL_TOLERANCE, ProfileCurve
+from darkstats.inference.bayes.warming import ensure_windows_compiled
+from darkstats.inference.curve import ProfileCurve
 from darkstats.inference.results import ToyOptions
 from darkstats.inference.test_statistics import test_statistic
 from darkstats.inference.upper_limit import limit_of_curve
 from darkstats.model import InterpolationCodes, compile_workspace
 from darkstats.provenance import versions
+from darkstats.scan.credible import credible_fields
+from darkstats.scan.local import local_fields
 from darkstats.scan.projection import projected
 from darkstats.scan.results import MassScan, ScanPoint, ScanSettings
-from darkstats.scan.simulation_share import LARGEST_ERROR, uncertain_share
+from darkstats.scan.simulation_share import projection_warnings
 from darkstats.workspace import Workspace
 from darkstats.workspace.patch import apply_patch
 
@@ -40,10 +41,9 @@ __all__ = [
     "point_of_model",
     "scan_inputs",
     "scan_point",
+    "scan_points",
     "workspace_of_point",
 ]
-
-_SHARE = 0.2  # of the sensitivity, from which on a projection says what it rests on
 
 
 def scan_inputs(
@@ -91,20 +91,20 @@ class _Context:
 
 
 def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
-    chosen = {key: value for key, value in settings.items() if key != "versions"}
+    chosen = ScanSettings.from_plain(settings)
     ensure_compiled()  # a worker on another host may be the first there
+    if chosen.method == "bayes":
+        ensure_windows_compiled()
     patches = inputs["patches"]
     base = base_of(inputs["workspace"], patches)
-    return _Context(base=base, patches=patches, settings=ScanSettings(**chosen))
+    return _Context(base=base, patches=patches, settings=chosen)
 
 
 def _run(context: _Context, block: int) -> dict[str, Any]:
     size = context.settings.hypotheses_per_block
-    points = [
-        scan_point(context.base, patch, context.settings).plain()
-        for patch in context.patches[block * size : (block + 1) * size]
-    ]
-    return {"points": points}
+    patches = context.patches[block * size : (block + 1) * size]
+    points = scan_points(context.base, patches, context.settings)
+    return {"points": [point.plain() for point in points]}
 
 
 #: The task of a scan.
@@ -183,6 +183,53 @@ def scan_point(
     settings
         How to test it.
     """
+    return scan_points(document, [patch], settings)[0]
+
+
+def scan_points(
+    document: Mapping[str, Any], patches: Sequence[Mapping[str, Any]], settings: ScanSettings
+) -> list[ScanPoint]:
+    """Test the hypotheses of one block, as :func:`scan_point` does; Bayesian ones together."""
+    if settings.method != "bayes":
+        return [_tested(document, patch, settings) for patch in patches]
+    points: list[ScanPoint | None] = []
+    compiled = []
+    for patch in patches:
+        name, values = str(patch["name"]), tuple(patch["values"])
+        try:
+            workspace = workspace_of_point(document, patch, settings)
+            model = compile_workspace(
+                workspace, interpolation=InterpolationCodes.parse(settings.interpolation)
+            )
+        except InputError as error:
+            points.append(ScanPoint(name=name, values=values, status="failed", reason=str(error)))
+            continue
+        points.append(None)
+        compiled.append((name, values, workspace, model))
+    fields = iter(credible_fields([model for *_, model in compiled], settings))
+    found = iter(
+        ScanPoint(
+            name=name,
+            values=values,
+            **_with_warnings(next(fields), workspace, model, settings),
+        )
+        for name, values, workspace, model in compiled
+    )
+    return [next(found) if point is None else point for point in points]
+
+
+def _with_warnings(
+    fields: dict[str, Any], workspace: Workspace, model: HistFactoryModel, settings: ScanSettings
+) -> dict[str, Any]:
+    if fields.get("status") == "failed":
+        return fields
+    said = projection_warnings(workspace.document, model, fields["expected"][2], settings)
+    return {**fields, "warnings": (*fields["warnings"], *said)}
+
+
+def _tested(
+    document: Mapping[str, Any], patch: Mapping[str, Any], settings: ScanSettings
+) -> ScanPoint:
     name, values = str(patch["name"]), tuple(patch["values"])
     try:
         workspace = workspace_of_point(document, patch, settings)
@@ -191,7 +238,7 @@ def scan_point(
         )
         data = blinded_observation(model) if settings.blind else model.observation
         point = point_of_model(name, values, model, data, settings)
-        said = _projection_warnings(workspace, model, point.expected[2], settings)
+        said = projection_warnings(workspace.document, model, point.expected[2], settings)
     except (NotCertifiedError, InputError) as error:
         return ScanPoint(name=name, values=values, status="failed", reason=str(error))
     return replace(point, warnings=(*point.warnings, *said)) if said else point
@@ -241,24 +288,8 @@ def point_of_model(
         blind=settings.blind,
         probe=False,
     )
-    found = {} if settings.blind else _local(curve)
+    found = {} if settings.blind else local_fields(curve)
     return ScanPoint(name=name, values=values, **_fields(limit, notes), **found)
-
-
-def _projection_warnings(
-    workspace: Workspace, model: HistFactoryModel, median: float | None, settings: ScanSettings
-) -> tuple[str, ...]:
-    """Say where a projection rests on backgrounds that were not simulated."""
-    if settings.luminosity_factor == 1.0 or median is None:
-        return ()
-    poi = model.parameters[model.require_poi()].name
-    share = uncertain_share(workspace.document, poi, median)
-    if share < _SHARE:
-        return ()
-    return (
-        f"{100.0 * share:.0f} % of the sensitivity comes from bins whose background has a "
-        f"simulation error above {100.0 * LARGEST_ERROR:.0f} %: simulate more for this luminosity",
-    )
 
 
 def _fields(limit: UpperLimit, said: tuple[str, ...]) -> dict[str, Any]:
@@ -279,44 +310,4 @@ def _fields(limit: UpperLimit, said: tuple[str, ...]) -> dict[str, Any]:
         "toys": None if limit.toys is None else asdict(limit.toys),
         "warnings": (*limit.warnings, *said),
         "model_digest": limit.model_digest,
-    }
-
-
-def _local(curve: ProfileCurve) -> dict[str, Any]:
-    """Best fit and local significance: the excess by q0, a deficit by the signed root."""
-    null, free, mu_hat = curve.reference, curve.free, curve.mu_hat
-    reason = None
-    signed: float | None = None
-    best: float | None = mu_hat
-    if mu_hat <= 0.0 and curve.observation.events is not None:
-        # Where the signal peaks, a negative strength soon makes the density of events negative.
-        best, reason = None, "a density of events allows no negative signal strength"
-    elif mu_hat <= 0.0:
-        try:
-            free = fit(
-                curve.model,
-                curve.observation,
-                poi_lower=-math.inf,
-                poi_upper=math.inf,
-                start=curve.free.parameters,
-                options=curve.options,
-            )
-            best = free.poi
-        except FitFailedError as error:
-            best, reason = None, f"no minimum at negative signal strength: {error}"
-    ratio = null.twice_nll - free.twice_nll
-    if ratio < -NLL_TOLERANCE:
-        raise FitFailedError(
-            f"the free fit lies above that without signal, by {-ratio:.3g} in deviance"
-        )
-    root = math.sqrt(max(ratio, 0.0))
-    if best is not None:
-        signed = math.copysign(root, best) if root > 0.0 else 0.0
-    significance = root if mu_hat > 0.0 else 0.0
-    return {
-        "mu_hat": best,
-        "mu_hat_reason": reason,
-        "p0": survival(significance),
-        "significance": significance,
-        "signed_significance": signed,
     }

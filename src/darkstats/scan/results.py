@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MassScan", "ScanPoint", "ScanSettings"]
+__all__ = ["BayesSettings", "MassScan", "ScanPoint", "ScanSettings"]
 
 Band = tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BayesSettings:
+    """Priors and engine of Bayesian limits, as of a single one.
+
+    ``ranges`` has flat priors of parameters without constraint: (name, low, high) each.
+    """
+
+    prior: str = "flat"
+    engine: str = "auto"
+    expected: str = "conditional-mle"
+    efficiency: str = "log-normal"
+    ur_prior: str = "1/x"
+    ranges: tuple[tuple[str, float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +43,9 @@ class ScanSettings:
         Expected values only.
     interpolation
         Codes of normsys and histosys.
-    prior
-        For Bayesian limits.
+    bayes
+        Priors and engine, for ``method="bayes"``; ``test_stat``, ``calculator`` and ``band`` mean
+        nothing then.
     luminosity_factor, systematics
         Projection to another luminosity, and how relative errors change with it; see
         :func:`darkstats.scan.projection.projected`.
@@ -45,7 +62,7 @@ class ScanSettings:
     seed: int = 0
     blind: bool = False
     interpolation: str = "normsys=code4,histosys=code4p"
-    prior: str | None = None
+    bayes: BayesSettings | None = None
     luminosity_factor: float = 1.0
     systematics: str = "same"
     hypotheses_per_block: int = 16
@@ -53,6 +70,16 @@ class ScanSettings:
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
         return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> ScanSettings:
+        """Inverse of :meth:`plain`; other keys are ignored."""
+        known = {f.name for f in fields(cls)}
+        values = {key: value for key, value in plain.items() if key in known}
+        if values.get("bayes") is not None:
+            ranges = tuple((str(n), float(a), float(b)) for n, a, b in values["bayes"]["ranges"])
+            values["bayes"] = BayesSettings(**{**values["bayes"], "ranges": ranges})
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +98,8 @@ class ScanPoint:
         At -2 .. +2 sigma.
     cls_observed, cls_expected
         CLs at a signal strength of 1; ``None`` where it does not apply.
+    engine
+        Which engine a Bayesian limit comes from.
     mu_hat
         Best fit of the signal strength, negative for a deficit; ``None`` with ``mu_hat_reason``
         where the likelihood does not allow negative values.
@@ -78,7 +107,8 @@ class ScanPoint:
         Asimov standard deviation of the signal strength.
     p0, significance, signed_significance
         Local p-value of the background-only hypothesis (one-sided: at most 0.5), its Z, and the
-        signed root of the likelihood ratio, negative for a deficit.
+        signed root of the likelihood ratio, negative for a deficit. Frequentist for any method;
+        ``None`` with ``local_reason`` where a fit could not be certified.
     twice_nll
         Deviance at the best fit within the bounds of the statistic.
     fits, toys
@@ -99,8 +129,10 @@ class ScanPoint:
     expected_reason: str | None = None
     cls_observed: float | None = None
     cls_expected: Band | None = None
+    engine: str | None = None
     mu_hat: float | None = None
     mu_hat_reason: str | None = None
+    local_reason: str | None = None
     sigma: float | None = None
     p0: float | None = None
     significance: float | None = None
@@ -113,17 +145,21 @@ class ScanPoint:
 
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _point_fields()}  # asdict copies deeply
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> ScanPoint:
         """Inverse of :meth:`plain`; other keys are ignored."""
-        known = {f.name for f in fields(cls)}
-        values = {key: value for key, value in plain.items() if key in known}
+        values = {name: plain[name] for name in _point_fields() if name in plain}
         for name in ("values", "expected", "expected_error", "cls_expected", "warnings"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
         return cls(**values)
+
+
+@cache
+def _point_fields() -> tuple[str, ...]:
+    return tuple(f.name for f in fields(ScanPoint))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

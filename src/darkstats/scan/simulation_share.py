@@ -9,10 +9,15 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LARGEST_ERROR", "uncertain_share"]
+    from darkstats.model import HistFactoryModel
+    from darkstats.scan.results import ScanSettings
+
+__all__ = ["LARGEST_ERROR", "projection_warnings", "uncertain_share"]
 
 #: Relative error of simulation beyond which a bin's background is not known: four events.
 LARGEST_ERROR = 0.5
+
+_SHARE = 0.2  # of the sensitivity, from which on a projection says what it rests on
 
 
 def uncertain_share(document: Mapping[str, Any], poi: str, mu: float) -> float:
@@ -49,3 +54,30 @@ def uncertain_share(document: Mapping[str, Any], poi: str, mu: float) -> float:
         total += float(weight.sum())
         uncertain += float(weight[np.sqrt(variance[used]) > LARGEST_ERROR * b].sum())
     return uncertain / total if total > 0.0 else 0.0
+
+
+def projection_warnings(
+    document: Mapping[str, Any],
+    model: HistFactoryModel,
+    median: float | None,
+    settings: ScanSettings,
+) -> tuple[str, ...]:
+    """Say where a projection rests on backgrounds that were not simulated.
+
+    Parameters
+    ----------
+    document, model
+        Of the hypothesis, at the luminosity of the settings.
+    median
+        Expected limit.
+    """
+    if settings.luminosity_factor == 1.0 or median is None:
+        return ()
+    poi = model.parameters[model.require_poi()].name
+    share = uncertain_share(document, poi, median)
+    if share < _SHARE:
+        return ()
+    return (
+        f"{100.0 * share:.0f} % of the sensitivity comes from bins whose background has a "
+        f"simulation error above {100.0 * LARGEST_ERROR:.0f} %: simulate more for this luminosity",
+    )

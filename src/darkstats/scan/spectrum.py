@@ -17,6 +17,7 @@ import numpy as np
 
 from darkstats.arrays import frozen_indices
 from darkstats.errors import DocumentError, UnknownNameError
+from darkstats.garbage import collection_paused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -208,7 +209,8 @@ def read_fill(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
         text = gzip.decompress(data) if path.suffix == ".gz" else data
-        document = json.loads(text)
+        with collection_paused():
+            document = json.loads(text)
     except (OSError, EOFError, ValueError) as error:
         raise DocumentError(f"cannot be read: {error}", source=str(path)) from None
     if not isinstance(document, dict) or document.get("schema") != FILL_SCHEMA:

@@ -17,6 +17,7 @@ from darkstats.inference.asimov import blinded_observation
 from darkstats.model.unbinned.model import compile_hs3
 from darkstats.model.unbinned.observed import observed_events
 from darkstats.provenance import versions
+from darkstats.scan.credible import credible_fields
 from darkstats.scan.limits import point_of_model
 from darkstats.scan.results import ScanPoint, ScanSettings
 from darkstats.workspace.event_files import EventTable
@@ -180,12 +181,11 @@ class _Context:
 
 
 def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
-    chosen = {key: value for key, value in settings.items() if key != "versions"}
     return _Context(
         document=Hs3Document.from_document(inputs["hs3"]),
         events=EventsOfScan.unpacked(inputs["events"]),
         names=tuple(str(patch["name"]) for patch in inputs["patches"]),
-        settings=ScanSettings(**chosen),
+        settings=ScanSettings.from_plain(settings),
     )
 
 
@@ -227,6 +227,11 @@ def unbinned_point(
             notes = tuple(said)
         else:
             data = model.observation
+        if settings.method == "bayes":
+            (fields,) = credible_fields([model.with_observation(data)], settings)
+            if fields.get("status") != "failed":
+                fields["warnings"] = (*fields["warnings"], *notes)
+            return ScanPoint(name=name, values=values, **fields)
         return point_of_model(name, values, model, data, settings, notes=notes)
     except (NotCertifiedError, InputError) as error:
         return ScanPoint(name=name, values=values, status="failed", reason=str(error))

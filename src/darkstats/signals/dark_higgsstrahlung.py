@@ -7,6 +7,7 @@ and ``lam = lam(1, m_A'^2/s, m_h'^2/s)`` (Batell, Pospelov, Ritz, arXiv:0903.036
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import overload
 
 import numpy as np
@@ -52,6 +53,7 @@ def unit_cross_section_pb(
     return float(value) if value.ndim == 0 else value
 
 
+@lru_cache(maxsize=1024)  # the same for all limits of a hypothesis
 def _visible_pb(masses_gev: tuple[float, float], *, muons: bool) -> float:
     total = unit_cross_section_pb(masses_gev)
     if not (min(masses_gev) > 0.0 and total > 0.0):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.plot_requests import ExportRequest, PlotRequest
     from darkstats.workflows.plots import plot
     from darkstats.workflows.requests import (
+        BayesRequest,
         FitRequest,
         GoodnessRequest,
         HypoTestRequest,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.trials import global_significance
 
 __all__ = [
+    "BayesRequest",
     "BuildRequest",
     "CombineRequest",
     "DigestRequest",
@@ -118,6 +120,7 @@ _HOMES = {
     "plot_requests": ("ExportRequest", "PlotRequest"),
     "plots": ("plot",),
     "requests": (
+        "BayesRequest",
         "FitRequest",
         "GoodnessRequest",
         "HypoTestRequest",

@@ -12,6 +12,7 @@ from darkstats.errors import OptionError, UnknownNameError
 
 __all__ = [
     "CALCULATORS",
+    "BayesRequest",
     "FitRequest",
     "GoodnessRequest",
     "HypoTestRequest",
@@ -22,13 +23,20 @@ __all__ = [
     "SignificanceRequest",
     "ToyRequest",
     "WorkspaceRequest",
+    "check_posterior_options",
+    "check_prior_goes_with",
 ]
 
 CALCULATORS = ("auto", "asymptotic", "toys")
-METHODS = ("cls", "clsb", "pcl", "fc")
+METHODS = ("cls", "clsb", "pcl", "fc", "bayes")
 BANDS = ("root", "fixed-sigma")
 LIMIT_STATISTICS = ("qtilde", "q")
 STATISTICS = ("qtilde", "q", "q0", "t", "ttilde")
+BAYES_ENGINES = ("auto", "quadrature", "laplace", "nuts")
+EFFICIENCIES = ("log-normal", "gamma", "truncated-normal")
+UR_PRIORS = ("1/x", "flat")
+EXPECTED = ("conditional-mle", "prior-predictive", "none")
+DEFAULT_LEVELS = {"bayes": 0.90}
 ENGINES = ("auto", "newton", "zfit")
 REFEREES = ("pyhf", "zfit")
 
@@ -120,26 +128,96 @@ def _check_calculator(calculator: str, toys: ToyRequest, known: tuple[str, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BayesRequest:
+    """Priors and engine of a Bayesian limit.
+
+    Parameters
+    ----------
+    prior
+        Of the signal strength, as text: ``"flat"``, ``"coupling:2"``, ``"table:FILE"``, ...
+    engine, expected
+        Which engine, and how background-only outcomes are thrown.
+    efficiency, ur_prior
+        Shape of Gaussian-constrained factors on the signal, and ur-prior of Poisson constraints.
+    ranges
+        Flat priors of parameters without constraint: (name, low, high) each.
+    """
+
+    prior: str = "flat"
+    engine: str = "auto"
+    expected: str = "conditional-mle"
+    efficiency: str = "log-normal"
+    ur_prior: str = "1/x"
+    ranges: tuple[tuple[str, float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        _one_of("engine", self.engine, BAYES_ENGINES)
+        _one_of("way to throw expected outcomes", self.expected, EXPECTED)
+        _one_of("efficiency prior", self.efficiency, EFFICIENCIES)
+        _one_of("ur-prior", self.ur_prior, UR_PRIORS)
+
+
+def check_prior_goes_with(method: str, bayes: BayesRequest) -> None:
+    """Check that nothing of a posterior is asked of another method.
+
+    Raises
+    ------
+    OptionError
+        It is.
+    """
+    if method != "bayes" and bayes != BayesRequest():
+        raise OptionError(
+            "a prior goes with --method bayes, and so does an engine or what else belongs to a "
+            f"posterior, not with {method}"
+        )
+
+
+def check_posterior_options(
+    *, calculator: str | None, test_stat: str, band: str, adds_toys: bool = False
+) -> None:
+    """Check that nothing of a frequentist limit is asked of a posterior.
+
+    Raises
+    ------
+    OptionError
+        It is.
+    """
+    if calculator is not None:
+        raise OptionError(
+            "a Bayesian limit comes from the posterior: drop --calculator; --toys N says how "
+            "many toys stand behind an expected limit that cannot be enumerated"
+        )
+    if test_stat != "qtilde" or band != "root" or adds_toys:
+        raise OptionError(
+            "--test-stat, --band and --add-toys belong to frequentist limits, not to --method bayes"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitRequest:
-    """An upper limit, or an interval (``method="fc"``)."""
+    """An upper limit, or an interval (``method="fc"``).
+
+    ``cl`` is 0.95 by default, and 0.90 for ``method="bayes"``: see :attr:`level`.
+    """
 
     model: ModelRequest
-    cl: float = 0.95
+    cl: float | None = None
     method: str = "cls"
     test_stat: str = "qtilde"
     calculator: str = "auto"
     band: str = "root"
     toys: ToyRequest = ToyRequest()
     poi_lower: float | None = None
+    bayes: BayesRequest = BayesRequest()
     referee: str | None = None
     scan_points: int = 41
 
+    @property
+    def level(self) -> float:
+        """Confidence level, or posterior probability below the limit."""
+        return self.cl if self.cl is not None else DEFAULT_LEVELS.get(self.method, 0.95)
+
     def __post_init__(self) -> None:
-        if self.method == "bayes":
-            raise OptionError(
-                "Bayesian limits are not available in this version; choose one of: "
-                f"{', '.join(METHODS)}"
-            )
         _one_of("method", self.method, METHODS)
         _one_of("test statistic", self.test_stat, LIMIT_STATISTICS)
         _one_of("band", self.band, BANDS)
@@ -150,14 +228,26 @@ class LimitRequest:
                 raise OptionError("Feldman-Cousins intervals are made by toys: drop --calculator")
             if self.model.blind:
                 raise OptionError("a Feldman-Cousins interval needs data: it cannot be blind")
+        elif self.method == "bayes":
+            self._check_bayes()
         else:
             _check_calculator(self.calculator, self.toys, CALCULATORS)
-        if not 0.0 < self.cl < 1.0:
+        check_prior_goes_with(self.method, self.bayes)
+        if not 0.0 < self.level < 1.0:
             raise OptionError(
-                f"the confidence level must lie between 0 and 1, got {self.cl:g}"
-                + (f" (did you mean {self.cl / 100:g}?)" if 1.0 < self.cl < 100.0 else "")
+                f"the confidence level must lie between 0 and 1, got {self.level:g}"
+                + (f" (did you mean {self.level / 100:g}?)" if 1.0 < self.level < 100.0 else "")
             )
         _check_lower(self.poi_lower, self.test_stat, ("q",))
+
+    def _check_bayes(self) -> None:
+        _one_of("calculator", self.calculator, CALCULATORS)
+        check_posterior_options(
+            calculator=None if self.calculator == "auto" else self.calculator,
+            test_stat=self.test_stat,
+            band=self.band,
+            adds_toys=self.toys.add_to is not None,
+        )
 
 
 def _check_lower(poi_lower: float | None, test_stat: str, allowed: tuple[str, ...]) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkstats.errors import OptionError
-from darkstats.workflows.requests import BANDS, LIMIT_STATISTICS, _one_of
+from darkstats.workflows.requests import (
+    BANDS,
+    LIMIT_STATISTICS,
+    BayesRequest,
+    _one_of,
+    check_prior_goes_with,
+)
 
 __all__ = ["GlobalRequest", "MassScanRequest", "ProjectRequest", "ShardsRequest"]
 
@@ -13,10 +19,27 @@ SCAN_METHODS = ("cls", "clsb", "pcl")
 SCAN_CALCULATORS = ("asymptotic", "toys")
 SYSTEMATICS = ("same", "statistical", "none")
 
+_AS_USUAL = BayesRequest()
+
 
 def _check_workers(workers: int | None) -> None:
     if workers is not None and workers < 1:
         raise OptionError(f"--workers {workers}: ask for at least one")
+
+
+def _check_level(cl: float | None, method: str | None) -> None:
+    """A level, where the method is known; a posterior has any."""
+    lowest = 0.0 if method == "bayes" else 0.5
+    if cl is not None and not lowest < cl < 1.0:
+        raise OptionError(f"the level must lie between {lowest:g} and 1, got {cl:g}")
+
+
+def _check_table(bayes: BayesRequest) -> None:
+    if bayes.prior.startswith("table:"):
+        raise OptionError(
+            f"--prior {bayes.prior}: a scan keeps what its numbers depend on, and knows priors by "
+            "their formulas; give the table to darkstats limit --point, one hypothesis at a time"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +60,10 @@ class MassScanRequest:
     method, cl
         None takes what the search's card says.
     calculator, test_stat, band, n_toys, seed, blind
-        As for a single limit; ``blind=None`` opens the counts of a workspace, and events where they
-        are marked as simulated.
+        As for a single limit; no calculator is ``asymptotic``, and none for Bayesian limits.
+        ``blind=None`` opens the counts of a workspace, and events that are marked as simulated.
+    bayes
+        Priors and engine of Bayesian limits.
     cluster
         ``"dask://HOST:PORT"``; None for processes on this machine.
     workers
@@ -51,13 +76,13 @@ class MassScanRequest:
     output: str | None = None
     method: str | None = None
     cl: float | None = None
-    calculator: str = "asymptotic"
+    calculator: str | None = None
     test_stat: str = "qtilde"
     band: str = "root"
     n_toys: int | None = None
     seed: int = 0
     blind: bool | None = None
-    prior: str | None = None
+    bayes: BayesRequest = _AS_USUAL
     cluster: str | None = None
     workers: int | None = None
 
@@ -73,10 +98,12 @@ class MassScanRequest:
         _one_of("calculator", self.calculator, SCAN_CALCULATORS)
         _one_of("test statistic", self.test_stat, LIMIT_STATISTICS)
         _one_of("band", self.band, BANDS)
-        if self.cl is not None and not 0.5 < self.cl < 1.0:
-            raise OptionError(f"the level must lie between 0.5 and 1, got {self.cl:g}")
-        if self.n_toys is not None and (self.n_toys < 1 or self.calculator != "toys"):
-            raise OptionError("--toys goes with --calculator toys, and asks for at least one")
+        _check_level(self.cl, self.method)
+        if self.n_toys is not None and self.n_toys < 1:
+            raise OptionError(f"--toys {self.n_toys}: ask for at least one")
+        if self.method is not None:
+            check_prior_goes_with(self.method, self.bayes)
+        _check_table(self.bayes)
         if not 0 <= self.seed < 2**63:
             raise OptionError(f"--seed {self.seed}: choose a whole number from 0 to 2^63 - 1")
         _check_workers(self.workers)
@@ -153,7 +180,7 @@ class ProjectRequest:
 
     Parameters
     ----------
-    source, patchset, method, cl, workers
+    source, patchset, method, cl, bayes, workers
         As for a scan.
     luminosities_ifb
         Integrated luminosities, 1/fb.
@@ -168,6 +195,7 @@ class ProjectRequest:
     method: str | None = None
     cl: float | None = None
     systematics: str = "same"
+    bayes: BayesRequest = _AS_USUAL
     workers: int | None = None
 
     def __post_init__(self) -> None:
@@ -180,8 +208,8 @@ class ProjectRequest:
         """
         _one_of("method", self.method, (*SCAN_METHODS, "bayes"))
         _one_of("systematics", self.systematics, SYSTEMATICS)
+        _check_table(self.bayes)
         if not self.luminosities_ifb or any(not x > 0.0 for x in self.luminosities_ifb):
             raise OptionError("--lumi: give luminosities above zero, in 1/fb")
-        if self.cl is not None and not 0.5 < self.cl < 1.0:
-            raise OptionError(f"the level must lie between 0.5 and 1, got {self.cl:g}")
+        _check_level(self.cl, self.method)
         _check_workers(self.workers)

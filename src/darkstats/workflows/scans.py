@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError
+from darkstats.garbage import collection_paused
 from darkstats.workflows.outcome import Outcome, Shell
+from darkstats.workflows.requests import (
+    DEFAULT_LEVELS,
+    check_posterior_options,
+    check_prior_goes_with,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +54,7 @@ class Source:
         return dict(self.inputs["facts"])
 
 
+@collection_paused()
 def read_source(
     source: str, patchset: str | None, data: Sequence[str] = (), *, blind: bool | None = None
 ) -> Source:
@@ -154,19 +161,49 @@ def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
     from darkstats.scan.results import ScanSettings
 
     method = request.method or source.method
-    cl = request.cl or source.cl
+    many = len(source.inputs["patches"]) > 2000
+    if method == "bayes":
+        return _bayes_settings(request, source, many=many)
+    check_prior_goes_with(method, request.bayes)
+    calculator = request.calculator or "asymptotic"
+    if request.n_toys is not None and calculator != "toys":
+        raise OptionError(f"--toys goes with --calculator toys, not with {calculator}")
     return ScanSettings(
         method=method,
-        cl=cl,
+        cl=request.cl or source.cl,
         test_stat=request.test_stat,
-        calculator=request.calculator,
+        calculator=calculator,
         band=request.band,
-        n_toys=(request.n_toys or 10_000) if request.calculator == "toys" else None,
+        n_toys=(request.n_toys or 10_000) if calculator == "toys" else None,
         seed=request.seed,
         blind=source.blind,
         interpolation=_INTERPOLATION,
-        prior=request.prior,
         hypotheses_per_block=_per_block(source.inputs),
+    )
+
+
+def _bayes_settings(request: MassScanRequest, source: Source, *, many: bool) -> ScanSettings:
+    """Settings of Bayesian limits: large blocks, since windows are integrated together."""
+    from dataclasses import asdict
+
+    from darkstats.scan.results import BayesSettings, ScanSettings
+    from darkstats.workflows.bayes import prior_of
+
+    check_posterior_options(
+        calculator=request.calculator, test_stat=request.test_stat, band=request.band
+    )
+    prior_of(request.bayes.prior)  # here and not in every block, if there is no such prior
+    usual = source.cl if source.method == "bayes" else DEFAULT_LEVELS["bayes"]
+    return ScanSettings(
+        method="bayes",
+        cl=request.cl or usual,
+        calculator="posterior",
+        n_toys=request.n_toys,
+        seed=request.seed,
+        blind=source.blind,
+        interpolation=_INTERPOLATION,
+        bayes=BayesSettings(**asdict(request.bayes)),
+        hypotheses_per_block=256 if many else _per_block(source.inputs),
     )
 
 
@@ -219,6 +256,7 @@ def _run(
     return collect_scan(inputs, job, settings, [blocks[b] for b in range(job.n_blocks)])
 
 
+@collection_paused()
 def _record(scan: MassScan, job: Job, inputs: Mapping[str, Any]) -> dict[str, Any]:
     from darkstats.report.scan_records import scan_record
 
@@ -231,6 +269,7 @@ def _record(scan: MassScan, job: Job, inputs: Mapping[str, Any]) -> dict[str, An
     )
 
 
+@collection_paused()
 def _write(folder: Path, record: Mapping[str, Any]) -> None:
     """Keep the result beside the blocks: a record, and its table as CSV."""
     from darkstats.report.scan_exports import scan_csv
@@ -241,6 +280,7 @@ def _write(folder: Path, record: Mapping[str, Any]) -> None:
     write_text(folder / "scan.csv", scan_csv(read_scan(record, source=SCAN_FILE)))
 
 
+@collection_paused()
 def _outcome(scan: MassScan, record: dict[str, Any], where: str) -> Outcome[MassScan]:
     from darkstats.report.scan_table import read_scan
     from darkstats.workflows.plot_requests import PlotRequest
@@ -408,7 +448,7 @@ def merge_shards(request: ShardsRequest, shell: Shell | None = None) -> Outcome[
     if job.kind not in {"limits", "unbinned-limits"}:
         return _shard_outcome(store, {"taken": merged.taken, "known": merged.known})
     inputs = read_inputs(job.inputs)
-    settings = ScanSettings(**{k: v for k, v in job.settings.items() if k != "versions"})
+    settings = ScanSettings.from_plain(job.settings)
     blocks = [store.read(block) for block in range(job.n_blocks)]
     found = collect_scan(inputs, job, settings, blocks)
     record = _record(found, job, inputs)
@@ -439,7 +479,13 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
     if now is None:
         raise OptionError(f"{request.source} does not say its luminosity: project a built search")
     base = _settings(
-        MassScanRequest(source=request.source, method=request.method, cl=request.cl, blind=True),
+        MassScanRequest(
+            source=request.source,
+            method=request.method,
+            cl=request.cl,
+            bayes=request.bayes,
+            blind=True,
+        ),
         source,
     )
     first_kernel(shell)

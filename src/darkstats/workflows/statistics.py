@@ -12,6 +12,7 @@ from darkstats.workflows.outcome import Outcome, Shell
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from darkstats.inference.bayes.results import CredibleLimit
     from darkstats.inference.results import (
         Calculator,
         GoodnessOfFit,
@@ -97,7 +98,9 @@ def _sheets(
     return with_appendix(main, verdict, likelihood.workspace_warnings)
 
 
-def limit(request: LimitRequest, shell: Shell | None = None) -> Outcome[UpperLimit | Interval]:
+def limit(
+    request: LimitRequest, shell: Shell | None = None
+) -> Outcome[UpperLimit | Interval | CredibleLimit]:
     """Upper limit with its expected band, or a Feldman-Cousins interval.
 
     Raises
@@ -111,6 +114,10 @@ def limit(request: LimitRequest, shell: Shell | None = None) -> Outcome[UpperLim
     likelihood = load(request.model, shell)
     if request.method == "fc":
         return _interval(request, likelihood, shell)
+    if request.method == "bayes":
+        from darkstats.workflows.bayes import credible
+
+        return credible(request, likelihood, shell)
     from darkstats.inference.upper_limit import upper_limit
 
     by_toys = request.calculator == "toys"
@@ -121,13 +128,13 @@ def limit(request: LimitRequest, shell: Shell | None = None) -> Outcome[UpperLim
         wanted=by_toys,
         method=request.method,
         test_stat=request.test_stat,
-        cl=request.cl,
+        cl=request.level,
     )
     with shell.step(_throwing(toys if by_toys else None)) as step:
         found = upper_limit(
             likelihood.model,
             likelihood.observation,
-            cl=request.cl,
+            cl=request.level,
             method=request.method,
             test_stat=request.test_stat,
             calculator=_calculator(request.calculator),
@@ -173,9 +180,7 @@ def limit(request: LimitRequest, shell: Shell | None = None) -> Outcome[UpperLim
     return Outcome(result=found, record=record, sheet=sheet, figures={"cls": curve})
 
 
-def _interval(
-    request: LimitRequest, likelihood: Likelihood, shell: Shell
-) -> Outcome[UpperLimit | Interval]:
+def _interval(request: LimitRequest, likelihood: Likelihood, shell: Shell) -> Outcome[Interval]:
     from darkstats.inference.feldman_cousins import feldman_cousins
 
     if likelihood.blind:
@@ -184,13 +189,13 @@ def _interval(
             "closed unless --unblind is given"
         )
     toys, earlier = _options(
-        request.toys, likelihood, "limit", wanted=True, method="fc", cl=request.cl
+        request.toys, likelihood, "limit", wanted=True, method="fc", cl=request.level
     )
     with shell.step(_throwing(toys)) as step:
         found = feldman_cousins(
             likelihood.model,
             likelihood.observation,
-            cl=request.cl,
+            cl=request.level,
             toys=_watched(toys, step),
             options=likelihood.options,
         )

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, NoReturn
 
 from darkstats.errors import DocumentError
+from darkstats.garbage import collection_paused
 from darkstats.workspace.locating import Fault, locate_fault
 
 if TYPE_CHECKING:
@@ -77,8 +78,9 @@ def parse_json(data: bytes, *, source: str = "") -> JsonValue:
     text = _decode(data, source)
     _check_size(data, source)
     try:
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-        _check_values(document, check_text=b"\\u" in data)
+        with collection_paused():
+            document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+            _check_values(document, check_text=b"\\u" in data)
     except json.JSONDecodeError as error:
         _refuse_syntax(error, text, source)
     except (_RefusedError, ValueError, OverflowError, RecursionError):

@@ -136,6 +136,9 @@ class Finding:
 
 def join_pointer(pointer: str, *tokens: str | int) -> str:
     """Return the JSON pointer of a child, with ``~`` and ``/`` escaped (RFC 6901)."""
+    only = str(tokens[0]) if len(tokens) == 1 else ""
+    if only.isidentifier():  # nothing to be escaped
+        return f"{pointer}/{only}"
     parts = [pointer]
     for token in tokens:
         text = str(token) if isinstance(token, int) else token.replace("~", "~0").replace("/", "~1")

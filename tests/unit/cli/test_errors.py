@@ -22,8 +22,27 @@ BAD = {
     "level above 1": (["limit", W, "--cl", "95"], "between 0 and 1, got 95 (did you mean 0.95?)"),
     "level 1": (["limit", W, "--cl", "1"], "between 0 and 1, got 1"),
     "no such method": (["limit", W, "--method", "best"], "choose one of: cls, clsb, pcl, fc"),
-    "bayes": (["limit", W, "--method", "bayes"], "Bayesian limits are not available"),
-    "prior": (["limit", W, "--prior", "flat"], "a prior goes with --method bayes"),
+    "bayes by toys": (
+        ["limit", W, "--method", "bayes", "--calculator", "toys"],
+        "a Bayesian limit comes from the posterior",
+    ),
+    "bayes and a statistic": (
+        ["limit", W, "--method", "bayes", "--test-stat", "q"],
+        "belong to frequentist limits",
+    ),
+    "no such prior": (
+        ["limit", W, "--method", "bayes", "--prior", "cauchy:1"],
+        "unknown prior 'cauchy:1'; write one of: flat | ",
+    ),
+    "prior below zero": (
+        ["limit", W, "--method", "bayes", "--prior", "flat:-1,2"],
+        "outside the physical range",
+    ),
+    "prior range": (
+        ["limit", W, "--method", "bayes", "--prior-range", "level"],
+        "write NAME=LOW,HIGH",
+    ),
+    "prior": (["limit", W, "--prior", "jeffreys"], "a prior goes with --method bayes"),
     "engine": (["limit", W, "--engine", "steam"], "unknown engine 'steam'; choose one of: auto"),
     "statistic": (["limit", W, "--test-stat", "q0"], "choose one of: qtilde, q"),
     "calculator": (["limit", W, "--calculator", "fast"], "choose one of: auto, asymptotic, toys"),

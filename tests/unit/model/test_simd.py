@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from darkstats.kernel import kernel_entry
+from darkstats.kernel.exponential import exponential
 from darkstats.kernel.simd import (
     LANES,
     absolute,
@@ -62,3 +63,29 @@ def test_logarithm_is_accurate() -> None:
     logarithms(x, out)
     exact = np.array([math.log(value) for value in x.ravel()]).reshape(x.shape)
     assert np.max(np.abs(out - exact) / np.abs(exact)) < 4.5e-16
+
+
+@kernel_entry
+def exponentials(x, out):
+    for i in range(x.shape[0]):
+        store(out, i, exponential(load(x, i)))
+
+
+def test_exponential_is_accurate() -> None:
+    """Two units in the last place over the whole range; zero below, finite above, NaN visible."""
+    rng = np.random.default_rng(3)
+    x = np.concatenate([rng.uniform(-707.9, 709.0, 8000), rng.normal(size=8000)])
+    x = x.reshape(-1, LANES)
+    out = np.empty_like(x)
+    exponentials(x, out)
+    exact = np.array([math.exp(value) for value in x.ravel()]).reshape(x.shape)
+    assert np.max(np.abs(out / exact - 1.0)) < 4.5e-16
+    edge = np.array([[-np.inf, -800.0, 0.0, -0.0, 1.0, 800.0, np.inf, np.nan]])
+    found = np.empty_like(edge)
+    exponentials(edge, found)
+    np.testing.assert_array_equal(found[0, :4], [0.0, 0.0, 1.0, 1.0])
+    assert (found[0, 5:7] > 1e307).all()
+    assert np.isnan(found[0, 7])
+    plain = np.empty_like(edge)
+    getattr(exponentials, "py_func", exponentials)(edge, plain)
+    np.testing.assert_allclose(found[0, :5], plain[0, :5], rtol=1e-15)

@@ -10,7 +10,7 @@ import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import OptionError, UnknownNameError
-from darkstats.model.base import LaneData, LaneEngine, LaneEvaluator, thrown_auxdata
+from darkstats.model.base import Acting, LaneData, LaneEngine, LaneEvaluator, thrown_auxdata
 from darkstats.model.histfactory import Observation
 from darkstats.model.parameters import Parameter
 from darkstats.model.unbinned.channels import Channel
@@ -159,6 +159,14 @@ class UnbinnedModel:
         index = self.parameter_index(name)
         return replace(self, poi_index=index, digest=digest_of({"base": self.digest, "poi": name}))
 
+    def with_observation(self, observation: Observation) -> UnbinnedModel:
+        """Return the same likelihood with other data of its own."""
+        return replace(self, observation=observation)
+
+    def with_parameters(self, parameters: Sequence[Parameter]) -> UnbinnedModel:
+        """Return the same likelihood with other starting values and ranges."""
+        return replace(self, parameters=tuple(parameters))
+
     def with_range(self, name: str, lower: float, upper: float) -> UnbinnedModel:
         """Return the same likelihood with another range of one parameter; infinity is allowed."""
         index = self.parameter_index(name)
@@ -166,6 +174,20 @@ class UnbinnedModel:
         parameters = (*self.parameters[:index], changed, *self.parameters[index + 1 :])
         digest = digest_of({"base": self.digest, "range": [name, repr(lower), repr(upper)]})
         return replace(self, parameters=parameters, digest=digest)
+
+    def acting(self) -> Acting:
+        """Where parameters act."""
+        poi, shape = self.require_poi(), (3, self.n_parameters)
+        found = np.zeros(shape, dtype=bool)
+        for channel in self.channels:
+            for part in channel.components:
+                own = list(part.variables)
+                if poi in part.expected.variables:
+                    found[0, own] = True
+                    found[1, list(part.expected.variables)] = True
+                else:
+                    found[2, own] = True
+        return Acting(*found)
 
     def expected_rates(self, parameters: FloatArray) -> FloatArray:
         """Events expected in the cells of the grid. Shapes: [..., par] -> [..., bin]."""

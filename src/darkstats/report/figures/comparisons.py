@@ -120,7 +120,8 @@ def projections_figure(
         if observed and np.isfinite(limits[0].observed).any():
             axes.plot(
                 ordered[0].mass_gev, limits[0].observed, color=GREY, linewidth=0.8, zorder=2.8,
-                label=f"{observed_words(ordered[0])}, {luminosity(ordered[0].luminosity_ipb or 0.0)}",
+                label=observed_words(ordered[0])
+                + f", {luminosity(ordered[0].luminosity_ipb or 0.0)}",
             )  # fmt: skip
             columns["observed"] = limits[0].observed.tolist()
         for k, band in enumerate(favoured):

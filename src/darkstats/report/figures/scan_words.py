@@ -112,7 +112,7 @@ def method_words(table: ScanTable) -> str:
 
 
 def observed_words(table: ScanTable) -> str:
-    """What the counts of the record gave: no simulated data are called observed without saying so."""
+    """Name of the observed limit: simulated data are not called observed without saying so."""
     return "observed (simulated data)" if table.simulated else "observed"
 
 

@@ -1,0 +1,242 @@
+"""The engines under one roof: each says what it found, how sure it is, or why it declines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkstats.errors import DarkstatsError, NotCertifiedError
+from darkstats.inference.bayes.adaptive import Cloud, learnt_cloud
+from darkstats.inference.bayes.counting import WindowGroup
+from darkstats.inference.bayes.counting_limits import CountingAnswer, counting_limits
+from darkstats.inference.bayes.grid import MOST_DIMENSIONS, grid_posterior
+from darkstats.inference.bayes.laplace import laplace_posteriors
+from darkstats.inference.bayes.marginals import JointSample
+from darkstats.inference.bayes.posterior import PoiPosterior
+from darkstats.inference.bayes.problem import PosteriorProblem, Ranges
+from darkstats.inference.bayes.recognition import recognise
+from darkstats.inference.bayes.results import EngineAnswer
+from darkstats.inference.bayes.rows import observed_rows
+from darkstats.inference.bayes.sampling import NutsOptions, sample_posterior
+from darkstats.inference.results import FitCounts
+from darkstats.model.histfactory import HistFactoryModel
+from darkstats.streams import keyed_generator
+
+if TYPE_CHECKING:
+    from darkstats.arrays import FloatArray
+    from darkstats.fit import FitOptions
+    from darkstats.inference.bayes.nuisances import ParameterPrior
+    from darkstats.inference.bayes.priors import BoundPrior
+    from darkstats.model import LaneData, Model
+
+__all__ = ["RUNNERS", "Bench", "EngineRun"]
+
+_STREAM = 13  # word of the random stream's key: never renumber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRun:
+    """What an engine leaves behind.
+
+    ``problem`` is the error behind an answer that is not certified; ``counting`` the answer of the
+    engine for windows, which has an expected band of its own; ``draws`` are those of NUTS, chains
+    kept apart [chain, draw, par].
+    """
+
+    answer: EngineAnswer
+    problem: DarkstatsError | None = None
+    posterior: PoiPosterior | None = None
+    log_empty: float | None = None
+    counting: CountingAnswer | None = None
+    draws: FloatArray | None = field(default=None, repr=False)
+    sample: JointSample | None = field(default=None, repr=False)
+    fits: FitCounts | None = None
+
+
+@dataclass(slots=True)
+class Bench:
+    """One model with its observation and priors, and what several engines need of it.
+
+    Problem and cloud are made once, when first asked for.
+    """
+
+    model: Model
+    nuisances: tuple[ParameterPrior | None, ...]
+    prior: BoundPrior
+    cl: float
+    seed: int
+    expected: str
+    blind: bool = False
+    options: FitOptions | None = None
+    nuts: NutsOptions | None = None
+    _problem: PosteriorProblem | None = None
+    _cloud: Cloud | None = None
+
+    @property
+    def counts(self) -> FloatArray:
+        """Counts of the observation. Shape [bin]."""
+        return self.model.observation.counts
+
+    @property
+    def rows(self) -> LaneData:
+        """The observation as the only row of data."""
+        return observed_rows(self.model)
+
+    @property
+    def threads(self) -> int | None:
+        """Threads at most."""
+        return None if self.options is None else self.options.threads
+
+    def problem(self) -> PosteriorProblem:
+        """The posterior in coordinates without edges."""
+        if self._problem is None:
+            self._problem = PosteriorProblem.of(
+                self.model,
+                self.nuisances,
+                self.prior,
+                counts=self.rows,
+                threads=self.threads,
+                options=self.options,
+            )
+        return self._problem
+
+    def cloud(self) -> Cloud:
+        """A Gaussian that resembles the joint posterior.
+
+        Raises
+        ------
+        NotCertifiedError, ImproperPosteriorError
+            There is no posterior to resemble.
+        """
+        if self._cloud is None:
+            problem = self.problem()
+            ranges = Ranges.of(problem, self.rows)
+            if ranges.problem[0] is not None:
+                raise ranges.problem[0]
+            span = (float(ranges.low[0]), float(ranges.high[0]))
+            self._cloud = learnt_cloud(problem, self.rows, span, seed=self.seed)
+        return self._cloud
+
+    def posterior_under(self, prior: BoundPrior) -> Bench:
+        """The same with another prior of the signal strength, without an expected band."""
+        return replace(self, prior=prior, expected="none", blind=False, _problem=None, _cloud=None)
+
+
+def _answer(
+    engine: str,
+    limit: float | None,
+    error: float,
+    problem: DarkstatsError | None,
+    **diagnostics: float,
+) -> EngineAnswer:
+    return EngineAnswer(
+        engine=engine,
+        limit=limit if problem is None else None,
+        error=error,
+        certified=problem is None,
+        reason=None if problem is None else str(problem),
+        diagnostics=diagnostics,
+    )
+
+
+def quadrature(bench: Bench) -> EngineRun:
+    """Exact sums: over the nodes of a counting window, or a grid of at most two nuisances."""
+    plan = recognise(bench.model) if isinstance(bench.model, HistFactoryModel) else None
+    declined = None
+    if plan is not None and isinstance(bench.model, HistFactoryModel):
+        group = WindowGroup(
+            plan=plan,
+            models=(bench.model,),
+            nuisances=(bench.nuisances,),
+            prior=(bench.prior,),
+            counts=bench.counts[np.newaxis, list(plan.bins)],
+        )
+        (found,) = counting_limits(
+            group,
+            cl=bench.cl,
+            expected=bench.expected,
+            blind=bench.blind,
+            threads=bench.threads,
+            options=bench.options,
+        )
+        declined = found.problem
+        if found.problem is None or not isinstance(found.problem, NotCertifiedError):
+            return EngineRun(
+                answer=_answer(
+                    "quadrature", found.limit, found.error, found.problem, level=float(found.level)
+                ),
+                problem=found.problem,
+                posterior=found.posterior,
+                log_empty=found.log_empty,
+                counting=found,
+                fits=FitCounts(attempted=found.fits, certified=found.fits, level=1),
+            )
+    if bench.blind:
+        why = declined or NotCertifiedError("blinded: nothing to integrate but toys")
+        return EngineRun(answer=_answer("quadrature", None, 0.0, why), problem=why)
+    n = bench.problem().density.n
+    if n > MOST_DIMENSIONS:
+        why = declined or NotCertifiedError(
+            f"no counting window, and {n} nuisance parameters are too many for a grid"
+        )
+        return EngineRun(answer=_answer("quadrature", None, 0.0, why), problem=why)
+    grid = grid_posterior(bench.problem(), bench.rows, cl=bench.cl)
+    return EngineRun(
+        answer=_answer(
+            "quadrature", grid.limit, grid.error, grid.problem, grid_points=float(grid.points)
+        ),
+        problem=grid.problem,
+        posterior=grid.posterior,
+        log_empty=grid.log_empty,
+        fits=FitCounts(attempted=grid.fits_attempted, certified=grid.fits_certified, level=1),
+    )
+
+
+def laplace(bench: Bench) -> EngineRun:
+    """Profile, curvature and importance sampling."""
+    (found,) = laplace_posteriors(bench.problem(), bench.rows, cl=bench.cl, seed=bench.seed)
+    return EngineRun(
+        answer=_answer(
+            "laplace",
+            found.limit,
+            found.error,
+            found.problem,
+            effective_size=found.effective,
+            pareto_k=found.pareto_k,
+            points=float(found.points),
+            adapted=float(found.adapted),
+        ),
+        problem=found.problem,
+        posterior=found.posterior,
+        log_empty=found.log_empty,
+        fits=FitCounts(attempted=found.fits_attempted, certified=found.fits_certified, level=1),
+    )
+
+
+def nuts(bench: Bench) -> EngineRun:
+    """The joint posterior, drawn by the no-U-turn sampler."""
+    cloud = bench.cloud()
+    rng = keyed_generator(bench.seed, bench.model.digest, _STREAM)
+    points = cloud.draw(rng, 16 * (len(cloud.centre) + 8))
+    found = sample_posterior(cloud.joint, points, cl=bench.cl, seed=bench.seed, options=bench.nuts)
+    flat = found.parameters.reshape(-1, found.parameters.shape[-1])
+    return EngineRun(
+        answer=_answer("nuts", found.limit, found.error, found.problem, **found.diagnostics),
+        problem=found.problem,
+        draws=found.parameters,
+        sample=JointSample(
+            parameters=flat,
+            weight=np.full(len(flat), 1.0 / len(flat)),
+            effective=found.diagnostics["bulk_size"],
+        ),
+    )
+
+
+#: The engines, in the order in which they are asked.
+RUNNERS: MappingProxyType[str, Callable[[Bench], EngineRun]] = MappingProxyType(
+    {"quadrature": quadrature, "laplace": laplace, "nuts": nuts}
+)

@@ -1,0 +1,251 @@
+"""The reference engine: the joint posterior of signal strength and nuisance parameters by NUTS.
+
+It shares nothing with the other engines but the density: no conditional mode, no grid in the signal
+strength, no importance weight enters its numbers. Chains start over-dispersed, the metric is learnt
+from all chains together, and draws are added until every parameter passes the gates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from darkstats.arrays import FloatArray
+from darkstats.errors import DarkstatsError, NotCertifiedError, OptionError
+from darkstats.inference.bayes.diagnostics import bulk_size, quantile_error, r_hat, tail_size
+from darkstats.inference.bayes.joint import JointDensity
+from darkstats.inference.bayes.nuts import Chains, StepSize, transition
+from darkstats.streams import keyed_generator
+
+__all__ = ["NutsAnswer", "NutsOptions", "sample_posterior"]
+
+_STREAM = 8  # word of the random stream's key: never renumber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NutsOptions:
+    """How much is drawn, and when an answer counts.
+
+    Parameters
+    ----------
+    chains
+        Chains in step.
+    acceptance
+        Wanted acceptance of trajectories; the next one is tried where too many diverge.
+    warm_up
+        Transitions of each warm-up window; after each but the last the metric is learnt anew.
+    block, most_blocks
+        Draws of each chain between looks at the gates, and blocks at most.
+    largest_r_hat, least_size
+        Gates: of every parameter.
+    tolerance
+        Largest relative Monte Carlo error of the limit.
+    most_divergent
+        Largest share of draws whose trajectory diverged.
+    """
+
+    chains: int = 32
+    acceptance: tuple[float, ...] = (0.8, 0.95, 0.99)
+    warm_up: tuple[int, ...] = (60, 60, 100, 60)
+    block: int = 250
+    most_blocks: int = 8
+    largest_r_hat: float = 1.01
+    least_size: float = 400.0
+    tolerance: float = 1e-2
+    most_divergent: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NutsAnswer:
+    """What the sampler says.
+
+    Parameters
+    ----------
+    limit, error
+        Credible limit, and its Monte Carlo error.
+    problem
+        Which gate was missed.
+    mu
+        Draws of the signal strength. Shape [chain, draw].
+    parameters
+        Draws of all parameters. Shape [chain, draw, par].
+    diagnostics
+        Worst R-hat and effective sizes over all parameters; shares of draws whose trajectory
+        diverged, or ended where the density is zero; mean number of leapfrog steps.
+    """
+
+    limit: float | None
+    error: float
+    problem: DarkstatsError | None
+    mu: FloatArray = field(repr=False)
+    parameters: FloatArray = field(repr=False)
+    diagnostics: Mapping[str, float]
+
+
+def sample_posterior(
+    joint: JointDensity,
+    cloud: FloatArray,
+    *,
+    cl: float,
+    seed: int = 0,
+    options: NutsOptions | None = None,
+) -> NutsAnswer:
+    """Draw from the joint posterior of one observation.
+
+    Parameters
+    ----------
+    joint
+        The posterior density.
+    cloud
+        Points that roughly follow it; they set the first metric, and chains start at some of them,
+        twice as far from their mean. Shape [point, 1 + z].
+    cl
+        Posterior probability below the limit.
+    seed
+        Of the keyed random stream.
+    """
+    options = options or NutsOptions()
+    answer: NutsAnswer | None = None
+    for attempt, wanted in enumerate(options.acceptance):
+        rng = keyed_generator(seed, joint.density.model.digest, _STREAM, attempt)
+        run = _Run.warmed_up(joint, cloud, wanted, rng, options)
+        for _ in range(options.most_blocks):
+            run.draw(rng, options.block)
+            answer = _look(run, cl, options)
+            if answer.problem is None:
+                return answer
+            if answer.diagnostics["divergent"] > options.most_divergent:
+                break  # smaller steps may follow the density where these do not
+    if answer is None:
+        raise OptionError("NUTS: no draws were asked for")
+    return answer
+
+
+@dataclass(slots=True)
+class _Run:
+    """Chains under way, in a space where the posterior is about standard normal."""
+
+    joint: JointDensity
+    centre: FloatArray
+    root: FloatArray
+    chains: Chains
+    step: float
+    draws: list[FloatArray] = field(default_factory=list)
+    divergent: int = 0
+    outside: int = 0
+    leaves: int = 0
+
+    @classmethod
+    def warmed_up(
+        cls,
+        joint: JointDensity,
+        cloud: FloatArray,
+        wanted: float,
+        rng: np.random.Generator,
+        options: NutsOptions,
+    ) -> _Run:
+        """Start over-dispersed, learn metric and step size."""
+        centre, root = _metric(cloud)
+        first = centre + 2.0 * (cloud[rng.permutation(len(cloud))[: options.chains]] - centre)
+        run = cls(joint, centre, root, Chains(first, first, first), 0.5)
+        run.place(first)
+        step = StepSize(wanted=wanted)
+        for number, length in enumerate(options.warm_up):
+            seen = []
+            for _ in range(length):
+                moved = transition(run.target, run.chains, step=step.size, rng=rng)
+                run.chains = moved.chains
+                step.learn(moved.acceptance)
+                seen.append(run.chains.position)
+            step.settle()
+            if number < len(options.warm_up) - 1:
+                here = run.points(run.chains.position)
+                run.centre, run.root = _metric(run.points(np.concatenate(seen[length // 3 :])))
+                run.place(here)
+        run.step = step.size
+        return run
+
+    def target(self, position: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Log-density and gradient."""
+        value, gradient = self.joint.with_gradient(self.points(position))
+        return value, gradient @ self.root
+
+    def points(self, position: FloatArray) -> FloatArray:
+        """Joint coordinates of positions. Shape [..., 1 + z]."""
+        result: FloatArray = self.centre + position @ self.root.T
+        return result
+
+    def place(self, points: FloatArray) -> None:
+        """Put the chains at joint coordinates; those outside the support at the centre."""
+        solved = np.asarray(np.linalg.solve(self.root, (points - self.centre).T).T)
+        chains = Chains.at(self.target, solved)
+        lost = ~np.isfinite(chains.value)[:, np.newaxis]
+        self.chains = Chains.at(self.target, np.where(lost, 0.0, solved))
+
+    def draw(self, rng: np.random.Generator, n: int) -> None:
+        """Add draws."""
+        for _ in range(n):
+            moved = transition(self.target, self.chains, step=self.step, rng=rng)
+            self.chains = moved.chains
+            self.divergent += int(np.count_nonzero(moved.divergent))
+            self.outside += int(np.count_nonzero(moved.outside))
+            self.leaves += moved.leaves
+            self.draws.append(self.points(moved.chains.position))
+
+
+def _metric(points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Centre, and a root of the covariance that is shrunk towards its diagonal."""
+    centre: FloatArray = points.mean(axis=0)
+    n, d = points.shape
+    covariance = np.atleast_2d(np.cov(points.T))
+    diagonal = np.maximum(np.diag(covariance), 1e-12)
+    kept = n / (n + 5.0 * d)
+    shrunk = kept * covariance + (1.0 - kept) * np.diag(diagonal)
+    shrunk[np.arange(d), np.arange(d)] = diagonal
+    return centre, np.linalg.cholesky(shrunk + 1e-12 * np.diag(diagonal))
+
+
+def _look(run: _Run, cl: float, options: NutsOptions) -> NutsAnswer:
+    """Apply the gates to the draws so far."""
+    joint, draws = run.joint, np.stack(run.draws, axis=1)
+    chains, n, d = draws.shape
+    events = {
+        "divergent": run.divergent,
+        "outside": run.outside,
+        "leapfrog_steps": run.leaves,
+    }
+    hats = [r_hat(draws[:, :, i]) for i in range(d)]
+    sizes = [(bulk_size(draws[:, :, i]), tail_size(draws[:, :, i])) for i in range(d)]
+    mu = joint.mu(draws[:, :, 0])
+    limit, error = float(np.quantile(mu, cl)), quantile_error(mu, cl)
+    shares = {name: count / (chains * n) for name, count in events.items()}
+    diagnostics = {
+        "r_hat": max(hats),
+        "bulk_size": min(size[0] for size in sizes),
+        "tail_size": min(size[1] for size in sizes),
+        "chains": float(chains),
+        "draws": float(chains * n),
+        **shares,
+    }
+    missed = []
+    if not diagnostics["r_hat"] < options.largest_r_hat:
+        missed.append(f"R-hat {diagnostics['r_hat']:.4f}")
+    smallest = min(diagnostics["bulk_size"], diagnostics["tail_size"])
+    if not smallest > options.least_size:
+        missed.append(f"effective sample size {smallest:.0f}")
+    if shares["divergent"] > options.most_divergent:
+        missed.append(f"{100.0 * shares['divergent']:.2g} % of trajectories diverged")
+    if not error <= options.tolerance * limit:
+        missed.append(f"the limit is uncertain by {100.0 * error / limit:.2g} %")
+    flat = draws.reshape(-1, d)
+    parameters = joint.density.parameters(mu.ravel(), flat[:, 1:])
+    return NutsAnswer(
+        limit=limit,
+        error=error,
+        problem=NotCertifiedError("NUTS: " + ", ".join(missed)) if missed else None,
+        mu=mu,
+        parameters=parameters.reshape(chains, n, -1),
+        diagnostics=diagnostics,
+    )

@@ -1,0 +1,108 @@
+"""Bayesian limits of the hypotheses of a block: windows of one structure in one quadrature."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from darkstats.errors import FitFailedError, InputError, NotCertifiedError
+from darkstats.fit import FitOptions, fit
+from darkstats.inference.bayes import NuisancePriors, bayes_limits, parse_prior
+from darkstats.inference.bayes.expected import DEFAULT_TOYS
+from darkstats.inference.curve import ProfileCurve
+from darkstats.inference.results import ToyOptions
+from darkstats.inference.test_statistics import test_statistic
+from darkstats.scan.local import local_fields, window_fields
+from darkstats.scan.results import BayesSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkstats.fit import FitResult
+    from darkstats.inference.bayes import CredibleLimit
+    from darkstats.model import Model
+    from darkstats.scan.results import ScanSettings
+
+__all__ = ["credible_fields"]
+
+_ONE_THREAD = FitOptions(threads=1)  # blocks are spread over processes
+
+
+def credible_fields(models: Sequence[Model], settings: ScanSettings) -> list[dict[str, Any]]:
+    """Fields of the points of a block, in the order of the models.
+
+    A hypothesis without a posterior, or whose limit no engine can vouch for, is a failed point with
+    its reason. Best fit and p-value are frequentist; where they cannot be certified the limit
+    stands by itself.
+    """
+    asked = settings.bayes or BayesSettings()
+    nulls = [None if settings.blind else _without_signal(model) for model in models]
+    found = bayes_limits(
+        models,
+        cl=settings.cl,
+        prior=parse_prior(asked.prior),
+        nuisances=NuisancePriors(
+            efficiency=asked.efficiency,
+            ur_prior=asked.ur_prior,
+            ranges={name: (low, high) for name, low, high in asked.ranges},
+        ),
+        engine=asked.engine,
+        expected=asked.expected,
+        toys=ToyOptions(n_toys=settings.n_toys or DEFAULT_TOYS, seed=settings.seed, threads=1),
+        seed=settings.seed,
+        blind=settings.blind,
+        options=_ONE_THREAD,
+        backgrounds=[None if null is None else null.parameters for null in nulls],
+    )
+    return [
+        _fields(model, limit, null, blind=settings.blind)
+        for model, limit, null in zip(models, found, nulls, strict=True)
+    ]
+
+
+def _without_signal(model: Model) -> FitResult | None:
+    try:
+        return fit(model, model.observation, poi_value=0.0, options=_ONE_THREAD)
+    except FitFailedError:
+        return None  # the fits of the point say more
+
+
+def _fields(
+    model: Model, limit: CredibleLimit, null: FitResult | None, *, blind: bool
+) -> dict[str, Any]:
+    lost = limit.expected[2] is None if blind else limit.observed is None
+    if lost:
+        reason = limit.expected_reason if blind else limit.observed_reason
+        return {"status": "failed", "reason": reason or "not computed"}
+    fields: dict[str, Any] = {
+        "observed": limit.observed,
+        "observed_error": limit.observed_error,
+        "observed_reason": limit.observed_reason,
+        "expected": limit.expected,
+        "expected_error": limit.expected_error,
+        "expected_reason": limit.expected_reason,
+        "engine": limit.engine,
+        "fits": limit.fits,
+        "toys": None if limit.toys is None else asdict(limit.toys),
+        "warnings": limit.warnings,
+        "model_digest": limit.model_digest,
+    }
+    if not blind:
+        fields |= _local(model, limit, null)
+    return {**fields, "fits": None if fields["fits"] is None else asdict(fields["fits"])}
+
+
+def _local(model: Model, limit: CredibleLimit, null: FitResult | None) -> dict[str, Any]:
+    """Best fit and local significance, or why there are none; fits are added to the limit's."""
+    try:
+        counted = any("level" in answer.diagnostics for answer in limit.answers)
+        window = window_fields(null) if null is not None and counted else None
+        if window is None:
+            curve = ProfileCurve(
+                model, model.observation, test_statistic("qtilde"), options=_ONE_THREAD
+            )
+            window = {**local_fields(curve), "twice_nll": curve.free.twice_nll}, curve.counts
+    except (NotCertifiedError, InputError) as error:
+        return {"local_reason": str(error)}
+    fields, fits = window
+    return {**fields, "fits": fits if limit.fits is None else limit.fits + fits}
