@@ -22,8 +22,7 @@ HEAD = """<!-- diataxis: explanation -->
 Everything on this page is simulated. It is made by
 
 ```console
-darkstats simulate models/alp.yaml --quick        # and the two other cards
-python docs/examples/unbinned_study.py docs/studies/unbinned --toys 1000
+python docs/examples/unbinned_study.py docs/studies/unbinned --toys 1000 --zfit
 python -m tests.benchmarks.unbinned_speed --output docs/studies/unbinned-speed
 python docs/examples/unbinned_page.py
 ```

@@ -35,6 +35,7 @@ from darkstats.inference.bayes.problem import (
     resolved,
     strengths,
 )
+from darkstats.inference.bayes.rows import rows_of
 from darkstats.streams import keyed_generator
 
 if TYPE_CHECKING:
@@ -140,14 +141,14 @@ def learnt_cloud(
     Parameters
     ----------
     problem, counts
-        Model, priors, and one row of counts [1, bin]; or one lane of events.
+        Model, priors, and one row of counts [bin]; or one lane of events.
     span
         Range of the signal strength.
     seed
         Of the keyed random stream.
     """
     rng = keyed_generator(seed, problem.density.model.digest, _STREAM)
-    cloud = _first_cloud(problem, counts, span, rng)
+    cloud = _first_cloud(problem, rows_of(problem.density.model, counts), span, rng)
     return learn(cloud.joint.value, cloud, rng)
 
 
@@ -198,13 +199,14 @@ def adaptive_posterior(
     Parameters
     ----------
     problem, counts
-        Model, priors, and one row of counts [1, bin]; or one lane of events.
+        Model, priors, and one row of counts [bin]; or one lane of events.
     span
         Range of the signal strength.
     cl, seed, options
         As of :func:`~darkstats.inference.bayes.laplace.laplace_posteriors`.
     """
     options = options or LaplaceOptions()
+    counts = rows_of(problem.density.model, counts)
     cloud = learnt_cloud(problem, counts, span, seed=seed)
     points = 256
     while True:
