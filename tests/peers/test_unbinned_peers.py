@@ -420,3 +420,46 @@ def test_toys_have_the_minima_of_zfit(name: str, zfit: Any) -> None:
         theirs = np.array([float(p.value()) for p in likelihood.parameters])
         at = [likelihood.value_of(p, data[lane]) for p in (batch.parameters[lane], theirs)]
         assert at[0] <= at[1] + 1e-6
+
+
+def test_the_emcee_sampler_of_zfit_draws_the_same_posterior(zfit: Any) -> None:
+    """The credible limit of 90 % is the quantile of zfit's own ensemble sampler.
+
+    Priors are flat in wide ranges; the constraint term is in zfit's loss. The error of the sampler
+    is that of the means of eight groups of walkers, which know their scatter to a quarter: five of
+    it are allowed, and it must be below 5 %.
+    """
+    for package in ("emcee", "arviz"):  # zfit asks ArviZ for the diagnostics of a chain
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    import warnings
+
+    from darkstats.inference.bayes import credible_limit
+
+    model, likelihood = both(bump())
+    truth = np.array(model.inits)
+    truth[model.require_poi()] = 0.0
+    observation = thrown(model, truth, seed=2)
+    exact = credible_limit(model, observation, cl=0.9, expected="none")
+    assert observation.events is not None
+    events = [part.events_of(0) for part in observation.events.channels]
+    loss = likelihood.loss([x[:, w > 0.0] for x, w in events])
+    likelihood.set_values(np.array(exact.posterior.moments()[:1] + tuple(model.inits[1:])))
+    ends = {"mu": (0.0, 10.0), "nb": (500.0, 2000.0), "c": (-5.0, 20.0), "alpha": (-8.0, 8.0)}
+    for name, parameter in zip(model.parameter_names, likelihood.parameters, strict=True):
+        parameter.lower, parameter.upper = ends[name]
+        parameter.set_prior(zfit.prior.Uniform(*ends[name]))
+    walkers, steps = 32, 1200
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.random.seed(7)  # noqa: NPY002 -- emcee's own generator
+        sampler = zfit.mcmc.EmceeSampler(nwalkers=walkers)
+        drawn = sampler.sample(
+            loss=loss, params=list(likelihood.parameters), n_samples=steps, n_warmup=600
+        )
+    chain = np.asarray(drawn.samples)[:, 0].reshape(steps, walkers)
+    groups = [np.quantile(part, 0.9) for part in np.split(chain, 8, axis=1)]
+    error = float(np.std(groups, ddof=1)) / math.sqrt(len(groups))
+    theirs = float(np.quantile(chain, 0.9))
+    assert exact.observed is not None
+    assert error < 0.05 * exact.observed
+    assert abs(theirs - exact.observed) < 5.0 * error

@@ -42,15 +42,15 @@ def inference_data(draws: PosteriorDraws, *, seed: int = 0) -> Any:  # noqa: ANN
     OptionError
         The model is unbinned.
     """
+    model = draws.model
+    if not isinstance(model, HistFactoryModel):
+        raise OptionError("an unbinned model has no bins to predict: take the draws as they are")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # ArviZ announces its next version
             import arviz
     except ModuleNotFoundError as error:
         raise MissingExtraError("arviz", "bayes") from error
-    model = draws.model
-    if not isinstance(model, HistFactoryModel):
-        raise OptionError("an unbinned model has no bins to predict: take the draws as they are")
     members: dict[str, list[int]] = {}
     for p, parameter in enumerate(model.parameters):
         if not parameter.fixed:
