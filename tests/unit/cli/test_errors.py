@@ -56,8 +56,10 @@ BAD = {
         ["scan", Z2018, "--method", "cls", "--prior", "jeffreys"],
         "a prior goes with --method bayes",
     ),
-    "scan: toys unasked": (["scan", Z2018, "--method", "cls", "--toys", "9"], "goes with --calculator"
-        " toys"),
+    "scan: toys unasked": (
+        ["scan", Z2018, "--method", "cls", "--toys", "9"],
+        "--toys goes with --calculator toys",
+    ),
     "scan: level": (["scan", Z2018, "--method", "cls", "--cl", "0.4"], "between 0.5 and 1"),
     "scan: credibility": (["scan", Z2018, "--method", "bayes", "--cl", "1"], "between 0 and 1"),
     "project: table": (
