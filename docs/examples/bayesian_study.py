@@ -315,7 +315,7 @@ def _speed(record: Record) -> list[str]:
         "p-values and couplings besides the limits.",
         "",
         f"Measured on {machine['date']}, {machine['cpus']} cores of an {machine['processor']} "
-        f"(shared), {machine['rounds']} rounds;",
+        f"(shared, load {machine['load']:.1f}), {machine['rounds']} rounds;",
         f"{versions}.",
         "",
     ]
