@@ -88,7 +88,7 @@ def scatter(scans: Path, curve: Path) -> Record:
     }
 
 
-def compare(scans: Path, curve_: Path) -> Record:
+def compare(scans: Path, steps: Path) -> Record:
     """Ratios of expected to published limits at the masses of the published curves."""
 
     def table(name: str) -> ScanTable:
@@ -126,7 +126,7 @@ def compare(scans: Path, curve_: Path) -> Record:
             "source": f"{curve.source.citation}, arXiv:{curve.source.arxiv}",
             "rows": rows,
         }
-    found["scatter"] = scatter(scans, curve_)
+    found["scatter"] = scatter(scans, steps)
     found["dark_higgsstrahlung"] = higgs(table("dark_higgsstrahlung"))
     return found
 
