@@ -96,7 +96,7 @@ def scatter(scans: Path, curve: Path) -> Record:
     }
 
 
-def compare(scans: Path, curve_: Path) -> Record:
+def compare(scans: Path, steps: Path) -> Record:
     """Ratios of expected to published limits at the masses of the published curves."""
 
     def table(name: str) -> ScanTable:
@@ -142,7 +142,7 @@ def compare(scans: Path, curve_: Path) -> Record:
             "source": f"{curve.source.citation}, arXiv:{curve.source.arxiv}",
             "rows": rows,
         }
-    found["scatter"] = scatter(scans, curve_)
+    found["scatter"] = scatter(scans, steps)
     found["zprime_ranges"] = {
         "CLs": ranges(zprime),
         "CLs, calibrated": ranges(less),

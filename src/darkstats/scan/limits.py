@@ -162,7 +162,10 @@ def compile_point(
     InputError
         The patch does not fit, or the result is no workspace.
     """
-    workspace = workspace_of_point(document, patch, settings)
+    return _compiled(workspace_of_point(document, patch, settings), settings)
+
+
+def _compiled(workspace: Workspace, settings: ScanSettings) -> HistFactoryModel:
     return compile_workspace(
         workspace, interpolation=InterpolationCodes.parse(settings.interpolation)
     )
@@ -232,9 +235,7 @@ def _tested(
     name, values = str(patch["name"]), tuple(patch["values"])
     try:
         workspace = workspace_of_point(document, patch, settings)
-        model = compile_workspace(
-            workspace, interpolation=InterpolationCodes.parse(settings.interpolation)
-        )
+        model = _compiled(workspace, settings)
         data = blinded_observation(model) if settings.blind else model.observation
         curve = ProfileCurve(
             model, data, test_statistic(settings.test_stat), options=FitOptions(threads=1)
