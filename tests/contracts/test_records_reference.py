@@ -138,7 +138,18 @@ def records(
         )
 
     folder = str(few.with_name("masses"))
-    found["scan"] = [w.scan(scan_into("masses"))]
+    document = json.loads((masses / "patchset.json").read_text("utf-8"))
+    document["patches"] = document["patches"][:1]
+    one = few.with_name("one.json")
+    one.write_text(json.dumps(document))
+    bayes = w.MassScanRequest(
+        source=str(masses / "background_only.json"),
+        patchset=str(one),
+        method="bayes",
+        bayes=w.BayesRequest(expected="none", ranges=(("bernstein_0", 0.0, 80.0),)),
+        workers=1,
+    )
+    found["scan"] = [w.scan(scan_into("masses")), w.scan(bayes)]
     found["global"] = [
         w.global_significance(w.GlobalRequest(source=folder, n_toys=2048, workers=1))
     ]

@@ -22,6 +22,7 @@ REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "workspaces/examples/mass_scan"
 SOURCE = (str(EXAMPLE / "background_only.json"), "--patchset", str(EXAMPLE / "patchset.json"))
 ALP = REPOSITORY / "workspaces/alp"
+Z2018 = REPOSITORY / "workspaces/zprime_invisible_2018"
 
 
 @pytest.fixture
@@ -297,3 +298,76 @@ def test_a_projection_says_how_systematics_scale(call, tmp_path):
     status, _, err = call("project", *SOURCE, "--lumi", "1")
     assert status == 2
     assert "does not say its luminosity" in " ".join(err.split())
+
+
+def some_windows(folder: Path, n: int) -> tuple[object, ...]:
+    """The Z' search of 2018 with some of its windows, as arguments of a Bayesian scan."""
+    document = json.loads((Z2018 / "patchset.json").read_text("utf-8"))
+    document["patches"] = document["patches"][::2][:n]
+    patches = folder / "windows.json"
+    patches.write_text(json.dumps(document), "utf-8")
+    return Z2018 / "background_only.json", "--patchset", patches, "--method", "bayes"
+
+
+def test_the_card_asks_for_bayesian_limits(call, tmp_path):
+    """Without --method: 90 % credibility, every window with its engine, in record and tables."""
+    folder = tmp_path / "scan"
+    status, out, _ = call("scan", Z2018, "-o", folder, "--workers", 1)
+    assert status == 0
+    assert "90 % credibility" in out
+    assert "flat in the signal strength" in " ".join(out.split())
+    record = result(folder)
+    assert (record["method"], record["cl"], record["calculator"]) == ("bayes", 0.9, "posterior")
+    assert record["summary"]["failed"] == 0
+    assert {point["engine"] for point in record["points"]} == {"quadrature"}
+    assert record["test_stat"] is None
+    assert record["test_stat_reason"]
+    assert all(point["p0"] <= 0.5 for point in record["points"])
+    head = (folder / "scan.csv").read_text("utf-8").splitlines()[:5]
+    assert any("90 % credibility, bayes, posterior" in line for line in head)
+    assert any(line.startswith("# prior: flat") for line in head)
+
+
+def test_a_killed_bayesian_scan_resumes_to_the_same_bytes(call, tmp_path):
+    """One block is lost, one is half written; two workers make up for it."""
+    source = some_windows(tmp_path, 60)
+    where = tmp_path / "scan"
+    assert call("scan", *source, "-o", where, "--workers", 1)[0] == 0
+    before = (where / "scan.json").read_bytes()
+    blocks = sorted((where / "blocks").iterdir())
+    assert len(blocks) == 4
+    blocks[0].unlink()
+    blocks[3].write_bytes(blocks[3].read_bytes()[:-9])
+    (where / "scan.json").unlink()
+    assert call("scan", *source, "-o", where, "--workers", 2)[0] == 0
+    assert (where / "scan.json").read_bytes() == before
+
+
+def test_shards_of_a_bayesian_scan_keep_its_priors(call, tmp_path):
+    """Planned with a prior and run elsewhere: what a scan gives."""
+    source = (*some_windows(tmp_path, 20), "--prior", "coupling:2", "--efficiency", "gamma")
+    assert call("scan", *source, "-o", tmp_path / "whole", "--workers", 1)[0] == 0
+    job = tmp_path / "job"
+    assert call("shards", "plan", *source, "-o", job)[0] == 0
+    assert call("shards", "run", job)[0] == 0
+    assert call("shards", "merge", job)[0] == 0
+    assert (job / "scan.json").read_bytes() == (tmp_path / "whole/scan.json").read_bytes()
+    prior = result(job)["prior"]
+    assert prior["name"] == "coupling"
+    assert prior["efficiency"] == "gamma"
+
+
+def test_a_bayesian_search_is_projected(call):
+    """Expected limits fall with the luminosity; the table speaks of credibility."""
+    words = ("project", Z2018, "--lumi", "0.276,27.6", "--workers", 1)
+    status, out, _ = call(*words, "--json")
+    assert status == 0
+    now, later = json.loads(out)["scans"]
+    assert now["method"] == later["method"] == "bayes"
+    assert now["blind"]
+    for a, b in zip(now["points"], later["points"], strict=True):
+        assert b["status"] == "ok", b["reason"]
+        assert b["expected"][2] < a["expected"][2]
+    status, out, _ = call(*words)
+    assert status == 0
+    assert "90 % credibility" in out

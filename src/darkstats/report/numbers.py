@@ -6,6 +6,7 @@ import math
 
 __all__ = [
     "BAND_LABELS",
+    "level_words",
     "number",
     "p_number",
     "percent",
@@ -89,6 +90,17 @@ def percent(fraction: float) -> str:
     ('95 %', '99.73 %', '90 %')
     """
     return f"{100.0 * fraction:.6g} %"
+
+
+def level_words(method: str, cl: float) -> str:
+    """Level with the word that its method asks for.
+
+    Examples
+    --------
+    >>> level_words("cls", 0.95), level_words("bayes", 0.9)
+    ('95 % CL', '90 % credibility')
+    """
+    return f"{percent(cl)} {'credibility' if method == 'bayes' else 'CL'}"
 
 
 def thousands(count: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from darkstats.report.numbers import level_words
 from darkstats.report.writing import csv_text
 
 if TYPE_CHECKING:
@@ -40,11 +41,11 @@ def scan_columns(table: ScanTable) -> dict[str, list[Any]]:
 
 def scan_csv(table: ScanTable) -> str:
     """Return a scan as CSV text; comment lines before the names say what it is."""
-    level = "credibility" if table.method == "bayes" else "CL"
+    level = level_words(table.method, table.cl)
     facts = [
         table.title or table.name,
         f"data: {table.data or ('simulated' if table.simulated else 'not stated')}",
-        f"upper limits at {100.0 * table.cl:g} % {level}, {table.method}, {table.calculator}",
+        f"upper limits at {level}, {table.method}, {table.calculator}",
     ]
     if table.prior:
         facts.append(f"prior: {table.prior}")

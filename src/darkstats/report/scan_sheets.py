@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.report.constraints.curve import CERTAINTIES
-from darkstats.report.numbers import number, p_number, percent
+from darkstats.report.numbers import level_words, number, p_number
 from darkstats.report.tables import METHODS, grid, sheet
 
 if TYPE_CHECKING:
@@ -65,12 +65,10 @@ def scan_sheet(
     for key, limits in table.limits.items():
         unit = f" [{limits.unit}]" if limits.unit else ""
         rows.append([f"{limits.symbol}{unit}", key, _range(limits.observed), _range(limits.median)])
-    observed = "observed (simulated data)" if table.simulated else "observed"
-    tables = [grid(["upper limit on", "key", observed, "median expected"], rows, left=2)]
-    level = "credibility" if table.method == "bayes" else "CL"
+    head = ["upper limit on", "key", table.observed_name, "median expected"]
+    tables = [grid(head, rows, left=2)]
     lines = [
-        ("method", f"{METHODS.get(table.method, table.method)}, {table.calculator}, "
-                   f"{percent(table.cl)} {level}"),
+        ("method", _method_words(table)),
         *([("prior", table.prior)] if table.prior else []),
         ("hypotheses", f"{len(table.points)}, {int(table.failed.sum())} without a result"),
         *((axis, f"{_range(table.masses_gev[:, k])} GeV") for k, axis in enumerate(table.axes)),
@@ -107,6 +105,11 @@ def scan_sheet(
     )  # fmt: skip
 
 
+def _method_words(table: ScanTable) -> str:
+    name = METHODS.get(table.method, table.method)
+    return f"{name}, {table.calculator}, {level_words(table.method, table.cl)}"
+
+
 def projections_sheet(
     tables: Sequence[ScanTable], *, coupling: str, kinds: Sequence[str], statement: str = ""
 ) -> RenderableType:
@@ -126,10 +129,8 @@ def projections_sheet(
     limits = first.limits_on(coupling)
     unit = f" [{limits.unit}]" if limits.unit else ""
     head = ["1/fb", f"median expected {limits.symbol}{unit}", "failed", "with warnings"]
-    level = "credibility" if first.method == "bayes" else "CL"
     notes = [
-        ("method", f"{METHODS.get(first.method, first.method)}, {first.calculator}, "
-                   f"{percent(first.cl)} {level}"),
+        ("method", _method_words(first)),
         *([("prior", first.prior)] if first.prior else []),
         ("hypotheses", str(len(first.points))),
         *([("systematics", statement)] if statement else []),

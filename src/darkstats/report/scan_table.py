@@ -133,6 +133,11 @@ class ScanTable:
         return np.asarray(self.masses_gev[:, 0])
 
     @property
+    def observed_name(self) -> str:
+        """Name of the observed limit: simulated data are not called observed without saying so."""
+        return "observed (simulated data)" if self.simulated else "observed"
+
+    @property
     def couplings(self) -> tuple[str, ...]:
         """Keys of the limits on couplings."""
         return tuple(key for key in self.limits if key not in _NO_COUPLING)

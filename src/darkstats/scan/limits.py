@@ -163,7 +163,10 @@ def compile_point(
     InputError
         The patch does not fit, or the result is no workspace.
     """
-    workspace = workspace_of_point(document, patch, settings)
+    return _compiled(workspace_of_point(document, patch, settings), settings)
+
+
+def _compiled(workspace: Workspace, settings: ScanSettings) -> HistFactoryModel:
     return compile_workspace(
         workspace, interpolation=InterpolationCodes.parse(settings.interpolation)
     )
@@ -233,9 +236,7 @@ def _tested(
     name, values = str(patch["name"]), tuple(patch["values"])
     try:
         workspace = workspace_of_point(document, patch, settings)
-        model = compile_workspace(
-            workspace, interpolation=InterpolationCodes.parse(settings.interpolation)
-        )
+        model = _compiled(workspace, settings)
         data = blinded_observation(model) if settings.blind else model.observation
         point = point_of_model(name, values, model, data, settings)
         said = projection_warnings(workspace.document, model, point.expected[2], settings)

@@ -246,7 +246,9 @@ def _patch(
     """Patch of one hypothesis, or None where no signal is left."""
     mass = float(np.sqrt(centre))
     first = _window(hunt, centre, grid)
-    rows = well_simulated_rows(tuple(region.spectra.values()), first, hunt.largest_simulation_error)
+    gathered = {name: spectrum.gather(first) for name, spectrum in region.spectra.items()}
+    background, variances = (np.sum(part, axis=0) for part in zip(*gathered.values(), strict=True))
+    rows = well_simulated_rows(background, variances, hunt.largest_simulation_error)
     edges = grid[first]
     factor = hunt.luminosity_ipb * hunt.reference_pb
     modifiers = [normfactor("mu"), *hunt.modifiers("signal", signal=True)]
@@ -269,8 +271,8 @@ def _patch(
         modifiers.append(histosys("signal_resolution", *varied))
     channel = f"{region.name}_window"
     found: list[tuple[str, FloatArray, FloatArray]] = []
-    for name, spectrum in region.spectra.items():
-        content, variance = (np.add.reduceat(a, rows, axis=0) for a in spectrum.gather(first))
+    for name, parts in gathered.items():
+        content, variance = (np.add.reduceat(part, rows, axis=0) for part in parts)
         if content.sum() > _LEAST_EVENTS:
             found.append((name, content.ravel(), variance.ravel()))
     data = np.add.reduceat(region.data, rows, axis=0)

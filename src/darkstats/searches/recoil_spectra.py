@@ -12,8 +12,6 @@ import numpy as np
 from darkstats.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from darkstats.arrays import FloatArray, IndexArray
     from darkstats.searches.recoil_windows import RecoilWidths
     from darkstats.simulation.candidates import Candidates
@@ -147,7 +145,7 @@ def signal_in(
 
 
 def well_simulated_rows(
-    spectra: Sequence[SmoothSpectrum], first: IndexArray, largest_error: float
+    content: FloatArray, variance: FloatArray, largest_error: float
 ) -> IndexArray:
     """Return where rows of bins in the angle begin that have enough simulated background.
 
@@ -157,16 +155,11 @@ def well_simulated_rows(
 
     Parameters
     ----------
-    spectra
-        Backgrounds.
-    first
-        Fine edges of the bins in the squared mass.
+    content, variance
+        Of the whole background. Shapes [theta, bin].
     largest_error
         Infinity merges nothing.
     """
-    contents = [spectrum.gather(first) for spectrum in spectra]
-    content = np.sum([c for c, _ in contents], axis=0)
-    variance = np.sum([v for _, v in contents], axis=0)
     n_rows = len(content)
     if not math.isfinite(largest_error):
         return np.arange(n_rows)

@@ -12,6 +12,8 @@ from darkstats.cli import running
 
 W = "{workspace}"
 
+Z2018 = str(Path(__file__).parents[3] / "workspaces/zprime_invisible_2018")
+
 BAD = {
     "no such verb": (["limt"], "No such command 'limt'"),
     "no such option": (["limit", W, "--methd", "cls"], "No such option: --methd"),
@@ -43,6 +45,27 @@ BAD = {
         "write NAME=LOW,HIGH",
     ),
     "prior": (["limit", W, "--prior", "jeffreys"], "a prior goes with --method bayes"),
+    "scan: bayes by toys": (
+        ["scan", Z2018, "--calculator", "toys"],
+        "a Bayesian limit comes from the posterior",
+    ),
+    "scan: bayes and a band": (["scan", Z2018, "--band", "fixed-sigma"], "frequentist limits"),
+    "scan: no such prior": (["scan", Z2018, "--prior", "cauchy:1"], "unknown prior 'cauchy:1'"),
+    "scan: table": (["scan", Z2018, "--prior", "table:p.json"], "knows priors by their formulas"),
+    "scan: prior and cls": (
+        ["scan", Z2018, "--method", "cls", "--prior", "jeffreys"],
+        "a prior goes with --method bayes",
+    ),
+    "scan: toys unasked": (
+        ["scan", Z2018, "--method", "cls", "--toys", "9"],
+        "--toys goes with --calculator toys",
+    ),
+    "scan: level": (["scan", Z2018, "--method", "cls", "--cl", "0.4"], "between 0.5 and 1"),
+    "scan: credibility": (["scan", Z2018, "--method", "bayes", "--cl", "1"], "between 0 and 1"),
+    "project: table": (
+        ["project", Z2018, "--lumi", "1", "--prior", "table:p.json"],
+        "knows priors by their formulas",
+    ),
     "engine": (["limit", W, "--engine", "steam"], "unknown engine 'steam'; choose one of: auto"),
     "statistic": (["limit", W, "--test-stat", "q0"], "choose one of: qtilde, q"),
     "calculator": (["limit", W, "--calculator", "fast"], "choose one of: auto, asymptotic, toys"),

@@ -21,7 +21,6 @@ from darkstats.report.figures.scan_words import (
     luminosity,
     mass_title,
     method_words,
-    observed_words,
     scan_header,
     typeset,
 )
@@ -120,8 +119,7 @@ def projections_figure(
         if observed and np.isfinite(limits[0].observed).any():
             axes.plot(
                 ordered[0].mass_gev, limits[0].observed, color=GREY, linewidth=0.8, zorder=2.8,
-                label=observed_words(ordered[0])
-                + f", {luminosity(ordered[0].luminosity_ipb or 0.0)}",
+                label=f"{ordered[0].observed_name}, {luminosity(ordered[0].luminosity_ipb or 0.0)}",
             )  # fmt: skip
             columns["observed"] = limits[0].observed.tolist()
         for k, band in enumerate(favoured):

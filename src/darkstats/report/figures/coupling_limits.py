@@ -13,7 +13,6 @@ from darkstats.report.figures.scan_words import (
     limits_title,
     mass_title,
     method_words,
-    observed_words,
     scan_header,
     typeset,
 )
@@ -249,7 +248,7 @@ def mass_limits_figure(
         overlay = draw_regions(axes, constraints)
         shown = [drawn for k, one in enumerate(favoured) for drawn in draw_favoured(axes, one, k)]
         artists = draw_limits(
-            axes, mass, limits, observed=observed_words(table), thin=len(mass) > 120
+            axes, mass, limits, observed=table.observed_name, thin=len(mass) > 120
         )
         _failures(axes, table)
         axes.set_xlabel(mass_title(table.axes[0]))
@@ -296,9 +295,7 @@ def _first_digit(value: float) -> int:
     return int(f"{value:.0e}"[0])
 
 
-_ORDER = (
-    "observed", "observed (simulated data)", "expected median", "expected ± 1 σ", "expected ± 2 σ",
-)  # fmt: skip
+_ORDER = ("observed", "expected median", "expected ± 1 σ", "expected ± 2 σ")
 
 
 def in_order(*panels: Axes) -> dict[str, Any]:
@@ -306,7 +303,7 @@ def in_order(*panels: Axes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for axes in panels:
         found |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
-    first = [label for label in _ORDER if label in found]
+    first = [label for name in _ORDER for label in found if label.startswith(name)]
     return {label: found[label] for label in (*first, *(x for x in found if x not in first))}
 
 

@@ -20,7 +20,6 @@ from darkstats.report.figures.scan_words import (
     mass_symbol,
     mass_title,
     method_words,
-    observed_words,
     scan_header,
     typeset,
 )
@@ -174,9 +173,8 @@ def map_figure(
         axes.set_xlabel(mass_title(table.axes[0]))
         axes.set_ylabel(mass_title(table.axes[1]))
         bar = figure.colorbar(drawn, ax=axes, pad=0.02)
-        quantity = f"{MAPS[what]} on {limits_title(table, limits, label)}"
-        if what == "observed":
-            quantity = quantity.replace("observed", observed_words(table), 1)
+        name = MAPS[what].replace("observed", table.observed_name)
+        quantity = f"{name} on {limits_title(table, limits, label)}"
         bar.set_label("local significance [σ]" if what == "significance" else quantity)
         scan_header(axes, table)
         axes.legend(
@@ -292,7 +290,7 @@ def slices_figure(
                 observed=limits.observed[chosen], expected=limits.expected[:, chosen],
             )  # fmt: skip
             where = table.masses_gev[chosen, free]
-            draw_limits(axes, where, part, observed=observed_words(table), thin=True)
+            draw_limits(axes, where, part, observed=table.observed_name, thin=True)
             lost = table.failed[chosen]
             if lost.any():
                 axes.plot(

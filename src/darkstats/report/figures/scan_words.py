@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from darkstats.report.figures.style import header_words, plain_name
-from darkstats.report.numbers import percent
+from darkstats.report.numbers import level_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,13 +14,11 @@ if TYPE_CHECKING:
     from darkstats.report.scan_table import Limits, ScanTable
 
 __all__ = [
-    "level_words",
     "limits_title",
     "luminosity",
     "mass_symbol",
     "mass_title",
     "method_words",
-    "observed_words",
     "scan_header",
     "typeset",
 ]
@@ -97,11 +95,6 @@ def luminosity(value_ipb: float) -> str:
     return f"{value_ipb:g} pb$^{{-1}}$"
 
 
-def level_words(method: str, cl: float) -> str:
-    """Level with the word that its method asks for."""
-    return f"{percent(cl)} {'credibility' if method == 'bayes' else 'CL'}"
-
-
 def method_words(table: ScanTable) -> str:
     """Level, method and calculator of the limits of a scan."""
     method = _METHODS.get(table.method, plain_name(table.method))
@@ -109,11 +102,6 @@ def method_words(table: ScanTable) -> str:
     if table.method != "bayes":
         words.append(plain_name(table.calculator))
     return ", ".join(words)
-
-
-def observed_words(table: ScanTable) -> str:
-    """Name of the observed limit: simulated data are not called observed without saying so."""
-    return "observed (simulated data)" if table.simulated else "observed"
 
 
 def scan_header(
