@@ -1,6 +1,7 @@
 """The page of the unbinned studies from their records: ``python docs/examples/unbinned_page.py``.
 
-Reads ``docs/studies/unbinned.json`` (``docs/examples/unbinned_study.py``) and
+Reads ``docs/studies/unbinned.json`` (``docs/examples/unbinned_study.py``),
+``docs/studies/unbinned-peers.json`` (``docs/examples/unbinned_peers.py``) and
 ``docs/studies/unbinned-speed.json`` (``tests/benchmarks/unbinned_speed.py``).
 """
 
@@ -23,6 +24,7 @@ Everything on this page is simulated. It is made by
 
 ```console
 python docs/examples/unbinned_study.py docs/studies/unbinned --toys 1000 --zfit
+python docs/examples/unbinned_peers.py docs/studies/unbinned-peers
 python -m tests.benchmarks.unbinned_speed --output docs/studies/unbinned-speed
 python docs/examples/unbinned_page.py
 ```
@@ -50,6 +52,13 @@ hypothesis of each search. Every toy has its own auxiliary data, fits and Asimov
 accepted. The columns "toys" take p-values from the distributions of other toys. CLs covers by construction and is
 expected at or above its level; CLs+b is expected at it. With {toys} toys the binomial error is {error:.1f} %, and a
 coverage that is truly {low:.0f} % instead of 95 % is found below 95 % − 3.5 errors with a probability of {power:.2f}.
+"""
+PEERS = """
+## Beside zfit, hepstats and HS3 files
+
+One toy of the hypothesis at 0.998 GeV of the search for axion-like particles, {events} events with a signal strength of
+{signal:g}, so that the best fit lies away from zero, where hepstats' test statistic is ours. Densities with little negative
+signal are positive: all programs fit strengths above {least:g} for CLs+b.
 """
 SPEED = """
 ## Speed
@@ -117,6 +126,36 @@ def coverage(study: dict[str, Any]) -> list[str]:
     return lines
 
 
+def peers(found: dict[str, Any]) -> list[str]:
+    """The comparison with other programs."""
+    limit, hepstats, toys = found["limit"], found["hepstats"], found["toys"]
+    worst = max(
+        abs(theirs / ours - 1.0)
+        for theirs, ours in zip(hepstats["clsb"], hepstats["clsb_ours"], strict=True)
+    )
+    other = f"{toys['hepstats']:.3f} ± {toys['hepstats_error']:.3f}"
+    own = f"{toys['ours']:.4f} ± {toys['ours_error']:.4f}"
+    return [
+        "| quantity | darkstats | peer | difference |",
+        "|---|---|---|---|",
+        f"| CLs limit, 95 %, zfit's loss under our limit finder | {limit['kernels']:.6g} "
+        f"| {limit['zfit_loss']:.6g} | {abs(limit['zfit_loss'] / limit['kernels'] - 1.0):.0e} |",
+        f"| CLs+b limit, 95 %, asymptotic, hepstats with Minuit | {hepstats['limit_ours']:.5g} "
+        f"| {hepstats['limit']:.5g} | {abs(hepstats['limit'] / hepstats['limit_ours'] - 1.0):.1%} |",
+        f"| its p-values at 0.85 to 1.15 of the limit | {_span(hepstats['clsb_ours'])} "
+        f"| {_span(hepstats['clsb'])} | at most {worst:.1%} |",
+        f"| p-value from toys at 0.95 of the limit, {toys['ours_toys']:,} and "
+        f"{toys['hepstats_toys']} toys | {own} | {other} "
+        f"| {abs(toys['hepstats'] - toys['ours']) / toys['hepstats_error']:.1f} errors |",
+        f"| NLL after writing and reading HS3, {found['round_trip']['models']:,} models | – | – "
+        f"| at most {found['round_trip']['largest_nll']:.0e} |",
+    ]
+
+
+def _span(values: list[float]) -> str:
+    return f"{max(values):.4f} to {min(values):.4f}"
+
+
 def speed(study: dict[str, Any]) -> list[str]:
     """The table of rates, and the lines on memory."""
     lines = [
@@ -149,6 +188,7 @@ def page() -> str:
     from statistics import NormalDist
 
     study = json.loads((STUDIES / "unbinned.json").read_text("utf-8"))
+    other = json.loads((STUDIES / "unbinned-peers.json").read_text("utf-8"))
     rates = json.loads((STUDIES / "unbinned-speed.json").read_text("utf-8"))
     toys = study["coverage"]["alp"]["unbinned"][0]["toys"]
     error = (0.95 * 0.05 / toys) ** 0.5
@@ -160,6 +200,11 @@ def page() -> str:
         COVERAGE.format(toys=toys, error=100.0 * error, low=92.0, power=power).rstrip("\n"),
         "",
         *coverage(study),
+        PEERS.format(
+            events=other["events"], signal=other["signal_strength"], least=other["least_strength"]
+        ).rstrip("\n"),
+        "",
+        *peers(other),
         SPEED.format(processors=rates["processors"]).rstrip("\n"),
         "",
         *speed(rates),
