@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import OptionError
-from darkstats.searches.windows import Resolution, Window, fine_edges
+from darkstats.searches.windows import (
+    Resolution,
+    Window,
+    fine_edges,
+    place_between_simulated,
+)
 from darkstats.templates.smoothing import smoothed
 
 if TYPE_CHECKING:
@@ -147,16 +151,8 @@ def signal_in(
     combinatorial spectrum are interpolated linearly in the mass.
     """
     masses = np.array([point.mass_gev for point in points])
-    if not masses[0] - 1e-9 <= window.mass_gev <= masses[-1] + 1e-9:
-        raise OptionError(
-            f"{spectrum.name}: no signal was simulated on both sides of {window.mass_gev} GeV "
-            f"(simulated: {masses[0]:g} to {masses[-1]:g} GeV); add masses to the card"
-        )
-    upper = int(np.clip(np.searchsorted(masses, window.mass_gev), 1, len(masses) - 1))
-    below, above = points[upper - 1], points[upper]
-    fraction = float(
-        np.clip((window.mass_gev - below.mass_gev) / (above.mass_gev - below.mass_gev), 0.0, 1.0)
-    )
+    lower, fraction = place_between_simulated(masses, window.mass_gev)
+    below, above = points[lower], points[lower + 1]
     sigma = float(spectrum.resolution.squared_gev2(np.array([window.mass_gev]))[0])
     reduced = (window.edges - window.mass_gev**2) / (sigma * widened)
     total = np.zeros(len(window.edges) - 1)

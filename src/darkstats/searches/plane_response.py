@@ -15,6 +15,7 @@ import numpy as np
 from darkstats.errors import OptionError
 from darkstats.searches.cuts import passing
 from darkstats.searches.plane_grid import rapidity_of
+from darkstats.searches.windows import place_between
 from darkstats.signals.constants import CM_ENERGY_GEV
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ class Response:
     shapes: FloatArray = field(repr=False)
 
     def _corners(self, mass_gev: float, higgs_gev: float) -> Iterator[tuple[float, int, int]]:
-        i, s = _place(self.masses_gev, mass_gev)
-        j, t = _place(self.fractions, higgs_gev / highest_higgs(mass_gev))
+        i, s = place_between(self.masses_gev, mass_gev)
+        j, t = place_between(self.fractions, higgs_gev / highest_higgs(mass_gev))
         for share, a, b in (
             ((1.0 - s) * (1.0 - t), i, j),
             ((1.0 - s) * t, i, j + 1),
@@ -114,11 +115,6 @@ class Response:
             total += share * _bilinear(self.shapes[a, b], u, t)
         cells: FloatArray = np.maximum(np.diff(np.diff(total, axis=0), axis=1), 0.0)
         return cells
-
-
-def _place(axis: FloatArray, value: float) -> tuple[int, float]:
-    i = int(np.clip(np.searchsorted(axis, value) - 1, 0, len(axis) - 2))
-    return i, float(np.clip((value - axis[i]) / (axis[i + 1] - axis[i]), 0.0, 1.0))
 
 
 def _position(deviation: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import OptionError
+from darkstats.searches.windows import place_between_simulated
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray, IndexArray
@@ -127,20 +127,15 @@ def signal_in(
         The mass lies outside the simulated ones.
     """
     masses = np.array([point.mass_gev for point in points])
-    if not masses[0] - 1e-9 <= mass_gev <= masses[-1] + 1e-9:
-        raise OptionError(
-            f"no signal was simulated around {mass_gev:.4g} GeV (simulated: {masses[0]:g} to "
-            f"{masses[-1]:g} GeV); add masses to the card"
-        )
-    upper = int(np.clip(np.searchsorted(masses, mass_gev), 1, len(masses) - 1))
-    fraction = (mass_gev - masses[upper - 1]) / (masses[upper] - masses[upper - 1])
+    lower, fraction = place_between_simulated(masses, mass_gev)
+    below, above = points[lower], points[lower + 1]
     sigma = widths.at_squared(mass_gev**2) * widened
     reduced = (edges - mass_gev**2) / sigma
     total = np.zeros((len(points[0].cumulative), len(edges) - 1))
-    for point, share in ((points[upper - 1], 1.0 - fraction), (points[upper], fraction)):
+    for point, share in ((below, 1.0 - fraction), (above, fraction)):
         for theta, row in enumerate(point.cumulative):
             total[theta] += share * np.diff(np.interp(reduced, _REDUCED, row))
-    error = max(points[upper - 1].relative_error, points[upper].relative_error)
+    error = max(below.relative_error, above.relative_error)
     return np.maximum(total, 0.0), error
 
 
@@ -172,6 +167,6 @@ def well_simulated_rows(
     for row in range(1, n_rows):
         if enough(starts[-1], row):
             starts.append(row)
-    if len(starts) > 1 and not enough(starts[-1], n_rows):
+    while len(starts) > 1 and not enough(starts[-1], n_rows):
         starts.pop()
     return np.array(starts)

@@ -24,6 +24,8 @@ __all__ = [
     "Window",
     "fine_edges",
     "mass_hypotheses",
+    "place_between",
+    "place_between_simulated",
     "window_of",
 ]
 
@@ -215,3 +217,38 @@ def window_of(
     nearest = np.where(targets - edges[right - 1] < edges[right] - targets, right - 1, right)
     first = np.unique(nearest).astype(np.int64)
     return Window(mass_gev=mass_gev, first=first, edges=edges[first])
+
+
+def place_between(axis: FloatArray, value: float) -> tuple[int, float]:
+    """Interval of a rising axis that holds a value, and where in it.
+
+    Returns
+    -------
+    tuple
+        Index of the lower end, and the fraction of the way to the upper end, from 0 to 1; the
+        nearest end of the axis for a value outside of it.
+
+    Examples
+    --------
+    >>> place_between(np.array([1.0, 2.0, 4.0]), 3.5)
+    (1, 0.75)
+    """
+    lower = int(np.clip(np.searchsorted(axis, value) - 1, 0, len(axis) - 2))
+    fraction = (value - axis[lower]) / (axis[lower + 1] - axis[lower])
+    return lower, float(np.clip(fraction, 0.0, 1.0))
+
+
+def place_between_simulated(masses_gev: FloatArray, mass_gev: float) -> tuple[int, float]:
+    """:func:`place_between` of a mass among those of simulated signals, GeV, rising.
+
+    Raises
+    ------
+    OptionError
+        The mass lies outside the simulated ones: nothing is extrapolated.
+    """
+    if not masses_gev[0] - 1e-9 <= mass_gev <= masses_gev[-1] + 1e-9:
+        raise OptionError(
+            f"no signal was simulated around {mass_gev:.4g} GeV (simulated: {masses_gev[0]:g} to "
+            f"{masses_gev[-1]:g} GeV); add masses to the card"
+        )
+    return place_between(masses_gev, mass_gev)

@@ -14,6 +14,8 @@ from darkstats.searches.windows import (
     RecoilResolution,
     fine_edges,
     mass_hypotheses,
+    place_between,
+    place_between_simulated,
     window_of,
 )
 from darkstats.templates.bernstein import bernstein_averages
@@ -79,3 +81,19 @@ def test_bernstein_templates_are_exact_positive_and_sum_to_the_window(order, wid
         for k in range(order + 1)
     ]
     np.testing.assert_allclose(rows[:, 0], numeric, rtol=1e-7, atol=1e-13)
+
+
+@given(st.lists(st.floats(0.1, 10.0), min_size=2, max_size=9, unique=True), st.floats(0.0, 11.0))
+def test_a_place_between_points_gives_the_value_back(axis, value):
+    axis = np.sort(axis)
+    lower, fraction = place_between(axis, value)
+    back = axis[lower] + fraction * (axis[lower + 1] - axis[lower])
+    assert back == pytest.approx(np.clip(value, axis[0], axis[-1]), rel=1e-12)
+
+
+def test_masses_outside_the_simulated_ones_are_refused():
+    simulated = np.array([1.0, 2.0, 4.0])
+    assert place_between_simulated(simulated, 4.0) == (1, 1.0)
+    for mass in (0.99, 4.01):
+        with pytest.raises(OptionError, match=r"no signal was simulated around .*1 to 4 GeV"):
+            place_between_simulated(simulated, mass)

@@ -21,6 +21,7 @@ from darkstats.searches.optimise import (
 )
 from darkstats.searches.products import SimulatedSamples
 from darkstats.searches.recoil_hunt import RecoilHunt, build_recoil_hunt
+from darkstats.searches.recoil_spectra import well_simulated_rows
 from darkstats.searches.recoil_windows import RecoilWidths, adjacent_centres, sliding_centres
 from darkstats.simulation.candidates import Candidates
 
@@ -222,6 +223,29 @@ def test_bins_that_simulation_hardly_reaches_are_merged():
         assert window["theta_edges_deg"][0] == 0.0
         assert window["theta_edges_deg"][-1] == 180.0
         assert len(window["theta_edges_deg"]) == len(merged) + 1
+
+
+def test_rows_are_merged_until_the_last_one_is_well_simulated_too():
+    """The last row spoils its neighbour: both join the first."""
+    content = np.array([[4.0], [1.0], [1.0]])
+    variance = np.array([[1.0], [0.25], [1.0]])
+    assert well_simulated_rows(content, variance, 0.5).tolist() == [0]
+    assert well_simulated_rows(content[:2], variance[:2], 0.5).tolist() == [0, 1]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 9.0), st.floats(0.0, 9.0)), min_size=1, max_size=8),
+    st.floats(0.05, 1.0),
+)
+def test_merged_rows_hold_the_largest_error_or_are_one(rows, largest):
+    content, variance = np.array(rows).T[:, :, None]
+    starts = well_simulated_rows(content, variance, largest)
+    assert starts[0] == 0
+    assert (np.diff(starts) > 0).all()
+    if len(starts) > 1:
+        merged = np.add.reduceat(content, starts)
+        errors = np.sqrt(np.add.reduceat(variance, starts))
+        assert (errors <= largest * merged * (1.0 + 1e-12)).all()
 
 
 def test_without_signal_model_one_unit_is_efficiency_times_cross_section():
