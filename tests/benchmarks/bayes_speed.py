@@ -33,7 +33,7 @@ from darkstats.model import HistFactoryModel, compile_workspace
 from darkstats.provenance import package_version, versions
 from darkstats.scan.limits import base_of, compile_point
 from darkstats.scan.results import ScanSettings
-from darkstats.workflows.scans import read_source
+from darkstats.workflows.scan_sources import read_source
 from darkstats.workspace import Workspace
 
 WALKERS, ENSEMBLES, STEPS, BURN_IN = 32, 16, 2000, 500
