@@ -132,6 +132,24 @@ def test_events_stay_closed_until_they_are_known_to_be_simulated(
     assert all(point["observed"] > 0.0 for point in opened["points"])
 
 
+@pytest.mark.parametrize(("point", "spectrum"), [("5.007", "soft"), ("9.4061", "recoil")])
+def test_a_limit_finds_its_spectrum_in_the_folder_of_a_build(
+    alp_events: Path, finished: Path, capsys: pytest.CaptureFixture[str], point: str, spectrum: str
+) -> None:
+    """The same limit as that of the scan, and as that from the file itself."""
+    words = ("limit", ALP, "--point", point, "--data")
+    status, found, _ = record(capsys, *words, alp_events)
+    assert status == 0
+    scanned = json.loads((finished / "scan.json").read_text("utf-8"))["points"]
+    (same,) = (one for one in scanned if one["values"] == [float(point)])
+    assert found["observed"] == pytest.approx(same["observed"], rel=1e-6)
+    (file,) = alp_events.glob(f"events_*{spectrum}*")
+    status, alone, _ = record(capsys, *words, file)
+    assert status == 0
+    assert alone["unbinned"] == found["unbinned"]
+    assert alone["observed"] == found["observed"]
+
+
 def test_a_plane_is_scanned_and_its_toys_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

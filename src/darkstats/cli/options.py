@@ -106,7 +106,7 @@ Data = Annotated[
     typer.Option(
         "--data", metavar="FILE",
         help='Other observed counts: {"channel": \\[counts]}; for an unbinned model events as '
-        ".parquet, .root, .csv or .npz.",
+        ".parquet, .root, .csv or .npz, or the folder of a build with --events.",
         rich_help_panel=_LIKELIHOOD,
     ),
 ]  # fmt: skip

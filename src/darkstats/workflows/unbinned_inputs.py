@@ -11,6 +11,8 @@ from darkstats.report.sidecar import read_sidecar
 from darkstats.workflows.inputs import COMPILING, Likelihood
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkstats.model import Observation
     from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.workflows.outcome import Shell
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from darkstats.workspace.event_files import EventTable
     from darkstats.workspace.hs3 import Hs3Document
 
-__all__ = ["CLOSED", "NONE_GIVEN", "holds_hs3", "load_unbinned"]
+__all__ = ["CLOSED", "NONE_GIVEN", "event_files", "holds_hs3", "load_unbinned"]
 
 CLOSED = (
     "the events are not marked as simulated and stay closed: expected values only; --unblind opens "
@@ -41,6 +43,41 @@ def holds_hs3(source: str) -> bool:
         except (OSError, EOFError):
             return False  # the reader of workspaces will say what is wrong
     return b'"hs3_version"' in data
+
+
+def event_files(named: Sequence[str]) -> tuple[str, ...]:
+    """Files of events; a folder stands for those that a build wrote into it.
+
+    Raises
+    ------
+    OptionError
+        A folder holds none.
+    """
+    found: list[str] = []
+    for name in named:
+        folder = Path(name)
+        if not folder.is_dir():
+            found.append(name)
+            continue
+        inside = sorted(str(path) for path in folder.glob("events_*") if path.suffix != ".json")
+        if not inside:
+            raise OptionError(
+                f"{name}: holds no events_*; darkstats build CARD -o {name} --events parquet "
+                "writes them"
+            )
+        found += inside
+    return tuple(found)
+
+
+def _table(data: str, document: Hs3Document, analysis: str) -> EventTable:
+    """Events of a file, or those that an analysis looks at among the files of a build."""
+    from darkstats.scan.unbinned import EventsOfScan
+    from darkstats.workspace.event_files import read_events
+
+    if not Path(data).is_dir():
+        return read_events(data)
+    tables = [read_events(name) for name in event_files([data])]
+    return EventsOfScan.of(tables).table_of(document, analysis)
 
 
 def _check(request: ModelRequest) -> None:
@@ -79,7 +116,6 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     from darkstats.inference.asimov import blinded_observation
     from darkstats.model.unbinned.model import compile_hs3
     from darkstats.model.unbinned.observed import observed_events
-    from darkstats.workspace.event_files import read_events
     from darkstats.workspace.hs3 import read_hs3
 
     _check(request)
@@ -100,7 +136,7 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     observation = model.observation
     simulated = document.simulated if sidecar.simulated is None else sidecar.simulated
     if request.data is not None:
-        table = read_events(request.data)
+        table = _table(request.data, document, model.analysis)
         observation, notes = observed_events(model, table)
         simulated = table.simulated
     if request.simulated is not None:

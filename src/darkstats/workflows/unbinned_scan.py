@@ -5,36 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import OptionError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["event_files", "unbinned_source"]
-
-
-def event_files(named: Sequence[str]) -> tuple[str, ...]:
-    """Files of events; a folder stands for those that a build wrote into it.
-
-    Raises
-    ------
-    OptionError
-        A folder holds none.
-    """
-    found: list[str] = []
-    for name in named:
-        folder = Path(name)
-        if not folder.is_dir():
-            found.append(name)
-            continue
-        inside = sorted(str(path) for path in folder.glob("events_*") if path.suffix != ".json")
-        if not inside:
-            raise OptionError(
-                f"{name}: holds no events_*; darkstats build CARD -o {name} --events parquet "
-                "writes them"
-            )
-        found += inside
-    return tuple(found)
+__all__ = ["unbinned_source"]
 
 
 def unbinned_source(
@@ -49,7 +23,7 @@ def unbinned_source(
     """
     from darkstats.report.sidecar import read_sidecar
     from darkstats.scan.unbinned import EventsOfScan, unbinned_inputs
-    from darkstats.workflows.unbinned_inputs import CLOSED, NONE_GIVEN
+    from darkstats.workflows.unbinned_inputs import CLOSED, NONE_GIVEN, event_files
     from darkstats.workspace.event_files import read_events
     from darkstats.workspace.hs3 import read_hs3
 

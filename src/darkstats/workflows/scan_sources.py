@@ -1,0 +1,133 @@
+"""What is scanned: a built search, a workspace with its patch set, or an unbinned document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darkstats.errors import OptionError
+from darkstats.garbage import collection_paused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Source", "couplings_of", "read_source"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is scanned: documents, and what its search says of limits."""
+
+    inputs: dict[str, Any] = field(repr=False)
+    method: str
+    cl: float
+    blind: bool = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What records and figures say of the search."""
+        return dict(self.inputs["facts"])
+
+
+@collection_paused()
+def read_source(
+    source: str, patchset: str | None, data: Sequence[str] = (), *, blind: bool | None = None
+) -> Source:
+    """Read a built search, a workspace with its patch set, or an HS3 document with events.
+
+    Raises
+    ------
+    InputError
+        A file is missing, damaged, or belongs to another one.
+    """
+    from darkstats.scan.limits import scan_inputs
+    from darkstats.workflows.unbinned_inputs import holds_hs3
+    from darkstats.workspace import read_patchset
+
+    if holds_hs3(source):
+        from darkstats.workflows.unbinned_scan import unbinned_source
+
+        if patchset is not None:
+            raise OptionError("an HS3 document has no patch set: its analyses are the hypotheses")
+        inputs, method, cl, closed = unbinned_source(source, data, blind=blind)
+        return Source(inputs=inputs, method=method, cl=cl, blind=closed)
+    if data:
+        raise OptionError("--data goes with an HS3 document of unbinned likelihoods")
+    path = Path(source)
+    if path.is_dir():
+        if patchset is not None:
+            raise OptionError("a built search has a patch set of its own: drop --patchset")
+        from darkstats.scan.spectrum import read_fill
+        from darkstats.searches.output import read_build
+
+        build = read_build(path)
+        found = scan_inputs(
+            build.workspace, read_patchset(build.patch_set_path), read_fill(build.fill_path)
+        )
+        record, sidecar = build.record, build.sidecar
+        found["facts"] = {
+            "name": record["name"],
+            "title": record["title"],
+            "simulated": record["simulated"],
+            "data": record["data"],
+            "luminosity_ipb": record["luminosity_ipb"],
+            "reference_cross_section_pb": sidecar["reference_cross_section_pb"],
+            "poi_label": sidecar["poi_label"],
+        }
+        found["benchmarks"] = list(record.get("benchmarks", []))
+        statistics = record["statistics"]
+        return Source(
+            inputs=found,
+            method=str(statistics["method"]),
+            cl=float(statistics["cl"]),
+            blind=bool(blind),
+        )
+    if patchset is None:
+        raise OptionError(
+            f"{source} is no folder of a built search: give the patch set of the workspace with "
+            "--patchset"
+        )
+    from darkstats.report.sidecar import read_sidecar
+    from darkstats.workspace import read_workspace
+
+    document = read_workspace(source, accept=("poi-unknown", "poi-no-effect")).document
+    sidecar_ = read_sidecar(source)
+    found = scan_inputs(document, read_patchset(patchset), None)
+    found["facts"] = {
+        "name": path.name.removesuffix(".gz").removesuffix(".json"),
+        "title": sidecar_.title or path.name,
+        "simulated": sidecar_.simulated,
+        "data": "as in the workspace",
+        "luminosity_ipb": None,
+        "reference_cross_section_pb": None,
+        "poi_label": sidecar_.poi_label,
+    }
+    found["benchmarks"] = []
+    return Source(inputs=found, method="cls", cl=0.95, blind=bool(blind))
+
+
+def couplings_of(inputs: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
+    """Symbol and conversion of each benchmark of a search: the only place where the two meet."""
+    from darkstats.signals.benchmarks import benchmark
+
+    reference = inputs["facts"].get("reference_cross_section_pb")
+    masses = [k for k, label in enumerate(inputs["labels"]) if label.endswith("_gev")]
+    found: dict[str, tuple[str, Any]] = {}
+    if reference is None:
+        return found
+
+    def conversion(name: str) -> Any:  # noqa: ANN401 -- a function of masses and strength
+        model = benchmark(name)
+
+        def convert(values: Sequence[Any], mu: float) -> float | None:
+            if mu < 0.0:
+                return None
+            at = tuple(float(values[k]) for k in masses)
+            return float(model.to_coupling(at, reference * mu))
+
+        return convert
+
+    for name in inputs["benchmarks"]:
+        found[name] = (benchmark(name).coupling, conversion(name))
+    return found
