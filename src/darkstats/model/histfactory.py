@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
-from darkstats.errors import OptionError, UnknownNameError
+from darkstats.errors import OptionError
 from darkstats.model.base import TOYS_PER_BLOCK, LaneData, thrown_auxdata
 from darkstats.model.evaluate import component_rates, dense_derivatives, rates_of_points
 from darkstats.model.interpolation import InterpolationCodes
-from darkstats.model.parameters import Parameter
+from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.structure import Layout, Numbers, words_of
 from darkstats.model.unbinned.events import EventLanes
 from darkstats.provenance import digest_of
@@ -52,7 +52,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HistFactoryModel:
+class HistFactoryModel(ParameterTable):
     """A measurement compiled to flat arrays. Equal if the digests are.
 
     Use this when the same likelihood is evaluated many times; make it with
@@ -82,16 +82,6 @@ class HistFactoryModel:
         """Number of bins of all channels."""
         return self.layout.n_bins
 
-    @property
-    def n_parameters(self) -> int:
-        """Number of scalar parameters, fixed ones included."""
-        return len(self.parameters)
-
-    @property
-    def poi_name(self) -> str | None:
-        """Name of the parameter of interest; None if the measurement has none."""
-        return None if self.poi_index is None else self.parameters[self.poi_index].name
-
     def require_poi(self) -> int:
         """Index of the parameter of interest.
 
@@ -108,50 +98,12 @@ class HistFactoryModel:
         return self.poi_index
 
     @property
-    def parameter_names(self) -> tuple[str, ...]:
-        """Names of the parameters, in order."""
-        return tuple(parameter.name for parameter in self.parameters)
-
-    @property
-    def inits(self) -> FloatArray:
-        """Starting values. Shape [par]."""
-        return np.array([parameter.init for parameter in self.parameters])
-
-    @property
-    def lower(self) -> FloatArray:
-        """Lower ends of the ranges. Shape [par]."""
-        return np.array([parameter.lower for parameter in self.parameters])
-
-    @property
-    def upper(self) -> FloatArray:
-        """Upper ends of the ranges. Shape [par]."""
-        return np.array([parameter.upper for parameter in self.parameters])
-
-    @property
-    def fixed(self) -> BoolArray:
-        """Which parameters the workspace holds fixed. Shape [par]."""
-        return np.array([parameter.fixed for parameter in self.parameters], dtype=bool)
-
-    @property
     def masked_bins(self) -> BoolArray:
         """Which bins count for nothing. Shape [bin]."""
         mask = np.zeros(self.n_bins, dtype=bool)
         for channel in self.channels:
             mask[channel.start : channel.stop] = channel.masked
         return mask
-
-    def parameter_index(self, name: str) -> int:
-        """Place of a parameter.
-
-        Raises
-        ------
-        UnknownNameError
-            There is no such parameter.
-        """
-        for i, parameter in enumerate(self.parameters):
-            if parameter.name == name:
-                return i
-        raise UnknownNameError("parameter", name, self.parameter_names)
 
     def with_poi(self, name: str) -> HistFactoryModel:
         """Return the same likelihood with another parameter of interest."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from darkstats.errors import UnknownNameError
 from darkstats.model.structure import (
     CONSTRAINT_GAUSSIAN,
     CONSTRAINT_NONE,
     CONSTRAINT_POISSON,
 )
 
-__all__ = ["CONSTRAINT_KINDS", "Parameter"]
+if TYPE_CHECKING:
+    from darkstats.arrays import BoolArray, FloatArray
+
+__all__ = ["CONSTRAINT_KINDS", "Parameter", "ParameterTable"]
 
 CONSTRAINT_KINDS = {
     "none": CONSTRAINT_NONE,
@@ -72,3 +79,60 @@ class Parameter:
         if self.constraint == "poisson":
             return float(self.width**-0.5)
         return None
+
+
+class ParameterTable:
+    """What every model says of its parameters, in their order."""
+
+    __slots__ = ()
+
+    parameters: tuple[Parameter, ...]
+    poi_index: int | None
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of scalar parameters, fixed ones included."""
+        return len(self.parameters)
+
+    @property
+    def poi_name(self) -> str | None:
+        """Name of the parameter of interest; None if the model has none."""
+        return None if self.poi_index is None else self.parameters[self.poi_index].name
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the parameters, in order."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    @property
+    def inits(self) -> FloatArray:
+        """Starting values. Shape [par]."""
+        return np.array([parameter.init for parameter in self.parameters])
+
+    @property
+    def lower(self) -> FloatArray:
+        """Lower ends of the ranges. Shape [par]."""
+        return np.array([parameter.lower for parameter in self.parameters])
+
+    @property
+    def upper(self) -> FloatArray:
+        """Upper ends of the ranges. Shape [par]."""
+        return np.array([parameter.upper for parameter in self.parameters])
+
+    @property
+    def fixed(self) -> BoolArray:
+        """Which parameters are held fixed. Shape [par]."""
+        return np.array([parameter.fixed for parameter in self.parameters], dtype=bool)
+
+    def parameter_index(self, name: str) -> int:
+        """Place of a parameter.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such parameter.
+        """
+        for i, parameter in enumerate(self.parameters):
+            if parameter.name == name:
+                return i
+        raise UnknownNameError("parameter", name, self.parameter_names)

@@ -12,7 +12,7 @@ from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.model.base import Acting, LaneData, LaneEngine, LaneEvaluator, thrown_auxdata
 from darkstats.model.histfactory import Observation
-from darkstats.model.parameters import Parameter
+from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.unbinned.channels import Channel
 from darkstats.model.unbinned.compilation import compile_channel
 from darkstats.model.unbinned.declared import constraint_of, own_data, parameter_of
@@ -31,7 +31,7 @@ _EVENTS_PER_BLOCK = 1 << 20  # of toys that are in memory at once, per thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnbinnedModel:
+class UnbinnedModel(ParameterTable):
     """An extended unbinned likelihood, perhaps with binned channels beside. Equal by digest.
 
     Make it with :func:`compile_hs3`. Twice its negative log-likelihood is relative to a uniform
@@ -55,44 +55,9 @@ class UnbinnedModel:
         return hash(self.digest)
 
     @property
-    def n_parameters(self) -> int:
-        """Number of parameters."""
-        return len(self.parameters)
-
-    @property
     def n_bins(self) -> int:
         """Cells of the fine grid, and bins of binned channels."""
         return sum(len(weights) for weights in self.grid.weights)
-
-    @property
-    def poi_name(self) -> str | None:
-        """Name of the parameter of interest; None if the analysis has none."""
-        return None if self.poi_index is None else self.parameters[self.poi_index].name
-
-    @property
-    def parameter_names(self) -> tuple[str, ...]:
-        """Names of the parameters, in order."""
-        return tuple(parameter.name for parameter in self.parameters)
-
-    @property
-    def inits(self) -> FloatArray:
-        """Starting values. Shape [par]."""
-        return np.array([parameter.init for parameter in self.parameters])
-
-    @property
-    def lower(self) -> FloatArray:
-        """Lower ends of the ranges. Shape [par]."""
-        return np.array([parameter.lower for parameter in self.parameters])
-
-    @property
-    def upper(self) -> FloatArray:
-        """Upper ends of the ranges. Shape [par]."""
-        return np.array([parameter.upper for parameter in self.parameters])
-
-    @property
-    def fixed(self) -> BoolArray:
-        """Which parameters are held fixed: none, as constants are numbers. Shape [par]."""
-        return np.array([parameter.fixed for parameter in self.parameters], dtype=bool)
 
     @property
     def masked_bins(self) -> BoolArray:
@@ -140,19 +105,6 @@ class UnbinnedModel:
                 "example with --poi NAME"
             )
         return self.poi_index
-
-    def parameter_index(self, name: str) -> int:
-        """Place of a parameter.
-
-        Raises
-        ------
-        UnknownNameError
-            There is no such floating parameter.
-        """
-        for i, parameter in enumerate(self.parameters):
-            if parameter.name == name:
-                return i
-        raise UnknownNameError("parameter", name, self.parameter_names)
 
     def with_poi(self, name: str) -> UnbinnedModel:
         """Return the same likelihood with another parameter of interest."""

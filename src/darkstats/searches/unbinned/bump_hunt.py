@@ -12,7 +12,6 @@ from darkstats.searches.bump_spectra import SignalPoint, Spectrum, signal_point,
 from darkstats.searches.unbinned.parts import (
     LEAST_EVENTS,
     REDUCED,
-    bracket,
     double_sided_peak,
     fine_contents,
     finish,
@@ -22,6 +21,7 @@ from darkstats.searches.unbinned.parts import (
     short,
     window_of_build,
 )
+from darkstats.searches.windows import place_between_simulated
 from darkstats.templates.crystal_ball import CrystalBall, fit_crystal_ball
 from darkstats.templates.histfactory import significant
 from darkstats.templates.mixtures import mixture_shares
@@ -72,7 +72,8 @@ def bump_hunt_document(
         spectrum = spectra[facts["spectrum"]]
         mass = float(facts["mass_gev"])
         sigma = float(spectrum.resolution.squared_gev2(np.array([mass]))[0])
-        below, above, fraction = bracket(masses, mass)
+        below, fraction = place_between_simulated(np.array(masses), mass)
+        above = below + 1
         for k in (below, above):
             if (spectrum.name, k) not in points:
                 point = signal_point(masses[k], signals[masses[k]], spectrum, hunt)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "LEAST_EVENTS",
     "REDUCED",
-    "bracket",
     "double_sided_peak",
     "fine_contents",
     "finish",
@@ -139,13 +138,6 @@ def inside_of(edges: FloatArray, low: float, high: float) -> slice:
     """Fine bins between two edges."""
     first, last = np.searchsorted(edges, [low - 1e-9, high - 1e-9])
     return slice(int(first), int(last))
-
-
-def bracket(masses: Sequence[float], mass: float) -> tuple[int, int, float]:
-    """Simulated masses on both sides, and how far ``mass`` lies between them."""
-    upper = int(np.clip(np.searchsorted(masses, mass), 1, len(masses) - 1))
-    low, high = masses[upper - 1], masses[upper]
-    return upper - 1, upper, float(np.clip((mass - low) / (high - low), 0.0, 1.0))
 
 
 def finish(

@@ -12,7 +12,6 @@ from darkstats.searches.recoil_spectra import VARIABLE
 from darkstats.searches.unbinned.parts import (
     LEAST_EVENTS,
     REDUCED,
-    bracket,
     double_sided_peak,
     fine_contents,
     finish,
@@ -22,6 +21,7 @@ from darkstats.searches.unbinned.parts import (
     short,
     window_of_build,
 )
+from darkstats.searches.windows import place_between_simulated
 from darkstats.templates.crystal_ball import CrystalBall, fit_crystal_ball
 from darkstats.templates.histfactory import significant
 
@@ -59,7 +59,8 @@ def recoil_hunt_document(
         facts, edges = window_of_build(folder.sidecar, name)
         mass = float(facts["mass_gev"])
         axis = (VARIABLE, float(edges[0]), float(edges[-1]))
-        below, above, fraction = bracket(masses, mass)
+        below, fraction = place_between_simulated(np.array(masses), mass)
+        above = below + 1
         for k in (below, above):
             if k not in shapes:
                 sample = signals[masses[k]]
