@@ -125,7 +125,7 @@ class LocalProcesses:
                 raise ShardError(
                     f"block {seat.block}: its worker died {_MOST_DEATHS} times (exit code "
                     f"{seat.process.exitcode}), perhaps for want of memory, or because a script "
-                    "works outside of `if __name__ == \"__main__\":`, which processes that read it "
+                    'works outside of `if __name__ == "__main__":`, which processes that read it '
                     "again need; finished blocks are kept"
                 )
             waiting.appendleft(seat.block)
