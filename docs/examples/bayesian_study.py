@@ -209,10 +209,11 @@ def page(record: Record) -> str:
     low = [c for c in study["coverage"] if c["coverage"] < c["cl"] - 3.0 * c["error"]]
     lines = [
         "<!-- diataxis: explanation -->",
-        "# Calibration of Bayesian limits",
+        "# Bayesian limits: calibration, coverage, engines, speed",
         "",
         "Are posteriors what they say they are, how often do credible limits contain the truth,",
-        "and do the engines agree? This page and `bayes.json` beside it are made by",
+        "do the engines agree, and how fast are they? This page and `bayes.json` beside it are",
+        "made by",
         "",
         "```console",
         "$ python -m darkstats.inference.bayes.calibration --output bayes-calibration.json",
@@ -277,6 +278,7 @@ def page(record: Record) -> str:
         else f"Largest pull: {max(pulls, default=math.nan):.1f}. Workspaces with fewer than two "
         "answers: " + ", ".join(r["workspace"] for r in agreement if _answered(r) < 2) + ".",
         "",
+        *_speed(record["speed"]),
     ]
     return "\n".join(lines)
 
@@ -307,12 +309,13 @@ def _speed(record: Record) -> list[str]:
                 "–" if theirs is None else f"{row['ratios'][peer]:,.0f} ×",
             )  # fmt: skip
             lines.append("| " + " | ".join(cells) + " |")
-    notes = "; ".join(row["note"] for row in record["rows"] if row["note"])
+    note = next(row["note"] for row in record["rows"] if row["note"])
     return [
         *lines,
         "",
-        f"{notes}. The last row is the whole command: files read, models compiled, best fits,",
-        "p-values and couplings besides the limits.",
+        f"First rows: {note}. Last row: the whole command, in two processes:",
+        "files read and written, models compiled, best fits, p-values and couplings besides the",
+        "limits.",
         "",
         f"Measured on {machine['date']}, {machine['cpus']} cores of an {machine['processor']} "
         f"(shared, load {machine['load']:.1f}), {machine['rounds']} rounds;",
