@@ -58,7 +58,7 @@ PEERS = """
 
 One toy of the hypothesis at 0.998 GeV of the search for axion-like particles, {events} events with a signal strength of
 {signal:g}, so that the best fit lies away from zero, where hepstats' test statistic is ours. Densities with little negative
-signal are positive: all programs fit strengths above {least:g} for CLs+b.
+signal are positive: all programs fit strengths above {least} for CLs+b.
 """
 SPEED = """
 ## Speed
@@ -141,14 +141,14 @@ def peers(found: dict[str, Any]) -> list[str]:
         f"| CLs limit, 95 %, zfit's loss under our limit finder | {limit['kernels']:.6g} "
         f"| {limit['zfit_loss']:.6g} | {abs(limit['zfit_loss'] / limit['kernels'] - 1.0):.0e} |",
         f"| CLs+b limit, 95 %, asymptotic, hepstats with Minuit | {hepstats['limit_ours']:.5g} "
-        f"| {hepstats['limit']:.5g} | {abs(hepstats['limit'] / hepstats['limit_ours'] - 1.0):.1%} |",
+        f"| {hepstats['limit']:.5g} | {abs(hepstats['limit'] / hepstats['limit_ours'] - 1.0):.0e} |",
         f"| its p-values at 0.85 to 1.15 of the limit | {_span(hepstats['clsb_ours'])} "
-        f"| {_span(hepstats['clsb'])} | at most {worst:.1%} |",
+        f"| {_span(hepstats['clsb'])} | at most {worst:.0e} |",
         f"| p-value from toys at 0.95 of the limit, {toys['ours_toys']:,} and "
         f"{toys['hepstats_toys']} toys | {own} | {other} "
         f"| {abs(toys['hepstats'] - toys['ours']) / toys['hepstats_error']:.1f} errors |",
         f"| NLL after writing and reading HS3, {found['round_trip']['models']:,} models | – | – "
-        f"| at most {found['round_trip']['largest_nll']:.0e} |",
+        f"| at most {found['round_trip']['largest_nll']:.1g} |",
     ]
 
 
@@ -201,7 +201,9 @@ def page() -> str:
         "",
         *coverage(study),
         PEERS.format(
-            events=other["events"], signal=other["signal_strength"], least=other["least_strength"]
+            events=other["events"],
+            signal=other["signal_strength"],
+            least=f"{other['least_strength']:g}".replace("-", "−"),
         ).rstrip("\n"),
         "",
         *peers(other),
