@@ -297,7 +297,7 @@ def test_toys_of_hepstats_give_the_same_p_value(zfit: Any) -> None:
     """
     pytest.importorskip("hepstats.hypotests", reason="hepstats is not installed")
     from hepstats.hypotests.calculators import FrequentistCalculator
-    from hepstats.hypotests.parameters import POIarray
+    from hepstats.hypotests.parameters import POI, POIarray
 
     from darkstats.inference import ToyOptions, hypotest
 
@@ -331,7 +331,7 @@ def test_toys_of_hepstats_give_the_same_p_value(zfit: Any) -> None:
         loss, zfit.minimize.Minuit(), ntoysnull=n_toys, ntoysalt=n_toys
     )
     null, alternative = calculator.pvalue(
-        POIarray(poi, [tested]), POIarray(poi, [0.0]), qtilde=False, onesided=True
+        POIarray(poi, [tested]), POI(poi, 0.0), qtilde=False, onesided=True
     )
     for theirs, own in ((float(null[0]), ours.clsb), (float(alternative[0]), ours.clb)):
         assert own is not None
