@@ -84,6 +84,45 @@ def test_the_next_process_compiles_nothing(
     assert not second["scipy"]
 
 
+CREDIBLE = """
+import json, sys
+from darkstats.inference.bayes import bayes_limits
+from darkstats.inference.bayes.window_kernel import _window_entry
+from darkstats.model import compile_workspace
+from darkstats.workspace import read_patchset, read_workspace
+folder = sys.argv[1]
+base = read_workspace(f"{folder}/background_only.json", accept=("poi-unknown", "poi-no-effect"))
+points = read_patchset(f"{folder}/patchset.json").points[:8]
+models = [compile_workspace(base.patched(list(point.operations))) for point in points]
+limits = bayes_limits(models, cl=0.9)
+misses = sum(_window_entry.stats.cache_misses.values())
+print(json.dumps([misses, [[x.observed, x.observed_error, *x.expected] for x in limits]]))
+"""
+
+
+def test_a_kernel_that_nobody_asked_for_in_time_is_compiled_elsewhere_too(
+    tmp_path: Path, repository: Path
+) -> None:
+    """A kernel that is called without having been prepared: nothing is compiled in this process.
+
+    Errors of these limits came out with other last digits where the process had compiled it.
+    """
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", CREDIBLE, str(repository / "workspaces/zprime_invisible_2018")],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        ).stdout
+        for _ in range(2)
+    ]
+    misses, limits = json.loads(said[0])
+    assert misses == 0
+    assert len(limits) == 8
+    assert said[0] == said[1]
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
 def test_an_unusable_cache_folder_costs_time_only(
     example_workspaces: dict[str, Path], tmp_path: Path

@@ -1,21 +1,12 @@
-"""Compile the kernels once, in a process of its own, so that every process runs the same code.
-
-A process that compiles a kernel runs it from memory, where functions of several kernels are linked
-together; one that loads it from the cache runs what was written. The two differ in the last digits
-of some results. Results have to be the same bits in any process, so compilation is left to another
-one.
-"""
+"""Compile the kernels of fits before they are needed: once, whoever asks for them."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
 
 import numpy as np
 
 from darkstats.fit.batch import fit_batch
 from darkstats.fit.minimise import kernel_is_compiled
-from darkstats.kernel import cache_directory, is_compiled
+from darkstats.kernel import compile_elsewhere, is_compiled
 from darkstats.model import HistFactoryModel, compile_workspace, evaluate
 from darkstats.workspace import Workspace
 
@@ -61,8 +52,6 @@ def ensure_compiled() -> None:
     """See to it that kernels are compiled, by another process where there is a cache folder."""
     if kernels_are_compiled():
         return
-    if cache_directory() is not None:
-        command = "from darkstats.fit.warming import compile_here; compile_here()"
-        subprocess.run([sys.executable, "-c", command], check=False, stdin=subprocess.DEVNULL)
-    if not kernels_are_compiled():  # no folder, or no second process: then here
+    # All at once: kernels share the functions that they call.
+    if not compile_elsewhere("from darkstats.fit.warming import compile_here; compile_here()"):
         compile_here()

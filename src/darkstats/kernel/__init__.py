@@ -11,12 +11,17 @@
 * Machine code is cached on disk in a folder named by the digest of all kernel sources, so that
   editing a callee can never leave stale code behind; where no folder can be written, kernels are
   compiled in memory.
+* A kernel is compiled by a process of its own and loaded from the cache. A process that compiles
+  runs code in which functions of several kernels are linked together, and its results differ in
+  the last digits from those of a process that loads; results have to be the same bits in both.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import pickle
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +42,7 @@ __all__ = [
     "JIT",
     "Memory",
     "cache_directory",
+    "compile_elsewhere",
     "default_threads",
     "is_compiled",
     "kernel",
@@ -198,8 +204,8 @@ def _load_lightly(entry: Any) -> None:
     """Let an entry load its machine code without setting up the compiler first.
 
     Numba imports all that it can compile (and scipy.linalg with it) before it looks into its
-    cache, a quarter of a second that a loaded kernel has no use for. The compiler is set up as
-    usual when there is something to compile.
+    cache, a quarter of a second that a loaded kernel has no use for. What the cache lacks, another
+    process compiles; the compiler is set up here only if that does not work.
     """
     cache: Any = getattr(entry, "_cache", None)
     load = getattr(cache, "_load_overload", None)
@@ -207,13 +213,63 @@ def _load_lightly(entry: Any) -> None:
     if load is None or guard is None:  # another numba, or NUMBA_DISABLE_JIT
         return
 
-    def load_overload(signature: Any, target_context: Any) -> Any:
+    def look(signature: Any, target_context: Any) -> Any:
         found: list[Any] = []  # the guard may swallow an error: then there is nothing
         with guard():
             found.append(load(signature, target_context))
         return found[0] if found else None
 
+    def load_overload(signature: Any, target_context: Any) -> Any:
+        found = look(signature, target_context)
+        if found is None and _compile_entry_elsewhere(entry, signature):
+            found = look(signature, target_context)
+        return found
+
     cache.load_overload = load_overload
+
+
+#: Set in the environment of the process that compiles.
+_COMPILES = "DARKSTATS_COMPILES"
+
+_COMPILE_ENTRY = """
+import importlib, pickle, sys
+module, name, signature = pickle.load(sys.stdin.buffer)
+getattr(importlib.import_module(module), name).compile(signature)
+"""
+
+
+def compile_elsewhere(program: str, given: bytes = b"") -> bool:
+    """Have another process fill the cache; False where that cannot be, or did not end well.
+
+    Parameters
+    ----------
+    program
+        Python statements that call kernels.
+    given
+        Its standard input.
+    """
+    if _CACHE_DIRECTORY is None or _COMPILES in os.environ or not sys.executable:
+        return False
+    environment = {**os.environ, _COMPILES: "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            input=given,
+            env=environment,
+            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def _compile_entry_elsewhere(entry: Any, signature: Any) -> bool:
+    module, name = entry.py_func.__module__, entry.py_func.__qualname__
+    if module == "__main__" or "." in name:  # another process cannot import it
+        return False
+    return compile_elsewhere(_COMPILE_ENTRY, pickle.dumps((module, name, signature)))
 
 
 def is_compiled(entry: Callable[..., Any]) -> bool:
