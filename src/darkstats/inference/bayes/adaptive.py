@@ -20,9 +20,11 @@ from darkstats.inference.bayes.importance import effective_size, proposal, tempe
 from darkstats.inference.bayes.joint import JointDensity
 from darkstats.inference.bayes.laplace import (
     LANES,
+    CoarseError,
     LaplaceAnswer,
     LaplaceOptions,
     log_mean,
+    require_followed,
     verdict,
 )
 from darkstats.inference.bayes.posterior import require_falling
@@ -277,6 +279,10 @@ def _at_nodes(
     height = log_height(problem, mu, total)
     if not resolved(height):
         return replace(bare, problem=NotCertifiedError("too few nodes where the posterior lies"))
+    try:
+        require_followed(y, total, each, height)
+    except CoarseError as failure:
+        return replace(bare, problem=failure)
     relevant = height > np.max(height[np.isfinite(height)]) + math.log(1e-2)
     answer = verdict(
         posterior,

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcomes", "WindowGroup", "WindowPosteriors", "window_posteriors_of"]
 
-_T_PANELS = (3, 4, 5, 6, 8, 10, 14, 20, 28, 40, 56)
+_T_PANELS = (3, 4, 5, 6, 8, 10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320)
 _DROP = 36.0  # fall of the log-likelihood at which t ends
 _WINDOWS_PER_BLOCK = 8
 
@@ -172,9 +172,17 @@ class WindowPosteriors:
 
 
 def _ranges(
-    nodes: Mixtures, largest: FloatArray, level: Resolution
+    nodes: Mixtures,
+    smallest: FloatArray,
+    largest: FloatArray,
+    lower: FloatArray,
+    level: Resolution,
 ) -> tuple[FloatArray, FloatArray, FloatArray, IndexArray]:
-    """End of t; of the signal strength, at the mean factor and at the lowest; panels. [window]."""
+    """End of t; of the signal strength, at the mean factor and at the lowest; panels. [window].
+
+    Counts have shape [window, bin], lower edges of the priors [window]. Zero panels: too many would
+    be needed.
+    """
     weight = nodes.weight / nodes.weight.sum(axis=1, keepdims=True)
     rates = (nodes.background * nodes.private_weight[:, :, np.newaxis, :]).sum(axis=3)
     typical = np.einsum("wkg,wg->wk", rates, weight)
@@ -185,7 +193,9 @@ def _ranges(
     signal = np.where(heavy[:, np.newaxis, :], nodes.signal, np.inf).min(axis=2)
     total = signal.sum(axis=1)
     events = largest.sum(axis=1)
-    far = (events + 9.0 * np.sqrt(events) + 60.0) / total
+    mean = (nodes.factor * nodes.factor_weight).sum(axis=1) / nodes.factor_weight.sum(axis=1)
+    begin = lower * mean  # the posterior begins there, perhaps far beyond the peak
+    far = (events + 9.0 * np.sqrt(events) + 60.0) / total + begin
     t = far[:, np.newaxis] * np.logspace(-4.0, 0.0, 240)
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = t[:, np.newaxis, :] * signal[:, :, np.newaxis] + low[:, :, np.newaxis]
@@ -194,18 +204,20 @@ def _ranges(
         value = terms.sum(axis=1) - t * total[:, np.newaxis]
         width = np.sqrt(largest + 2.0) / signal
     value = np.where(np.isfinite(value), value, -np.inf)
-    peak = value.max(axis=1, keepdims=True)
+    inside = t >= begin[:, np.newaxis]
+    peak = np.where(inside, value, -np.inf).max(axis=1, keepdims=True)
     alive = (value > peak - _DROP) | (np.arange(240) <= np.argmax(value, axis=1)[:, np.newaxis])
     last = np.minimum(alive.shape[1] - 1 - np.argmax(alive[:, ::-1], axis=1) + 1, 239)
     top = np.take_along_axis(t, last[:, np.newaxis], axis=1)[:, 0]
     narrow = (1.0 / (1.0 / width**2).sum(axis=1)) ** 0.5
-    wanted = np.ceil(top / (level.panel * narrow))
-    place = np.searchsorted(_T_PANELS, wanted)
-    panels = np.array(_T_PANELS)[np.minimum(place, len(_T_PANELS) - 1)]
+    # Panels widen as the power 1.5: the last follow the largest counts, the first the smallest.
+    slim = (((signal**2) / (smallest + 2.0)).sum(axis=1)) ** -0.5
+    wanted = np.maximum(top / (level.panel * narrow), (top / (level.panel * slim)) ** (2.0 / 3.0))
+    place = np.searchsorted(_T_PANELS, np.ceil(wanted))
+    panels = np.array((*_T_PANELS, 0))[place]
     certain = nodes.factor_weight > 1e-11
-    smallest = np.where(certain, nodes.factor, np.inf).min(axis=1)
-    mean = (nodes.factor * nodes.factor_weight).sum(axis=1) / nodes.factor_weight.sum(axis=1)
-    return top, top / mean, top / np.maximum(smallest, 1e-6), panels
+    lowest = np.where(certain, nodes.factor, np.inf).min(axis=1)
+    return top, top / mean, top / np.maximum(lowest, 1e-6), panels
 
 
 def window_posteriors_of(
@@ -216,7 +228,7 @@ def window_posteriors_of(
     level: Resolution,
     stretch: float = 1.0,
     threads: int | None = None,
-) -> list[WindowPosteriors] | None:
+) -> list[WindowPosteriors | None]:
     """Posteriors of outcomes of each window; None where the quadrature would be too large.
 
     Parameters
@@ -235,15 +247,18 @@ def window_posteriors_of(
     largest = np.array([[values[-1] for values in one.lists] for one in outcomes])
     nodes = mixtures(group.plan, group.models, group.nuisances, largest, level)
     if nodes is None:
-        return None
-    top, inner, mu_top, panels = _ranges(nodes, largest, level)
+        return [None] * len(outcomes)
+    smallest = np.array([[values[0] for values in one.lists] for one in outcomes])
+    lower = np.array([max(prior.lower, 0.0) for prior in group.prior])
+    top, inner, mu_top, panels = _ranges(nodes, smallest, largest, lower, level)
     edges = [
         panel_edges(prior, float(inner[w]), stretch * float(mu_top[w]), max(4, int(panels[w])))
         for w, prior in enumerate(group.prior)
     ]
     found: list[WindowPosteriors | None] = [None] * len(outcomes)
     classes: dict[tuple[int, int], list[int]] = {}
-    for w, edge in enumerate(edges):
+    for w in np.flatnonzero(panels).tolist():
+        edge = edges[w]
         classes.setdefault((int(panels[w]), len(edge) - 1), []).append(w)
     for (n_t, _), members in classes.items():
         steps = np.linspace(0.0, 1.0, n_t + 1) ** 1.5
@@ -259,7 +274,7 @@ def window_posteriors_of(
         )
         for w, answer in zip(members, answers, strict=True):
             found[w] = answer
-    return [answer for answer in found if answer is not None]
+    return found
 
 
 def _run(

@@ -145,12 +145,13 @@ def counting_limits(
                 threads=threads,
             )
             for i, w in enumerate(members):
-                if found is None:
+                answer = found[i]
+                if answer is None:
                     windows[w].refuse(NotCertifiedError("the quadrature needs too many nodes"))
                     continue
-                _take(windows[w], found[i], predictive=expected == "prior-predictive")
+                _take(windows[w], answer, predictive=expected == "prior-predictive")
                 if windows[w].done and windows[w].answer.problem is None:
-                    _close(group, w, windows[w], found[i])
+                    _close(group, w, windows[w], answer)
 
 
 def _plan_outcomes(

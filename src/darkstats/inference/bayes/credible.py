@@ -32,9 +32,12 @@ from darkstats.inference.bayes.results import (
 from darkstats.inference.results import FitCounts, ToyOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkstats.fit import FitOptions
     from darkstats.inference.bayes.nuisances import ParameterPrior
     from darkstats.inference.bayes.priors import PoiPrior
+    from darkstats.inference.bayes.results import NuisancePosterior
     from darkstats.inference.bayes.sampling import NutsOptions
     from darkstats.model import Model, Observation
 
@@ -275,6 +278,25 @@ def range_warnings(model: Model, priors: tuple[ParameterPrior | None, ...]) -> l
     ]
 
 
+def free_range_warnings(model: Model, found: Sequence[NuisancePosterior]) -> list[str]:
+    """Parameters without constraint whose posterior leaves the range of the workspace.
+
+    That range is no edge of the prior, but fits, p-values and frequentist limits keep it.
+    """
+    told = []
+    for one in found:
+        parameter = model.parameters[model.parameter_index(one.name)]
+        low, _, high = one.quantiles
+        if parameter.constraint == "none" and (low < parameter.lower or high > parameter.upper):
+            told.append(
+                f"the posterior of {one.name} ({low:.3g} to {high:.3g}, 68 %) leaves the range "
+                f"{parameter.lower:g} to {parameter.upper:g} that fits keep: "
+                f"--prior-range {one.name}={parameter.lower:g},{parameter.upper:g} makes that the "
+                "edges of its prior, too"
+            )
+    return told
+
+
 def _edge_sensitivity(bench: Bench, prior: PoiPrior, quoted: EngineRun) -> list[str]:
     """What a ten times higher edge does, where an efficiency has density at zero."""
     reaching = any(
@@ -370,6 +392,7 @@ def _with_details(
         check = predictive_check(bench.model, bench.counts, sample, seed=bench.seed)
     return replace(
         result,
+        warnings=(*result.warnings, *free_range_warnings(bench.model, found)),
         nuisances=found,
         correlation=correlation,
         predictive=check,

@@ -26,6 +26,7 @@ from darkstats.inference.bayes.problem import (
     Ranges,
     chebyshev,
     gaussian_at,
+    interpolate,
     log_height,
     posterior_from,
     resolved,
@@ -39,11 +40,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LANES",
+    "CoarseError",
     "LaplaceAnswer",
     "LaplaceOptions",
     "laplace_posteriors",
     "log_mean",
     "log_weights",
+    "require_followed",
     "verdict",
 ]
 
@@ -51,6 +54,9 @@ LANES = 60_000  # points that are evaluated in one call
 _RELEVANT = 1e-3  # posterior density relative to its peak where weights must be good
 _OTHER_MODE = 12.0  # a second mode counts if the logarithm of its volume is so close to the first
 _APART = 0.3  # distance of modes, in widths
+_REFINEMENTS = (1, 2, 4, 8)  # factors on the number of nodes
+_NEAR = 12.0  # fall of the logarithm of the posterior up to which nodes have to follow it
+_BEND = 0.01  # what half of them may be off between them; all of them are off by far less
 _MOST_SIDES = 8  # parameters that are tried on both sides
 
 
@@ -131,6 +137,7 @@ def laplace_posteriors(
     from darkstats.inference.bayes.adaptive import adaptive_posterior
 
     options = options or LaplaceOptions()
+    most = options.most_points
     counts = rows_of(problem.density.model, counts)
     ranges = Ranges.of(problem, counts)
     several = _several_modes(problem, counts, ranges)
@@ -139,22 +146,32 @@ def laplace_posteriors(
     todo = usable[~several[usable]]
     adapt = list(usable[several[usable]])
     points = options.points
-    while len(todo):
-        chunk = max(8, LANES // (options.nodes * points * options.replicates))
-        again = []
-        for first in range(0, len(todo), chunk):
-            members = todo[first : first + chunk]
-            found = _integrate(
-                problem, counts, ranges, members, cl=cl, seed=seed, points=points, options=options
-            )
-            for i, answer in zip(members, found, strict=True):
-                answers[i] = answer
-                if isinstance(answer.problem, _ImpreciseError) and points < options.most_points:
-                    again.append(i)
-                elif isinstance(answer.problem, NotCertifiedError):
-                    adapt.append(i)
-        points *= 4
-        todo = np.array(again, dtype=np.int64)
+    # Nodes are doubled where the likelihood bends more than they follow: near a background of
+    # next to nothing its logarithm is nearly singular.
+    for nodes in _nodes_from(options.nodes):
+        finer, coarse = replace(options, nodes=nodes), []
+        points = options.points
+        while len(todo):
+            chunk = max(8, LANES // (nodes * points * options.replicates))
+            again = []
+            for first in range(0, len(todo), chunk):
+                members = todo[first : first + chunk]
+                found = _integrate(
+                    problem, counts, ranges, members, cl=cl, seed=seed, points=points, options=finer
+                )
+                for i, answer in zip(members, found, strict=True):
+                    answers[i] = answer
+                    if isinstance(answer.problem, CoarseError):
+                        coarse.append(i)
+                    elif isinstance(answer.problem, _ImpreciseError) and points < most:
+                        again.append(i)
+                    elif isinstance(answer.problem, NotCertifiedError):
+                        adapt.append(i)
+            points *= 4
+            todo = np.array(again, dtype=np.int64)
+        todo = np.array(coarse, dtype=np.int64)
+    if problem.density.n == 0:  # nothing to adapt to
+        adapt = []
     for i in adapt:
         answers[i] = adaptive_posterior(
             problem,
@@ -172,6 +189,44 @@ def laplace_posteriors(
         )
         for answer in answers
     ]
+
+
+def _nodes_from(nodes: int) -> list[int]:
+    return [(nodes - 1) * factor + 1 for factor in _REFINEMENTS]
+
+
+class CoarseError(NotCertifiedError):
+    """The marginal likelihood bends more than the nodes follow."""
+
+
+def require_followed(
+    y: FloatArray, total: FloatArray, each: FloatArray, height: FloatArray
+) -> None:
+    """Check that every other node predicts those between, where the posterior lies.
+
+    Parameters
+    ----------
+    y, total
+        Nodes, and the marginal log-likelihood there. Shapes [node].
+    each
+        The same from each replicate, for its scatter. Shape [node, replicate].
+    height
+        Logarithm of the posterior. Shape [node].
+
+    Raises
+    ------
+    CoarseError
+        A prediction is off by more than a hundredth and four times the scatter.
+    """
+    scatter = np.std(each, axis=1, ddof=1) / math.sqrt(each.shape[1])
+    near = height > np.max(height[np.isfinite(height)]) - _NEAR
+    off = np.abs(interpolate(y[::2], total[::2], y[1::2]) - total[1::2])[near[1::2]]
+    worst = float(np.max(off, initial=0.0)) - 4.0 * float(np.max(scatter[near], initial=0.0))
+    if not worst <= _BEND:
+        raise CoarseError(
+            f"the marginal likelihood bends more than {len(y)} signal strengths follow: between "
+            f"them its logarithm is off by up to {worst:.2g}"
+        )
 
 
 class _ImpreciseError(NotCertifiedError):
@@ -327,7 +382,11 @@ def _one(
     mu = strengths(np.array([span[0]]), np.array([span[1]]), y)[0]
     height = log_height(problem, mu, total)
     if not resolved(height):
-        return LaplaceAnswer(problem=NotCertifiedError("too few nodes where the posterior lies"))
+        return LaplaceAnswer(problem=CoarseError("too few nodes where the posterior lies"))
+    try:
+        require_followed(y, total, each, height)
+    except CoarseError as failure:
+        return LaplaceAnswer(problem=failure)
     relevant = height > np.max(height[np.isfinite(height)]) + math.log(_RELEVANT)
     flat = weights.reshape(len(weights), -1)[relevant]
     return verdict(

@@ -253,9 +253,16 @@ class NuisancePriors:
             the physical range or of a parameter that has a constraint.
         """
         uses = uses or uses_of(model)
-        for name in self.ranges:
-            model.parameter_index(name)
         poi = model.require_poi()
+        for name in self.ranges:
+            index = model.parameter_index(name)
+            if index == poi:
+                raise PriorError(
+                    f"{name} is the parameter of interest: the edges of its prior are those of "
+                    "--prior, as in --prior flat:0,10"
+                )
+            if model.parameters[index].fixed:
+                raise PriorError(f"{name} is held fixed: it has no prior")
         if model.parameters[poi].constrained:
             raise PriorError(
                 f"{model.poi_name} has an auxiliary measurement: it is a nuisance parameter and no "

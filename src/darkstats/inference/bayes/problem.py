@@ -313,6 +313,8 @@ def _ends(mu: FloatArray, value: FloatArray, lower: float) -> tuple[float, float
 
     below = np.flatnonzero(value[:peak] < floor)
     start = crossing(int(below[-1]) + 1, int(below[-1])) if len(below) else lower
+    if len(below) and mu[below[-1]] <= lower and value[below[-1]] < floor - _DROP:
+        start = lower  # no background: a cliff, of which a chord says nothing
     above = np.flatnonzero(value[peak:] < floor)
     if not len(above):
         return start, float(mu[-1]), False

@@ -276,7 +276,8 @@ class _Builder:
 
 def _in_logarithm(rule: Rule, nodes: int) -> Rule:
     """Gauss rule in the logarithm: powers of a factor, the inverse too, need few nodes there."""
-    logarithm, weight = gauss_rule(np.log(rule[0]), rule[1], nodes)
+    with np.errstate(invalid="ignore", divide="ignore"):  # `mixtures` refuses such a window
+        logarithm, weight = gauss_rule(np.log(rule[0]), rule[1], nodes)
     return np.exp(logarithm), weight
 
 

@@ -10,9 +10,11 @@ import pytest
 from scipy import integrate, optimize, special, stats
 
 from bayes_models import NORMAL, answer, code4, mixture_limit, normsys, panels, window
+from darkstats.errors import PriorError
+from darkstats.inference.bayes import credible_limit
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.priors import Custom, Flat, FlatInCoupling, LogFlat, Tabulated
-from small_models import counting, on_off
+from small_models import compiled, counting, on_off
 
 COUNTS = (0, 1, 5)
 EXACT = 1e-9  # known background: a finite sum
@@ -273,3 +275,91 @@ def test_scaling_the_signal_scales_the_limit(n: float) -> None:
         window(n, signal=2.0, background=n, on_signal=modifiers, on_background=[normsys("b", 0.1)])
     )
     assert two.limit == pytest.approx(0.5 * one.limit, rel=2e-6)
+
+
+def exact_limit(log_likelihood, cl: float, low: float, high: float) -> float:
+    """Quantile of a posterior with a flat prior from low to high, by adaptive quadrature."""
+    peak = max(log_likelihood(s) for s in np.linspace(low, high, 2001)[1:])
+
+    def density(s: float) -> float:
+        return math.exp(log_likelihood(s) - peak)
+
+    knots = np.linspace(low, high, 41)
+    parts = [integrate.quad(density, a, b, epsabs=0.0)[0] for a, b in itertools.pairwise(knots)]
+    total = sum(parts)
+
+    def left(s: float) -> float:
+        k = int(np.searchsorted(knots, s)) - 1
+        return sum(parts[:k]) + integrate.quad(density, knots[max(k, 0)], s)[0] - cl * total
+
+    return float(optimize.brentq(left, low + 1e-9, high, xtol=1e-10))
+
+
+@pytest.mark.parametrize("background", [1e-3, 1e-2])
+@pytest.mark.parametrize("counts", [(5, 0, 0, 0, 0, 0), (1, 1, 1, 0, 0, 0), (1, 0, 0, 0, 0, 0)])
+def test_laplace_follows_a_likelihood_that_is_nearly_singular(background, counts) -> None:
+    """Next to no background: the logarithm of the likelihood bends sharply near no signal."""
+    six = [1.0] * 6
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    samples = [
+        {"name": "signal", "data": six, "modifiers": [mu]},
+        {
+            "name": "background",
+            "data": [background] * 6,
+            "modifiers": [normsys(name, 1e-4) for name in ("a", "b", "c")],
+        },
+    ]
+    model = compiled(
+        {
+            "channels": [{"name": "c", "samples": samples}],
+            "observations": [{"name": "c", "data": [float(n) for n in counts]}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+            "version": "1.0.0",
+        }
+    )
+    found = credible_limit(model, engine="laplace", expected="none")
+    n = sum(counts)
+    exact = exact_limit(lambda s: n * math.log(s + background) - 6.0 * s, 0.9, 0.0, 12.0)
+    assert found.observed == pytest.approx(exact, rel=1e-4)
+
+
+@pytest.mark.parametrize("engine", ["auto", "laplace"])
+@pytest.mark.parametrize(("n", "background"), [(2, 1e-3), (3, 1e-3), (5, 1e-2)])
+def test_no_nuisance_parameter_and_hardly_any_background(engine, n, background) -> None:
+    """Laplace has nothing to integrate, and still needs nodes enough."""
+    found = credible_limit(counting(float(n), 1.0, background), engine=engine, expected="none")
+    assert found.observed == pytest.approx(known_background(n, background, 0.9), rel=2e-5)
+
+
+@pytest.mark.parametrize(("n", "background"), [(1000, 1.0), (3000, 1.0), (30_000, 1.0)])
+def test_an_excess_does_not_spoil_the_expected_band(n: int, background: float) -> None:
+    """The band is that of the background, whatever was observed."""
+    wide = credible_limit(counting(float(n), 1.0, background))
+    usual = credible_limit(counting(round(background), 1.0, background))
+    assert wide.expected == pytest.approx(usual.expected, rel=CLOSE)
+    assert wide.observed == pytest.approx(known_large(n, background), rel=CLOSE)
+
+
+def test_a_million_events_on_a_hundred() -> None:
+    """No expected limit is asked for, so that the grid serves the observed count alone."""
+    found = credible_limit(counting(1e6, 1.0, 100.0), expected="none")
+    assert found.observed == pytest.approx(known_large(1_000_000, 100.0), rel=CLOSE)
+
+
+def known_large(n: int, background: float) -> float:
+    """Helene's formula where the likelihood lies far from zero: the quantile of a gamma law."""
+    return float(stats.gamma.ppf(0.9, n + 1)) - background
+
+
+@pytest.mark.parametrize("low", [10.0, 25.0, 35.0, 40.0])
+def test_a_prior_that_begins_far_beyond_the_peak(low: float) -> None:
+    """Two events, three expected: what is left of the posterior begins at the edge."""
+    found = credible_limit(counting(2.0, 1.0, 3.0), prior=Flat(lower=low, upper=60.0))
+    exact = exact_limit(lambda s: 2.0 * math.log(s + 3.0) - s, 0.9, low, 60.0)
+    assert found.observed == pytest.approx(exact, rel=1e-5)
+
+
+def test_prior_ranges_are_for_free_nuisance_parameters() -> None:
+    """Neither for the parameter of interest nor for a fixed one; no choice is dropped silently."""
+    with pytest.raises(PriorError, match="--prior flat:0,10"):
+        credible_limit(counting(2.0, 1.0, 3.0), nuisances=NuisancePriors(ranges={"mu": (0.0, 4.0)}))
