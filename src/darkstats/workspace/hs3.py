@@ -123,6 +123,20 @@ class Hs3Document:
         """Analyses, in order."""
         return tuple(item["name"] for item in self.document["analyses"])
 
+    @property
+    def event_channels(self) -> tuple[str, ...]:
+        """Names of the channels of unbinned data in all likelihoods, in order."""
+        unbinned = {
+            item["name"] for item in self.document["data"] if item.get("type") == "unbinned"
+        }
+        found = (
+            channel
+            for likelihood in self.document["likelihoods"]
+            for channel, data in zip(likelihood["distributions"], likelihood["data"], strict=True)
+            if data in unbinned
+        )
+        return tuple(dict.fromkeys(found))
+
     def _own(self) -> Item:
         own = self.document.get("misc", {}).get("darkstats", {})
         return own if isinstance(own, dict) else {}
