@@ -213,14 +213,14 @@ def test_names_of_channels_may_be_bytes(tmp_path: Path) -> None:
     table = read_events(str(tmp_path / "e.npz"))
     assert table.events(("x",), "a").shape == (1, 2)
     np.savez(tmp_path / "e.npz", x=X, channel=np.array([b"a", b"\xff", b"a"]))
-    with pytest.raises(DocumentError, match="column 'channel'.*row 1"):
+    with pytest.raises(DocumentError, match=r"column 'channel'.*row 1"):
         read_events(str(tmp_path / "e.npz"))
 
 
 def test_channels_have_one_name_a_row(tmp_path: Path) -> None:
     """A channel column of another length is refused."""
     np.savez(tmp_path / "e.npz", x=X, channel=np.array(["a", "b"]))
-    with pytest.raises(DocumentError, match="2 names of channels.*3 rows"):
+    with pytest.raises(DocumentError, match=r"2 names of channels.*3 rows"):
         read_events(str(tmp_path / "e.npz")).events(("x",), "a")
 
 

@@ -14,8 +14,8 @@ from darkstats.errors import DocumentError, OptionError, UnknownNameError
 from darkstats.fit import fit, fit_batch
 from darkstats.model import Observation
 from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
-from darkstats.model.unbinned.tables import density_at
 from darkstats.model.unbinned.observed import observed_events
+from darkstats.model.unbinned.tables import density_at
 from darkstats.workspace.event_files import EventTable
 from darkstats.workspace.hs3 import Hs3Document
 from unbinned_models import DOCUMENTS, bernstein, bump, compiled, crystal_ball, joint, plane, thrown
