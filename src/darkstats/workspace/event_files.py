@@ -31,6 +31,8 @@ FORMATS = (".parquet", ".root", ".csv", ".npz", ".npy")
 _WEIGHTS = ("weight", "weights", "w")
 _CHANNEL = "channel"
 _META = "darkstats"
+Column = np.ndarray[Any, np.dtype[Any]]
+Columns = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,12 +193,12 @@ def read_events(source: str) -> EventTable:
     )
 
 
-def _flat(values: Any) -> Any:
+def _flat(values: Column) -> Column:
     """A table of one column as that column."""
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 
-def _numbers(values: Any) -> FloatArray | str:
+def _numbers(values: Column) -> FloatArray | str:
     """Values of a column as floats, or what is wrong with it."""
     values = _flat(values)
     if values.ndim != 1:
@@ -215,7 +217,7 @@ def _numbers(values: Any) -> FloatArray | str:
     return found
 
 
-def _names(values: Any, source: str) -> tuple[str, ...]:
+def _names(values: Column, source: str) -> tuple[str, ...]:
     """Names of channels, one for each row."""
     values = _flat(values)
     if values.ndim != 1:
@@ -245,9 +247,6 @@ def _split(source: str) -> tuple[Path, str | None]:
     if colon and name.lower().endswith(".root"):
         return Path(name), tree
     return Path(source), None
-
-
-Columns = dict[str, Any]
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
@@ -324,7 +323,7 @@ def _number_or_text(value: str) -> float | str:
 
 
 #: What NumPy raises on files that are damaged, cut off, or something else.
-_BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+_BROKEN = (OSError, TypeError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 _WHOLE = "check that the file was written whole, by numpy.savez or numpy.save"
 
 
@@ -333,7 +332,7 @@ def _npz(path: Path) -> tuple[Columns, dict[str, Any]]:
         with path.open("rb") as file:
             archive = np.load(file, allow_pickle=False)
             if isinstance(archive, np.ndarray):
-                raise ValueError("it is one array, as numpy.save writes it")
+                raise TypeError("it is one array, as numpy.save writes it")
             with archive:
                 columns = {name: archive[name] for name in archive.files}
     except _BROKEN as error:
@@ -349,7 +348,7 @@ def _npy(path: Path) -> tuple[Columns, dict[str, Any]]:
         with path.open("rb") as file:
             table = np.load(file, allow_pickle=False)
         if not isinstance(table, np.ndarray):
-            raise ValueError("it is an archive, as numpy.savez writes it")
+            raise TypeError("it is an archive, as numpy.savez writes it")
     except _BROKEN as error:
         raise DocumentError(
             f"is no npy file of plain numbers: {error}", source=str(path), remedy=_WHOLE

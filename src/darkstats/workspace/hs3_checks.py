@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from darkstats.errors import DocumentError
 
@@ -55,7 +55,7 @@ def looks_like_hs3(document: object) -> bool:
     )
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a JSON value is a number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -140,18 +140,22 @@ class _Check:
             if name in seen:
                 raise self.error(f"{name!r} is there twice", pointer)
             seen.add(name)
-            for key in _ONE_NAME.get(section, ()):
-                if not isinstance(entry.get(key, ""), str):
-                    raise self.error("is no name", f"{pointer}/{key}", "write the name as text")
-            for key in _NAMES.get(section, ()):
-                self.names(entry.get(key), f"{pointer}/{key}")
-            if section in ("domains", "parameter_points", "data"):
-                for key in ("parameters", "axes"):
-                    self.named(entry, key, pointer)
-            if section == "distributions":
-                self.listed(entry.get("coefficients"), f"{pointer}/coefficients")
-            if section == "likelihoods":
-                self.pairs(entry, pointer)
+            self.parts(entry, section, pointer)
+
+    def parts(self, entry: Item, section: str, pointer: str) -> None:
+        """Check the keys of an item."""
+        for key in _ONE_NAME.get(section, ()):
+            if not isinstance(entry.get(key, ""), str):
+                raise self.error("is no name", f"{pointer}/{key}", "write the name as text")
+        for key in _NAMES.get(section, ()):
+            self.names(entry.get(key), f"{pointer}/{key}")
+        if section in ("domains", "parameter_points", "data"):
+            for key in ("parameters", "axes"):
+                self.named(entry, key, pointer)
+        if section == "distributions":
+            self.listed(entry.get("coefficients"), f"{pointer}/coefficients")
+        if section == "likelihoods":
+            self.pairs(entry, pointer)
 
     def listed(self, value: object, pointer: str) -> Sequence[Any]:
         """A list, or nothing."""

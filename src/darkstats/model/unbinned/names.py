@@ -177,7 +177,7 @@ class Names:
             try:
                 return Number(float(value))
             except OverflowError:
-                raise self.error(f"an integer of {value.bit_length()} bits is too large") from None
+                raise self.error("an integer is too large for double precision") from None
         if isinstance(value, str):
             return self.tree(value)
         raise self.error(f"{value!r} is neither a number nor a name")

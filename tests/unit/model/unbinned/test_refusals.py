@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -318,7 +319,7 @@ def test_nested_mixtures_have_a_budget() -> None:
     """Thirty mixtures, each of the one before twice, would be taken apart a billion times."""
     document = copy.deepcopy(bump())
     names = ["bkg", *(f"mix{k}" for k in range(30))]
-    for below, name in zip(names, names[1:], strict=False):
+    for below, name in pairwise(names):
         more(
             "distributions",
             {
