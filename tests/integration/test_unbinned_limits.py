@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from pathlib import Path
@@ -247,3 +248,21 @@ def test_an_hs3_document_from_standard_tools_is_told_from_a_workspace(
     (tmp_path / "bad.json").write_text(json.dumps(document), "utf-8")
     assert run(["limit", str(tmp_path / "bad.json")]) == 2
     assert "has no likelihoods" in " ".join(capsys.readouterr().err.split())
+
+
+def test_damaged_gzip_exits_with_two(
+    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A gzipped document is read; a damaged one, and one that inflates without end, are refused."""
+    packed = gzip.compress(model_file.read_bytes(), mtime=0)
+    path = tmp_path / "model.json.gz"
+    path.write_bytes(packed)
+    assert run(["limit", str(path)]) == 0
+    damaged = bytearray(packed)
+    damaged[60] ^= 0xFF
+    damaged[61] ^= 0xFF
+    for data in (bytes(damaged), gzip.compress(bytes(80_000_000), mtime=0)):
+        path.write_bytes(data)
+        capsys.readouterr()
+        assert run(["limit", str(path)]) == 2
+        assert "model.json.gz" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import OptionError
+from darkstats.errors import DocumentError, OptionError
 from darkstats.report.provenance import Inputs
 from darkstats.report.sidecar import read_sidecar
 from darkstats.workflows.inputs import COMPILING, Likelihood
@@ -36,11 +36,11 @@ def holds_hs3(source: str) -> bool:
         return False
     data = path.read_bytes()
     if data[:2] == b"\x1f\x8b":
-        import gzip
+        from darkstats.workspace.archives import gunzip
 
         try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError):
+            data = gunzip(data, source)
+        except DocumentError:
             return False  # the reader of workspaces will say what is wrong
     return b'"hs3_version"' in data
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,8 @@ FORMATS = (".parquet", ".root", ".csv", ".npz", ".npy")
 _WEIGHTS = ("weight", "weights", "w")
 _CHANNEL = "channel"
 _META = "darkstats"
+Column = np.ndarray[Any, np.dtype[Any]]
+Columns = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,8 @@ class EventTable:
         Whether the file says that its events are simulated; None if it says nothing.
     description, spectrum
         What the file says of itself, and which spectrum of a search it holds.
+    unusable
+        Columns that hold no numbers, by name: what is wrong with each.
     """
 
     source: str
@@ -55,6 +62,7 @@ class EventTable:
     simulated: bool | None = None
     description: str | None = None
     spectrum: str | None = None
+    unusable: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def events(self, observables: Sequence[str], channel: str) -> FloatArray:
         """Events of one channel. Shape [dim, event].
@@ -65,6 +73,8 @@ class EventTable:
             Columns are missing or differ in length, a value is no finite number, or events have
             weights.
         """
+        for name in observables:
+            self._refuse_unusable(name)
         missing = [name for name in observables if name not in self.columns]
         if missing:
             raise DocumentError(
@@ -79,7 +89,14 @@ class EventTable:
                 f"columns {', '.join(observables)} differ in length", source=self.source
             )
         table = np.array(rows, dtype=float)
-        self._refuse_weights(len(rows[0]))
+        self._refuse_weights()
+        if self.channel is not None and len(self.channel) != table.shape[1]:
+            raise DocumentError(
+                f"has {len(self.channel)} names of channels for {table.shape[1]} rows of "
+                f"{', '.join(observables)}",
+                source=self.source,
+                remedy=f"give each row its {_CHANNEL!r}, or leave that column out",
+            )
         bad = ~np.isfinite(table)
         if bad.any():
             dim, row = (int(k) for k in np.argwhere(bad)[0])
@@ -94,10 +111,19 @@ class EventTable:
             table = table[:, chosen]
         return table
 
-    def _refuse_weights(self, n: int) -> None:
-        for name in self.columns:
-            if name.lower() not in _WEIGHTS or len(self.columns[name]) != n:
+    def _refuse_unusable(self, name: str) -> None:
+        if name in self.unusable:
+            raise DocumentError(
+                f"column {name!r} {self.unusable[name]}",
+                source=self.source,
+                remedy="write one finite number a row",
+            )
+
+    def _refuse_weights(self) -> None:
+        for name in (*self.columns, *self.unusable):
+            if name.lower() not in _WEIGHTS:
                 continue
+            self._refuse_unusable(name)
             if not (self.columns[name] == 1.0).all():
                 raise DocumentError(
                     f"column {name!r} holds weights that are not 1: likelihood ratios of weighted "
@@ -144,11 +170,15 @@ def read_events(source: str) -> EventTable:
     said = {**_sidecar(path), **own}
     channel = None
     if _CHANNEL in columns:
-        channel = tuple(str(value) for value in columns.pop(_CHANNEL))
+        channel = _names(np.asarray(columns.pop(_CHANNEL)), source)
     numbers: dict[str, FloatArray] = {}
+    unusable: dict[str, str] = {}
     for name, values in columns.items():
-        if values.dtype.kind in "biuf" and values.ndim == 1:
-            numbers[name] = values.astype(float)
+        found = _numbers(np.asarray(values))
+        if isinstance(found, str):
+            unusable[name] = found
+        else:
+            numbers[name] = found
     simulated, description = said.get("simulated"), said.get("description")
     spectrum = said.get("spectrum")
     return EventTable(
@@ -159,7 +189,57 @@ def read_events(source: str) -> EventTable:
         simulated=simulated if isinstance(simulated, bool) else None,
         description=description if isinstance(description, str) else None,
         spectrum=spectrum if isinstance(spectrum, str) else None,
+        unusable=unusable,
     )
+
+
+def _flat(values: Column) -> Column:
+    """A table of one column as that column."""
+    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+
+
+def _numbers(values: Column) -> FloatArray | str:
+    """Values of a column as floats, or what is wrong with it."""
+    values = _flat(values)
+    if values.ndim != 1:
+        return f"has the shape {values.shape}: it is no list of numbers"
+    if values.dtype.kind in "biuf":
+        return np.asarray(values, dtype=float)
+    found = np.empty(len(values))
+    for row, value in enumerate(values):
+        if value is None:  # a missing value is no number: it must be seen, not skipped
+            found[row] = np.nan
+            continue
+        if not isinstance(value, (int, float, Decimal, np.integer, np.floating)):
+            shown = value.item() if isinstance(value, np.generic) else value
+            return f"has {shown!r:.60} in row {row}, which is no number"
+        found[row] = float(value)
+    return found
+
+
+def _names(values: Column, source: str) -> tuple[str, ...]:
+    """Names of channels, one for each row."""
+    values = _flat(values)
+    if values.ndim != 1:
+        raise DocumentError(
+            f"column {_CHANNEL!r} has the shape {values.shape}",
+            source=source,
+            remedy="give each row the name of one channel",
+        )
+    found = []
+    for row, value in enumerate(values):
+        if not isinstance(value, bytes):
+            found.append(str(value))
+            continue
+        try:
+            found.append(value.decode("utf-8"))
+        except UnicodeDecodeError:
+            raise DocumentError(
+                f"column {_CHANNEL!r} has {bytes(value)!r:.60} in row {row}, which is no text",
+                source=source,
+                remedy="write the names of channels as UTF-8",
+            ) from None
+    return tuple(found)
 
 
 def _split(source: str) -> tuple[Path, str | None]:
@@ -167,9 +247,6 @@ def _split(source: str) -> tuple[Path, str | None]:
     if colon and name.lower().endswith(".root"):
         return Path(name), tree
     return Path(source), None
-
-
-Columns = dict[str, Any]
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
@@ -204,7 +281,6 @@ def _parquet(path: Path) -> tuple[Columns, dict[str, Any]]:
     columns = {}
     for name in table.column_names:
         column = table.column(name)
-        # A missing value is no number: it must be seen, not skipped.
         columns[name] = np.asarray(column.to_numpy(zero_copy_only=False))
     return columns, _json(said, path)
 
@@ -235,29 +311,47 @@ def _csv(path: Path) -> tuple[Columns, dict[str, Any]]:
         if name == _CHANNEL:
             columns[name] = np.array(values, dtype=object)
             continue
-        try:
-            columns[name] = np.array([float(v) if v else np.nan for v in values], dtype=float)
-        except ValueError:
-            columns[name] = np.array(values, dtype=object)
+        columns[name] = np.array([_number_or_text(value) for value in values], dtype=object)
     return columns, {}
+
+
+def _number_or_text(value: str) -> float | str:
+    try:
+        return float(value) if value else np.nan
+    except ValueError:
+        return value
+
+
+#: What NumPy raises on files that are damaged, cut off, or something else.
+_BROKEN = (OSError, TypeError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+_WHOLE = "check that the file was written whole, by numpy.savez or numpy.save"
 
 
 def _npz(path: Path) -> tuple[Columns, dict[str, Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            columns = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError) as error:
-        raise DocumentError(f"is no npz file of plain arrays: {error}", source=str(path)) from error
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise TypeError("it is one array, as numpy.save writes it")
+            with archive:
+                columns = {name: archive[name] for name in archive.files}
+    except _BROKEN as error:
+        raise DocumentError(
+            f"is no npz file of plain arrays: {error}", source=str(path), remedy=_WHOLE
+        ) from error
     said = columns.pop(_META, None)
     return columns, {} if said is None else _json(str(said), path)
 
 
 def _npy(path: Path) -> tuple[Columns, dict[str, Any]]:
     try:
-        table = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        with path.open("rb") as file:
+            table = np.load(file, allow_pickle=False)
+        if not isinstance(table, np.ndarray):
+            raise TypeError("it is an archive, as numpy.savez writes it")
+    except _BROKEN as error:
         raise DocumentError(
-            f"is no npy file of plain numbers: {error}", source=str(path)
+            f"is no npy file of plain numbers: {error}", source=str(path), remedy=_WHOLE
         ) from error
     names = table.dtype.names
     if not names:
@@ -277,6 +371,10 @@ def _root(path: Path, tree: str | None) -> Columns:
     try:
         with uproot.open(path) as file:
             trees = sorted({k.split(";")[0] for k in file if hasattr(file[k], "arrays")})
+            if not trees:
+                raise DocumentError(
+                    "has no tree", source=str(path), remedy="write the events as a TTree"
+                )
             if tree is None and len(trees) != 1:
                 raise DocumentError(
                     f"has {len(trees)} trees",

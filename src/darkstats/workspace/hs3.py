@@ -18,6 +18,13 @@ from typing import Any
 from darkstats.errors import DocumentError, OptionError, UnknownNameError
 from darkstats.provenance import digest_of
 from darkstats.workspace.documents import parse_json
+from darkstats.workspace.hs3_checks import (
+    HS3_VERSION,
+    SECTIONS,
+    check_outline,
+    is_number,
+    looks_like_hs3,
+)
 from darkstats.workspace.sources import Opener
 
 __all__ = [
@@ -31,18 +38,6 @@ __all__ = [
     "write_hs3",
 ]
 
-HS3_VERSION = "0.2"
-_SECTIONS = (
-    "metadata",
-    "distributions",
-    "functions",
-    "data",
-    "likelihoods",
-    "domains",
-    "parameter_points",
-    "analyses",
-    "misc",
-)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 Item = dict[str, Any]
 
@@ -122,6 +117,20 @@ class Hs3Document:
     def analysis_names(self) -> tuple[str, ...]:
         """Analyses, in order."""
         return tuple(item["name"] for item in self.document["analyses"])
+
+    @property
+    def event_channels(self) -> tuple[str, ...]:
+        """Names of the channels of unbinned data in all likelihoods, in order."""
+        unbinned = {
+            item["name"] for item in self.document["data"] if item.get("type") == "unbinned"
+        }
+        found = (
+            channel
+            for likelihood in self.document["likelihoods"]
+            for channel, data in zip(likelihood["distributions"], likelihood["data"], strict=True)
+            if data in unbinned
+        )
+        return tuple(dict.fromkeys(found))
 
     def _own(self) -> Item:
         own = self.document.get("misc", {}).get("darkstats", {})
@@ -235,9 +244,10 @@ class Hs3Document:
         axes = []
         for axis in found.get("axes") or []:
             low, high = axis.get("min"), axis.get("max")
-            if "edges" in axis:
-                low, high = axis["edges"][0], axis["edges"][-1]
-            if not _is_number(low) or not _is_number(high) or not low < high:
+            edges = axis.get("edges")
+            if isinstance(edges, list) and edges:
+                low, high = edges[0], edges[-1]
+            if not is_number(low) or not is_number(high) or not low < high:
                 raise DocumentError(
                     f"axis {axis.get('name')!r} of data {data!r} has no range",
                     source=self.source,
@@ -257,9 +267,12 @@ class Hs3Document:
         point = analysis.get("init") or self._only("parameter_points")
         values = self.item("parameter_points", point)["parameters"]
         ranges: dict[str, tuple[float, float]] = {}
-        for name in analysis.get("domains") or [analysis.get("domain")]:
+        domains = analysis.get("domains") or [analysis.get("domain")]
+        if domains == [None]:
+            raise DocumentError(f"analysis {analysis['name']!r} has no domains", source=self.source)
+        for name in domains:
             for axis in self.item("domains", name)["axes"]:
-                if _is_number(axis.get("min")) and _is_number(axis.get("max")):
+                if is_number(axis.get("min")) and is_number(axis.get("max")):
                     ranges[axis["name"]] = (float(axis["min"]), float(axis["max"]))
         found = []
         for entry in values:
@@ -299,98 +312,8 @@ class Hs3Document:
         DocumentError
             It is no HS3 0.2 document of likelihoods; the message says where and why.
         """
-        if not isinstance(document, dict) or not looks_like_hs3(document):
-            raise DocumentError(
-                "is no HS3 document: it has no metadata.hs3_version",
-                source=source,
-                remedy='begin with {"metadata": {"hs3_version": "0.2"}, ...}',
-            )
-        version = str(document["metadata"]["hs3_version"])
-        if not version.startswith(HS3_VERSION):
-            raise DocumentError(
-                f"is HS3 {version}; this program reads {HS3_VERSION}",
-                source=source,
-                pointer="/metadata/hs3_version",
-            )
-        for section in document:
-            if section not in _SECTIONS:
-                raise DocumentError(
-                    f"has an unknown section {section!r}",
-                    source=source,
-                    remedy="put private keys under misc",
-                )
-        for section in _SECTIONS[1:-1]:
-            _check_section(document, section, source)
-        for section in ("distributions", "data", "likelihoods", "domains", "analyses"):
-            if not document.get(section):
-                raise DocumentError(f"has no {section}", source=source)
-        for n, likelihood in enumerate(document["likelihoods"]):
-            pairs = (likelihood.get("distributions"), likelihood.get("data"))
-            if not all(isinstance(one, list) for one in pairs) or len(pairs[0]) != len(pairs[1]):
-                raise DocumentError(
-                    "distributions and data do not pair up",
-                    source=source,
-                    pointer=f"/likelihoods/{n}",
-                )
-            if not all(isinstance(one, str) for part in pairs for one in part):
-                raise DocumentError(
-                    "holds something else than names",
-                    source=source,
-                    pointer=f"/likelihoods/{n}",
-                    remedy="write constraints as aux_distributions",
-                )
-        return cls(document=document, source=source, digest=digest_of(document))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _check_section(document: Item, section: str, source: str) -> None:
-    entries = document.get(section, [])
-    if not isinstance(entries, list):
-        raise DocumentError(
-            "is no list",
-            source=source,
-            pointer=f"/{section}",
-            remedy="HS3 0.2 has lists of named items",
-        )
-    seen = set()
-    for n, entry in enumerate(entries):
-        pointer = f"/{section}/{n}"
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            raise DocumentError("has no name", source=source, pointer=pointer)
-        name = entry["name"]
-        if section in ("distributions", "functions") and not isinstance(entry.get("type"), str):
-            raise DocumentError(f"{name!r} has no type", source=source, pointer=pointer)
-        if name in seen:
-            raise DocumentError(f"{name!r} is there twice", source=source, pointer=pointer)
-        seen.add(name)
-        for key in ("parameters", "axes"):
-            for part in entry.get(key) or []:
-                if not isinstance(part, dict) or not isinstance(part.get("name"), str):
-                    raise DocumentError(f"has no name in {key}", source=source, pointer=pointer)
-                if key == "parameters" and not _is_number(part.get("value")):
-                    raise DocumentError(
-                        f"{part['name']!r} has no value", source=source, pointer=pointer
-                    )
-        needed = {
-            "analyses": ("likelihood",),
-            "parameter_points": ("parameters",),
-            "domains": ("axes",),
-        }
-        for key in needed.get(section, ()):
-            if key not in entry:
-                raise DocumentError(f"{name!r} has no {key}", source=source, pointer=pointer)
-
-
-def looks_like_hs3(document: object) -> bool:
-    """Whether a parsed document says that it is HS3."""
-    return (
-        isinstance(document, dict)
-        and isinstance(document.get("metadata"), dict)
-        and "hs3_version" in document["metadata"]
-    )
+        checked = check_outline(document, source)
+        return cls(document=checked, source=source, digest=digest_of(checked))
 
 
 def read_hs3(source: str | Path) -> Hs3Document:
@@ -428,7 +351,7 @@ def write_hs3(document: Mapping[str, Any], path: str | Path) -> None:
 def render_hs3(document: Mapping[str, Any]) -> str:
     """Text of a document: one item a line."""
     parts = []
-    for section in _SECTIONS:
+    for section in SECTIONS:
         if section not in document:
             continue
         value = document[section]

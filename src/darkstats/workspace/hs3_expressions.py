@@ -7,19 +7,36 @@ functions, and anything else is refused.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from darkstats.errors import DocumentError
 
-__all__ = ["FUNCTIONS", "Binary", "Call", "Name", "Node", "Number", "names_of", "parse_expression"]
+__all__ = [
+    "FUNCTIONS",
+    "SPLIT",
+    "Binary",
+    "Call",
+    "Name",
+    "Node",
+    "Number",
+    "names_of",
+    "parse_expression",
+    "size_problem",
+]
 
 #: Smooth functions of one argument.
 FUNCTIONS = ("exp", "log", "sqrt", "sin", "cos", "erf")
 
+#: What to do about a tree that is too deep.
+SPLIT = "split long sums and products with parentheses into parts of at most a hundred terms"
+
 _LONGEST = 20_000  # characters
 _DEEPEST = 60  # parentheses and powers within each other
+_DEEPEST_TREE = 200  # operations within each other: a sum of n terms has n - 1
+_MOST_OPERATIONS = 20_000
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>\*\*|[-+*/^()]))"
@@ -62,13 +79,37 @@ Node: TypeAlias = Number | Name | Binary | Call
 
 def names_of(node: Node) -> frozenset[str]:
     """Names in a tree."""
-    if isinstance(node, Name):
-        return frozenset((node.name,))
-    if isinstance(node, Binary):
-        return names_of(node.left) | names_of(node.right)
-    if isinstance(node, Call):
-        return names_of(node.argument)
-    return frozenset()
+    found = set()
+    left = [node]
+    while left:
+        one = left.pop()
+        if isinstance(one, Name):
+            found.add(one.name)
+        elif isinstance(one, Binary):
+            left += (one.left, one.right)
+        elif isinstance(one, Call):
+            left.append(one.argument)
+    return frozenset(found)
+
+
+def size_problem(node: Node) -> str:
+    """What is wrong with the size of a tree, or nothing: every walk but this one recurses."""
+    n = 0
+    left = [(node, 0)]
+    while left:
+        one, depth = left.pop()
+        if depth > _DEEPEST_TREE:
+            return f"has more than {_DEEPEST_TREE} operations within each other"
+        if isinstance(one, Binary):
+            left += ((one.right, depth + 1), (one.left, depth + 1))
+        elif isinstance(one, Call):
+            left.append((one.argument, depth + 1))
+        else:
+            continue
+        n += 1
+        if n > _MOST_OPERATIONS:
+            return f"has more than {_MOST_OPERATIONS} operations"
+    return ""
 
 
 class _Parser:
@@ -148,7 +189,10 @@ class _Parser:
     def atom(self) -> Node:
         kind, word = self.take()
         if kind == "number":
-            return Number(float(word))
+            value = float(word)
+            if not math.isfinite(value):
+                raise self.error(f"has {word!r}, which is out of range")
+            return Number(value)
         if kind == "name":
             if self.peek() != "(":
                 return Name(word)
@@ -186,4 +230,12 @@ def parse_expression(text: str, *, source: str = "", pointer: str | None = None)
     node = parser.sum()
     if parser.at < len(parser.tokens):
         raise parser.error(f"goes on with {parser.peek()!r} after its end")
+    problem = size_problem(node)
+    if problem:
+        raise DocumentError(
+            f"the expression {text[:57]!r}... {problem}",
+            source=source,
+            pointer=pointer,
+            remedy=SPLIT,
+        )
     return node

@@ -124,6 +124,8 @@ def test_rows_belong_to_their_channel(tmp_path: Path) -> None:
         ("e.csv", b"x,y\n1\n", "row 0 has 1 entries"),
         ("e.npz", b"PK nonsense", "no npz file"),
         ("e.npy", b"nonsense", "no npy file"),
+        ("e.npz", b"", "no npz file"),
+        ("e.npy", b"", "no npy file"),
     ],
 )
 def test_files_that_are_none_are_refused(
@@ -145,12 +147,110 @@ def test_pickles_are_never_opened(tmp_path: Path) -> None:
         read_events(str(tmp_path / "f.npy"))
 
 
-def test_text_where_numbers_should_be_is_a_missing_column(tmp_path: Path) -> None:
-    """A column of words is no observable."""
-    (tmp_path / "e.csv").write_text("x,y\n1,a\n2,b\n", "utf-8")
+def test_text_where_numbers_should_be_names_row_and_value(tmp_path: Path) -> None:
+    """A column of words is no observable; one wrong word among numbers is shown."""
+    (tmp_path / "e.csv").write_text("x,y\n1,2\n2,abc\n", "utf-8")
     table = read_events(str(tmp_path / "e.csv"))
-    with pytest.raises(DocumentError, match="no column y"):
+    assert table.events(("x",), "model").shape == (1, 2)
+    with pytest.raises(DocumentError, match=r"e\.csv: column 'y' has 'abc' in row 1.*no number"):
         table.events(("x", "y"), "model")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.array([1.0 + 2.0j]), r"column 'x' has \(1\+2j\) in row 0"),
+        (np.array(["1.5", "2.5"]), "column 'x' has '1.5' in row 0"),
+        (np.ones((3, 2)), r"column 'x' has the shape \(3, 2\)"),
+        (np.array(1.0), r"column 'x' has the shape \(\)"),
+    ],
+)
+def test_columns_that_are_no_numbers_say_why(
+    values: np.ndarray, message: str, tmp_path: Path
+) -> None:
+    """Complex numbers, text and tables are refused when they are asked for."""
+    np.savez(tmp_path / "e.npz", x=values)
+    with pytest.raises(DocumentError, match=message):
+        read_events(str(tmp_path / "e.npz")).events(("x",), "model")
+
+
+def test_a_table_of_one_column_is_a_column(tmp_path: Path) -> None:
+    """Shape (n, 1) is read as (n): of an observable, a weight and the channel."""
+    np.savez(tmp_path / "e.npz", x=X[:, None], channel=np.array([["a"], ["a"], ["b"]]))
+    table = read_events(str(tmp_path / "e.npz"))
+    np.testing.assert_array_equal(table.events(("x",), "a"), X[None, :2])
+    np.savez(tmp_path / "e.npz", x=X, weight=np.full((3, 1), 2.0))
+    with pytest.raises(DocumentError, match="weights that are not 1"):
+        read_events(str(tmp_path / "e.npz")).events(("x",), "model")
+
+
+@pytest.mark.parametrize("weight", [np.full(1, 2.0), np.array(2.0), np.array(["2", "2", "2"])])
+def test_weights_of_any_shape_are_seen(weight: np.ndarray, tmp_path: Path) -> None:
+    """Weights of another length, and weights that are no numbers, are not passed over."""
+    np.savez(tmp_path / "e.npz", x=X, weight=weight)
+    with pytest.raises(DocumentError, match="weight"):
+        read_events(str(tmp_path / "e.npz")).events(("x",), "model")
+
+
+def test_decimals_of_parquet_are_numbers(tmp_path: Path) -> None:
+    """Decimal columns become floats, and a missing value is shown with its row."""
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: no Parquet")
+    from decimal import Decimal
+
+    from pyarrow import parquet as files
+
+    path = tmp_path / "e.parquet"
+    files.write_table(pa.table({"x": pa.array([Decimal("0.5"), Decimal("1.25")])}), path)
+    np.testing.assert_array_equal(read_events(str(path)).events(("x",), "m"), [[0.5, 1.25]])
+    files.write_table(pa.table({"x": pa.array([Decimal("0.5"), None])}), path)
+    with pytest.raises(DocumentError, match="'x' has nan in row 1"):
+        read_events(str(path)).events(("x",), "m")
+
+
+def test_names_of_channels_may_be_bytes(tmp_path: Path) -> None:
+    """NumPy's byte strings are decoded; what is no UTF-8 is refused."""
+    np.savez(tmp_path / "e.npz", x=X, channel=np.array(["a", "b", "a"], dtype="S"))
+    table = read_events(str(tmp_path / "e.npz"))
+    assert table.events(("x",), "a").shape == (1, 2)
+    np.savez(tmp_path / "e.npz", x=X, channel=np.array([b"a", b"\xff", b"a"]))
+    with pytest.raises(DocumentError, match=r"column 'channel'.*row 1"):
+        read_events(str(tmp_path / "e.npz"))
+
+
+def test_channels_have_one_name_a_row(tmp_path: Path) -> None:
+    """A channel column of another length is refused."""
+    np.savez(tmp_path / "e.npz", x=X, channel=np.array(["a", "b"]))
+    with pytest.raises(DocumentError, match=r"2 names of channels.*3 rows"):
+        read_events(str(tmp_path / "e.npz")).events(("x",), "a")
+
+
+def test_broken_files_of_numpy_are_refused(tmp_path: Path) -> None:
+    """Truncated files, and one format under the name of the other."""
+    np.savez(tmp_path / "e.npz", x=np.arange(1000.0))
+    whole = (tmp_path / "e.npz").read_bytes()
+    damaged = bytearray(whole)
+    damaged[300] ^= 0xFF
+    for data in (whole[:900], bytes(damaged)):
+        (tmp_path / "e.npz").write_bytes(data)
+        with pytest.raises(DocumentError, match="no npz file"):
+            read_events(str(tmp_path / "e.npz"))
+    np.save(tmp_path / "f.npy", X)
+    (tmp_path / "e.npz").write_bytes((tmp_path / "f.npy").read_bytes())
+    with pytest.raises(DocumentError, match="no npz file"):
+        read_events(str(tmp_path / "e.npz"))
+    (tmp_path / "f.npy").write_bytes(whole)
+    with pytest.raises(DocumentError, match="no npy file"):
+        read_events(str(tmp_path / "f.npy"))
+
+
+def test_a_root_file_without_a_tree_is_said_to_have_none(tmp_path: Path) -> None:
+    """No empty list of choices."""
+    uproot = pytest.importorskip("uproot", reason="uproot is not installed: no ROOT files")
+    with uproot.recreate(tmp_path / "e.root") as file:
+        file["h"] = np.histogram(X)
+    for name in ("e.root", "e.root:t"):
+        with pytest.raises(DocumentError, match="has no tree; write the events as a TTree"):
+            read_events(str(tmp_path / name))
 
 
 def test_the_same_events_give_the_same_bytes(tmp_path: Path) -> None:

@@ -5,13 +5,17 @@ See :mod:`darkstats.model.unbinned.channels` for what comes out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
 
+from darkstats.arrays import FloatArray
+from darkstats.model.unbinned import jets
 from darkstats.model.unbinned.channels import Channel, Column, Component
 from darkstats.model.unbinned.fixed import (
     Blend,
@@ -22,11 +26,14 @@ from darkstats.model.unbinned.fixed import (
     Product,
     Scalar,
     Shape,
+    nodes_on,
     polynomial_of,
 )
-from darkstats.model.unbinned.formulas import Formula, fold, number
+from darkstats.model.unbinned.formulas import Formula, number
 from darkstats.model.unbinned.linear_terms import (
+    MOST_TERMS,
     NotLinearError,
+    TooManyTermsError,
     collected_terms,
     linear_terms,
     polynomial_node,
@@ -38,8 +45,10 @@ from darkstats.model.unbinned.shapes import (
     GAUSSIAN,
     NO_TAIL,
     LogFactor,
+    integral_jet,
 )
 from darkstats.workspace.hs3 import Hs3Channel, Hs3Document
+from darkstats.workspace.hs3_checks import is_number
 from darkstats.workspace.hs3_expressions import (
     Binary,
     Name,
@@ -53,6 +62,9 @@ __all__ = ["compile_channel"]
 Item = dict[str, Any]
 
 
+#: Distributions that are taken apart for one channel, and how deep they may lie in each other.
+_MOST_STEPS, _DEEPEST = 20_000, 40
+_MOST_COLUMNS, _MOST_BINS = 2000, 1_000_000
 #: Keys of the slots of each shape, and what has to be positive.
 _SHAPES: Mapping[str, tuple[int, str, tuple[str, ...]]] = {
     "gaussian_dist": (GAUSSIAN, "x", ("mean", "sigma")),
@@ -85,6 +97,26 @@ class _Compiler:
         self.document, self.names, self.channel = document, names, channel
         self.observables = tuple(axis[0] for axis in channel.axes)
         self.ranges = tuple((low, high) for _, low, high in channel.axes)
+        self._inside: list[str] = []
+        self._steps = 0
+
+    @contextmanager
+    def inside(self, item: Item) -> Iterator[None]:
+        """Take a distribution apart: none is a part of itself, and there is an end."""
+        name = item["name"]
+        if name in self._inside:
+            way = " -> ".join([*self._inside[self._inside.index(name) :], name])
+            raise self.names.error(f"distribution {name!r} is a part of itself: {way}")
+        self._steps += 1
+        if self._steps > _MOST_STEPS or len(self._inside) >= _DEEPEST:
+            raise self.names.error(
+                f"channel {self.channel.name!r} has more than {_MOST_STEPS} parts, or more than "
+                f"{_DEEPEST} distributions within each other",
+                "make the channel one mixture of simple parts",
+            )
+        self._inside.append(name)
+        yield
+        self._inside.pop()
 
     def dim(self, item: Item, key: str) -> int:
         name = item.get(key)
@@ -97,6 +129,10 @@ class _Compiler:
 
     def parts(self, item: Item, weight: Node, *, extended: bool) -> list[tuple[str, Node, Item]]:
         """Summands with their yields, mixtures taken apart where they carry parameters."""
+        with self.inside(item):
+            return self._parts(item, weight, extended=extended)
+
+    def _parts(self, item: Item, weight: Node, *, extended: bool) -> list[tuple[str, Node, Item]]:
         if item["type"] != "mixture_dist":
             if not extended:
                 raise self.names.error(
@@ -105,6 +141,8 @@ class _Compiler:
                 )
             return [(item["name"], weight, item)]
         summands, coefficients = item.get("summands") or [], item.get("coefficients") or []
+        if not summands:
+            raise self.names.error(f"mixture {item['name']!r} has no summands")
         if len(summands) == len(coefficients):
             if extended:
                 total: Node = self.names.reference(coefficients[0])
@@ -142,9 +180,10 @@ class _Compiler:
             weights, parts = [], []
             for _, weight, part in self.parts(item, Number(1.0), extended=True):
                 function = self.constant(part)
-                formula = self.names.of(weight)
+                formula = self.names.of(weight, f"the fraction of {part['name']!r}")
                 if function is None or not formula.is_constant:
                     return None
+                self.positive(part["name"], ((formula, function),))
                 weights.append(number(formula))
                 parts.append(function)
             return Blend(tuple(weights), tuple(parts))
@@ -162,6 +201,10 @@ class _Compiler:
 
     def pieces(self, item: Item) -> _Pieces:
         """Factors of a density that is no mixture."""
+        with self.inside(item):
+            return self._pieces(item)
+
+    def _pieces(self, item: Item) -> _Pieces:
         kind, name = item["type"], item["name"]
         one = self.names.of(Number(1.0))
         if kind in _SHAPES:
@@ -171,7 +214,8 @@ class _Compiler:
             for n, key in enumerate(keys):
                 if key and key not in item:
                     raise self.names.error(f"{kind} {name!r} has no {key}")
-                slots.append(self.names.formula(item[key] if key else (NO_TAIL if n == 5 else 2.0)))
+                value = item[key] if key else (NO_TAIL if n == 5 else 2.0)
+                slots.append(self.names.of(self.names.reference(value), f"{key} of {name!r}"))
             low, high = self.ranges[dim]
             factor = LogFactor(op=op, dim=dim, low=low, high=high, slots=tuple(slots))
             self.check_slots(item, keys, factor)
@@ -180,7 +224,8 @@ class _Compiler:
             return _Pieces([], [factor])
         if kind == "uniform_dist":
             axes = item.get("x") or []
-            for axis in axes if isinstance(axes, list) else [axes]:
+            axes = axes if isinstance(axes, list) else [axes]
+            for axis in axes:
                 self.dim({"name": name, "x": axis}, "x")
             flat = [
                 ((one, Polynomial(d, *self.ranges[d], (1.0,))),)
@@ -236,31 +281,79 @@ class _Compiler:
                     "give a positive number; a tail at high mass is a double-sided Crystal Ball",
                 )
 
+    def positive(self, name: str, factor: tuple[tuple[Formula, Fixed], ...]) -> None:
+        """A factor that no parameter changes needs a positive integral to be normalised by."""
+        if not all(coefficient.is_constant for coefficient, _ in factor):
+            return
+        x, weights = self._mesh()
+        values, total = np.zeros(len(weights)), 0.0
+        with np.errstate(all="ignore"):
+            for coefficient, function in factor:
+                values += number(coefficient) * function.values(x)
+                total += number(coefficient) * function.integral
+        size = float((weights * np.abs(values)).sum()) / float(weights.sum())
+        for dim, (low, high) in enumerate(self.ranges):
+            if any(dim in function.dims for _, function in factor):
+                size *= high - low
+        self._refuse_integral(name, total, size)
+
+    def present(self, name: str, shape: LogFactor) -> None:
+        """A shape that floats needs a density in the range where a fit begins."""
+        point = np.array([[parameter.value for parameter in self.names.floating]])
+        with np.errstate(all="ignore"):
+            slots = [jets.constant(float(slot.at(point)[0]), 1, 0) for slot in shape.slots]
+            total = float(integral_jet(shape.op, slots, shape.low, shape.high).value[0])
+        self._refuse_integral(f"{name} (at the starting values)", total, 0.0)
+
+    def _refuse_integral(self, name: str, total: float, size: float) -> None:
+        ranges = " and ".join(
+            f"{low:g} <= {o} <= {high:g}"
+            for o, (low, high) in zip(self.observables, self.ranges, strict=True)
+        )
+        if total > max(1e-13 * size, 1e-300) and math.isfinite(total):
+            return
+        if abs(total) <= max(1e-13 * size, 1e-300) and size <= 1e-300:
+            problem, remedy = "vanishes", "check its position, its width and the units"
+        else:
+            problem = f"has the integral {total:.3g}"
+            remedy = "a density is positive: write one that is"
+        raise self.names.error(f"distribution {name!r} {problem} in {ranges}", remedy)
+
+    def _mesh(self) -> tuple[FloatArray, FloatArray]:
+        """Points [dim, node] and weights [node] that cover the ranges."""
+        axes = [nodes_on(np.linspace(low, high, 9)) for low, high in self.ranges]
+        mesh = np.meshgrid(*(x for x, _ in axes), indexing="ij")
+        weights = np.ones(())
+        for _, w in axes:
+            weights = np.multiply.outer(weights, w)
+        return np.stack([part.ravel() for part in mesh]), weights.ravel()
+
     def histogram(self, item: Item) -> Histogram:
         """A template on the axis of the channel."""
-        data = item.get("data") or {}
-        axes, contents = data.get("axes") or [], data.get("contents") or []
-        if len(axes) != 1:
-            raise self.names.error(f"histogram {item['name']!r} needs one axis")
+        label = f"histogram {item['name']!r}"
+        data = item.get("data")
+        data = data if isinstance(data, dict) else {}
+        axes, contents = data.get("axes"), data.get("contents")
+        if not isinstance(axes, list) or len(axes) != 1 or not isinstance(axes[0], dict):
+            raise self.names.error(f"{label} needs one axis", "write data.axes with one object")
         axis = axes[0]
         dim = self.dim({"name": item["name"], "x": axis.get("name")}, "x")
-        edges = _edges(axis)
+        edges = _edges(axis, label, self.names)
+        values = _numbers(contents, f"{label} has the content", self.names)
         low, high = self.ranges[dim]
-        if len(edges) != len(contents) + 1 or abs(edges[0] - low) + abs(edges[-1] - high) > 1e-9 * (
+        if len(edges) != len(values) + 1 or abs(edges[0] - low) + abs(edges[-1] - high) > 1e-9 * (
             high - low
         ):
-            raise self.names.error(
-                f"histogram {item['name']!r} does not cover the range of {axis.get('name')!r}"
-            )
-        if min(contents) < 0.0 or not sum(contents) > 0.0:
-            raise self.names.error(f"histogram {item['name']!r} is no density: contents below 0")
-        return Histogram(dim, np.array(edges), np.array(contents, dtype=float))
+            raise self.names.error(f"{label} does not cover the range of {axis.get('name')!r}")
+        if min(values) < 0.0 or not sum(values) > 0.0:
+            raise self.names.error(f"{label} is no density: contents below 0")
+        return Histogram(dim, np.array(edges), np.array(values))
 
     def expression(self, item: Item) -> tuple[tuple[Formula, Fixed], ...]:
         """A density that is linear in coefficients of parameters."""
         kind, name = item["type"], item["name"]
         if kind == "generic_dist":
-            node = fold(self.names.inlined(self.names.parsed(item), self.observables))
+            node = self.names.inlined(self.names.parsed(item), self.observables)
         else:
             axis = item.get("x")
             dim = self.dim(item, "x")
@@ -274,8 +367,15 @@ class _Compiler:
                     "write it as a generic_dist (darkstats does), or rescale the observable",
                 )
             node = polynomial_node(kind, Name(str(axis)), coefficients)
+        label = f"{kind} {name!r}"
+        node = self.names.folded(node, label)
         try:
-            terms = linear_terms(node, frozenset(self.observables))
+            terms = collected_terms(linear_terms(node, frozenset(self.observables)))
+        except TooManyTermsError:
+            raise self.names.error(
+                f"{label} has more than {MOST_TERMS} terms when it is multiplied out",
+                "expand it in powers of its parameters, or fix some of them",
+            ) from None
         except NotLinearError:
             raise self.names.error(
                 f"generic_dist {name!r} is not linear in its parameters: there is no closed form "
@@ -283,8 +383,11 @@ class _Compiler:
                 "fix the parameters inside, or use a Gaussian, Crystal Ball or exponential",
             ) from None
         return tuple(
-            (self.names.of(coefficient), self.function(name, function))
-            for coefficient, function in collected_terms(terms)
+            (
+                self.names.of(coefficient, label),
+                self.function(name, self.names.folded(function, label)),
+            )
+            for coefficient, function in terms
         )
 
     def function(self, name: str, node: Node) -> Fixed:
@@ -313,10 +416,31 @@ _OTHERS = (
 )
 
 
-def _edges(axis: Item) -> list[float]:
+def _edges(axis: Item, label: str, names: Names) -> list[float]:
+    """Edges of the bins of an axis, rising."""
     if "edges" in axis:
-        return [float(edge) for edge in axis["edges"]]
-    return [float(e) for e in np.linspace(axis["min"], axis["max"], int(axis["nbins"]) + 1)]
+        edges = _numbers(axis["edges"], f"{label} has the edge", names)
+        if len(edges) < 2 or not all(a < b for a, b in pairwise(edges)):
+            raise names.error(f"{label} has edges that do not rise", "sort them, each once")
+        return edges
+    low, high, n = (axis.get(key) for key in ("min", "max", "nbins"))
+    whole = is_number(n) and n == int(n) and 0 < n <= _MOST_BINS
+    if whole and is_number(low) and is_number(high) and low < high:
+        return [float(e) for e in np.linspace(low, high, int(n) + 1)]
+    raise names.error(
+        f"{label} has no bins: its axis has neither edges nor min, max and nbins",
+        f"give edges, or min < max and nbins from 1 to {_MOST_BINS}",
+    )
+
+
+def _numbers(values: object, label: str, names: Names) -> list[float]:
+    """A list of numbers; ``label`` begins the sentence on one that is none."""
+    if not isinstance(values, list) or not values:
+        raise names.error(f"{label}s {values!r:.60}, which is no list of numbers")
+    for n, value in enumerate(values):
+        if not is_number(value):
+            raise names.error(f"{label} {n} = {value!r:.60}, which is no number")
+    return [float(value) for value in values]
 
 
 def _joined(factor: tuple[tuple[Formula, Fixed], ...]) -> Fixed:
@@ -376,9 +500,13 @@ def compile_channel(document: Hs3Document, names: Names, channel: Hs3Channel) ->
                 f"{name!r} says nothing of {', '.join(missing)}",
                 "multiply it by a uniform_dist there",
             )
+        for factor in pieces.linear:
+            compiler.positive(name, factor)
+        for shape in pieces.shapes:
+            compiler.present(name, shape)
         component = Component(
             name=name,
-            expected=names.of(weight),
+            expected=names.of(weight, f"the yield of {name!r}"),
             linear=tuple(pieces.linear),
             shapes=tuple(pieces.shapes),
         )
@@ -386,6 +514,8 @@ def compile_channel(document: Hs3Document, names: Names, channel: Hs3Channel) ->
         if component.shapes:
             groups.append(component.shapes)
             group = len(groups) - 1
+        if len(columns) + math.prod(len(f) for f in component.linear) > _MOST_COLUMNS:
+            raise names.error(f"channel {channel.name!r} has more than {_MOST_COLUMNS} terms")
         for terms in product(*(range(len(factor)) for factor in component.linear)):
             functions = [f[t][1] for f, t in zip(component.linear, terms, strict=True)]
             columns.append(
@@ -404,7 +534,7 @@ def compile_channel(document: Hs3Document, names: Names, channel: Hs3Channel) ->
     columns.sort(key=lambda column: column.group)
     edges = None
     if binned:
-        edges = tuple(_edges(channel.data["axes"][0]))
+        edges = tuple(_edges(channel.data["axes"][0], f"data {channel.data['name']!r}", names))
         if len(groups) > 1:
             raise names.error(
                 f"the binned channel {channel.name!r} has shapes with floating parameters: HS3 "

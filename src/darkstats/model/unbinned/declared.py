@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkstats.arrays import FloatArray
 from darkstats.errors import DocumentError
 from darkstats.model.parameters import Parameter
+from darkstats.workspace.hs3_checks import is_number
 
 if TYPE_CHECKING:
     from darkstats.model.histfactory import Observation
@@ -29,6 +31,11 @@ def constraint_of(
             f"constraint {name!r} is a {item['type']}",
             "constraints are Gaussian here; a log-normal one is a Gaussian of its logarithm",
         )
+    for key in ("x", "mean", "sigma"):
+        if key not in item:
+            raise names.error(
+                f"constraint {name!r} has no {key!r}", "a constraint has x, mean and sigma"
+            )
     sides = [names.formula(item[key]) for key in ("x", "mean")]
     widths = names.formula(item["sigma"])
     floating = [side for side in sides if not side.is_constant]
@@ -74,33 +81,105 @@ def own_data(model: UnbinnedModel, analysis: Hs3Analysis, document: Hs3Document)
     """The data that the document itself holds; none is an empty data set."""
     events, weights = [], []
     for channel, given in zip(model.channels, analysis.channels, strict=True):
+        data = _Data(document, given.data)
         if channel.bin_edges is not None:
-            contents = np.array(given.data.get("contents") or [], dtype=float)
-            if len(contents) != len(channel.bin_edges) - 1:
-                raise DocumentError(
-                    f"data {given.data['name']!r} have {len(contents)} contents for "
-                    f"{len(channel.bin_edges) - 1} bins",
-                    source=document.source,
-                )
+            contents = data.contents(len(channel.bin_edges) - 1)
             events.append(contents)
             weights.append(contents)
             continue
-        entries = np.array(given.data.get("entries") or [], dtype=float)
-        entries = entries.reshape(-1, len(channel.observables)).T
-        weight = np.array(given.data.get("weights") or np.ones(entries.shape[1]), dtype=float)
+        entries = data.entries(len(channel.observables))
         for row, (low, high), name in zip(
             entries, channel.ranges, channel.observables, strict=True
         ):
-            if ((row < low) | (row > high)).any():
-                raise DocumentError(
-                    f"data {given.data['name']!r} have entries outside the range of {name!r}",
-                    source=document.source,
+            outside = (row < low) | (row > high)
+            if outside.any():
+                first = int(np.argmax(outside))
+                raise data.error(
+                    f"lies outside the range [{low:g}, {high:g}] of {name!r}, as "
+                    f"{int(outside.sum())} entries of data {given.data['name']!r} do",
+                    f"/entries/{first}",
+                    "leave them out, or widen the axis",
                 )
-        if len(weight) != entries.shape[1] or (weight < 0.0).any():
-            raise DocumentError(
-                f"data {given.data['name']!r} have weights that do not fit or are negative",
-                source=document.source,
-            )
+        data.refuse_weights(entries.shape[1])
         events.append(entries)
-        weights.append(weight)
+        weights.append(np.ones(entries.shape[1]))
     return model.observe(events, weights)
+
+
+class _Data:
+    """Reads one item of the section ``data``."""
+
+    def __init__(self, document: Hs3Document, item: Mapping[str, Any]) -> None:
+        self.source, self.item = document.source, item
+        names = [one["name"] for one in document.document["data"]]
+        self.pointer = f"/data/{names.index(item['name'])}"
+
+    def error(self, problem: str, place: str, remedy: str = "") -> DocumentError:
+        return DocumentError(
+            problem, source=self.source, pointer=self.pointer + place, remedy=remedy
+        )
+
+    def listed(self, key: str) -> Sequence[Any]:
+        found = self.item.get(key)
+        if found is None:
+            return []
+        if not isinstance(found, (list, tuple)):
+            raise self.error("is no list", f"/{key}", "write a list in square brackets")
+        return found
+
+    def contents(self, n_bins: int) -> FloatArray:
+        """Contents of the bins."""
+        found = self.listed("contents")
+        if len(found) != n_bins:
+            raise self.error(
+                f"data {self.item['name']!r} have {len(found)} contents for {n_bins} bins",
+                "/contents",
+                "write one number a bin",
+            )
+        for k, value in enumerate(found):
+            if not is_number(value) or value < 0.0:
+                raise self.error(
+                    f"has {value!r:.60}, no number of events", f"/contents/{k}", "correct it"
+                )
+        return np.array(found, dtype=float)
+
+    def entries(self, n: int) -> FloatArray:
+        """Events. Shape [dim, event]. Nothing is cut to fit: an entry has one value an axis."""
+        found = self.listed("entries")
+        rows: list[Sequence[Any]] = []
+        for k, entry in enumerate(found):
+            row = entry if isinstance(entry, (list, tuple)) else [entry]
+            for value in row:
+                if not is_number(value):
+                    raise self.error(
+                        f"has {value!r:.60}, which is no number",
+                        f"/entries/{k}",
+                        "write numbers, or leave the event out and say why",
+                    )
+            if len(row) != n:
+                raise self.error(
+                    f"has {len(row)} value{'s' if len(row) > 1 else ''} for {n} "
+                    f"ax{'es' if n > 1 else 'is'}",
+                    f"/entries/{k}",
+                    "write one list an event, with one value for each axis",
+                )
+            rows.append(row)
+        return np.array(rows, dtype=float).reshape(-1, n).T
+
+    def refuse_weights(self, n: int) -> None:
+        """Weighted events make no likelihood with the distributions that limits rest on."""
+        found = self.listed("weights")
+        if found and len(found) != n:
+            raise self.error(
+                f"data {self.item['name']!r} have {len(found)} weights for {n} entries",
+                "/weights",
+                "leave the weights out: events have weight 1",
+            )
+        for k, weight in enumerate(found):
+            if not is_number(weight) or weight != 1:
+                raise self.error(
+                    f"is the weight {weight!r:.60}, not 1: likelihood ratios of weighted events "
+                    "do not follow the distributions that a limit rests on",
+                    f"/weights/{k}",
+                    "draw unweighted events from them, and leave the weights out",
+                )

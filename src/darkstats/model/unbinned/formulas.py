@@ -56,9 +56,13 @@ def fold(node: Node) -> Node:
     """The same tree with everything computed that depends on no name."""
     if isinstance(node, Call):
         node = Call(node.function, fold(node.argument))
+        constant = isinstance(node.argument, Number)
     elif isinstance(node, Binary):
         node = Binary(node.sign, fold(node.left), fold(node.right))
-    if isinstance(node, (Call, Binary)) and not names_of(node):
+        constant = isinstance(node.left, Number) and isinstance(node.right, Number)
+    else:
+        return node
+    if constant:
         with np.errstate(all="ignore"):
             return Number(float(array_value(node, {})))
     return node

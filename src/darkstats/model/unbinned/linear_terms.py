@@ -9,13 +9,28 @@ import numpy as np
 from darkstats.model.unbinned.formulas import fold
 from darkstats.workspace.hs3_expressions import Binary, Node, Number, names_of
 
-__all__ = ["NotLinearError", "Terms", "collected_terms", "linear_terms", "polynomial_node"]
+__all__ = [
+    "MOST_TERMS",
+    "NotLinearError",
+    "Terms",
+    "TooManyTermsError",
+    "collected_terms",
+    "linear_terms",
+    "polynomial_node",
+]
+
+#: Terms of an expression that is multiplied out.
+MOST_TERMS = 1000
 
 Terms = list[tuple[Node, Node]]  # (coefficient of parameters, function of observables)
 
 
 class NotLinearError(Exception):
     """An expression in which parameters and observables do not separate."""
+
+
+class TooManyTermsError(Exception):
+    """An expression that has more than :data:`MOST_TERMS` terms when it is multiplied out."""
 
 
 def linear_terms(node: Node, observables: frozenset[str]) -> Terms:
@@ -31,12 +46,13 @@ def linear_terms(node: Node, observables: frozenset[str]) -> Terms:
         right = linear_terms(node.right, observables)
         if node.sign == "-":
             right = [(Binary("*", Number(-1.0), c), f) for c, f in right]
-        return linear_terms(node.left, observables) + right
+        return _bounded(linear_terms(node.left, observables) + right)
     if node.sign == "*":
+        first, second = (linear_terms(one, observables) for one in (node.left, node.right))
+        if len(first) * len(second) > MOST_TERMS:
+            raise TooManyTermsError
         return [
-            (fold(Binary("*", c, d)), fold(Binary("*", f, g)))
-            for c, f in linear_terms(node.left, observables)
-            for d, g in linear_terms(node.right, observables)
+            (fold(Binary("*", c, d)), fold(Binary("*", f, g))) for c, f in first for d, g in second
         ]
     if node.sign == "/":
         below = linear_terms(node.right, observables)
@@ -52,6 +68,12 @@ def linear_terms(node: Node, observables: frozenset[str]) -> Terms:
             return linear_terms(Binary("*", node.left, node.left), observables)
         return linear_terms(Binary("*", node.left, rest), observables)
     raise NotLinearError
+
+
+def _bounded(terms: Terms) -> Terms:
+    if len(terms) > MOST_TERMS:
+        raise TooManyTermsError
+    return terms
 
 
 def collected_terms(terms: Terms) -> Terms:

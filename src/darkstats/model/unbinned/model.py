@@ -50,6 +50,8 @@ class UnbinnedModel(ParameterTable):
     observation: Observation = field(compare=False, repr=False)
     grid: Grid = field(compare=False, repr=False)
     engine: LaneEngine | None = field(default=None, compare=False, repr=False)
+    #: Unbinned channels of all analyses of the document: a file of events may hold theirs, too.
+    event_channels: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -398,5 +400,6 @@ def compile_hs3(
         poi_index=index,
         observation=Observation(counts=np.zeros(len(channels)), auxdata=np.zeros(len(parameters))),
         grid=grid_of(channels, inits),
+        event_channels=document.event_channels,
     )
     return replace(model, observation=own_data(model, chosen, document))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError
 from darkstats.model.unbinned.formulas import Formula, fold
 from darkstats.workspace.hs3_expressions import (
+    SPLIT,
     Binary,
     Call,
     Name,
     Node,
     Number,
+    names_of,
     parse_expression,
+    size_problem,
 )
 
 if TYPE_CHECKING:
@@ -46,8 +50,13 @@ class Names:
         )
         self.places = {p.name: n for n, p in enumerate(self.floating)}
         self.functions = {item["name"]: item for item in document.document.get("functions", [])}
+        known = {p.name for p in analysis.parameters}
+        for name in self.functions:
+            if name in known:
+                raise self.error(
+                    f"{name!r} is a parameter and a function", "give one of them another name"
+                )
         self._trees: dict[str, Node] = {}
-        self._open: set[str] = set()
 
     def error(self, problem: str, remedy: str = "") -> DocumentError:
         """An error about this document."""
@@ -65,12 +74,64 @@ class Names:
                 "add it to the parameter points, or to the functions",
             )
         if name not in self._trees:
-            if name in self._open:
-                raise self.error(f"function {name!r} depends on itself")
-            self._open.add(name)
-            self._trees[name] = fold(self._function(self.functions[name]))
-            self._open.discard(name)
+            self._resolve(name)
         return self._trees[name]
+
+    def _resolve(self, name: str) -> None:
+        """Make the trees of a function and of all that it needs, the innermost first."""
+        waiting, opened = [name], set()
+        while waiting:
+            current = waiting[-1]
+            if current in self._trees:
+                waiting.pop()
+                continue
+            opened.add(current)
+            inner = [one for one in self._needs(current) if one not in self._trees]
+            for one in inner:
+                if one in opened:
+                    raise self.error(f"function {one!r} depends on itself")
+            if inner:
+                waiting.append(inner[0])
+                continue
+            label = f"function {current!r}"
+            self._trees[current] = self.folded(self._function(self.functions[current]), label)
+            opened.discard(current)
+            waiting.pop()
+
+    def _needs(self, name: str) -> list[str]:
+        """Functions that a function names."""
+        item = self.functions[name]
+        if item["type"] == "generic_function":
+            named = sorted(names_of(self.parsed(item)))
+        else:
+            parts = item.get("summands" if item["type"] == "sum" else "factors")
+            named = [p for p in parts if isinstance(p, str)] if isinstance(parts, list) else []
+        return [
+            one
+            for one in named
+            if one in self.functions and one not in self.places and one not in self.constants
+        ]
+
+    def folded(self, node: Node, label: str) -> Node:
+        """A tree with its constants computed, if it has a bearable size and all are finite."""
+        problem = size_problem(node)
+        if problem:
+            raise self.error(f"{label} {problem}, with the functions in it put in", SPLIT)
+        found = fold(node)
+        left = [found]
+        while left:
+            one = left.pop()
+            if isinstance(one, Number) and not math.isfinite(one.value):
+                raise self.error(
+                    f"{label} has a constant part that is not finite: {one.value}",
+                    "look for divisions by zero, logarithms and roots of negative numbers, and "
+                    "powers that overflow",
+                )
+            if isinstance(one, Binary):
+                left += (one.right, one.left)
+            elif isinstance(one, Call):
+                left.append(one.argument)
+        return found
 
     def _function(self, item: Item) -> Node:
         kind, name = item["type"], item["name"]
@@ -113,15 +174,18 @@ class Names:
     def reference(self, value: object) -> Node:
         """Tree of a number or a name."""
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return Number(float(value))
+            try:
+                return Number(float(value))
+            except OverflowError:
+                raise self.error("an integer is too large for double precision") from None
         if isinstance(value, str):
             return self.tree(value)
         raise self.error(f"{value!r} is neither a number nor a name")
 
     def formula(self, value: object) -> Formula:
         """Formula of a number or a name."""
-        return self.of(self.reference(value))
+        return self.of(self.reference(value), repr(value))
 
-    def of(self, node: Node) -> Formula:
+    def of(self, node: Node, label: str = "a coefficient") -> Formula:
         """Formula of a tree of parameters."""
-        return Formula(fold(node), self.places)
+        return Formula(self.folded(node, label), self.places)

@@ -9,6 +9,8 @@ import numpy as np
 from darkstats.errors import DocumentError, OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkstats.model.histfactory import Observation
     from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.workspace.event_files import EventTable
@@ -28,8 +30,8 @@ def observed_events(
     Raises
     ------
     DocumentError
-        Columns are missing, a value is no finite number, events have weights, or they are of
-        another spectrum.
+        Columns are missing, a value is no finite number, events have weights, they are of
+        another spectrum, or rows name a channel that the document does not have.
     OptionError
         The table has events, and none lies in the range.
     """
@@ -41,7 +43,7 @@ def observed_events(
             source=table.source,
             remedy=f"give the events of {wanted!r}",
         )
-    notes: list[str] = []
+    notes = _foreign(model, table)
     events: list[Any] = []
     for c, channel in enumerate(model.channels):
         if channel.bin_edges is not None:
@@ -69,6 +71,34 @@ def observed_events(
             notes.append(f"the file holds no event for channel {channel.name!r}")
         events.append(found[:, inside])
     return model.observe(events), notes
+
+
+def _foreign(model: UnbinnedModel, table: EventTable) -> list[str]:
+    """Refuse rows of channels that nobody knows; note those of other analyses."""
+    named = table.channel or ()
+    own = [channel.name for channel in model.channels if channel.bin_edges is None]
+    known = {*own, *model.event_channels}
+    unknown = [name for name in named if name not in known]
+    if unknown:
+        raise DocumentError(
+            f"names the channels {_quoted(unknown)} in {len(unknown)} of {len(named)} rows, and "
+            f"the channels of events of the model are {_quoted(sorted(known)) or '(none)'}",
+            source=table.source,
+            remedy="write the names as the model does, or leave these rows out and say why",
+        )
+    others = [name for name in named if name not in own]
+    if not others:
+        return []
+    return [
+        f"{len(others)} of {len(named)} events are of the channels {_quoted(others)} of other "
+        "analyses"
+    ]
+
+
+def _quoted(names: Sequence[str], most: int = 10) -> str:
+    found = list(dict.fromkeys(names))
+    more = f", ... ({len(found)} in all)" if len(found) > most else ""
+    return ", ".join(repr(name)[:60] for name in found[:most]) + more
 
 
 def _lanes(observation: Observation, c: int) -> tuple[Any, Any]:

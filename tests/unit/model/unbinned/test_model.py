@@ -14,7 +14,9 @@ from darkstats.errors import DocumentError, OptionError, UnknownNameError
 from darkstats.fit import fit, fit_batch
 from darkstats.model import Observation
 from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
+from darkstats.model.unbinned.observed import observed_events
 from darkstats.model.unbinned.tables import density_at
+from darkstats.workspace.event_files import EventTable
 from darkstats.workspace.hs3 import Hs3Document
 from unbinned_models import DOCUMENTS, bernstein, bump, compiled, crystal_ball, joint, plane, thrown
 
@@ -323,6 +325,40 @@ def test_bernstein_is_read_only_where_all_readers_agree() -> None:
     document["data"][0]["axes"][0]["max"] = 2.0
     with pytest.raises(DocumentError, match="two things"):
         compiled(document)
+
+
+def test_rows_of_unknown_channels_are_refused() -> None:
+    """A misspelt channel would lose its events: both lists of names are shown."""
+    model = compiled(bump())
+    x = np.array([0.2, 0.5, 0.7])
+
+    def table(*channels: str) -> EventTable:
+        return EventTable(source="e.npz", sha256="", columns={"x": x}, channel=channels)
+
+    observation, notes = observed_events(model, table("model", "model", "model"))
+    assert observation.counts.sum() == 3.0
+    assert notes == []
+    for empty in (False, True):
+        with pytest.raises(DocumentError, match=r"'Model'.*1 of 3.*channels.*'model'"):
+            observed_events(model, table("model", "model", "Model"), empty=empty)
+
+
+def test_rows_of_another_analysis_are_noted() -> None:
+    """A file may hold the channels of all analyses of a document; what is left out is said."""
+    document = bump()
+    other = copy.deepcopy(document["distributions"][0])
+    document["distributions"].append({**other, "name": "second"})
+    document["data"].append({**copy.deepcopy(document["data"][0]), "name": "more"})
+    document["likelihoods"].append({"name": "l2", "distributions": ["second"], "data": ["more"]})
+    table = EventTable(
+        source="e.npz",
+        sha256="",
+        columns={"x": np.array([0.2, 0.5, 0.7])},
+        channel=("model", "second", "second"),
+    )
+    observation, notes = observed_events(compiled(document), table)
+    assert observation.counts.sum() == 1.0
+    assert notes == ["2 of 3 events are of the channels 'second' of other analyses"]
 
 
 def test_counts_and_events_are_not_mixed_up(example_workspaces: dict[str, Any]) -> None:
