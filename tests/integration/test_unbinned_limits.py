@@ -266,3 +266,50 @@ def test_damaged_gzip_exits_with_two(
         capsys.readouterr()
         assert run(["limit", str(path)]) == 2
         assert "model.json.gz" in capsys.readouterr().err
+
+
+def with_control_region(folder: Path, *, simulated: bool) -> Path:
+    """The bump beside a binned channel whose contents stand in the document."""
+    document = bump()
+    axes = [{"name": "y", "edges": [0.0, 1.0, 2.0]}]
+    shape = {"axes": axes, "contents": [2.0, 1.0]}
+    document["distributions"] += [
+        {"name": "level", "type": "histogram_dist", "data": shape},
+        {"name": "CR", "type": "mixture_dist", "summands": ["level"], "coefficients": ["n_control"],
+         "extended": True},
+    ]  # fmt: skip
+    document["data"].append({"name": "dCR", "type": "binned", "axes": axes, "contents": [77, 41]})
+    document["likelihoods"][0]["distributions"].append("CR")
+    document["likelihoods"][0]["data"].append("dCR")
+    document["domains"][0]["axes"].append({"name": "n_control", "min": 0.0, "max": 500.0})
+    document["parameter_points"][0]["parameters"].append({"name": "n_control", "value": 100.0})
+    document["misc"] = {"darkstats": {"simulated": simulated}}
+    write_hs3(document, folder / "control.json")
+    return folder / "control.json"
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+def test_measured_counts_beside_simulated_events_stay_closed(
+    tmp_path: Path, events: np.ndarray, capsys: pytest.CaptureFixture[str], simulated: bool
+) -> None:
+    """A file of simulated events says nothing of the contents that the document itself holds."""
+    model = with_control_region(tmp_path, simulated=simulated)
+    write_events(tmp_path / "e.npz", {"x": events}, {"simulated": True})
+    status, found = ask(["limit", str(model), "--data", str(tmp_path / "e.npz")], capsys)
+    assert status == 0
+    assert (found["observed"] is not None) == simulated
+    control = found["unbinned"]["channels"][1]
+    assert control["events"] == (118.0 if simulated else None)
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+def test_no_events_are_not_zero_events(
+    tmp_path: Path, model_file: Path, capsys: pytest.CaptureFixture[str], simulated: bool
+) -> None:
+    """--unblind without events is refused; counts beside them do not open what is not there."""
+    assert run(["limit", str(model_file), "--unblind"]) == 2
+    assert "no events were given for" in capsys.readouterr().err
+    model = with_control_region(tmp_path, simulated=simulated)
+    status, found = ask(["limit", str(model)], capsys)
+    assert status == 0
+    assert found["observed"] is None

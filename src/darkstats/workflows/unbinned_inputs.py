@@ -138,13 +138,22 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     if request.data is not None:
         table = _table(request.data, document, model.analysis)
         observation, notes = observed_events(model, table)
-        simulated = table.simulated
+        # Contents of binned channels stay those of the document: they must be simulated, too.
+        if all(channel.bin_edges is None for channel in model.channels):
+            simulated = table.simulated
+        else:
+            simulated = table.simulated is True and simulated is True
     if request.simulated is not None:
         simulated = request.simulated
     blind = request.blind
+    missing = document.without_events(model.analysis) if table is None else ()
+    if blind is False and missing:
+        raise OptionError(
+            f"--unblind, and no events were given for {', '.join(missing)}: name them with --data"
+        )
     if blind is None:
         blind = simulated is not True
-        if table is None and not observation.counts.any():
+        if missing:
             blind = True
             notes = [NONE_GIVEN]
         elif blind:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkstats.errors import OptionError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -29,8 +31,14 @@ def unbinned_source(
 
     document = read_hs3(source)
     events = EventsOfScan.of([read_events(name) for name in event_files(data)])
-    own = any(entry.get("entries") for entry in document.document.get("data", []))
+    data_ = document.document.get("data", [])
+    binned = any(entry.get("type") == "binned" for entry in data_)
+    own = not any(document.without_events(name) for name in document.analysis_names)
+    if blind is False and not (events or own):
+        raise OptionError("--unblind, and no events were given: name them with --data")
     simulated = events.simulated if events else document.simulated is True
+    if events and binned:  # contents of binned channels stay those of the document
+        simulated = simulated and document.simulated is True
     closed = blind if blind is not None else not simulated or not (events or own)
     inputs = unbinned_inputs(document, events)
     said, sidecar = document.search, read_sidecar(source)

@@ -166,6 +166,14 @@ class Hs3Document:
         order = labels if isinstance(labels, list) and set(labels) == set(values) else values
         return {str(label): float(values[label]) for label in order}
 
+    def without_events(self, name: str) -> tuple[str, ...]:
+        """Unbinned channels of an analysis for which the document itself holds no event."""
+        return tuple(
+            channel.name
+            for channel in self.analysis(name).channels
+            if channel.data.get("type") != "binned" and not channel.data.get("entries")
+        )
+
     def spectrum_of(self, name: str) -> str | None:
         """Spectrum of a search that an analysis looks at; None if the document does not say."""
         spectra = self._own().get("spectra", {})

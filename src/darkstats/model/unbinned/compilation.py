@@ -424,9 +424,9 @@ def _edges(axis: Item, label: str, names: Names) -> list[float]:
             raise names.error(f"{label} has edges that do not rise", "sort them, each once")
         return edges
     low, high, n = (axis.get(key) for key in ("min", "max", "nbins"))
-    whole = is_number(n) and n == int(n) and 0 < n <= _MOST_BINS
-    if whole and is_number(low) and is_number(high) and low < high:
-        return [float(e) for e in np.linspace(low, high, int(n) + 1)]
+    bins = int(n) if is_number(n) and n == int(n) else 0
+    if 0 < bins <= _MOST_BINS and is_number(low) and is_number(high) and low < high:
+        return [float(e) for e in np.linspace(low, high, bins + 1)]
     raise names.error(
         f"{label} has no bins: its axis has neither edges nor min, max and nbins",
         f"give edges, or min < max and nbins from 1 to {_MOST_BINS}",

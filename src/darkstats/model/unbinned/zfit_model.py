@@ -53,9 +53,9 @@ class ZfitLikelihood:
     def set_values(self, point: FloatArray) -> None:
         """Set all parameters [par]; ranges of zfit are widened where they must be."""
         for parameter, value in zip(self.parameters, point, strict=True):
-            if value < float(parameter.lower):
+            if value <= float(parameter.lower):
                 parameter.lower = float(value) - 1.0
-            if value > float(parameter.upper):
+            if value >= float(parameter.upper):  # zfit refuses a value at its bound
                 parameter.upper = float(value) + 1.0
             parameter.set_value(float(value))
 
