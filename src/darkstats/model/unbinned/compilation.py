@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from darkstats.errors import DocumentError
 from darkstats.model.unbinned.bins import edges_of, numbers_of
 from darkstats.model.unbinned.channels import Channel, Column, Component
 from darkstats.model.unbinned.fixed import (
@@ -212,7 +213,7 @@ class _Compiler:
                 if key and key not in item:
                     raise self.names.error(f"{kind} {name!r} has no {key}")
                 value = item[key] if key else (NO_TAIL if n == 5 else 2.0)
-                slots.append(self.names.of(self.names.reference(value), f"{key} of {name!r}"))
+                slots.append(self.names.formula(value, f"{key} of {name!r}"))
             low, high = self.ranges[dim]
             factor = LogFactor(op=op, dim=dim, low=low, high=high, slots=tuple(slots))
             self.check_slots(item, keys, factor)
@@ -352,7 +353,12 @@ class _Compiler:
                 return found
         if len(used) > 2:
             raise self.names.error(f"generic_dist {name!r} has more than two observables")
-        return Scalar(node, {self.observables[d]: d for d in used}, self.ranges)
+        scalar = Scalar(node, {self.observables[d]: d for d in used}, self.ranges)
+        try:
+            _ = scalar.integral
+        except DocumentError as error:
+            raise self.names.error(f"{name!r}: {error.problem}", error.remedy) from None
+        return scalar
 
 
 _OTHERS = (
