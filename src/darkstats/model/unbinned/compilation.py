@@ -9,13 +9,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from darkstats.arrays import FloatArray
-from darkstats.model.unbinned import jets
+from darkstats.errors import DocumentError
+from darkstats.model.unbinned.bins import edges_of, numbers_of
 from darkstats.model.unbinned.channels import Channel, Column, Component
 from darkstats.model.unbinned.fixed import (
     Blend,
@@ -24,12 +24,11 @@ from darkstats.model.unbinned.fixed import (
     Histogram,
     Polynomial,
     Product,
-    Scalar,
     Shape,
-    nodes_on,
     polynomial_of,
 )
 from darkstats.model.unbinned.formulas import Formula, number
+from darkstats.model.unbinned.integrals import check_integral, check_shape
 from darkstats.model.unbinned.linear_terms import (
     MOST_TERMS,
     NotLinearError,
@@ -39,16 +38,15 @@ from darkstats.model.unbinned.linear_terms import (
     polynomial_node,
 )
 from darkstats.model.unbinned.names import Names
+from darkstats.model.unbinned.scalars import Scalar
 from darkstats.model.unbinned.shapes import (
     CRYSTAL_BALL,
     EXPONENTIAL,
     GAUSSIAN,
     NO_TAIL,
     LogFactor,
-    integral_jet,
 )
 from darkstats.workspace.hs3 import Hs3Channel, Hs3Document
-from darkstats.workspace.hs3_checks import is_number
 from darkstats.workspace.hs3_expressions import (
     Binary,
     Name,
@@ -64,7 +62,7 @@ Item = dict[str, Any]
 
 #: Distributions that are taken apart for one channel, and how deep they may lie in each other.
 _MOST_STEPS, _DEEPEST = 20_000, 40
-_MOST_COLUMNS, _MOST_BINS = 2000, 1_000_000
+_MOST_COLUMNS = 2000
 #: Keys of the slots of each shape, and what has to be positive.
 _SHAPES: Mapping[str, tuple[int, str, tuple[str, ...]]] = {
     "gaussian_dist": (GAUSSIAN, "x", ("mean", "sigma")),
@@ -183,7 +181,7 @@ class _Compiler:
                 formula = self.names.of(weight, f"the fraction of {part['name']!r}")
                 if function is None or not formula.is_constant:
                     return None
-                self.positive(part["name"], ((formula, function),))
+                check_integral(self.names, self.channel.axes, part["name"], ((formula, function),))
                 weights.append(number(formula))
                 parts.append(function)
             return Blend(tuple(weights), tuple(parts))
@@ -215,7 +213,7 @@ class _Compiler:
                 if key and key not in item:
                     raise self.names.error(f"{kind} {name!r} has no {key}")
                 value = item[key] if key else (NO_TAIL if n == 5 else 2.0)
-                slots.append(self.names.of(self.names.reference(value), f"{key} of {name!r}"))
+                slots.append(self.names.formula(value, f"{key} of {name!r}"))
             low, high = self.ranges[dim]
             factor = LogFactor(op=op, dim=dim, low=low, high=high, slots=tuple(slots))
             self.check_slots(item, keys, factor)
@@ -281,53 +279,6 @@ class _Compiler:
                     "give a positive number; a tail at high mass is a double-sided Crystal Ball",
                 )
 
-    def positive(self, name: str, factor: tuple[tuple[Formula, Fixed], ...]) -> None:
-        """A factor that no parameter changes needs a positive integral to be normalised by."""
-        if not all(coefficient.is_constant for coefficient, _ in factor):
-            return
-        x, weights = self._mesh()
-        values, total = np.zeros(len(weights)), 0.0
-        with np.errstate(all="ignore"):
-            for coefficient, function in factor:
-                values += number(coefficient) * function.values(x)
-                total += number(coefficient) * function.integral
-        size = float((weights * np.abs(values)).sum()) / float(weights.sum())
-        for dim, (low, high) in enumerate(self.ranges):
-            if any(dim in function.dims for _, function in factor):
-                size *= high - low
-        self._refuse_integral(name, total, size)
-
-    def present(self, name: str, shape: LogFactor) -> None:
-        """A shape that floats needs a density in the range where a fit begins."""
-        point = np.array([[parameter.value for parameter in self.names.floating]])
-        with np.errstate(all="ignore"):
-            slots = [jets.constant(float(slot.at(point)[0]), 1, 0) for slot in shape.slots]
-            total = float(integral_jet(shape.op, slots, shape.low, shape.high).value[0])
-        self._refuse_integral(f"{name} (at the starting values)", total, 0.0)
-
-    def _refuse_integral(self, name: str, total: float, size: float) -> None:
-        ranges = " and ".join(
-            f"{low:g} <= {o} <= {high:g}"
-            for o, (low, high) in zip(self.observables, self.ranges, strict=True)
-        )
-        if total > max(1e-13 * size, 1e-300) and math.isfinite(total):
-            return
-        if abs(total) <= max(1e-13 * size, 1e-300) and size <= 1e-300:
-            problem, remedy = "vanishes", "check its position, its width and the units"
-        else:
-            problem = f"has the integral {total:.3g}"
-            remedy = "a density is positive: write one that is"
-        raise self.names.error(f"distribution {name!r} {problem} in {ranges}", remedy)
-
-    def _mesh(self) -> tuple[FloatArray, FloatArray]:
-        """Points [dim, node] and weights [node] that cover the ranges."""
-        axes = [nodes_on(np.linspace(low, high, 9)) for low, high in self.ranges]
-        mesh = np.meshgrid(*(x for x, _ in axes), indexing="ij")
-        weights = np.ones(())
-        for _, w in axes:
-            weights = np.multiply.outer(weights, w)
-        return np.stack([part.ravel() for part in mesh]), weights.ravel()
-
     def histogram(self, item: Item) -> Histogram:
         """A template on the axis of the channel."""
         label = f"histogram {item['name']!r}"
@@ -338,8 +289,8 @@ class _Compiler:
             raise self.names.error(f"{label} needs one axis", "write data.axes with one object")
         axis = axes[0]
         dim = self.dim({"name": item["name"], "x": axis.get("name")}, "x")
-        edges = _edges(axis, label, self.names)
-        values = _numbers(contents, f"{label} has the content", self.names)
+        edges = edges_of(axis, label, self.names)
+        values = numbers_of(contents, f"{label} has the content", self.names)
         low, high = self.ranges[dim]
         if len(edges) != len(values) + 1 or abs(edges[0] - low) + abs(edges[-1] - high) > 1e-9 * (
             high - low
@@ -402,7 +353,12 @@ class _Compiler:
                 return found
         if len(used) > 2:
             raise self.names.error(f"generic_dist {name!r} has more than two observables")
-        return Scalar(node, {self.observables[d]: d for d in used}, self.ranges, {})
+        scalar = Scalar(node, {self.observables[d]: d for d in used}, self.ranges)
+        try:
+            _ = scalar.integral
+        except DocumentError as error:
+            raise self.names.error(f"{name!r}: {error.problem}", error.remedy) from None
+        return scalar
 
 
 _OTHERS = (
@@ -414,33 +370,6 @@ _OTHERS = (
     "product_dist",
     "mixture_dist",
 )
-
-
-def _edges(axis: Item, label: str, names: Names) -> list[float]:
-    """Edges of the bins of an axis, rising."""
-    if "edges" in axis:
-        edges = _numbers(axis["edges"], f"{label} has the edge", names)
-        if len(edges) < 2 or not all(a < b for a, b in pairwise(edges)):
-            raise names.error(f"{label} has edges that do not rise", "sort them, each once")
-        return edges
-    low, high, n = (axis.get(key) for key in ("min", "max", "nbins"))
-    bins = int(n) if is_number(n) and n == int(n) else 0
-    if 0 < bins <= _MOST_BINS and is_number(low) and is_number(high) and low < high:
-        return [float(e) for e in np.linspace(low, high, bins + 1)]
-    raise names.error(
-        f"{label} has no bins: its axis has neither edges nor min, max and nbins",
-        f"give edges, or min < max and nbins from 1 to {_MOST_BINS}",
-    )
-
-
-def _numbers(values: object, label: str, names: Names) -> list[float]:
-    """A list of numbers; ``label`` begins the sentence on one that is none."""
-    if not isinstance(values, list) or not values:
-        raise names.error(f"{label}s {values!r:.60}, which is no list of numbers")
-    for n, value in enumerate(values):
-        if not is_number(value):
-            raise names.error(f"{label} {n} = {value!r:.60}, which is no number")
-    return [float(value) for value in values]
 
 
 def _joined(factor: tuple[tuple[Formula, Fixed], ...]) -> Fixed:
@@ -501,9 +430,9 @@ def compile_channel(document: Hs3Document, names: Names, channel: Hs3Channel) ->
                 "multiply it by a uniform_dist there",
             )
         for factor in pieces.linear:
-            compiler.positive(name, factor)
+            check_integral(names, channel.axes, name, factor)
         for shape in pieces.shapes:
-            compiler.present(name, shape)
+            check_shape(names, channel.axes, name, shape)
         component = Component(
             name=name,
             expected=names.of(weight, f"the yield of {name!r}"),
@@ -534,7 +463,7 @@ def compile_channel(document: Hs3Document, names: Names, channel: Hs3Channel) ->
     columns.sort(key=lambda column: column.group)
     edges = None
     if binned:
-        edges = tuple(_edges(channel.data["axes"][0], f"data {channel.data['name']!r}", names))
+        edges = tuple(edges_of(channel.data["axes"][0], f"data {channel.data['name']!r}", names))
         if len(groups) > 1:
             raise names.error(
                 f"the binned channel {channel.name!r} has shapes with floating parameters: HS3 "

@@ -36,8 +36,8 @@ def constraint_of(
             raise names.error(
                 f"constraint {name!r} has no {key!r}", "a constraint has x, mean and sigma"
             )
-    sides = [names.formula(item[key]) for key in ("x", "mean")]
-    widths = names.formula(item["sigma"])
+    sides = [names.formula(item[key], f"{key} of {name!r}") for key in ("x", "mean")]
+    widths = names.formula(item["sigma"], f"sigma of {name!r}")
     floating = [side for side in sides if not side.is_constant]
     fixed = [side for side in sides if side.is_constant]
     if len(floating) != 1 or len(floating[0].variables) != 1 or not widths.is_constant:

@@ -6,7 +6,7 @@ shape whose parameters float. Here they are evaluated once for a data set, integ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,7 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.errors import DocumentError
 from darkstats.model.unbinned import jets
-from darkstats.model.unbinned.formulas import array_value, number
+from darkstats.model.unbinned.formulas import number
 from darkstats.model.unbinned.shapes import (
     LogFactor,
     break_points,
@@ -32,7 +32,6 @@ __all__ = [
     "Histogram",
     "Polynomial",
     "Product",
-    "Scalar",
     "Shape",
     "nodes_on",
     "polynomial_of",
@@ -232,101 +231,6 @@ class Histogram:
         weights = np.maximum(self.contents, 0.0)
         step = rng.choice(len(weights), n, p=weights / weights.sum())
         x[self.dim] = self.edges[step] + np.diff(self.edges)[step] * rng.random(n)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scalar:
-    """Any expression of one or two observables, integrated numerically."""
-
-    node: Node
-    observables: Mapping[str, int]
-    ranges: tuple[tuple[float, float], ...]
-    _cache: dict[str, float]
-
-    @property
-    def dims(self) -> tuple[int, ...]:
-        """Its observables."""
-        return tuple(sorted(self.observables.values()))
-
-    def values(self, x: FloatArray) -> FloatArray:
-        """See :class:`Fixed`."""
-        found = array_value(self.node, {name: x[dim] for name, dim in self.observables.items()})
-        return np.broadcast_to(found, (x.shape[1],)).astype(float)
-
-    def _panels(self, n: int) -> tuple[FloatArray, FloatArray]:
-        """Nodes [dim, node] and weights [node] of a tensor rule with ``n`` panels an axis."""
-        axes = [nodes_on(np.linspace(*self.ranges[dim], n + 1)) for dim in self.dims]
-        points = np.meshgrid(*(x for x, _ in axes), indexing="ij")
-        weights = np.meshgrid(*(w for _, w in axes), indexing="ij")
-        x = np.zeros((1 + max(self.dims), points[0].size))
-        for dim, point in zip(self.dims, points, strict=True):
-            x[dim] = point.ravel()
-        product = np.ones(points[0].size)
-        for weight in weights:
-            product *= weight.ravel()
-        return x, product
-
-    @property
-    def integral(self) -> float:
-        """See :class:`Fixed`: panels are doubled until the integral stands to 1e-12."""
-        if "integral" in self._cache:
-            return self._cache["integral"]
-        before = np.inf
-        most = 4096 if len(self.dims) == 1 else 64
-        n = 8
-        while n <= most:
-            x, w = self._panels(n)
-            values = self.values(x)
-            if not np.isfinite(values).all():
-                raise DocumentError("a generic distribution is not finite within its range")
-            found = float((w * values).sum())
-            if abs(found - before) <= 1e-12 * abs(found):
-                self._cache["integral"] = found
-                return found
-            before, n = found, 2 * n
-        raise DocumentError(
-            "the integral of a generic distribution does not settle: it has structure that is "
-            "narrower than the range divided by a few hundred",
-            remedy="narrow the range of the observable",
-        )
-
-    def breaks(self, dim: int) -> FloatArray:
-        """See :class:`Fixed`."""
-        if dim not in self.dims:
-            return np.empty(0)
-        return np.linspace(*self.ranges[dim], 25 if len(self.dims) > 1 else 65)[1:-1]
-
-    def sample(self, n: int, x: FloatArray, rng: np.random.Generator) -> None:
-        """See :class:`Fixed`. By rejection under 1.5 times the maxima of cells."""
-        cells = 256 if len(self.dims) == 1 else 48
-        axes = [np.linspace(*self.ranges[dim], cells + 1) for dim in self.dims]
-        fine = [np.linspace(*self.ranges[dim], 4 * cells + 1) for dim in self.dims]
-        grid = np.zeros((1 + max(self.dims), fine[0].size ** len(self.dims)))
-        for dim, points in zip(self.dims, np.meshgrid(*fine, indexing="ij"), strict=True):
-            grid[dim] = points.ravel()
-        values = self.values(grid).reshape([f.size for f in fine])
-        for axis in range(len(self.dims)):
-            parts = [np.take(values, range(k, 4 * cells + k - 3, 4), axis) for k in range(5)]
-            values = np.maximum.reduce(parts)
-        tops = (1.5 * np.maximum(values, 0.0) + 1e-6 * values.max()).ravel()
-        found: list[FloatArray] = []
-        have = 0
-        while have < n:
-            ask = int(2.0 * (n - have)) + 64
-            cell = rng.choice(tops.size, ask, p=tops / tops.sum())
-            places = np.unravel_index(cell, [cells] * len(self.dims))
-            point = np.zeros((1 + max(self.dims), ask))
-            for dim, axis_edges, place in zip(self.dims, axes, places, strict=True):
-                point[dim] = axis_edges[place] + (axis_edges[1] - axis_edges[0]) * rng.random(ask)
-            height = self.values(point)
-            if (height > tops[cell]).any():
-                raise DocumentError("a generic distribution rises too steeply to draw toys from it")
-            point = point[:, rng.random(ask) * tops[cell] < height]
-            found.append(point)
-            have += point.shape[1]
-        point = np.concatenate(found, axis=1)[:, :n]
-        for dim in self.dims:
-            x[dim] = point[dim]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -171,7 +171,7 @@ class Names:
             )
         return node
 
-    def reference(self, value: object) -> Node:
+    def reference(self, value: object, label: str = "a coefficient") -> Node:
         """Tree of a number or a name."""
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             try:
@@ -180,11 +180,11 @@ class Names:
                 raise self.error("an integer is too large for double precision") from None
         if isinstance(value, str):
             return self.tree(value)
-        raise self.error(f"{value!r} is neither a number nor a name")
+        raise self.error(f"{label} is {value!r:.60}, neither a number nor a name")
 
-    def formula(self, value: object) -> Formula:
+    def formula(self, value: object, label: str = "a value") -> Formula:
         """Formula of a number or a name."""
-        return self.of(self.reference(value), repr(value))
+        return self.of(self.reference(value, label), label)
 
     def of(self, node: Node, label: str = "a coefficient") -> Formula:
         """Formula of a tree of parameters."""

@@ -259,6 +259,16 @@ def test_streams_have_a_size_that_fits_in_memory() -> None:
     assert compiled(document).toys_per_block == 8
 
 
+def test_asimov_data_hold_a_narrow_generic_peak() -> None:
+    """Ten events in a peak of a thousandth of the range, on two hundred: all are there."""
+    document = replaced(
+        bump(), "sig", type="generic_dist", expression="exp(-0.5*((x-0.4217)/0.0008)**2)"
+    )
+    model = compiled(document)
+    point = np.array([0.2, 200.0, 2.0, 0.0])
+    assert model.asimov(point).counts.sum() == pytest.approx(210.0, rel=1e-9)
+
+
 def test_a_constant_can_be_chosen_and_a_poi_too() -> None:
     """A mass is a constant of the document; another value gives another model and digest."""
     document = Hs3Document.from_document(bernstein())

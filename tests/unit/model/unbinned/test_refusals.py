@@ -135,7 +135,11 @@ CASES: dict[str, tuple[Callable[[Item], None], str]] = {
     "integral zero": (background("0.5-x"), "'bkg'.*integral"),
     "identically zero": (background("0*x"), "'bkg'.*integral|'bkg' vanishes"),
     "integral negative": (background("0.1-x"), "'bkg'.*integral"),
+    "not finite in the range": (background("log(x-0.5)"), "^bad.json: 'bkg': .*not finite"),
+    "does not settle": (background("sqrt(x)"), "^bad.json: 'bkg': .*does not settle"),
     # values that are none
+    "mean null": (put("distributions", "sig", mean=None), "mean of 'sig' is None"),
+    "width a list": (put("distributions", "constraint", sigma=[1]), "sigma of 'constraint' is"),
     "huge integer": (
         put("distributions", "sig", mean=10**400),
         "/distributions/1/mean: .*401 digits",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
+from darkstats.errors import DocumentError
 from darkstats.kernel import kernel_entry
 from darkstats.kernel.simd import LANES, exponential, load, store
 from darkstats.model.unbinned import jets
-from darkstats.model.unbinned.fixed import Blend, Histogram, Polynomial, Scalar, nodes_on
+from darkstats.model.unbinned.fixed import Blend, Histogram, Polynomial, nodes_on
+from darkstats.model.unbinned.scalars import Scalar
 from darkstats.model.unbinned.shapes import (
     CRYSTAL_BALL,
     EXPONENTIAL,
@@ -174,7 +177,7 @@ def test_templates_blends_and_expressions() -> None:
     nodes, weights = nodes_on(np.array([0.0, 0.5, 2.0]))
     assert float((blend.values(nodes[None, :]) * weights).sum()) == pytest.approx(1.0, rel=1e-13)
     node = parse_expression("exp(-0.5*((x-1)/0.3)**2 - 0.5*((y-2)/0.2)**2 + 0.4*(x-1)*(y-2))")
-    bell = Scalar(node, {"x": 0, "y": 1}, ((-1.0, 3.0), (0.0, 4.0)), {})
+    bell = Scalar(node, {"x": 0, "y": 1}, ((-1.0, 3.0), (0.0, 4.0)))
     # a Gaussian with the inverse covariance [[1/0.09, -0.4], [-0.4, 1/0.04]]
     determinant = (1.0 / 0.09) * (1.0 / 0.04) - 0.16
     assert bell.integral == pytest.approx(2.0 * np.pi / np.sqrt(determinant), rel=1e-9)
@@ -241,3 +244,41 @@ def test_powers_of_jets() -> None:
     base, exponent = (jets.variable(np.array([v]), k, 2) for k, v in enumerate((2.0, 1.5)))
     found = jets.power(base, exponent)
     assert found.gradient[0, 1] == pytest.approx(2.0**1.5 * np.log(2.0), rel=1e-14)
+
+
+def scalar(text: str) -> Scalar:
+    """An expression of one observable between 100 and 160."""
+    return Scalar(parse_expression(text), {"m": 0}, ((100.0, 160.0),))
+
+
+@pytest.mark.parametrize("place", [125.3, 125.0, 111.11, 159.9, 137.77])
+@pytest.mark.parametrize("width", [0.002, 0.05, 0.5, 5.0])
+def test_narrow_peaks_are_integrated_or_refused(place: float, width: float) -> None:
+    """Two coarse grids that both miss a peak agree; the peak must be found all the same."""
+    found = scalar(f"1 + 1000*exp(-0.5*((m-{place})/{width})**2)").integral
+    inside = stats.norm.cdf(160, place, width) - stats.norm.cdf(100, place, width)
+    expected = 60.0 + 1000.0 * width * math.sqrt(2.0 * math.pi) * inside
+    assert found == pytest.approx(expected, rel=3e-12)
+
+
+def test_peaks_that_no_grid_resolves_are_refused() -> None:
+    """A width of a millionth of the range: noticed, not resolved, refused."""
+    with pytest.raises(DocumentError, match="does not settle"):
+        _ = scalar("1 + 1000*exp(-0.5*((m-125.3)/0.0003)**2)").integral
+
+
+@pytest.mark.parametrize("width", [0.002, 0.05, 0.5])
+def test_the_grid_and_the_toys_hold_narrow_peaks(width: float) -> None:
+    """Panels that end at the breaks integrate as well, few of them; toys hit the peak."""
+    peak = scalar(f"1 + {3.0 / width}*exp(-0.5*((m-125.3)/{width})**2)")
+    edges = np.concatenate([[100.0], peak.breaks(0), [160.0]])
+    assert len(edges) < 300
+    x, w = nodes_on(edges)
+    assert float((w * peak.values(x[None, :])).sum()) == pytest.approx(peak.integral, rel=1e-10)
+    share = 1.0 - 60.0 / peak.integral
+    drawn = np.empty((1, 20_000))
+    peak.sample(20_000, drawn, np.random.default_rng(3))
+    near = np.abs(drawn[0] - 125.3) < 6.0 * width
+    expected = share + (1.0 - share) * 12.0 * width / 60.0
+    # five standard deviations of a binomial fraction
+    assert near.mean() == pytest.approx(expected, abs=5.0 * math.sqrt(0.25 / 20_000))
