@@ -19,8 +19,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -232,8 +232,8 @@ def _load_lightly(entry: Any) -> None:
 _COMPILES = "DARKSTATS_COMPILES"
 
 _COMPILE_ENTRY = """
-import importlib, pickle, sys
-module, name, signature = pickle.load(sys.stdin.buffer)
+import importlib, json, sys
+module, name, signature = json.load(sys.stdin)
 getattr(importlib.import_module(module), name).compile(signature)
 """
 
@@ -269,7 +269,9 @@ def _compile_entry_elsewhere(entry: Any, signature: Any) -> bool:
     module, name = entry.py_func.__module__, entry.py_func.__qualname__
     if module == "__main__" or "." in name:  # another process cannot import it
         return False
-    return compile_elsewhere(_COMPILE_ENTRY, pickle.dumps((module, name, signature)))
+    # Numba reads the names of its types, a trailing comma making one a tuple.
+    words = f"({', '.join(map(repr, getattr(signature, 'args', signature)))},)"
+    return compile_elsewhere(_COMPILE_ENTRY, json.dumps([module, name, words]).encode())
 
 
 def is_compiled(entry: Callable[..., Any]) -> bool:
