@@ -233,8 +233,10 @@ _COMPILES = "DARKSTATS_COMPILES"
 
 _COMPILE_ENTRY = """
 import importlib, json, sys
-module, name, signature = json.load(sys.stdin)
-getattr(importlib.import_module(module), name).compile(signature)
+from numba.core.sigutils import normalize_signature
+module, name, words = json.load(sys.stdin)
+types, _ = normalize_signature(words)
+getattr(importlib.import_module(module), name).compile(types)
 """
 
 
