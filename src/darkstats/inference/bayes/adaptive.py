@@ -24,6 +24,7 @@ from darkstats.inference.bayes.laplace import (
     LaplaceAnswer,
     LaplaceOptions,
     log_mean,
+    nodes_from,
     require_followed,
     verdict,
 )
@@ -210,15 +211,19 @@ def adaptive_posterior(
     options = options or LaplaceOptions()
     counts = rows_of(problem.density.model, counts)
     cloud = learnt_cloud(problem, counts, span, seed=seed)
-    points = 256
-    while True:
-        answer = _at_nodes(
-            problem, counts, span, cloud, cl=cl, seed=seed, points=points, options=options
-        )
-        enough = answer.problem is None or answer.limit is None or points >= 4096
-        if enough:
-            return answer
-        points *= 4
+    answer = LaplaceAnswer()
+    for nodes in nodes_from(options.nodes):
+        finer, points = replace(options, nodes=nodes), 256
+        while True:
+            answer = _at_nodes(
+                problem, counts, span, cloud, cl=cl, seed=seed, points=points, options=finer
+            )
+            if answer.problem is None or answer.limit is None or points >= 4096:
+                break
+            points *= 4
+        if not isinstance(answer.problem, CoarseError):
+            break
+    return answer
 
 
 def _at_nodes(
@@ -232,7 +237,8 @@ def _at_nodes(
     points: int,
     options: LaplaceOptions,
 ) -> LaplaceAnswer:
-    y, d = chebyshev(_NODES), problem.density.n
+    nodes, d = options.nodes, problem.density.n
+    y = chebyshev(nodes)
     mu = strengths(np.array([span[0]]), np.array([span[1]]), y)[0]
     thrown = proposal(
         d,
@@ -250,15 +256,15 @@ def _at_nodes(
     typical = np.clip(w, cloud.centre[0] - 3.5 * cloud.root[0, 0], None)
     centre = cloud.centre[1:] + (typical - cloud.centre[0])[:, np.newaxis] * along
     log_volume = float(np.log(np.diag(inner)).sum())
-    weights = np.empty((_NODES, len(flat)))
+    weights = np.empty((nodes, len(flat)))
     step = max(1, LANES // len(flat))
-    for first in range(0, _NODES, step):
-        part = slice(first, min(first + step, _NODES))
+    for first in range(0, nodes, step):
+        part = slice(first, min(first + step, nodes))
         m = part.stop - part.start
         z = centre[part, np.newaxis, :] + flat @ inner.T
         value = problem.density.value(np.repeat(mu[part], len(flat)), z.reshape(-1, d), counts)
         weights[part] = value.reshape(m, -1) - thrown.log_density.ravel()
-    shaped = weights.reshape(_NODES, options.replicates, points)
+    shaped = weights.reshape(nodes, options.replicates, points)
     with np.errstate(divide="ignore"):
         total, each = log_mean(shaped, (1, 2)), log_mean(shaped, 2)
     bare = LaplaceAnswer(points=points * options.replicates, adapted=True)
@@ -278,7 +284,7 @@ def _at_nodes(
     )
     height = log_height(problem, mu, total)
     if not resolved(height):
-        return replace(bare, problem=NotCertifiedError("too few nodes where the posterior lies"))
+        return replace(bare, problem=CoarseError("too few nodes where the posterior lies"))
     try:
         require_followed(y, total, each, height)
     except CoarseError as failure:

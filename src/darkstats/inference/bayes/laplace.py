@@ -46,6 +46,7 @@ __all__ = [
     "laplace_posteriors",
     "log_mean",
     "log_weights",
+    "nodes_from",
     "require_followed",
     "verdict",
 ]
@@ -148,7 +149,7 @@ def laplace_posteriors(
     points = options.points
     # Nodes are doubled where the likelihood bends more than they follow: near a background of
     # next to nothing its logarithm is nearly singular.
-    for nodes in _nodes_from(options.nodes):
+    for nodes in nodes_from(options.nodes):
         finer, coarse = replace(options, nodes=nodes), []
         points = options.points
         while len(todo):
@@ -191,7 +192,8 @@ def laplace_posteriors(
     ]
 
 
-def _nodes_from(nodes: int) -> list[int]:
+def nodes_from(nodes: int) -> list[int]:
+    """Numbers of signal strengths that are tried in turn."""
     return [(nodes - 1) * factor + 1 for factor in _REFINEMENTS]
 
 
