@@ -13,7 +13,7 @@ from darkstats.cli import run
 from darkstats.report.scan_table import read_scan
 from darkstats.searches.output import read_build
 from darkstats.searches.pseudo_events import pseudo_events
-from darkstats.workspace.event_files import write_events
+from darkstats.workspace.event_files import read_events, write_events
 
 REPOSITORY = Path(__file__).parents[2]
 ALP = REPOSITORY / "models" / "alp" / "unbinned.json"
@@ -184,3 +184,16 @@ def test_what_means_nothing_is_refused(
     status, _, said = record(capsys, *words)
     assert status == 2
     assert says in said
+
+
+def test_events_in_other_units_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """MeV for GeV: no event lies in any window, which is no observation of nothing."""
+    folder = write_pseudo_events("zprime_invisible_2018", tmp_path / "events")
+    (file,) = folder.glob("events_*.npz")
+    columns = {name: 1e6 * column for name, column in read_events(str(file)).columns.items()}
+    write_events(tmp_path / "mev.npz", columns, {"simulated": True})
+    status, _, said = record(capsys, "scan", RECOIL, "--data", tmp_path / "mev.npz")
+    assert status == 2
+    assert "in the window of any hypothesis" in said

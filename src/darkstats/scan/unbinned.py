@@ -30,6 +30,7 @@ __all__ = [
     "UNBINNED_KIND",
     "UNBINNED_LIMITS",
     "EventsOfScan",
+    "require_events_somewhere",
     "unbinned_inputs",
     "unbinned_limits_job",
     "unbinned_point",
@@ -127,6 +128,35 @@ class EventsOfScan:
                 for name, one in packed.items()
             }
         )
+
+
+def require_events_somewhere(document: Hs3Document, events: EventsOfScan) -> None:
+    """Check that each table has an event in the window of one hypothesis at least.
+
+    Raises
+    ------
+    OptionError
+        A table has events, and none lies in any window.
+    """
+    used: dict[str, bool] = {}
+    sizes: dict[str, int] = {}
+    for name in document.analysis_names:
+        table = events.table_of(document, name)
+        for channel in document.analysis(name).channels:
+            axes = [axis for axis in channel.axes if axis[0] in table.columns]
+            if channel.data.get("type") == "binned" or len(axes) != len(channel.axes):
+                continue  # a missing column is told by the point
+            inside = np.logical_and.reduce(
+                [(table.columns[x] >= low) & (table.columns[x] <= high) for x, low, high in axes]
+            )
+            sizes[table.source] = len(inside)
+            used[table.source] = used.get(table.source, False) or bool(inside.any())
+    for source, found in used.items():
+        if sizes[source] and not found:
+            raise OptionError(
+                f"{source}: none of {sizes[source]} events lies in the window of any hypothesis: "
+                "check the units, and that the file belongs to this search"
+            )
 
 
 def unbinned_inputs(document: Hs3Document, events: EventsOfScan) -> dict[str, Any]:

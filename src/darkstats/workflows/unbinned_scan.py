@@ -24,7 +24,7 @@ def unbinned_source(
         The document or the events cannot be used.
     """
     from darkstats.report.sidecar import read_sidecar
-    from darkstats.scan.unbinned import EventsOfScan, unbinned_inputs
+    from darkstats.scan.unbinned import EventsOfScan, require_events_somewhere, unbinned_inputs
     from darkstats.workflows.unbinned_inputs import CLOSED, NONE_GIVEN, event_files
     from darkstats.workspace.event_files import read_events
     from darkstats.workspace.hs3 import read_hs3
@@ -41,6 +41,8 @@ def unbinned_source(
         simulated = simulated and document.simulated is True
     closed = blind if blind is not None else not simulated or not (events or own)
     inputs = unbinned_inputs(document, events)
+    if events and not closed:
+        require_events_somewhere(document, events)
     said, sidecar = document.search, read_sidecar(source)
     path = Path(source)
     stem = path.name.removesuffix(".gz").removesuffix(".json")
