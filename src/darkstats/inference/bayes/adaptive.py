@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import NotCertifiedError, PosteriorError
+from darkstats.errors import NotCertifiedError
 from darkstats.inference.bayes.importance import effective_size, proposal, tempered
 from darkstats.inference.bayes.joint import JointDensity
 from darkstats.inference.bayes.laplace import (
@@ -23,19 +23,15 @@ from darkstats.inference.bayes.laplace import (
     CoarseError,
     LaplaceAnswer,
     LaplaceOptions,
+    answer_at_nodes,
     log_mean,
     nodes_from,
-    require_followed,
-    verdict,
 )
-from darkstats.inference.bayes.posterior import require_falling
 from darkstats.inference.bayes.problem import (
     PosteriorProblem,
     chebyshev,
     gaussian_at,
     log_height,
-    posterior_from,
-    resolved,
     strengths,
 )
 from darkstats.inference.bayes.rows import rows_of
@@ -270,33 +266,15 @@ def _at_nodes(
     bare = LaplaceAnswer(points=points * options.replicates, adapted=True)
     if not np.isfinite(each).all():
         return replace(bare, problem=NotCertifiedError("all points have zero weight"))
-    prior = problem.prior
-    try:
-        posterior = posterior_from(prior, *span, y, total)
-        require_falling(posterior, prior)
-        limit = posterior.quantile(cl)
-        others = [posterior_from(prior, *span, y, one).quantile(cl) for one in each.T]
-        fewer = posterior_from(prior, *span, y[::2], total[::2]).quantile(cl)
-    except PosteriorError as failure:
-        return replace(bare, problem=failure)
-    error = math.hypot(
-        1.5 * float(np.std(others, ddof=1)) / math.sqrt(len(others)), abs(fewer - limit) / 6.0
+    answer = answer_at_nodes(
+        problem, span, total, each, weights, cl=cl, relevant=1e-2, options=options
     )
-    height = log_height(problem, mu, total)
-    if not resolved(height):
-        return replace(bare, problem=CoarseError("too few nodes where the posterior lies"))
-    try:
-        require_followed(y, total, each, height)
-    except CoarseError as failure:
-        return replace(bare, problem=failure)
-    relevant = height > np.max(height[np.isfinite(height)]) + math.log(1e-2)
-    answer = verdict(
-        posterior,
-        limit,
-        error,
-        weights[relevant],
-        log_empty=float(total[0]) + log_volume if span[0] == 0.0 else None,
-        options=options,
+    answer = replace(answer, points=bare.points, adapted=True)
+    posterior, empty = answer.posterior, answer.log_empty
+    if posterior is None:
+        return answer
+    return replace(
+        answer,
+        posterior=replace(posterior, log_evidence=posterior.log_evidence + log_volume),
+        log_empty=None if empty is None else empty + log_volume,
     )
-    posterior = replace(posterior, log_evidence=posterior.log_evidence + log_volume)
-    return replace(answer, posterior=posterior, points=bare.points, adapted=True)

@@ -43,12 +43,11 @@ __all__ = [
     "CoarseError",
     "LaplaceAnswer",
     "LaplaceOptions",
+    "answer_at_nodes",
     "laplace_posteriors",
     "log_mean",
     "log_weights",
     "nodes_from",
-    "require_followed",
-    "verdict",
 ]
 
 LANES = 60_000  # points that are evaluated in one call
@@ -201,10 +200,10 @@ class CoarseError(NotCertifiedError):
     """The marginal likelihood bends more than the nodes follow."""
 
 
-def require_followed(
+def _require_followed(
     y: FloatArray, total: FloatArray, each: FloatArray, height: FloatArray
 ) -> None:
-    """Check that every other node predicts those between, where the posterior lies.
+    """Check that nodes enough lie in the posterior, and that every other one predicts the rest.
 
     Parameters
     ----------
@@ -218,8 +217,11 @@ def require_followed(
     Raises
     ------
     CoarseError
-        A prediction is off by more than a hundredth and four times the scatter.
+        There are too few, or a prediction is off by more than a hundredth and four times the
+        scatter.
     """
+    if not resolved(height):
+        raise CoarseError("too few nodes where the posterior lies")
     scatter = np.std(each, axis=1, ddof=1) / math.sqrt(each.shape[1])
     near = height > np.max(height[np.isfinite(height)]) - _NEAR
     off = np.abs(interpolate(y[::2], total[::2], y[1::2]) - total[1::2])[near[1::2]]
@@ -367,41 +369,68 @@ def _one(
     each = gaussian[:, np.newaxis] + log_mean(weights, 2)
     if not np.isfinite(each).all():
         return LaplaceAnswer(problem=NotCertifiedError("all points have zero weight"))
-    y, prior = chebyshev(len(gaussian)), problem.prior
+    return answer_at_nodes(
+        problem, span, total, each, weights, cl=cl, relevant=_RELEVANT, options=options
+    )
+
+
+def answer_at_nodes(
+    problem: PosteriorProblem,
+    span: tuple[float, float],
+    total: FloatArray,
+    each: FloatArray,
+    weights: FloatArray,
+    *,
+    cl: float,
+    relevant: float,
+    options: LaplaceOptions,
+) -> LaplaceAnswer:
+    """Posterior and limit from the marginal log-likelihood at Chebyshev points, or what is amiss.
+
+    Parameters
+    ----------
+    problem, span
+        Model and priors; range of the signal strength.
+    total, each
+        Marginal log-likelihood, and that of each replicate. Shapes [node], [node, replicate].
+    weights
+        Logarithms of the weights behind it. Shape [node, ...].
+    cl
+        Posterior probability below the limit.
+    relevant
+        Posterior density relative to its peak where weights must be good.
+    options
+        The gates.
+    """
+    y, prior = chebyshev(len(total)), problem.prior
+    mu = strengths(np.array([span[0]]), np.array([span[1]]), y)[0]
     try:
         posterior = posterior_from(prior, *span, y, total)
         require_falling(posterior, prior)
+        limit = posterior.quantile(cl)
         others = [posterior_from(prior, *span, y, one).quantile(cl) for one in each.T]
         fewer = posterior_from(prior, *span, y[::2], total[::2]).quantile(cl)
-    except PosteriorError as failure:
+        height = log_height(problem, mu, total)
+        _require_followed(y, total, each, height)
+    except (PosteriorError, CoarseError) as failure:
         return LaplaceAnswer(problem=failure)
-    limit = posterior.quantile(cl)
     # Half as much again, because eight replicates know their own scatter to a quarter. Halving the
     # nodes changes the limit far more than leaving them: a sixth of it is generous.
     error = math.hypot(
         1.5 * float(np.std(others, ddof=1)) / math.sqrt(len(others)), abs(fewer - limit) / 6.0
     )
-    mu = strengths(np.array([span[0]]), np.array([span[1]]), y)[0]
-    height = log_height(problem, mu, total)
-    if not resolved(height):
-        return LaplaceAnswer(problem=CoarseError("too few nodes where the posterior lies"))
-    try:
-        require_followed(y, total, each, height)
-    except CoarseError as failure:
-        return LaplaceAnswer(problem=failure)
-    relevant = height > np.max(height[np.isfinite(height)]) + math.log(_RELEVANT)
-    flat = weights.reshape(len(weights), -1)[relevant]
-    return verdict(
+    matters = height > np.max(height[np.isfinite(height)]) + math.log(relevant)
+    return _verdict(
         posterior,
         limit,
         error,
-        flat,
+        weights.reshape(len(weights), -1)[matters],
         log_empty=float(total[0]) if span[0] == 0.0 else None,
         options=options,
     )
 
 
-def verdict(
+def _verdict(
     posterior: PoiPosterior,
     limit: float,
     error: float,
