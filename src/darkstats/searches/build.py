@@ -177,11 +177,14 @@ def build(
     Raises
     ------
     OptionError
-        ``output`` holds something else, or the card and the simulation do not fit.
+        ``output`` holds something else, the card and the simulation do not fit, or events are
+        asked for of Asimov data.
     ProductionError
         A sample could not be made; what is finished stays in the cache.
     """
     require_free(output)
+    if events is not None and card.asimov:
+        raise OptionError("Asimov data are no events: a card with data: pseudo has some")
     samples = simulate(
         card, cache=cache, quick=quick, seed=seed, workers=workers, progress=progress
     )
@@ -225,8 +228,6 @@ def _event_files(
     product: SearchProduct, card: SearchCard, *, seed: int, suffix: str
 ) -> dict[str, bytes]:
     """Pseudo-data as single events, marked as simulated, by name of the file."""
-    if card.asimov:
-        raise OptionError("Asimov data are no events: a card with data: pseudo has some")
     found = pseudo_events(product.workspace, product.sidecar, seed=seed, digest=card.digest)
     said = {
         "simulated": True,

@@ -30,7 +30,7 @@ from darkstats.searches.recoil_spectra import (
     well_simulated_rows,
 )
 from darkstats.searches.recoil_windows import RecoilWidths, adjacent_centres, sliding_centres
-from darkstats.searches.windows import fine_edges
+from darkstats.searches.windows import fine_edges, nearest_edges
 from darkstats.templates.histfactory import (
     background_document,
     histosys,
@@ -162,9 +162,7 @@ def _window(hunt: RecoilHunt, centre: float, grid: FloatArray) -> IndexArray:
     sigma = hunt.widths.at_squared(centre)
     n = 1 if hunt.layout == "adjacent" else max(2, round(2.0 * hunt.window_sigma / hunt.bin_sigma))
     wanted = centre + sigma * np.linspace(-hunt.window_sigma, hunt.window_sigma, n + 1)
-    right = np.clip(np.searchsorted(grid, wanted), 1, len(grid) - 1)
-    nearest = np.where(wanted - grid[right - 1] < grid[right] - wanted, right - 1, right)
-    return np.unique(nearest).astype(np.int64)
+    return np.unique(nearest_edges(grid, wanted))
 
 
 def _spectra(

@@ -24,6 +24,7 @@ __all__ = [
     "Window",
     "fine_edges",
     "mass_hypotheses",
+    "nearest_edges",
     "place_between",
     "place_between_simulated",
     "window_of",
@@ -213,10 +214,21 @@ def window_of(
     sigma = float(resolution.squared_gev2(np.array([mass_gev]))[0])
     targets = centre + sigma * np.linspace(-below_sigma, above_sigma, n_bins + 1)
     targets = targets[(targets > edges[0] - 1e-9) & (targets < edges[-1] + 1e-9)]
+    first = np.unique(nearest_edges(edges, targets))
+    return Window(mass_gev=mass_gev, first=first, edges=edges[first])
+
+
+def nearest_edges(edges: FloatArray, targets: FloatArray) -> IndexArray:
+    """Index of the rising edge next to each target; the upper one halfway. Shape of the targets.
+
+    Examples
+    --------
+    >>> nearest_edges(np.array([0.0, 1.0, 3.0]), np.array([-1.0, 0.4, 2.5, 9.0])).tolist()
+    [0, 0, 2, 2]
+    """
     right = np.clip(np.searchsorted(edges, targets), 1, len(edges) - 1)
     nearest = np.where(targets - edges[right - 1] < edges[right] - targets, right - 1, right)
-    first = np.unique(nearest).astype(np.int64)
-    return Window(mass_gev=mass_gev, first=first, edges=edges[first])
+    return np.asarray(nearest, dtype=np.int64)
 
 
 def place_between(axis: FloatArray, value: float) -> tuple[int, float]:

@@ -11,10 +11,10 @@ import numpy as np
 from darkstats.searches.bump_spectra import SignalPoint, Spectrum, signal_point, spectra_of
 from darkstats.searches.unbinned.parts import (
     LEAST_EVENTS,
-    REDUCED,
     double_sided_peak,
     fine_contents,
     finish,
+    fitted_peak,
     inside_of,
     lognormal,
     new_builder,
@@ -22,7 +22,6 @@ from darkstats.searches.unbinned.parts import (
     window_of_build,
 )
 from darkstats.searches.windows import place_between_simulated
-from darkstats.templates.crystal_ball import CrystalBall, fit_crystal_ball
 from darkstats.templates.histfactory import significant
 from darkstats.templates.mixtures import mixture_shares
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from darkstats.searches.bump_hunt import BumpHunt
     from darkstats.searches.output import BuildFolder
     from darkstats.simulation.candidates import Candidates
+    from darkstats.templates.crystal_ball import CrystalBall
     from darkstats.workspace.hs3 import Hs3Document
     from darkstats.workspace.hs3_building import Hs3Builder
 
@@ -105,8 +105,7 @@ def _peak_of(
     mask = spectrum.mask(candidates, hunt) & (candidates["truth"] > 0.5)
     sigma = float(spectrum.resolution.squared_gev2(np.array([mass]))[0])
     reduced = (candidates[spectrum.column][mask] - mass**2) / sigma
-    content = np.histogram(reduced, REDUCED, weights=candidates.weight_pb[mask])[0]
-    return fit_crystal_ball(REDUCED, np.maximum(content, 0.0))
+    return fitted_peak(reduced, candidates.weight_pb[mask])
 
 
 def _bump_analysis(

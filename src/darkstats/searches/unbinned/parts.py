@@ -11,19 +11,20 @@ import numpy as np
 from darkstats.errors import OptionError
 from darkstats.provenance import package_version
 from darkstats.searches.pseudo_events import CONTAINED
+from darkstats.searches.windows import nearest_edges
+from darkstats.templates.crystal_ball import CrystalBall, fit_crystal_ball
 from darkstats.workspace.hs3_building import Hs3Builder
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
     from darkstats.searches.output import BuildFolder
-    from darkstats.templates.crystal_ball import CrystalBall
 
 __all__ = [
     "LEAST_EVENTS",
-    "REDUCED",
     "double_sided_peak",
     "fine_contents",
     "finish",
+    "fitted_peak",
     "inside_of",
     "lognormal",
     "new_builder",
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 #: Edges of the squared mass in resolutions, where Crystal Balls are fitted.
-REDUCED = np.linspace(-25.0, 25.0, 1001)
+_REDUCED = np.linspace(-25.0, 25.0, 1001)
 LEAST_EVENTS = 1e-3  # a smaller part is left out
 _NUISANCE = (0.0, -5.0, 5.0)
 
@@ -71,6 +72,12 @@ def new_builder(
         contains={a: b for a, b in CONTAINED.items() if {a, b} <= set(spectra.values())},
     )
     return builder
+
+
+def fitted_peak(reduced: FloatArray, weight: FloatArray) -> CrystalBall:
+    """Crystal Ball of simulated candidates at squared masses in resolutions. Shapes [row]."""
+    content = np.histogram(reduced, _REDUCED, weights=weight)[0]
+    return fit_crystal_ball(_REDUCED, np.maximum(content, 0.0))
 
 
 def double_sided_peak(
@@ -118,10 +125,7 @@ def window_of_build(sidecar: Mapping[str, Any], name: str) -> tuple[Mapping[str,
         raise OptionError(f"the build has no hypothesis {name!r}") from None
     # A sidecar rounds the edges of windows; they are edges of the fine grid.
     fine = np.array(sidecar["channels"][facts["spectrum"]]["edges"])
-    wanted = np.array(facts["edges_gev2"])
-    right = np.clip(np.searchsorted(fine, wanted), 1, len(fine) - 1)
-    nearest = np.where(wanted - fine[right - 1] < fine[right] - wanted, right - 1, right)
-    return facts, fine[nearest]
+    return facts, fine[nearest_edges(fine, np.array(facts["edges_gev2"]))]
 
 
 def fine_contents(folder: BuildFolder, spectrum: str) -> tuple[FloatArray, dict[str, FloatArray]]:

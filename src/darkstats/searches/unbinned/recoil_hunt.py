@@ -11,10 +11,10 @@ import numpy as np
 from darkstats.searches.recoil_spectra import VARIABLE
 from darkstats.searches.unbinned.parts import (
     LEAST_EVENTS,
-    REDUCED,
     double_sided_peak,
     fine_contents,
     finish,
+    fitted_peak,
     inside_of,
     lognormal,
     new_builder,
@@ -22,13 +22,13 @@ from darkstats.searches.unbinned.parts import (
     window_of_build,
 )
 from darkstats.searches.windows import place_between_simulated
-from darkstats.templates.crystal_ball import CrystalBall, fit_crystal_ball
 from darkstats.templates.histfactory import significant
 
 if TYPE_CHECKING:
     from darkstats.searches.output import BuildFolder
     from darkstats.searches.recoil_hunt import RecoilHunt
     from darkstats.simulation.candidates import Candidates
+    from darkstats.templates.crystal_ball import CrystalBall
     from darkstats.workspace.hs3 import Hs3Document
 
 __all__ = ["recoil_hunt_document"]
@@ -66,8 +66,7 @@ def recoil_hunt_document(
                 sample = signals[masses[k]]
                 width = hunt.widths.at_squared(masses[k] ** 2)
                 reduced = (sample[VARIABLE] - masses[k] ** 2) / width
-                content = np.histogram(reduced, REDUCED, weights=sample.weight_pb)[0]
-                shapes[k] = fit_crystal_ball(REDUCED, np.maximum(content, 0.0))
+                shapes[k] = fitted_peak(reduced, sample.weight_pb)
         signal = float(facts["signal_events_per_pb"]) * hunt.reference_pb
         errors = {**hunt.systematics.get("signal", {})}
         statistical = [
