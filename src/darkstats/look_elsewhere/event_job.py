@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError
 from darkstats.execution.jobs import Job, Task
-from darkstats.execution.packing import pack_arrays
-from darkstats.look_elsewhere.excursions import ExcursionTally
-from darkstats.look_elsewhere.field import ScanField
 from darkstats.look_elsewhere.geometry import ScanGeometry
-from darkstats.look_elsewhere.maxima import MaximaTally
-from darkstats.look_elsewhere.spectrum_job import EXCURSION_TOYS, arranged
+from darkstats.look_elsewhere.spectrum_job import arranged, tallied
 from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
 from darkstats.model.unbinned.observed import observed_events
 from darkstats.provenance import versions
@@ -75,14 +71,8 @@ def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context
 
 def _run(context: _Context, block: int) -> dict[str, Any]:
     roots = context.spectrum.roots(context.models, context.seed, block, UNBINNED_TOYS_PER_BLOCK)
-    field_ = ScanField.of(context.geometry, roots)
-    payload: dict[str, Any] = {
-        "auxiliary": "drawn",
-        "maxima": pack_arrays(MaximaTally.of(field_).arrays()),
-    }
-    if block * UNBINNED_TOYS_PER_BLOCK < EXCURSION_TOYS:
-        payload["excursions"] = pack_arrays(ExcursionTally.of(field_).arrays())
-    return payload
+    first_toy = block * UNBINNED_TOYS_PER_BLOCK
+    return tallied(context.geometry, roots, auxiliary="drawn", first_toy=first_toy)
 
 
 #: The task of toys of spectra of events.

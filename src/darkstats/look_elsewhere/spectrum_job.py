@@ -27,16 +27,16 @@ from darkstats.workspace import pyhf_digest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from darkstats.arrays import IndexArray
+    from darkstats.arrays import FloatArray, IndexArray
     from darkstats.model import HistFactoryModel
 
 __all__ = [
-    "EXCURSION_TOYS",
     "TOYS",
     "SpectrumContext",
     "Tallies",
     "arranged",
     "collect_tallies",
+    "tallied",
     "toys_job",
 ]
 
@@ -194,18 +194,35 @@ def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context
 def _run(context: _Context, block: int) -> dict[str, Any]:
     scan = context.spectrum
     roots = scan.windows.roots(scan.spectrum, context.seed, block, TOYS_PER_BLOCK)
-    field_ = ScanField.of(scan.geometry, roots)
-    payload: dict[str, Any] = {
-        "auxiliary": scan.auxiliary,
-        "maxima": pack_arrays(MaximaTally.of(field_).arrays()),
-    }
-    if block * TOYS_PER_BLOCK < EXCURSION_TOYS:
-        payload["excursions"] = pack_arrays(ExcursionTally.of(field_).arrays())
-    return payload
+    return tallied(scan.geometry, roots, auxiliary=scan.auxiliary, first_toy=block * TOYS_PER_BLOCK)
 
 
 #: The task of full-spectrum toys.
 TOYS = Task(prepare=_prepare, run=_run)
+
+
+def tallied(
+    geometry: ScanGeometry, roots: FloatArray, *, auxiliary: str, first_toy: int
+) -> dict[str, Any]:
+    """What is kept of the toys of one block.
+
+    Parameters
+    ----------
+    geometry, roots
+        Hypotheses, and roots of the test statistic. Shape [toy, point].
+    auxiliary
+        Whether toys draw auxiliary data: ``"drawn"`` or ``"held"``.
+    first_toy
+        Number of the first one: excursions are counted in the first toys only.
+    """
+    field_ = ScanField.of(geometry, roots)
+    payload: dict[str, Any] = {
+        "auxiliary": auxiliary,
+        "maxima": pack_arrays(MaximaTally.of(field_).arrays()),
+    }
+    if first_toy < EXCURSION_TOYS:
+        payload["excursions"] = pack_arrays(ExcursionTally.of(field_).arrays())
+    return payload
 
 
 def collect_tallies(blocks: Sequence[Mapping[str, Any]]) -> Tallies:
