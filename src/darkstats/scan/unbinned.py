@@ -15,7 +15,7 @@ from darkstats.execution.jobs import Job, Task, inputs_bytes
 from darkstats.execution.packing import pack_arrays, unpack_arrays
 from darkstats.inference.asimov import blinded_observation
 from darkstats.model.unbinned.model import compile_hs3
-from darkstats.model.unbinned.observed import observed_events
+from darkstats.model.unbinned.observed import observed_events, within
 from darkstats.provenance import versions
 from darkstats.scan.credible import credible_fields
 from darkstats.scan.limits import point_of_model
@@ -146,9 +146,8 @@ def require_events_somewhere(document: Hs3Document, events: EventsOfScan) -> Non
             axes = [axis for axis in channel.axes if axis[0] in table.columns]
             if channel.data.get("type") == "binned" or len(axes) != len(channel.axes):
                 continue  # a missing column is told by the point
-            inside = np.logical_and.reduce(
-                [(table.columns[x] >= low) & (table.columns[x] <= high) for x, low, high in axes]
-            )
+            rows = np.array([table.columns[x] for x, *_ in axes])
+            inside = within(rows, [(low, high) for _, low, high in axes])
             sizes[table.source] = len(inside)
             used[table.source] = used.get(table.source, False) or bool(inside.any())
     for source, found in used.items():

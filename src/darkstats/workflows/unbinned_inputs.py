@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from darkstats.workspace.event_files import EventTable
     from darkstats.workspace.hs3 import Hs3Document
 
-__all__ = ["CLOSED", "NONE_GIVEN", "event_files", "holds_hs3", "load_unbinned"]
+__all__ = [
+    "CLOSED",
+    "NONE_GIVEN",
+    "event_files",
+    "holds_hs3",
+    "load_unbinned",
+    "simulated_together",
+    "stay_closed",
+]
 
 CLOSED = (
     "the events are not marked as simulated and stay closed: expected values only; --unblind opens "
@@ -67,6 +75,27 @@ def event_files(named: Sequence[str]) -> tuple[str, ...]:
             )
         found += inside
     return tuple(found)
+
+
+def simulated_together(events: bool | None, document: bool | None, *, binned: bool) -> bool | None:
+    """Whether all data are simulated: events of files, and with them counts of the document.
+
+    Contents of binned channels stay those of the document: then both have to say so.
+    """
+    return events is True and document is True if binned else events
+
+
+def stay_closed(blind: bool | None, *, simulated: bool | None, missing: bool, of: str = "") -> bool:
+    """Whether data stay closed: as asked, else unless they are given, and simulated.
+
+    Raises
+    ------
+    OptionError
+        Data that are missing were to be opened; ``of`` says which.
+    """
+    if blind is False and missing:
+        raise OptionError(f"--unblind, and no events were given{of}: name them with --data")
+    return missing or simulated is not True if blind is None else blind
 
 
 def _table(data: str, document: Hs3Document, analysis: str) -> EventTable:
@@ -138,26 +167,16 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     if request.data is not None:
         table = _table(request.data, document, model.analysis)
         observation, notes = observed_events(model, table)
-        # Contents of binned channels stay those of the document: they must be simulated, too.
-        if all(channel.bin_edges is None for channel in model.channels):
-            simulated = table.simulated
-        else:
-            simulated = table.simulated is True and simulated is True
+        binned = any(channel.bin_edges is not None for channel in model.channels)
+        simulated = simulated_together(table.simulated, simulated, binned=binned)
     if request.simulated is not None:
         simulated = request.simulated
-    blind = request.blind
     missing = document.without_events(model.analysis) if table is None else ()
-    if blind is False and missing:
-        raise OptionError(
-            f"--unblind, and no events were given for {', '.join(missing)}: name them with --data"
-        )
-    if blind is None:
-        blind = simulated is not True
-        if missing:
-            blind = True
-            notes = [NONE_GIVEN]
-        elif blind:
-            notes = [CLOSED]
+    blind = stay_closed(
+        request.blind, simulated=simulated, missing=bool(missing), of=f" for {', '.join(missing)}"
+    )
+    if blind and request.blind is None:
+        notes = [NONE_GIVEN if missing else CLOSED]
     facts = _facts(model, document, observation, table, blind=blind)
     if blind:
         observation = blinded_observation(model) if model.poi_index is not None else observation

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import OptionError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,21 +23,24 @@ def unbinned_source(
     """
     from darkstats.report.sidecar import read_sidecar
     from darkstats.scan.unbinned import EventsOfScan, require_events_somewhere, unbinned_inputs
-    from darkstats.workflows.unbinned_inputs import CLOSED, NONE_GIVEN, event_files
+    from darkstats.workflows.unbinned_inputs import (
+        CLOSED,
+        NONE_GIVEN,
+        event_files,
+        simulated_together,
+        stay_closed,
+    )
     from darkstats.workspace.event_files import read_events
     from darkstats.workspace.hs3 import read_hs3
 
     document = read_hs3(source)
     events = EventsOfScan.of([read_events(name) for name in event_files(data)])
-    data_ = document.document.get("data", [])
-    binned = any(entry.get("type") == "binned" for entry in data_)
-    own = not any(document.without_events(name) for name in document.analysis_names)
-    if blind is False and not (events or own):
-        raise OptionError("--unblind, and no events were given: name them with --data")
-    simulated = events.simulated if events else document.simulated is True
-    if events and binned:  # contents of binned channels stay those of the document
-        simulated = simulated and document.simulated is True
-    closed = blind if blind is not None else not simulated or not (events or own)
+    simulated = document.simulated is True
+    if events:
+        binned = any(entry.get("type") == "binned" for entry in document.document.get("data", []))
+        simulated = bool(simulated_together(events.simulated, simulated, binned=binned))
+    given = bool(events) or not any(map(document.without_events, document.analysis_names))
+    closed = stay_closed(blind, simulated=simulated, missing=not given)
     inputs = unbinned_inputs(document, events)
     if events and not closed:
         require_events_somewhere(document, events)
@@ -52,7 +53,7 @@ def unbinned_source(
         "name": f"{path.resolve().parent.name}_unbinned" if stem == "unbinned" else stem,
         "title": sidecar.title or document.description or path.name,
         "simulated": simulated,
-        "data": kind if not closed else (CLOSED if events or own else NONE_GIVEN),
+        "data": kind if not closed else (CLOSED if given else NONE_GIVEN),
         "luminosity_ipb": said.get("luminosity_ipb"),
         "reference_cross_section_pb": reference,
         "poi_label": "signal strength"

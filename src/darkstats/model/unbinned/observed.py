@@ -11,11 +11,12 @@ from darkstats.errors import DocumentError, OptionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from darkstats.arrays import BoolArray, FloatArray
     from darkstats.model.histfactory import Observation
     from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.workspace.event_files import EventTable
 
-__all__ = ["observed_events"]
+__all__ = ["observed_events", "within"]
 
 
 def observed_events(
@@ -51,9 +52,7 @@ def observed_events(
             events.append(weights[: x.shape[1]][: len(channel.bin_edges) - 1])
             continue
         found = table.events(channel.observables, channel.name)
-        inside = np.ones(found.shape[1], dtype=bool)
-        for row, (low, high) in zip(found, channel.ranges, strict=True):
-            inside &= (row >= low) & (row <= high)
+        inside = within(found, channel.ranges)
         n = found.shape[1]
         outside = n - int(inside.sum())
         names = " and ".join(channel.observables)
@@ -71,6 +70,12 @@ def observed_events(
             notes.append(f"the file holds no event for channel {channel.name!r}")
         events.append(found[:, inside])
     return model.observe(events), notes
+
+
+def within(rows: FloatArray, ranges: Sequence[tuple[float, float]]) -> BoolArray:
+    """Which events lie in all ranges, ends included. Shapes [dim, event] -> [event]."""
+    low, high = np.array(ranges).T[:, :, None]
+    return np.asarray(((rows >= low) & (rows <= high)).all(axis=0))
 
 
 def _foreign(model: UnbinnedModel, table: EventTable) -> list[str]:
