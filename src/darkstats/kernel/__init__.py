@@ -41,7 +41,6 @@ from darkstats.kernel.simd import LANES
 __all__ = [
     "JIT",
     "Memory",
-    "cache_directory",
     "compile_elsewhere",
     "default_threads",
     "is_compiled",
@@ -167,11 +166,6 @@ class Memory:
             self._buffer[skip + begin : skip + begin + size * LANES].reshape(size, LANES)
             for begin, size in zip(self._ends[:-1], self._sizes, strict=True)
         ]
-
-
-def cache_directory() -> Path | None:
-    """Folder of the compiled kernels, or None where none can be written."""
-    return _CACHE_DIRECTORY
 
 
 @contextmanager

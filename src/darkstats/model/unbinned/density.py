@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from darkstats.arrays import FloatArray, IndexArray
+from darkstats.arrays import FloatArray, IndexArray, frozen_indices
 from darkstats.kernel import JIT, Memory, is_compiled, kernel, kernel_entry, run_blocks
 from darkstats.kernel.simd import (
     LANES,
@@ -28,6 +28,7 @@ from darkstats.kernel.simd import (
     store,
     where_less,
 )
+from darkstats.model.scratch import table_with
 from darkstats.model.structure import addresses_of
 from darkstats.model.unbinned.slots import PAIR_STRIDE, slot_derivatives
 
@@ -315,14 +316,14 @@ def event_derivatives(
     gradient, hessian = np.empty((n_lanes, n)), np.empty((n_lanes, n, n))
     stride = len(weights) // LANES
     arrays = (columns, x, weights, *spans, amplitudes, slots, value, size, gradient, hessian)
+    words = frozen_indices(addresses_of(layout))
     n_factors = len(layout.lows)
     sizes = (n, n, n * n, max(layout.n_slots, 1), max(n_factors, 1) * PAIR_STRIDE**2, 2)
 
     def work(first: int, stop: int) -> None:
         memory = Memory(sizes)
         if JIT:
-            words = [*addresses_of(layout), *memory.addresses(), *addresses_of(arrays)]
-            _density_entry(np.array(words, dtype=np.int64), stride, first, stop)
+            _density_entry(table_with(words, memory, arrays), stride, first, stop)
             return
         data = _Data(
             columns.reshape(-1, LANES),

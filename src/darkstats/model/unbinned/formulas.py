@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from darkstats.model.unbinned import jets
 from darkstats.model.unbinned.jets import Jet
 from darkstats.workspace.hs3_expressions import Binary, Call, Name, Node, Number, names_of
 
-__all__ = ["Formula", "array_value", "fold", "number"]
+__all__ = ["ARITHMETIC", "Formula", "array_value", "fold", "number"]
 
 _JET_FUNCTIONS: Mapping[str, Callable[[Jet], Jet]] = {
     "exp": jets.exp,
@@ -21,6 +23,13 @@ _JET_FUNCTIONS: Mapping[str, Callable[[Jet], Jet]] = {
     "sin": jets.sin,
     "cos": jets.cos,
     "erf": jets.erf,
+}
+#: What the signs do to numbers, arrays, jets and tensors alike; powers are each one's own.
+ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
 }
 _ARRAY_FUNCTIONS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
     "exp": np.exp,
@@ -41,15 +50,7 @@ def array_value(node: Node, values: Mapping[str, FloatArray]) -> FloatArray:
     if isinstance(node, Call):
         return _ARRAY_FUNCTIONS[node.function](array_value(node.argument, values))
     left, right = array_value(node.left, values), array_value(node.right, values)
-    if node.sign == "+":
-        return np.asarray(left + right)
-    if node.sign == "-":
-        return np.asarray(left - right)
-    if node.sign == "*":
-        return np.asarray(left * right)
-    if node.sign == "/":
-        return np.asarray(left / right)
-    return np.asarray(left**right)
+    return np.asarray(ARITHMETIC.get(node.sign, operator.pow)(left, right))
 
 
 def fold(node: Node) -> Node:
@@ -114,15 +115,8 @@ class Formula:
             return left + (value if node.sign == "+" else -value)
         left = self._jet(node.left, points, variables)
         right = self._jet(node.right, points, variables)
-        if node.sign == "+":
-            return left + right
-        if node.sign == "-":
-            return left - right
-        if node.sign == "*":
-            return left * right
-        if node.sign == "/":
-            return left / right
-        return jets.power(left, right)
+        result: Jet = ARITHMETIC.get(node.sign, jets.power)(left, right)
+        return result
 
 
 def number(formula: Formula) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.errors import DocumentError, MissingExtraError
-from darkstats.model.unbinned.formulas import fold
+from darkstats.model.unbinned.formulas import ARITHMETIC, fold
 from darkstats.model.unbinned.names import Names
 from darkstats.workspace.hs3_expressions import Binary, Call, Name, Node, Number, names_of
 
@@ -226,14 +226,8 @@ def tensor_value(node: Node, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 
         }
         return functions[node.function](tensor_value(node.argument, values))
     left, right = tensor_value(node.left, values), tensor_value(node.right, values)
-    if node.sign == "+":
-        return left + right
-    if node.sign == "-":
-        return left - right
-    if node.sign == "*":
-        return left * right
-    if node.sign == "/":
-        return left / right
+    if node.sign in ARITHMETIC:
+        return ARITHMETIC[node.sign](left, right)
     if isinstance(node.right, Number) and node.right.value == int(node.right.value) >= 0:
         result = tf.ones_like(left)
         for _ in range(int(node.right.value)):
