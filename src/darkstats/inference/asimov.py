@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from darkstats.errors import OptionError
 from darkstats.fit import FitOptions, FitResult, fit
 
@@ -55,7 +53,9 @@ def asimov_data(
 
 
 def blinded_observation(model: Model, *, mu: float = 0.0) -> Observation:
-    """Asimov data at the initial nuisance parameters: no data are looked at.
+    """Asimov data at the nominal nuisance parameters: no data are looked at.
+
+    Constrained ones stand at their auxiliary data, others at their initial values.
 
     Parameters
     ----------
@@ -71,6 +71,6 @@ def blinded_observation(model: Model, *, mu: float = 0.0) -> Observation:
     """
     if model.poi_index is None:
         raise OptionError("the model has no parameter of interest; name one with its `poi`")
-    parameters = np.array(model.inits)
+    parameters = model.nominal
     parameters[model.poi_index] = mu
     return model.asimov(parameters)

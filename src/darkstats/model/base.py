@@ -122,6 +122,10 @@ class Model(Protocol):
         """Starting values. Shape [par]."""
 
     @property
+    def nominal(self) -> FloatArray:
+        """Where the parameters stand without data. Shape [par]."""
+
+    @property
     def lower(self) -> FloatArray:
         """Lower ends of the ranges. Shape [par]."""
 

@@ -110,6 +110,24 @@ class ParameterTable:
         return np.array([parameter.init for parameter in self.parameters])
 
     @property
+    def nominal(self) -> FloatArray:
+        """Where the parameters stand without data, within their ranges. Shape [par].
+
+        A constrained parameter stands at what its auxiliary datum says, wherever the minimiser is
+        told to start; any other one, and one that is held, at its starting value.
+        """
+        found = [
+            p.init
+            if p.fixed or not p.constrained
+            else min(
+                max(p.auxdata / p.width if p.constraint == "poisson" else p.auxdata, p.lower),
+                p.upper,
+            )
+            for p in self.parameters
+        ]
+        return np.array(found, dtype=float)
+
+    @property
     def lower(self) -> FloatArray:
         """Lower ends of the ranges. Shape [par]."""
         return np.array([parameter.lower for parameter in self.parameters])

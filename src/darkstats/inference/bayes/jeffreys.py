@@ -52,7 +52,7 @@ class Jeffreys:
             The information is not positive: nothing to base a prior on.
         """
         poi = model.require_poi()
-        nominal = model.inits
+        nominal = model.nominal
         others = np.array(
             [p for p, fixed in enumerate(model.fixed) if p != poi and not fixed], dtype=np.int64
         )
