@@ -27,6 +27,8 @@ NUMBER_TOLERANCE = 1e-12
 MORE_STARTS = 10
 NEARBY = 0.3  # spread of starts around the lowest minimum so far, in pre-fit errors
 SAME_PLACE = 1e-2  # relative difference of a parameter between two starts at one minimum
+ONE_MINIMUM = 1e-4  # squared distance, in standard deviations, of two ends at one minimum
+FLAT = 1e-8  # least curvature along any direction, of a Hessian with a unit diagonal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,14 +108,41 @@ def number_options(options: FitOptions) -> FitOptions:
     )
 
 
+def _loose(
+    problem: Problem, observation: Observation, here: FloatArray, there: FloatArray
+) -> BoolArray:
+    """Parameters [par] whose values two starts leave open, although the deviance is the same.
+
+    What is asked depends on no unit of a parameter: the distance counts in standard deviations, and
+    the curvature after a scaling of the Hessian to a unit diagonal.
+    """
+    model = problem.model
+    own = [p.prefit_error if p.constrained else None for p in model.parameters]
+    unit = np.array([0.0 if error is None else error for error in own])
+    size = np.maximum(np.maximum(np.abs(here), np.abs(there)), unit)
+    apart: BoolArray = np.abs(here - there) > SAME_PLACE * size
+    if not apart.any():
+        return apart
+    data, auxdata = model.stack([observation])
+    hessian = model.derivatives(here, data, auxdata[0])[2]
+    free = np.flatnonzero(problem.free)
+    hessian, step = hessian[np.ix_(free, free)], (there - here)[free]
+    if step @ hessian @ step > ONE_MINIMUM:
+        return apart  # two minima of one depth
+    root = np.sqrt(np.maximum(np.diag(hessian), 0.0))
+    scale = np.where(root > 0.0, root, 1.0)
+    curvature, directions = np.linalg.eigh(hessian / np.outer(scale, scale))
+    flat = (np.abs(directions[:, curvature < FLAT]) > SAME_PLACE).any(axis=1)
+    apart[free] &= flat
+    return apart
+
+
 def _warnings(
-    problem: Problem, batch: BatchFit, best: int, second: int, spread: float
+    problem: Problem, batch: BatchFit, best: int, loose: BoolArray, spread: float
 ) -> tuple[str, ...]:
     notes = []
-    here, there = batch.parameters[best], batch.parameters[second]
-    apart = np.abs(here - there) > SAME_PLACE * np.maximum(np.abs(here), 1.0)
-    if apart.any():
-        names = [problem.model.parameters[p].name for p in np.flatnonzero(apart)]
+    if loose.any():
+        names = [problem.model.parameters[p].name for p in np.flatnonzero(loose)]
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         notes.append(
             f"the likelihood hardly changes with {shown}: two starts found the same deviance at "
@@ -243,6 +272,7 @@ def fit(
     finite = values[np.isfinite(values)]
     point = batch.parameters[best].copy()
     point.flags.writeable = False
+    loose = _loose(problem, observation, point, batch.parameters[int(order[1])])
     free = problem.free == 1
     resting = free & ((point <= problem.lower) | (point >= problem.upper))
     names = model.parameter_names
@@ -261,6 +291,6 @@ def fit(
             agreement=agreement,
             rung=RUNGS[int(batch.rung[best])],
         ),
-        warnings=_warnings(problem, batch, best, int(order[1]), float(finite.max() - values[best]))
+        warnings=_warnings(problem, batch, best, loose, float(finite.max() - values[best]))
         + _bound_warning(model, point, resting, lower=poi_lower is None, upper=poi_upper is None),
     )

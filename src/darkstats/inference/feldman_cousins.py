@@ -73,11 +73,16 @@ class _Belt:
             side = [
                 point
                 for point in self.points.values()
-                if (point.mu >= self.curve.mu_hat) is upper or point.mu == 0.0
+                if (point.mu >= self.curve.mu_hat) is upper or (point.mu == 0.0 and not upper)
             ]
+            # At the best fit the statistic is 0, and no toy is less extreme: it is accepted,
+            # however short the interval is.
             if not upper:
-                # beyond the rising edge, up to mu-hat, everything is accepted
                 side = [*side, NoisyPoint(stop, 1.0, floor, 1.0, 1.0)]
+            elif not any(point.value > self.alpha for point in side):
+                best = max(self.curve.mu_hat, 0.0)
+                side = [point for point in side if point.mu != best]
+                side = [*side, NoisyPoint(best, 1.0, floor, 1.0, 1.0)]
             found = noisy_crossing(side, self.alpha, floor=floor, falling=upper)
             if found is None:
                 highest = max(point.mu for point in side)

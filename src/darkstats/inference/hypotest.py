@@ -63,7 +63,7 @@ def warnings_of(curve: ProfileCurve) -> tuple[str, ...]:
         )
     statistic = curve.statistic
     lower = curve.poi_lower
-    at_bound = math.isfinite(lower) and curve.mu_hat - lower <= 1e-9 * max(1.0, abs(lower))
+    at_bound = poi.name in curve.free.at_bound and curve.mu_hat <= lower
     if not statistic.bounded and at_bound:
         notes.append(
             f"mu_hat is at {lower:g}, the lower bound that the workspace declares, while "

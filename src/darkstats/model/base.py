@@ -16,6 +16,7 @@ import numpy as np
 from darkstats.arrays import BoolArray, FloatArray, IndexArray
 from darkstats.model.parameters import Parameter
 from darkstats.model.unbinned.events import EventLanes
+from darkstats.streams import poisson_counts
 
 if TYPE_CHECKING:
     from darkstats.model.histfactory import Observation
@@ -242,5 +243,5 @@ def thrown_auxdata(
         normal = rng.standard_normal((n_toys, gaussian.size))
         auxdata[:, gaussian] = expected[gaussian] + width * normal
     if poisson.size:
-        auxdata[:, poisson] = rng.poisson(expected[poisson], size=(n_toys, poisson.size))
+        auxdata[:, poisson] = poisson_counts(rng, expected[poisson], (n_toys, poisson.size))
     return auxdata

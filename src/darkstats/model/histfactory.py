@@ -17,6 +17,7 @@ from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.structure import Layout, Numbers, words_of
 from darkstats.model.unbinned.events import EventLanes
 from darkstats.provenance import digest_of
+from darkstats.streams import poisson_counts
 
 __all__ = ["ChannelBins", "HistFactoryModel", "Observation"]
 
@@ -229,7 +230,7 @@ class HistFactoryModel(ParameterTable):
         """Draw counts [toy, bin] and auxiliary data [toy, par] at a point."""
         rates = np.maximum(np.asarray(self.expected_rates(parameters), dtype=np.float64), 0.0)
         expected = np.asarray(self.expected_auxdata(parameters), dtype=np.float64)
-        counts = rng.poisson(rates, size=(n_toys, self.n_bins)).astype(np.float64)
+        counts = poisson_counts(rng, rates, (n_toys, self.n_bins))
         return counts, thrown_auxdata(self.parameters, expected, rng, n_toys)
 
     def lane_evaluator(self, data: LaneData, auxdata: FloatArray, *, threads: int) -> None:

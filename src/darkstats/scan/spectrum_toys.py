@@ -15,7 +15,7 @@ import numpy as np
 
 from darkstats.arrays import frozen_floats, frozen_indices
 from darkstats.errors import OptionError
-from darkstats.streams import keyed_generator
+from darkstats.streams import keyed_generator, poisson_counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,7 +128,7 @@ class Spectrum:
         extra = self.expected.copy()
         for outer, inner in self.nested:
             extra[outer] = np.maximum(self.expected[outer] - self.expected[inner], 0.0)
-        counts = rng.poisson(extra, size=(TOYS_PER_BLOCK, len(extra))).astype(np.float64)
+        counts = poisson_counts(rng, extra, (TOYS_PER_BLOCK, len(extra)))
         for outer, inner in self.nested:
             counts[:, outer] += counts[:, inner]
         return counts[:n_toys]

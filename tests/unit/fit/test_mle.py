@@ -12,6 +12,7 @@ import pytest
 
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit import covariance, fit, fit_batch, impacts, profile_interval, profile_scan
+from darkstats.inference import upper_limit
 from darkstats.model import (
     HistFactoryModel,
     InterpolationCodes,
@@ -126,6 +127,51 @@ def test_undetermined_parameters_are_named() -> None:
     result = fit(model, model.observation)
     assert np.prod(result.parameters) == pytest.approx(17.0 / 12.0, rel=1e-6)
     assert any("hardly changes with mu, k" in warning for warning in result.warnings)
+
+
+def _scaled(scale: float, observed: list[float]) -> HistFactoryModel:
+    """Two bins with an uncertain background; the signal times ``scale``."""
+    background = [
+        {"name": "k", "type": "normsys", "data": {"lo": 0.8, "hi": 1.2}},
+        {"name": "mc", "type": "staterror", "data": [0.4, 0.8]},
+    ]
+    factors = [{"name": "mu", "type": "normfactor", "data": None}]
+    samples = [
+        {"name": "s", "data": [2.0 * scale, scale], "modifiers": factors},
+        {"name": "b", "data": [20.0, 30.0], "modifiers": background},
+    ]
+    return compiled(
+        {
+            "version": "1.0.0",
+            "channels": [{"name": "c", "samples": samples}],
+            "observations": [{"name": "c", "data": observed}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        }
+    )
+
+
+@pytest.mark.parametrize("observed", [[20.0, 30.0], [28.0, 30.0], [14.0, 30.0]])
+def test_no_warning_depends_on_the_unit_of_the_signal_strength(observed: list[float]) -> None:
+    """The signal times 1e-9 to 1e9: same warnings, same deviance, free and at a bound."""
+    for test_stat in ("qtilde", "q"):
+        limits, warnings = [], set()
+        for scale in (1e-9, 1e-4, 1.0, 1e4, 1e9):
+            model = _scaled(scale, observed)
+            limit = upper_limit(model, model.observation, test_stat=test_stat, scan_points=0)
+            limits.append(scale * (limit.observed or 0.0))
+            warnings.add(
+                (fit(model, model.observation, poi_upper=np.inf).warnings, len(limit.warnings))
+            )
+        assert len(warnings) == 1
+        assert limits == pytest.approx([limits[0]] * len(limits), rel=1e-9)
+
+
+def test_a_strength_in_small_units_is_well_determined() -> None:
+    """Two starts end 0.3 apart where the error is 1e9: one minimum, and no warning of it."""
+    model = _scaled(1e-9, [20.0, 30.0])
+    result = fit(model, model.observation, poi_lower=-np.inf, poi_upper=np.inf)
+    assert result.warnings == ()
+    assert "mu" in result.free
 
 
 def test_covariance_of_correlated_parameters(example_workspaces: dict[str, Path]) -> None:

@@ -22,6 +22,7 @@ from darkstats.inference.results import PValue
 from darkstats.inference.toy_tests import cls_of
 from darkstats.inference.toys import TIE_TOLERANCE, p_value, stream, throw
 from darkstats.model import compile_workspace
+from darkstats.streams import GAUSSIAN_FROM, poisson_counts
 from darkstats.workspace import read_workspace
 from small_models import counting, spectrum
 from soak.double_wells import document
@@ -99,3 +100,30 @@ def test_the_toy_band_is_that_of_the_poisson_quantiles() -> None:
         exact = 1.0 if n - 3.0 >= 2.0 else poisson.cdf(n, 5.0) / poisson.cdf(n, 3.0)
         assert result.expected.cls[position] == pytest.approx(exact, rel=0.2)
     assert list(result.expected.cls) == sorted(result.expected.cls)
+
+
+def test_auxiliary_measurements_of_any_size_can_be_thrown() -> None:
+    """A relative error of 1e-10 is a Poisson mean of 1e20: its toys are those without the error."""
+    tight, known = (counting(10, 5.0, 10.0, width) for width in (1e-9, None))
+    toys = ToyOptions(n_toys=4000, seed=2)
+    found, expected = (
+        hypotest(model, model.observation, 1.0, calculator="toys", toys=toys)
+        for model in (tight, known)
+    )
+    exact = poisson.cdf(10, 15.0) / poisson.cdf(10, 10.0)
+    for result in (found, expected):
+        assert result.cls is not None
+        assert result.cls.value == pytest.approx(exact, abs=4.0 * result.cls.error)
+
+
+def test_large_counts_follow_the_gaussian_limit() -> None:
+    """Means up to 1e300 are drawn with their own width; small ones keep their stream."""
+    mean = np.array([3.0, GAUSSIAN_FROM, 1e20, 1e300, 0.0])
+    drawn = poisson_counts(np.random.default_rng(3), mean, (4000, 5))
+    pulls = (drawn[:, 1:4] - mean[1:4]) / np.sqrt(mean[1:4])
+    assert np.abs(pulls.mean(axis=0)).max() < 0.08
+    np.testing.assert_allclose(pulls[:, :2].std(axis=0), 1.0, atol=0.05)
+    assert not drawn[:, 4].any()
+    small = np.array([0.0, 3.0, 1e17])
+    plain = np.random.default_rng(7).poisson(small, (50, 3))
+    np.testing.assert_array_equal(poisson_counts(np.random.default_rng(7), small, (50, 3)), plain)

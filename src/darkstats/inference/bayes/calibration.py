@@ -37,7 +37,7 @@ from darkstats.inference.bayes.problem import PosteriorProblem
 from darkstats.inference.chi_square import chi_square_survival
 from darkstats.inference.toys import throw
 from darkstats.model import Observation
-from darkstats.streams import keyed_generator
+from darkstats.streams import keyed_generator, poisson_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -145,7 +145,7 @@ def ranks(
     for p, prior in enumerate(study.nuisances.resolve(model)):
         if prior is not None:
             points[:, p] = prior.draw(rng, replicas)
-    counts = rng.poisson(np.maximum(model.expected_rates(points), 0.0)).astype(np.float64)
+    counts = poisson_counts(rng, np.maximum(model.expected_rates(points), 0.0))
     distinct, place = np.unique(counts, axis=0, return_inverse=True)
     found = _posteriors(study, model, distinct, inferred or study.nuisances)
     below = [

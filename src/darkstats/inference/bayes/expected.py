@@ -22,7 +22,7 @@ from darkstats.inference.bayes.reweighting import BroadSample
 from darkstats.inference.bayes.rows import joined_rows, observed_rows
 from darkstats.inference.results import N_SIGMA, ToyCounts, ToyOptions
 from darkstats.model.histfactory import HistFactoryModel
-from darkstats.streams import keyed_generator
+from darkstats.streams import keyed_generator, poisson_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,7 +107,7 @@ def background_counts(
                 return None, str(error)
         if isinstance(model, HistFactoryModel):
             rates = np.maximum(model.expected_rates(points), 0.0)
-            rows.append(rng.poisson(rates).astype(np.float64))
+            rows.append(poisson_counts(rng, rates))
         elif how == "prior-predictive":
             # Every toy has a point of its own: one is thrown at a time.
             rows += [model.throw(one, rng, 1)[0] for one in points]

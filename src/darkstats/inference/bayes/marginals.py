@@ -11,7 +11,7 @@ from darkstats.arrays import FloatArray
 from darkstats.inference.bayes.adaptive import Cloud
 from darkstats.inference.bayes.importance import effective_size
 from darkstats.inference.bayes.results import NuisancePosterior, PredictiveCheck
-from darkstats.streams import keyed_generator
+from darkstats.streams import keyed_generator, poisson_counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +124,7 @@ def predictive_check(
     rng = keyed_generator(seed, model.digest, _STREAM, 1)
     used = ~model.masked_bins
     rates = np.maximum(model.expected_rates(sample.resampled(draws, rng))[:, used], 0.0)
-    replicas = rng.poisson(rates).astype(np.float64)
+    replicas = poisson_counts(rng, rates)
     data = np.broadcast_to(counts[used], replicas.shape)
     far = _deviance(replicas, rates) >= _deviance(data, rates) - 1e-9
     low, high = np.quantile(replicas, [0.1587, 0.8413], axis=0)

@@ -14,6 +14,7 @@ from darkstats.model.unbinned.fixed import Blend, Fixed, Polynomial
 from darkstats.model.unbinned.grid import Grid
 from darkstats.model.unbinned.shapes import draw
 from darkstats.model.unbinned.tables import density_at, lanes_from
+from darkstats.streams import poisson_counts
 
 __all__ = ["thrown_events"]
 
@@ -89,10 +90,10 @@ def thrown_events(
     for c, channel in enumerate(channels):
         if channel.bin_edges is not None:
             rates = density_at(channel, point[None, :], grid.points[c])[0] * grid.weights[c]
-            contents = rng.poisson(np.maximum(rates, 0.0), size=(n_toys, len(rates)))
+            contents = poisson_counts(rng, np.maximum(rates, 0.0), (n_toys, len(rates)))
             x = np.tile(grid.points[c], (1, n_toys))
             counts = np.full(n_toys, len(rates), dtype=np.int64)
-            found.append(lanes_from(channel, x, contents.ravel().astype(float), counts, None))
+            found.append(lanes_from(channel, x, contents.ravel(), counts, None))
             continue
         x, counts = _thrown(channel, point, rng, n_toys)
         found.append(lanes_from(channel, x, np.ones(x.shape[1]), counts, None))
