@@ -2,7 +2,8 @@
 
 Certification level 1, for every lane, toys included: the projected gradient's estimated distance
 to the minimum (EDM) is below tolerance with positive curvature on the free parameters.  A lane that
-misses it climbs a ladder of retries; one that still misses it stays marked as failed.
+misses it climbs a ladder of retries; one that still misses it stays marked as failed, and what it
+found cannot be read: minima among several starts are asked of :meth:`BatchFit.lowest`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.ladder import climb
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem, run_kernel
+from darkstats.fit.minima import Minimum
 from darkstats.model import LaneData, Model
 
 __all__ = ["RUNGS", "BatchFit", "fit_batch"]
@@ -26,15 +28,18 @@ RUNGS = ("first start", "cold start", "strong damping", "iminuit", "many starts"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFit:
-    """Minima of many lanes.
+    """Minima of many lanes. What a failed lane found is not there to be read.
 
     Parameters
     ----------
     parameters
-        Shape [lane, par].
+        NaN in a failed lane. Shape [lane, par].
     twice_nll
         Deviance relative to the saturated model, constraint terms included; differences are
-        likelihood ratios. Shape [lane].
+        likelihood ratios. NaN in a failed lane. Shape [lane].
+    ends
+        Where each lane ended, failed or not: good for starting another fit, and for nothing else.
+        Shape [lane, par].
     edm, min_rate
         Estimated distance to the minimum; smallest expected rate of a bin. Shape [lane].
     steps, flat, rung, status
@@ -44,6 +49,7 @@ class BatchFit:
 
     parameters: FloatArray
     twice_nll: FloatArray
+    ends: FloatArray
     edm: FloatArray
     min_rate: FloatArray
     steps: IndexArray
@@ -55,6 +61,18 @@ class BatchFit:
     def converged(self) -> BoolArray:
         """Which lanes reached a certified minimum. Shape [lane]."""
         return np.asarray(self.status == FitStatus.CONVERGED)
+
+    def lowest(self, lanes: slice = slice(None)) -> Minimum | None:
+        """Lowest certified minimum of lanes that start the same fit; None where all failed.
+
+        The one place where a minimum over lanes is taken.
+
+        Parameters
+        ----------
+        lanes
+            Those that differ in their start alone; all by default.
+        """
+        return Minimum.of(self.parameters[lanes], self.twice_nll[lanes])
 
     @property
     def n_failed(self) -> int:
@@ -156,9 +174,11 @@ def fit_batch(
             rung=rung,
             options=options,
         )
+    good = status == FitStatus.CONVERGED
     return BatchFit(
-        parameters=lanes.parameters,
-        twice_nll=2.0 * lanes.value,
+        parameters=np.where(good[:, np.newaxis], lanes.parameters, np.nan),
+        twice_nll=np.where(good, 2.0 * lanes.value, np.nan),
+        ends=lanes.parameters,
         edm=lanes.edm,
         min_rate=lanes.min_rate,
         steps=lanes.report[:, 1],

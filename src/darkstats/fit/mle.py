@@ -17,12 +17,12 @@ from darkstats.arrays import BoolArray, FloatArray
 from darkstats.errors import FitFailedError
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem
+from darkstats.fit.minima import AGREEMENT
 from darkstats.fit.starts import jittered_starts, starts_on_both_sides
 from darkstats.model import Model, Observation
 
 __all__ = ["AGREEMENT", "Certification", "FitResult", "fit", "number_options"]
 
-AGREEMENT = 1e-6  # difference in deviance below which two starts found the same minimum
 NUMBER_TOLERANCE = 1e-12
 MORE_STARTS = 10
 NEARBY = 0.3  # spread of starts around the lowest minimum so far, in pre-fit errors
@@ -41,6 +41,8 @@ class Certification:
         1: gradient, EDM and curvature; 2: found again from another start besides.
     starts
         Number of starts.
+    failed
+        How many of them ended without a certified minimum; they count for nothing.
     agreement
         Difference in deviance between the best two minima.
     rung
@@ -49,6 +51,7 @@ class Certification:
 
     level: int
     starts: int
+    failed: int
     agreement: float
     rung: str
 
@@ -243,36 +246,37 @@ def fit(
         )
 
     batch = attempt(starts)
-    if not batch.converged.all() or np.ptp(batch.twice_nll) > AGREEMENT:
-        lowest = batch.parameters[
-            int(np.argmin(np.where(batch.converged, batch.twice_nll, np.inf)))
-        ]
+    found = batch.lowest()
+    if found is None or not found.unanimous:
+        near = batch.ends[0] if found is None else found.parameters
         more = [
             jittered_starts(problem, held, MORE_STARTS, key=2),
-            jittered_starts(problem, lowest, MORE_STARTS, key=3, width=NEARBY),
+            jittered_starts(problem, near, MORE_STARTS, key=3, width=NEARBY),
         ]
         batch = attempt(np.vstack([starts, *more]))
-    values = np.where(batch.converged, batch.twice_nll, np.inf)
-    order = np.argsort(values, kind="stable")
-    best = int(order[0])
-    if not np.isfinite(values[best]):
+        found = batch.lowest()
+    n_starts = len(batch.status)
+    if found is None:
         status = FitStatus(int(batch.status[0])).name
         raise FitFailedError(
-            f"no minimum could be certified from {len(values)} starts ({status}, EDM "
+            f"no minimum could be certified from {n_starts} starts ({status}, EDM "
             f"{batch.edm[0]:.3g}, smallest rate {batch.min_rate[0]:.3g}); check that every "
             "bin with events has a positive expected rate within the ranges of the parameters"
         )
-    second = values[order[1]]
-    agreement = float(second - values[best]) if np.isfinite(second) else np.inf
-    if not agreement <= AGREEMENT:
-        raise FitFailedError(
-            f"the lowest minimum was found from one of {len(values)} starts only (next: "
-            f"{agreement:.3g} higher in deviance); give a better start or narrow the ranges"
+    if found.agreeing() < 2:
+        following = (
+            f"next: {found.rises[1]:.3g} higher in deviance"
+            if found.certified > 1
+            else "all others failed"
         )
-    finite = values[np.isfinite(values)]
-    point = batch.parameters[best].copy()
+        raise FitFailedError(
+            f"the lowest minimum was found from one of {n_starts} starts only ({following}); give "
+            "a better start or narrow the ranges"
+        )
+    best = found.lane
+    point = found.parameters.copy()
     point.flags.writeable = False
-    loose = _loose(problem, observation, point, batch.parameters[int(order[1])])
+    loose = _loose(problem, observation, point, batch.parameters[int(found.order[1])])
     free = problem.free == 1
     resting = free & ((point <= problem.lower) | (point >= problem.upper))
     names = model.parameter_names
@@ -280,17 +284,18 @@ def fit(
         model=model,
         observation=observation,
         parameters=point,
-        twice_nll=float(values[best]),
+        twice_nll=found.twice_nll,
         edm=float(batch.edm[best]),
         steps=int(batch.steps[best]),
         free=tuple(names[p] for p in np.flatnonzero(free)),
         at_bound=tuple(names[p] for p in np.flatnonzero(resting)),
         certification=Certification(
             level=2,
-            starts=len(values),
-            agreement=agreement,
+            starts=n_starts,
+            failed=n_starts - found.certified,
+            agreement=float(found.rises[1]),
             rung=RUNGS[int(batch.rung[best])],
         ),
-        warnings=_warnings(problem, batch, best, loose, float(finite.max() - values[best]))
+        warnings=_warnings(problem, batch, best, loose, found.spread)
         + _bound_warning(model, point, resting, lower=poi_lower is None, upper=poi_upper is None),
     )

@@ -28,8 +28,8 @@ class ProfileScan:
     names, grids
         The scanned parameters and their values, one or two of each.
     delta
-        -2 log likelihood ratio to the global minimum; not-a-number never appears: where a fit
-        failed ``certified`` is False and the value is infinite. Shape [value] or [value, value].
+        -2 log likelihood ratio to the global minimum, NaN where a fit failed. Shape [value] or
+        [value, value].
     certified
         Which points were certified. Same shape.
     """
@@ -67,7 +67,7 @@ def profile_scan(
     OptionError
         Not one or two parameters, or an empty grid.
     FitFailedError
-        The free fit could not be certified, or a point of the scan lies below it.
+        The free fit or every point of the scan could not be certified, or a point lies below it.
     """
     if not 1 <= len(grids) <= 2:
         raise OptionError(f"scan one or two parameters, not {len(grids)}")
@@ -83,7 +83,7 @@ def profile_scan(
         model = model.with_range(name, lower, max(end, float(axis.max())))
     result = fit(model, observation, options=options)
     shape = tuple(len(axis) for axis in axes)
-    delta, certified = np.full(shape, np.inf), np.zeros(shape, dtype=bool)
+    delta, certified = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
     # The first parameter plays the POI, so that one batch covers its whole axis.
     scanned = model.with_poi(names[0])
     n = shape[0]
@@ -99,16 +99,23 @@ def profile_scan(
             fixed=fixed,
             options=options,
         )
-        rise = np.where(batch.converged, batch.twice_nll - result.twice_nll, np.inf)
-        if rise.min() < -AGREEMENT:
+        rise = batch.twice_nll - result.twice_nll
+        deepest = batch.lowest()
+        if deepest is not None and rise[deepest.lane] < -AGREEMENT:
             raise FitFailedError(
-                f"the scan found a lower minimum than the free fit, by {-rise.min():.3g} in "
-                f"deviance, at {names[0]} = {axes[0][int(np.argmin(rise))]:.6g}"
+                f"the scan found a lower minimum than the free fit, by "
+                f"{-rise[deepest.lane]:.3g} in deviance, at "
+                f"{names[0]} = {axes[0][deepest.lane]:.6g}"
             )
         rise = np.maximum(rise, 0.0)
         column = (slice(None), j) if len(shape) == 2 else (slice(None),)
         delta[column] = rise
         certified[column] = batch.converged
+    if not certified.any():
+        raise FitFailedError(
+            f"none of the {certified.size} points of the scan of {', '.join(names)} could be "
+            "certified: there is no profile to show"
+        )
     return ProfileScan(names=names, grids=axes, delta=delta, certified=certified, result=result)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from darkstats.errors import UnknownNameError
+from darkstats.errors import FitFailedError, UnknownNameError
 from darkstats.gaussian import log_survival, quantile, survival
 
 __all__ = [
@@ -64,6 +64,14 @@ def _log_of_sum(x: float, y: float) -> float:
     return min(high + math.log1p(math.exp(low - high)), 0.0)
 
 
+def _require_numbers(*values: float) -> None:
+    """Refuse a statistic of which a fit failed: infinite, it would exclude everything."""
+    if not all(map(math.isfinite, values)):
+        raise FitFailedError(
+            "a value of the test statistic is not a number: a fit behind it failed"
+        )
+
+
 def observed_p_values(test_stat: str, q: float, q_asimov: float) -> AsymptoticPValues:
     r"""P-values of an observed value of a test statistic.
 
@@ -84,6 +92,8 @@ def observed_p_values(test_stat: str, q: float, q_asimov: float) -> AsymptoticPV
     ------
     UnknownNameError
         There is no such statistic.
+    FitFailedError
+        A value is not a finite number.
 
     Examples
     --------
@@ -92,6 +102,7 @@ def observed_p_values(test_stat: str, q: float, q_asimov: float) -> AsymptoticPV
     >>> observed_p_values("qtilde", 0.0, 0.0).cls
     1.0
     """
+    _require_numbers(q, q_asimov)
     root, a = math.sqrt(max(q, 0.0)), math.sqrt(max(q_asimov, 0.0))
     beyond = root > a
     if test_stat in {"q", "q0"} or (test_stat == "qtilde" and (not beyond or a == 0.0)):
@@ -130,6 +141,7 @@ def expected_p_values(test_stat: str, q_asimov: float, n_sigma: float) -> Asympt
     >>> round(expected_p_values("qtilde", 1.96**2, 0.0).cls, 3)
     0.05
     """
+    _require_numbers(q_asimov)
     a = math.sqrt(max(q_asimov, 0.0))
     if test_stat in {"q", "qtilde", "q0"}:
         return AsymptoticPValues(log_survival(a - n_sigma), log_survival(-n_sigma))

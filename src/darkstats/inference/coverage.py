@@ -166,7 +166,7 @@ def _outcomes(
     model: HistFactoryModel, counts: FloatArray, auxdata: FloatArray, mu: float, start: FloatArray
 ) -> _Outcomes:
     free = fit_batch(model, counts, auxdata, start=start, poi_lower=0.0, poi_upper=math.inf)
-    fixed = fit_batch(model, counts, auxdata, start=free.parameters, poi_values=mu)
+    fixed = fit_batch(model, counts, auxdata, start=free.ends, poi_values=mu)
     t = np.maximum(fixed.twice_nll - free.twice_nll, 0.0)
     mu_hat = free.parameters[:, model.require_poi()]
     return _Outcomes(
@@ -259,9 +259,9 @@ def coverage_cells(
     counts, auxdata = _draw(model, truth, toys, seed=seed, what=Hypothesis.TRUTH, first=0)
     data = _outcomes(model, counts, auxdata, mu, truth)
     background = fit_batch(model, counts, auxdata, start=truth, poi_values=0.0)
-    rates = np.maximum(model.expected_rates(background.parameters), 0.0)
-    expected = model.expected_auxdata(background.parameters)
-    asimov = fit_batch(model, rates, expected, start=background.parameters, poi_values=mu)
+    rates = np.maximum(model.expected_rates(background.ends), 0.0)
+    expected = model.expected_auxdata(background.ends)
+    asimov = fit_batch(model, rates, expected, start=background.ends, poi_values=mu)
     good = data.good & background.converged & asimov.converged
     q, t, qa = data.q[good], data.t[good], np.maximum(asimov.twice_nll[good], 0.0)
     n_nodes, n_inner = _NODES[len(nuisances)], _INNER[len(nuisances)]

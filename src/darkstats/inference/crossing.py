@@ -45,8 +45,16 @@ class Crossing:
         self._slow = 0
 
     def add(self, mu: float, value: float) -> None:
-        """Tell the value at ``mu``; what is not a number is not heard."""
-        if math.isnan(value) or mu in self._known:
+        """Tell the value at ``mu``, once.
+
+        Raises
+        ------
+        ValueError
+            The value is not a number: a point whose fit failed has none, and is not told.
+        """
+        if math.isnan(value):
+            raise ValueError(f"{self.name}: the value at {mu:g} is not a number")
+        if mu in self._known:
             return
         self._known.add(mu)
         insort(self.points, (mu, value))

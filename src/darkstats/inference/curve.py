@@ -15,7 +15,7 @@ import numpy as np
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit import FitOptions, FitResult, fit, fit_batch
 from darkstats.fit.lanes import Problem
-from darkstats.fit.mle import AGREEMENT, number_options
+from darkstats.fit.mle import number_options
 from darkstats.fit.starts import jittered_starts, starts_on_both_sides
 from darkstats.inference.asimov import asimov_data
 from darkstats.inference.results import FitCounts
@@ -33,6 +33,9 @@ __all__ = ["NLL_TOLERANCE", "ProfileCurve", "unprofiled_scale"]
 #: Differences of twice the negative log-likelihood below this count as none (the fit's own
 #: tolerance on it is 1e-9).
 NLL_TOLERANCE = 1e-6
+
+#: Different starts that have to end in the lowest of many minima.
+_WITNESSES = 3
 
 
 def unprofiled_scale(model: Model, parameters: FloatArray, *, target: float) -> float:
@@ -95,6 +98,16 @@ def unprofiled_scale(model: Model, parameters: FloatArray, *, target: float) -> 
     return guess if grid[last - 1] <= guess <= grid[last] else float(grid[last])
 
 
+def _different(points: FloatArray, poi: int) -> FloatArray:
+    """Starts [start, par] without repetitions: a start that stands twice would agree with itself.
+
+    The signal strength, which is held, does not tell starts apart.
+    """
+    others = np.delete(points, poi, axis=1)
+    _, first = np.unique(others, axis=0, return_index=True)
+    return points[np.sort(first)]
+
+
 class ProfileCurve:
     """Profile likelihoods of the data and of the Asimov data against the signal strength.
 
@@ -147,7 +160,7 @@ class ProfileCurve:
         self._restore_free()
 
     def _count(self, result: FitResult) -> None:
-        self.attempted += 1
+        self.attempted += 1 + result.certification.failed
         self.certified += 1
         self.second_starts += result.certification.level >= 2
 
@@ -331,18 +344,18 @@ class ProfileCurve:
         settled = set()
         for k, (mu, is_data) in enumerate(points):
             part = slice(k * len(starts[0]), (k + 1) * len(starts[0]))
-            found, known = batch.twice_nll[part], self._known(is_data)
-            lowest = float(found.min())
-            if not batch.converged[part].all() or float(found.max()) - lowest > AGREEMENT:
+            found, known = batch.lowest(part), self._known(is_data)
+            self.attempted += int(np.count_nonzero(~batch.converged[part]))
+            if found is None or not found.unanimous:
                 continue
-            if mu in known and abs(lowest - known[mu][0]) > NLL_TOLERANCE:
+            if mu in known and abs(found.twice_nll - known[mu][0]) > NLL_TOLERANCE:
                 continue
             settled.add((mu, is_data))
             self.attempted += 1
             self.certified += 1
             self.second_starts += 1
-            if mu not in known or lowest < known[mu][0]:
-                known[mu] = (lowest, batch.parameters[part][int(np.argmin(found))])
+            if mu not in known or found.twice_nll < known[mu][0]:
+                known[mu] = (found.twice_nll, found.parameters)
             (self._certified if is_data else self._certified_asimov).add(mu)
         return settled
 
@@ -379,7 +392,13 @@ class ProfileCurve:
         """Many minima: the lowest counts if three different starts end in it and none lower.
 
         Starts are the minima at the nearest other signal strengths, which lie on the same sheet,
-        the best fits, the model's own start, and random points around the best one known.
+        the best fits, the model's own start, and random points around the best one known. Starts
+        that fail count for nothing.
+
+        Raises
+        ------
+        FitFailedError
+            ``error``, where fewer than three starts are certified and agree.
         """
         known = self._known(is_data)
         near = sorted(known, key=lambda other: abs(other - mu))[:8]
@@ -388,41 +407,58 @@ class ProfileCurve:
         rng = keyed_generator(1, self.model.digest)
         widths = np.array([parameter.prefit_error or 0.0 for parameter in self.model.parameters])
         points += list(start + 0.5 * widths * rng.standard_normal((16, len(widths))))
-        n = len(points)
+        different = _different(np.array(points), self._poi)
+        n = len(different)
         counts, auxdata = self.model.stack([observation] * n)
         batch = fit_batch(
             self.model,
             counts,
             auxdata,
-            start=np.array(points),
+            start=different,
             poi_values=mu,
             options=self.options,
         )
-        values = np.where(batch.converged, batch.twice_nll, np.inf)
-        best = int(np.argmin(values))
         self.attempted += n
-        self.certified += int(np.count_nonzero(batch.converged))
-        if not np.count_nonzero(values <= values[best] + NLL_TOLERANCE) >= 3:
+        self.certified += n - batch.n_failed
+        found = batch.lowest()
+        if found is None or found.agreeing(NLL_TOLERANCE) < _WITNESSES:
             raise error
         self.second_starts += 1
         self._note(
             "the likelihood has many minima; the lowest that several starts agree on was taken"
         )
-        return float(values[best]), batch.parameters[best]
+        return found.twice_nll, found.parameters
+
+    def _value(self, mu: float, *, is_data: bool) -> float:
+        known = self._known(is_data).get(mu)
+        if known is None:
+            raise FitFailedError(
+                f"no minimum is known with the signal strength at {mu:.6g}"
+                f"{'' if is_data else ' on Asimov data'}"
+            )
+        return known[0]
 
     def q(self, mu: float) -> float:
-        """Observed value of the statistic at ``mu``; NaN where the fit failed."""
-        known = self._data.get(mu)
-        if known is None:
-            return math.nan
-        return self.statistic.at(mu, self.mu_hat, known[0], self.free.twice_nll)
+        """Observed value of the statistic at ``mu``.
+
+        Raises
+        ------
+        FitFailedError
+            The fit failed, or was not made: ask :attr:`points` which are known.
+        """
+        fixed = self._value(mu, is_data=True)
+        return self.statistic.at(mu, self.mu_hat, fixed, self.free.twice_nll)
 
     def q_asimov(self, mu: float) -> float:
-        """Value of the statistic on the Asimov data at ``mu``; NaN where the fit failed."""
-        known = self._asimov.get(mu)
-        if known is None:
-            return math.nan
-        return self.statistic.at(mu, self.statistic.asimov_mu, known[0], 0.0)
+        """Value of the statistic on the Asimov data at ``mu``.
+
+        Raises
+        ------
+        FitFailedError
+            The fit failed, or was not made: ask :attr:`asimov_points` which are known.
+        """
+        fixed = self._value(mu, is_data=False)
+        return self.statistic.at(mu, self.statistic.asimov_mu, fixed, 0.0)
 
     def parameters(self, mu: float) -> FloatArray:
         """Conditional best fit to the data at ``mu``. Shape [par]."""

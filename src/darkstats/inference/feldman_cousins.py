@@ -148,7 +148,8 @@ def _asymptotic_ends(curve: ProfileCurve, cl: float) -> tuple[float, float]:
         curve.evaluate(wanted)
         if not set(wanted) & set(curve.points):
             curve.certify(wanted[0])
-        for mu in wanted:
+        known = set(curve.points)
+        for mu in (mu for mu in wanted if mu in known):
             ends.add(mu, target**2 - curve.q(mu))
         ends.add(max(curve.mu_hat, 1e-9 * scale), target**2)
     found = ends.estimate()
@@ -158,12 +159,16 @@ def _asymptotic_ends(curve: ProfileCurve, cl: float) -> tuple[float, float]:
     if curve.mu_hat <= 0.0:
         return 0.0, upper
     curve.evaluate([0.0])
+    if 0.0 not in curve.points:
+        curve.certify(0.0)
     low, high = 0.0, curve.mu_hat
     if curve.q(0.0) <= target**2:
         return 0.0, upper
     for _ in range(12):
         middle = 0.5 * (low + high)
         curve.evaluate([middle])
+        if middle not in curve.points:  # toys look further from where it got to
+            break
         low, high = (middle, high) if curve.q(middle) > target**2 else (low, middle)
     return 0.5 * (low + high), upper
 

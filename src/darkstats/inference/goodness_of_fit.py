@@ -151,9 +151,7 @@ def toy_deviances(model: Model, parameters: FloatArray, options: ToyOptions) -> 
             batch = fit_batch(
                 model, counts[part], auxdata[part], start=parameters, options=fit_options
             )
-            values[begin - first : end - first] = np.where(
-                batch.converged, np.maximum(batch.twice_nll, 0.0), np.nan
-            )
+            values[begin - first : end - first] = np.maximum(batch.twice_nll, 0.0)
             if options.on_toys is not None:
                 options.on_toys(end - begin)
 

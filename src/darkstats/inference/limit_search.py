@@ -21,11 +21,14 @@ _RANGE = 1e9  # a limit this many times larger than the unprofiled guess is no l
 
 
 def log_p(curve: ProfileCurve, mu: float, method: str) -> float:
-    """Logarithm of the observed CLs or CLs+b at ``mu``; NaN where a fit failed."""
-    q, q_asimov = curve.q(mu), curve.q_asimov(mu)
-    if math.isnan(q) or math.isnan(q_asimov):
-        return math.nan
-    p = observed_p_values(curve.statistic.name, q, q_asimov)
+    """Logarithm of the observed CLs or CLs+b at ``mu``, a known point of both curves.
+
+    Raises
+    ------
+    FitFailedError
+        A fit failed there.
+    """
+    p = observed_p_values(curve.statistic.name, curve.q(mu), curve.q_asimov(mu))
     return p.log_cls if method == "cls" else p.log_clsb
 
 
@@ -42,7 +45,8 @@ class LimitSearch:
         reach = max(median, 0.1)
         self.scale = unprofiled_scale(curve.model, curve.reference.parameters, target=reach)
         curve.evaluate([], asimov_only=[self.scale])
-        a = math.sqrt(max(curve.q_asimov(self.scale), 0.0))
+        seen = self.scale in curve.asimov_points  # a first guess can do without
+        a = math.sqrt(max(curve.q_asimov(self.scale), 0.0)) if seen else 0.0
         guess = self.scale * min(reach / a, 1e3) if a > 0.0 else self.scale
         sigma = guess / reach
         n_hat = curve.mu_hat / sigma
@@ -132,6 +136,22 @@ class LimitSearch:
             "the minima behind the limit keep moving under a second start",
             lower_bound=self.highest_allowed(),
         )
+
+    def found(self, crossing: Crossing) -> float:
+        """Signal strength of a crossing after the search; 0 where every one is excluded.
+
+        Raises
+        ------
+        LimitNotFoundError
+            No certified points surround it.
+        """
+        estimate = crossing.estimate()
+        if estimate is None:
+            raise LimitNotFoundError(
+                f"{crossing.name}: no certified fits on both sides of it",
+                lower_bound=self.highest_allowed(),
+            )
+        return estimate[0]
 
     def _nearest_known(self, crossing: Crossing, *, data: bool) -> list[tuple[float, bool]]:
         """The known point next to a crossing, with whether the data count there."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from darkstats.errors import OptionError
+from darkstats.errors import FitFailedError, OptionError
 
 __all__ = [
     "ALL_EXCLUDED",
@@ -136,12 +136,24 @@ class PValue:
 
     ``error`` is the binomial standard error; ``low`` and ``high`` bound the value if every failed
     toy had gone the worst way. All three collapse onto ``value`` for an asymptotic number.
+
+    Raises
+    ------
+    FitFailedError
+        A value is not a probability: a fit behind it failed.
     """
 
     value: float
     error: float = 0.0
     low: float
     high: float
+
+    def __post_init__(self) -> None:
+        if not all(0.0 <= part <= 1.0 for part in (self.low, self.value, self.high)):
+            raise FitFailedError(
+                f"{self.value:g} (from {self.low:g} to {self.high:g}) is no probability: a fit "
+                "behind it failed"
+            )
 
     @classmethod
     def exact(cls, value: float) -> PValue:

@@ -278,17 +278,17 @@ def sample_statistic(
             twice_nll, mu_hat = free.twice_nll.copy(), free.parameters[:, poi].copy()
             good = free.converged.copy()
             fixed = np.empty((len(mu), end - begin))
-            lowest, lowest_at = np.full(end - begin, np.inf), free.parameters.copy()
+            lowest, lowest_at = np.full(end - begin, np.inf), free.ends.copy()
             for row, tested in enumerate(mu):
                 batch = fit_batch(
                     model,
                     counts,
                     auxdata,
-                    start=free.parameters,
+                    start=free.ends,
                     poi_values=tested,
                     options=fit_options,
                 )
-                fixed[row] = np.where(batch.converged, batch.twice_nll, np.nan)
+                fixed[row] = batch.twice_nll
                 if tested >= poi_lower:
                     deeper = batch.converged & (batch.twice_nll < lowest)
                     lowest = np.where(deeper, batch.twice_nll, lowest)
@@ -357,6 +357,8 @@ def p_value(ordered: FloatArray, observed: float, *, failed: int = 0) -> PValue:
     n = len(ordered)
     if n == 0:
         raise FitFailedError("no toy could be fitted")
+    if math.isnan(observed) or np.isnan(ordered[-1]):
+        raise FitFailedError("a value of the statistic is not a number, on the data or on toys")
     above = n - int(np.searchsorted(ordered, tie_threshold(observed), side="left"))
     value = above / n
     # Where all or none are above, the error is that of one toy: never an error of zero.
@@ -371,4 +373,6 @@ def p_value(ordered: FloatArray, observed: float, *, failed: int = 0) -> PValue:
 
 def tie_threshold(observed: float) -> float:
     """Smallest value that counts as equal to ``observed``."""
+    if math.isinf(observed):
+        return observed
     return observed - TIE_TOLERANCE * max(1.0, abs(observed))

@@ -79,8 +79,7 @@ def asymptotic_limit(
     search = LimitSearch(curve, alpha, method, positions)
     search.run(blind=blind)
     search.certify(blind=blind)
-    roots = [crossing.estimate() for crossing in search.expected]
-    values = [0.0 if root is None else root[0] for root in roots]
+    values = [search.found(crossing) for crossing in search.expected]
     notes = list(() if blind else warnings_of(curve))
     median = values[2]
     # at the median root, sqrt(q_A) is the target by construction
@@ -92,8 +91,7 @@ def asymptotic_limit(
         values = [fixed_sigma_limit(sigma, alpha, n, method=basis) for n in positions]
     observed = None
     if not blind:
-        found = search.observed.estimate()
-        observed = 0.0 if found is None else found[0]
+        observed = search.found(search.observed)
         if observed == 0.0:
             notes.append(ALL_EXCLUDED)
     floor = None

@@ -115,7 +115,7 @@ def _window(
         model,
         data,
         auxdata,
-        start=null.parameters,
+        start=null.ends,
         poi_lower=-math.inf,
         poi_upper=math.inf,
         options=_OPTIONS,

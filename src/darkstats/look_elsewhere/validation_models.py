@@ -177,7 +177,7 @@ class BumpHunt:
                 model,
                 counts,
                 auxdata,
-                start=background.parameters,
+                start=background.ends,
                 poi_lower=0.0 if self.capped else None,
                 options=options,
             )

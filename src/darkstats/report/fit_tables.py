@@ -152,8 +152,13 @@ def scan_sheet(scan: ProfileScan, inputs: Inputs) -> RenderableType:
     if len(scan.names) == 1:
         step = max(1, -(-len(scan.grids[0]) // _SCAN_ROWS))
         rows = [
-            [number(float(value)), number(0.0 if abs(delta) < _ROUNDING else float(delta))]
-            for value, delta in zip(scan.grids[0][::step], scan.delta[::step], strict=True)
+            [
+                number(float(value)),
+                number(None if not good else 0.0 if delta < _ROUNDING else float(delta)),
+            ]
+            for value, delta, good in zip(
+                scan.grids[0][::step], scan.delta[::step], scan.certified[::step], strict=True
+            )
         ]
         if step > 1:
             notes.append(("shown", f"one point in {step}; --json has all of them"))

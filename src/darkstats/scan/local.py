@@ -10,7 +10,7 @@ import numpy as np
 from darkstats.errors import FitFailedError
 from darkstats.fit import FitOptions, fit, fit_batch
 from darkstats.fit.lanes import Problem
-from darkstats.fit.mle import AGREEMENT, number_options
+from darkstats.fit.mle import number_options
 from darkstats.fit.starts import jittered_starts
 from darkstats.gaussian import survival
 from darkstats.inference.curve import NLL_TOLERANCE
@@ -50,7 +50,7 @@ def window_fields(null: FitResult) -> tuple[dict[str, Any], FitCounts] | None:
     model, data = null.model, null.observation
     start = null.parameters
     problem = Problem.of(model, fix_poi=False, fixed={}, poi_lower=-math.inf, poi_upper=math.inf)
-    found = fit_batch(
+    batch = fit_batch(
         model,
         np.broadcast_to(data.counts, (2, model.n_bins)),
         np.broadcast_to(data.auxdata, (2, model.n_parameters)),
@@ -59,12 +59,12 @@ def window_fields(null: FitResult) -> tuple[dict[str, Any], FitCounts] | None:
         poi_upper=math.inf,
         options=number_options(_ONE_THREAD),
     )
-    if not found.converged.all() or np.ptp(found.twice_nll) > AGREEMENT:
+    found = batch.lowest()
+    if found is None or not found.unanimous:
         return None
-    lowest = int(np.argmin(found.twice_nll))
-    best, twice_nll = float(found.parameters[lowest, model.require_poi()]), found.twice_nll[lowest]
-    fields = _signed(best, null.twice_nll - float(twice_nll), excess=best > 0.0)
-    bounded = float(twice_nll) if best > 0.0 else null.twice_nll
+    best = float(found.parameters[model.require_poi()])
+    fields = _signed(best, null.twice_nll - found.twice_nll, excess=best > 0.0)
+    bounded = found.twice_nll if best > 0.0 else null.twice_nll
     return {**fields, "twice_nll": bounded}, FitCounts(attempted=2, certified=2, second_start=2)
 
 

@@ -58,7 +58,7 @@ def roots_of_counts(
         model,
         counts,
         auxdata,
-        start=null.parameters,
+        start=null.ends,
         poi_lower=0.0,
         poi_upper=math.inf,
         options=_OPTIONS,
@@ -103,7 +103,7 @@ class FittedWindows:
             found = fit_batch(
                 model, expected, model.observation.auxdata, poi_values=0.0, options=_OPTIONS
             )
-            starts.append(found.parameters[0])
+            starts.append(found.ends[0])
         return cls(
             names=tuple(names), models=tuple(models), windows=tuple(windows), starts=tuple(starts)
         )

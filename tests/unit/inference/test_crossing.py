@@ -60,10 +60,11 @@ def test_a_curve_without_crossing_tells_the_bound() -> None:
     assert caught.value.lower_bound >= 1e3
 
 
-def test_values_that_are_not_numbers_are_not_heard() -> None:
-    """A failed fit leaves no point behind."""
+def test_values_that_are_not_numbers_are_refused() -> None:
+    """A failed fit has no value to tell: whoever tells one did not ask."""
     crossing = Crossing("the root", 1.0, floor=1e-12)
-    crossing.add(1.0, math.nan)
+    with pytest.raises(ValueError, match="the value at 1 is not a number"):
+        crossing.add(1.0, math.nan)
     assert crossing.points == []
 
 

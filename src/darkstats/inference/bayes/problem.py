@@ -21,7 +21,7 @@ from darkstats.errors import (
     NotCertifiedError,
     OptionError,
 )
-from darkstats.fit import FitOptions, fit_batch
+from darkstats.fit import FitOptions, FitStatus, fit_batch
 from darkstats.inference.bayes.density import NuisanceDensity
 from darkstats.inference.bayes.modes import conditional_modes, starts, widened
 from darkstats.inference.bayes.posterior import SLOWEST, PoiPosterior
@@ -116,7 +116,7 @@ class PosteriorProblem:
             poi_upper=math.inf,
             options=options,
         )
-        if not np.isfinite(batch.twice_nll[0]):
+        if batch.status[0] == FitStatus.NOT_FINITE:
             _require_possible(wide, data, start)
         reference = batch.parameters[0] if batch.converged[0] else start
         density = NuisanceDensity.of(
@@ -286,7 +286,7 @@ def _first_grid(problem: PosteriorProblem, counts: LaneData) -> tuple[FloatArray
         model, counts, auxdata, poi_lower=0.0, poi_upper=math.inf, options=problem.options
     )
     best = np.where(free.converged, free.parameters[:, model.require_poi()], 0.0)
-    z = problem.density.coordinates(free.parameters)
+    z = problem.density.coordinates(free.ends)
     step = 1e-3 * np.maximum(problem.scale, best)
     here, beside = (
         problem.density.derivatives(mu, z, counts, np.arange(n), hessian=False).by_mu
