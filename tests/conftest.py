@@ -15,6 +15,85 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.", "::1", "localhost")
 
+#: Reasons for which a test may be skipped where every extra is installed: each begins like this.
+ALLOWED_SKIPS = ("the reference ", "this is no git checkout")
+
+#: Run again beside what was skipped: without the extras these cannot fail.
+NEED_EXTRAS_TO_FAIL = ("tests/contracts/test_import_weight.py", "tests/contracts/test_extras.py")
+
+SKIPPED = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Two runs cover the suite: one without the optional packages, one of what it skipped."""
+    group = parser.getgroup("darkstats")
+    group.addoption("--skips-to", metavar="FILE", help="write the skipped tests to FILE")
+    group.addoption(
+        "--only-skips-of",
+        metavar="FILE",
+        help="run only what an earlier run skipped and wrote to FILE; fail if one is skipped again",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start to listen for skipped tests."""
+    config.stash[SKIPPED] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[Any]:
+    """Note a module that is skipped as a whole."""
+    report = yield
+    _note_skip(collector.config, report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+    """Note a test that is skipped."""
+    report = yield
+    _note_skip(item.config, report)
+    return report
+
+
+def _note_skip(config: pytest.Config, report: Any) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        config.stash[SKIPPED][report.nodeid] = reason.removeprefix("Skipped: ")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep what the earlier run skipped: tests, and modules as a whole."""
+    path = config.getoption("--only-skips-of")
+    if path is None:
+        return
+    skipped = json.loads(Path(path).read_text("utf-8"))
+    wanted = {*skipped, *NEED_EXTRAS_TO_FAIL}
+    kept = [item for item in items if wanted & {item.nodeid, item.nodeid.partition("::")[0]}]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the skipped tests; where they ran a second time, none may be skipped again."""
+    config = session.config
+    skipped = config.stash[SKIPPED]
+    if (path := config.getoption("--skips-to")) is not None:
+        Path(path).write_text(json.dumps(skipped, indent=1) + "\n", "utf-8")
+    if config.getoption("--only-skips-of") is None or exitstatus != pytest.ExitCode.OK:
+        return
+    if any(not reason.startswith(ALLOWED_SKIPS) for reason in skipped.values()):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Name what was skipped although every extra should be here."""
+    if config.getoption("--only-skips-of") is None:
+        return
+    for name, reason in config.stash[SKIPPED].items():
+        if not reason.startswith(ALLOWED_SKIPS):
+            terminalreporter.line(f"skipped although every extra should be here: {name}: {reason}")
+
 
 @pytest.fixture(scope="session")
 def repository() -> Path:

@@ -401,11 +401,10 @@ def test_pyhs3_reads_what_we_write(tmp_path: Path) -> None:
         assert found == pytest.approx(ours, rel=1e-9)
 
 
-@pytest.mark.parametrize("name", UNBINNED)
+# Minuit wanders along the degenerate tails of the crystal ball; the engine test covers it.
+@pytest.mark.parametrize("name", [name for name in UNBINNED if name != "crystal ball"])
 def test_toys_have_the_minima_of_zfit(name: str, zfit: Any) -> None:
-    """Twenty toys: the kernels' minimum is never above that of zfit with Minuit."""
-    if name == "crystal ball":
-        pytest.skip("Minuit wanders along the degenerate tails; the engine test covers it")
+    """Three toys: the kernels' minimum is never above that of zfit with Minuit."""
     model, likelihood = both(DOCUMENTS[name]())
     data, auxdata = model.throw(model.inits, np.random.default_rng(4), 3)
     batch = fit_batch(model, data, auxdata, start=model.inits, poi_lower=0.0)

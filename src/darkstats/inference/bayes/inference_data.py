@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -83,4 +84,5 @@ def inference_data(draws: PosteriorDraws, *, seed: int = 0) -> Any:  # noqa: ANN
     }
     if int(arviz.__version__.partition(".")[0]) >= 1:
         return arviz.from_dict(groups, attrs={"/": attributes})
-    return arviz.from_dict(**groups, attrs=attributes)
+    before_1: Callable[..., Any] = arviz.from_dict  # groups were keywords then
+    return before_1(**groups, attrs=attributes)
