@@ -1,8 +1,9 @@
 """Kernel: one Newton step in a box for each of many lanes, from gradients and Hessians.
 
-Parameters at a face that their gradient presses against are pinned; the rest is solved by Cholesky
-decomposition in units of the curvatures, with as much damping as makes the matrix positive. Where
-the step leaves the box, the parameters that do are put on its face and the rest is solved again.
+Parameters at a face that their gradient presses against are pinned, and those without a curvature
+that could stop them before it are put on their face; the rest is solved by Cholesky decomposition
+in units of the curvatures, with as much damping as makes the matrix positive. Where the step leaves
+the box, the parameters that do are put on its face and the rest is solved again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ __all__ = ["newton_steps", "steps_are_compiled"]
 _FIRST_DAMPING = 1e-2
 _GROWTH = 4.0
 _MOST_DAMPING = 1e12
+_STRAIGHT = 1e6  # a Newton step that goes so many times as far as the face goes to the face
+_ENDLESS = 1e300
 _LEAST_PIVOT = 1e-13  # of a matrix with unit diagonal: below it a direction has no curvature
 
 
@@ -124,6 +127,12 @@ def _one(d: _Lanes, w: _Work, n: int, lane: int, tolerance: float) -> None:
         flat = slope == 0.0 and size == 0.0  # changes nothing at all here
         w.pinned[i] = 1.0 if d.free[i] == 0 or presses or flat else 0.0
         w.scale[i] = 1.0 / np.sqrt(size) if size > 1e-300 else 1.0
+        # A signal without an event near it: next to straight in its strength. In units of its own
+        # curvature no damping would hold what is coupled to it.
+        way = (d.lower[i] if slope > 0.0 else d.upper[i]) - x
+        if w.pinned[i] == 0.0 and abs(way) < _ENDLESS and abs(slope) > _STRAIGHT * size * abs(way):
+            d.step[at + i] = way
+            w.pinned[i] = 1.0
     # Whatever the damping: a point that is a minimum without any is one.
     positive = _solve(d, w, n, at, square, 0.0)
     if positive and -0.5 * _slope(d, n, at) <= tolerance:
