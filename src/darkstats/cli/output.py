@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ __all__ = ["Output", "deliver", "print_record", "print_sheet"]
 
 _WIDTH = 110
 FORMATS = (".pdf", ".png", ".svg")
+#: Exit status where the work was done and nothing in its result is certified.
+EXIT_UNCERTIFIED = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +104,14 @@ def print_sheet(renderable: Any) -> None:  # noqa: ANN401 -- rich has many kinds
 def deliver(task: Callable[[], Outcome[Any]], output: Output, shell: Shell) -> None:
     """Run a task; write its files, then print it.
 
-    Files come first: whoever reads the end of standard output finds them complete.
+    Files come first: whoever reads the end of standard output finds them complete. Where nothing is
+    certified, that is said before anything else, there are no figures, and the exit status is 1.
     """
     outcome = task()  # all figures are drawn before the first file is written
+    if outcome.uncertified:
+        undrawn = "; no figure is drawn" if output.plots else ""
+        sys.stderr.write(f"darkstats: error: {outcome.uncertified}{undrawn}\n")
+        output = replace(output, plots=(), csv=False)
     drawings = []
     for kind, path in output.figures:
         with shell.step(f"drawing {path}"):
@@ -119,3 +126,7 @@ def deliver(task: Callable[[], Outcome[Any]], output: Output, shell: Shell) -> N
         print_record(outcome.record())
     else:
         print_sheet(outcome.sheet())
+    if outcome.uncertified:
+        from typer import Exit
+
+        raise Exit(EXIT_UNCERTIFIED)

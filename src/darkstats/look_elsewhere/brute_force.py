@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from darkstats.errors import OptionError
+from darkstats.errors import NotCertifiedError
 from darkstats.inference.results import PValue
 from darkstats.look_elsewhere.checks import MOST_FAILED
 from darkstats.look_elsewhere.maxima import MaximaTally
@@ -51,7 +51,9 @@ def by_toys(
     Raises
     ------
     OptionError
-        There is no certified toy, or ``z_local`` is out of range.
+        ``z_local`` is out of range.
+    NotCertifiedError
+        There is no certified toy.
 
     Notes
     -----
@@ -61,7 +63,7 @@ def by_toys(
     """
     p = checked_local(z_local, p_local)
     if not tally.ok:
-        raise OptionError(f"none of {tally.asked} toys has a certified fit at every point")
+        raise NotCertifiedError(f"none of {tally.asked} toys has a certified fit at every point")
     counts = tally.toys
     above = tally.above(z_local)
     known = tally.failed_above(z_local)

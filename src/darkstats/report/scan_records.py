@@ -96,6 +96,12 @@ def scan_record(
         }  # fmt: skip
     record = {
         "schema": "darkstats.scan/1",
+        "summary": {
+            "statement": scan.statement,
+            "points": len(scan.points),
+            "failed": len(scan.failed),
+            "largest_excess": largest,
+        },
         **dict(facts),
         "labels": list(scan.labels),
         "benchmarks": list(couplings),
@@ -109,11 +115,6 @@ def scan_record(
         "blind": settings.blind,
         "toys_per_hypothesis": settings.n_toys,
         "seed": settings.seed if settings.calculator in {"toys", "posterior"} else None,
-        "summary": {
-            "points": len(scan.points),
-            "failed": len(scan.failed),
-            "largest_excess": largest,
-        },
         "points": [_point(p, reference, couplings, bayes=bayes) for p in scan.points],
         "provenance": {
             "inputs_sha256": scan.inputs_digest,
@@ -182,6 +183,7 @@ def global_record(
     comparison: Comparison,
     tallies: Tallies,
     *,
+    statement: str,
     facts: Mapping[str, Any],
     point: Mapping[str, Any],
     not_computed: Sequence[str],
@@ -195,6 +197,8 @@ def global_record(
         The methods.
     tallies
         Of the toys.
+    statement
+        How many hypotheses of the scan have a certified result.
     facts
         Of the search: name, title, whether simulated.
     point
@@ -213,6 +217,7 @@ def global_record(
             levels.append({"z_global": z, "z_local": at, "p_local": survival(at)})
     record = {
         "schema": "darkstats.global/1",
+        "statement": statement,
         **dict(facts),
         "point": dict(point),
         "z_local": first.z_local,

@@ -10,6 +10,7 @@ import numpy as np
 from darkstats.report.constraints.curve import CERTAINTIES
 from darkstats.report.numbers import level_words, number, p_number
 from darkstats.report.tables import METHODS, grid, sheet
+from darkstats.scan.results import results_in_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,6 +51,18 @@ def constraint_lines(
         grades = sorted({one.source.certainty for one, _ in listed})
         lines.append(("how sure", "; ".join(f"{grade}: {CERTAINTIES[grade]}" for grade in grades)))
     return lines
+
+
+def _failures_first(tables: Sequence[ScanTable]) -> str:
+    """How many hypotheses have a result, where some have none: it is said above all numbers."""
+    lost = [
+        (table.points[k], table.reasons[k])
+        for table in tables
+        for k, failed in enumerate(table.failed)
+        if failed
+    ]
+    total = sum(len(table.points) for table in tables)
+    return results_in_words(total, lost) if lost else ""
 
 
 def scan_sheet(
@@ -101,7 +114,7 @@ def scan_sheet(
     words = ("simulated data" if table.simulated else "", table.source)
     return sheet(
         table.title or table.name, subtitle=" · ".join(word for word in words if word),
-        tables=tables, notes=lines, warnings=warnings,
+        first=_failures_first([table]), tables=tables, notes=lines, warnings=warnings,
     )  # fmt: skip
 
 
@@ -139,7 +152,8 @@ def projections_sheet(
     title = (first.title or first.name).partition("; projected")[0]
     return sheet(
         f"Projections: {title}", subtitle="simulated data, Asimov" if first.simulated else "Asimov",
-        tables=[grid(head, rows, left=1)], notes=notes, warnings=warnings,
+        first=_failures_first(tables), tables=[grid(head, rows, left=1)], notes=notes,
+        warnings=warnings,
     )  # fmt: skip
 
 
@@ -164,6 +178,7 @@ def global_sheet(
             for level in record["levels"]
         ),
     ]  # fmt: skip
+    said = str(record.get("statement", "all"))
     warnings = [
         f"{found['method']}, not valid: {reason}"
         for found in record["methods"]
@@ -179,6 +194,7 @@ def global_sheet(
     return sheet(
         str(record.get("title") or record.get("name")),
         subtitle=" · ".join(word for word in words if word),
+        first="" if said.startswith("all ") else f"of the scan: {said}",
         tables=[grid(list(head), [list(row) for row in body], left=1)],
         notes=notes,
         warnings=warnings,

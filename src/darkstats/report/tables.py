@@ -117,14 +117,17 @@ def sheet(
     title: str,
     *,
     subtitle: str = "",
+    first: str = "",
     tables: Sequence[RenderableType] = (),
     notes: Sequence[tuple[str, str]] = (),
     warnings: Sequence[str] = (),
 ) -> RenderableType:
-    """Put title, tables, notes and warnings under each other."""
+    """Put title, what has to be read first, tables, notes and warnings under each other."""
     parts: list[RenderableType] = [Text(title, style="bold")]
     if subtitle:
         parts.append(Text(subtitle, style="dim"))
+    if first:
+        parts.append(Text(first, style="yellow"))
     parts.extend(Uncut(table) for table in tables)
     if notes:
         lines = Table.grid(padding=(0, 2, 0, 0))

@@ -7,9 +7,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["BayesSettings", "MassScan", "ScanPoint", "ScanSettings"]
+__all__ = ["BayesSettings", "MassScan", "ScanPoint", "ScanSettings", "results_in_words"]
 
 Band = tuple[float | None, ...]
 
@@ -143,6 +143,12 @@ class ScanPoint:
     warnings: tuple[str, ...] = ()
     model_digest: str = ""
 
+    @property
+    def has_result(self) -> bool:
+        """Whether any number of the hypothesis is certified: a limit, or a local p-value."""
+        numbers = (self.observed, *self.expected, self.p0)
+        return self.status == "ok" and any(number is not None for number in numbers)
+
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
         return {name: getattr(self, name) for name in _point_fields()}  # asdict copies deeply
@@ -186,10 +192,39 @@ class MassScan:
     @property
     def failed(self) -> tuple[ScanPoint, ...]:
         """Points without an answer."""
-        return tuple(point for point in self.points if point.status != "ok")
+        return tuple(point for point in self.points if not point.has_result)
+
+    @property
+    def statement(self) -> str:
+        """How many hypotheses have a certified result, in words."""
+        return results_in_words(len(self.points), [_failure(point) for point in self.failed])
 
     @property
     def largest(self) -> ScanPoint | None:
         """The point of the largest local significance; None where there is none."""
         known = [p for p in self.points if p.significance is not None]
         return max(known, key=lambda p: p.significance or 0.0, default=None)
+
+
+def _failure(point: ScanPoint) -> tuple[str, str | None]:
+    return point.name, point.reason or point.observed_reason or point.expected_reason
+
+
+def results_in_words(n_points: int, failures: Sequence[tuple[str, str | None]]) -> str:
+    """Say how many hypotheses have a certified result, and why the first one has none.
+
+    Parameters
+    ----------
+    n_points
+        Number of hypotheses.
+    failures
+        Name and reason of each without a result.
+    """
+    if not failures:
+        return f"all {n_points} hypotheses have a certified result"
+    (name, reason), *_ = failures
+    good = n_points - len(failures)
+    return (
+        f"{good or 'none'} of {n_points} hypotheses {'has' if good < 2 else 'have'} a certified "
+        f"result; the first without one, {name}: {reason or 'no reason is known'}"
+    )

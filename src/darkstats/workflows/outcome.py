@@ -105,6 +105,9 @@ class Outcome(Generic[ResultT_co]):
         Makes figures, by kind; the first is the default.
     no_figure
         Why there is none, where there is none.
+    uncertified
+        Says that nothing in the result is certified, and why; empty where something is. A shell
+        says this first, and exits with status 1.
     """
 
     result: ResultT_co
@@ -112,6 +115,7 @@ class Outcome(Generic[ResultT_co]):
     sheet: Callable[[], RenderableType] = field(repr=False)
     figures: Mapping[str, Callable[[], Drawing]] = field(default_factory=dict, repr=False)
     no_figure: str = "this task has no figure"
+    uncertified: str = ""
 
     def figure(self, kind: str | None = None) -> Drawing:
         """Return a figure, by default the first kind.

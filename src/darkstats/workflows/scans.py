@@ -17,7 +17,7 @@ from darkstats.workflows.requests import (
 from darkstats.workflows.scan_sources import couplings_of, read_source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from darkstats.execution.jobs import Job
     from darkstats.execution.store import BlockStore
@@ -170,7 +170,21 @@ def _outcome(scan: MassScan, record: dict[str, Any], where: str) -> Outcome[Mass
     from darkstats.workflows.plots import scans_outcome
 
     shown = scans_outcome(PlotRequest(results=(where,)), [read_scan(record, source=where)])
-    return Outcome(result=scan, record=lambda: record, sheet=shown.sheet, figures=shown.figures)
+    return Outcome(
+        result=scan,
+        record=lambda: record,
+        sheet=shown.sheet,
+        figures=shown.figures,
+        uncertified=_uncertified([scan]),
+    )
+
+
+def _uncertified(scans: Sequence[MassScan]) -> str:
+    """What to say where no hypothesis of any scan has a result."""
+    points = [point for scan in scans for point in scan.points]
+    if any(point.has_result for point in points):
+        return ""
+    return f"nothing is certified: {scans[0].statement}"
 
 
 def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassScan]:
@@ -407,10 +421,20 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
     shown = scans_outcome(asked, tables, statement=statement)
     whole = {
         "schema": "darkstats.projection/1",
+        "summary": [
+            {"statement": s.statement, "points": len(s.points), "failed": len(s.failed)}
+            for s in scans
+        ],
         "name": source.facts["name"],
         "simulated": source.facts["simulated"],
         "systematics": request.systematics,
         "systematics_statement": statement,
         "scans": records,
     }
-    return Outcome(result=scans, record=lambda: whole, sheet=shown.sheet, figures=shown.figures)
+    return Outcome(
+        result=scans,
+        record=lambda: whole,
+        sheet=shown.sheet,
+        figures=shown.figures,
+        uncertified=_uncertified(scans),
+    )

@@ -8,12 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import InputError, OptionError
+from darkstats.errors import InputError, NotCertifiedError, OptionError
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.scan_requests import MassScanRequest
 from darkstats.workflows.scans import SCAN_FILE, first_kernel, scan, task_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from darkstats.execution.jobs import Job
     from darkstats.look_elsewhere import Comparison, GlobalSignificance
     from darkstats.look_elsewhere.spectrum_job import Tallies
@@ -31,6 +33,8 @@ def _observed(folder: Path) -> dict[str, Any]:
     ------
     InputError
         The scan is not finished, or blind.
+    NotCertifiedError
+        No local significance is certified.
     """
     path = folder / SCAN_FILE
     try:
@@ -39,8 +43,15 @@ def _observed(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: no result of a finished scan ({error}); run darkstats scan … -o {folder}"
         ) from None
-    if record.get("blind") or record["summary"]["largest_excess"] is None:
+    if record.get("blind"):
         raise InputError(f"{path}: the scan looked at no data: there is no excess to judge")
+    if record["summary"]["largest_excess"] is None:
+        first = next(iter(record["points"]), {"name": "none"})
+        raise NotCertifiedError(
+            f"{path}: none of {len(record['points'])} hypotheses has a certified local "
+            f"significance, so there is no excess to judge; the first one, {first['name']}: "
+            f"{first.get('significance_reason') or 'no reason is known'}"
+        )
     return record
 
 
@@ -114,6 +125,7 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     record = global_record(
         comparison,
         tallies,
+        statement=_statement(observed["summary"]),
         facts=facts,
         point={"name": top["name"], "values": top["values"]},
         not_computed=left_out,
@@ -126,6 +138,12 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     )
     write_text(folder / GLOBAL_FILE, json_text(record))
     return _outcome(comparison, record, str(folder / GLOBAL_FILE))
+
+
+def _statement(summary: Mapping[str, Any]) -> str:
+    """Say how many hypotheses of the scan have a result; earlier records have the counts only."""
+    counts = f"{summary['points'] - summary['failed']} of {summary['points']}"
+    return str(summary.get("statement") or f"{counts} hypotheses have a certified result")
 
 
 def _toys_job(limits: Job, request: GlobalRequest, interpolation: str, shell: Shell) -> Job:
@@ -197,4 +215,12 @@ def _outcome(comparison: Comparison, record: dict[str, Any], where: str) -> Outc
 
         return global_sheet(record, comparison.rows(), where)
 
-    return Outcome(result=comparison, record=lambda: record, sheet=sheet, figures=shown.figures)
+    invalid = [reason for found in comparison.results for reason in found.reasons]
+    nothing = not any(found.valid for found in comparison.results)
+    return Outcome(
+        result=comparison,
+        record=lambda: record,
+        sheet=sheet,
+        figures=shown.figures,
+        uncertified=f"no method is valid here: {'; '.join(invalid)}" if nothing else "",
+    )

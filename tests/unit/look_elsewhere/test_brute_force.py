@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from darkstats.errors import OptionError
+from darkstats.errors import NotCertifiedError, OptionError
 from darkstats.gaussian import survival
 from darkstats.look_elsewhere import MaximaTally, ScanField, by_toys, line
 from gaussian_scans import cosine_p_global, cosine_scans
@@ -135,5 +135,5 @@ def test_impossible_significances_are_refused(z: float) -> None:
 
 def test_no_certified_toy_is_an_error() -> None:
     """Nothing is known then."""
-    with pytest.raises(OptionError, match="none of 2 toys"):
+    with pytest.raises(NotCertifiedError, match="none of 2 toys"):
         by_toys(tally_of([1.0, 1.0], [1, 1]), 2.0)
