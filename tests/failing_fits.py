@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,12 @@ def whole_batches(probability: float, seed: int) -> Choice:
     """All lanes of a batch fail together, or none."""
     rng = np.random.default_rng(seed)
     return lambda n: np.full(n, rng.random() < probability)
+
+
+def from_batch(first: int) -> Choice:
+    """Batches before number ``first`` go well, and everything after them fails."""
+    batches_seen = itertools.count()
+    return lambda n: np.full(n, next(batches_seen) >= first)
 
 
 def every_lane(n: int) -> npt.NDArray[np.bool_]:

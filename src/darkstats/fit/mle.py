@@ -42,7 +42,7 @@ class Certification:
     starts
         Number of starts.
     failed
-        How many of them ended without a certified minimum; they count for nothing.
+        Fits from them that ended without a certified minimum; they count for nothing.
     agreement
         Difference in deviance between the best two minima.
     rung
@@ -246,7 +246,7 @@ def fit(
         )
 
     batch = attempt(starts)
-    found = batch.lowest()
+    found, failed = batch.lowest(), batch.n_failed
     if found is None or not found.unanimous:
         near = batch.ends[0] if found is None else found.parameters
         more = [
@@ -254,7 +254,7 @@ def fit(
             jittered_starts(problem, near, MORE_STARTS, key=3, width=NEARBY),
         ]
         batch = attempt(np.vstack([starts, *more]))
-        found = batch.lowest()
+        found, failed = batch.lowest(), failed + batch.n_failed
     n_starts = len(batch.status)
     if found is None:
         status = FitStatus(int(batch.status[0])).name
@@ -292,7 +292,7 @@ def fit(
         certification=Certification(
             level=2,
             starts=n_starts,
-            failed=n_starts - found.certified,
+            failed=failed,
             agreement=float(found.rises[1]),
             rung=RUNGS[int(batch.rung[best])],
         ),

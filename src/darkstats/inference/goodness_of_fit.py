@@ -96,7 +96,7 @@ def goodness_of_fit(
         n_bins=n_bins,
         n_free=n_free,
         mu_hat=None if model.poi_index is None else best.poi,
-        fits=FitCounts(attempted=1, certified=1, second_start=1),
+        fits=FitCounts(attempted=1 + best.certification.failed, certified=1, second_start=1),
         toys=counts,
         seed=seed,
         model_digest=model.digest,

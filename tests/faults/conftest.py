@@ -1,0 +1,79 @@
+"""Small inputs, and commands in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from darkstats.cli import run
+from unbinned_models import bump
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: exit status, record (None without one), and messages."""
+
+    status: int
+    record: dict[str, Any] | None
+    messages: str
+
+
+Call = Callable[..., Done]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run a command here and read its record."""
+
+    def invoke(*words: object) -> Done:
+        capsys.readouterr()
+        status = run([*map(str, words), "--json"])
+        captured = capsys.readouterr()
+        record = json.loads(captured.out) if captured.out.strip() else None
+        return Done(status, record, captured.err)
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def binned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two bins with an error of the efficiency, of the background, and of its shape."""
+    signal = [
+        {"name": "mu", "type": "normfactor", "data": None},
+        {"name": "eff", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}},
+    ]
+    shape = {"lo_data": [18.5, 11.5], "hi_data": [21.5, 12.6]}
+    background = [
+        {"name": "shape", "type": "histosys", "data": shape},
+        {"name": "bkg", "type": "normsys", "data": {"lo": 0.92, "hi": 1.08}},
+    ]
+    samples = [
+        {"name": "signal", "data": [3.0, 6.0], "modifiers": signal},
+        {"name": "background", "data": [20.0, 12.0], "modifiers": background},
+    ]
+    poi = {"name": "mu", "bounds": [[0.0, 20.0]], "inits": [1.0]}
+    document = {
+        "version": "1.0.0",
+        "channels": [{"name": "sr", "samples": samples}],
+        "observations": [{"name": "sr", "data": [24.0, 16.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": [poi]}}],
+    }
+    path = tmp_path_factory.mktemp("faults") / "binned.json"
+    path.write_text(json.dumps(document), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def unbinned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bump on a rising exponential, sixty events."""
+    u = (np.arange(55) + 0.5) / 55
+    x = np.concatenate([np.log1p(u * np.expm1(2.0)) / 2.0, np.linspace(0.45, 0.55, 5)])
+    path = tmp_path_factory.mktemp("faults") / "unbinned.json"
+    path.write_text(json.dumps(bump(entries=[[float(value)] for value in x])), "utf-8")
+    return path

@@ -1,0 +1,176 @@
+"""Fits of every verb are made to fail at random: no printed number depends on one that failed.
+
+Whatever happens to single lanes, a command prints the number of the undisturbed run, or none: then
+it says so, by its exit status or in the place of the number, and the record counts the failures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import darkstats.inference.curve as curves
+from darkstats.inference.curve import ProfileCurve
+from darkstats.inference.results import PValue
+from failing_fits import Choice, FailingFits, at_random, every_lane, from_batch, whole_batches
+from record_comparison import differences, failures_of
+
+if TYPE_CHECKING:
+    from conftest import Call
+
+
+def faults() -> list[tuple[str, Choice]]:
+    """Name and choice of each fault, from the start."""
+    return [
+        *((f"some lanes {seed}", at_random(0.1, seed)) for seed in (1, 2)),
+        *((f"many lanes {seed}", at_random(0.4, seed)) for seed in (3, 4)),
+        *((f"whole batches {seed}", whole_batches(0.15, seed)) for seed in (5, 6)),
+        *((f"all from batch {first}", from_batch(first)) for first in (2, 3, 5)),
+    ]
+
+
+VERBS = {
+    "limit": ("limit",),
+    "limit clsb": ("limit", "--method", "clsb"),
+    "limit pcl": ("limit", "--method", "pcl", "--calculator", "asymptotic"),
+    "hypotest": ("hypotest", "--mu", 2),
+    "significance": ("significance",),
+    "gof": ("gof",),
+    "fit": ("fit",),
+    "minos": ("fit", "--minos", "mu"),
+    "rank": ("rank",),
+    "scan-poi": ("scan-poi",),
+}
+UNBINNED_VERBS = ("limit", "hypotest", "significance", "fit", "minos", "rank", "scan-poi")
+ALL_OR_NOTHING = {"minos"}  # a chain of single fits: none gets through with one that failed
+
+
+def disturbed(
+    call: Call, monkeypatch: pytest.MonkeyPatch, words: tuple[Any, ...], choice: Choice
+) -> tuple[Any, FailingFits]:
+    """A command with failing fits, and what was made to fail."""
+    with monkeypatch.context() as patch:
+        failing = FailingFits(patch, choice)
+        return call(*words), failing
+
+
+def check(
+    call: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[Any, ...],
+    choices: list[tuple[str, Choice]],
+    *,
+    relative: float,
+    retried: bool = False,
+) -> int:
+    """Compare a command with itself under faults; how many runs with failures got through.
+
+    Free fits of toys are ``retried`` once more: a failure that this mends is not counted.
+    """
+    expected = call(*words)
+    assert expected.status == 0, expected.messages
+    before = failures_of(expected.record)
+    through = 0
+    for name, choice in [*choices, ("everything", every_lane)]:
+        done, failing = disturbed(call, monkeypatch, words, choice)
+        assert (done.status == 1) == ("error" in done.record), (name, done.messages)
+        if done.status == 1:
+            continue
+        counted = failures_of(done.record) > before
+        tolerance = relative if counted else 1e-9
+        found = list(
+            differences(
+                expected.record, done.record, relative=tolerance, errors=not (counted and retried)
+            )
+        )
+        assert not found, (name, found)
+        assert counted or retried or not failing.failed, name
+        through += counted
+    assert (done.status, done.record["error"]) == (1, "FitFailedError")
+    return through
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_binned(call: Call, monkeypatch: pytest.MonkeyPatch, binned: Path, verb: str) -> None:
+    name, *options = VERBS[verb]
+    words = (name, binned, *options, "--threads", 1)
+    through = check(call, monkeypatch, words, faults(), relative=1e-5)
+    assert (through > 0) == (verb not in ALL_OR_NOTHING)
+
+
+@pytest.mark.parametrize("verb", UNBINNED_VERBS)
+def test_unbinned(call: Call, monkeypatch: pytest.MonkeyPatch, unbinned: Path, verb: str) -> None:
+    name, *options = VERBS[verb]
+    words = (name, unbinned, "--unblind", *options, "--threads", 1)
+    through = check(call, monkeypatch, words, faults(), relative=1e-5)
+    assert (through > 0) == (verb not in ALL_OR_NOTHING)
+
+
+TOYS = ("--toys", 300, "--threads", 1)
+TOY_VERBS = {
+    "hypotest": ("hypotest", "--mu", 2, "--calculator", "toys", *TOYS),
+    "significance": ("significance", "--calculator", "toys", *TOYS),
+    "gof": ("gof", "--calculator", "toys", *TOYS),
+    "limit": ("limit", "--calculator", "toys", *TOYS),
+    "fc": ("limit", "--method", "fc", "--cl", 0.9, *TOYS),
+}
+
+
+def toy_faults() -> list[tuple[str, Choice]]:
+    """Few enough to be let through, and too many."""
+    return [
+        *((f"few toys {seed}", at_random(0.003, seed)) for seed in range(1, 6)),
+        *((f"very few toys {seed}", at_random(0.0004, seed)) for seed in (8, 9)),
+        ("many toys", at_random(0.2, 4)),
+        ("all from batch 3", from_batch(3)),
+        ("all from batch 7", from_batch(7)),
+    ]
+
+
+@pytest.mark.parametrize("verb", TOY_VERBS)
+def test_toys(call: Call, monkeypatch: pytest.MonkeyPatch, binned: Path, verb: str) -> None:
+    """Numbers move by no more than the toys that failed allow; too many, and there is none."""
+    name, *options = TOY_VERBS[verb]
+    words = (name, binned, *options)
+    assert check(call, monkeypatch, words, toy_faults(), relative=0.15, retried=True) > 0
+
+
+def test_toys_of_events(call: Call, monkeypatch: pytest.MonkeyPatch, unbinned: Path) -> None:
+    words = ("hypotest", unbinned, "--unblind", "--mu", 0.3, "--calculator", "toys", "--toys", 100)
+    choices = [("few", at_random(0.004, 1)), ("many", at_random(0.2, 2))]
+    check(call, monkeypatch, (*words, "--threads", 1), choices, relative=0.3, retried=True)
+
+
+def _old_settle(
+    self: ProfileCurve, mu: float, start: Any, observation: Any, *_: Any, **__: Any
+) -> Any:
+    """Counted infinity as equal to infinity."""
+    counts, auxdata = self.model.stack([observation] * 20)
+    batch = curves.fit_batch(
+        self.model, counts, auxdata, start=np.repeat(start[None], 20, axis=0), poi_values=mu
+    )
+    values = np.where(batch.converged, batch.twice_nll, np.inf)
+    best = int(np.argmin(values))
+    assert np.count_nonzero(values <= values[best] + 1e-6) >= 3
+    return float(values[best]), batch.parameters[best]
+
+
+def test_the_harness_sees_failed_fits_that_agree(
+    call: Call, monkeypatch: pytest.MonkeyPatch, binned: Path
+) -> None:
+    """With the old rule infinity goes on. Two gates refuse it; without them this test sees it."""
+    words = ("hypotest", binned, "--mu", 2, "--threads", 1)
+    monkeypatch.setattr(ProfileCurve, "_settle", _old_settle)
+    done, _ = disturbed(call, monkeypatch, words, from_batch(2))
+    assert (done.status, "not a number" in done.messages) == (1, True)
+    monkeypatch.setattr("darkstats.inference.asymptotics._require_numbers", lambda *_: None)
+    done, _ = disturbed(call, monkeypatch, words, from_batch(2))
+    assert (done.status, "no probability" in done.messages) == (1, True)
+    monkeypatch.setattr(PValue, "__post_init__", lambda _: None)
+    done, _ = disturbed(call, monkeypatch, words, from_batch(2))
+    assert (done.status, done.record["CLs_obs"]) == (0, 0.0)
+    with pytest.raises(AssertionError, match="CLs_obs"):
+        check(call, monkeypatch, words, [("late", from_batch(2))], relative=1e-5)
