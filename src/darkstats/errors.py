@@ -47,6 +47,7 @@ __all__ = [
     "MissingExtraError",
     "NotCertifiedError",
     "OptionError",
+    "OutputError",
     "PatchError",
     "PosteriorError",
     "PriorError",
@@ -198,6 +199,10 @@ class UnknownNameError(InputError):
 
 class OptionError(InputError):
     """Options that contradict each other, the model, or their range."""
+
+
+class OutputError(OptionError):
+    """A file, folder or stream that cannot be written; what was finished before is kept."""
 
 
 class PriorError(OptionError):

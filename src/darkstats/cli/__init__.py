@@ -34,7 +34,9 @@ def main() -> NoReturn:
     gc.set_threshold(200_000, 20, 20)
     from darkstats.cli.interrupts import EXIT_INTERRUPTED, Interruption
     from darkstats.cli.running import run as run_command
+    from darkstats.cli.streams import prepare
 
+    prepare()
     interruption = Interruption(sys.argv[1:])
     interruption.watch()
     status = run_command(sys.argv[1:], owns_process=True)

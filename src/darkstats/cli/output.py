@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -89,7 +90,12 @@ def print_record(record: dict[str, Any]) -> None:
     """Print one JSON document on standard output."""
     from darkstats.report.writing import json_text
 
-    sys.stdout.write(json_text(record))
+    text = json_text(record)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # escapes of JSON say the same in plain letters
+        text = json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
+    sys.stdout.write(text)
     sys.stdout.flush()
 
 
@@ -99,6 +105,7 @@ def print_sheet(renderable: Any) -> None:  # noqa: ANN401 -- rich has many kinds
 
     wide = None if sys.stdout.isatty() else _WIDTH
     Console(width=wide, highlight=False, soft_wrap=False).print(renderable, crop=False)
+    sys.stdout.flush()  # a full disk is found here, and not at the end of the process
 
 
 def deliver(task: Callable[[], Outcome[Any]], output: Output, shell: Shell) -> None:

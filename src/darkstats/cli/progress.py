@@ -7,6 +7,8 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from darkstats.cli.streams import say
+
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
@@ -17,8 +19,7 @@ _PATIENCE_S = 1.0
 
 def announce(message: str) -> None:
     """Say something at once, on standard error."""
-    sys.stderr.write(f"darkstats: {message}\n")
-    sys.stderr.flush()
+    say(f"darkstats: {message}\n")
 
 
 def _rate_column() -> ProgressColumn:

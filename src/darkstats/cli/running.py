@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from darkstats.cli.interrupts import EXIT_INTERRUPTED, INTERRUPTED
+from darkstats.cli.streams import output_failed, say, silence_output
 from darkstats.errors import DarkstatsError, InputError, NotCertifiedError
 
 __all__ = ["EXIT_STATUS", "exit_status", "run"]
@@ -57,26 +57,42 @@ def run(arguments: list[str], *, owns_process: bool = False) -> int:
     except DarkstatsError as error:
         message = f"darkstats: error: {error}"
         return _failed(error, message, exit_status(error), rest, as_json=as_json)
-    except BrokenPipeError:
-        # The reader (head, less) has gone: nothing is left to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
+        if (unheard := _unheard(error)) is not None:
+            return unheard
         if debug:
             raise
         message = _REPORT.format(kind=type(error).__name__, error=error)
         return _failed(error, message, 1, rest, as_json=as_json)
 
 
+def _unheard(error: Exception) -> int | None:
+    """Exit status where standard output takes nothing, once that is said; None for other errors."""
+    if isinstance(error, BrokenPipeError):
+        # The reader (head, less) has gone: nothing is left to say, and nobody to say it to.
+        silence_output()
+        return 0
+    failed = output_failed(error)
+    if failed is None:
+        return None
+    silence_output()
+    say(f"darkstats: error: {failed}\n")
+    return exit_status(failed)
+
+
 def _failed(
     error: BaseException, message: str, status: int, arguments: list[str], *, as_json: bool
 ) -> int:
-    sys.stderr.write(message + "\n")
+    say(message + "\n")
     if as_json:
         from darkstats.cli.output import print_record
         from darkstats.report.records import error_record
 
-        print_record(error_record(error, exit_status=status, command=command_line(arguments)))
+        try:
+            print_record(error_record(error, exit_status=status, command=command_line(arguments)))
+        except OSError as lost:
+            if _unheard(lost) is None:
+                raise
     return status
 
 

@@ -23,7 +23,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import OptionError, ShardError
+from darkstats.errors import OptionError, OutputError, ShardError
 from darkstats.execution.jobs import Job
 from darkstats.provenance import digest_of
 
@@ -93,7 +93,7 @@ class BlockStore:
             (folder / "blocks").mkdir(parents=True, exist_ok=True)
             _write(folder / "inputs.json.gz", job.inputs)
         except OSError as error:
-            raise OptionError(f"{folder}: cannot be written: {error.strerror}") from None
+            raise OutputError(f"{folder}: cannot be written: {error.strerror}") from None
         store = cls(folder, job)
         store._write_head(job)
         return store
@@ -110,7 +110,7 @@ class BlockStore:
         try:
             _write(self.folder / "job.json", text.encode())
         except OSError as error:
-            raise OptionError(f"{self.folder}: cannot be written: {error.strerror}") from None
+            raise OutputError(f"{self.folder}: cannot be written: {error.strerror}") from None
 
     @classmethod
     def open(cls, folder: Path) -> BlockStore:
@@ -152,7 +152,7 @@ class BlockStore:
 
         Raises
         ------
-        ShardError
+        OutputError
             It cannot be written; what was written before is kept.
         """
         head = {
@@ -165,7 +165,7 @@ class BlockStore:
         try:
             _write(self._path(block), data)
         except OSError as error:
-            raise ShardError(
+            raise OutputError(
                 f"{self._path(block)}: cannot be written: {error.strerror}; finished blocks are "
                 "kept: make room and run the command again"
             ) from None

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import OptionError
+from darkstats.errors import OptionError, OutputError
 from darkstats.report.writing import write_text
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def write_submission(documents: Mapping[str, list[Document]], folder: Path) -> N
         folder.mkdir(exist_ok=True)
         others = sorted(path.name for path in folder.iterdir() if path.name not in documents)
     except OSError as error:
-        raise OptionError(f"cannot write {folder}: {error.strerror or error}") from error
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
     if others:
         raise OptionError(
             f"{folder} holds other files ({', '.join(others[:3])}): name an empty folder"

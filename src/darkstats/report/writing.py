@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from darkstats.errors import OptionError
+from darkstats.errors import OutputError
 
 __all__ = ["csv_text", "json_text", "plain", "whole_file", "write_text"]
 
@@ -65,7 +65,12 @@ def _why_missing(item: object) -> str | None:
 
 def json_text(record: Mapping[str, Any]) -> str:
     """Return a record as JSON with sorted keys and a final newline, the same bytes every time."""
-    text = json.dumps(plain(record), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    found = plain(record)
+    text = json.dumps(found, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a name of a file that is no text
+        text = json.dumps(found, indent=2, sort_keys=True, allow_nan=False)
     return text + "\n"
 
 
@@ -88,7 +93,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Raises
     ------
-    OptionError
+    OutputError
         The folder does not exist, or cannot be written.
     """
     target = Path(path)
@@ -97,7 +102,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
             prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
         )
     except OSError as error:
-        raise OptionError(f"cannot write {target}: {error.strerror or error}") from error
+        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -105,7 +110,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
     except OSError as error:
-        raise OptionError(f"cannot write {target}: {error.strerror or error}") from error
+        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -121,7 +126,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
     Raises
     ------
-    OptionError
+    OutputError
         The file cannot be written.
     """
     with whole_file(path) as temporary:

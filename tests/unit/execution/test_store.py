@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from darkstats.errors import OptionError, ShardError
+from darkstats.errors import OptionError, OutputError, ShardError
 from darkstats.execution.jobs import Job, block_text, inputs_bytes, read_inputs
 from darkstats.execution.packing import pack_arrays, unpack_arrays
 from darkstats.execution.store import BlockState, BlockStore
@@ -161,7 +161,7 @@ def test_a_full_disk_keeps_what_was_finished(store, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ShardError, match=r"No space left on device; finished blocks are kept"):
+    with pytest.raises(OutputError, match=r"No space left on device; finished blocks are kept"):
         store.write(1, text(1))
     with pytest.raises(ShardError, match="No space left"):
         store.write(0, text(5))
