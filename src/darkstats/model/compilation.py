@@ -22,7 +22,7 @@ from darkstats.model.interpolation import (
     InterpolationCodes,
     normsys_coefficients,
 )
-from darkstats.model.parameters import CONSTRAINT_KINDS, Parameter
+from darkstats.model.parameters import CONSTRAINT_KINDS, Parameter, parameter_place
 from darkstats.model.structure import Layout, Numbers, words_of
 from darkstats.provenance import digest_of
 from darkstats.workspace import Workspace
@@ -434,10 +434,8 @@ def compile_workspace(
     poi_name = poi if poi is not None else (config["config"]["poi"] or None)
     poi_index = None
     if poi_name is not None:
-        scalars = [p.name for p in parameters]
-        if poi_name not in scalars:
-            raise UnknownNameError("parameter", poi_name, scalars)
-        poi_index = scalars.index(poi_name)
+        poi_index = parameter_place(parameters, poi_name)
+        poi_name = parameters[poi_index].name
 
     observed = {entry["name"]: entry["data"] for entry in document["observations"]}
     counts = [float(n) for name in names for n in observed[name]]

@@ -15,9 +15,11 @@ from darkstats.model.structure import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkstats.arrays import BoolArray, FloatArray
 
-__all__ = ["CONSTRAINT_KINDS", "Parameter", "ParameterTable"]
+__all__ = ["CONSTRAINT_KINDS", "Parameter", "ParameterTable", "parameter_place"]
 
 CONSTRAINT_KINDS = {
     "none": CONSTRAINT_NONE,
@@ -143,14 +145,31 @@ class ParameterTable:
         return np.array([parameter.fixed for parameter in self.parameters], dtype=bool)
 
     def parameter_index(self, name: str) -> int:
-        """Place of a parameter.
+        """Place of a parameter; see :func:`parameter_place`.
 
         Raises
         ------
         UnknownNameError
             There is no such parameter.
         """
-        for i, parameter in enumerate(self.parameters):
-            if parameter.name == name:
-                return i
-        raise UnknownNameError("parameter", name, self.parameter_names)
+        return parameter_place(self.parameters, name)
+
+
+def parameter_place(parameters: Sequence[Parameter], name: str) -> int:
+    """Place of a parameter by its name, or by that of its set where this has one member.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such parameter; of a set with several members, these are named.
+    """
+    members = []
+    for i, parameter in enumerate(parameters):
+        if parameter.name == name:
+            return i
+        if parameter.set_name == name:
+            members.append(i)
+    if len(members) == 1:
+        return members[0]
+    known = [parameters[i].name for i in members] or [one.name for one in parameters]
+    raise UnknownNameError("parameter", name, known)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.report.numbers import number
 from darkstats.report.tables import grid, sheet
+from darkstats.workspace.names import modifier_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,7 +29,7 @@ def _names(names: tuple[str, ...], total: int, kind: str) -> str:
     return text if len(text) <= _LONGEST else f"{len(names)} {kind}"
 
 
-def _parameter_row(one: ParameterSummary, n_channels: int, poi: str | None) -> list[str]:
+def _parameter_row(one: ParameterSummary, n_channels: int, poi: str) -> list[str]:
     role = "parameter of interest" if one.name == poi else ""
     state = "fixed" if one.fixed else "constrained" if one.constrained else "free"
     return [
@@ -56,7 +57,8 @@ def summary_sheet(summary: WorkspaceSummary, inputs: Inputs) -> RenderableType:
     tables = [grid(["channel", "sample", "bins", "observed", "nominal"], rows, left=2)]
     shown = summary.parameters[:_SHOWN]
     columns = ["parameter", "modifiers", "role", "channels", "samples", "size"]
-    listed = [_parameter_row(one, len(summary.channels), summary.poi) for one in shown]
+    poi = modifier_of(summary.poi or "", {one.name for one in summary.parameters})
+    listed = [_parameter_row(one, len(summary.channels), poi) for one in shown]
     tables.append(grid(columns, listed, left=5, flexible=(3, 4)))
     notes = []
     if len(summary.parameters) > _SHOWN:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from darkstats.report.provenance import provenance_record
 from darkstats.report.records import SCHEMAS
 from darkstats.report.writing import plain
+from darkstats.workspace.names import modifier_of
 
 if TYPE_CHECKING:
     from darkstats.report.provenance import Inputs
@@ -97,6 +98,7 @@ def summarise(workspace: Workspace, measurement: str | None = None) -> Workspace
     """Return the summary of a workspace."""
     chosen = workspace.measurement(measurement)
     poi = workspace.poi_name(measurement)
+    scaling = None if poi is None else modifier_of(poi, {name for name, _ in workspace.modifiers})
     observed = {o["name"]: math.fsum(o["data"]) for o in workspace.document["observations"]}
     settings = {p["name"]: p for p in chosen["config"]["parameters"]}
     channels = []
@@ -108,7 +110,7 @@ def summarise(workspace: Workspace, measurement: str | None = None) -> Workspace
             for modifier in sample["modifiers"]:
                 place = (modifier["type"], channel["name"], sample["name"], n_bins)
                 used.setdefault(modifier["name"], []).append(place)
-            signal = any(modifier["name"] == poi for modifier in sample["modifiers"])
+            signal = any(modifier["name"] == scaling for modifier in sample["modifiers"])
             samples.append(
                 SampleSummary(name=sample["name"], events=math.fsum(sample["data"]), signal=signal)
             )

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from darkstats.errors import OptionError, UnknownNameError
+from darkstats.workspace.names import modifier_of
 from darkstats.workspace.nominal import CONSTRAINED_TYPES, nominal_values, settings_of
 
 __all__ = ["SYSTEMATICS", "projected"]
@@ -50,7 +51,7 @@ def projected(document: Mapping[str, Any], factor: float, *, systematics: str) -
         raise UnknownNameError("statement on systematics", systematics, tuple(SYSTEMATICS))
     result = copy.deepcopy(dict(document))
     measurement = next(iter(result["measurements"]), None)
-    poi = None if measurement is None else measurement["config"]["poi"]
+    poi = None if measurement is None else _interest(result, measurement)
     dropped: set[str] = set()
     if systematics == "none" and measurement is not None:
         dropped = _hold_at_nominal(result, poi)
@@ -69,6 +70,17 @@ def projected(document: Mapping[str, Any], factor: float, *, systematics: str) -
     if shrink != 1.0:
         _scale_settings(result, poi, shrink)
     return result
+
+
+def _interest(document: Mapping[str, Any], measurement: Mapping[str, Any]) -> str:
+    """Name of the modifiers behind the parameter of interest."""
+    modifiers = {
+        modifier["name"]
+        for channel in document["channels"]
+        for sample in channel["samples"]
+        for modifier in sample["modifiers"]
+    }
+    return modifier_of(measurement["config"]["poi"], modifiers)
 
 
 def _hold_at_nominal(document: dict[str, Any], poi: str | None) -> set[str]:

@@ -73,7 +73,7 @@ def projection_warnings(
     """
     if settings.luminosity_factor == 1.0 or median is None:
         return ()
-    poi = model.parameters[model.require_poi()].name
+    poi = model.parameters[model.require_poi()].set_name
     share = uncertain_share(document, poi, median)
     if share < _SHARE:
         return ()

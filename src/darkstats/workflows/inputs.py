@@ -93,6 +93,10 @@ class Likelihood:
         return tuple(str(one).removeprefix("warning ") for one in self.workspace.warnings)
 
 
+#: Errors that keep nobody from reading a document, nor from renaming and pruning what is in it.
+_FOR_DOCUMENTS = ("poi-unknown", "poi-no-effect", "component-name", "lookalike-names")
+
+
 def read(request: WorkspaceRequest, *, as_document: bool = False) -> Workspace:
     """Read and patch the workspace of a request.
 
@@ -107,7 +111,7 @@ def read(request: WorkspaceRequest, *, as_document: bool = False) -> Workspace:
         patches=request.patches,
         patchset=request.patchset,
         point=request.point,
-        accept=("poi-unknown", "poi-no-effect") if as_document else (),
+        accept=_FOR_DOCUMENTS if as_document else (),
     )
 
 

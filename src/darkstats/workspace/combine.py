@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.workspace.findings import shown
+from darkstats.workspace.names import modifier_of
 from darkstats.workspace.spec import Workspace
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def rename(
         "observations": [_named(o, channels) for o in document["observations"]],
         "measurements": [
             {**_named(measurement, measurements), "config": {
-                "poi": modifiers.get(measurement["config"]["poi"], measurement["config"]["poi"]),
+                "poi": _renamed_poi(measurement["config"]["poi"], workspace, modifiers),
                 "parameters": [
                     _named(parameter, modifiers)
                     for parameter in measurement["config"]["parameters"]
@@ -252,6 +253,12 @@ def sort(workspace: Workspace) -> Workspace:
         "version": document["version"],
     }  # fmt: skip
     return Workspace.from_document(ordered, f"{workspace.source} (sorted)", usable=False)
+
+
+def _renamed_poi(poi: str, workspace: Workspace, names: Mapping[str, str]) -> str:
+    """Name of a parameter of interest, or of the component that is it, after renaming."""
+    modifier = modifier_of(poi, {name for name, _ in workspace.modifiers})
+    return names.get(modifier, modifier) + poi[len(modifier) :]
 
 
 def _named(item: dict[str, JsonValue], names: Mapping[str, str]) -> dict[str, JsonValue]:

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from darkstats.workspace.report import Place, Report
     from darkstats.workspace.structure import ChannelPart, SamplePart, Sound
 
-__all__ = ["check_background", "check_expectations", "sample_contributes"]
+__all__ = ["SCALING", "check_background", "check_expectations", "sample_contributes"]
 
 LARGEST_COUNT = 1e15
 """Above this a single event is lost in the rounding of double precision."""
+SCALING = frozenset({"normfactor", "shapefactor"})
+"""Types of free factors: at zero they leave nothing of a sample."""
 _FACTORS = frozenset({"normfactor", "shapefactor", "lumi"})
 
 
@@ -217,13 +219,13 @@ def check_background(
     for channel in sound.channels:
         data = counts.get(channel.name)
         if data is None or not any(
-            m.name in names and m.type == "normfactor" for s in channel.samples for m in s.modifiers
+            m.name in names and m.type in SCALING for s in channel.samples for m in s.modifiers
         ):
             continue
         others = [
             sample
             for sample in channel.samples
-            if not any(m.type == "normfactor" and m.name in names for m in sample.modifiers)
+            if not any(m.type in SCALING and m.name in names for m in sample.modifiers)
         ]
         for index, count in enumerate(data):
             if count <= 0 or any(_contributes_to(sample, index) for sample in others):

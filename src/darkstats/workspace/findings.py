@@ -64,6 +64,9 @@ FINDING_CODES: Mapping[str, str] = MappingProxyType(
         "negative-variation": "a histosys variation is negative",
         "one-sided": "both variations of a systematic go the same way",
         "no-effect": "the variations of a systematic equal the nominal yields",
+        "component-name": "a modifier has the name of a component of another parameter",
+        "lookalike-names": "two names look the same, and are not",
+        "names-by-case": "two names differ in case only",
         "name-reuse": "modifiers of incompatible types share a name",
         "shared-shapesys": "a shapesys is used twice; it cannot be shared",
         "shapefactor-bins": "a shapefactor spans channels with different numbers of bins",
@@ -86,7 +89,16 @@ FINDING_CODES: Mapping[str, str] = MappingProxyType(
 )
 """Every code of a finding, with its meaning."""
 
-ACCEPTABLE_CODES = frozenset({"negative-yield", "poi-unknown", "poi-no-effect", "poi-fixed"})
+ACCEPTABLE_CODES = frozenset(
+    {
+        "component-name",
+        "lookalike-names",
+        "negative-yield",
+        "poi-unknown",
+        "poi-no-effect",
+        "poi-fixed",
+    }
+)
 """Errors that a caller may turn into warnings, for documents that are to be read, not fitted.
 
 A background-only workspace, for example, names a parameter of interest that only a signal patch

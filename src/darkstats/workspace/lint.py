@@ -12,6 +12,7 @@ from darkstats.errors import WorkspaceError
 from darkstats.workspace.expectation_checks import check_expectations
 from darkstats.workspace.measurement_checks import check_measurements
 from darkstats.workspace.modifier_checks import check_modifiers
+from darkstats.workspace.name_checks import check_names
 from darkstats.workspace.report import Report
 from darkstats.workspace.structure import check_structure
 
@@ -48,6 +49,7 @@ def lint(document: JsonValue, *, accept: Collection[str] = ()) -> tuple[Finding,
     sound = check_structure(document, report)
     counts = check_expectations(sound, report)
     needs = check_modifiers(sound, report)
+    check_names(sound, report)
     check_measurements(sound, needs, counts, report)
     return report.findings()
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from darkstats.workspace.expectation_checks import check_background, sample_contributes
+from darkstats.workspace.expectation_checks import (
+    SCALING,
+    check_background,
+    sample_contributes,
+)
 from darkstats.workspace.findings import shown
+from darkstats.workspace.names import modifier_of
 
 if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonValue
@@ -245,8 +250,9 @@ def _poi(
             "name one with --poi where a limit is wanted",
         )
         return
-    need = needs.get(poi)
-    if need is None:
+    modifier = modifier_of(poi, needs)
+    need = needs.get(modifier)
+    if need is None or (modifier != poi and not need.has_component(poi)):
         report.error(
             "poi-unknown",
             place,
@@ -255,29 +261,30 @@ def _poi(
             "name another parameter of interest",
         )
         return
-    if need.n_parameters > 1:
+    if need.n_parameters > 1 and modifier == poi:
         report.error(
             "poi-many",
             place,
-            f"{shown(poi)} has {need.n_parameters} components",
-            "name a parameter with one component, such as a normfactor",
+            f"{shown(poi)} has {need.n_parameters} components, one for each bin",
+            f"name one of them, such as {shown(poi + '[0]')}, or a parameter that has one only, "
+            "such as a normfactor",
         )
-    if configs.get(poi, (place, {}))[1].get("fixed"):
+    if configs.get(modifier, (place, {}))[1].get("fixed"):
         report.error(
             "poi-fixed",
             place,
             f"the parameter of interest {shown(poi)} is held fixed",
             'remove "fixed": true from its entry in the measurement',
         )
-    if poi not in look.moving:
+    if modifier not in look.moving:
         report.error(
             "poi-no-effect",
             place,
             f"the parameter of interest {shown(poi)} changes no bin",
             "check the yields of the signal sample, or name another parameter",
         )
-    elif "normfactor" in need.types:
-        look.background({poi}, dead=False, report=report)
+    elif need.types & SCALING and need.n_parameters == 1:
+        look.background({modifier}, dead=False, report=report)
 
 
 def _moving_names(sound: Sound) -> set[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from darkstats.workspace.findings import shown
+from darkstats.workspace.names import COMPONENT_TYPES, component
 from darkstats.workspace.report import Place, Report
 
 if TYPE_CHECKING:
@@ -39,6 +40,16 @@ class Need:
 
     n_parameters: int = 1
 
+    def has_component(self, parameter: str) -> bool:
+        """Whether ``parameter``, such as ``"gamma[3]"``, is one of the components."""
+        found = component(parameter)
+        return (
+            found is not None
+            and found[0] == self.name
+            and bool(self.types & COMPONENT_TYPES)
+            and found[1] < self.n_parameters
+        )
+
     def count(self) -> None:
         """Set the number of components of the parameter, once all its uses are known."""
         if "staterror" in self.types:
@@ -63,6 +74,8 @@ def check_modifiers(sound: Sound, report: Report) -> dict[str, Need]:
     for need in needs.values():
         need.count()
         _shared(need, report)
+    for need in needs.values():
+        _like_a_component(need, needs, report)
     if not needs and sound.complete:
         report.error(
             "no-parameters",
@@ -267,6 +280,20 @@ def _staterrors(channel: ChannelPart, n_bins: int, report: Report) -> None:
                 f"the staterror {shown(name)} has no effect on {frozen} bin(s) without yield",
                 "use a histosys where an empty bin may fill up",
             )
+
+
+def _like_a_component(need: Need, needs: dict[str, Need], report: Report) -> None:
+    """Refuse a name that a component of another parameter has."""
+    found = component(need.name)
+    owner = None if found is None else needs.get(found[0])
+    if owner is not None and owner.has_component(need.name):
+        report.error(
+            "component-name",
+            need.place,
+            f"{shown(need.name)} is also the name of a component of "
+            f"{' and '.join(sorted(owner.types))} {shown(owner.name)}",
+            f"rename it: darkstats rename WORKSPACE --modifier '{need.name}=NEW'",
+        )
 
 
 def _shared(need: Need, report: Report) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from darkstats.workspace.findings import ACCEPTABLE_CODES, Finding, join_pointer, shown
+from darkstats.workspace.names import same_to_the_eye
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,9 +163,9 @@ class Report:
                 "wrong-type", place, f"{shown(value)} is no {what} name", "write the name as text"
             )
             return False
-        if value and (value.isprintable() or not _has_control(value)):
+        if value and not value.isspace() and (value.isprintable() or _can_be_seen(value)):
             return True
-        problem = "is empty" if not value else f"{shown(value)} has control characters"
+        problem = f"{shown(value)} has control characters" if _has_control(value) else "is empty"
         self.error("bad-name", place, f"the {what} name {problem}", "give it a printable name")
         return False
 
@@ -211,6 +212,11 @@ class Report:
 
 def _has_nan(values: Sequence[JsonValue]) -> bool:
     return math.isnan(sum(values)) and any(map(math.isnan, values))
+
+
+def _can_be_seen(text: str) -> bool:
+    """Whether text has no control characters, and more than marks without width."""
+    return bool(same_to_the_eye(text)) and not _has_control(text)
 
 
 def _has_control(text: str) -> bool:

@@ -147,6 +147,8 @@ ERRORS: list[tuple[str, str, Change]] = [
     ("bad-name", "/channels/0/name", put("channels/0/name", "a\u202eb")),
     ("bad-name", f"/{SIGNAL}/modifiers/1/name", put(f"{SIGNAL}/modifiers/1/name", "luminosity")),
     ("wrong-type", "/channels/0/name", put("channels/0/name", 3)),
+    ("bad-name", "/channels/0/name", put("channels/0/name", " \u2003 ")),
+    ("bad-name", f"/{BACKGROUND}/name", put(f"{BACKGROUND}/name", "\u200b")),
     ("unknown-modifier", f"/{MODIFIERS}/0/type", put(f"{MODIFIERS}/0/type", "overallsys")),
     ("unknown-modifier", f"/{MODIFIERS}/0/type", put(f"{MODIFIERS}/0/type", ["normsys"])),
     # names and lengths
@@ -182,6 +184,16 @@ ERRORS: list[tuple[str, str, Change]] = [
     ("uncertainty-out-of-range", f"/{MODIFIERS}/3/data/0", put(f"{MODIFIERS}/3/data/0", 1e-300)),
     ("name-reuse", f"/{MODIFIERS}/0", put(f"{MODIFIERS}/2/name", "norm")),
     ("name-reuse", f"/{SIGNAL}/modifiers/0", put(f"{MODIFIERS}/1/name", "mu")),
+    ("component-name", f"/{MODIFIERS}/0",
+     lambda d: [put(f"{place}/0/name", "poisson[1]")(d)
+                for place in (MODIFIERS, "channels/1/samples/0/modifiers")]),
+    ("lookalike-names", f"/{MODIFIERS}/1", put(f"{MODIFIERS}/1/name", "norm ")),
+    ("lookalike-names", "/channels/1/samples/0", lambda d: (
+        put(f"{BACKGROUND}/name", "Z\u2192\u00e9")(d),
+        put("channels/1/samples/0/name", "Z\u2192e\u0301")(d))),
+    ("lookalike-names", "/channels/1", put("channels/1/name", "S\u200bR")),
+    ("lookalike-names", f"/{PARAMETERS}/1", put(f"{PARAMETERS}/1", {"name": "mu "})),
+    ("lookalike-names", "/measurements/0/config/poi", put("measurements/0/config/poi", " mu")),
     ("shared-shapesys", "/channels/1/samples/0/modifiers/2",
      put("channels/1/samples/0/modifiers/2",
          {"name": "poisson", "type": "shapesys", "data": [5.0]})),
@@ -216,6 +228,8 @@ ERRORS: list[tuple[str, str, Change]] = [
     ("bad-width", f"/{PARAMETERS}/1/auxdata",
      put(f"{PARAMETERS}/1", {"name": "poisson", "auxdata": [100.0, -1.0]})),
     ("poi-unknown", "/measurements/0/config/poi", put("measurements/0/config/poi", "mu_SIG")),
+    ("poi-unknown", "/measurements/0/config/poi", put("measurements/0/config/poi", "free[2]")),
+    ("poi-unknown", "/measurements/0/config/poi", put("measurements/0/config/poi", "norm[0]")),
     ("poi-many", "/measurements/0/config/poi", put("measurements/0/config/poi", "free")),
     ("poi-no-effect", "/measurements/0/config/poi", put(f"{SIGNAL}/data", [0.0, 0.0])),
     ("poi-fixed", "/measurements/0/config/poi",
@@ -247,6 +261,7 @@ WARNINGS: list[tuple[str, Change]] = [
     ("no-effect", put(f"{MODIFIERS}/1/data", {"lo_data": [50, 60], "hi_data": [50, 60]})),
     ("unused-parameter", put(f"{PARAMETERS}/1", {"name": "absent"})),
     ("negative-range", put(f"{PARAMETERS}/1", {"name": "mc_CR", "bounds": [[-1.0, 3.0]]})),
+    ("names-by-case", put(f"{MODIFIERS}/1/name", "Norm")),
     ("poi-empty", put("measurements/0/config/poi", "")),
 ]  # fmt: skip
 
