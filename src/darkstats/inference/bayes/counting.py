@@ -1,12 +1,14 @@
 """The quadrature engine: posteriors of counting windows, exact to the digits that are asked for.
 
 Thousands of windows at once: those of one structure share the plan of the integral, and one
-compiled call takes the posteriors of all their outcomes. A number counts where two resolutions of
-the quadrature agree.
+compiled call takes the posteriors of all their outcomes. Panels whose series has not fallen off at
+its end are halved until it has; what is left enters the error. A number counts where two
+resolutions of the quadrature, with panels of their own, agree.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.errors import EmptySupportError, InsensitiveError
-from darkstats.inference.bayes.posterior import panel_edges
+from darkstats.inference.bayes.posterior import finer, panel_edges, split
 from darkstats.inference.bayes.propriety import require_proper
 from darkstats.inference.bayes.rules import (
     legendre_panels,
@@ -45,6 +47,10 @@ __all__ = ["Outcomes", "WindowGroup", "WindowPosteriors", "window_posteriors_of"
 _T_PANELS = (3, 4, 5, 6, 8, 10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320)
 _DROP = 36.0  # fall of the log-likelihood at which t ends
 _WINDOWS_PER_BLOCK = 8
+_LIGHT = 1e-11  # share of the tail at large signal strengths below which a node is not followed
+_GROWTH = 1.5  # each panel beyond the bulk reaches so many times as far as the one before
+_ROUNDS = 10
+_MOST_PANELS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +151,25 @@ class Outcomes:
         return cls(tuple(lists), np.stack(places, axis=1).astype(np.int64))
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Panels of t and of the coordinate of the prior: edges, and whether some were refined."""
+
+    t: FloatArray = field(repr=False)
+    v: FloatArray = field(repr=False)
+    refined: bool = False
+
+    def split(self, t_tail: FloatArray, v_tail: FloatArray) -> Layout | None:
+        """Finer panels where series are not settled; None where all are, or there are too many.
+
+        The tails are relative to what may be left. Shapes [panel].
+        """
+        if max(t_tail.max(), v_tail.max()) <= 1.0:
+            return None
+        parts = Layout(split(self.t, t_tail), split(self.v, v_tail), refined=True)
+        return parts if max(len(parts.t), len(parts.v)) <= _MOST_PANELS else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowPosteriors:
     """Answers of one window.
@@ -158,17 +183,73 @@ class WindowPosteriors:
         Integral of likelihood times prior, and likelihood without signal. Shape [outcome].
     last
         Part of the evidence in the last panel. Shape [outcome].
-    edges, likelihood
-        Panels in the coordinate of the prior, and the likelihood of the first outcome at their
-        nodes.
+    unsettled
+        Part of the evidence that the series of all panels leave out: of the first outcome, and of
+        the worst of the others.
+    layout, likelihood
+        Panels, and the likelihood of the first outcome at the nodes of those in the coordinate of
+        the prior.
     """
 
     limit: FloatArray
     evidence: FloatArray
     empty: FloatArray
     last: FloatArray
-    edges: FloatArray = field(repr=False)
+    unsettled: tuple[float, float]
+    layout: Layout = field(repr=False)
     likelihood: FloatArray = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ranges:
+    """Where posteriors lie. Shapes [window].
+
+    ``bulk`` is the end of t at the mean signal, ``top`` that at the lowest; ``inner`` and
+    ``mu_top`` are the same in the signal strength, with the mean signal factor and the lowest.
+    Zero ``panels``: too many would be needed.
+    """
+
+    bulk: FloatArray
+    top: FloatArray
+    inner: FloatArray
+    mu_top: FloatArray
+    panels: IndexArray
+
+    def layout(
+        self, w: int, prior: BoundPrior, level: Resolution, stretch: float, before: Layout | None
+    ) -> Layout:
+        """Panels of a window at this resolution; those of ``before``, made finer, if refined."""
+        far = stretch * float(self.mu_top[w])
+        v = panel_edges(prior, float(self.inner[w]), far, max(4, int(self.panels[w])), level.growth)
+        bulk, top = float(self.bulk[w]), float(self.top[w])
+        if before is not None and before.refined:
+            return Layout(
+                _extended(finer(before.t), top),
+                _extended_to(prior, finer(before.v), float(v[-1])),
+                refined=True,
+            )
+        steps = np.linspace(0.0, 1.0, int(self.panels[w]) + 1) ** level.growth
+        return Layout(_extended(bulk * steps, top), v)
+
+
+def _extended(edges: FloatArray, top: float) -> FloatArray:
+    """Panels that go on to ``top``, each reaching half as far again as the one before."""
+    last = float(edges[-1])
+    if top <= last * (1.0 + 1e-9):
+        return edges
+    more = math.ceil(math.log(top / last) / math.log(_GROWTH))
+    return np.concatenate([edges, last * (top / last) ** (np.arange(1, more + 1) / more)])
+
+
+def _extended_to(prior: BoundPrior, edges: FloatArray, end: float) -> FloatArray:
+    """The same in the coordinate of a prior, up to ``end`` in it; kinks of the prior are edges."""
+    coordinate = prior.coordinate
+    first, last, top = (float(coordinate.to_mu(v)) for v in (edges[0], edges[-1], end))
+    if top > last > 0.0:
+        further = coordinate.of_mu(_extended(np.array([last]), top)[1:])
+        edges = np.concatenate([edges, further])
+    kinks = [float(coordinate.of_mu(k)) for k in prior.breaks if first < k < max(last, top)]
+    return np.unique(np.concatenate([edges, kinks]))
 
 
 def _ranges(
@@ -177,20 +258,21 @@ def _ranges(
     largest: FloatArray,
     lower: FloatArray,
     level: Resolution,
-) -> tuple[FloatArray, FloatArray, FloatArray, IndexArray]:
-    """End of t; of the signal strength, at the mean factor and at the lowest; panels. [window].
-
-    Counts have shape [window, bin], lower edges of the priors [window]. Zero panels: too many would
-    be needed.
-    """
+) -> _Ranges:
+    """Look where the posteriors lie; counts have shape [window, bin], lower edges [window]."""
     weight = nodes.weight / nodes.weight.sum(axis=1, keepdims=True)
     rates = (nodes.background * nodes.private_weight[:, :, np.newaxis, :]).sum(axis=3)
     typical = np.einsum("wkg,wg->wk", rates, weight)
     square = (nodes.background**2 * nodes.private_weight[:, :, np.newaxis, :]).sum(axis=3)
     spread = np.sqrt(np.maximum(np.einsum("wkg,wg->wk", square, weight) - typical**2, 0.0))
     low = np.maximum(typical - 5.0 * spread, 0.0)
-    heavy = weight > 1e-11
-    signal = np.where(heavy[:, np.newaxis, :], nodes.signal, np.inf).min(axis=2)
+    # Beyond the data a node counts for its weight over its signal: that is its share of the tail.
+    with np.errstate(divide="ignore"):
+        share = weight / nodes.signal.sum(axis=1)
+    finite = np.where(np.isfinite(share), share, 0.0)
+    heavy = (finite > _LIGHT * finite.sum(axis=1, keepdims=True)) | (weight > _LIGHT)
+    lowest_signal = np.where(heavy[:, np.newaxis, :], nodes.signal, np.inf).min(axis=2)
+    signal = np.einsum("wkg,wg->wk", nodes.signal, weight)
     total = signal.sum(axis=1)
     events = largest.sum(axis=1)
     mean = (nodes.factor * nodes.factor_weight).sum(axis=1) / nodes.factor_weight.sum(axis=1)
@@ -208,16 +290,26 @@ def _ranges(
     peak = np.where(inside, value, -np.inf).max(axis=1, keepdims=True)
     alive = (value > peak - _DROP) | (np.arange(240) <= np.argmax(value, axis=1)[:, np.newaxis])
     last = np.minimum(alive.shape[1] - 1 - np.argmax(alive[:, ::-1], axis=1) + 1, 239)
-    top = np.take_along_axis(t, last[:, np.newaxis], axis=1)[:, 0]
+    bulk = np.take_along_axis(t, last[:, np.newaxis], axis=1)[:, 0]
     narrow = (1.0 / (1.0 / width**2).sum(axis=1)) ** 0.5
     # Panels widen as the power 1.5: the last follow the largest counts, the first the smallest.
     slim = (((signal**2) / (smallest + 2.0)).sum(axis=1)) ** -0.5
-    wanted = np.maximum(top / (level.panel * narrow), (top / (level.panel * slim)) ** (2.0 / 3.0))
+    wanted = np.maximum(bulk / (level.panel * narrow), (bulk / (level.panel * slim)) ** (2.0 / 3.0))
     place = np.searchsorted(_T_PANELS, np.ceil(wanted))
     panels = np.array((*_T_PANELS, 0))[place]
-    certain = nodes.factor_weight > 1e-11
+    top = bulk * np.maximum(total / np.maximum(lowest_signal.sum(axis=1), 1e-12 * total), 1.0)
+    certain = (nodes.factor_weight > _LIGHT) | (
+        nodes.factor_weight / nodes.factor
+        > _LIGHT * (nodes.factor_weight / nodes.factor).sum(axis=1, keepdims=True)
+    )
     lowest = np.where(certain, nodes.factor, np.inf).min(axis=1)
-    return top, top / mean, top / np.maximum(lowest, 1e-6), panels
+    return _Ranges(
+        bulk=bulk,
+        top=top,
+        inner=bulk / mean,
+        mu_top=top / np.maximum(lowest, 1e-6),
+        panels=panels,
+    )
 
 
 def window_posteriors_of(
@@ -227,6 +319,8 @@ def window_posteriors_of(
     cl: float,
     level: Resolution,
     stretch: float = 1.0,
+    settled: Sequence[tuple[float, float]],
+    before: Sequence[Layout | None] = (),
     threads: int | None = None,
 ) -> list[WindowPosteriors | None]:
     """Posteriors of outcomes of each window; None where the quadrature would be too large.
@@ -241,6 +335,11 @@ def window_posteriors_of(
         Resolution.
     stretch
         Factor on the range of the signal strength that is integrated.
+    settled
+        Part of the evidence that the series of a panel may leave out, for each window: of the first
+        outcome, and of the others.
+    before
+        Panels of each window at the resolution before: where they were refined, they are taken up.
     threads
         At most so many; results do not depend on it.
     """
@@ -250,30 +349,38 @@ def window_posteriors_of(
         return [None] * len(outcomes)
     smallest = np.array([[values[0] for values in one.lists] for one in outcomes])
     lower = np.array([max(prior.lower, 0.0) for prior in group.prior])
-    top, inner, mu_top, panels = _ranges(nodes, smallest, largest, lower, level)
-    edges = [
-        panel_edges(prior, float(inner[w]), stretch * float(mu_top[w]), max(4, int(panels[w])))
-        for w, prior in enumerate(group.prior)
-    ]
+    ranges = _ranges(nodes, smallest, largest, lower, level)
+    known = before or (None,) * len(outcomes)
+    layouts = {
+        w: ranges.layout(w, group.prior[w], level, stretch, known[w])
+        for w in np.flatnonzero(ranges.panels).tolist()
+    }
     found: list[WindowPosteriors | None] = [None] * len(outcomes)
-    classes: dict[tuple[int, int], list[int]] = {}
-    for w in np.flatnonzero(panels).tolist():
-        edge = edges[w]
-        classes.setdefault((int(panels[w]), len(edge) - 1), []).append(w)
-    for (n_t, _), members in classes.items():
-        steps = np.linspace(0.0, 1.0, n_t + 1) ** 1.5
-        answers = _run(
-            group,
-            nodes,
-            [outcomes[w] for w in members],
-            np.array(members, dtype=np.int64),
-            t_edge=top[members][:, np.newaxis] * steps,
-            v_edge=np.array([edges[w] for w in members]),
-            cl=cl,
-            threads=threads,
-        )
-        for w, answer in zip(members, answers, strict=True):
-            found[w] = answer
+    todo = list(layouts)
+    for _ in range(_ROUNDS):
+        classes: dict[tuple[int, int], list[int]] = {}
+        for w in todo:
+            classes.setdefault((len(layouts[w].t), len(layouts[w].v)), []).append(w)
+        todo = []
+        for members in classes.values():
+            answers, tails = _run(
+                group,
+                nodes,
+                [outcomes[w] for w in members],
+                np.array(members, dtype=np.int64),
+                layouts=[layouts[w] for w in members],
+                settled=np.array([settled[w] for w in members]),
+                cl=cl,
+                threads=threads,
+            )
+            for w, answer, tail in zip(members, answers, tails, strict=True):
+                found[w] = answer
+                parts = layouts[w].split(*tail)
+                if parts is not None:
+                    layouts[w] = parts
+                    todo.append(w)
+        if not todo:
+            break
     return found
 
 
@@ -283,13 +390,19 @@ def _run(
     outcomes: Sequence[Outcomes],
     members: IndexArray,
     *,
-    t_edge: FloatArray,
-    v_edge: FloatArray,
+    layouts: Sequence[Layout],
+    settled: FloatArray,
     cl: float,
     threads: int | None,
-) -> list[WindowPosteriors]:
-    """One compiled call over windows with equal numbers of panels."""
+) -> tuple[list[WindowPosteriors], list[tuple[FloatArray, FloatArray]]]:
+    """One compiled call over windows with equal numbers of panels.
+
+    Beside the answers: the tails of the series of each window, in t and in the coordinate of the
+    prior, relative to what may be left.
+    """
     n = len(members)
+    t_edge = np.array([layout.t for layout in layouts])
+    v_edge = np.array([layout.v for layout in layouts])
     v, _ = legendre_panels(v_edge, ORDER)
     mu, density = np.empty_like(v), np.empty_like(v)
     priors = [group.prior[w] for w in members]
@@ -340,6 +453,8 @@ def _run(
         last=np.empty(total),
         empty=np.empty(total),
         likelihood=np.empty(v.size),
+        t_tail=np.empty(2 * n * (t_edge.shape[1] - 1)),
+        v_tail=np.empty(2 * n * (v_edge.shape[1] - 1)),
     )
     shape = Shape(
         bins=len(group.plan.bins),
@@ -358,7 +473,8 @@ def _run(
         block=_WINDOWS_PER_BLOCK,
     )
     likelihood = arrays.likelihood.reshape(v.shape)
-    answers = []
+    t_tail, v_tail = (tail.reshape(n, -1, 2) for tail in (arrays.t_tail, arrays.v_tail))
+    answers, tails = [], []
     for i in range(n):
         part = slice(int(outcome_begin[i]), int(outcome_begin[i + 1]))
         answers.append(
@@ -367,8 +483,10 @@ def _run(
                 evidence=arrays.evidence[part],
                 empty=arrays.empty[part],
                 last=arrays.last[part],
-                edges=v_edge[i],
+                unsettled=tuple((t_tail[i].sum(axis=0) + v_tail[i].sum(axis=0)).tolist()),
+                layout=layouts[i],
                 likelihood=likelihood[i],
             )
         )
-    return answers
+        tails.append(((t_tail[i] / settled[i]).max(axis=1), (v_tail[i] / settled[i]).max(axis=1)))
+    return answers, tails

@@ -10,6 +10,7 @@ import numpy as np
 from darkstats.errors import DarkstatsError, NotCertifiedError, PosteriorError
 from darkstats.fit import fit_batch
 from darkstats.inference.bayes.counting import (
+    Layout,
     Outcomes,
     WindowGroup,
     WindowPosteriors,
@@ -27,6 +28,7 @@ __all__ = ["TOLERANCE", "CountingAnswer", "counting_limits"]
 
 TOLERANCE = 1e-6  # relative difference between two resolutions of a number that counts
 EXPECTED_TOLERANCE = 1e-4  # the same for an expected limit, its interpolation included
+LARGEST = 1e-4  # relative error of a limit that counts, all of it together
 STRETCHES = (1.0, 8.0, 64.0, 512.0, 4096.0)
 
 Laws = list[list[tuple[int, "FloatArray"]]]
@@ -39,7 +41,8 @@ class CountingAnswer:
     Parameters
     ----------
     limit, error
-        Credible limit, and the difference between the last two resolutions.
+        Credible limit, and its numerical error: the difference between the last two resolutions,
+        and what the panels leave out, between their nodes and beyond the last.
     problem
         Why there is no limit: an error of the window itself, or that the engine cannot certify
         its answer; then another engine may.
@@ -73,6 +76,7 @@ class _Window:
     selected: FloatArray | None = None  # [5, bin] outcomes at the quantiles
     guesses: FloatArray | None = None  # [5] their limits, interpolated or from the level before
     before: float | None = None  # observed limit of the level before
+    layout: Layout | None = None  # panels of the level before
     level: int = 0
     stretch: int = 0
     done: bool = False
@@ -86,6 +90,14 @@ class _Window:
         if self.selected is not None:
             parts.append(self.selected)
         return Outcomes.of(np.concatenate(parts))
+
+    def settled(self) -> tuple[float, float]:
+        """Parts of the evidence that a panel may leave out: of the first outcome, of the others.
+
+        Limits that only tell which outcomes stand at the quantiles need few digits.
+        """
+        others = 3e-4 if self.selected is None and self.outcomes is not None else 1e-6
+        return (others if self.observed is None else 1e-8), others
 
     def note(self, **changes: object) -> None:
         """Change the answer."""
@@ -142,6 +154,8 @@ def counting_limits(
                 cl=cl,
                 level=LEVELS[level],
                 stretch=STRETCHES[stretch],
+                settled=[windows[w].settled() for w in members],
+                before=[windows[w].layout for w in members],
                 threads=threads,
             )
             for i, w in enumerate(members):
@@ -235,6 +249,7 @@ def _predictive_laws(group: WindowGroup) -> Laws | None:
 
 def _take(window: _Window, found: WindowPosteriors, *, predictive: bool) -> None:
     """Compare with the level before; done where both agree."""
+    window.layout = found.layout
     skip = 0 if window.observed is None else 1
     agreed = window.level > 0
     if skip:
@@ -291,7 +306,7 @@ def _close(group: WindowGroup, w: int, window: _Window, found: WindowPosteriors)
         log_likelihood = np.log(np.maximum(found.likelihood, 0.0))
         log_empty = float(np.log(found.empty[0]))
     try:
-        posterior = PoiPosterior.of(prior, found.edges, log_likelihood)
+        posterior = PoiPosterior.of(prior, found.layout.v, log_likelihood)
         require_falling(posterior, prior)
     except PosteriorError as error:
         window.refuse(error)
@@ -301,7 +316,7 @@ def _close(group: WindowGroup, w: int, window: _Window, found: WindowPosteriors)
             window.refuse(
                 NotCertifiedError(
                     f"up to {posterior.left_out:.2g} of the posterior lies beyond signal strength "
-                    f"{float(prior.coordinate.to_mu(found.edges[-1])):.3g}"
+                    f"{float(prior.coordinate.to_mu(found.layout.v[-1])):.3g}"
                 )
             )
             return
@@ -310,4 +325,20 @@ def _close(group: WindowGroup, w: int, window: _Window, found: WindowPosteriors)
         window.before = None
         window.done = False
         return
-    window.note(posterior=posterior, log_empty=log_empty, level=window.level - 1, problem=None)
+    left = found.unsettled[0] + posterior.left_out
+    moved = window.answer.error + posterior.quantile_error(float(found.limit[0]), left)
+    if not moved <= LARGEST * float(found.limit[0]):
+        window.refuse(
+            NotCertifiedError(
+                f"panels of the signal strength do not follow the posterior: {left:.2g} of it is "
+                "not resolved"
+            )
+        )
+        return
+    window.note(
+        error=moved,
+        posterior=posterior,
+        log_empty=log_empty,
+        level=window.level - 1,
+        problem=None,
+    )

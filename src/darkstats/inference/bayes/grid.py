@@ -1,7 +1,8 @@
 """The quadrature engine for models with at most two nuisance parameters, whatever their bins.
 
-The marginal likelihood at a few signal strengths is a sum over a dense grid of the nuisance
-parameters, which sees every mode there is. A number counts where two resolutions agree.
+The marginal likelihood is a sum over a dense grid of the nuisance parameters, which sees every mode
+there is, taken at the nodes of panels of the signal strength that are split until they follow it. A
+number counts where two resolutions agree; they share neither grid, nor its ends, nor panels.
 """
 
 from __future__ import annotations
@@ -12,15 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import DarkstatsError, NotCertifiedError, PosteriorError
-from darkstats.inference.bayes.posterior import TAIL, PoiPosterior, require_falling
+from darkstats.inference.bayes.posterior import TAIL, PoiPosterior, finer, require_falling
 from darkstats.inference.bayes.problem import (
     PosteriorProblem,
     Ranges,
     chebyshev,
     gaussian_at,
-    log_height,
-    posterior_from,
-    resolved,
+    range_panels,
     strengths,
 )
 from darkstats.inference.bayes.rows import rows_of
@@ -34,15 +33,13 @@ __all__ = ["MOST_DIMENSIONS", "GridAnswer", "grid_posterior"]
 
 MOST_DIMENSIONS = 2
 TOLERANCE = 1e-6
+LARGEST = 1e-4  # relative error of a limit that counts, all of it together
 _REACH = 9.0  # of the coordinates, which are about standard normal variables
 _DROP = 40.0  # fall of the log-density at which the grid ends
-_LEVELS = (
-    (17, (6, 5)),
-    (33, (14, 9)),
-    (65, (36, 17)),
-    (97, (90, 24)),
-)  # nodes, panels by dimension
+_LEVELS = ((6, 5), (14, 9), (36, 17), (90, 24))  # panels by dimension
+_WIDER = 0.04  # each level reaches so much further on each side, as part of the first one's width
 _ATOMS = 12
+_LANES = 60_000  # points that are evaluated in one call
 _SCAN = {1: 361, 2: 61}
 
 
@@ -50,6 +47,8 @@ _SCAN = {1: 361, 2: 61}
 class GridAnswer:
     """Credible limit and posterior of one observation; ``problem`` is why there is none.
 
+    ``error`` is the difference between two resolutions, and what the panels leave out, between
+    their nodes and beyond the last.
     ``points`` is the size of the last grid at one signal strength.
     """
 
@@ -111,32 +110,37 @@ def grid_posterior(problem: PosteriorProblem, counts: LaneData, *, cl: float) ->
     box = _box(problem, row, low, high) if d else (np.zeros(0), np.zeros(0))
     before: float | None = None
     error = np.inf
-    for nodes, panels in _LEVELS:
-        z, log_weight = _grid(box, panels[d - 1] if d else 1)
-        y = chebyshev(nodes)
-        mu = strengths(np.array([low]), np.array([high]), y)[0]
-        value = np.array([_log_sum(problem, row, strength, z, log_weight) for strength in mu])
+    edges = range_panels(problem.prior, low, high, 6)
+    for level, panels in enumerate(_LEVELS):
+        reach = level * _WIDER * (box[1] - box[0])
+        z, log_weight = _grid((box[0] - reach, box[1] + reach), panels[d - 1] if d else 1)
+
+        def log_likelihood(
+            mu: FloatArray, z: FloatArray = z, log_weight: FloatArray = log_weight
+        ) -> FloatArray:
+            return _log_sums(problem, row, mu, z, log_weight)
+
         try:
-            posterior = posterior_from(problem.prior, low, high, y, value)
+            posterior = PoiPosterior.settled(problem.prior, edges, log_likelihood)
             require_falling(posterior, problem.prior)
         except PosteriorError as failure:
             return GridAnswer(problem=failure)
-        if not resolved(log_height(problem, mu, value)):
-            return GridAnswer(problem=NotCertifiedError("too few nodes where the posterior lies"))
         limit = posterior.quantile(cl)
+        left = posterior.left_out + posterior.unsettled
         if before is not None:
-            error = abs(limit - before)
-            if error <= TOLERANCE * limit and posterior.left_out <= TAIL:
+            apart = abs(limit - before)
+            error = apart + posterior.quantile_error(limit, left)
+            if apart <= TOLERANCE * limit and left <= TAIL and error <= LARGEST * limit:
                 return GridAnswer(
                     limit=limit,
                     error=error,
                     posterior=posterior,
-                    log_empty=float(value[0]) if low == 0.0 else None,
+                    log_empty=float(log_likelihood(np.zeros(1))[0]) if low == 0.0 else None,
                     points=len(z),
                     fits_attempted=ranges.attempted,
                     fits_certified=ranges.certified,
                 )
-        before = limit
+        before, edges = limit, finer(posterior.edges)
     return GridAnswer(
         problem=NotCertifiedError(
             f"two resolutions of the grid do not agree: the limit moves by {error:.2g}"
@@ -157,15 +161,26 @@ def _grid(box: tuple[FloatArray, FloatArray], panels: int) -> tuple[FloatArray, 
     return z.reshape(-1, len(rules)), np.log(weight.ravel())
 
 
-def _log_sum(
+def _log_sums(
     problem: PosteriorProblem,
     counts: LaneData,
-    mu: float,
+    mu: FloatArray,
     z: FloatArray,
     log_weight: FloatArray,
-) -> float:
-    value = problem.density.value(np.full(len(z), mu), z, counts) + log_weight
-    peak = float(np.max(value))
-    if not np.isfinite(peak):
-        return -np.inf
-    return peak + float(np.log(np.sum(np.exp(value - peak))))
+) -> FloatArray:
+    """Logarithm of the sum over the grid at each signal strength. Shape [mu]."""
+    found = np.empty(len(mu))
+    step = max(1, _LANES // len(z))
+    for first in range(0, len(mu), step):
+        part = mu[first : first + step]
+        value = problem.density.value(
+            np.repeat(part, len(z)), np.tile(z, (len(part), 1)), counts
+        ).reshape(len(part), -1)
+        value = value + log_weight
+        peak = value.max(axis=1)
+        safe = np.where(np.isfinite(peak), peak, 0.0)
+        with np.errstate(divide="ignore"):
+            found[first : first + step] = safe + np.log(
+                np.exp(value - safe[:, np.newaxis]).sum(axis=1)
+            )
+    return found

@@ -418,7 +418,7 @@ def answer_at_nodes(
     # nodes changes the limit far more than leaving them: a sixth of it is generous.
     error = math.hypot(
         1.5 * float(np.std(others, ddof=1)) / math.sqrt(len(others)), abs(fewer - limit) / 6.0
-    )
+    ) + posterior.quantile_error(limit, posterior.left_out + posterior.unsettled)
     matters = height > np.max(height[np.isfinite(height)]) + math.log(relevant)
     return _verdict(
         posterior,

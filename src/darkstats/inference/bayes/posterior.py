@@ -7,6 +7,7 @@ coordinate in which its prior is smooth; integrals and quantiles of it are exact
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,19 +17,26 @@ from darkstats.errors import EmptySupportError, ImproperPosteriorError, OptionEr
 from darkstats.inference.bayes.priors import BoundPrior, Coordinate
 from darkstats.inference.bayes.rules import legendre_panels, legendre_rule
 
-__all__ = ["SLOWEST", "TAIL", "PoiPosterior", "panel_edges", "require_falling"]
+__all__ = ["SLOWEST", "TAIL", "PoiPosterior", "finer", "panel_edges", "require_falling", "split"]
 
 TAIL = 1e-6  # posterior probability that may be left beyond the last panel
 _ORDER = 16
+_SETTLED = 1e-9  # part of the probability that the series of a panel may leave out
+_ROUNDS, _MOST_PANELS = 12, 400
+_FAR = 40.0  # fall of the log-density beyond which a panel is not looked at more closely
+_FINER = 1.2  # a finer set has so many times as many panels
 
 #: A density that falls more slowly than this power of the signal strength does not normalise.
 SLOWEST = 1.05
 
 
-def panel_edges(prior: BoundPrior, inner: float, top: float, panels: int) -> FloatArray:
+def panel_edges(
+    prior: BoundPrior, inner: float, top: float, panels: int, growth: float = 1.5
+) -> FloatArray:
     """Edges of panels in the coordinate of the prior, from its lower edge to at most ``top``.
 
-    Up to the signal strength ``inner`` there are ``panels`` panels, which grow slowly; from there
+    Up to the signal strength ``inner`` there are ``panels`` panels, which grow slowly, their edges
+    as the power ``growth`` of their number; from there
     each is half as wide again as its predecessor. In the logarithm of the signal strength no panel
     is wider than 1.2. Kinks of the prior become edges.
     """
@@ -39,13 +47,41 @@ def panel_edges(prior: BoundPrior, inner: float, top: float, panels: int) -> Flo
         edges = np.linspace(low, high, max(2 * panels, math.ceil((high - low) / 1.2)) + 1)
     else:
         inner = min(max(inner, 1.0001 * lower), top)
-        mu = lower + (inner - lower) * np.linspace(0.0, 1.0, panels + 1) ** 1.5
+        mu = lower + (inner - lower) * np.linspace(0.0, 1.0, panels + 1) ** growth
         if top > inner:
             more = math.ceil(math.log(top / inner) / math.log(1.5))
             mu = np.concatenate([mu, inner * (top / inner) ** (np.arange(1, more + 1) / more)])
         edges = coordinate.of_mu(mu)
     kinks = [float(coordinate.of_mu(k)) for k in prior.breaks if lower < k < top]
     return np.unique(np.concatenate([edges, kinks])) if kinks else edges
+
+
+def finer(edges: FloatArray) -> FloatArray:
+    """Panels as dense as these and a little more, whose inner edges are others."""
+    n = len(edges) - 1
+    places = np.linspace(0.0, n, math.ceil(_FINER * n) + 1)
+    result: FloatArray = np.interp(places, np.arange(n + 1), edges)
+    return result
+
+
+def split(edges: FloatArray, tail: FloatArray) -> FloatArray:
+    """Halve panels whose tail is above 1; quarter those far from it.
+
+    The first panel may be far too wide where a posterior has a long tail: its parts shrink towards
+    its beginning. Shapes [panel + 1], [panel].
+    """
+    parts = [edges[:1]]
+    for i in range(len(edges) - 1):
+        low, high = float(edges[i]), float(edges[i + 1])
+        if tail[i] <= 1.0:
+            steps = np.ones(1)
+        elif i == 0 and tail[i] > 1e3:
+            steps = np.array([1.0 / 64.0, 1.0 / 16.0, 1.0 / 4.0, 1.0])
+        else:
+            n = 4 if tail[i] > 1e4 else 2
+            steps = np.arange(1, n + 1) / n
+        parts.append(low + (high - low) * steps)
+    return np.concatenate(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +101,8 @@ class PoiPosterior:
         Logarithm of the integral of likelihood times prior, up to a constant of the engine.
     left_out
         Bound on the posterior probability beyond the last panel.
+    unsettled
+        Estimate of the probability that the series of the panels leave out.
     """
 
     edges: FloatArray = field(repr=False)
@@ -72,6 +110,7 @@ class PoiPosterior:
     coordinate: Coordinate
     log_evidence: float
     left_out: float
+    unsettled: float = 0.0
 
     @classmethod
     def of(cls, prior: BoundPrior, edges: FloatArray, log_likelihood: FloatArray) -> PoiPosterior:
@@ -100,6 +139,7 @@ class PoiPosterior:
             )
         density = np.exp(log_density - peak)
         total = float(weight @ density)
+        tails = _tails(edges, density.reshape(-1, _ORDER) / total)
         left_out = 0.0
         if prior.coordinate.to_mu(edges[-1]) < prior.upper * (1.0 - 1e-12):
             left_out = _tail_bound(v, density / total)
@@ -109,7 +149,47 @@ class PoiPosterior:
             coordinate=prior.coordinate,
             log_evidence=peak + math.log(total),
             left_out=left_out,
+            unsettled=float(tails.sum()),
         )
+
+    @classmethod
+    def settled(
+        cls,
+        prior: BoundPrior,
+        edges: FloatArray,
+        log_likelihood: Callable[[FloatArray], FloatArray],
+    ) -> PoiPosterior:
+        """Posterior on panels that are split until the series of each has fallen off at its end.
+
+        Parameters
+        ----------
+        prior, edges
+            Prior, and panels in its coordinate to begin with.
+        log_likelihood
+            Marginal log-likelihood at signal strengths, any constant. Shape [node].
+
+        Raises
+        ------
+        EmptySupportError
+            The likelihood is zero at all nodes.
+        """
+        known: dict[tuple[float, float], FloatArray] = {}
+        found: PoiPosterior | None = None
+        for _ in range(_ROUNDS):
+            pairs = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+            new = [pair for pair in pairs if pair not in known]
+            v = np.concatenate([legendre_panels(np.array(pair), _ORDER)[0] for pair in new])
+            values = log_likelihood(prior.coordinate.to_mu(v)).reshape(-1, _ORDER)
+            known |= dict(zip(new, values, strict=True))
+            found = cls.of(prior, edges, np.concatenate([known[pair] for pair in pairs]))
+            tails = _tails(edges, found.density)
+            relevant = found.density.max(axis=1) > found.density.max() * math.exp(-_FAR)
+            finer_edges = split(edges, np.where(relevant, tails, 0.0) / _SETTLED)
+            if len(finer_edges) == len(edges) or len(finer_edges) > _MOST_PANELS:
+                break
+            edges = finer_edges
+        assert found is not None
+        return found
 
     def cdf(self, mu: float) -> float:
         """Posterior probability below a signal strength."""
@@ -168,6 +248,13 @@ class PoiPosterior:
                 break
         return float(self.coordinate.to_mu(self.edges[panel] + half * (x + 1.0)))
 
+    def quantile_error(self, mu: float, probability: float) -> float:
+        """How far a quantile at ``mu`` moves if this much probability is misplaced."""
+        if probability <= 0.0:
+            return 0.0
+        density = float(self.density_at(np.array([mu]))[0])
+        return probability / density if density > 0.0 else math.inf
+
     def curve(self, points: int = 200) -> tuple[FloatArray, FloatArray]:
         """Signal strengths from 0 up, and the density in the signal strength there."""
         top = self.quantile(1.0 - 1e-4)
@@ -220,6 +307,16 @@ class PoiPosterior:
         if best == 0 and width(0.0) <= width(p):
             p = 0.0
         return (lower if p == 0.0 else self.quantile(p)), self.quantile(p + probability)
+
+
+def _tails(edges: FloatArray, density: FloatArray) -> FloatArray:
+    """What the series of each panel leaves out, from its last two terms. Shape [panel]."""
+    nodes, weights = legendre_rule(_ORDER)
+    order = np.arange(_ORDER - 2, _ORDER)
+    last = np.polynomial.legendre.legvander(nodes, _ORDER - 1)[:, order]
+    terms = np.abs(density @ (weights[:, np.newaxis] * last * (order + 0.5))).sum(axis=1)
+    result: FloatArray = np.diff(edges) * terms
+    return result
 
 
 def _below(series: FloatArray, x: float) -> tuple[float, float]:

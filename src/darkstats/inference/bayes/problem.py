@@ -27,7 +27,6 @@ from darkstats.inference.bayes.modes import conditional_modes, starts, widened
 from darkstats.inference.bayes.posterior import SLOWEST, PoiPosterior
 from darkstats.inference.bayes.propriety import require_proper
 from darkstats.inference.bayes.rows import rows_of
-from darkstats.inference.bayes.rules import legendre_panels
 from darkstats.inference.curve import unprofiled_scale
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ __all__ = [
     "interpolate",
     "log_height",
     "posterior_from",
+    "range_panels",
     "resolved",
     "strengths",
 ]
@@ -382,7 +382,7 @@ def interpolate(y: FloatArray, values: FloatArray, at: FloatArray) -> FloatArray
 def posterior_from(
     prior: BoundPrior, low: float, high: float, y: FloatArray, values: FloatArray
 ) -> PoiPosterior:
-    """Posterior from a marginal log-likelihood that is interpolated.
+    """Posterior from a marginal log-likelihood that is interpolated, on panels that follow it.
 
     Parameters
     ----------
@@ -398,14 +398,21 @@ def posterior_from(
     EmptySupportError
         The likelihood is zero throughout.
     """
+    edges = range_panels(prior, low, high, 5)
+
+    def log_likelihood(mu: FloatArray) -> FloatArray:
+        return interpolate(y, values, np.sqrt(np.clip((mu - low) / (high - low), 0.0, 1.0)))
+
+    return PoiPosterior.settled(prior, edges, log_likelihood)
+
+
+def range_panels(prior: BoundPrior, low: float, high: float, panels: int) -> FloatArray:
+    """Edges in the coordinate of the prior over a range, to begin with; kinks become edges."""
     coordinate = prior.coordinate
-    mu = np.maximum(low + (high - low) * np.linspace(0.0, 1.0, 6) ** 2, prior.lower)
+    mu = np.maximum(low + (high - low) * np.linspace(0.0, 1.0, panels + 1) ** 2, prior.lower)
     kinks = [float(coordinate.of_mu(b)) for b in prior.breaks if low < b < high]
     edges = coordinate.of_mu(mu)
     if coordinate.power == 0.0:  # the logarithm needs more panels where the range is wide
-        count = max(5, math.ceil((edges[-1] - edges[0]) / 1.2))
+        count = max(panels, math.ceil((edges[-1] - edges[0]) / 1.2))
         edges = np.linspace(edges[0], edges[-1], count + 1)
-    edges = np.unique(np.concatenate([edges, kinks]))
-    v, _ = legendre_panels(edges, 16)
-    at = np.sqrt(np.clip((coordinate.to_mu(v) - low) / (high - low), 0.0, 1.0))
-    return PoiPosterior.of(prior, edges, interpolate(y, values, at))
+    return np.unique(np.concatenate([edges, kinks]))

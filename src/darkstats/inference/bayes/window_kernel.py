@@ -89,6 +89,8 @@ class WindowArrays(NamedTuple):
     last: Floats  # [outcome] part of it in the last panel
     empty: Floats  # [outcome] likelihood at signal strength 0
     likelihood: Floats  # [window, v panel, ORDER] of the first outcome
+    t_tail: Floats  # [window, t panel, 2] what the series of a panel leaves out; see `_tails`
+    v_tail: Floats  # [window, v panel, 2]
 
 
 class _Scratch(NamedTuple):
@@ -101,6 +103,7 @@ class _Scratch(NamedTuple):
     patch: Floats  # [1] vector
     density: Floats  # [v panel, ORDER, outcome]
     coefficients: Floats  # [ORDER]
+    measure: Floats  # [t panel] integral of the prior over where t lies in the panel
 
 
 _WORDS = len(Shape._fields)
@@ -219,11 +222,17 @@ def _mean_polynomials(a: WindowArrays, s: _Scratch, shape: Shape, window: int, m
 @kernel
 def _density(a: WindowArrays, s: _Scratch, shape: Shape, window: int, n: int) -> None:
     """Likelihood times prior at the nodes of the signal strength."""
-    most = shape.most_outcomes
+    most, edges = shape.most_outcomes, window * (shape.v_panels + 1)
+    for panel in range(shape.t_panels):
+        s.measure[panel] = 0.0
     for j in range(shape.v_panels * ORDER):
         place = window * shape.v_panels * ORDER + j
         seen = _mean_polynomials(a, s, shape, window, a.mu_node[place])
         prior = a.prior[place]
+        here = edges + j // ORDER
+        mass = prior * a.quadrature[j % ORDER] * 0.5 * (a.v_edge[here + 1] - a.v_edge[here])
+        for panel in range(seen):
+            s.measure[panel] += mass * s.mean[2 * panel, 0]
         for o in range(n):
             total = fill(0.0)
             for panel in range(seen):
@@ -307,6 +316,41 @@ def _limit(a: WindowArrays, s: _Scratch, shape: Shape, window: int, o: int) -> f
 
 
 @kernel
+def _tails(a: WindowArrays, s: _Scratch, shape: Shape, window: int, n: int) -> None:
+    """What the series of each panel leaves out, as part of the evidence.
+
+    The last two terms of a series stand for those that follow. First place: of the first outcome;
+    second: of the worst of the others.
+    """
+    most, edges = shape.most_outcomes, window * (shape.v_panels + 1)
+    first = a.outcome_begin[window]
+    for panel in range(shape.t_panels):
+        put = 2 * (window * shape.t_panels + panel)
+        a.t_tail[put] = 0.0
+        a.t_tail[put + 1] = 0.0
+        for o in range(n):
+            at, slot = 2 * (panel * most + o) + 1, put + min(o, 1)
+            rest = abs(s.series[at, LANES - 1]) + abs(s.series[at, LANES - 2])
+            if a.evidence[first + o] > 0.0:
+                part = s.measure[panel] * rest / a.evidence[first + o]
+                a.t_tail[slot] = max(a.t_tail[slot], part)
+    for panel in range(shape.v_panels):
+        put = 2 * (window * shape.v_panels + panel)
+        a.v_tail[put] = 0.0
+        a.v_tail[put + 1] = 0.0
+        half = 0.5 * (a.v_edge[edges + panel + 1] - a.v_edge[edges + panel])
+        for o in range(n):
+            last, before, slot = 0.0, 0.0, put + min(o, 1)
+            for i in range(ORDER):
+                value = s.density[(panel * ORDER + i) * most + o]
+                last += a.matrix[2 * i + 1, LANES - 1] * value
+                before += a.matrix[2 * i + 1, LANES - 2] * value
+            if a.evidence[first + o] > 0.0:
+                part = 2.0 * half * (abs(last) + abs(before)) / a.evidence[first + o]
+                a.v_tail[slot] = max(a.v_tail[slot], part)
+
+
+@kernel
 def _windows(a: WindowArrays, s: _Scratch, shape: Shape, first: int, stop: int) -> None:
     for window in range(first, stop):
         begin = a.outcome_begin[window]
@@ -319,6 +363,7 @@ def _windows(a: WindowArrays, s: _Scratch, shape: Shape, first: int, stop: int) 
         _density(a, s, shape, window, n)
         for o in range(n):
             a.limit[begin + o] = _limit(a, s, shape, window, o)
+        _tails(a, s, shape, window, n)
 
 
 @kernel
@@ -355,6 +400,8 @@ def _arrays_at(table: Integers, at: int) -> WindowArrays:
         floats_at(table[at + 21]),
         floats_at(table[at + 22]),
         floats_at(table[at + 23]),
+        floats_at(table[at + 24]),
+        floats_at(table[at + 25]),
     )
 
 
@@ -368,6 +415,7 @@ def _scratch_at(table: Integers, at: int) -> _Scratch:
         floats_at(table[at + 4]),
         floats_at(table[at + 5]),
         floats_at(table[at + 6]),
+        floats_at(table[at + 7]),
     )
 
 
@@ -401,6 +449,7 @@ def window_posteriors(shape: Shape, arrays: WindowArrays, first: int, stop: int)
             1,
             -(-shape.v_panels * ORDER * most // LANES),
             -(-ORDER // LANES),
+            -(-shape.t_panels // LANES),
         )
     )
     if JIT:

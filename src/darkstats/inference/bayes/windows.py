@@ -47,7 +47,8 @@ class Resolution:
 
     ``atoms`` are those per panel of a single distribution, before it is reduced to nodes;
     ``spacing`` is the distance of nodes of a free normalisation in units of the likelihood's
-    width, ``panel`` the width of a panel of the signal strength in the same units.
+    width, ``panel`` the width of a panel of the signal strength in the same units. Edges of panels
+    go as the power ``growth`` of their number: no two resolutions share them.
     """
 
     atoms: int
@@ -56,15 +57,16 @@ class Resolution:
     private: int
     spacing: float
     panel: float
+    growth: float
 
 
 #: Coarse to fine; a number counts where two levels agree.
 LEVELS = (
-    Resolution(atoms=8, signal=8, shared=8, private=6, spacing=0.55, panel=6.0),
-    Resolution(atoms=11, signal=12, shared=12, private=10, spacing=0.40, panel=4.5),
-    Resolution(atoms=15, signal=20, shared=20, private=16, spacing=0.28, panel=3.4),
-    Resolution(atoms=22, signal=36, shared=34, private=26, spacing=0.20, panel=3.0),
-    Resolution(atoms=34, signal=64, shared=60, private=40, spacing=0.14, panel=2.6),
+    Resolution(atoms=8, signal=8, shared=8, private=6, spacing=0.55, panel=6.0, growth=1.5),
+    Resolution(atoms=11, signal=12, shared=12, private=10, spacing=0.40, panel=4.5, growth=1.4),
+    Resolution(atoms=15, signal=20, shared=20, private=16, spacing=0.28, panel=3.4, growth=1.55),
+    Resolution(atoms=22, signal=36, shared=34, private=26, spacing=0.20, panel=3.0, growth=1.45),
+    Resolution(atoms=34, signal=64, shared=60, private=40, spacing=0.14, panel=2.6, growth=1.6),
 )
 
 
@@ -204,13 +206,16 @@ class _Builder:
             pairs = zip(variable.terms, variable.by_term, strict=True)
             return (x, weight), {i: self.action(action, x, i) for i, action in pairs}
         n = len(self.models)
+        # The tail at large signal strengths goes as the inverse of a factor on the signal.
+        on_signal = any(self.plan.terms[i].signal for i in variable.terms)
+        reduce = _in_logarithm if on_signal else gauss_rule
         rule: Rule = np.ones((n, 1)), np.ones((n, 1))
         for action in variable.actions:
             x, weight = self.parameter_rule(action[0], variable)
             one = self.action(action, x, variable.terms[0]), weight
             if variable.free:  # alone in its variable, and dense where the data need it
                 return one, dict.fromkeys(variable.terms, one[0])
-            rule = gauss_rule(*combine(rule, gauss_rule(*one, nodes), product=True), nodes)
+            rule = reduce(*combine(rule, reduce(*one, nodes), product=True), nodes)
         return rule, dict.fromkeys(variable.terms, rule[0])
 
     def signal_rule(self) -> Rule:
@@ -221,9 +226,9 @@ class _Builder:
             for action in variable.actions:
                 x, weight = self.parameter_rule(action[0], variable)
                 one = _in_logarithm(
-                    (self.action(action, x, variable.terms[0]), weight), self.level.signal
+                    self.action(action, x, variable.terms[0]), weight, self.level.signal
                 )
-                rule = _in_logarithm(combine(rule, one, product=True), self.level.signal)
+                rule = _in_logarithm(*combine(rule, one, product=True), self.level.signal)
         return rule
 
     def shared_nodes(self) -> tuple[FloatArray, list[FloatArray]]:
@@ -274,10 +279,10 @@ class _Builder:
         return np.asarray(background), weight
 
 
-def _in_logarithm(rule: Rule, nodes: int) -> Rule:
+def _in_logarithm(values: FloatArray, weights: FloatArray, nodes: int) -> Rule:
     """Gauss rule in the logarithm: powers of a factor, the inverse too, need few nodes there."""
     with np.errstate(invalid="ignore", divide="ignore"):  # `mixtures` refuses such a window
-        logarithm, weight = gauss_rule(np.log(rule[0]), rule[1], nodes)
+        logarithm, weight = gauss_rule(np.log(values), weights, nodes)
     return np.exp(logarithm), weight
 
 
