@@ -41,13 +41,10 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
     return invoke
 
 
-@pytest.fixture(scope="session")
-def binned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two bins with an error of the efficiency, of the background, and of its shape."""
-    signal = [
-        {"name": "mu", "type": "normfactor", "data": None},
-        {"name": "eff", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}},
-    ]
+def _two_bins(folder: Path, *, efficiency: bool) -> Path:
+    signal: list[dict[str, Any]] = [{"name": "mu", "type": "normfactor", "data": None}]
+    if efficiency:
+        signal.append({"name": "eff", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}})
     shape = {"lo_data": [18.5, 11.5], "hi_data": [21.5, 12.6]}
     background = [
         {"name": "shape", "type": "histosys", "data": shape},
@@ -64,9 +61,21 @@ def binned(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "observations": [{"name": "sr", "data": [24.0, 16.0]}],
         "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": [poi]}}],
     }
-    path = tmp_path_factory.mktemp("faults") / "binned.json"
+    path = folder / "binned.json"
     path.write_text(json.dumps(document), "utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def binned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two bins with an error of the efficiency, of the background, and of its shape."""
+    return _two_bins(tmp_path_factory.mktemp("faults"), efficiency=True)
+
+
+@pytest.fixture(scope="session")
+def two_nuisances(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same without the error of the efficiency."""
+    return _two_bins(tmp_path_factory.mktemp("faults"), efficiency=False)
 
 
 @pytest.fixture(scope="session")

@@ -119,8 +119,10 @@ def _first_cloud(
                 np.gradient(problem.prior.coordinate.of_mu(np.maximum(flat, 1e-12 * problem.scale)))
             )
         )
-    mass = np.exp(log_mass - np.max(log_mass[np.isfinite(log_mass)]))
-    mass = np.where(np.isfinite(mass) & lanes.good, mass, 0.0)
+    usable = np.isfinite(log_mass) & lanes.good
+    if not usable.any():
+        raise NotCertifiedError("no conditional mode was found to throw points about")
+    mass = np.where(usable, np.exp(log_mass - np.max(log_mass[usable])), 0.0)
     n, d = 64 * (problem.density.n + 1), problem.density.n
     chosen = rng.choice(len(flat), size=n, p=mass / mass.sum())
     spread = np.gradient(flat)[chosen] * rng.uniform(-0.5, 0.5, n)

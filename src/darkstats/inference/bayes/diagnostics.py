@@ -39,19 +39,27 @@ def _plain_r_hat(draws: FloatArray) -> float:
     within = float(draws.var(axis=1, ddof=1).mean())
     between = float(n * draws.mean(axis=1).var(ddof=1))
     if not within > 0.0:
-        return 1.0 if between == 0.0 else math.inf
+        return math.inf  # chains that stand still have shown nothing, least of all agreement
     return math.sqrt(((n - 1) / n * within + between / n) / within)
 
 
 def r_hat(draws: FloatArray) -> float:
-    """Rank-normalised split R-hat: of the draws, or of their distance to the median if larger."""
+    """Rank-normalised split R-hat: of the draws, or of their distance to the median if larger.
+
+    Infinite where a draw is no number, or no chain moved.
+    """
+    if not np.isfinite(draws).all():
+        return math.inf
     halves = split(draws)
     folded = np.abs(halves - np.median(halves))
     return max(_plain_r_hat(_normalised(halves)), _plain_r_hat(_normalised(folded)))
 
 
 def _effective(draws: FloatArray) -> float:
-    """Effective sample size, from autocorrelations by Geyer's initial monotone sequence."""
+    """Effective sample size, from autocorrelations by Geyer's initial monotone sequence.
+
+    Draws that are all the same, or no numbers, are worth nothing.
+    """
     chains, n = draws.shape
     if n < 4:
         return 0.0
@@ -64,7 +72,7 @@ def _effective(draws: FloatArray) -> float:
     if chains > 1:
         total += float(draws.mean(axis=1).var(ddof=1))
     if not total > 0.0:
-        return float(chains * n)
+        return 0.0
     rho = 1.0 - (within - covariance * n / (n - 1.0)) / total
     rho[0] = 1.0
     pairs = rho[0 : 2 * (n // 2) : 2] + rho[1 : 2 * (n // 2) : 2]

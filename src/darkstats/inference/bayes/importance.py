@@ -119,11 +119,14 @@ def tempered(log_weight: FloatArray, wanted: float) -> FloatArray:
 
 
 def effective_size(log_weight: FloatArray) -> FloatArray:
-    """Effective number of points, (sum w)^2 / sum w^2, over the last axis."""
+    """Effective number of points, (sum w)^2 / sum w^2, over the last axis; 0 if a weight is none.
+
+    Minus infinity is a weight of zero; not a number, or plus infinity, is a failure.
+    """
     peak = np.max(log_weight, axis=-1, keepdims=True)
     with np.errstate(invalid="ignore"):
         weight = np.exp(log_weight - np.where(np.isfinite(peak), peak, 0.0))
-    weight = np.nan_to_num(weight)  # a power of minus infinity may be no number
+    weight = np.where(np.isfinite(peak), weight, 0.0)
     square = (weight**2).sum(axis=-1)
     return np.where(square > 0.0, weight.sum(axis=-1) ** 2 / np.where(square > 0, square, 1.0), 0.0)
 
@@ -132,9 +135,11 @@ def pareto_k(log_weight: FloatArray) -> float:
     """Shape of the generalised Pareto tail of the weights; above 0.7 they are not to be trusted.
 
     A. Vehtari et al., arXiv:1507.02646; the estimate of J. Zhang, M. A. Stephens, Technometrics 51
-    (2009) 316, with their weak prior. Shape [point].
+    (2009) 316, with their weak prior. Shape [point]. Infinite where the weights are no numbers.
     """
     n = len(log_weight)
+    if not np.isfinite(np.max(log_weight)):
+        return math.inf  # no weight at all, or one that failed
     m = int(min(0.2 * n, 3.0 * math.sqrt(n)))
     ordered = np.sort(np.exp(log_weight - np.max(log_weight)))
     x = ordered[n - m :] - ordered[n - m - 1]
@@ -156,4 +161,6 @@ def pareto_k(log_weight: FloatArray) -> float:
         return 1.0
     best = float((theta[usable] * weight[usable]).sum() / weight[usable].sum())
     shape = float(np.log1p(-best * x).mean())
+    if not math.isfinite(shape):
+        return math.inf
     return (m * shape + 10.0 * 0.5) / (m + 10.0)

@@ -269,7 +269,8 @@ def _several_modes(problem: PosteriorProblem, counts: LaneData, ranges: Ranges) 
     inverse = np.linalg.pinv(lanes.factor[at.ravel()]).reshape(*at.shape, z.shape[-1], z.shape[-1])
     distance = np.linalg.norm(np.einsum("okij,oktj->okti", inverse, apart), axis=3)
     other = (shaped > top - _OTHER_MODE) & (distance > _APART)
-    result: BoolArray = other.any(axis=(1, 2))
+    # Where no start found a mode, nothing is known of a second one.
+    result: BoolArray = other.any(axis=(1, 2)) | ~np.isfinite(top).all(axis=(1, 2))
     return result
 
 
@@ -447,7 +448,7 @@ def _verdict(
         problem = NotCertifiedError(
             f"up to {posterior.left_out:.2g} of the posterior lies beyond what was integrated"
         )
-    elif effective < options.least_effective or shape > options.largest_k:
+    elif not (effective >= options.least_effective and shape <= options.largest_k):
         problem = NotCertifiedError(
             f"weights of importance sampling are uneven: effective size {effective:.0f}, Pareto "
             f"shape {shape:.2f}"

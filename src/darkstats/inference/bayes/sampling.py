@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from darkstats.arrays import FloatArray
+from darkstats.arrays import BoolArray, FloatArray
 from darkstats.errors import DarkstatsError, NotCertifiedError, OptionError
 from darkstats.inference.bayes.diagnostics import bulk_size, quantile_error, r_hat, tail_size
 from darkstats.inference.bayes.joint import JointDensity
@@ -72,8 +72,9 @@ class NutsAnswer:
     parameters
         Draws of all parameters. Shape [chain, draw, par].
     diagnostics
-        Worst R-hat and effective sizes over all parameters; shares of draws whose trajectory
-        diverged, or ended where the density is zero; mean number of leapfrog steps.
+        Worst R-hat and effective sizes over all parameters; chains that never moved; shares of
+        draws whose trajectory diverged, or ended where the density is zero; mean number of
+        leapfrog steps.
     """
 
     limit: float | None
@@ -207,6 +208,12 @@ def _metric(points: FloatArray) -> tuple[FloatArray, FloatArray]:
     return centre, np.linalg.cholesky(shrunk + 1e-12 * np.diag(diagonal))
 
 
+def _moved(draws: FloatArray) -> BoolArray:
+    """Whether a chain left its first point. Shape [chain]."""
+    moved: BoolArray = (draws != draws[:, :1]).any(axis=(1, 2))
+    return moved
+
+
 def _look(run: _Run, cl: float, options: NutsOptions) -> NutsAnswer:
     """Apply the gates to the draws so far."""
     joint, draws = run.joint, np.stack(run.draws, axis=1)
@@ -222,20 +229,23 @@ def _look(run: _Run, cl: float, options: NutsOptions) -> NutsAnswer:
     limit, error = float(np.quantile(mu, cl)), quantile_error(mu, cl)
     shares = {name: count / (chains * n) for name, count in events.items()}
     diagnostics = {
-        "r_hat": max(hats),
-        "bulk_size": min(size[0] for size in sizes),
-        "tail_size": min(size[1] for size in sizes),
+        "r_hat": float(np.max(hats)),
+        "bulk_size": float(np.min([size[0] for size in sizes])),
+        "tail_size": float(np.min([size[1] for size in sizes])),
         "chains": float(chains),
+        "still_chains": float(np.count_nonzero(~_moved(draws))),
         "draws": float(chains * n),
         **shares,
     }
     missed = []
+    if diagnostics["still_chains"] > 0.0:
+        missed.append(f"{diagnostics['still_chains']:.0f} of {chains} chains never moved")
     if not diagnostics["r_hat"] < options.largest_r_hat:
         missed.append(f"R-hat {diagnostics['r_hat']:.4f}")
     smallest = min(diagnostics["bulk_size"], diagnostics["tail_size"])
     if not smallest > options.least_size:
         missed.append(f"effective sample size {smallest:.0f}")
-    if shares["divergent"] > options.most_divergent:
+    if not shares["divergent"] <= options.most_divergent:
         missed.append(f"{100.0 * shares['divergent']:.2g} % of trajectories diverged")
     if not error <= options.tolerance * limit:
         missed.append(f"the limit is uncertain by {100.0 * error / limit:.2g} %")
