@@ -163,7 +163,7 @@ def test_a_full_disk_keeps_what_was_finished(store, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match=r"No space left on device; finished blocks are kept"):
         store.write(1, text(1))
-    with pytest.raises(ShardError, match="No space left"):
+    with pytest.raises(OutputError, match="No space left"):
         store.write(0, text(5))
     monkeypatch.undo()
     assert (store.folder / "blocks" / "000000.json").read_bytes() == before
