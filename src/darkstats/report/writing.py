@@ -17,6 +17,7 @@ from darkstats.errors import OutputError
 
 __all__ = ["csv_text", "json_text", "plain", "whole_file", "write_text"]
 
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # as OWASP lists them
 _WORDS = frozenset({str, int, bool, type(None)})
 _WHOLE = _WORDS | {dict}  # no number is missing in these themselves
 
@@ -75,14 +76,22 @@ def json_text(record: Mapping[str, Any]) -> str:
 
 
 def csv_text(columns: Mapping[str, Sequence[Any]]) -> str:
-    """Return columns of equal or different length as CSV, with one line of names."""
+    """Return columns of equal or different length as CSV, with one line of names.
+
+    A text that a spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-`` or ``@``)
+    gets an apostrophe before it: names come from other people's files.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([_no_formula(name) for name in columns])
     for row in range(max((len(column) for column in columns.values()), default=0)):
         cells = (column[row] if row < len(column) else "" for column in columns.values())
-        writer.writerow(["" if cell is None else plain(cell) for cell in cells])
+        writer.writerow(["" if cell is None else _no_formula(plain(cell)) for cell in cells])
     return out.getvalue()
+
+
+def _no_formula(cell: Any) -> Any:  # noqa: ANN401 -- numbers stay what they are
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "read_card_file"]
 
 _MOST_BYTES = 1_000_000
+_MOST_ENTRIES = 100_000  # a card has some hundred; a few aliases of aliases have millions
+
+#: What is a number to everybody: YAML 1.1 also takes 2_76, 0o17, 0x1f and 1:30 for numbers.
+_NUMBER = re.compile(
+    r"[-+]?(?!0\d)(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?|[-+]?\.(inf|nan)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +106,9 @@ class Entry:
         """Return a finite number: more than ``above``, and within ``low`` and ``high``."""
         value = self.value
         if isinstance(value, str):  # YAML 1.1 takes 1e-3 for text
-            try:
-                value = float(value)
-            except ValueError:
+            if not _NUMBER.fullmatch(value):
                 self.fail(f"expected a number, found {self.value!r}")
+            value = float(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             self.fail(f"expected a number, found {_kind(value)}")
         if not abs(value) < float("inf"):
@@ -166,13 +172,19 @@ def read_card_file(path: Path | str) -> Entry:
         raise CardError(f"no valid YAML: {problem}", source=source, line=line) from None
     if node is None:
         raise CardError("is empty", source=source)
-    return _entry(node, "", source, depth=0)
+    return _entry(node, "", source, depth=0, left=[_MOST_ENTRIES])
 
 
-def _entry(node: yaml.Node, key: str, source: str, *, depth: int) -> Entry:
+def _entry(node: yaml.Node, key: str, source: str, *, depth: int, left: list[int]) -> Entry:
+    """Entries of a node; ``left`` counts down how many more there may be, aliases unfolded."""
     import yaml
 
     line = node.start_mark.line + 1
+    left[0] -= 1
+    if left[0] < 0:
+        raise CardError(
+            f"has more than {_MOST_ENTRIES} entries, aliases unfolded", source=source, line=line
+        )
     if depth > 20:
         raise CardError("is nested too deeply", source=source, line=line, key=key)
     value: object
@@ -184,11 +196,11 @@ def _entry(node: yaml.Node, key: str, source: str, *, depth: int) -> Entry:
             if name in found:
                 place = name_node.start_mark.line + 1
                 raise CardError("is there twice", source=source, line=place, key=path)
-            found[name] = _entry(value_node, path, source, depth=depth + 1)
+            found[name] = _entry(value_node, path, source, depth=depth + 1, left=left)
         value = found
     elif isinstance(node, yaml.SequenceNode):
         value = [
-            _entry(item, f"{key}[{i}]", source, depth=depth + 1)
+            _entry(item, f"{key}[{i}]", source, depth=depth + 1, left=left)
             for i, item in enumerate(node.value)
         ]
     else:
@@ -198,4 +210,12 @@ def _entry(node: yaml.Node, key: str, source: str, *, depth: int) -> Entry:
             raise CardError(
                 f"{node.value!r} cannot be read", source=source, line=line, key=key
             ) from None
+        if type(value) in (int, float) and not _NUMBER.fullmatch(node.value):
+            raise CardError(
+                f"{node.value!r} is read as {value!r} by YAML",
+                source=source,
+                line=line,
+                key=key,
+                remedy="write the number in decimal digits, or put quotes around a text",
+            )
     return Entry(value=value, key=key, line=line, source=source)

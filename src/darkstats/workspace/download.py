@@ -103,8 +103,8 @@ def download(
     source
         A DOI (``10.17182/hepdata.89408.v3/r2``) or an https URL.
     destination_dir
-        An existing folder. The file appears there only when it is complete; an existing file of
-        the same name is replaced.
+        An existing folder. The file appears there only when it is complete; a file of the same name
+        stays as it is, and is an error unless it has the same content.
     allow_hosts
         Host names that may be reached, each with its subdomains. A loopback address or
         ``localhost`` listed here may be reached as well, over http, too.
@@ -122,7 +122,8 @@ def download(
     ------
     DownloadError
         The host is not allowed, or has no public address; more than :data:`MAX_REDIRECTS`
-        redirects; the server refuses; the file is too large or comes incomplete.
+        redirects; the server refuses; the file is too large or comes incomplete; another file of
+        its name is there.
     """
     folder = Path(destination_dir)
     if not folder.is_dir():
@@ -235,11 +236,21 @@ def _store(response: http.client.HTTPResponse, url: str, folder: Path, max_bytes
         sha256, size = _receive(response, temporary, url, max_bytes)
         _require_complete(size, length, url)
         found = _digests(temporary.read_bytes(), path.name)
+        _require_free(path, sha256)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     return Download(path=path, url=url, size=size, sha256=sha256, workspaces=found)
+
+
+def _require_free(path: Path, sha256: str) -> None:
+    """Raise if a file with other content has the name."""
+    same = path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    if path.exists() and not same:
+        raise DownloadError(
+            f"{path} exists and has other content: name another folder, or move it away"
+        )
 
 
 def _receive(

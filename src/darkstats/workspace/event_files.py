@@ -10,23 +10,31 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from darkstats.arrays import FloatArray
-from darkstats.errors import DocumentError, MissingExtraError, OptionError
+from darkstats.errors import DocumentError, MissingExtraError, OptionError, OutputError
+from darkstats.workspace.archives import MAX_RATIO
 
 __all__ = ["FORMATS", "EventTable", "encoded_events", "read_events", "write_events"]
 
 #: Endings of the names of event files.
 FORMATS = (".parquet", ".root", ".csv", ".npz", ".npy")
+
+#: Largest table in memory: five columns of 50 million events.
+MAX_EVENT_BYTES = 2 * 1024**3
+
+#: Below this size no table is a bomb, however well a column of equal numbers packs.
+_FREE_BYTES = 64 * 1024**2
 
 _WEIGHTS = ("weight", "weights", "w")
 _CHANNEL = "channel"
@@ -203,6 +211,8 @@ def _numbers(values: Column) -> FloatArray | str:
     values = _flat(values)
     if values.ndim != 1:
         return f"has the shape {values.shape}: it is no list of numbers"
+    if values.dtype.kind in "mM":
+        return f"has values of the type {values.dtype}: times are no numbers, give them a unit"
     if values.dtype.kind in "biuf":
         return np.asarray(values, dtype=float)
     found = np.empty(len(values))
@@ -274,9 +284,15 @@ def _parquet(path: Path) -> tuple[Columns, dict[str, Any]]:
     except ImportError:
         raise MissingExtraError("pyarrow", "templates") from None
     try:
-        table = parquet.read_table(path)
-    except (OSError, ValueError) as error:
-        raise DocumentError(f"is no Parquet file: {error}", source=str(path)) from error
+        with parquet.ParquetFile(path) as file:
+            said_of = file.metadata
+            # Runs of equal numbers take no room in the file: what counts is the table in memory.
+            _require_bounded(said_of.num_rows * said_of.num_columns * 8, path)
+            table = file.read()
+    except DocumentError:
+        raise
+    except Exception as error:  # a parser of another project may raise anything on hostile bytes
+        raise _unreadable("Parquet", error, path) from error
     said = (table.schema.metadata or {}).get(_META.encode(), b"{}")
     columns = {}
     for name in table.column_names:
@@ -330,9 +346,14 @@ _WHOLE = "check that the file was written whole, by numpy.savez or numpy.save"
 def _npz(path: Path) -> tuple[Columns, dict[str, Any]]:
     try:
         with path.open("rb") as file:
+            with zipfile.ZipFile(file) as members:
+                sizes = [
+                    _declared_bytes(members.open(info), info.file_size)
+                    for info in members.infolist()
+                ]
+            _require_bounded(sum(sizes), path)
+            file.seek(0)
             archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise TypeError("it is one array, as numpy.save writes it")
             with archive:
                 columns = {name: archive[name] for name in archive.files}
     except _BROKEN as error:
@@ -346,9 +367,9 @@ def _npz(path: Path) -> tuple[Columns, dict[str, Any]]:
 def _npy(path: Path) -> tuple[Columns, dict[str, Any]]:
     try:
         with path.open("rb") as file:
+            _require_bounded(_declared_bytes(file, path.stat().st_size), path)
+            file.seek(0)
             table = np.load(file, allow_pickle=False)
-        if not isinstance(table, np.ndarray):
-            raise TypeError("it is an archive, as numpy.savez writes it")
     except _BROKEN as error:
         raise DocumentError(
             f"is no npy file of plain numbers: {error}", source=str(path), remedy=_WHOLE
@@ -363,6 +384,25 @@ def _npy(path: Path) -> tuple[Columns, dict[str, Any]]:
     return {name: table[name] for name in names}, {}
 
 
+def _tree_of(keys: Sequence[str], tree: str | None, path: Path) -> str:
+    """Name of the tree that is asked for, or of the only one."""
+    trees = sorted({key.split(";")[0] for key in keys})
+    if not trees:
+        raise DocumentError("has no tree", source=str(path), remedy="write the events as a TTree")
+    if tree is None and len(trees) != 1:
+        raise DocumentError(
+            f"has {len(trees)} trees",
+            source=str(path),
+            remedy=f"name one: {path}:TREE with TREE one of {', '.join(trees)}",
+        )
+    name = trees[0] if tree is None else tree
+    if name not in trees:
+        raise DocumentError(
+            f"has no tree {name!r}", source=str(path), remedy=f"it has {', '.join(trees)}"
+        )
+    return name
+
+
 def _root(path: Path, tree: str | None) -> Columns:
     try:
         import uproot
@@ -370,26 +410,60 @@ def _root(path: Path, tree: str | None) -> Columns:
         raise MissingExtraError("uproot", "templates") from None
     try:
         with uproot.open(path) as file:
-            trees = sorted({k.split(";")[0] for k in file if hasattr(file[k], "arrays")})
-            if not trees:
-                raise DocumentError(
-                    "has no tree", source=str(path), remedy="write the events as a TTree"
-                )
-            if tree is None and len(trees) != 1:
-                raise DocumentError(
-                    f"has {len(trees)} trees",
-                    source=str(path),
-                    remedy=f"name one: {path}:TREE with TREE one of {', '.join(trees)}",
-                )
-            name = trees[0] if tree is None else tree
-            if name not in trees:
-                raise DocumentError(
-                    f"has no tree {name!r}", source=str(path), remedy=f"it has {', '.join(trees)}"
-                )
-            branches: Columns = dict(file[name].arrays(library="np"))
-    except (OSError, ValueError) as error:
-        raise DocumentError(f"is no ROOT file: {error}", source=str(path)) from error
+            found = file[_tree_of([k for k in file if hasattr(file[k], "arrays")], tree, path)]
+            _require_bounded(found.num_entries * len(found.keys()) * 8, path)
+            branches: Columns = dict(found.arrays(library="np"))
+    except DocumentError:
+        raise
+    except Exception as error:  # a parser of another project may raise anything on hostile bytes
+        raise _unreadable("ROOT", error, path) from error
     return branches
+
+
+def _declared_bytes(file: IO[bytes], size: int) -> int:
+    """Bytes of the array that a npy header declares, which must be those that follow it.
+
+    Raises
+    ------
+    ValueError
+        It is no npy data, or declares more or less than there is.
+    """
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else (
+        np.lib.format.read_array_header_2_0
+    )  # fmt: skip
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are not read")
+    declared = math.prod(shape) * dtype.itemsize
+    if declared != size - file.tell():
+        raise ValueError(f"its header declares {declared} bytes, {size - file.tell()} follow")
+    return declared
+
+
+def _require_bounded(in_memory: int, path: Path) -> None:
+    """Refuse a table that is too large, or so much larger than its file that it is a bomb."""
+    if in_memory > MAX_EVENT_BYTES:
+        raise DocumentError(
+            f"holds {in_memory} bytes of numbers, more than {MAX_EVENT_BYTES}",
+            source=str(path),
+            remedy="keep the columns and the rows that the model needs",
+        )
+    if in_memory > max(_FREE_BYTES, MAX_RATIO * path.stat().st_size):
+        raise DocumentError(
+            f"unpacks to {in_memory} bytes of numbers, more than {MAX_RATIO} times its size",
+            source=str(path),
+            remedy="unpack it yourself, and look what it is",
+        )
+
+
+def _unreadable(kind: str, error: Exception, path: Path) -> DocumentError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return DocumentError(
+        f"is no {kind} file that can be read: {reason}",
+        source=str(path),
+        remedy="check that it was written whole",
+    )
 
 
 def encoded_events(
@@ -438,4 +512,4 @@ def write_events(path: Path, columns: Mapping[str, FloatArray], said: Mapping[st
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise OptionError(f"{path}: cannot be written: {error.strerror}") from None
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None

@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from darkstats.errors import PatchError
-from darkstats.workspace.documents import MAX_DEPTH
+from darkstats.workspace.documents import MAX_DEPTH, parse_json
 from darkstats.workspace.findings import shown
 
 if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonValue
 
-__all__ = ["MAX_OPERATIONS", "apply_patch", "parse_pointer"]
+__all__ = ["MAX_OPERATIONS", "apply_patch", "parse_patch", "parse_pointer"]
 
 MAX_OPERATIONS = 10_000
+_OPERATION = b'"op"'
 GROWTH = 4
 """Largest size of the result, in sizes of the document."""
 SMALLEST_LIMIT = 20_000
@@ -101,6 +102,28 @@ def parse_pointer(pointer: str) -> list[str]:
         raise PatchError(error.problem, pointer=pointer[:200], remedy=error.remedy) from None
 
 
+def parse_patch(data: bytes, *, source: str = "") -> JsonValue:
+    """Parse a JSON patch, unless its text alone tells that it has too many operations.
+
+    Raises
+    ------
+    DocumentError
+        It is no JSON, or has far too many operations, which would take seconds to parse.
+    """
+    count = data.count(_OPERATION)
+    if count > 10 * MAX_OPERATIONS:  # values may hold the word, too, but not so often
+        raise _too_many(count, source)
+    return parse_json(data, source=source)
+
+
+def _too_many(count: int, source: str) -> PatchError:
+    return PatchError(
+        f"the patch has {count} operations, more than {MAX_OPERATIONS}",
+        source=source,
+        remedy="replace whole lists instead of single numbers",
+    )
+
+
 def _check_operations(operations: object, source: str) -> list[dict[str, JsonValue]]:
     if not isinstance(operations, Sequence) or isinstance(operations, str | bytes):
         hint = (
@@ -110,11 +133,7 @@ def _check_operations(operations: object, source: str) -> list[dict[str, JsonVal
         )
         raise PatchError("a JSON patch is a list", source=source, remedy=hint)
     if len(operations) > MAX_OPERATIONS:
-        raise PatchError(
-            f"the patch has {len(operations)} operations, more than {MAX_OPERATIONS}",
-            source=source,
-            remedy="replace whole lists instead of single numbers",
-        )
+        raise _too_many(len(operations), source)
     for index, operation in enumerate(operations):
         problem = _malformed(operation)
         if problem:

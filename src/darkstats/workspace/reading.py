@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from darkstats.errors import DocumentError, OptionError, WorkspaceError
 from darkstats.workspace.documents import parse_json
-from darkstats.workspace.patch import apply_patch
+from darkstats.workspace.patch import apply_patch, parse_patch
 from darkstats.workspace.patchset import PatchSet
 from darkstats.workspace.sources import Opener
 from darkstats.workspace.spec import Workspace
@@ -89,7 +89,7 @@ def read_workspace(
         label = f"{label} + {points.select(point).name}"
     for patch in patches:
         name, text = opener.read(patch, "patch")
-        document = apply_patch(document, parse_json(text, source=name), source=name)
+        document = apply_patch(document, parse_patch(text, source=name), source=name)
         label = f"{label} + {Path(name).name}"
     try:
         return Workspace.from_document(document, label, accept=accept, usable=usable)
