@@ -20,6 +20,7 @@
     │   └── MissingExtraError      an optional dependency that is not installed
     └── NotCertifiedError          the computation ran, but its answer cannot be vouched for  exit 1
         ├── FitFailedError         a minimum that is not one
+        │   └── ImpossibleDataError      the likelihood is zero whatever the free parameters are
         ├── LimitNotFoundError     no certified crossing; carries the bound that is known
         └── ShardError             work in blocks that is missing, damaged, foreign or failed
 """
@@ -40,6 +41,7 @@ __all__ = [
     "DownloadError",
     "EmptySupportError",
     "FitFailedError",
+    "ImpossibleDataError",
     "ImproperPosteriorError",
     "InputError",
     "InsensitiveError",
@@ -251,6 +253,23 @@ class NotCertifiedError(DarkstatsError):
 
 class FitFailedError(NotCertifiedError):
     """A minimum that could not be certified after every retry."""
+
+
+class ImpossibleDataError(FitFailedError):
+    """Data that the model forbids whatever the values of its free parameters: no finite minimum.
+
+    Parameters
+    ----------
+    places
+        Which events, where: names channel and bin, or the event.
+    held
+        What was held fixed, in words; empty for a free fit.
+    """
+
+    def __init__(self, places: str, *, held: str = "") -> None:
+        self.places = places
+        under = f" with {held}" if held else ""
+        super().__init__(f"the data are impossible{under}: {places}")
 
 
 class LimitNotFoundError(NotCertifiedError):

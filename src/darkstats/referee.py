@@ -20,6 +20,8 @@ from darkstats.errors import MissingExtraError
 from darkstats.provenance import package_version
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkstats.fit import FitResult
     from darkstats.inference.results import HypoTestResult, Significance, UpperLimit
     from darkstats.model import HistFactoryModel
@@ -216,7 +218,7 @@ def referee_hypotest(
     def compute(pyhf: Any) -> tuple[Comparison, ...]:  # noqa: ANN401
         theirs = _p_values(_case(pyhf, workspace, model), test.mu, test)
         name = "p₀" if test.test_stat == "q0" else "CLs"
-        rows = []
+        rows: list[tuple[str, float | None, float]] = []
         if test.quoted is not None:
             rows.append((name, test.quoted.value, theirs["observed"]))
         rows += [
@@ -226,13 +228,16 @@ def referee_hypotest(
         return _rows(rows)
 
     if test.quoted is None:
-        return _blind(what)
+        return _blind(what) if _is_blind(test.observed_reason) else _impossible(what)
     return _judge(what, compute)
 
 
-def _rows(rows: list[tuple[str, float, float]]) -> tuple[Comparison, ...]:
+def _rows(rows: Sequence[tuple[str, float | None, float]]) -> tuple[Comparison, ...]:
+    """Comparisons of the values that exist."""
     return tuple(
-        Comparison(quantity=name, darkstats=ours, referee=theirs) for name, ours, theirs in rows
+        Comparison(quantity=name, darkstats=ours, referee=theirs)
+        for name, ours, theirs in rows
+        if ours is not None
     )
 
 
@@ -240,6 +245,16 @@ def _blind(what: str) -> Verdict:
     return not_repeated(
         what, "blind: pyhf's Asimov data come from a fit to the observed data, which stay closed"
     )
+
+
+def _is_blind(reason: str | None) -> bool:
+    from darkstats.inference.hypotest import BLINDED
+
+    return reason == BLINDED
+
+
+def _impossible(what: str) -> Verdict:
+    return not_repeated(what, "the tested hypothesis forbids the data: there is no p-value")
 
 
 def referee_limit(workspace: Workspace, model: HistFactoryModel, limit: UpperLimit) -> Verdict:
@@ -275,8 +290,10 @@ def referee_significance(
 ) -> Verdict:
     """Repeat p0 with pyhf."""
     what = "p₀ of the background-only hypothesis"
-    if found.p0 is None or found.observed_reason is not None:
-        return _blind(what) if found.p0 is None else not_repeated(what, "no p₀ was found")
+    if found.p0 is None:
+        return _blind(what) if _is_blind(found.observed_reason) else _impossible(what)
+    if found.observed_reason is not None:
+        return not_repeated(what, "no p₀ was found")
     if found.calculator == "toys":
         return not_repeated(what, "pyhf takes seconds for one toy; drop --calculator toys")
     if found.uncapped:

@@ -9,7 +9,7 @@ found cannot be read: minima among several starts are asked of :meth:`BatchFit.l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from darkstats.fit.ladder import climb
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem, run_kernel
 from darkstats.fit.minima import Minimum
 from darkstats.model import LaneData, Model
+from darkstats.model.base import LEAST_RATE
 
 __all__ = ["RUNGS", "BatchFit", "fit_batch"]
 
@@ -36,7 +37,13 @@ class BatchFit:
         NaN in a failed lane. Shape [lane, par].
     twice_nll
         Deviance relative to the saturated model, constraint terms included; differences are
-        likelihood ratios. NaN in a failed lane. Shape [lane].
+        likelihood ratios. NaN in a failed lane. Infinite in a certified one whose data are
+        impossible whatever the free parameters are: events in a bin where nothing is expected.
+        Shape [lane].
+    limiting
+        The same, but finite at impossible data: what the deviance of a vanishing rate tends to, up
+        to a constant. It says which of several minima is the lowest, and is no deviance. Shape
+        [lane].
     ends
         Where each lane ended, failed or not: good for starting another fit, and for nothing else.
         Shape [lane, par].
@@ -49,6 +56,7 @@ class BatchFit:
 
     parameters: FloatArray
     twice_nll: FloatArray
+    limiting: FloatArray
     ends: FloatArray
     edm: FloatArray
     min_rate: FloatArray
@@ -72,7 +80,12 @@ class BatchFit:
         lanes
             Those that differ in their start alone; all by default.
         """
-        return Minimum.of(self.parameters[lanes], self.twice_nll[lanes])
+        deviances = self.twice_nll[lanes]
+        compared = np.where(np.isposinf(deviances), self.limiting[lanes], deviances)
+        found = Minimum.of(self.parameters[lanes], compared)
+        if found is None:
+            return None
+        return replace(found, twice_nll=float(deviances[found.lane]))
 
     @property
     def n_failed(self) -> int:
@@ -175,9 +188,18 @@ def fit_batch(
             options=options,
         )
     good = status == FitStatus.CONVERGED
+    twice_nll = np.where(good, 2.0 * lanes.value, np.nan)
+    limiting = twice_nll.copy()
+    # Where a factor is held at zero the kernel puts a tiny number: with events in such a bin the
+    # deviance would be that of the tiny number.
+    empty = np.flatnonzero(good & (lanes.min_rate < LEAST_RATE))
+    if empty.size:
+        touched = model.impossible(lanes.parameters[empty], model.lanes_of(data[empty]))
+        twice_nll[empty[touched]] = np.inf
     return BatchFit(
         parameters=np.where(good[:, np.newaxis], lanes.parameters, np.nan),
-        twice_nll=np.where(good, 2.0 * lanes.value, np.nan),
+        twice_nll=twice_nll,
+        limiting=limiting,
         ends=lanes.parameters,
         edm=lanes.edm,
         min_rate=lanes.min_rate,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkstats.arrays import BoolArray, FloatArray
-from darkstats.errors import FitFailedError
+from darkstats.errors import FitFailedError, ImpossibleDataError
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem
 from darkstats.fit.minima import AGREEMENT
@@ -161,6 +161,12 @@ def _warnings(
     return tuple(notes)
 
 
+def _held(model: Model, poi_value: float | None, fixed: Mapping[str, float] | None) -> str:
+    """What a caller holds, in words."""
+    held = {} if poi_value is None else {model.poi_name or "": poi_value}
+    return ", ".join(f"{name} = {value:g}" for name, value in {**held, **(fixed or {})}.items())
+
+
 def _bound_warning(
     model: Model, point: FloatArray, resting: BoolArray, *, lower: bool, upper: bool
 ) -> tuple[str, ...]:
@@ -192,6 +198,7 @@ def fit(
     poi_upper: float | None = None,
     start: npt.ArrayLike | None = None,
     options: FitOptions | None = None,
+    even_if_impossible: bool = False,
 ) -> FitResult:
     """Maximum-likelihood fit, certified at level 2.
 
@@ -209,9 +216,14 @@ def fit(
         First start; the model's by default. Shape [par].
     options
         How to minimise; the EDM tolerance is at most 1e-12 here.
+    even_if_impossible
+        Return the best fit to the other bins, with an infinite ``twice_nll``, where events lie in a
+        bin without any expectation: the limit of vanishing signal.
 
     Raises
     ------
+    ImpossibleDataError
+        Events lie where nothing is expected whatever the free parameters are.
     FitFailedError
         No minimum could be certified.
     """
@@ -256,6 +268,11 @@ def fit(
         batch = attempt(np.vstack([starts, *more]))
         found, failed = batch.lowest(), failed + batch.n_failed
     n_starts = len(batch.status)
+    if found is None or (not even_if_impossible and np.isposinf(found.twice_nll)):
+        at = starts if found is None else found.parameters[np.newaxis]
+        places = model.impossible_places(at, observation)
+        if places is not None:
+            raise ImpossibleDataError(places, held=_held(model, poi_value, fixed))
     if found is None:
         status = FitStatus(int(batch.status[0])).name
         raise FitFailedError(

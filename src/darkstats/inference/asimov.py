@@ -35,7 +35,9 @@ def asimov_data(
     Returns
     -------
     tuple of Observation and FitResult
-        The Asimov data, and the certified conditional fit behind them.
+        The Asimov data, and the certified conditional fit behind them. Where the hypothesis forbids
+        the data (events in a bin where nothing is expected) it is the best fit to the rest, and its
+        ``twice_nll`` is infinite.
 
     Raises
     ------
@@ -48,7 +50,13 @@ def asimov_data(
     -----
     arXiv:1007.1727, section 3.2, eq. 24 to 26.
     """
-    conditional = fit(model, observation, poi_value=mu, options=options or FitOptions())
+    conditional = fit(
+        model,
+        observation,
+        poi_value=mu,
+        options=options or FitOptions(),
+        even_if_impossible=True,
+    )
     return model.asimov(conditional.parameters), conditional
 
 

@@ -19,6 +19,7 @@ from darkstats.gaussian import log_survival, quantile, survival
 
 __all__ = [
     "AsymptoticPValues",
+    "discovery",
     "expected_p_values",
     "expected_significance",
     "fixed_sigma_limit",
@@ -195,6 +196,25 @@ def fixed_sigma_limit(sigma: float, alpha: float, n_sigma: float, *, method: str
     if not sigma > 0.0:
         raise ValueError(f"need sigma > 0, got {sigma}")
     return max(sigma * root_target(alpha, n_sigma, method=method), 0.0)
+
+
+def discovery(root: float, *, uncapped: bool = False) -> tuple[float, float]:
+    """Z and p0 of a signed root of the discovery statistic: the one place where they are paired.
+
+    Parameters
+    ----------
+    root
+        Square root of q0, negative for a deficit.
+    uncapped
+        Keep the sign. Without it a deficit is no excess: Z = 0 and p0 = 0.5.
+
+    Examples
+    --------
+    >>> discovery(-0.86), round(discovery(-0.86, uncapped=True)[1], 3)
+    ((0.0, 0.5), 0.805)
+    """
+    z = root if uncapped or root > 0.0 else 0.0
+    return z, survival(z)
 
 
 def expected_significance(q0_asimov: float, n_sigma: float = 0.0) -> float:

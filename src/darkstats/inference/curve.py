@@ -365,7 +365,14 @@ class ProfileCurve:
         """Certified conditional minimum at ``mu``: twice the NLL, and the parameters [par]."""
         observation = self.observation if is_data else self.asimov
         try:
-            result = fit(self.model, observation, poi_value=mu, start=start, options=self.options)
+            result = fit(
+                self.model,
+                observation,
+                poi_value=mu,
+                start=start,
+                options=self.options,
+                even_if_impossible=True,
+            )
         except FitFailedError as error:
             return self._settle(mu, start, observation, error, is_data=is_data)
         self._count(result)
@@ -460,6 +467,19 @@ class ProfileCurve:
         fixed = self._value(mu, is_data=False)
         return self.statistic.at(mu, self.statistic.asimov_mu, fixed, 0.0)
 
+    def forbidden(self, mu: float, *, asimov: bool = False) -> str | None:
+        """Why the signal strength ``mu`` makes the data (or the Asimov data) impossible, or None.
+
+        Names channel and bin. The statistic is infinite there: no p-value and no significance.
+        """
+        known = (self._asimov if asimov else self._data).get(mu)
+        if known is None or not math.isinf(known[0]):
+            return None
+        data = self.asimov if asimov else self.observation
+        places = self.model.impossible_places(known[1][np.newaxis], data)
+        what = f"{self.model.poi_name} = {mu:g} forbids the {'Asimov ' if asimov else ''}data"
+        return what if places is None else f"{what}: {places}"
+
     def parameters(self, mu: float) -> FloatArray:
         """Conditional best fit to the data at ``mu``. Shape [par]."""
         return self._data[mu][1]
@@ -477,6 +497,6 @@ class ProfileCurve:
     def sigma(self, mu: float) -> float | None:
         """Asimov standard deviation ``|mu - mu'| / sqrt(q_A)`` (eq. 30); None without power."""
         value = self.q_asimov(mu)
-        if not value > NLL_TOLERANCE * 1e-3:
+        if not NLL_TOLERANCE * 1e-3 < value < math.inf:
             return None
         return abs(mu - self.statistic.asimov_mu) / math.sqrt(value)

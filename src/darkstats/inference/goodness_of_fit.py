@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import FitFailedError, OptionError, UnknownNameError
+from darkstats.errors import FitFailedError, ImpossibleDataError, OptionError, UnknownNameError
 from darkstats.fit import FitOptions, fit, fit_batch
 from darkstats.inference.chi_square import chi_square_survival
 from darkstats.inference.results import FitCounts, GoodnessOfFit, PValue, ToyCounts, ToyOptions
@@ -69,7 +69,10 @@ def goodness_of_fit(
             "the goodness of fit there"
         )
     settled = replace(observation, auxdata=_without_fixed(model, observation.auxdata))
-    best = fit(model, settled, options=options)
+    try:
+        best = fit(model, settled, options=options)
+    except ImpossibleDataError as error:
+        return _without_answer(model, calculator, str(error))
     n_bins, n_free = _counted(model, best.parameters)
     statistic, degrees = max(best.twice_nll, 0.0), n_bins - n_free
     p: PValue | None = None
@@ -102,6 +105,22 @@ def goodness_of_fit(
         model_digest=model.digest,
         warnings=best.warnings,
         references=("Nucl. Instrum. Meth. 221 (1984) 437",),
+    )
+
+
+def _without_answer(model: Model, calculator: Calculator, reason: str) -> GoodnessOfFit:
+    """No point of the model gives the data a probability: nothing to quote but the reason."""
+    n_bins, n_free = _counted(model, model.inits)
+    return GoodnessOfFit(
+        statistic=None,
+        degrees_of_freedom=n_bins - n_free,
+        p_value=None,
+        p_value_reason=reason,
+        calculator=calculator,
+        n_bins=n_bins,
+        n_free=n_free,
+        fits=FitCounts(attempted=1, certified=0, second_start=0),
+        model_digest=model.digest,
     )
 
 

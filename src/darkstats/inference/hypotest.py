@@ -85,29 +85,37 @@ def asymptotic_test(curve: ProfileCurve, mu: float, *, blind: bool = False) -> H
     curve.evaluate([mu])
     curve.certify(mu)
     q, q_asimov = curve.q(mu), curve.q_asimov(mu)
-    p = observed_p_values(statistic.name, q, q_asimov)
     discovery = statistic.name == "q0"
+    # an infinite statistic (events where the tested hypothesis expects none) has no p-value
+    reason = curve.forbidden(mu) if math.isinf(q) else None
+    expected_reason = curve.forbidden(mu, asimov=True) if math.isinf(q_asimov) else None
+    expected = None if expected_reason else expected_band(statistic.name, q_asimov)
+    p = None
+    if reason is None and not blind:
+        # p0 does not ask for the Asimov value
+        p = observed_p_values(statistic.name, q, 0.0 if expected is None else q_asimov)
     sigma = curve.sigma(mu)
     notes = list(() if blind else warnings_of(curve))
-    if sigma is None and mu != statistic.asimov_mu:
+    if sigma is None and mu != statistic.asimov_mu and expected is not None:
         notes.append(f"no sensitivity: signal strength {mu:g} cannot be told from the reference")
     return HypoTestResult(
         poi=curve.model.poi_name or "",
         mu=mu,
         test_stat=statistic.name,
         calculator="asymptotic",
-        cls=None if blind or discovery else PValue.exact(p.cls),
-        clsb=None if blind else PValue.exact(p.clsb),
-        clb=None if blind or discovery else PValue.exact(p.clb),
-        expected=expected_band(statistic.name, q_asimov),
-        statistic=None if blind else q,
-        statistic_asimov=q_asimov,
+        cls=None if p is None or discovery else PValue.exact(p.cls),
+        clsb=None if p is None else PValue.exact(p.clsb),
+        clb=None if p is None or discovery else PValue.exact(p.clb),
+        expected=expected,
+        statistic=None if blind or math.isinf(q) else q,
+        statistic_asimov=None if math.isinf(q_asimov) else q_asimov,
         mu_hat=None if blind else curve.mu_hat,
         twice_nll=None if blind else curve.free.twice_nll,
         sigma=sigma,
         poi_lower=curve.poi_lower,
         fits=curve.counts,
-        observed_reason=BLINDED if blind else None,
+        observed_reason=BLINDED if blind else reason,
+        expected_reason=expected_reason,
         model_digest=curve.model.digest,
         warnings=tuple(notes),
         references=REFERENCES["asymptotic"] + (() if discovery else REFERENCES["cls"]),

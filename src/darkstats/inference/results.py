@@ -10,6 +10,7 @@ Conventions, the same in all of them:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,6 +20,7 @@ from darkstats.errors import FitFailedError, OptionError
 __all__ = [
     "ALL_EXCLUDED",
     "N_SIGMA",
+    "SMALLEST_P",
     "Calculator",
     "ExpectedPValues",
     "FitCounts",
@@ -32,6 +34,7 @@ __all__ = [
     "ToyCounts",
     "ToyOptions",
     "UpperLimit",
+    "none_beyond",
 ]
 
 Calculator = Literal["asymptotic", "toys"]
@@ -41,6 +44,9 @@ ALL_EXCLUDED = (
     "CLs+b excludes every positive signal strength at this level: the data lie far below the "
     "background; the limit is quoted as 0 (CLs or pcl never does this)"
 )
+
+#: Smallest p-value that is quoted: what underflows lies below it.
+SMALLEST_P = 1e-300
 
 #: Positions of the five expected values in the band, in units of sigma.
 N_SIGMA = (-2, -1, 0, 1, 2)
@@ -136,6 +142,9 @@ class PValue:
 
     ``error`` is the binomial standard error; ``low`` and ``high`` bound the value if every failed
     toy had gone the worst way. All three collapse onto ``value`` for an asymptotic number.
+    ``bound`` is given where the value is 0 because none of the toys is as extreme, or because it is
+    too small for a floating-point number: then it is known to lie below ``bound`` (for toys at
+    95 % CL), and 0 is not to be quoted.
 
     Raises
     ------
@@ -147,6 +156,7 @@ class PValue:
     error: float = 0.0
     low: float
     high: float
+    bound: float | None = None
 
     def __post_init__(self) -> None:
         if not all(0.0 <= part <= 1.0 for part in (self.low, self.value, self.high)):
@@ -158,16 +168,32 @@ class PValue:
     @classmethod
     def exact(cls, value: float) -> PValue:
         """Return a p-value without Monte Carlo error."""
-        return cls(value=value, error=0.0, low=value, high=value)
+        bound = SMALLEST_P if value == 0.0 else None
+        return cls(value=value, error=0.0, low=value, high=value, bound=bound)
+
+
+def none_beyond(n_toys: int) -> float:
+    """Upper limit at 95 % CL on a probability that none of so many toys fell into.
+
+    Examples
+    --------
+    >>> round(none_beyond(3000), 6)
+    0.000998
+    """
+    return -math.expm1(math.log(0.05) / n_toys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedPValues:
-    """Expected CLs, CLs+b and CLb for background-only outcomes at -2 .. +2 sigma, five each."""
+    """Expected CLs, CLs+b and CLb for background-only outcomes at -2 .. +2 sigma, five each.
+
+    ``bound`` is given with toys: an entry of 0 means less than this, at 95 % CL.
+    """
 
     cls: tuple[float, ...]
     clsb: tuple[float, ...]
     clb: tuple[float, ...]
+    bound: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,8 +213,10 @@ class HypoTestResult:
         background-only toy is as extreme as the data.
     expected
         Their expected values. For q0 the reference is a signal of strength 1, not background only.
+        ``None`` with ``expected_reason`` where the tested hypothesis forbids the Asimov data.
     statistic, statistic_asimov
-        Observed and Asimov value of the test statistic, dimensionless, not negative.
+        Observed and Asimov value of the test statistic, dimensionless, not negative; ``None`` where
+        it is infinite: the tested hypothesis expects nothing in a bin with events.
     mu_hat, twice_nll
         Best-fit signal strength within the bounds of the statistic, and twice the negative
         log-likelihood there, relative to the saturated model. ``None`` when blinded.
@@ -206,9 +234,9 @@ class HypoTestResult:
     cls: PValue | None
     clsb: PValue | None
     clb: PValue | None
-    expected: ExpectedPValues
+    expected: ExpectedPValues | None
     statistic: float | None
-    statistic_asimov: float
+    statistic_asimov: float | None
     mu_hat: float | None
     twice_nll: float | None
     sigma: float | None
@@ -217,6 +245,7 @@ class HypoTestResult:
     toys: ToyCounts | None = None
     seed: int | None = None
     observed_reason: str | None = None
+    expected_reason: str | None = None
     model_digest: str = ""
     warnings: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
@@ -227,8 +256,10 @@ class HypoTestResult:
         return self.clsb if self.test_stat == "q0" else self.cls
 
     @property
-    def quoted_expected(self) -> tuple[float, ...]:
-        """The five values that ``pyhf cls`` prints as ``CLs_exp``."""
+    def quoted_expected(self) -> tuple[float | None, ...]:
+        """The five values that ``pyhf cls`` prints as ``CLs_exp``; all None without any."""
+        if self.expected is None:
+            return (None,) * len(N_SIGMA)
         return self.expected.clsb if self.test_stat == "q0" else self.expected.cls
 
 
@@ -360,7 +391,13 @@ class Significance:
 
     ``observed`` is Z = Phi^-1(1 - p0); with ``uncapped`` it is signed, and negative for a deficit.
     Expected values are for a signal of strength ``expected_mu``, median and band; the band of Z is
-    in rising order, that of p0 accordingly falling.
+    in rising order, that of p0 accordingly falling. Z and p0 belong together: without ``uncapped``
+    a deficit has Z = 0 and p0 = 0.5 (with toys 1: all are at least as extreme).
+
+    What does not exist is ``None``, with ``observed_reason`` or ``expected_reason``: Z and p0 where
+    the background-only hypothesis forbids the data, or Z where it lies beyond the toys. There p0
+    carries its ``bound``; an expected Z of ``None`` lies above that of ``expected_p0_bound``, and
+    an expected p0 of 0 below ``expected_p0_bound``.
     """
 
     poi: str
@@ -371,8 +408,10 @@ class Significance:
     observed_reason: str | None = None
     p0: PValue | None
     statistic: float | None
-    expected: tuple[float, ...]
-    expected_p0: tuple[float, ...]
+    expected: tuple[float | None, ...]
+    expected_p0: tuple[float | None, ...]
+    expected_p0_bound: float | None = None
+    expected_reason: str | None = None
     expected_mu: float = 1.0
     mu_hat: float | None
     twice_nll: float | None
@@ -391,10 +430,11 @@ class GoodnessOfFit:
     ``statistic`` is twice the log-likelihood ratio to the saturated model at the best fit,
     ``degrees_of_freedom`` is ``n_bins``, the bins in use, minus ``n_free``, the independent
     directions of the free parameters without constraint; ``p_value`` is ``None``
-    with a reason where no degree of freedom is left.
+    with a reason where no degree of freedom is left. ``statistic`` is ``None``, too, where the
+    model forbids the data.
     """
 
-    statistic: float
+    statistic: float | None
     degrees_of_freedom: int
     p_value: PValue | None
     p_value_reason: str | None = None

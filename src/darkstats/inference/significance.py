@@ -10,8 +10,9 @@ import math
 from typing import TYPE_CHECKING
 
 from darkstats.errors import OptionError, UnknownNameError
-from darkstats.gaussian import quantile, survival
+from darkstats.gaussian import quantile
 from darkstats.inference.asimov import blinded_observation
+from darkstats.inference.asymptotics import discovery
 from darkstats.inference.curve import ProfileCurve
 from darkstats.inference.hypotest import BLINDED, warnings_of
 from darkstats.inference.results import N_SIGMA, PValue, Significance, ToyOptions
@@ -28,6 +29,44 @@ __all__ = ["significance"]
 _SIGNED = TestStatistic(
     name="q0 signed", symbol="±t0", equation="8", bounded=False, sided="signed", asimov_mu=1.0
 )
+
+
+_Band = tuple[tuple[float | None, float | None], ...]
+
+
+def _asymptotic_band(curve: ProfileCurve, *, uncapped: bool) -> tuple[_Band, str | None]:
+    """Expected Z and p0 at -2 .. +2 sigma, or why there are none."""
+    reason = curve.forbidden(0.0, asimov=True)
+    if reason is not None:
+        return ((None, None),) * len(N_SIGMA), reason
+    asimov = curve.q_asimov(0.0)
+    root = math.copysign(math.sqrt(abs(asimov)), asimov)
+    return tuple(discovery(root + n, uncapped=uncapped) for n in N_SIGMA), None
+
+
+def _z_of(p0: float, *, uncapped: bool) -> float | None:
+    """Z of a p-value from toys; None where none or all of them are as extreme."""
+    if p0 == 0.0 or (uncapped and p0 == 1.0):
+        return None
+    return discovery(-quantile(p0), uncapped=uncapped)[0]
+
+
+def _by_toys(p0: PValue, *, uncapped: bool) -> tuple[float | None, float, str | None]:
+    """Z from toys, its error, and why there is none."""
+    z = _z_of(p0.value, uncapped=uncapped)
+    if z is not None:
+        if z == 0.0 and not uncapped:  # no excess, whatever the toys
+            return z, 0.0, None
+        density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+        return z, p0.error / density, None
+    if p0.bound is None:
+        return None, 0.0, "every toy is at least as extreme: Z lies far below 0, more toys needed"
+    return (
+        None,
+        0.0,
+        f"no toy is as extreme: p0 < {p0.bound:.3g} and Z > {-quantile(p0.bound):.3g} at 95 % CL; "
+        "more toys are needed to say more",
+    )
 
 
 def significance(
@@ -69,6 +108,8 @@ def significance(
     -----
     arXiv:1007.1727, eq. 12, 52 (p0) and 53 (Z); expected: Asimov data with mu' = 1, eq. 84 and
     section 4.3. One sided: p0 of no excess is 0.5 asymptotically, and 1 by toys, which count ties.
+    Where the background-only hypothesis expects nothing in a bin with events, q0 is infinite: Z and
+    p0 are ``None``, with a reason that names the bin.
     """
     if calculator not in {"asymptotic", "toys"}:
         raise UnknownNameError("calculator", calculator, ("asymptotic", "toys"))
@@ -89,36 +130,34 @@ def significance(
     curve = ProfileCurve(model, data, statistic, poi_lower=lower, options=options)
     curve.evaluate([0.0])
     curve.certify(0.0)
-    value, asimov = curve.q(0.0), curve.q_asimov(0.0)
-    z: float | None = math.copysign(math.sqrt(abs(value)), value)
-    p0, error, reason = PValue.exact(survival(z or 0.0)), 0.0, None
-    root = math.copysign(math.sqrt(abs(asimov)), asimov)
-    expected = [root + n for n in N_SIGMA]
-    expected_p0 = [survival(x) for x in expected]
-    if not uncapped:
-        expected = [max(x, 0.0) for x in expected]
+    value, reason = curve.q(0.0), curve.forbidden(0.0)
+    z: float | None = None
+    p0: PValue | None = None
+    error = 0.0
+    if reason is None:
+        z, p = discovery(math.copysign(math.sqrt(abs(value)), value), uncapped=uncapped)
+        p0 = PValue.exact(p)
+    band, expected_reason = _asymptotic_band(curve, uncapped=uncapped)
+    bound = None
     counts = seed = None
     if calculator == "toys":
         from darkstats.inference.toy_tests import toy_points
 
         choice = toys or ToyOptions()
         (point,) = toy_points(curve, [0.0], choice)
-        p0, counts, seed = point.clsb, point.toys, choice.seed
-        if p0.value == 0.0:
-            reason = f"no toy is as extreme: p0 < {1.0 / counts.asked * 2.0:.3g}, more toys needed"
-            z = None
-        elif uncapped and p0.value == 1.0:
-            reason = "every toy is at least as extreme: Z lies far below 0, more toys needed"
-            z = None
-        else:
-            z = max(-quantile(p0.value), -math.inf if uncapped else 0.0)
-            density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-            error = p0.error / density
-        floor = 1.0 / (choice.n_toys + 1)
-        expected_p0 = list(reversed(point.expected.clsb))
-        expected = [-quantile(min(max(p, floor), 1.0 - floor)) for p in expected_p0]
-        if not uncapped:
-            expected = [max(x, 0.0) for x in expected]
+        counts, seed = point.toys, choice.seed
+        if reason is None:
+            p0 = point.clsb
+            z, error, reason = _by_toys(p0, uncapped=uncapped)
+        expected_p0 = tuple(reversed(point.expected.clsb))
+        bound = point.expected.bound
+        band = tuple((_z_of(p, uncapped=uncapped), p) for p in expected_p0)
+        expected_reason = None
+        if any(expected is None for expected, _ in band):
+            expected_reason = (
+                "where none (or all) of the toys without signal are as extreme, Z lies beyond what "
+                "they can tell: ask for more toys"
+            )
     return Significance(
         poi=model.poi_name or "",
         calculator=calculator,
@@ -127,9 +166,11 @@ def significance(
         observed_error=0.0 if blind else error,
         observed_reason=BLINDED if blind else reason,
         p0=None if blind else p0,
-        statistic=None if blind else value,
-        expected=tuple(expected),
-        expected_p0=tuple(expected_p0),
+        statistic=None if blind or math.isinf(value) else value,
+        expected=tuple(expected for expected, _ in band),
+        expected_p0=tuple(p for _, p in band),
+        expected_p0_bound=bound,
+        expected_reason=expected_reason,
         mu_hat=None if blind else curve.mu_hat,
         twice_nll=None if blind else curve.free.twice_nll,
         fits=curve.counts,

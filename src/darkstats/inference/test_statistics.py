@@ -67,6 +67,8 @@ class TestStatistic:
     ) -> FloatArray:
         """Value of the statistic; NaN where an input is NaN. Not negative, unless signed.
 
+        Infinite where the tested signal strength forbids the data (``fixed`` is infinite).
+
         Parameters
         ----------
         mu, mu_hat
@@ -76,10 +78,11 @@ class TestStatistic:
         """
         difference = np.asarray(fixed, dtype=np.float64) - np.asarray(free, dtype=np.float64)
         ratio: FloatArray = np.where(difference < 0.0, 0.0, difference)
+        none = np.where(np.isnan(ratio), ratio, 0.0)  # the statistic where it does not count
         if self.sided == "upper":
-            return np.where(np.greater(mu_hat, mu), 0.0 * ratio, ratio)
+            return np.where(np.greater(mu_hat, mu), none, ratio)
         if self.sided == "lower":
-            return np.where(np.less(mu_hat, mu), 0.0 * ratio, ratio)
+            return np.where(np.less_equal(mu_hat, mu), none, ratio)
         if self.sided == "signed":
             return np.where(np.less(mu_hat, mu), -ratio, ratio)
         return ratio
@@ -87,8 +90,8 @@ class TestStatistic:
     def at(self, mu: float, mu_hat: float, fixed: float, free: float) -> float:
         """One value of the statistic; see :meth:`value`."""
         ratio = max(fixed - free, 0.0) if not (math.isnan(fixed) or math.isnan(free)) else math.nan
-        if (self.sided == "upper" and mu_hat > mu) or (self.sided == "lower" and mu_hat < mu):
-            return 0.0 * ratio
+        if (self.sided == "upper" and mu_hat > mu) or (self.sided == "lower" and mu_hat <= mu):
+            return ratio if math.isnan(ratio) else 0.0
         return -ratio if self.sided == "signed" and mu_hat < mu else ratio
 
     def lower_bound(self, model: Model, poi_lower: float | None = None) -> float:

@@ -16,6 +16,7 @@ from darkstats.inference.results import (
     PValue,
     ToyCounts,
     ToyOptions,
+    none_beyond,
 )
 from darkstats.inference.toys import (
     TIE_TOLERANCE,
@@ -64,7 +65,9 @@ def cls_of(clsb: PValue, clb: PValue) -> PValue:
     relative_b = clb.error / clb.value
     error = math.hypot(clsb.error / clb.value, value * relative_b)
     high = 1.0 if clb.low == 0.0 else min(clsb.high / clb.low, 1.0)
-    return PValue(value=value, error=error, low=min(clsb.low / clb.high, value), high=high)
+    bound = None if clsb.bound is None else min(clsb.bound / clb.value, 1.0)
+    low = min(clsb.low / clb.high, value)
+    return PValue(value=value, error=error, low=low, high=high, bound=bound)
 
 
 def no_reference(n_toys: int) -> str:
@@ -97,7 +100,10 @@ def quantile_with_error(ordered: FloatArray, probability: float) -> tuple[float,
 
 def _survivors(ordered: FloatArray, at: FloatArray) -> FloatArray:
     """Fraction of ``ordered`` that is at least as large as each of ``at``, ties counted in."""
-    thresholds = at - TIE_TOLERANCE * np.maximum(1.0, np.abs(at))
+    finite = np.where(np.isfinite(at), at, 0.0)
+    thresholds = np.where(
+        np.isfinite(at), finite - TIE_TOLERANCE * np.maximum(1.0, np.abs(finite)), at
+    )
     return (len(ordered) - np.searchsorted(ordered, thresholds, side="left")) / len(ordered)
 
 
@@ -128,7 +134,10 @@ def _expected(
         ratio_error = math.hypot(sb_error / b, found["cls"][0] * b_error / b)
         errors["cls"].append(math.hypot(found["cls"][1], ratio_error))
     band = ExpectedPValues(
-        cls=tuple(columns["cls"]), clsb=tuple(columns["clsb"]), clb=tuple(columns["clb"])
+        cls=tuple(columns["cls"]),
+        clsb=tuple(columns["clsb"]),
+        clb=tuple(columns["clb"]),
+        bound=none_beyond(n_signal),
     )
     return band, tuple(errors["cls"]), tuple(errors["clsb"])
 
@@ -205,6 +214,7 @@ def toy_test(
     (point,) = toy_points(curve, [asymptotic.mu], options)
     discovery = asymptotic.test_stat == "q0"
     reason = asymptotic.observed_reason
+    forbidden = not blind and reason is not None
     if not blind and not discovery and point.clb.value == 0.0:
         reason = no_reference(options.n_toys)
     return replace(
@@ -212,9 +222,10 @@ def toy_test(
         calculator="toys",
         cls=None if discovery or reason is not None else point.cls,
         observed_reason=reason,
-        clsb=None if blind else point.clsb,
+        clsb=None if blind or forbidden else point.clsb,
         clb=None if blind or discovery else point.clb,
         expected=point.expected,
+        expected_reason=None,
         fits=curve.counts,
         toys=point.toys,
         seed=options.seed,

@@ -18,7 +18,7 @@ import numpy as np
 
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit import FitOptions, fit_batch
-from darkstats.inference.results import PValue, ToyCounts, ToyOptions
+from darkstats.inference.results import PValue, ToyCounts, ToyOptions, none_beyond
 from darkstats.kernel import default_threads, run_blocks
 from darkstats.model.base import TOYS_PER_BLOCK
 from darkstats.streams import keyed_generator
@@ -352,7 +352,7 @@ def p_value(ordered: FloatArray, observed: float, *, failed: int = 0) -> PValue:
     Examples
     --------
     >>> p_value(np.array([0.0, 0.0, 1.0, 3.0]), 1.0, failed=1)
-    PValue(value=0.5, error=0.25, low=0.4, high=0.6)
+    PValue(value=0.5, error=0.25, low=0.4, high=0.6, bound=None)
     """
     n = len(ordered)
     if n == 0:
@@ -368,11 +368,12 @@ def p_value(ordered: FloatArray, observed: float, *, failed: int = 0) -> PValue:
         error=math.sqrt(smoothed * (1.0 - smoothed) / n),
         low=above / (n + failed),
         high=(above + failed) / (n + failed),
+        bound=none_beyond(n) if above == 0 else None,
     )
 
 
 def tie_threshold(observed: float) -> float:
     """Smallest value that counts as equal to ``observed``."""
-    if math.isinf(observed):
+    if math.isinf(observed):  # data that the hypothesis forbids: as extreme as can be
         return observed
     return observed - TIE_TOLERANCE * max(1.0, abs(observed))

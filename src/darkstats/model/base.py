@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from darkstats.model.histfactory import Observation
 
 __all__ = [
+    "LEAST_RATE",
     "TOYS_PER_BLOCK",
     "Acting",
     "EventModel",
@@ -30,8 +31,13 @@ __all__ = [
     "LaneEvaluator",
     "Model",
     "SlopeEvaluator",
+    "few_places",
     "thrown_auxdata",
 ]
+
+#: Expected events below which a bin with events is impossible: factors of zero are represented by
+#: 1e-100 in products, so that no smaller rate is a number of the workspace.
+LEAST_RATE = 1e-80
 
 #: Part of the definition of a toy: changing it changes every toy.
 TOYS_PER_BLOCK = 1024
@@ -205,6 +211,12 @@ class Model(Protocol):
     ) -> tuple[float, FloatArray, FloatArray]:
         """Value, gradient [par] and Hessian [par, par] on one lane of data."""
 
+    def impossible(self, points: FloatArray, data: LaneData) -> BoolArray:
+        """Lanes with events where none are expected, at points [lane, par]. Shape [lane]."""
+
+    def impossible_places(self, points: FloatArray, observation: Observation) -> str | None:
+        """Where events are seen and none expected at any point [k, par], in words; or None."""
+
     def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
         """Least expected background where the sensitivity comes from, at two points [par]."""
 
@@ -226,6 +238,12 @@ class EventModel(Model, Protocol):
 
     def acting(self) -> Acting:
         """Where parameters act."""
+
+
+def few_places(places: Sequence[str], *, most: int = 3) -> str:
+    """Places of impossible events in a sentence: the first few, and how many more there are."""
+    more = len(places) - most
+    return "; ".join(places[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
 def thrown_auxdata(

@@ -10,7 +10,13 @@ import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import OptionError
-from darkstats.model.base import TOYS_PER_BLOCK, LaneData, thrown_auxdata
+from darkstats.model.base import (
+    LEAST_RATE,
+    TOYS_PER_BLOCK,
+    LaneData,
+    few_places,
+    thrown_auxdata,
+)
 from darkstats.model.evaluate import component_rates, dense_derivatives, rates_of_points
 from darkstats.model.interpolation import InterpolationCodes
 from darkstats.model.parameters import Parameter, ParameterTable
@@ -248,6 +254,30 @@ class HistFactoryModel(ParameterTable):
             frozen_floats(auxdata),
             frozen_floats(parameters),
         )
+
+    def impossible(self, points: FloatArray, data: LaneData) -> BoolArray:
+        """Lanes with events in bins where none are expected, at points [lane, par]: [lane]."""
+        counts = np.asarray(self.lanes_of(data))
+        with np.errstate(all="ignore"):
+            rates = np.asarray(self.expected_rates(np.asarray(points, dtype=np.float64)))
+        touched: BoolArray = (counts > 0.0) & (rates >= 0.0) & (rates < LEAST_RATE)
+        return np.asarray(touched.any(axis=1))
+
+    def impossible_places(self, points: FloatArray, observation: Observation) -> str | None:
+        """Bins with events where nothing is expected at any of some points [k, par], by name."""
+        with np.errstate(all="ignore"):
+            rates = np.atleast_2d(self.expected_rates(np.asarray(points, dtype=np.float64)))
+        empty = ((rates >= 0.0) & (rates < LEAST_RATE)).all(axis=0)
+        found = np.flatnonzero(empty & (observation.counts > 0.0) & ~self.masked_bins)
+        places = []
+        for b in found:
+            channel = next(c for c in self.channels if c.start <= b < c.stop)
+            places.append(
+                f"channel {channel.name!r}, bin {int(b) - channel.start} (the first is 0) has "
+                f"{float(observation.counts[b]):.6g} event(s), and none are expected (fewer than "
+                f"{LEAST_RATE:g})"
+            )
+        return few_places(places) if places else None
 
     def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
         """Smallest expected background of the bins that drive the sensitivity, at two points.

@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from darkstats.report.numbers import BAND_LABELS, number, p_number, percent, with_error
-from darkstats.report.records import SCHEMAS, fits_record
+from darkstats.report.numbers import (
+    BAND_LABELS,
+    number,
+    p_number,
+    p_with_error,
+    percent,
+    with_error,
+)
+from darkstats.report.records import SCHEMAS, fits_record, p_record
 from darkstats.report.tables import fits_note, grid, sheet, subtitle_of, toys_note
 from darkstats.report.writing import plain
 
@@ -98,7 +105,7 @@ def credible_record(
     check = None if limit.predictive is None else asdict(limit.predictive)
     _set(record, "predictive", check, limit.predictive_reason)
     _set(record, "log_bayes_factor", limit.log_bayes_factor, limit.bayes_factor_reason)
-    p0 = None if discovery is None or discovery.p0 is None else asdict(discovery.p0)
+    p0 = None if discovery is None or discovery.p0 is None else p_record(discovery.p0)
     _set(record, "p0", p0, discovery_reason)
     _set(
         record,
@@ -261,9 +268,7 @@ def credible_sheet(
     if limit.log_bayes_factor is not None:
         notes.append(("Bayes factor", f"ln B = {number(limit.log_bayes_factor, 3)} for signal"))
     if discovery is not None and discovery.p0 is not None:
-        notes.append(
-            ("p₀", f"{p_number(discovery.p0.value)} (frequentist, {discovery.calculator})")
-        )
+        notes.append(("p₀", f"{p_with_error(discovery.p0)} (frequentist, {discovery.calculator})"))
     elif discovery_reason:
         notes.append(("p₀", discovery_reason))
     if limit.predictive is not None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from darkstats.inference.results import PValue
 
 __all__ = [
     "BAND_LABELS",
@@ -70,15 +74,36 @@ def with_error(value: float | None, error: float | None) -> str:
     return f"{rounded:.{places}f} ± {error:.{places}f}".replace("-", "−")
 
 
-def p_number(value: float | None) -> str:
-    """A p-value: three significant digits, in scientific notation below a thousandth."""
+def p_number(value: float | None, bound: float | None = None) -> str:
+    """A p-value: three significant digits, in scientific notation below a thousandth.
+
+    Parameters
+    ----------
+    value
+        A p-value, None where there is none.
+    bound
+        What a value of 0 is only known to lie below.
+
+    Examples
+    --------
+    >>> p_number(0.0321), p_number(0.0, 0.0015), p_number(0.0), p_number(None)
+    ('0.0321', '< 0.00150', '0', '–')
+    """
     if value is None or math.isnan(value):
         return MISSING
     if value == 0.0:
-        return "0"
+        return "0" if bound is None else f"< {p_number(bound)}"
     if value < 1e-3:
         return f"{value:.2e}".replace("-", "−")
     return _fixed(value, 3)
+
+
+def p_with_error(p: PValue | None) -> str:
+    """A p-value with the error of its toys; a bound where it is beyond what can be told."""
+    if p is None:
+        return MISSING
+    text = p_number(p.value, p.bound)
+    return text if p.bound is not None or not p.error > 0.0 else f"{text} ± {number(p.error, 2)}"
 
 
 def percent(fraction: float) -> str:

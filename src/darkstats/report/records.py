@@ -14,6 +14,8 @@ from darkstats.report.provenance import Inputs, provenance_record
 from darkstats.report.writing import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from darkstats.errors import DarkstatsError
     from darkstats.inference.results import (
         FitCounts,
@@ -37,6 +39,7 @@ __all__ = [
     "hypotest_record",
     "interval_record",
     "limit_record",
+    "p_record",
     "significance_record",
     "verdict_record",
 ]
@@ -92,8 +95,26 @@ def _with(record: Record, key: str, value: object, reason: str | None) -> None:
         record[f"{key}_reason"] = reason or "not computed"
 
 
-def _p(value: PValue | None) -> Record | None:
-    return None if value is None else asdict(value)
+#: Why a p-value of 0 is not quoted as a value.
+BEYOND = "beyond what can be told: it lies below the bound"
+
+#: Why there is no bound.
+KNOWN = "the value is known"
+
+
+def p_record(value: PValue | None) -> Record | None:
+    """A p-value; null with its bound where it is only known to lie below that."""
+    if value is None:
+        return None
+    record = asdict(value)
+    _with(record, "value", None if value.bound is not None else value.value, BEYOND)
+    _with(record, "bound", value.bound, KNOWN)
+    return record
+
+
+def _bounded(values: Iterable[float | None], bound: float | None) -> list[float | None]:
+    """Expected p-values by toys: null in the place of 0, which only means below the bound."""
+    return [None if value == 0.0 and bound is not None else value for value in values]
 
 
 def _finished(
@@ -130,7 +151,7 @@ def _scan(scan: LimitScan | None) -> Record | None:
 
 
 def _probe(probe: Probe | None) -> Record | None:
-    return None if probe is None else asdict(probe)
+    return None if probe is None else {**asdict(probe), "toys_value": p_record(probe.toys_value)}
 
 
 def limit_record(limit: UpperLimit, inputs: Inputs, *, calculator_asked: str) -> Record:
@@ -201,6 +222,8 @@ def _at_unit(record: Record, test: HypoTestResult | None, reason: str | None) ->
     quoted = test.quoted
     _with(record, "CLs_obs", None if quoted is None else quoted.value, test.observed_reason)
     record["CLs_exp"] = list(test.quoted_expected)
+    if test.expected is None:
+        record["CLs_exp_reason"] = test.expected_reason
     record["CLs_calculator"] = test.calculator
 
 
@@ -272,15 +295,21 @@ def hypotest_record(test: HypoTestResult, inputs: Inputs) -> Record:
         "test_stat": test.test_stat,
         "calculator": test.calculator,
         "interpolation": dict(inputs.interpolation),
-        "CLs_exp": list(test.quoted_expected),
-        "expected": asdict(test.expected),
-        "statistic_asimov": test.statistic_asimov,
         "poi_lower": test.poi_lower,
     }
     why = test.observed_reason or f"not defined for {test.test_stat}"
-    _with(record, "CLs_obs", None if quoted is None else quoted.value, why)
+    beyond = quoted is not None and quoted.bound is not None and test.toys is not None
+    _with(
+        record,
+        "CLs_obs",
+        None if quoted is None or beyond else quoted.value,
+        BEYOND if beyond else why,
+    )
+    bound = quoted.bound if beyond and quoted is not None else None
+    _with(record, "CLs_obs_bound", bound, KNOWN if quoted is not None else why)
+    _expected_p_values(record, test)
     for name in ("cls", "clsb", "clb"):
-        _with(record, name, _p(getattr(test, name)), why)
+        _with(record, name, p_record(getattr(test, name)), why)
     for name in ("statistic", "mu_hat", "twice_nll"):
         _with(record, name, getattr(test, name), test.observed_reason)
     _with(record, "sigma", test.sigma, "no sensitivity")
@@ -295,6 +324,28 @@ def hypotest_record(test: HypoTestResult, inputs: Inputs) -> Record:
     )
 
 
+def _expected_p_values(record: Record, test: HypoTestResult) -> None:
+    """Expected p-values, and why some are missing."""
+    expected = test.expected
+    _with(record, "statistic_asimov", test.statistic_asimov, test.expected_reason)
+    if expected is None:
+        _with(record, "expected", None, test.expected_reason)
+        _with(record, "CLs_exp", None, test.expected_reason)
+        return
+    bound = expected.bound
+    part: Record = {}
+    bands = {
+        "CLs_exp": (record, test.quoted_expected),
+        **{name: (part, getattr(expected, name)) for name in ("cls", "clsb", "clb")},
+    }
+    for name, (place, values) in bands.items():
+        place[name] = _bounded(values, bound)
+        if None in place[name]:
+            place[f"{name}_reason"] = BEYOND
+    _with(part, "bound", bound, "asymptotic values are all known")
+    record["expected"] = part
+
+
 def significance_record(found: Significance, inputs: Inputs) -> Record:
     """Record of a discovery significance (``darkstats.significance/1``)."""
     record: Record = {
@@ -305,13 +356,17 @@ def significance_record(found: Significance, inputs: Inputs) -> Record:
         "interpolation": dict(inputs.interpolation),
         "observed_error": found.observed_error,
         "expected": list(found.expected),
-        "expected_p0": list(found.expected_p0),
+        "expected_p0": _bounded(found.expected_p0, found.expected_p0_bound),
         "expected_mu": found.expected_mu,
     }
+    _with(record, "expected_p0_bound", found.expected_p0_bound, "asymptotic: no toys bound it")
+    for key in ("expected", "expected_p0"):
+        if None in record[key]:
+            record[f"{key}_reason"] = found.expected_reason or BEYOND
     _with(record, "observed", found.observed, found.observed_reason)
     for name in ("statistic", "mu_hat", "twice_nll"):
         _with(record, name, getattr(found, name), found.observed_reason)
-    _with(record, "p0", _p(found.p0), found.observed_reason)
+    _with(record, "p0", p_record(found.p0), found.observed_reason)
     _with_toys(record, found.toys, found.seed)
     return _finished(
         "significance",
@@ -328,12 +383,12 @@ def goodness_record(found: GoodnessOfFit, inputs: Inputs) -> Record:
     record: Record = {
         "calculator": found.calculator,
         "interpolation": dict(inputs.interpolation),
-        "statistic": found.statistic,
         "degrees_of_freedom": found.degrees_of_freedom,
         "n_bins": found.n_bins,
         "n_free": found.n_free,
     }
-    _with(record, "p_value", _p(found.p_value), found.p_value_reason)
+    _with(record, "statistic", found.statistic, found.p_value_reason)
+    _with(record, "p_value", p_record(found.p_value), found.p_value_reason)
     _with(record, "mu_hat", found.mu_hat, "the measurement names no parameter of interest")
     _with_toys(record, found.toys, found.seed)
     return _finished(

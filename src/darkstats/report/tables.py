@@ -18,10 +18,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from darkstats.gaussian import quantile
 from darkstats.report.numbers import (
     BAND_LABELS,
     number,
     p_number,
+    p_with_error,
     percent,
     statistic_symbol,
     thousands,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         HypoTestResult,
         Interval,
         Probe,
+        PValue,
         Significance,
         ToyCounts,
         UpperLimit,
@@ -65,6 +68,7 @@ METHODS = {
 
 Notes = list[tuple[str, str]]
 
+_NO_BAND = (None,) * 5
 _UNBOUNDED = 10_000  # columns of a terminal
 
 
@@ -263,18 +267,21 @@ def interval_sheet(interval: Interval, inputs: Inputs) -> RenderableType:
 def hypotest_sheet(test: HypoTestResult, inputs: Inputs) -> RenderableType:
     """Observed and expected p-values of one signal strength."""
     rows = []
-    shown = [("CLs", test.cls, test.expected.cls), ("CLs+b", test.clsb, test.expected.clsb)]
-    shown.append(("CLb", test.clb, test.expected.clb))
+    band, bound = test.expected, None if test.expected is None else test.expected.bound
+    shown: list[tuple[str, PValue | None, Sequence[float | None]]] = [
+        ("CLs", test.cls, _NO_BAND if band is None else band.cls),
+        ("CLs+b", test.clsb, _NO_BAND if band is None else band.clsb),
+        ("CLb", test.clb, _NO_BAND if band is None else band.clb),
+    ]
     if test.test_stat == "q0":
-        shown = [("p₀", test.clsb, test.expected.clsb)]
+        shown = [("p₀", test.clsb, _NO_BAND if band is None else band.clsb)]
     for name, value, expected in shown:
-        observed = "–" if value is None else p_number(value.value)
-        if value is not None and value.error > 0.0:
-            observed = f"{observed} ± {number(value.error, 2)}"
-        rows.append([name, observed, *(p_number(p) for p in expected)])
+        rows.append([name, p_with_error(value), *(p_number(p, bound) for p in expected)])
     notes: Notes = []
     if test.observed_reason:
         notes.append(("observed", test.observed_reason))
+    if test.expected_reason:
+        notes.append(("expected", test.expected_reason))
     symbol = statistic_symbol(test.test_stat)
     notes.append(
         (
@@ -293,24 +300,36 @@ def hypotest_sheet(test: HypoTestResult, inputs: Inputs) -> RenderableType:
     )
 
 
+def _z_beyond(z: float | None, p0: float | None, bound: float | None) -> str:
+    """An expected Z; above what bound where no toy is as extreme."""
+    if z is None and p0 == 0.0 and bound is not None:
+        return f"> {number(-quantile(bound), 3)}"
+    return number(z)
+
+
 def significance_sheet(found: Significance, inputs: Inputs) -> RenderableType:
     """Significance of an excess, with the expectation for a signal of strength 1."""
     rows = [
         [
             "Z (σ)",
             with_error(found.observed, found.observed_error),
-            *(number(z) for z in found.expected),
+            *(
+                _z_beyond(z, p, found.expected_p0_bound)
+                for z, p in zip(found.expected, found.expected_p0, strict=True)
+            ),
         ],
         [
             "p₀",
-            p_number(None if found.p0 is None else found.p0.value),
-            *(p_number(p) for p in found.expected_p0),
+            p_with_error(found.p0),
+            *(p_number(p, found.expected_p0_bound) for p in found.expected_p0),
         ],
     ]
     notes: Notes = []
     if found.observed_reason:
         notes.append(("observed", found.observed_reason))
     notes.append(("expected", f"for {found.poi} = {found.expected_mu:g}"))
+    if found.expected_reason:
+        notes.append(("expected", found.expected_reason))
     notes += _best_fit(found.poi, found.mu_hat, found.twice_nll)
     notes += fits_note(found.fits, inputs) + toys_note(found.toys, found.seed)
     return sheet(
@@ -324,10 +343,7 @@ def significance_sheet(found: Significance, inputs: Inputs) -> RenderableType:
 
 def goodness_sheet(found: GoodnessOfFit, inputs: Inputs) -> RenderableType:
     """Saturated goodness of fit."""
-    p = "–" if found.p_value is None else p_number(found.p_value.value)
-    if found.p_value is not None and found.p_value.error > 0.0:
-        p = f"{p} ± {number(found.p_value.error, 2)}"
-    rows = [[number(found.statistic), str(found.degrees_of_freedom), p]]
+    rows = [[number(found.statistic), str(found.degrees_of_freedom), p_with_error(found.p_value)]]
     notes: Notes = []
     if found.p_value_reason:
         notes.append(("p-value", found.p_value_reason))

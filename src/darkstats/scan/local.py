@@ -12,7 +12,7 @@ from darkstats.fit import FitOptions, fit, fit_batch
 from darkstats.fit.lanes import Problem
 from darkstats.fit.mle import number_options
 from darkstats.fit.starts import jittered_starts
-from darkstats.gaussian import survival
+from darkstats.inference.asymptotics import discovery
 from darkstats.inference.curve import NLL_TOLERANCE
 from darkstats.inference.results import FitCounts
 
@@ -40,7 +40,8 @@ def window_fields(null: FitResult) -> tuple[dict[str, Any], FitCounts] | None:
     Returns
     -------
     tuple of dict and FitCounts, or None
-        None where two starts do not find the same minimum: then :func:`local_fields` looks closer.
+        None where two starts do not find the same minimum, or where the hypothesis without signal
+        forbids the data: then :func:`local_fields` looks closer.
 
     Raises
     ------
@@ -63,6 +64,8 @@ def window_fields(null: FitResult) -> tuple[dict[str, Any], FitCounts] | None:
     if found is None or not found.unanimous:
         return None
     best = float(found.parameters[model.require_poi()])
+    if math.isinf(null.twice_nll):
+        return None
     fields = _signed(best, null.twice_nll - found.twice_nll, excess=best > 0.0)
     bounded = found.twice_nll if best > 0.0 else null.twice_nll
     return {**fields, "twice_nll": bounded}, FitCounts(attempted=2, certified=2, second_start=2)
@@ -95,6 +98,9 @@ def local_fields(curve: ProfileCurve) -> dict[str, Any]:
             best = free.poi
         except FitFailedError as error:
             best, reason = None, f"no minimum at negative signal strength: {error}"
+    forbidden = curve.forbidden(curve.statistic.asimov_mu)
+    if forbidden is not None:
+        return {"mu_hat": best, "mu_hat_reason": reason, "local_reason": forbidden}
     found = _signed(best, null.twice_nll - free.twice_nll, excess=mu_hat > 0.0)
     return {**found, "mu_hat_reason": reason}
 
@@ -108,10 +114,10 @@ def _signed(best: float | None, ratio: float, *, excess: bool) -> dict[str, Any]
     signed: float | None = None
     if best is not None:
         signed = math.copysign(root, best) if root > 0.0 else 0.0
-    significance = root if excess else 0.0
+    significance, p0 = discovery(root if excess else 0.0)
     return {
         "mu_hat": best,
-        "p0": survival(significance),
+        "p0": p0,
         "significance": significance,
         "signed_significance": signed,
     }

@@ -108,7 +108,8 @@ class ScanPoint:
     p0, significance, signed_significance
         Local p-value of the background-only hypothesis (one-sided: at most 0.5), its Z, and the
         signed root of the likelihood ratio, negative for a deficit. Frequentist for any method;
-        ``None`` with ``local_reason`` where a fit could not be certified.
+        ``None`` with ``local_reason`` where a fit could not be certified, or where the hypothesis
+        without signal expects nothing in a bin with events.
     twice_nll
         Deviance at the best fit within the bounds of the statistic.
     fits, toys

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darkstats.errors import FitFailedError, OptionError
+from darkstats.errors import FitFailedError, ImpossibleDataError, OptionError
 from darkstats.fit import covariance, fit, fit_batch, impacts, profile_interval, profile_scan
 from darkstats.inference import upper_limit
 from darkstats.model import (
@@ -55,7 +55,7 @@ def test_impossible_data_are_refused() -> None:
     """A bin with events and no expectation: an error that says what to check, never a number."""
     model = two_bins_one_empty()
     data = Observation(counts=np.array([3.0, 1.0]), auxdata=np.zeros(1))
-    with pytest.raises(FitFailedError, match="positive expected rate"):
+    with pytest.raises(ImpossibleDataError, match=r"channel 'c', bin 1 .* none are expected"):
         fit(model, data)
 
 

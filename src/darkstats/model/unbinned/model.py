@@ -10,7 +10,14 @@ import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import OptionError, UnknownNameError
-from darkstats.model.base import Acting, LaneData, LaneEngine, LaneEvaluator, thrown_auxdata
+from darkstats.model.base import (
+    Acting,
+    LaneData,
+    LaneEngine,
+    LaneEvaluator,
+    few_places,
+    thrown_auxdata,
+)
 from darkstats.model.histfactory import Observation
 from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.unbinned.channels import Channel
@@ -27,6 +34,7 @@ from darkstats.workspace.hs3 import Hs3Document
 
 __all__ = ["UnbinnedModel", "compile_hs3"]
 
+_NO_DENSITY = 1e-290  # in units of the mean density: what the kernel takes for zero
 _EVENTS_PER_BLOCK = 1 << 20  # of toys that are in memory at once, per thread
 
 
@@ -304,6 +312,35 @@ class UnbinnedModel(ParameterTable):
         point = np.asarray(parameters, dtype=float)[None, :]
         value, _, gradient, hessian = evaluator.derivatives(point, lane)
         return float(value[0]), gradient[0], hessian[0]
+
+    def impossible(self, points: FloatArray, data: LaneData) -> BoolArray:
+        """No lane: where an event has no density the fit itself fails. Shape [lane]."""
+        return np.zeros(len(self.lanes_of(data)), dtype=np.bool_)
+
+    def impossible_places(self, points: FloatArray, observation: Observation) -> str | None:
+        """Events whose density is zero at all of some points [k, par], by channel and number."""
+        points = np.atleast_2d(np.asarray(points, dtype=float))
+        places = []
+        for channel, events in zip(self.channels, _events(observation).channels, strict=True):
+            x, weights = events.events_of(0)
+            if channel.bin_edges is not None:
+                n_bins = len(channel.bin_edges) - 1
+                x, weights = x[:, :n_bins], weights[:n_bins]
+            with np.errstate(all="ignore"):
+                density = density_at(channel, points, x)
+            scale = max(float(weights.sum()), 1.0) / channel.volume
+            empty = (np.abs(density) <= _NO_DENSITY * scale).all(axis=0) & (weights > 0.0)
+            for k in np.flatnonzero(empty):
+                at = ", ".join(
+                    f"{name} = {value:.6g}"
+                    for name, value in zip(channel.observables, x[:, k], strict=True)
+                )
+                what = "bin" if channel.bin_edges is not None else "event"
+                places.append(
+                    f"channel {channel.name!r}, {what} {int(k)} (the first is 0), at {at}, "
+                    "where the density is zero"
+                )
+        return few_places(places) if places else None
 
     def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
         """Background expected in the smallest region that holds half of the sensitivity.

@@ -245,7 +245,7 @@ def statistic_figure(test: HypoTestResult, samples: Samples | None, inputs: Inpu
 
         figure = canvas()
         axes = figure.add_subplot()
-        ends = [test.statistic_asimov, observed or 0.0, 9.0]
+        ends = [test.statistic_asimov or 0.0, observed or 0.0, 9.0]
         if samples is not None:
             ends += [float(values[int(0.999 * (len(values) - 1))]) for values in
                      (samples.tested, samples.reference)]  # fmt: skip
@@ -270,7 +270,11 @@ def statistic_figure(test: HypoTestResult, samples: Samples | None, inputs: Inpu
         x = np.linspace(1e-3 * top, top, 400)
         columns.setdefault("statistic", x.tolist())
         for name, color, is_tested in ((tested, BLUE, True), (reference, ORANGE, False)):
-            density = asymptotic_density(test.test_stat, x, test.statistic_asimov, tested=is_tested)
+            density = None
+            if test.statistic_asimov is not None:
+                density = asymptotic_density(
+                    test.test_stat, x, test.statistic_asimov, tested=is_tested
+                )
             if density is not None:
                 alone = "-" if is_tested else "--"
                 axes.plot(
@@ -296,12 +300,13 @@ def goodness_figure(found: GoodnessOfFit, values: FloatArray | None, inputs: Inp
     import numpy as np
 
     degrees = found.degrees_of_freedom
+    observed = 0.0 if found.statistic is None else found.statistic
     with style():
         import mplhep
 
         figure = canvas()
         axes = figure.add_subplot()
-        top = max(degrees + 5.0 * math.sqrt(2.0 * max(degrees, 1)), 1.2 * found.statistic, 6.0)
+        top = max(degrees + 5.0 * math.sqrt(2.0 * max(degrees, 1)), 1.2 * observed, 6.0)
         columns: dict[str, Sequence[float]] = {}
         if values is not None:
             top = max(top, 1.05 * float(values[int(0.999 * (len(values) - 1))]))
@@ -325,14 +330,15 @@ def goodness_figure(found: GoodnessOfFit, values: FloatArray | None, inputs: Inp
             axes.plot(x, density, color=BLUE, label=rf"$\chi^{{2}}$, {degrees} d.o.f.")
             if values is None:
                 columns["statistic"], columns["density"] = x.tolist(), density.tolist()
-                beyond = x >= found.statistic
+                beyond = x >= observed
                 axes.fill_between(x[beyond], density[beyond], color=BAND_2, linewidth=0.0)
             axes.set_ylim(0.0, 1.35 * min(float(np.max(density)), 1.0))
-        axes.axvline(found.statistic, color=BLACK, label=f"data {found.statistic:.4g}")
+        if found.statistic is not None:
+            axes.axvline(observed, color=BLACK, label=f"data {observed:.4g}")
         axes.set_xlim(0.0, top)
         axes.set_xlabel("deviance relative to the saturated model")
         axes.set_ylabel("probability density")
-        p = "none" if found.p_value is None else p_number(found.p_value.value)
+        p = "none" if found.p_value is None else p_number(found.p_value.value, found.p_value.bound)
         header(axes, inputs, f"goodness of fit, {found.calculator}")
         axes.legend(loc="upper right", title=f"p-value {p}", alignment="left")
     return Drawing(figure=figure, columns=columns)

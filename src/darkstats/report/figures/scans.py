@@ -15,7 +15,7 @@ from darkstats.report.figures.style import (
     poi_text,
     style,
 )
-from darkstats.report.numbers import number, p_number
+from darkstats.report.numbers import number, p_with_error
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,8 +162,8 @@ def discovery_figure(
         axes.set_xlabel(poi_text(found.poi, poi_label))
         axes.set_ylabel(_DELTA)
         header(axes, inputs, f"discovery, {found.calculator}")
-        p0 = p_number(None if found.p0 is None else found.p0.value)
-        excess = rf"$p_{{0}}$ = {p0}"
+        p0 = p_with_error(found.p0)
+        excess = rf"$p_{{0}}$ {p0}" if p0.startswith("<") else rf"$p_{{0}}$ = {p0}"
         words = (
             f"expected Z = {number(found.expected[2], 3)}"
             if found.observed is None
