@@ -101,12 +101,13 @@ def _channel(channel: ChannelPart, report: Report) -> None:
         if low < 0:
             index = sample.data.index(low)
             count = sum(events < 0 for events in sample.data)
-            report.error(
+            report.gather(
                 "negative-yield",
                 sample.place.at("data", index),
                 f"the yield {low:g} is negative"
                 + (f" (as are {count - 1} more in this sample)" if count > 1 else ""),
-                "merge the sample or the bin with another, or set the yield to 0",
+                "see that interference or weighted simulation is meant; the bin as a whole must "
+                "expect events wherever the fit goes",
             )
         if high == 0 == low and not sample_contributes(sample):
             report.gather(
@@ -228,12 +229,23 @@ def check_background(
             if not any(m.type in SCALING and m.name in names for m in sample.modifiers)
         ]
         for index, count in enumerate(data):
-            if count <= 0 or any(_contributes_to(sample, index) for sample in others):
+            rest = sum(sample.data[index] for sample in others if len(sample.data) > index)
+            filled = any(_contributes_to(sample, index) for sample in others)
+            if count <= 0 or (filled and rest >= 0):
                 continue
             if not any(_contributes_to(sample, index) for sample in channel.samples):
                 continue  # reported already
             place = channel.place.at("samples")
             which = ", ".join(shown(name) for name in sorted(names))
+            if filled:
+                report.gather(
+                    "no-background",
+                    place,
+                    f"bin {index} has {count:g} observed events, and without {which} it expects "
+                    f"{rest:g}: the hypothesis {which} = 0 may be impossible",
+                    "add the missing background, or merge the bin with its neighbour",
+                )
+                continue
             if dead:
                 report.error(
                     "zero-expectation",

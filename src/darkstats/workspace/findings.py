@@ -93,7 +93,6 @@ ACCEPTABLE_CODES = frozenset(
     {
         "component-name",
         "lookalike-names",
-        "negative-yield",
         "poi-unknown",
         "poi-no-effect",
         "poi-fixed",

@@ -248,7 +248,8 @@ def _uncertainties(sample: SamplePart, modifier: ModifierPart, report: Report) -
         report.gather(
             "frozen-bins",
             _place(sample, modifier),
-            f"the shapesys {shown(modifier.name)} has no effect on {frozen} bin(s) without yield",
+            f"the shapesys {shown(modifier.name)} has no effect on {frozen} bin(s) without a "
+            "positive yield",
             "use a histosys where an empty bin may fill up",
         )
 
@@ -277,7 +278,8 @@ def _staterrors(channel: ChannelPart, n_bins: int, report: Report) -> None:
             report.gather(
                 "frozen-bins",
                 place,
-                f"the staterror {shown(name)} has no effect on {frozen} bin(s) without yield",
+                f"the staterror {shown(name)} has no effect on {frozen} bin(s) without a positive "
+                "yield",
                 "use a histosys where an empty bin may fill up",
             )
 

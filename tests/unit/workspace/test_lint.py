@@ -171,7 +171,6 @@ ERRORS: list[tuple[str, str, Change]] = [
      put(f"{PARAMETERS}/1", {"name": "free", "inits": [1.0]})),
     ("wrong-length", f"/{PARAMETERS}/0/inits", put(f"{PARAMETERS}/0/inits", [1.0, 1.0])),
     # yields and data
-    ("negative-yield", f"/{SIGNAL}/data/1", put(f"{SIGNAL}/data/1", -1.0)),
     ("negative-expectation", "/channels/0/samples", put(f"{BACKGROUND}/data/0", -60.0)),
     ("negative-data", "/observations/0/data/0", put("observations/0/data/0", -1)),
     ("zero-expectation", "/channels/1/samples", put("channels/1/samples/0/data/0", 0.0)),
@@ -249,6 +248,9 @@ WARNINGS: list[tuple[str, Change]] = [
             "data": {"lo_data": [0.0], "hi_data": [2.0]}})(d))),
     ("no-background", put("channels/1/samples/0/modifiers/2", NORM)),
     ("empty-sample", put("channels/1/samples/1", {"name": "x", "data": [0.0], "modifiers": []})),
+    ("negative-yield", put(f"{SIGNAL}/data/1", -1.0)),
+    ("no-background", lambda d: (
+        put(f"{BACKGROUND}/data/0", -1.0)(d), put(f"{SIGNAL}/data/0", 3.0)(d))),
     ("huge-yield", put(f"{SIGNAL}/data/0", 1e17)),
     ("zero-uncertainty", put(f"{MODIFIERS}/4/data/0", 0.0)),
     ("frozen-bins", put(f"{BACKGROUND}/data/0", 0.0)),
