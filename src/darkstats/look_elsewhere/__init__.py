@@ -7,10 +7,12 @@ whether its conditions hold::
     line, grid, rows, triangulated    masses                -> ScanGeometry
     ScanField.of                      geometry, roots       -> ScanField         one block of toys
     MaximaTally.of, ExcursionTally.of ScanField             -> tallies, added with +
+    LocalTally.of                     ScanField, observed   -> tally of each window
     by_toys                           MaximaTally, z        -> GlobalSignificance
     by_up_crossings                   ExcursionTally, z     -> GlobalSignificance    on a line
     by_euler_characteristic           ExcursionTally, z     -> GlobalSignificance    on a plane
     by_covariance                     GaussianField, z      -> GlobalSignificance
+    with_local                        GlobalSignificance, LocalPValue -> its trials factor
     Comparison                        GlobalSignificance... -> one table
 """
 
@@ -21,6 +23,7 @@ from darkstats.look_elsewhere.excursions import DEFAULT_LEVELS, ExcursionTally
 from darkstats.look_elsewhere.field import ScanField, signed_roots
 from darkstats.look_elsewhere.geometry import ScanGeometry, grid, line, rows, triangulated
 from darkstats.look_elsewhere.level_law import LevelLaw, fit_levels
+from darkstats.look_elsewhere.local import LocalPValue, LocalTally, with_local
 from darkstats.look_elsewhere.maxima import MaximaTally
 from darkstats.look_elsewhere.result import Comparison, GlobalSignificance
 from darkstats.look_elsewhere.up_crossings import by_up_crossings
@@ -32,6 +35,8 @@ __all__ = [
     "GaussianField",
     "GlobalSignificance",
     "LevelLaw",
+    "LocalPValue",
+    "LocalTally",
     "MaximaTally",
     "ScanField",
     "ScanGeometry",
@@ -45,4 +50,5 @@ __all__ = [
     "rows",
     "signed_roots",
     "triangulated",
+    "with_local",
 ]

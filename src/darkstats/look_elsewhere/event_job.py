@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from darkstats.errors import OptionError
 from darkstats.execution.jobs import Job, Task
 from darkstats.look_elsewhere.geometry import ScanGeometry
-from darkstats.look_elsewhere.spectrum_job import arranged, tallied
+from darkstats.look_elsewhere.spectrum_job import arranged, observed_of, tallied
 from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
 from darkstats.model.unbinned.observed import observed_events
 from darkstats.provenance import versions
@@ -19,19 +19,27 @@ from darkstats.workspace.hs3 import Hs3Document
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from darkstats.arrays import FloatArray
+
 __all__ = ["UNBINNED_TOYS", "UNBINNED_TOYS_KIND", "unbinned_toys_job"]
 
 #: Kind of the job.
 UNBINNED_TOYS_KIND = "unbinned-toys"
 
 
-def unbinned_toys_job(inputs: bytes, inputs_digest: str, *, seed: int, n_toys: int) -> Job:
-    """Return the job of toys of spectra of events; more toys are more blocks of the same job."""
+def unbinned_toys_job(
+    inputs: bytes, inputs_digest: str, *, seed: int, n_toys: int, observed: Mapping[str, float]
+) -> Job:
+    """Return the job of toys of spectra of events; more toys are more blocks of the same job.
+
+    ``observed`` as of :func:`~darkstats.look_elsewhere.spectrum_job.toys_job`.
+    """
     return Job(
         kind=UNBINNED_TOYS_KIND,
         settings={
             "seed": seed,
             "toys_per_block": UNBINNED_TOYS_PER_BLOCK,
+            "observed": dict(observed),
             "versions": versions(),
         },
         n_blocks=-(-n_toys // UNBINNED_TOYS_PER_BLOCK),
@@ -46,6 +54,7 @@ class _Context:
     models: tuple[UnbinnedModel, ...] = field(repr=False)
     spectrum: EventSpectrum = field(repr=False)
     seed: int
+    observed: FloatArray = field(repr=False)
 
 
 def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
@@ -66,13 +75,21 @@ def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context
         digest=document.digest,
         contains=document.search.get("contains", {}),
     )
-    return _Context(geometry=geometry, models=models, spectrum=spectrum, seed=int(settings["seed"]))
+    return _Context(
+        geometry=geometry,
+        models=models,
+        spectrum=spectrum,
+        seed=int(settings["seed"]),
+        observed=observed_of(settings["observed"], names),
+    )
 
 
 def _run(context: _Context, block: int) -> dict[str, Any]:
     roots = context.spectrum.roots(context.models, context.seed, block, UNBINNED_TOYS_PER_BLOCK)
     first_toy = block * UNBINNED_TOYS_PER_BLOCK
-    return tallied(context.geometry, roots, auxiliary="drawn", first_toy=first_toy)
+    return tallied(
+        context.geometry, roots, context.observed, auxiliary="drawn", first_toy=first_toy
+    )
 
 
 #: The task of toys of spectra of events.

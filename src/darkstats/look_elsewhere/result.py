@@ -37,9 +37,12 @@ class GlobalSignificance:
     z_global, z_global_error
         Significance of ``p_global``; where that is ``None``, of ``p_global_below``: then Z is at
         least this.
-    trials_factor, effective_trials
-        p_global / p_local; and the number n of independent tests with 1 - (1 - p_local)^n =
-        p_global.
+    trials_factor, trials_factor_error, effective_trials
+        p_global / p_local, and the number n of independent tests with 1 - (1 - p_local)^n =
+        p_global. From :func:`~darkstats.look_elsewhere.local.with_local` on, p_local is here that
+        of toys of the spectrum, with the error of both.
+    trials_factor_below, trials_factor_above
+        Bounds on the factor where one of the two is a bound itself.
     valid, reasons
         Whether the conditions of the method hold, and which do not. A number that is not valid is
         there to be compared, not to be quoted.
@@ -65,6 +68,9 @@ class GlobalSignificance:
     trials_factor: float | None
     effective_trials: float | None
     valid: bool
+    trials_factor_error: float | None = None
+    trials_factor_below: float | None = None
+    trials_factor_above: float | None = None
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     extrapolated: bool = False
@@ -233,15 +239,25 @@ def _row(result: GlobalSignificance) -> tuple[str, ...]:
     toys = "–" if result.toys is None else f"{result.toys.ok} / {result.toys.asked}"
     valid = "yes" if result.valid else "no"
     if p is None:
-        bound = f"< {result.p_global_below:.3g}"
-        return (result.method, bound, "–", f"> {result.z_global:.2f}", "–", "–", toys, valid)
+        bound, z = f"< {result.p_global_below:.3g}", f"> {result.z_global:.2f}"
+        return (result.method, bound, "–", z, _factor(result), "–", toys, valid)
     return (
         result.method,
         f"{p.value:.3g}" + (" (extrapolated)" if result.extrapolated else ""),
         f"{p.error:.2g}",
         f"{result.z_global:.2f}",
-        "–" if result.trials_factor is None else f"{result.trials_factor:.3g}",
+        _factor(result),
         "–" if result.effective_trials is None else f"{result.effective_trials:.3g}",
         toys,
         valid,
     )
+
+
+def _factor(result: GlobalSignificance) -> str:
+    """Trials factor with its error, or its bound."""
+    if result.trials_factor is not None:
+        error = result.trials_factor_error
+        return f"{result.trials_factor:.3g}" + ("" if error is None else f" ± {error:.2g}")
+    if result.trials_factor_below is not None:
+        return f"< {result.trials_factor_below:.3g}"
+    return "–" if result.trials_factor_above is None else f"> {result.trials_factor_above:.3g}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from darkstats.arrays import frozen_indices
+from darkstats.arrays import frozen_floats, frozen_indices
 from darkstats.errors import OptionError
 from darkstats.execution.jobs import Job, Task
 from darkstats.execution.packing import pack_arrays, unpack_arrays
@@ -15,6 +16,7 @@ from darkstats.fit.warming import ensure_compiled
 from darkstats.look_elsewhere.excursions import ExcursionTally
 from darkstats.look_elsewhere.field import ScanField
 from darkstats.look_elsewhere.geometry import ScanGeometry, line, rows
+from darkstats.look_elsewhere.local import LocalTally
 from darkstats.look_elsewhere.maxima import MaximaTally
 from darkstats.provenance import versions
 from darkstats.scan.limits import base_of, compile_point
@@ -36,6 +38,7 @@ __all__ = [
     "Tallies",
     "arranged",
     "collect_tallies",
+    "observed_of",
     "tallied",
     "toys_job",
 ]
@@ -50,8 +53,8 @@ class Tallies:
 
     Parameters
     ----------
-    maxima
-        Of all toys.
+    maxima, local
+        Of all toys: their largest roots, and how many exceed the data in each window.
     excursions
         Of the first toys.
     auxiliary
@@ -60,6 +63,7 @@ class Tallies:
     """
 
     maxima: MaximaTally
+    local: LocalTally
     excursions: ExcursionTally
     auxiliary: str
 
@@ -162,15 +166,26 @@ def arranged(
 
 
 def toys_job(
-    inputs: bytes, inputs_digest: str, *, seed: int, n_toys: int, interpolation: str
+    inputs: bytes,
+    inputs_digest: str,
+    *,
+    seed: int,
+    n_toys: int,
+    interpolation: str,
+    observed: Mapping[str, float],
 ) -> Job:
-    """Return the job of full-spectrum toys; more toys are more blocks of the same job."""
+    """Return the job of full-spectrum toys; more toys are more blocks of the same job.
+
+    ``observed``: local significances of the data by name of the window, where they are known. They
+    change no toy; how many exceed them is counted while the toys are at hand.
+    """
     return Job(
         kind="toys",
         settings={
             "seed": seed,
             "toys_per_block": TOYS_PER_BLOCK,
             "interpolation": interpolation,
+            "observed": dict(observed),
             "versions": versions(),
         },
         n_blocks=-(-n_toys // TOYS_PER_BLOCK),
@@ -183,18 +198,34 @@ def toys_job(
 class _Context:
     spectrum: SpectrumContext
     seed: int
+    observed: FloatArray = field(repr=False)
 
 
 def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
     ensure_compiled()  # a worker on another host may be the first there
     found = SpectrumContext.of(inputs, str(settings["interpolation"]))
-    return _Context(spectrum=found, seed=int(settings["seed"]))
+    return _Context(
+        spectrum=found,
+        seed=int(settings["seed"]),
+        observed=observed_of(settings["observed"], found.names),
+    )
+
+
+def observed_of(observed: Mapping[str, float], names: Sequence[str]) -> FloatArray:
+    """Observed local significances [point], ``nan`` where none is known."""
+    return frozen_floats([float(observed.get(name, math.nan)) for name in names])
 
 
 def _run(context: _Context, block: int) -> dict[str, Any]:
     scan = context.spectrum
     roots = scan.windows.roots(scan.spectrum, context.seed, block, TOYS_PER_BLOCK)
-    return tallied(scan.geometry, roots, auxiliary=scan.auxiliary, first_toy=block * TOYS_PER_BLOCK)
+    return tallied(
+        scan.geometry,
+        roots,
+        context.observed,
+        auxiliary=scan.auxiliary,
+        first_toy=block * TOYS_PER_BLOCK,
+    )
 
 
 #: The task of full-spectrum toys.
@@ -202,7 +233,12 @@ TOYS = Task(prepare=_prepare, run=_run)
 
 
 def tallied(
-    geometry: ScanGeometry, roots: FloatArray, *, auxiliary: str, first_toy: int
+    geometry: ScanGeometry,
+    roots: FloatArray,
+    observed: FloatArray,
+    *,
+    auxiliary: str,
+    first_toy: int,
 ) -> dict[str, Any]:
     """What is kept of the toys of one block.
 
@@ -210,6 +246,8 @@ def tallied(
     ----------
     geometry, roots
         Hypotheses, and roots of the test statistic. Shape [toy, point].
+    observed
+        Local significances of the data, ``nan`` where there is none. Shape [point].
     auxiliary
         Whether toys draw auxiliary data: ``"drawn"`` or ``"held"``.
     first_toy
@@ -219,6 +257,7 @@ def tallied(
     payload: dict[str, Any] = {
         "auxiliary": auxiliary,
         "maxima": pack_arrays(MaximaTally.of(field_).arrays()),
+        "local": pack_arrays(LocalTally.of(field_, observed).arrays()),
     }
     if first_toy < EXCURSION_TOYS:
         payload["excursions"] = pack_arrays(ExcursionTally.of(field_).arrays())
@@ -241,9 +280,13 @@ def collect_tallies(blocks: Sequence[Mapping[str, Any]]) -> Tallies:
         for block in blocks
         if "excursions" in block
     ]
-    total, levels = maxima[0], excursions[0]
+    local = [LocalTally.from_arrays(unpack_arrays(block["local"])) for block in blocks]
+    total, levels, windows = maxima[0], excursions[0], local[0]
     for tally in maxima[1:]:
         total += tally
     for more in excursions[1:]:
         levels += more
-    return Tallies(maxima=total, excursions=levels, auxiliary=str(blocks[0]["auxiliary"]))
+    for counted in local[1:]:
+        windows += counted
+    auxiliary = str(blocks[0]["auxiliary"])
+    return Tallies(maxima=total, local=windows, excursions=levels, auxiliary=auxiliary)

@@ -9,6 +9,9 @@ The record (``darkstats.global/1``) holds, besides name, title and ``simulated``
     ``{"quantity": "up-crossings", "levels_u": [...], "means": [...], "errors": [...],
     "used": [...], "curve_u": [...], "curve": [...], "curve_low": [...], "curve_high": [...],
     "observed_u": ...}`` with u = z^2; null where none were counted.
+``windows``
+    ``[{"name": "m_1p0", "above": 24, "certified": 1000}, ...]``: toys above the observed local
+    significance of a window.
 ``methods``
     ``[{"method": "toys", "p_global": ..., "p_global_error": ..., "p_global_below": ...,
     "z_global": ..., "valid": true, "extrapolated": false, "reasons": [...]}, ...]``.
@@ -23,7 +26,7 @@ from typing import Any
 
 from darkstats.errors import DocumentError
 
-__all__ = ["SCHEMA", "Crossings", "GlobalTable", "MethodResult", "read_global"]
+__all__ = ["SCHEMA", "Crossings", "GlobalTable", "MethodResult", "WindowToys", "read_global"]
 
 SCHEMA = "darkstats.global/1"
 
@@ -86,6 +89,30 @@ class MethodResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowToys:
+    """Local p-value of one window in toys of the spectrum.
+
+    Parameters
+    ----------
+    above, certified
+        Toys that exceed the observed significance, and toys with a certified root.
+    """
+
+    above: int
+    certified: int
+
+    @property
+    def p(self) -> float:
+        """Share of the toys above; 0 where there is none."""
+        return self.above / self.certified if self.certified else math.nan
+
+    @property
+    def error(self) -> float:
+        """Binomial error of the share."""
+        return math.sqrt(self.p * (1.0 - self.p) / self.certified) if self.certified else math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalTable:
     """Global significance of a scan.
 
@@ -94,7 +121,11 @@ class GlobalTable:
     name, title, simulated
         Of the search.
     z_local, p_local
-        Of the largest excess.
+        Of the largest excess, from its window alone.
+    point
+        Name of its hypothesis.
+    windows
+        Local p-values in toys of the spectrum, by name, of windows with an excess.
     levels
         Local p-value by global significance.
     crossings
@@ -108,6 +139,8 @@ class GlobalTable:
     simulated: bool | None
     z_local: float
     p_local: float
+    point: str = ""
+    windows: Mapping[str, WindowToys] = field(default_factory=dict, repr=False)
     levels: Mapping[float, float] = field(default_factory=dict)
     crossings: Crossings | None = None
     methods: tuple[MethodResult, ...] = ()
@@ -200,6 +233,14 @@ def read_global(record: Mapping[str, Any], *, source: str = "") -> GlobalTable:
         simulated=simulated if isinstance(simulated, bool) else None,
         z_local=reader.number(record, "z_local", ""),
         p_local=reader.number(record, "p_local", ""),
+        point=str((record.get("point") or {}).get("name") or ""),
+        windows={
+            str(item.get("name")): WindowToys(
+                above=int(reader.number(item, "above", at)),
+                certified=int(reader.number(item, "certified", at)),
+            )
+            for item, at in reader.objects(record, "windows")
+        },
         levels={
             reader.number(item, "z_global", at): reader.number(item, "p_local", at)
             for item, at in reader.objects(record, "levels")

@@ -12,7 +12,9 @@ __all__ = [
     "BAND_LABELS",
     "level_words",
     "number",
+    "p_and_error",
     "p_number",
+    "p_with_error",
     "percent",
     "statistic_symbol",
     "thousands",
@@ -104,6 +106,21 @@ def p_with_error(p: PValue | None) -> str:
         return MISSING
     text = p_number(p.value, p.bound)
     return text if p.bound is not None or not p.error > 0.0 else f"{text} ± {number(p.error, 2)}"
+
+
+def p_and_error(value: float, error: float | None) -> str:
+    """A p-value and its error.
+
+    Examples
+    --------
+    >>> p_and_error(0.0243, 0.0011), p_and_error(3.2e-5, 1e-5), p_and_error(0.5, None)
+    ('0.0243 ± 0.0011', '3.20e−05 ± 1.0e−05', '0.500')
+    """
+    if not error:
+        return p_number(value)
+    if value >= 1e-3:
+        return with_error(value, error)
+    return f"{p_number(value)} ± {number(error, 2)}"
 
 
 def percent(fraction: float) -> str:

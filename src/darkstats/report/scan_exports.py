@@ -27,7 +27,13 @@ def scan_columns(table: ScanTable) -> dict[str, list[Any]]:
     columns |= {label: list(values) for label, values in table.tags.items()}
     columns["status"] = ["failed" if failed else "ok" for failed in table.failed]
     columns["reason"] = list(table.reasons)
-    for name in ("mu_hat", "p0", "significance", "signed_significance"):
+    for name in (
+        "mu_hat",
+        "p0",
+        "significance",
+        "signed_significance",
+        "expected_spectrum_significance",
+    ):
         columns[name] = getattr(table, name).tolist()
     for key, limits in table.limits.items():
         unit = {None: "", "1/GeV": "_per_gev"}.get(limits.unit, f"_{limits.unit}")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from darkstats.gaussian import survival
+from darkstats.gaussian import quantile, survival
 from darkstats.report.bayes_records import NO_TEST, prior_record
 from darkstats.report.writing import plain
+from darkstats.scan.expected_spectrum import LARGEST_BIAS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from darkstats.look_elsewhere import Comparison, GlobalSignificance
+    from darkstats.look_elsewhere import Comparison, GlobalSignificance, LocalPValue
     from darkstats.look_elsewhere.spectrum_job import Tallies
     from darkstats.scan.results import MassScan, ScanPoint
 
@@ -42,7 +43,14 @@ def _point(
     if not bayes:
         del record["engine"]
     why = point.reason if point.status != "ok" else None
-    for key in ("observed", "mu_hat", "p0", "significance", "signed_significance"):
+    for key in (
+        "observed",
+        "mu_hat",
+        "p0",
+        "significance",
+        "signed_significance",
+        "expected_spectrum_significance",
+    ):
         _missing(record, key, getattr(point, f"{key}_reason", None) or why or lost)
     for key in ("sigma", "CLs_obs", "CLs_exp") if bayes else ("sigma",):
         _missing(record, key, NO_TEST if bayes else why)
@@ -60,6 +68,21 @@ def _point(
         for name, (symbol, convert) in couplings.items()
     }
     return record
+
+
+def _bias(scan: MassScan) -> dict[str, Any] | None:
+    """How far the expected spectrum biases the windows of a scan; null where none is known."""
+    worst = scan.most_biased
+    if worst is None:
+        return None
+    return {
+        "largest": worst.expected_spectrum_significance,
+        "name": worst.name,
+        "limit": LARGEST_BIAS,
+        "beyond": sum(
+            abs(point.expected_spectrum_significance or 0.0) > LARGEST_BIAS for point in scan.points
+        ),
+    }
 
 
 def scan_record(
@@ -93,6 +116,7 @@ def scan_record(
         largest = {
             "name": top.name, "values": list(top.values), "p0": top.p0,
             "significance": top.significance,
+            "expected_spectrum_significance": top.expected_spectrum_significance,
         }  # fmt: skip
     record = {
         "schema": "darkstats.scan/1",
@@ -101,6 +125,7 @@ def scan_record(
             "points": len(scan.points),
             "failed": len(scan.failed),
             "largest_excess": largest,
+            "expected_spectrum": _bias(scan),
         },
         **dict(facts),
         "labels": list(scan.labels),
@@ -142,6 +167,9 @@ def _method(found: GlobalSignificance) -> dict[str, Any]:
         "z_global": found.z_global,
         "z_global_error": found.z_global_error,
         "trials_factor": found.trials_factor,
+        "trials_factor_error": found.trials_factor_error,
+        "trials_factor_below": found.trials_factor_below,
+        "trials_factor_above": found.trials_factor_above,
         "effective_trials": found.effective_trials,
         "valid": found.valid,
         "reasons": list(found.reasons),
@@ -179,6 +207,38 @@ def _crossings(comparison: Comparison, z_local: float) -> dict[str, Any] | None:
     }
 
 
+def _local(found: LocalPValue) -> dict[str, Any]:
+    """Local p-value of toys of the spectrum, or its bound; Z of either."""
+    p = found.value
+    known = p.value if p is not None else found.below
+    return {
+        "above": found.above,
+        "certified": found.certified,
+        "asked": found.asked,
+        "p": None if p is None else p.value,
+        "p_error": None if p is None else p.error,
+        "p_low": None if p is None else p.low,
+        "p_high": None if p is None else p.high,
+        "p_below": found.below,
+        "z": None if known is None or not 0.0 < known < 1.0 else -quantile(known),
+    }
+
+
+def _windows(tallies: Tallies, names: Sequence[str]) -> list[dict[str, Any]]:
+    """How many toys exceed each window's excess; windows without one are left out."""
+    found = tallies.local
+    return [
+        {
+            "name": name,
+            "significance": float(found.observed[k]),
+            "above": int(found.above[k]),
+            "certified": int(found.certified[k]),
+        }
+        for k, name in enumerate(names)
+        if found.observed[k] > 0.0
+    ]
+
+
 def global_record(
     comparison: Comparison,
     tallies: Tallies,
@@ -186,6 +246,9 @@ def global_record(
     statement: str,
     facts: Mapping[str, Any],
     point: Mapping[str, Any],
+    bias: float | None,
+    local: LocalPValue | None,
+    names: Sequence[str],
     not_computed: Sequence[str],
     provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -203,6 +266,12 @@ def global_record(
         Of the search: name, title, whether simulated.
     point
         The hypothesis of the largest excess.
+    bias
+        Asimov significance of the expected spectrum in its window, where it is known.
+    local
+        Its local p-value in toys of the spectrum.
+    names
+        Hypotheses in the order of the tallies.
     not_computed
         Methods that were left out, and why.
     provenance
@@ -222,6 +291,8 @@ def global_record(
         "point": dict(point),
         "z_local": first.z_local,
         "p_local": first.p_local,
+        "expected_spectrum_significance": bias,
+        "local_toys": None if local is None else _local(local),
         "quoted": quoted.method,
         "p_global": None if quoted.p_global is None else quoted.p_global.value,
         "p_global_error": None if quoted.p_global is None else quoted.p_global.error,
@@ -232,6 +303,7 @@ def global_record(
         "not_computed": list(not_computed),
         "up_crossings": _crossings(comparison, first.z_local),
         "auxiliary_data": tallies.auxiliary,
+        "windows": _windows(tallies, names),
         "provenance": dict(provenance),
     }
     found: dict[str, Any] = plain(record)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.report.constraints.curve import CERTAINTIES
-from darkstats.report.numbers import level_words, number, p_number
+from darkstats.report.numbers import level_words, number, p_and_error, p_number
 from darkstats.report.tables import METHODS, grid, sheet
+from darkstats.scan.expected_spectrum import LARGEST_BIAS
 from darkstats.scan.results import results_in_words
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def scan_sheet(
              + (f", {number(z, 3)} σ local" if np.isfinite(z) else "")
              + (" (frequentist)" if table.method == "bayes" else ""))
         )  # fmt: skip
+    lines += _bias_lines(table)
     lines += [(f"conversion {key}", words) for key, words in (notes or {}).items()]
     lines.append(("figures", ", ".join(kinds)))
     lines += constraint_lines(constraints, statements)
@@ -116,6 +118,31 @@ def scan_sheet(
         table.title or table.name, subtitle=" · ".join(word for word in words if word),
         first=_failures_first([table]), tables=tables, notes=lines, warnings=warnings,
     )  # fmt: skip
+
+
+def _bias_lines(table: ScanTable) -> list[tuple[str, str]]:
+    """What the expected spectrum of the search gives in its windows, if anything is known."""
+    bias = table.expected_spectrum_significance
+    if not np.isfinite(bias).any():
+        return []
+    worst = int(np.nanargmax(np.abs(bias)))
+    beyond = int(np.count_nonzero(np.abs(bias) > LARGEST_BIAS))
+    words = f"alone gives {_signed(float(bias[worst]))} σ in {table.points[worst]} at most"
+    if beyond:
+        words += f", beyond ±{LARGEST_BIAS:g} σ in {beyond} of {len(table.points)} windows"
+    lines = [("expected spectrum", words)]
+    if np.isfinite(table.p0).any():
+        top = int(np.nanargmin(table.p0))
+        if np.isfinite(bias[top]) and abs(bias[top]) > LARGEST_BIAS:
+            lines.append(
+                ("", f"{_signed(float(bias[top]))} σ of the largest excess: its local p is that of "
+                 "the window alone; global counts it in toys of the spectrum")
+            )  # fmt: skip
+    return lines
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _method_words(table: ScanTable) -> str:
@@ -162,6 +189,37 @@ def kinds_sheet(title: str, kinds: Sequence[str], source: str = "") -> Renderabl
     return sheet(title, subtitle=source, notes=[("figures", ", ".join(kinds))])
 
 
+def _rarest(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The window whose excess the fewest toys of the spectrum reach."""
+    known = [window for window in record["windows"] if window["certified"]]
+    return min(known, key=lambda w: w["above"] / w["certified"], default=None)
+
+
+def _local_lines(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Local p-value in toys of the spectrum, and what the expected spectrum gives there."""
+    lines = []
+    found = record["local_toys"]
+    if found is None:
+        words = "no toy has a certified root in this window: no trials factor"
+    elif found["p"] is None:
+        words = f"p < {p_number(found['p_below'])} (95 %); none of {found['certified']} toys"
+    else:
+        words = f"p = {p_and_error(found['p'], found['p_error'])}"
+        words += f", {number(found['z'], 3)} σ" if found["z"] is not None else ""
+        words += f"; {found['above']} of {found['certified']} toys"
+    lines.append(("in toys of spectrum", words))
+    rare = _rarest(record)
+    if rare is not None and rare["name"] != record["point"]["name"]:
+        lines.append(
+            ("least in toys", f"{rare['name']}: {number(rare['significance'], 3)} σ local, "
+             f"{rare['above']} of {rare['certified']} toys")
+        )  # fmt: skip
+    bias = record["expected_spectrum_significance"]
+    if bias is not None:
+        lines.append(("expected spectrum", f"alone gives {_signed(bias)} σ in this window"))
+    return lines
+
+
 def global_sheet(
     record: Mapping[str, Any], rows: Sequence[Sequence[str]], source: str
 ) -> RenderableType:
@@ -170,7 +228,8 @@ def global_sheet(
     point = record["point"]
     notes = [
         ("largest excess", f"{point['name']}: {number(record['z_local'], 3)} σ local, "
-                           f"p = {p_number(record['p_local'])}"),
+                           f"p = {p_number(record['p_local'])} by its window alone"),
+        *_local_lines(record),
         ("quoted", record["quoted"]),
         ("auxiliary data", f"{record['auxiliary_data']} in toys"),
         *(

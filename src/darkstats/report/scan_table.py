@@ -93,6 +93,9 @@ class ScanTable:
         By key: signal strength, cross section, then couplings in the order of the search.
     mu_hat, p0, significance, signed_significance
         Shape [point]; ``nan`` where there is none.
+    expected_spectrum_significance
+        Signed Asimov significance of the search's own expected spectrum in each window. Shape
+        [point]; ``nan`` where there is none.
     source
         File name, for messages.
     """
@@ -119,6 +122,7 @@ class ScanTable:
     p0: FloatArray = field(repr=False)
     significance: FloatArray = field(repr=False)
     signed_significance: FloatArray = field(repr=False)
+    expected_spectrum_significance: FloatArray = field(repr=False)
     prior: str | None = None
     source: str = ""
 
@@ -369,6 +373,7 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
         p0=column("p0"),
         significance=column("significance"),
         signed_significance=column("signed_significance"),
+        expected_spectrum_significance=column("expected_spectrum_significance"),
         prior=None if prior is None else reader.get(prior, "description", str, "/prior"),
         source=source,
     )

@@ -18,6 +18,7 @@ from darkstats.inference.upper_limit import limit_of_curve
 from darkstats.model import InterpolationCodes, compile_workspace
 from darkstats.provenance import versions
 from darkstats.scan.credible import credible_fields
+from darkstats.scan.expected_spectrum import NO_SPECTRUM, ExpectedSpectrum, bias_words
 from darkstats.scan.local import local_fields
 from darkstats.scan.projection import projected
 from darkstats.scan.results import MassScan, ScanPoint, ScanSettings
@@ -88,6 +89,7 @@ class _Context:
     base: Mapping[str, Any] = field(repr=False)
     patches: Sequence[Mapping[str, Any]] = field(repr=False)
     settings: ScanSettings
+    expected: ExpectedSpectrum | None = field(repr=False)
 
 
 def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
@@ -97,13 +99,14 @@ def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context
         ensure_windows_compiled()
     patches = inputs["patches"]
     base = base_of(inputs["workspace"], patches)
-    return _Context(base=base, patches=patches, settings=chosen)
+    expected = ExpectedSpectrum.of(inputs["workspace"], inputs["fill"])
+    return _Context(base=base, patches=patches, settings=chosen, expected=expected)
 
 
 def _run(context: _Context, block: int) -> dict[str, Any]:
     size = context.settings.hypotheses_per_block
     patches = context.patches[block * size : (block + 1) * size]
-    points = scan_points(context.base, patches, context.settings)
+    points = scan_points(context.base, patches, context.settings, context.expected)
     return {"points": [point.plain() for point in points]}
 
 
@@ -173,7 +176,10 @@ def _compiled(workspace: Workspace, settings: ScanSettings) -> HistFactoryModel:
 
 
 def scan_point(
-    document: Mapping[str, Any], patch: Mapping[str, Any], settings: ScanSettings
+    document: Mapping[str, Any],
+    patch: Mapping[str, Any],
+    settings: ScanSettings,
+    expected: ExpectedSpectrum | None = None,
 ) -> ScanPoint:
     """Test one hypothesis; what cannot be certified, or used, is a failed point with its reason.
 
@@ -185,16 +191,21 @@ def scan_point(
         Name, values and operations of the hypothesis.
     settings
         How to test it.
+    expected
+        What the search expects in its whole spectrum; None where it has none.
     """
-    return scan_points(document, [patch], settings)[0]
+    return scan_points(document, [patch], settings, expected)[0]
 
 
 def scan_points(
-    document: Mapping[str, Any], patches: Sequence[Mapping[str, Any]], settings: ScanSettings
+    document: Mapping[str, Any],
+    patches: Sequence[Mapping[str, Any]],
+    settings: ScanSettings,
+    expected: ExpectedSpectrum | None = None,
 ) -> list[ScanPoint]:
     """Test the hypotheses of one block, as :func:`scan_point` does; Bayesian ones together."""
     if settings.method != "bayes":
-        return [_tested(document, patch, settings) for patch in patches]
+        return [_tested(document, patch, settings, expected) for patch in patches]
     points: list[ScanPoint | None] = []
     compiled = []
     for patch in patches:
@@ -211,27 +222,41 @@ def scan_points(
         compiled.append((name, values, workspace, model))
     fields = iter(credible_fields([model for *_, model in compiled], settings))
     found = iter(
-        ScanPoint(
-            name=name,
-            values=values,
-            **_with_warnings(next(fields), workspace, model, settings),
+        _completed(
+            ScanPoint(name=name, values=values, **next(fields)),
+            workspace,
+            model,
+            settings,
+            expected,
         )
         for name, values, workspace, model in compiled
     )
     return [next(found) if point is None else point for point in points]
 
 
-def _with_warnings(
-    fields: dict[str, Any], workspace: Workspace, model: HistFactoryModel, settings: ScanSettings
-) -> dict[str, Any]:
-    if fields.get("status") == "failed":
-        return fields
-    said = projection_warnings(workspace.document, model, fields["expected"][2], settings)
-    return {**fields, "warnings": (*fields["warnings"], *said)}
+def _completed(
+    point: ScanPoint,
+    workspace: Workspace,
+    model: HistFactoryModel,
+    settings: ScanSettings,
+    expected: ExpectedSpectrum | None,
+) -> ScanPoint:
+    """Add what does not come from the limit: what a projection rests on, and the spectrum."""
+    if point.status == "failed":
+        return point
+    said = projection_warnings(workspace.document, model, point.expected[2], settings)
+    fields: dict[str, Any] = {"expected_spectrum_significance_reason": NO_SPECTRUM}
+    if expected is not None:
+        fields = expected.fields(point.name, model, settings.luminosity_factor)
+        said += bias_words(fields.get("expected_spectrum_significance"))
+    return replace(point, **fields, warnings=(*point.warnings, *said))
 
 
 def _tested(
-    document: Mapping[str, Any], patch: Mapping[str, Any], settings: ScanSettings
+    document: Mapping[str, Any],
+    patch: Mapping[str, Any],
+    settings: ScanSettings,
+    expected: ExpectedSpectrum | None,
 ) -> ScanPoint:
     name, values = str(patch["name"]), tuple(patch["values"])
     try:
@@ -239,10 +264,9 @@ def _tested(
         model = _compiled(workspace, settings)
         data = blinded_observation(model) if settings.blind else model.observation
         point = point_of_model(name, values, model, data, settings)
-        said = projection_warnings(workspace.document, model, point.expected[2], settings)
+        return _completed(point, workspace, model, settings, expected)
     except (NotCertifiedError, InputError) as error:
         return ScanPoint(name=name, values=values, status="failed", reason=str(error))
-    return replace(point, warnings=(*point.warnings, *said)) if said else point
 
 
 def point_of_model(

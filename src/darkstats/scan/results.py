@@ -110,6 +110,10 @@ class ScanPoint:
         signed root of the likelihood ratio, negative for a deficit. Frequentist for any method;
         ``None`` with ``local_reason`` where a fit could not be certified, or where the hypothesis
         without signal expects nothing in a bin with events.
+    expected_spectrum_significance
+        Signed Asimov significance that the expected spectrum of the whole search gives in the
+        window, whatever the data are: the local numbers take it to be 0. ``None`` with
+        ``expected_spectrum_significance_reason`` where the search has no such spectrum.
     twice_nll
         Deviance at the best fit within the bounds of the statistic.
     fits, toys
@@ -138,6 +142,8 @@ class ScanPoint:
     p0: float | None = None
     significance: float | None = None
     signed_significance: float | None = None
+    expected_spectrum_significance: float | None = None
+    expected_spectrum_significance_reason: str | None = None
     twice_nll: float | None = None
     fits: Mapping[str, int] | None = None
     toys: Mapping[str, int] | None = None
@@ -205,6 +211,12 @@ class MassScan:
         """The point of the largest local significance; None where there is none."""
         known = [p for p in self.points if p.significance is not None]
         return max(known, key=lambda p: p.significance or 0.0, default=None)
+
+    @property
+    def most_biased(self) -> ScanPoint | None:
+        """The point whose window the expected spectrum biases most; None where none is known."""
+        known = [p for p in self.points if p.expected_spectrum_significance is not None]
+        return max(known, key=lambda p: abs(p.expected_spectrum_significance or 0.0), default=None)
 
 
 def _failure(point: ScanPoint) -> tuple[str, str | None]:

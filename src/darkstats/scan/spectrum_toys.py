@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from darkstats.model.parameters import Parameter
     from darkstats.scan.spectrum import SpectrumMap
 
-__all__ = ["TOYS_PER_BLOCK", "Source", "Spectrum", "auxiliary_normals", "noise_key"]
+__all__ = [
+    "TOYS_PER_BLOCK",
+    "Source",
+    "Spectrum",
+    "auxiliary_normals",
+    "expected_content",
+    "noise_key",
+]
 
 #: Part of the definition of a toy: changing it changes every toy.
 TOYS_PER_BLOCK = 1024
@@ -94,12 +101,7 @@ class Spectrum:
         """
         starts = dict(windows.channels)
         sizes = {o["name"]: len(o["data"]) for o in document["observations"]}
-        groups: dict[tuple[tuple[str, float, float], ...], FloatArray] = {}
-        for channel in document["channels"]:
-            at = slice(starts[channel["name"]], starts[channel["name"]] + sizes[channel["name"]])
-            for sample in channel["samples"]:
-                key = _yields(sample["modifiers"])
-                groups.setdefault(key, np.zeros(windows.n_fine))[at] += sample["data"]
+        groups = _groups(document, windows)
         expected = np.sum(list(groups.values()), axis=0)
         if not expected.sum() > 0.0 or expected.min() < 0.0:
             raise OptionError("the background-only workspace expects no events to throw toys from")
@@ -169,6 +171,27 @@ class Spectrum:
             events.append(bins[:kept])
             first += kept
         return np.stack(begins), np.concatenate(events)
+
+
+def expected_content(document: Mapping[str, Any], windows: SpectrumMap) -> FloatArray:
+    """Events that a background-only document expects, all factors at one. Shape [fine bin]."""
+    groups = _groups(document, windows)
+    return frozen_floats(np.sum(list(groups.values()), axis=0))
+
+
+def _groups(
+    document: Mapping[str, Any], windows: SpectrumMap
+) -> dict[tuple[tuple[str, float, float], ...], FloatArray]:
+    """Expected events [fine bin] of samples whose yields fluctuate together."""
+    starts = dict(windows.channels)
+    sizes = {o["name"]: len(o["data"]) for o in document["observations"]}
+    groups: dict[tuple[tuple[str, float, float], ...], FloatArray] = {}
+    for channel in document["channels"]:
+        at = slice(starts[channel["name"]], starts[channel["name"]] + sizes[channel["name"]])
+        for sample in channel["samples"]:
+            key = _yields(sample["modifiers"])
+            groups.setdefault(key, np.zeros(windows.n_fine))[at] += sample["data"]
+    return groups
 
 
 def _yields(modifiers: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, float, float], ...]:

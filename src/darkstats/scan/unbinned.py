@@ -5,7 +5,7 @@ The same points as those of a patch set (:mod:`darkstats.scan.limits`), from eve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +35,8 @@ __all__ = [
     "unbinned_limits_job",
     "unbinned_point",
 ]
+
+_NO_SPECTRUM = "windows of events have no expected spectrum beside them; global puts one together"
 
 #: Kind of the job.
 UNBINNED_KIND = "unbinned-limits"
@@ -260,7 +262,9 @@ def unbinned_point(
             (fields,) = credible_fields([model.with_observation(data)], settings)
             if fields.get("status") != "failed":
                 fields["warnings"] = (*fields["warnings"], *notes)
-            return ScanPoint(name=name, values=values, **fields)
-        return point_of_model(name, values, model, data, settings, notes=notes)
+            point = ScanPoint(name=name, values=values, **fields)
+        else:
+            point = point_of_model(name, values, model, data, settings, notes=notes)
+        return replace(point, expected_spectrum_significance_reason=_NO_SPECTRUM)
     except (NotCertifiedError, InputError) as error:
         return ScanPoint(name=name, values=values, status="failed", reason=str(error))

@@ -149,10 +149,10 @@ def _on_one_mass(request: PlotRequest, subject: _Subject) -> Figures:
         from darkstats.report.figures.significances import local_p_figure
         from darkstats.report.global_table import read_global
 
-        levels = None
-        if request.levels is not None:
-            levels = read_global(read_record(request.levels), source=request.levels).levels
-        return local_p_figure(subject.table, levels)
+        if request.levels is None:
+            return local_p_figure(subject.table)
+        found = read_global(read_record(request.levels), source=request.levels)
+        return local_p_figure(subject.table, found.levels, found.windows)
 
     return {"limits": limits, "p_values": p_values}
 

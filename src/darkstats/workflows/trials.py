@@ -94,8 +94,8 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     from darkstats.execution.run import executor_of, run_job
     from darkstats.execution.store import BlockStore
     from darkstats.kernel import default_threads
-    from darkstats.look_elsewhere import Comparison
-    from darkstats.look_elsewhere.spectrum_job import collect_tallies
+    from darkstats.look_elsewhere import Comparison, with_local
+    from darkstats.look_elsewhere.spectrum_job import arranged, collect_tallies
     from darkstats.report.scan_records import global_record
     from darkstats.report.writing import json_text, write_text
 
@@ -103,7 +103,12 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     limits = BlockStore.open(folder).job
     inputs = read_inputs(limits.inputs)
     interpolation = str(limits.settings["interpolation"])
-    job = _toys_job(limits, request, interpolation, shell)
+    significances = {
+        str(point["name"]): float(point["significance"])
+        for point in observed["points"]
+        if point["significance"] is not None
+    }
+    job = _toys_job(limits, request, interpolation, significances, shell)
     per_block = int(job.settings["toys_per_block"])
     store = BlockStore.create(folder / f"toys_seed_{request.seed}", job)
     executor = executor_of(request.cluster, request.workers or default_threads())
@@ -120,7 +125,10 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     top = observed["summary"]["largest_excess"]
     with shell.step("comparing methods"):
         results, left_out = _methods(request, inputs, interpolation, tallies, top["significance"])
-    comparison = Comparison(results=tuple(results))
+    order, _ = arranged(inputs["labels"], inputs["patches"])
+    names = [str(inputs["patches"][k]["name"]) for k in order]
+    local = tallies.local.at(names.index(top["name"]))
+    comparison = Comparison(results=tuple(with_local(result, local) for result in results))
     facts = {key: observed[key] for key in ("name", "title", "simulated", "data", "labels")}
     record = global_record(
         comparison,
@@ -128,6 +136,9 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
         statement=_statement(observed["summary"]),
         facts=facts,
         point={"name": top["name"], "values": top["values"]},
+        bias=top.get("expected_spectrum_significance"),
+        local=local,
+        names=names,
         not_computed=left_out,
         provenance={
             "job_sha256": job.digest,
@@ -146,14 +157,24 @@ def _statement(summary: Mapping[str, Any]) -> str:
     return str(summary.get("statement") or f"{counts} hypotheses have a certified result")
 
 
-def _toys_job(limits: Job, request: GlobalRequest, interpolation: str, shell: Shell) -> Job:
+def _toys_job(
+    limits: Job,
+    request: GlobalRequest,
+    interpolation: str,
+    observed: dict[str, float],
+    shell: Shell,
+) -> Job:
     from darkstats.scan.unbinned import UNBINNED_KIND
 
     if limits.kind == UNBINNED_KIND:
         from darkstats.look_elsewhere.event_job import unbinned_toys_job
 
         return unbinned_toys_job(
-            limits.inputs, limits.inputs_digest, seed=request.seed, n_toys=request.n_toys
+            limits.inputs,
+            limits.inputs_digest,
+            seed=request.seed,
+            n_toys=request.n_toys,
+            observed=observed,
         )
     from darkstats.look_elsewhere.spectrum_job import toys_job
 
@@ -164,6 +185,7 @@ def _toys_job(limits: Job, request: GlobalRequest, interpolation: str, shell: Sh
         seed=request.seed,
         n_toys=request.n_toys,
         interpolation=interpolation,
+        observed=observed,
     )
 
 

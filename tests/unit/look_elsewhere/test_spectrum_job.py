@@ -38,9 +38,11 @@ def context(inputs):
     return SpectrumContext.of(inputs, CODES)
 
 
-def blocks_of(inputs, n_toys, seed=1):
+def blocks_of(inputs, n_toys, seed=1, observed=None):
     data, digest = inputs_bytes(inputs)
-    job = toys_job(data, digest, seed=seed, n_toys=n_toys, interpolation=CODES)
+    job = toys_job(
+        data, digest, seed=seed, n_toys=n_toys, interpolation=CODES, observed=observed or {}
+    )
     found = run_job(TOYS, job, InProcess())
     return job, [found[b] for b in range(job.n_blocks)]
 

@@ -261,7 +261,7 @@ def test_the_job_of_toys_gives_tallies_of_every_block(
     """As many maxima as toys, none failed, the same again; without events there are none."""
     inputs = unbinned_inputs(document, EventsOfScan.of([table(spectrum)]))
     scan = unbinned_limits_job(inputs, ScanSettings())
-    job = unbinned_toys_job(scan.inputs, scan.inputs_digest, seed=1, n_toys=100)
+    job = unbinned_toys_job(scan.inputs, scan.inputs_digest, seed=1, n_toys=100, observed={})
     assert job.n_blocks == 2
     blocks = run_job(UNBINNED_TOYS, job, InProcess())
     tallies = collect_tallies([blocks[0], blocks[1]])

@@ -17,6 +17,7 @@ from darkstats.report.figures.style import (
     BLACK,
     BLUE,
     GREY,
+    ORANGE,
     VERMILION,
     Drawing,
     canvas,
@@ -24,12 +25,14 @@ from darkstats.report.figures.style import (
     plain_name,
     style,
 )
-from darkstats.report.numbers import number, p_number, with_error
+from darkstats.report.numbers import number, p_and_error, p_number
+from darkstats.scan.expected_spectrum import LARGEST_BIAS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from darkstats.report.global_table import GlobalTable, MethodResult
+    from darkstats.arrays import FloatArray
+    from darkstats.report.global_table import GlobalTable, MethodResult, WindowToys
     from darkstats.report.scan_table import ScanTable
 
 __all__ = ["crossings_figure", "local_p_figure", "methods_figure"]
@@ -46,8 +49,15 @@ def _header(axes: Axes, table: GlobalTable, *, right_axes: Axes | None = None) -
     header_words(axes, typeset(title), simulated=table.simulated is True, right_axes=right_axes)
 
 
-def local_p_figure(table: ScanTable, levels: Mapping[float, float] | None = None) -> Drawing:
+def local_p_figure(
+    table: ScanTable,
+    levels: Mapping[float, float] | None = None,
+    windows: Mapping[str, WindowToys] | None = None,
+) -> Drawing:
     """Local p-value of each hypothesis of a scan over one mass, with local and global levels.
+
+    Where the expected spectrum of the search biases windows, what it gives alone is drawn, too, and
+    the local p-values of toys of the spectrum beside those of the windows alone.
 
     Parameters
     ----------
@@ -55,6 +65,8 @@ def local_p_figure(table: ScanTable, levels: Mapping[float, float] | None = None
         A scan over one mass.
     levels
         Local p-value by global significance, such as ``{1.0: 4e-3, 2.0: 2e-4}``.
+    windows
+        Local p-values in toys of the spectrum, by name of the hypothesis.
 
     Raises
     ------
@@ -77,9 +89,12 @@ def local_p_figure(table: ScanTable, levels: Mapping[float, float] | None = None
         mass_axis(axes, (float(mass.min()), float(mass.max())))
         _local_levels(axes, bottom)
         _global_levels(axes, levels)
-        axes.plot(
-            mass, p, color=BLUE, linewidth=0.9 if len(mass) > 120 else 1.3, label="local p-value"
-        )
+        alone, toys = _spectrum_p(table, windows or {})
+        name = "local p-value"
+        if np.isfinite(toys[0]).any():
+            name += " of the window alone"
+        axes.plot(mass, p, color=BLUE, linewidth=0.9 if len(mass) > 120 else 1.3, label=name)
+        _draw_spectrum(axes, mass, alone, toys)
         first = int(np.nanargmin(p))
         z = float(table.significance[first])
         words = f"largest excess at {mass_symbol(table.axes[0])} = {mass[first]:.4g} GeV"
@@ -107,10 +122,54 @@ def local_p_figure(table: ScanTable, levels: Mapping[float, float] | None = None
         table.axes[0]: mass.tolist(),
         "p0": p.tolist(),
         "significance": table.significance.tolist(),
+        "expected_spectrum_significance": table.expected_spectrum_significance.tolist(),
+        "p0_toys_of_spectrum": toys[0].tolist(),
+        "p0_toys_of_spectrum_error": toys[1].tolist(),
         "global_significance": list(levels),
         "global_level_p_local": list(levels.values()),
     }
     return Drawing(figure=figure, columns=columns)
+
+
+def _spectrum_p(
+    table: ScanTable, windows: Mapping[str, WindowToys]
+) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
+    """p-value of the expected spectrum alone [point]; of toys of it, and its error [point].
+
+    Both are ``nan`` where the spectrum biases no window, those of toys where none is as extreme.
+    """
+    bias = table.expected_spectrum_significance
+    alone = np.full(len(bias), np.nan)
+    values, errors = alone.copy(), alone.copy()
+    if np.isfinite(bias).any() and float(np.nanmax(np.abs(bias))) > LARGEST_BIAS:
+        good = np.isfinite(bias)
+        alone[good] = [survival(float(z)) for z in bias[good]]
+    top = int(np.nanargmin(table.p0))
+    for k, name in enumerate(table.points):
+        found = windows.get(name)
+        if found is None or not found.above:
+            continue
+        if k == top or abs(bias[k]) > LARGEST_BIAS:
+            values[k], errors[k] = found.p, found.error
+    return alone, (values, errors)
+
+
+def _draw_spectrum(
+    axes: Axes, mass: FloatArray, alone: FloatArray, toys: tuple[FloatArray, FloatArray]
+) -> None:
+    if np.isfinite(alone).any():
+        axes.plot(
+            mass, alone, color=ORANGE, linewidth=1.5, linestyle="-", zorder=1.5,
+            label="expected spectrum without fluctuations",
+        )  # fmt: skip
+    values, errors = toys
+    if np.isfinite(values).any():
+        low = np.minimum(errors, 0.9 * values)
+        axes.errorbar(
+            mass, values, yerr=[low, errors], color=BLACK, marker="o", markersize=3.0,
+            markerfacecolor="white", linestyle="none", linewidth=0.8, zorder=3.5,
+            label="local p-value in toys of the whole spectrum",
+        )  # fmt: skip
 
 
 def _local_levels(axes: Axes, bottom: float) -> None:
@@ -252,8 +311,7 @@ def methods_figure(table: GlobalTable) -> Drawing:
             table_axes.text(x, 0.985, words, transform=table_axes.transAxes, va="top",
                             fontsize=_SIZE, color=GREY, in_layout=False)  # fmt: skip
         table_axes.text(
-            0.0, 0.02, f"largest excess: {number(table.z_local, 3)} σ local, "
-            f"p = {p_number(table.p_local)}", transform=table_axes.transAxes, va="bottom",
+            0.0, 0.02, _excess_words(table), transform=table_axes.transAxes, va="bottom",
             fontsize=_SIZE, in_layout=False,
         )  # fmt: skip
         _header(axes, table, right_axes=table_axes)
@@ -272,6 +330,17 @@ def methods_figure(table: GlobalTable) -> Drawing:
 
 
 _COLUMNS = (0.0, 0.31, 0.54)
+
+
+def _excess_words(table: GlobalTable) -> str:
+    """The largest excess, by its window alone and in toys of the spectrum."""
+    words = f"largest excess: {number(table.z_local, 3)} σ local, p = {p_number(table.p_local)}"
+    toys = table.windows.get(table.point)
+    if toys is None or not toys.certified:
+        return words
+    if not toys.above:
+        return f"{words}; in toys < {p_number(3.0 / toys.certified)}"
+    return f"{words}; in toys {p_and_error(toys.p, toys.error)}"
 
 
 def _shown(one: MethodResult) -> tuple[float, float]:
@@ -301,7 +370,7 @@ def _cells(axes: Axes, row: int, one: MethodResult) -> None:
     if one.p_global is None:
         p, z = f"< {p_number(one.below)}, 95 %", f"> {_z(one.z_global)}"
     else:
-        p, z = _p(one.p_global, one.error), _z(one.z_global)
+        p, z = p_and_error(one.p_global, one.error), _z(one.z_global)
     words = "hold" if one.valid else "do not hold"
     if one.extrapolated:
         words += ", extrapolated"
@@ -309,14 +378,6 @@ def _cells(axes: Axes, row: int, one: MethodResult) -> None:
     for x, text in zip(_COLUMNS, (p, z, words), strict=True):
         axes.text(x, row, text, transform=axes.get_yaxis_transform(), va="center", color=color,
                   fontsize=_SIZE, in_layout=False)  # fmt: skip
-
-
-def _p(value: float, error: float | None) -> str:
-    if not error:
-        return p_number(value)
-    if value >= 1e-3:
-        return with_error(value, error)
-    return f"{p_number(value)} ± {number(error, 2)}"
 
 
 def _z(value: float) -> str:
