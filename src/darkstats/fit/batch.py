@@ -24,7 +24,14 @@ from darkstats.model.base import LEAST_RATE
 
 __all__ = ["RUNGS", "BatchFit", "fit_batch"]
 
-RUNGS = ("first start", "cold start", "strong damping", "iminuit", "many starts")
+RUNGS = (
+    "first start",
+    "cold start",
+    "strong damping",
+    "feasible start",
+    "iminuit",
+    "many starts",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,8 +188,9 @@ def fit_batch(
             problem,
             data,
             frozen_auxdata,
-            held,
-            lanes,
+            held=held,
+            starts=starts,
+            lanes=lanes,
             status=status,
             rung=rung,
             options=options,

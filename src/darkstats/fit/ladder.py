@@ -1,30 +1,56 @@
 """The retries of fits that missed their certificate.
 
-Cold start, strong damping, iminuit with the analytic gradient, many jittered starts: each rung ends
-in the kernel, so that whatever it finds is certified in the same way.
+Cold start, strong damping, a start at which the data are possible, iminuit with the analytic
+gradient, many jittered starts: each rung ends in the kernel, so that whatever it finds is certified
+in the same way.
+
+Every command has to end. What a lane may spend is counted, in steps and in calls of the likelihood,
+and follows from the size of the model and of its data; it never depends on a clock, so that a fit
+that fails here fails everywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray, frozen_floats
+from darkstats.fit.feasible import feasible_point
 from darkstats.fit.lanes import FitOptions, FitStatus, Lanes, Problem, run_kernel
 from darkstats.fit.starts import jittered_starts
+from darkstats.kernel.simd import LANES
 from darkstats.model import LaneData
+from darkstats.model.unbinned.events import EventLanes
 
 __all__ = ["climb"]
 
 N_JITTERED = 8
-MOST_MINUIT_LANES = 200  # a batch that fails wholesale is not rescued lane by lane
+_PATIENCE = 10  # times the ordinary number of steps, where the budget allows it
+#: Nominal seconds that the retries of one batch may take, and iminuit's part of it. A verb refuses
+#: after a handful of batches that failed.
+_BUDGET_S = 4.0
+_MINUIT_S = 1.0
+_CALL_S = 5e-5  # of the likelihood, from Python
+_FEWEST_STEPS = 20  # in fewer, hardly any fit ends
+#: Lanes that are rescued one by one. Where more fail, the batch fails as a whole: of a block of
+#: toys a hundredth may.
+_MOST_SINGLE_LANES = 32
+
+
+def _step_seconds(problem: Problem, data: LaneData) -> float:
+    """Nominal cost of one step of one lane on one core, of the size of the problem alone."""
+    n = problem.model.n_parameters
+    n_data = problem.model.n_bins
+    if isinstance(data, EventLanes):
+        n_data = LANES * max(int(channel.n_vectors.max()) for channel in data.channels)
+    return 2e-6 + 2.5e-8 * n * n_data + 4e-10 * float(n) ** 3
 
 
 def _minuit_point(
-    problem: Problem, data: LaneData, auxdata: FloatArray, start: FloatArray
-) -> FloatArray:
-    """Where iminuit's Migrad ends, with the analytic gradient. Shape [par]."""
+    problem: Problem, data: LaneData, auxdata: FloatArray, start: FloatArray, *, most_calls: int
+) -> tuple[FloatArray, int]:
+    """Where iminuit's Migrad ends, with the analytic gradient [par], and the calls it took."""
     from iminuit import Minuit  # a fallback: not worth its import time otherwise
 
     model = problem.model
@@ -50,73 +76,142 @@ def _minuit_point(
         for low, high in zip(problem.lower[free], problem.upper[free], strict=True)
     ]
     minuit.strategy = 1
-    minuit.migrad(ncall=2000 + 200 * len(free))
+    minuit.migrad(ncall=min(2000 + 200 * len(free), most_calls), iterate=1)
     point = start.copy()
     point[free] = np.asarray(minuit.values)
-    return np.clip(
+    clipped = np.clip(
         point,
         np.where(problem.free, problem.lower, -np.inf),
         np.where(problem.free, problem.upper, np.inf),
     )
+    return clipped, int(minuit.nfcn + minuit.ngrad)
+
+
+class _Climb:
+    """Failed lanes, and what is left to spend on them."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        data: LaneData,
+        auxdata: FloatArray,
+        *,
+        lanes: Lanes,
+        status: IndexArray,
+        rung: IndexArray,
+        options: FitOptions,
+    ) -> None:
+        self.problem, self.data, self.auxdata = problem, data, auxdata
+        self.lanes, self.status, self.rung, self.options = lanes, status, rung, options
+        self.left = _BUDGET_S
+        self.step_s = _step_seconds(problem, data)
+
+    @property
+    def failed(self) -> IndexArray:
+        """Lanes without a certified minimum."""
+        return np.flatnonzero(self.status != FitStatus.CONVERGED)
+
+    def lane(self, lane: int) -> tuple[LaneData, FloatArray]:
+        """Data and auxiliary data of one lane."""
+        return self.data[lane : lane + 1], frozen_floats(self.auxdata[lane])
+
+    def retry(
+        self, number: int, chosen: IndexArray, starts: FloatArray, *, damping: float, least: int
+    ) -> None:
+        """Fit some lanes again from [lane, par]; ``least``: steps that they get in any case."""
+        if len(chosen) == 0:
+            return
+        patient = _PATIENCE * self.options.max_steps if self.options.fallback else least
+        allowed = int(min(patient, 0.5 * self.left / (len(chosen) * self.step_s)))
+        steps = max(least, allowed)
+        if steps < min(_FEWEST_STEPS, patient):
+            return
+        again = run_kernel(
+            self.problem,
+            self.problem.model.lanes_of(self.data[chosen]),
+            frozen_floats(self.auxdata[chosen]),
+            starts,
+            replace(self.options, max_steps=steps),
+            damping=damping,
+        )
+        self.left -= float(again.report[:, 1].sum()) * self.step_s
+        good = again.status(self.options.edm_tolerance) == FitStatus.CONVERGED
+        there = chosen[good]
+        self.lanes.parameters[there] = again.parameters[good]
+        self.lanes.value[there] = again.value[good]
+        self.lanes.edm[there] = again.edm[good]
+        self.lanes.min_rate[there] = again.min_rate[good]
+        self.lanes.report[there] = again.report[good]
+        self.status[there] = FitStatus.CONVERGED
+        self.rung[there] = number
+
+    def feasible(self, starts: FloatArray) -> IndexArray:
+        """Fit lanes whose start has no likelihood from where they have one; return the others.
+
+        Those are impossible: nothing else is tried on them.
+        """
+        lost = self.failed[self.status[self.failed] == FitStatus.NOT_FINITE]
+        reached, points, impossible = [], [], []
+        for lane in lost[:_MOST_SINGLE_LANES]:
+            found = feasible_point(self.problem, *self.lane(lane), starts[lane])
+            self.left -= found.evaluations * self.step_s
+            if found.reached:
+                reached.append(int(lane))
+                points.append(found.parameters)
+            else:
+                impossible.append(int(lane))
+        if reached:
+            self.retry(
+                3,
+                np.array(reached, dtype=np.int64),
+                np.array(points),
+                damping=0.0,
+                least=self.options.max_steps,
+            )
+        return np.array(impossible, dtype=np.int64)
+
+    def minuit(self, held: FloatArray, impossible: IndexArray) -> None:
+        """Fit lanes from where iminuit ends."""
+        calls = int(_MINUIT_S / (_CALL_S + self.step_s))
+        chosen, points = [], []
+        for lane in np.setdiff1d(self.failed, impossible)[:_MOST_SINGLE_LANES]:
+            if calls < _FEWEST_STEPS:
+                break
+            point, used = _minuit_point(
+                self.problem, *self.lane(lane), held[lane], most_calls=calls
+            )
+            calls -= used
+            chosen.append(int(lane))
+            points.append(point)
+        if chosen:
+            self.retry(4, np.array(chosen, dtype=np.int64), np.array(points), damping=0.0, least=0)
 
 
 def climb(
     problem: Problem,
     data: LaneData,
     auxdata: FloatArray,
-    held: FloatArray,
-    lanes: Lanes,
     *,
+    held: FloatArray,
+    starts: FloatArray,
+    lanes: Lanes,
     status: IndexArray,
     rung: IndexArray,
     options: FitOptions,
 ) -> None:
-    """Retry failed lanes in place. Shapes: [lane, bin], [lane, par], [lane, par]."""
-    patient = FitOptions(
-        edm_tolerance=options.edm_tolerance,
-        max_steps=10 * options.max_steps,
-        threads=options.threads,
-    )
+    """Retry failed lanes in place. Shapes: [lane, bin], then [lane, par] thrice.
 
-    def retry(number: int, starts: Callable[[IndexArray], FloatArray], damping: float) -> None:
-        failed = np.flatnonzero(status != FitStatus.CONVERGED)
-        if len(failed) == 0:
-            return
-        again = run_kernel(
-            problem,
-            problem.model.lanes_of(data[failed]),
-            frozen_floats(auxdata[failed]),
-            starts(failed),
-            patient,
-            damping=damping,
-        )
-        good = again.status(options.edm_tolerance) == FitStatus.CONVERGED
-        chosen = failed[good]
-        lanes.parameters[chosen] = again.parameters[good]
-        lanes.value[chosen] = again.value[good]
-        lanes.edm[chosen] = again.edm[good]
-        lanes.min_rate[chosen] = again.min_rate[good]
-        lanes.report[chosen] = again.report[good]
-        status[chosen] = FitStatus.CONVERGED
-        rung[chosen] = number
-
-    retry(1, lambda failed: held[failed], 0.0)
-    retry(2, lambda failed: held[failed], 1.0)
-
-    def from_minuit(failed: IndexArray) -> FloatArray:
-        points = held[failed].copy()
-        for i, lane in enumerate(failed[:MOST_MINUIT_LANES]):
-            points[i] = _minuit_point(
-                problem, data[lane : lane + 1], frozen_floats(auxdata[lane]), held[lane]
-            )
-        return points
-
-    retry(3, from_minuit, 0.0)
+    ``held`` are the model's own starts, ``starts`` those that failed.
+    """
+    run = _Climb(problem, data, auxdata, lanes=lanes, status=status, rung=rung, options=options)
+    for number, damping in ((1, 0.0), (2, 1.0)):
+        failed = run.failed
+        run.retry(number, failed, held[failed], damping=damping, least=options.max_steps)
+    if not options.fallback:
+        return
+    impossible = run.feasible(starts)
+    run.minuit(held, impossible)
     for key in range(N_JITTERED):
-
-        def jittered(failed: IndexArray, key: int = key) -> FloatArray:
-            return np.array(
-                [jittered_starts(problem, held[lane], 1, key=key)[0] for lane in failed]
-            )
-
-        retry(4, jittered, 0.1)
+        failed = np.setdiff1d(run.failed, impossible)
+        points = [jittered_starts(problem, held[lane], 1, key=key)[0] for lane in failed]
+        run.retry(5, failed, np.array(points), damping=0.1, least=0)

@@ -40,11 +40,15 @@ class FitOptions:
         Newton steps at most, per start.
     threads
         Threads at most; None: the processors of this process. Results do not depend on it.
+    fallback
+        Whether a fit that fails may be tried by other means than Newton steps from the model's
+        own start. Their budget is counted, not timed.
     """
 
     edm_tolerance: float = 1e-9
     max_steps: int = 200
     threads: int | None = None
+    fallback: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

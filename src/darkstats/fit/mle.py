@@ -8,7 +8,7 @@ these disagree, more starts decide, and the lowest minimum has to be found twice
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from darkstats.arrays import BoolArray, FloatArray
 from darkstats.errors import FitFailedError, ImpossibleDataError
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
+from darkstats.fit.feasible import feasible_point
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem
 from darkstats.fit.minima import AGREEMENT
 from darkstats.fit.starts import jittered_starts, starts_on_both_sides
@@ -104,11 +105,7 @@ class FitResult:
 
 def number_options(options: FitOptions) -> FitOptions:
     """Options of a fit whose number is going to be printed."""
-    return FitOptions(
-        edm_tolerance=min(options.edm_tolerance, NUMBER_TOLERANCE),
-        max_steps=options.max_steps,
-        threads=options.threads,
-    )
+    return replace(options, edm_tolerance=min(options.edm_tolerance, NUMBER_TOLERANCE))
 
 
 def _loose(
@@ -165,6 +162,29 @@ def _held(model: Model, poi_value: float | None, fixed: Mapping[str, float] | No
     """What a caller holds, in words."""
     held = {} if poi_value is None else {model.poi_name or "": poi_value}
     return ", ".join(f"{name} = {value:g}" for name, value in {**held, **(fixed or {})}.items())
+
+
+def _failure(
+    problem: Problem, observation: Observation, start: FloatArray, batch: BatchFit, held: str
+) -> FitFailedError:
+    """A fit without a minimum: where the data are impossible, with the place."""
+    n, status = len(batch.status), FitStatus(int(batch.status[0]))
+    if status is FitStatus.NOT_FINITE:
+        data, auxdata = problem.model.stack([observation])
+        found = feasible_point(problem, problem.model.lanes_of(data), auxdata[0], start)
+        if not found.reached:
+            return ImpossibleDataError(
+                "no point was found within the ranges of the parameters that has a positive "
+                "expected rate wherever there are events; the best one has "
+                f"{found.rate:.3g} for {problem.model.place_of_datum(data, found.datum)}; widen "
+                "the ranges of the parameters that act there",
+                held=held,
+            )
+    return FitFailedError(
+        f"no minimum could be certified from {n} starts ({status.name}, EDM "
+        f"{batch.edm[0]:.3g}, smallest rate {batch.min_rate[0]:.3g}); check that every "
+        "bin with events has a positive expected rate within the ranges of the parameters"
+    )
 
 
 def _bound_warning(
@@ -274,12 +294,7 @@ def fit(
         if places is not None:
             raise ImpossibleDataError(places, held=_held(model, poi_value, fixed))
     if found is None:
-        status = FitStatus(int(batch.status[0])).name
-        raise FitFailedError(
-            f"no minimum could be certified from {n_starts} starts ({status}, EDM "
-            f"{batch.edm[0]:.3g}, smallest rate {batch.min_rate[0]:.3g}); check that every "
-            "bin with events has a positive expected rate within the ranges of the parameters"
-        )
+        raise _failure(problem, observation, starts[0], batch, _held(model, poi_value, fixed))
     if found.agreeing() < 2:
         following = (
             f"next: {found.rises[1]:.3g} higher in deviance"

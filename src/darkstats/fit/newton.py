@@ -67,7 +67,7 @@ def approach(
     x = np.where(free, np.clip(starts, problem.lower, problem.upper), starts)
     few = np.arange(min(n, _FIRST_CURVATURES), dtype=np.int64)
     value, _, gradient, hessian = evaluator.derivatives(x[few], few)
-    good = _finite(value, gradient, hessian)
+    good = _finite(free, value, gradient, hessian)
     if not good.any():
         return x
     mean = hessian[good].mean(axis=0)
@@ -152,7 +152,7 @@ class _Run:
     def begin(self) -> None:
         """Evaluate the starts, and set out from those that are finite."""
         value, size, gradient, hessian = self.evaluator.derivatives(self.x, self.active)
-        finite = _finite(value, gradient, hessian)
+        finite = _finite(self.free, value, gradient, hessian)
         self.lanes.value[:] = value
         self.size[:] = size
         self.gradient[:], self.hessian[:] = gradient, hessian
@@ -227,7 +227,7 @@ class _Run:
             + _ARMIJO * self.length[chosen] * self.slope[chosen]
             + _ROUNDING * self.size[chosen]
         )
-        good = _finite(value, gradient, hessian) & (value <= bound)
+        good = _finite(self.free, value, gradient, hessian) & (value <= bound)
         taken = chosen[good]
         self.x[taken] = trial[good]
         self.lanes.value[taken] = value[good]
@@ -250,6 +250,17 @@ class _Run:
         self.damping[taken] = np.where(following < _LEAST_DAMPING, 0.0, following)
 
 
-def _finite(value: FloatArray, gradient: FloatArray, hessian: FloatArray) -> BoolArray:
+def _finite(
+    free: BoolArray, value: FloatArray, gradient: FloatArray, hessian: FloatArray
+) -> BoolArray:
+    """Which lanes are finite in all that is free.
+
+    What is not finite in a direction that is held is set to zero, in place: a density far below
+    that of a part which is held at nothing has a slope by its yield, but its square overflows.
+    """
+    for array in (gradient[:, ~free], hessian[:, ~free], hessian[:, :, ~free]):
+        if not np.isfinite(array).all():
+            gradient[:, ~free], hessian[:, ~free], hessian[:, :, ~free] = 0.0, 0.0, 0.0
+            break
     good: BoolArray = np.isfinite(value) & np.isfinite(gradient).all(axis=1)
     return good & np.isfinite(hessian).all(axis=(1, 2))

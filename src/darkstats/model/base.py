@@ -25,6 +25,7 @@ __all__ = [
     "LEAST_RATE",
     "TOYS_PER_BLOCK",
     "Acting",
+    "DataRates",
     "EventModel",
     "LaneData",
     "LaneEngine",
@@ -44,6 +45,24 @@ TOYS_PER_BLOCK = 1024
 
 #: Counts [lane, bin] of a HistFactory model, or the events of an unbinned one.
 LaneData: TypeAlias = FloatArray | EventLanes
+
+
+class DataRates(NamedTuple):
+    """Rates where there are data, at some points.
+
+    ``rates`` [point, datum]: rates of bins with events, densities at events in units of the mean
+    one. ``weights`` [datum]: their events. ``total`` [point]: events expected, all bins and
+    channels together; a bin below zero counts as empty.
+    """
+
+    rates: FloatArray
+    weights: FloatArray
+    total: FloatArray
+
+    def at(self, point: int) -> DataRates:
+        """The same at one of the points."""
+        part = slice(point, point + 1)
+        return DataRates(self.rates[part], self.weights, self.total[part])
 
 
 class LaneEvaluator(Protocol):
@@ -216,6 +235,12 @@ class Model(Protocol):
 
     def impossible_places(self, points: FloatArray, observation: Observation) -> str | None:
         """Where events are seen and none expected at any point [k, par], in words; or None."""
+
+    def rates_at_data(self, parameters: FloatArray, data: LaneData) -> DataRates:
+        """Rates where the data of the one lane are, at points [point, par]."""
+
+    def place_of_datum(self, data: LaneData, datum: int) -> str:
+        """Where a datum of :meth:`rates_at_data` is: channel and bin, or channel and event."""
 
     def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
         """Least expected background where the sensitivity comes from, at two points [par]."""

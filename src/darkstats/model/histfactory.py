@@ -13,6 +13,7 @@ from darkstats.errors import OptionError
 from darkstats.model.base import (
     LEAST_RATE,
     TOYS_PER_BLOCK,
+    DataRates,
     LaneData,
     few_places,
     thrown_auxdata,
@@ -161,11 +162,15 @@ class HistFactoryModel(ParameterTable):
         return self.words if numbers is self.numbers else words_of(self.layout, numbers)
 
     def expected_rates(self, parameters: FloatArray) -> FloatArray:
-        """Events expected, masked channels included. Shapes: [..., par] -> [..., bin]."""
+        """Events expected, masked channels included. Shapes: [..., par] -> [..., bin].
+
+        What the kernels' stand-in for a factor of zero leaves behind is zero.
+        """
         points = np.asarray(parameters, dtype=float)
         flat = frozen_floats(points.reshape(-1, self.n_parameters))
-        result = rates_of_points(self.layout, self.numbers, flat)
-        return np.asarray(result).reshape(*points.shape[:-1], self.n_bins)
+        result = np.asarray(rates_of_points(self.layout, self.numbers, flat))
+        result = np.where(np.abs(result) < LEAST_RATE, 0.0, result)
+        return result.reshape(*points.shape[:-1], self.n_bins)
 
     def expected_by_sample(self, parameters: FloatArray) -> FloatArray:
         """Events expected of each sample. Shapes: [par] -> [sample, bin]."""
@@ -278,6 +283,26 @@ class HistFactoryModel(ParameterTable):
                 f"{LEAST_RATE:g})"
             )
         return few_places(places) if places else None
+
+    def rates_at_data(self, parameters: FloatArray, data: LaneData) -> DataRates:
+        """Expected rates of the bins with events [point, bin], and all events expected [point]."""
+        counts = np.asarray(self.lanes_of(data))[0]
+        rates, seen = self.expected_rates(parameters), ~self.masked_bins
+        chosen = self._bins_with_events(counts)
+        total = np.maximum(rates[:, seen], 0.0).sum(axis=1)
+        return DataRates(rates[:, chosen], counts[chosen], total)
+
+    def place_of_datum(self, data: LaneData, datum: int) -> str:
+        """Channel and bin of a datum of :meth:`rates_at_data`."""
+        counts = np.asarray(self.lanes_of(data))[0]
+        b = int(self._bins_with_events(counts)[datum])
+        channel = next(one for one in self.channels if one.start <= b < one.stop)
+        return (
+            f"bin {b - channel.start} of channel {channel.name!r}, which has {counts[b]:g} events"
+        )
+
+    def _bins_with_events(self, counts: FloatArray) -> IndexArray:
+        return np.flatnonzero((counts > 0.0) & ~self.masked_bins).astype(np.int64)
 
     def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
         """Smallest expected background of the bins that drive the sensitivity, at two points.

@@ -20,6 +20,8 @@ from darkstats.model.unbinned.tables import density_at
 
 __all__ = ["UnbinnedEvaluator", "channel_layout"]
 
+#: Takes densities from 1e-290, the least that counts, to where their inverse can be squared.
+_RAISE = 2.0**465
 _CHECKED_CELLS = 256  # of the grid, where a negative density is looked for
 
 
@@ -164,19 +166,31 @@ class UnbinnedEvaluator:
         total = events.total[lanes]
         # Densities relative to the mean one: logarithms of order one, sums that keep their digits.
         mean = np.where(total > 0.0, total, 1.0) / channel.volume
-        part, terms, slope, curve = event_derivatives(
-            layout,
-            events.columns,
-            events.x,
-            events.weights,
-            (
-                np.ascontiguousarray(events.first_vector[lanes]),
-                np.ascontiguousarray(events.n_vectors[lanes]),
-            ),
-            np.ascontiguousarray(inner.amplitudes / mean[:, None]),
-            np.ascontiguousarray(inner.slots),
-            threads=self.threads,
-        )
+
+        def summed(chosen: IndexArray, scale: float) -> tuple[FloatArray, ...]:
+            return event_derivatives(
+                layout,
+                events.columns,
+                events.x,
+                events.weights,
+                (
+                    np.ascontiguousarray(events.first_vector[lanes[chosen]]),
+                    np.ascontiguousarray(events.n_vectors[lanes[chosen]]),
+                ),
+                np.ascontiguousarray(inner.amplitudes[chosen] / mean[chosen, None] * scale),
+                np.ascontiguousarray(inner.slots[chosen]),
+                threads=self.threads,
+            )
+
+        part, terms, slope, curve = summed(np.arange(len(points), dtype=np.int64), 1.0)
+        over = np.flatnonzero(np.isfinite(part) & ~np.isfinite(curve).all(axis=(1, 2)))
+        if over.size:
+            # The inverse square of a tiny density overflows: once more, all densities raised.
+            _, _, slope[over], raised = summed(over, _RAISE)
+            slope[over, : layout.n_columns] *= _RAISE
+            raised[:, : layout.n_columns, :] *= _RAISE
+            raised[:, :, : layout.n_columns] *= _RAISE
+            curve[over] = raised
         slope[:, : layout.n_columns] /= mean[:, None]
         curve[:, : layout.n_columns, :] /= mean[:, None, None]
         curve[:, :, : layout.n_columns] /= mean[:, None, None]
@@ -238,5 +252,14 @@ def _chain_rule(
         jacobian[:, where, index] = jet.gradient
         bent = slope[:, where, None, None] * jet.hessian
         hessian[:, index[:, None], index] += bent
+    straight = hessian.copy()
     gradient += np.matmul(slope[:, None, :], jacobian)[:, 0, :]
     hessian += np.matmul(jacobian.transpose(0, 2, 1), np.matmul(curve, jacobian))
+    # The curvature by one amplitude overflows where the density is very small next to that of its
+    # column. It concerns the parameters of that amplitude alone: infinity times zero is zero here.
+    over = ~np.isfinite(curve)
+    for lane in np.flatnonzero(over.any(axis=(1, 2)) & np.isfinite(slope).all(axis=1)):
+        acting, kept = jacobian[lane] != 0.0, np.where(over[lane], 0.0, curve[lane])
+        touched = (acting.T.astype(float) @ over[lane] @ acting) > 0.0
+        clean = straight[lane] + jacobian[lane].T @ kept @ jacobian[lane]
+        hessian[lane] = np.where(touched, np.inf, clean)

@@ -12,6 +12,7 @@ from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.model.base import (
     Acting,
+    DataRates,
     LaneData,
     LaneEngine,
     LaneEvaluator,
@@ -24,7 +25,7 @@ from darkstats.model.unbinned.channels import Channel
 from darkstats.model.unbinned.compilation import compile_channel
 from darkstats.model.unbinned.declared import constraint_of, own_data, parameter_of
 from darkstats.model.unbinned.evaluation import UnbinnedEvaluator, channel_layout
-from darkstats.model.unbinned.events import EventLanes, stacked
+from darkstats.model.unbinned.events import ChannelEvents, EventLanes, stacked
 from darkstats.model.unbinned.grid import Grid, grid_of
 from darkstats.model.unbinned.names import Names
 from darkstats.model.unbinned.sampling import thrown_events
@@ -342,6 +343,34 @@ class UnbinnedModel(ParameterTable):
                 )
         return few_places(places) if places else None
 
+    def rates_at_data(self, parameters: FloatArray, data: LaneData) -> DataRates:
+        """Densities at the events, in units of the mean one, and all events expected [point]."""
+        points = np.asarray(parameters, dtype=float)
+        rates, weights, total = [], [], np.zeros(len(points))
+        for channel, events in zip(self.channels, self.lanes_of(data).channels, strict=True):
+            x, weight = _data_of(channel, events)
+            mean = max(float(events.total[0]), 1.0) / channel.volume
+            rates.append(density_at(channel, points, x)[:, weight > 0.0] / mean)
+            weights.append(weight[weight > 0.0])
+            total += sum(component.expected.at(points) for component in channel.components)
+        return DataRates(np.concatenate(rates, axis=1), np.concatenate(weights), total)
+
+    def place_of_datum(self, data: LaneData, datum: int) -> str:
+        """Channel and observables of a datum of :meth:`rates_at_data`."""
+        for channel, events in zip(self.channels, self.lanes_of(data).channels, strict=True):
+            x, weight = _data_of(channel, events)
+            chosen = np.flatnonzero(weight > 0.0)
+            if datum >= len(chosen):
+                datum -= len(chosen)
+                continue
+            k = int(chosen[datum])
+            if channel.bin_edges is not None:
+                return f"bin {k} of channel {channel.name!r}, which has {weight[k]:g} events"
+            at = zip(channel.observables, x[:, k], strict=True)
+            where = ", ".join(f"{name} = {value:g}" for name, value in at)
+            return f"event {k} of channel {channel.name!r}, at {where}"
+        raise IndexError(datum)
+
     def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
         """Background expected in the smallest region that holds half of the sensitivity.
 
@@ -357,6 +386,13 @@ class UnbinnedModel(ParameterTable):
         order = np.argsort(-s / np.maximum(total, 1e-300), kind="stable")
         inside = np.cumsum(information[order]) <= 0.5 * information.sum()
         return float(2.0 * b[order][inside].sum())
+
+
+def _data_of(channel: Channel, events: ChannelEvents) -> tuple[FloatArray, FloatArray]:
+    """Observables [dim, event] and weights [event] of the first lane: a bin counts once."""
+    x, weights = events.events_of(0)
+    n = x.shape[1] if channel.bin_edges is None else len(channel.bin_edges) - 1
+    return x[:, :n], weights[:n]
 
 
 def _events(observation: Observation) -> EventLanes:
