@@ -179,7 +179,7 @@ def _normsys(sample: SamplePart, modifier: ModifierPart, report: Report) -> None
                 "bad-normsys",
                 _place(sample, modifier).at("data", key),
                 f"the factor {value:g} is {problem}",
-                "write the ratio of the varied to the nominal yield, such as 0.95 and 1.05",
+                _normsys_remedy(value, high - 1.0 if key == "lo" else 1.0 - low),
             )
             return
     if low == high == 1:
@@ -193,6 +193,20 @@ def _normsys(sample: SamplePart, modifier: ModifierPart, report: Report) -> None
         _one_sided(sample, modifier, report)
     if not (0.1 <= low <= 10 and 0.1 <= high <= 10):
         _large(sample, modifier, report)
+
+
+def _normsys_remedy(value: float, other: float) -> str:
+    """What to write in place of a factor; ``other`` is the relative error on the other side."""
+    if value > 0:
+        return "write the ratio of the varied to the nominal yield, such as 0.95 and 1.05"
+    width = max(1.0 - value, abs(other))
+    return (
+        "its logarithm is interpolated, which reaches no zero: write a factor above it (0.5 and "
+        "2.0 are a factor of two), or a normfactor with a channel of its own that expects "
+        f"{width**-2:.3g} event(s) of it, with as many observed (a gamma constraint of "
+        f'{100.0 * width:.3g} %), or a truncated Gaussian; the how-to "Mend a workspace that is '
+        'refused" has all three'
+    )
 
 
 def _one_sided(sample: SamplePart, modifier: ModifierPart, report: Report) -> None:
