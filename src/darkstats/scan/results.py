@@ -203,8 +203,15 @@ class MassScan:
 
     @property
     def statement(self) -> str:
-        """How many hypotheses have a certified result, in words."""
-        return results_in_words(len(self.points), [_failure(point) for point in self.failed])
+        """How many hypotheses have a certified result, in words; and how many no significance."""
+        said = results_in_words(len(self.points), [_failure(point) for point in self.failed])
+        lost = [p.name for p in self.points if p.has_result and p.significance is None]
+        if self.settings.blind or not lost:
+            return said
+        return (
+            f"{said}; {len(lost)} without a local significance, the first of them {lost[0]}: a "
+            "larger excess may be among them"
+        )
 
     @property
     def largest(self) -> ScanPoint | None:
