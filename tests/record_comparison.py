@@ -22,6 +22,15 @@ def _by_name(items: Any) -> Any:
     return items
 
 
+def missing(expected: Any, found: Any, *, allowed: set[str]) -> Iterator[str]:
+    """Fields with a number that are empty in ``found``, other than those ``allowed``."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for key in sorted(expected.keys() - allowed - _APART):
+            if expected[key] is not None and found.get(key) is None:
+                yield key
+            yield from missing(expected[key], found.get(key), allowed=allowed)
+
+
 def differences(
     expected: Any, found: Any, *, relative: float, errors: bool = True, where: str = ""
 ) -> Iterator[str]:
@@ -30,8 +39,8 @@ def differences(
     A p-value of toys agrees where its range, if all failed toys went one way, holds the expected
     one. ``errors``: whether standard errors are compared, too.
     """
-    if found is None or isinstance(expected, str):
-        return
+    if found is None or isinstance(expected, str) or (expected is None and isinstance(found, str)):
+        return  # texts, and reasons for what is missing
     expected, found = _by_name(expected), _by_name(found)
     if isinstance(expected, dict) and set(expected) >= _P_VALUE:
         if found["value"] is None:

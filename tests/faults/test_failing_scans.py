@@ -14,7 +14,7 @@ from darkstats.scan import limits
 from darkstats.scan.results import ScanSettings
 from darkstats.scan.unbinned import EventsOfScan, unbinned_point
 from darkstats.workspace.hs3 import Hs3Document
-from failing_fits import Choice, FailingFits, at_random, every_lane, whole_batches
+from failing_fits import Choice, FailingFits, at_random, every_lane, from_batch, whole_batches
 from record_comparison import differences
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def choices() -> list[tuple[str, Choice]]:
         ("some lanes", at_random(0.1, 11)),
         ("whole batches", whole_batches(0.03, 12)),
         ("more batches", whole_batches(0.15, 13)),
+        ("later ones", from_batch(40)),
         ("everything", every_lane),
     ]
 

@@ -308,7 +308,7 @@ def _close(group: WindowGroup, w: int, window: _Window, found: WindowPosteriors)
     try:
         posterior = PoiPosterior.of(prior, found.layout.v, log_likelihood)
         require_falling(posterior, prior)
-    except PosteriorError as error:
+    except (PosteriorError, NotCertifiedError) as error:
         window.refuse(error)
         return
     if posterior.left_out > TAIL:

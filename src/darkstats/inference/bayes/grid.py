@@ -123,7 +123,7 @@ def grid_posterior(problem: PosteriorProblem, counts: LaneData, *, cl: float) ->
         try:
             posterior = PoiPosterior.settled(problem.prior, edges, log_likelihood)
             require_falling(posterior, problem.prior)
-        except PosteriorError as failure:
+        except (PosteriorError, NotCertifiedError) as failure:
             return GridAnswer(problem=failure)
         limit = posterior.quantile(cl)
         left = posterior.left_out + posterior.unsettled

@@ -413,7 +413,7 @@ def answer_at_nodes(
         fewer = posterior_from(prior, *span, y[::2], total[::2]).quantile(cl)
         height = log_height(problem, mu, total)
         _require_followed(y, total, each, height)
-    except (PosteriorError, CoarseError) as failure:
+    except (PosteriorError, NotCertifiedError) as failure:
         return LaplaceAnswer(problem=failure)
     # Half as much again, because eight replicates know their own scatter to a quarter. Halving the
     # nodes changes the limit far more than leaving them: a sixth of it is generous.

@@ -13,7 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from darkstats.arrays import FloatArray
-from darkstats.errors import EmptySupportError, ImproperPosteriorError, OptionError
+from darkstats.errors import (
+    EmptySupportError,
+    ImproperPosteriorError,
+    NotCertifiedError,
+    OptionError,
+)
 from darkstats.inference.bayes.priors import BoundPrior, Coordinate
 from darkstats.inference.bayes.rules import legendre_panels, legendre_rule
 
@@ -127,12 +132,19 @@ class PoiPosterior:
         ------
         EmptySupportError
             The likelihood is zero at all of them.
+        NotCertifiedError
+            It is not a number at one of them.
         """
         v, weight = legendre_panels(edges, _ORDER)
         mu = prior.coordinate.to_mu(v)
         log_density = log_likelihood + prior.log_density(mu) + prior.coordinate.log_jacobian(v)
         peak = float(np.max(log_density))
-        if not math.isfinite(peak):
+        if math.isnan(peak) or peak == math.inf:
+            raise NotCertifiedError(
+                "the posterior is not a number at some signal strengths: an integral behind it "
+                "failed"
+            )
+        if peak == -math.inf:
             raise EmptySupportError(
                 "the likelihood is zero at every signal strength that the prior allows: some bin "
                 "has events where none can be expected"

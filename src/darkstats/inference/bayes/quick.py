@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import PosteriorError
+from darkstats.errors import NotCertifiedError, PosteriorError
 from darkstats.inference.bayes.importance import proposal
 from darkstats.inference.bayes.laplace import LaplaceOptions, log_mean, log_weights
 from darkstats.inference.bayes.problem import (
@@ -64,6 +64,6 @@ def quick_limits(
         try:
             found = posterior_from(problem.prior, ranges.low[row], ranges.high[row], y, total[i])
             limits[row] = found.quantile(cl)
-        except PosteriorError:
+        except (PosteriorError, NotCertifiedError):
             continue  # stays NaN, and is counted as a failed toy
     return limits
