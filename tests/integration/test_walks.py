@@ -216,6 +216,9 @@ def test_toys_are_counted_as_they_are_thrown(example_workspaces: dict[str, Path]
         def advance(self, count: int) -> None:
             counted.append(count)
 
+        def now(self, name: str) -> None:
+            pass
+
     def progress(step: str, total: int | None, unit: str) -> Watching:
         assert unit == "toys"
         heard.append((step, total))

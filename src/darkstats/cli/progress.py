@@ -48,12 +48,13 @@ class Waiting:
         self._timer = threading.Timer(_PATIENCE_S, self._show)
         self._timer.daemon = True
         self._bar: Progress | None = None
-        self._over = False
+        self._over = self._shown = False
 
     def _show(self) -> None:
         with self._lock:
             if self._over:
                 return
+            self._shown = True
             if not sys.stderr.isatty():
                 announce(f"{self.step} ...")
                 return
@@ -93,6 +94,15 @@ class Waiting:
             self._done += count
             if self._bar is not None and not self._over:
                 self._bar.update(self._task, completed=self._done)
+
+    def now(self, name: str) -> None:
+        """Say what the step does from here on, at once where it shows already."""
+        with self._lock:
+            self.step = name
+            if self._bar is not None and not self._over:
+                self._bar.update(self._task, description=name)
+            elif self._shown and not self._over:
+                announce(f"{name} ...")
 
     def __enter__(self) -> Waiting:
         self._timer.start()

@@ -12,10 +12,19 @@ from darkstats.inference.results import Probe, ToyOptions
 from darkstats.inference.toy_tests import toy_points
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from darkstats.inference.curve import ProfileCurve
     from darkstats.inference.results import UpperLimit
 
-__all__ = ["LOW_COUNT", "low_count_note", "lowest_relevant_count", "probe_limit", "probe_size"]
+__all__ = [
+    "LOW_COUNT",
+    "low_count_note",
+    "lowest_relevant_count",
+    "probe_limit",
+    "probe_size",
+    "too_dear",
+]
 
 #: Expected background below which a bin that drives the limit calls for a probe.
 LOW_COUNT = 5.0
@@ -23,7 +32,8 @@ LOW_COUNT = 5.0
 _DIFFERENCE = 0.05
 _SIGNIFICANT = 2.0
 _MOST, _FEWEST = 2000, 100
-_BUDGET_S = 0.25
+_BUDGET_S = 0.25  # nominal, of the toys
+_DEAR_S = 1.0  # where even the fewest toys take longer, there is no probe
 
 
 def lowest_relevant_count(curve: ProfileCurve, mu: float) -> float:
@@ -56,14 +66,36 @@ def low_count_note(curve: ProfileCurve, limit: UpperLimit) -> tuple[str, ...]:
 def probe_size(n_parameters: int, n_bins: int) -> int:
     """Number of toys that keeps a probe below about a quarter of a second on one core.
 
-    It follows from the size of the model alone, never from a clock: a probe is reproducible.
+    It follows from the size of the model alone, never from a clock: a probe is reproducible. At
+    least 100; 0 where so many would take as long as the limit itself.
     """
     per_toy = 4.0 * (2e-6 + 2.5e-8 * n_parameters * n_bins + 4e-10 * float(n_parameters) ** 3)
+    if _FEWEST * per_toy > _DEAR_S:
+        return 0
     return int(min(_MOST, max(_FEWEST, _BUDGET_S / per_toy)))
 
 
-def probe_limit(curve: ProfileCurve, limit: UpperLimit, *, seed: int = 0) -> Probe | None:
+def too_dear(curve: ProfileCurve) -> str | None:
+    """Why a model of this size gets no probe; None where it does."""
+    n_parameters = curve.model.n_parameters
+    if probe_size(n_parameters, curve.model.n_bins) > 0:
+        return None
+    return (
+        f"a model of {n_parameters} parameters gets no probe: {_FEWEST} toys would take as long as "
+        "the limit itself; use --calculator toys"
+    )
+
+
+def probe_limit(
+    curve: ProfileCurve,
+    limit: UpperLimit,
+    *,
+    seed: int = 0,
+    on_probe: Callable[[int], object] | None = None,
+) -> Probe | None:
     """Compare the asymptotic p-value at the observed limit with a few toys.
+
+    Its cost is bounded whatever happens: a toy that Newton's method cannot fit has failed.
 
     Parameters
     ----------
@@ -71,12 +103,14 @@ def probe_limit(curve: ProfileCurve, limit: UpperLimit, *, seed: int = 0) -> Pro
         Profile curve and the asymptotic limit found on it.
     seed
         Of the toys.
+    on_probe
+        Told the number of toys of each hypothesis before they are thrown.
 
     Returns
     -------
     Probe or None
         None where every bin that drives the limit expects at least :data:`LOW_COUNT` background
-        events, or where there is no positive observed limit.
+        events, where there is no positive observed limit, or where the model is too large.
 
     Raises
     ------
@@ -90,11 +124,12 @@ def probe_limit(curve: ProfileCurve, limit: UpperLimit, *, seed: int = 0) -> Pro
     if lowest >= LOW_COUNT:
         return None
     reason = f"a bin that drives the limit expects {lowest:.3g} background events, below 5"
-    options = ToyOptions(
-        n_toys=probe_size(curve.model.n_parameters, curve.model.n_bins),
-        seed=seed,
-        max_failed_fraction=0.2,
-    )
+    n_toys = probe_size(curve.model.n_parameters, curve.model.n_bins)
+    if n_toys == 0:
+        return None
+    options = ToyOptions(n_toys=n_toys, seed=seed, max_failed_fraction=0.2, fallback=False)
+    if on_probe is not None:
+        on_probe(n_toys)
     curve.evaluate([mu])
     (point,) = toy_points(curve, [mu], options)
     p = observed_p_values(curve.statistic.name, curve.q(mu), curve.q_asimov(mu))

@@ -70,6 +70,8 @@ class ToyOptions:
         continued: 1000 toys from 0 and 1000 toys from 1000 are 2000 toys from 0.
     max_failed_fraction
         Above this fraction of failed toys the answer is refused.
+    fallback
+        Whether a toy that Newton's method cannot fit is tried by other means; else it has failed.
     on_toys
         Told, block by block, how many toys were done; called from the worker threads. It shows
         progress and changes no number.
@@ -80,6 +82,7 @@ class ToyOptions:
     threads: int | None = None
     first_toy: int = 0
     max_failed_fraction: float = 0.01
+    fallback: bool = True
     on_toys: Callable[[int], object] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -251,7 +251,7 @@ def sample_statistic(
     if poi is None:
         raise OptionError("the model has no parameter of interest; name one with its `poi`")
     threads = options.threads or default_threads()
-    fit_options = FitOptions(threads=1)
+    fit_options = FitOptions(threads=1, fallback=options.fallback)
     start = np.asarray(parameters, dtype=np.float64)
 
     def work(lower: int, upper: int) -> None:

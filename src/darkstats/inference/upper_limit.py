@@ -35,6 +35,8 @@ from darkstats.inference.results import (
 from darkstats.inference.test_statistics import test_statistic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from darkstats.fit import FitOptions
     from darkstats.inference.results import Calculator
     from darkstats.model import Model, Observation
@@ -206,6 +208,7 @@ def upper_limit(
     scan_points: int = 21,
     blind: bool = False,
     probe: bool = True,
+    on_probe: Callable[[int], object] | None = None,
     options: FitOptions | None = None,
 ) -> UpperLimit:
     """Upper limit on the signal strength with its expected band.
@@ -238,6 +241,8 @@ def upper_limit(
     probe
         Look at the asymptotic approximation with a few toys where counts are low; the number
         never changes.
+    on_probe
+        Told the number of toys of each hypothesis before a probe throws them.
 
     Returns
     -------
@@ -284,6 +289,7 @@ def upper_limit(
         scan_points=scan_points,
         blind=blind,
         probe=probe,
+        on_probe=on_probe,
     )
 
 
@@ -299,6 +305,7 @@ def limit_of_curve(
     scan_points: int = 21,
     blind: bool = False,
     probe: bool = True,
+    on_probe: Callable[[int], object] | None = None,
 ) -> UpperLimit:
     """Upper limit from a profile curve, which can serve other questions, too.
 
@@ -326,14 +333,23 @@ def limit_of_curve(
         from darkstats.inference.toy_limit import toy_limit
 
         return toy_limit(curve, asymptotic, toys or ToyOptions(), blind=blind)
-    from darkstats.inference.probe import low_count_note, probe_limit
+    from darkstats.inference.probe import low_count_note, probe_limit, too_dear
 
     if not probe or blind:
         note = low_count_note(curve, asymptotic)
         return replace(asymptotic, warnings=(*asymptotic.warnings, *note))
 
+    dear = too_dear(curve)
+    if dear is not None:
+        note = low_count_note(curve, asymptotic)
+        return replace(
+            asymptotic,
+            probe_reason=dear if note else None,
+            warnings=(*asymptotic.warnings, *note),
+        )
     try:
-        seen = probe_limit(curve, asymptotic, seed=toys.seed if toys else 0)
+        seed = toys.seed if toys else 0
+        seen = probe_limit(curve, asymptotic, seed=seed, on_probe=on_probe)
     except NotCertifiedError as error:
         reason = f"a bin that drives the limit expects few events, but the toys failed: {error}"
         return replace(

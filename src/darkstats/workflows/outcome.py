@@ -34,6 +34,9 @@ class Step(Protocol):
     def advance(self, count: int) -> None:
         """Count toys that are done; called from any thread."""
 
+    def now(self, name: str) -> None:
+        """Say what it does from here on."""
+
 
 #: Makes a step from its name, the number of what it counts where that is known, and its unit.
 Progress = Callable[[str, int | None, str], Step]
@@ -55,6 +58,9 @@ class SilentStep:
 
     def advance(self, count: int) -> None:
         """Take no notice of ``count``."""
+
+    def now(self, name: str) -> None:
+        """Take no notice of ``name``."""
 
 
 def quiet(step: str, total: int | None = None, unit: str = "toys") -> SilentStep:

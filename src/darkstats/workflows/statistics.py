@@ -144,6 +144,9 @@ def limit(
             scan_points=request.scan_points,
             blind=likelihood.blind,
             probe=request.calculator == "auto",
+            on_probe=lambda n: step.now(
+                f"checking the asymptotic approximation with {n} toys per hypothesis"
+            ),
             options=likelihood.options,
         )
     verdict = None
