@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from darkstats.cli import run
-from unbinned_models import bump
+from unbinned_models import bump, outline
 
 
 @dataclass(frozen=True)
@@ -85,4 +85,28 @@ def unbinned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x = np.concatenate([np.log1p(u * np.expm1(2.0)) / 2.0, np.linspace(0.45, 0.55, 5)])
     path = tmp_path_factory.mktemp("faults") / "unbinned.json"
     path.write_text(json.dumps(bump(entries=[[float(value)] for value in x])), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def interference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A signal that takes events away beside its peak: positive in part of the space only."""
+    u = (np.arange(80) + 0.5) / 80
+    x = np.concatenate([np.log1p(u * np.expm1(1.2)) / 1.2, np.linspace(0.44, 0.56, 8)])
+    document = outline(
+        [
+            {"name": "sig", "type": "gaussian_dist", "x": "x", "mean": 0.5, "sigma": 0.05},
+            {"name": "inter", "type": "exponential_dist", "x": "x", "c": 1.0},
+            {"name": "bkg", "type": "exponential_dist", "x": "x", "c": 1.2},
+        ],
+        [("mu", 1.0, 0.0, 50.0), ("nb", 90.0, 0.0, 1000.0)],
+        yields={"sig": "nsig", "inter": "nint", "bkg": "nb"},
+        functions=[
+            {"name": "nsig", "type": "generic_function", "expression": "2 * mu"},
+            {"name": "nint", "type": "generic_function", "expression": "-10 * mu"},
+        ],
+        entries=[[float(value)] for value in x],
+    )
+    path = tmp_path_factory.mktemp("faults") / "interference.json"
+    path.write_text(json.dumps(document), "utf-8")
     return path

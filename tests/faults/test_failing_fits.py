@@ -114,6 +114,12 @@ def test_unbinned(call: Call, monkeypatch: pytest.MonkeyPatch, unbinned: Path, v
     assert (through > 0) == (verb not in ALL_OR_NOTHING)
 
 
+def test_interference(call: Call, monkeypatch: pytest.MonkeyPatch, interference: Path) -> None:
+    """Where no fit at the tested strength is certified there is no q, least of all an infinite."""
+    words = ("hypotest", interference, "--unblind", "--mu", 8, "--threads", 1)
+    check(call, monkeypatch, words, faults(), relative=1e-5)
+
+
 TOYS = ("--toys", 300, "--threads", 1)
 TOY_VERBS = {
     "hypotest": ("hypotest", "--mu", 2, "--calculator", "toys", *TOYS),

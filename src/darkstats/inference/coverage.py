@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkstats.errors import FitFailedError
 from darkstats.fit import fit_batch
 from darkstats.gaussian import cdf
 from darkstats.inference.asymptotics import observed_p_values
@@ -51,6 +52,7 @@ METHODS = ("CLs", "CLs+b", "FC")
 ALARM = 3.5  # standard errors below nominal that raise the flag
 
 _NODES = {0: 1, 1: 16, 2: 6}  # grid nodes in each nuisance, by their number
+_MOST_LOST = 0.01  # of the inner toys: more could move a p-value unseen
 _INNER = {0: 200_000, 1: 16_384, 2: 8_192}  # toys a node
 
 
@@ -274,6 +276,11 @@ def coverage_cells(
             point[poi] = signal
             inner = _draw(model, point, n_inner, seed=seed, what=what, first=index * stride)
             outcome = _outcomes(model, *inner, mu, point)
+            lost = int(np.count_nonzero(~outcome.good))
+            if lost > _MOST_LOST * n_inner:
+                raise FitFailedError(
+                    f"{lost} of {n_inner} toys at signal strength {signal:g} could not be fitted"
+                )
             return [np.sort(outcome.q[outcome.good]), np.sort(outcome.t[outcome.good])]
 
         return at
