@@ -24,7 +24,7 @@ def outline(
     functions: Sequence[Item] = (),
     constants: Sequence[tuple[str, float]] = (),
     constraints: Sequence[str] = (),
-    entries: Sequence[Sequence[float]] = (),
+    entries: Sequence[Sequence[float]] | None = None,
     poi: str | None = None,
 ) -> Item:
     """An HS3 document with one channel: ``yields`` names the coefficient of each summand."""
@@ -46,7 +46,8 @@ def outline(
                 "name": "observed",
                 "type": "unbinned",
                 "axes": [{"name": n, "min": a, "max": b} for n, a, b in axes],
-                "entries": [list(entry) for entry in entries],
+                # Without the key no data are given; an empty list is a data set of no event.
+                **({} if entries is None else {"entries": [list(entry) for entry in entries]}),
             }
         ],
         "likelihoods": [

@@ -167,11 +167,17 @@ class Hs3Document:
         return {str(label): float(values[label]) for label in order}
 
     def without_events(self, name: str) -> tuple[str, ...]:
-        """Unbinned channels of an analysis for which the document itself holds no event."""
+        """Unbinned channels of an analysis for which the document itself gives no data.
+
+        An empty list of entries is a data set of no event, and data all the same; but where the
+        document names the spectrum of a search that it looks at, events come from that search.
+        """
+        elsewhere = self.spectrum_of(name) is not None
         return tuple(
             channel.name
             for channel in self.analysis(name).channels
-            if channel.data.get("type") != "binned" and not channel.data.get("entries")
+            if channel.data.get("type") != "binned"
+            and (channel.data.get("entries") is None or (elsewhere and not channel.data["entries"]))
         )
 
     def spectrum_of(self, name: str) -> str | None:
