@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from darkstats.errors import FitFailedError
 from darkstats.inference import coverage
 from darkstats.inference.coverage import (
     CoverageStudy,
@@ -82,14 +83,28 @@ def test_a_cell_that_undercovers_is_flagged() -> None:
     assert " !" in study.to_markdown()
 
 
-def test_failed_toys_count_as_not_covering(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every tenth fit made to fail: coverage is at most 90 %, and the failures are counted."""
+def _failing(monkeypatch: pytest.MonkeyPatch, *, outer: bool) -> None:
+    """Every tenth fit of 1000 toys fails, or of all those that are thrown for a p-value."""
 
     def failing(*arguments: Any) -> Any:
         found = _outcomes(*arguments)
-        return replace(found, good=found.good & (np.arange(len(found.good)) % 10 > 0))
+        chosen = (len(found.good) == 1000) is outer
+        lost = chosen & (np.arange(len(found.good)) % 10 == 0)
+        return replace(found, good=found.good & ~lost)
 
     monkeypatch.setattr(coverage, "_outcomes", failing)
+
+
+def test_failed_toys_count_as_not_covering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every tenth toy fails: coverage is at most 90 %, and the failures are counted."""
+    _failing(monkeypatch, outer=True)
     for cell in coverage_cells(COVERAGE_MODELS[1], 3.0, toys=1000):
         assert cell.failed == 100
         assert cell.coverage <= 0.9
+
+
+def test_p_values_of_toys_that_fail_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Toys behind a p-value that fail cannot be counted against anything: there is no study."""
+    _failing(monkeypatch, outer=False)
+    with pytest.raises(FitFailedError, match=r"toys at signal strength 3 could not"):
+        coverage_cells(COVERAGE_MODELS[1], 3.0, toys=1000)
