@@ -28,7 +28,8 @@ def offences(source: str) -> Iterator[tuple[int, str]]:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         what = [*node.args, node.func.value]
-        if node.func.attr in ORDERING and any(_mentions(part, "twice_nll") for part in what):
+        values = any(_mentions(part, name) for part in what for name in ("twice_nll", "limiting"))
+        if node.func.attr in ORDERING and values:
             yield node.lineno, f"{node.func.attr} of values of fits"
         chosen = node.func.attr == "where" and any(
             _mentions(part, "converged") for part in node.args[:1]

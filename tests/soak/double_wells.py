@@ -82,17 +82,16 @@ def lowest(
     """Lowest deviance from all starts, its parameters, and whether there was another minimum."""
     starts = np.repeat(model.inits[np.newaxis], STARTS, axis=0)
     starts[:, model.parameter_index("pull")] = np.linspace(-3.0, 3.0, STARTS)
-    found = fit_batch(
+    batch = fit_batch(
         model,
         np.broadcast_to(observation.counts, (STARTS, model.n_bins)),
         np.broadcast_to(observation.auxdata, (STARTS, model.n_parameters)),
         start=starts,
         **held,
     )
-    values = np.where(found.converged, found.twice_nll, np.inf)
-    best = int(np.argmin(values))
-    spread = float(np.ptp(values[np.isfinite(values)]))
-    return float(values[best]), found.parameters[best], spread > SAME
+    found = batch.lowest()
+    assert found is not None, "no start is certified"
+    return found.twice_nll, found.parameters, found.spread > SAME
 
 
 def reference_cls(model: HistFactoryModel) -> tuple[float, bool]:

@@ -293,7 +293,7 @@ def fit(
         places = model.impossible_places(at, observation)
         if places is not None:
             raise ImpossibleDataError(places, held=_held(model, poi_value, fixed))
-    if found is None:
+    if found is None or (not even_if_impossible and np.isposinf(found.twice_nll)):
         raise _failure(problem, observation, starts[0], batch, _held(model, poi_value, fixed))
     if found.agreeing() < 2:
         following = (
