@@ -26,6 +26,8 @@ __all__ = ["AGREEMENT", "Certification", "FitResult", "fit", "number_options"]
 
 NUMBER_TOLERANCE = 1e-12
 MORE_STARTS = 10
+PRESSING = 1e-3  # half a deviance over the whole range, below which a bound holds nothing back
+RANGE_END = "the end of the range that the workspace declares"
 NEARBY = 0.3  # spread of starts around the lowest minimum so far, in pre-fit errors
 SAME_PLACE = 1e-2  # relative difference of a parameter between two starts at one minimum
 ONE_MINIMUM = 1e-4  # squared distance, in standard deviations, of two ends at one minimum
@@ -188,24 +190,43 @@ def _failure(
 
 
 def _bound_warning(
-    model: Model, point: FloatArray, resting: BoolArray, *, lower: bool, upper: bool
+    model: Model,
+    observation: Observation,
+    point: FloatArray,
+    resting: BoolArray,
+    *,
+    lower: bool,
+    upper: bool,
 ) -> tuple[str, ...]:
-    """Words for a POI that rests at the end of a range that only serves a minimiser.
+    """Words for parameters that rest at the end of a range that only serves a minimiser.
 
-    ``lower``, ``upper``: whether that end comes from the workspace. Zero is a boundary of physics.
+    ``lower``, ``upper``: whether that end of the POI's range comes from the workspace. Zero is a
+    boundary of physics, and a constraint holds its parameter by itself.
     """
-    poi = model.poi_index
-    if poi is None or not resting[poi]:
-        return ()
-    parameter = model.parameters[poi]
-    above = point[poi] >= parameter.upper
-    end = parameter.upper if above else parameter.lower
-    if not (upper if above else lower and end != 0.0):
-        return ()
-    return (
-        f"{parameter.name} rests at {end:g}, the end of the range that the workspace declares: the "
-        "likelihood is larger beyond it; widen the range",
+    found = []
+    for p in map(int, np.flatnonzero(resting)):
+        parameter = model.parameters[p]
+        above = bool(point[p] >= parameter.upper)
+        end = parameter.upper if above else parameter.lower
+        if p == model.poi_index:
+            if upper if above else lower and end != 0.0:
+                found.append(parameter.name)
+        elif not parameter.constrained and end != 0.0 and _presses(model, observation, point, p):
+            found.append(parameter.name)
+    return tuple(
+        f"{name} rests at {point[model.parameter_index(name)]:g}, {RANGE_END}: the likelihood is "
+        "larger beyond it; widen the range"
+        for name in found
     )
+
+
+def _presses(model: Model, observation: Observation, point: FloatArray, p: int) -> bool:
+    """Whether the likelihood rises beyond the end of a range at which a parameter rests."""
+    data, auxdata = model.stack([observation])
+    slope = float(model.derivatives(point, data, auxdata[0])[1][p])
+    parameter = model.parameters[p]
+    outwards = -slope if point[p] >= parameter.upper else slope
+    return outwards * (parameter.upper - parameter.lower) > PRESSING
 
 
 def fit(
@@ -329,5 +350,7 @@ def fit(
             rung=RUNGS[int(batch.rung[best])],
         ),
         warnings=_warnings(problem, batch, best, loose, found.spread)
-        + _bound_warning(model, point, resting, lower=poi_lower is None, upper=poi_upper is None),
+        + _bound_warning(
+            model, observation, point, resting, lower=poi_lower is None, upper=poi_upper is None
+        ),
     )

@@ -15,7 +15,7 @@ import numpy as np
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit import FitOptions, FitResult, fit, fit_batch
 from darkstats.fit.lanes import Problem
-from darkstats.fit.mle import number_options
+from darkstats.fit.mle import RANGE_END, number_options
 from darkstats.fit.starts import jittered_starts, starts_on_both_sides
 from darkstats.inference.asimov import asimov_data
 from darkstats.inference.results import FitCounts
@@ -376,6 +376,9 @@ class ProfileCurve:
         except FitFailedError as error:
             return self._settle(mu, start, observation, error, is_data=is_data)
         self._count(result)
+        for warning in result.warnings:
+            if RANGE_END in warning:
+                self._note(f"at some fixed signal strengths {warning}")
         if any("more than one minimum" in warning for warning in result.warnings):
             self._note(
                 "the likelihood at a fixed signal strength has more than one minimum; the lowest "

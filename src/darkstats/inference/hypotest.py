@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from darkstats.inference.results import Calculator
     from darkstats.model import Model, Observation
 
-__all__ = ["BLINDED", "REFERENCES", "asymptotic_test", "expected_band", "hypotest", "warnings_of"]
+__all__ = [
+    "BLINDED",
+    "REFERENCES",
+    "asymptotic_test",
+    "expected_band",
+    "far_outside",
+    "hypotest",
+    "warnings_of",
+]
+
+_DEFAULT_RANGE = (0.0, 10.0)  # of a normfactor without declared bounds
 
 #: Why an observed number is missing.
 BLINDED = "blinded: only Asimov data were used"
@@ -51,9 +61,27 @@ def expected_band(test_stat: str, q_asimov: float) -> ExpectedPValues:
     )
 
 
+def far_outside(model: Model, what: str, mu: float | None) -> tuple[str, ...]:
+    """Words for a signal strength further beyond the document's range than the range is wide.
+
+    The range that formats take by default says nothing about a model.
+    """
+    poi = model.parameters[model.require_poi()]
+    if mu is None or (poi.lower, poi.upper) == _DEFAULT_RANGE:
+        return ()
+    if not mu > poi.upper + (poi.upper - poi.lower):
+        return ()
+    return (
+        f"{what}, {poi.name} = {mu:.4g}, lies far outside [{poi.lower:g}, {poi.upper:g}], the "
+        "range that the document declares: check the unit of the signal, and that the model is "
+        "meant for such strengths",
+    )
+
+
 def warnings_of(curve: ProfileCurve) -> tuple[str, ...]:
     """What a reader of the numbers has to know about bounds and fits."""
-    notes = [*curve.free.warnings, *curve.notes]
+    said = curve.free.warnings
+    notes = [*said, *(note for note in curve.notes if not any(map(note.endswith, said)))]
     poi = curve.model.parameters[curve.model.require_poi()]
     if poi.constrained:
         notes.append(
@@ -61,6 +89,7 @@ def warnings_of(curve: ProfileCurve) -> tuple[str, ...]:
             f"expected values are those of {poi.name} = {curve.statistic.asimov_mu:g}, with "
             "auxiliary data that agree"
         )
+    notes += far_outside(curve.model, "the best fit", curve.mu_hat)
     statistic = curve.statistic
     lower = curve.poi_lower
     at_bound = poi.name in curve.free.at_bound and curve.mu_hat <= lower

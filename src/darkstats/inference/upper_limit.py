@@ -23,7 +23,13 @@ from darkstats.inference.asymptotics import (
     fixed_sigma_limit,
 )
 from darkstats.inference.curve import NLL_TOLERANCE, ProfileCurve
-from darkstats.inference.hypotest import BLINDED, REFERENCES, asymptotic_test, warnings_of
+from darkstats.inference.hypotest import (
+    BLINDED,
+    REFERENCES,
+    asymptotic_test,
+    far_outside,
+    warnings_of,
+)
 from darkstats.inference.limit_search import LimitSearch, log_p
 from darkstats.inference.results import (
     ALL_EXCLUDED,
@@ -104,6 +110,7 @@ def asymptotic_limit(
             active = observed < floor
             observed = max(observed, floor)
         values = [max(value, floor) for value in values]
+    notes += far_outside(curve.model, "the limit", observed if not blind else median)
     top = max([*values, observed or 0.0])
     scan = _scan(curve, search.method, top, scan_points, blind=blind)
     if not blind:

@@ -284,7 +284,10 @@ class _Compiler:
         label = f"histogram {item['name']!r}"
         data = item.get("data")
         data = data if isinstance(data, dict) else {}
-        axes, contents = data.get("axes"), data.get("contents")
+        # HS3 has the axes within the data; files that declare them as other distributions do exist.
+        axes, contents = data.get("axes", item.get("axes")), data.get("contents")
+        if item.get("axes", axes) != axes:
+            raise self.names.error(f"{label} has axes of its own that are not those of its data")
         if not isinstance(axes, list) or len(axes) != 1 or not isinstance(axes[0], dict):
             raise self.names.error(f"{label} needs one axis", "write data.axes with one object")
         axis = axes[0]

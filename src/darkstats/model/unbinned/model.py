@@ -339,7 +339,7 @@ class UnbinnedModel(ParameterTable):
                 what = "bin" if channel.bin_edges is not None else "event"
                 places.append(
                     f"channel {channel.name!r}, {what} {int(k)} (the first is 0), at {at}, "
-                    "where the density is zero"
+                    f"where {_zero_densities(channel, points, x[:, k : k + 1])}"
                 )
         return few_places(places) if places else None
 
@@ -393,6 +393,18 @@ def _data_of(channel: Channel, events: ChannelEvents) -> tuple[FloatArray, Float
     x, weights = events.events_of(0)
     n = x.shape[1] if channel.bin_edges is None else len(channel.bin_edges) - 1
     return x[:, :n], weights[:n]
+
+
+def _zero_densities(channel: Channel, points: FloatArray, x: FloatArray) -> str:
+    """Words for an event [dim, 1] that no component reaches: by its shape, or by its yield."""
+    with np.errstate(all="ignore"):
+        expected = [np.asarray(c.expected.at(points)) for c in channel.components]
+    unused = [(e == 0.0).all() for e in expected]
+    by_shape = [c.name for c, none in zip(channel.components, unused, strict=True) if not none]
+    by_yield = [c.name for c, none in zip(channel.components, unused, strict=True) if none]
+    words = [f"the density {', '.join(map(repr, by_shape))} is zero"] if by_shape else []
+    words += [f"{', '.join(map(repr, by_yield))} has no events"] if by_yield else []
+    return " and ".join(words)
 
 
 def _events(observation: Observation) -> EventLanes:
