@@ -13,7 +13,7 @@ import numpy as np
 from darkstats.errors import DarkstatsError, NotCertifiedError
 from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.bayes.engines import RUNNERS, Bench, EngineRun
-from darkstats.inference.bayes.expected import DEFAULT_TOYS, ToyBand, toy_band
+from darkstats.inference.bayes.expected import DEFAULT_TOYS, ToyBand, counted_band, toy_band
 from darkstats.inference.bayes.marginals import (
     LEAST_SIZE,
     JointSample,
@@ -325,6 +325,11 @@ def _band(bench: Bench, quoted: EngineRun, toys: ToyOptions) -> tuple[ToyBand, b
     counting = quoted.counting
     if counting is not None and counting.expected_reason is None:
         return ToyBand(expected=counting.expected, error=counting.expected_error), True
+    band = counted_band(
+        bench.problem(), how=bench.expected, cl=bench.cl, seed=bench.seed, options=bench.options
+    )
+    if band is not None:
+        return band, True
     band = toy_band(
         bench.problem(),
         bench.nuisances,

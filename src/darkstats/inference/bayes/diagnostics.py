@@ -61,7 +61,7 @@ def _effective(draws: FloatArray) -> float:
     Draws that are all the same, or no numbers, are worth nothing.
     """
     chains, n = draws.shape
-    if n < 4:
+    if n < 4 or not np.isfinite(draws).all():
         return 0.0
     centred = draws - draws.mean(axis=1, keepdims=True)
     size = 2 ** math.ceil(math.log2(2 * n))
@@ -85,11 +85,15 @@ def _effective(draws: FloatArray) -> float:
 
 def bulk_size(draws: FloatArray) -> float:
     """Effective number of draws for the centre of the distribution."""
+    if not np.isfinite(draws).all():
+        return 0.0  # ranks would hide it
     return _effective(_normalised(split(draws)))
 
 
 def tail_size(draws: FloatArray) -> float:
     """Effective number of draws for the 5 % and 95 % quantiles, the smaller."""
+    if not np.isfinite(draws).all():
+        return 0.0
     halves = split(draws)
     return min(
         _effective((halves <= np.quantile(halves, p)).astype(np.float64)) for p in (0.05, 0.95)

@@ -209,6 +209,7 @@ def laplace(bench: Bench) -> EngineRun:
             pareto_k=found.pareto_k,
             points=float(found.points),
             adapted=float(found.adapted),
+            stiff=float(found.stiff),
         ),
         problem=found.problem,
         posterior=found.posterior,

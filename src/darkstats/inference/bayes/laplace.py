@@ -6,7 +6,8 @@ points thrown from it. The same points serve all signal strengths, so that what 
 of them leaves is a smooth, nearly common factor. Replicates of the points give the error.
 
 Where weights are uneven, or there are several modes, the Gaussian at a mode is the wrong one: see
-:mod:`darkstats.inference.bayes.adaptive`.
+:mod:`darkstats.inference.bayes.ridges` for many events, whose posterior is a thin curved sheet, and
+:mod:`darkstats.inference.bayes.adaptive` for the rest.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import DarkstatsError, NotCertifiedError, PosteriorError
+from darkstats.inference.bayes.gate import Diagnosis, ImpreciseError, refusal
 from darkstats.inference.bayes.importance import Proposal, effective_size, pareto_k, proposal
-from darkstats.inference.bayes.posterior import TAIL, PoiPosterior, require_falling
+from darkstats.inference.bayes.posterior import PoiPosterior, require_falling
 from darkstats.inference.bayes.problem import (
     Lanes,
     PosteriorProblem,
@@ -95,7 +97,8 @@ class LaplaceAnswer:
 
     ``problem`` is why there is no certified limit. ``log_empty`` is the logarithm of the marginal
     likelihood without signal, of the same constant as the evidence of the posterior. ``adapted``
-    says that the proposal was fitted to the posterior.
+    says that the proposal was fitted to the posterior, ``stiff`` in how many directions the points
+    were thrown about conditional modes of their own.
     """
 
     limit: float | None = None
@@ -107,6 +110,7 @@ class LaplaceAnswer:
     pareto_k: float = 0.0
     points: int = 0
     adapted: bool = False
+    stiff: int = 0
     fits_attempted: int = 0
     fits_certified: int = 0
 
@@ -135,6 +139,7 @@ def laplace_posteriors(
         Points, and the gates.
     """
     from darkstats.inference.bayes.adaptive import adaptive_posterior
+    from darkstats.inference.bayes.ridge_posterior import ridge_posterior
 
     options = options or LaplaceOptions()
     most = options.most_points
@@ -163,7 +168,7 @@ def laplace_posteriors(
                     answers[i] = answer
                     if isinstance(answer.problem, CoarseError):
                         coarse.append(i)
-                    elif isinstance(answer.problem, _ImpreciseError) and points < most:
+                    elif isinstance(answer.problem, ImpreciseError) and points < most:
                         again.append(i)
                     elif isinstance(answer.problem, NotCertifiedError):
                         adapt.append(i)
@@ -173,14 +178,14 @@ def laplace_posteriors(
     if problem.density.n == 0:  # nothing to adapt to
         adapt = []
     for i in adapt:
-        answers[i] = adaptive_posterior(
-            problem,
-            counts[i : i + 1],
-            (float(ranges.low[i]), float(ranges.high[i])),
-            cl=cl,
-            seed=seed,
-            options=options,
-        )
+        row, span = counts[i : i + 1], (float(ranges.low[i]), float(ranges.high[i]))
+        ridge = None
+        if not several[i]:
+            ridge = ridge_posterior(problem, row, span, cl=cl, seed=seed, options=options)
+        if ridge is not None and ridge.problem is None:
+            answers[i] = ridge
+            continue
+        answers[i] = adaptive_posterior(problem, row, span, cl=cl, seed=seed, options=options)
     return [
         replace(
             answer,
@@ -231,10 +236,6 @@ def _require_followed(
             f"the marginal likelihood bends more than {len(y)} signal strengths follow: between "
             f"them its logarithm is off by up to {worst:.2g}"
         )
-
-
-class _ImpreciseError(NotCertifiedError):
-    """The weights are good, and more of them will do."""
 
 
 def _several_modes(problem: PosteriorProblem, counts: LaneData, ranges: Ranges) -> BoolArray:
@@ -440,21 +441,21 @@ def _verdict(
     log_empty: float | None,
     options: LaplaceOptions,
 ) -> LaplaceAnswer:
-    """Apply the gates; weights [node, point] of the nodes that matter."""
+    """Put the answer through the gate; weights [node, point] of the nodes that matter."""
     effective = float(np.min(effective_size(weights)))
-    shape = max(pareto_k(row) for row in weights)
-    problem: DarkstatsError | None = None
-    if posterior.left_out > TAIL:
-        problem = NotCertifiedError(
-            f"up to {posterior.left_out:.2g} of the posterior lies beyond what was integrated"
+    shape = float(np.max([pareto_k(row) for row in weights]))
+    problem = refusal(
+        Diagnosis(
+            limit=limit,
+            error=error,
+            tolerance=options.tolerance,
+            left_out=posterior.left_out,
+            effective=effective,
+            least_effective=options.least_effective,
+            pareto_k=shape,
+            largest_k=options.largest_k,
         )
-    elif not (effective >= options.least_effective and shape <= options.largest_k):
-        problem = NotCertifiedError(
-            f"weights of importance sampling are uneven: effective size {effective:.0f}, Pareto "
-            f"shape {shape:.2f}"
-        )
-    elif not error <= options.tolerance * limit:
-        problem = _ImpreciseError(f"the limit is uncertain by {100.0 * error / limit:.2g} %")
+    )
     return LaplaceAnswer(
         limit=limit,
         error=error,

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray
-from darkstats.errors import DarkstatsError, NotCertifiedError, OptionError
+from darkstats.errors import DarkstatsError, OptionError
 from darkstats.inference.bayes.diagnostics import bulk_size, quantile_error, r_hat, tail_size
+from darkstats.inference.bayes.gate import Diagnosis, refusal
 from darkstats.inference.bayes.joint import JointDensity
 from darkstats.inference.bayes.nuts import Chains, StepSize, transition
 from darkstats.streams import keyed_generator
@@ -215,7 +216,7 @@ def _moved(draws: FloatArray) -> BoolArray:
 
 
 def _look(run: _Run, cl: float, options: NutsOptions) -> NutsAnswer:
-    """Apply the gates to the draws so far."""
+    """Put the draws so far through the gate."""
     joint, draws = run.joint, np.stack(run.draws, axis=1)
     chains, n, d = draws.shape
     events = {
@@ -237,24 +238,28 @@ def _look(run: _Run, cl: float, options: NutsOptions) -> NutsAnswer:
         "draws": float(chains * n),
         **shares,
     }
-    missed = []
-    if diagnostics["still_chains"] > 0.0:
-        missed.append(f"{diagnostics['still_chains']:.0f} of {chains} chains never moved")
-    if not diagnostics["r_hat"] < options.largest_r_hat:
-        missed.append(f"R-hat {diagnostics['r_hat']:.4f}")
-    smallest = min(diagnostics["bulk_size"], diagnostics["tail_size"])
-    if not smallest > options.least_size:
-        missed.append(f"effective sample size {smallest:.0f}")
-    if not shares["divergent"] <= options.most_divergent:
-        missed.append(f"{100.0 * shares['divergent']:.2g} % of trajectories diverged")
-    if not error <= options.tolerance * limit:
-        missed.append(f"the limit is uncertain by {100.0 * error / limit:.2g} %")
+    problem = refusal(
+        Diagnosis(
+            engine="NUTS",
+            still=diagnostics["still_chains"],
+            chains=float(chains),
+            limit=limit,
+            error=error,
+            tolerance=options.tolerance,
+            r_hat=diagnostics["r_hat"],
+            largest_r_hat=options.largest_r_hat,
+            size=min(diagnostics["bulk_size"], diagnostics["tail_size"]),
+            least_size=options.least_size,
+            divergent=shares["divergent"],
+            most_divergent=options.most_divergent,
+        )
+    )
     flat = draws.reshape(-1, d)
     parameters = joint.density.parameters(mu.ravel(), flat[:, 1:])
     return NutsAnswer(
         limit=limit,
         error=error,
-        problem=NotCertifiedError("NUTS: " + ", ".join(missed)) if missed else None,
+        problem=problem,
         mu=mu,
         parameters=parameters.reshape(chains, n, -1),
         diagnostics=diagnostics,

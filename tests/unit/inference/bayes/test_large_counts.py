@@ -1,0 +1,98 @@
+"""Many events: the posterior is a thin, curved sheet, and its limit the easy case."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from credible_oracle import Factor, OneBin
+from darkstats.inference.bayes.importance import proposal
+from darkstats.inference.bayes.laplace import LaplaceOptions, laplace_posteriors
+from darkstats.inference.bayes.nuisances import NuisancePriors
+from darkstats.inference.bayes.priors import Flat
+from darkstats.inference.bayes.problem import PosteriorProblem, gaussian_at
+from darkstats.inference.bayes.ridges import Ridges, ridge_weights
+
+
+def either(width: float) -> Factor:
+    return "normsys", 1.0 - width, 1.0 + width
+
+
+#: A dimuon recoil window of 0.28 /fb at 50 /ab: 160,000 events whose number is known to 24 %.
+RECOIL = OneBin(
+    observed=161_289.2,
+    signal=97_612.0,
+    background=161_289.2,
+    common=(either(0.06), either(0.04), either(0.04), either(0.015)),
+    on_signal=(either(0.125), ("normsys", 0.987351, 1.01265)),
+    on_background=(either(0.02), either(0.22), ("gauss", 0.0319, 0.0)),
+)
+MILLION = OneBin(
+    observed=1e6, signal=1e5, background=1e6, on_background=(either(0.03), either(0.02))
+)
+
+
+def problem(one: OneBin) -> PosteriorProblem:
+    model = one.model()
+    return PosteriorProblem.of(
+        model,
+        NuisancePriors().resolve(model),
+        Flat().bind(model),
+        counts=model.observation.counts,
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "brute_force", "stiff"),
+    # `OneBin.limit` of each takes seconds: `test_brute_force_is_what_it_was` makes them again
+    [(RECOIL, 0.64686, 1), (MILLION, 0.582792, 0)],
+    ids=["recoil", "million"],
+)
+def test_laplace_is_right_where_events_are_many(
+    one: OneBin, brute_force: float, stiff: int
+) -> None:
+    here = problem(one)
+    (found,) = laplace_posteriors(here, here.density.model.observation.counts, cl=0.9)
+    assert found.problem is None
+    assert found.stiff == stiff
+    assert found.effective > 300.0
+    assert found.limit is not None
+    assert abs(found.limit - brute_force) <= 3.0 * found.error
+    assert found.error < 2e-3 * brute_force
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(("one", "was"), [(RECOIL, 0.64686), (MILLION, 0.582792)])
+def test_brute_force_is_what_it_was(one: OneBin, was: float) -> None:
+    assert one.limit() == pytest.approx(was, rel=2e-5)
+
+
+def test_weights_of_a_ridge_do_not_depend_on_the_directions() -> None:
+    """Whatever is called stiff, the mean weight is the same integral; so is a Gaussian one."""
+    one = OneBin(
+        observed=2000.0,
+        signal=100.0,
+        background=2000.0,
+        common=(either(0.01),),
+        on_background=(either(0.05), either(0.02)),
+    )
+    here = problem(one)
+    counts = here.density.model.observation.counts[np.newaxis]
+    _, lanes = gaussian_at(here, counts, np.array([[0.0, 1.0, 3.0]]))
+    thrown = proposal(here.density.n, 2048, replicates=8, seed=1, digest=64 * "a")
+    ridges = Ridges.of(lanes.factor[0])
+    means = []
+    for stiff in (1, 2):
+        weights = ridge_weights(here, counts, lanes, thrown, Ridges(ridges.basis, stiff))
+        means.append(np.log(np.exp(weights).mean(axis=(1, 2))))
+    np.testing.assert_allclose(means[0], means[1], atol=5e-3)
+
+
+def test_a_ridge_that_is_thrown_too_few_points_is_refused() -> None:
+    here = problem(RECOIL)
+    strict = LaplaceOptions(least_effective=1e5, nodes=9)
+    (found,) = laplace_posteriors(
+        here, here.density.model.observation.counts, cl=0.9, options=strict
+    )
+    assert found.problem is not None
+    assert "effective size" in str(found.problem)
