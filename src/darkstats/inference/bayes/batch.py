@@ -18,11 +18,11 @@ from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.bayes.counting import WindowGroup
 from darkstats.inference.bayes.counting_limits import CountingAnswer, counting_limits
 from darkstats.inference.bayes.credible import BLINDED, DEFINITIONS, REFERENCES, credible_limit
+from darkstats.inference.bayes.engines import of_window
 from darkstats.inference.bayes.nuisances import NuisancePriors, Use, uses_of
 from darkstats.inference.bayes.priors import Flat
 from darkstats.inference.bayes.recognition import recognise, structure_key
-from darkstats.inference.bayes.results import CredibleLimit, EngineAnswer, check_options
-from darkstats.inference.results import FitCounts
+from darkstats.inference.bayes.results import CredibleLimit, check_options
 from darkstats.model.histfactory import HistFactoryModel
 
 if TYPE_CHECKING:
@@ -206,10 +206,11 @@ def _result(
     blind: bool,
 ) -> CredibleLimit | None:
     """Result of a window; None where other engines are to be asked."""
-    if answer.problem is not None:
-        if isinstance(answer.problem, NotCertifiedError) and blank.engine_asked == "auto":
+    run = of_window(answer, blind=blind)
+    if run.problem is not None:
+        if isinstance(run.problem, NotCertifiedError) and blank.engine_asked == "auto":
             return None
-        return _failed(blank, model, answer.problem)
+        return _failed(blank, model, run.problem)
     factor: float | None = None
     reason: str | None = "the prior of the signal strength is improper: give it an upper edge"
     if blind:
@@ -227,18 +228,10 @@ def _result(
         expected=answer.expected,
         expected_error=answer.expected_error,
         expected_reason=answer.expected_reason,
-        answers=(
-            EngineAnswer(
-                engine="quadrature",
-                limit=None if blind else answer.limit,
-                error=answer.error,
-                certified=True,
-                diagnostics={"level": float(answer.level)},
-            ),
-        ),
+        answers=(run.answer,),
         posterior=answer.posterior,
         log_bayes_factor=factor,
         bayes_factor_reason=reason,
-        fits=FitCounts(attempted=answer.fits, certified=answer.fits, level=1),
+        fits=run.fits,
         model_digest=model.digest,
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from darkstats.errors import DarkstatsError, NotCertifiedError
 from darkstats.inference.asimov import blinded_observation
-from darkstats.inference.bayes.engines import RUNNERS, Bench, EngineRun
+from darkstats.inference.bayes.engines import RUNNERS, Bench, EngineRun, declined
 from darkstats.inference.bayes.expected import DEFAULT_TOYS, ToyBand, counted_band, toy_band
 from darkstats.inference.bayes.marginals import (
     LEAST_SIZE,
@@ -218,10 +218,7 @@ def _second_opinion(bench: Bench) -> EngineRun:
     try:
         return RUNNERS["laplace"](bench)
     except DarkstatsError as error:
-        answer = EngineAnswer(
-            engine="laplace", limit=None, error=0.0, certified=False, reason=str(error)
-        )
-        return EngineRun(answer=answer, problem=error)
+        return declined("laplace", error)
 
 
 def _blind_run(bench: Bench, names: list[str]) -> tuple[list[EngineRun], EngineRun]:

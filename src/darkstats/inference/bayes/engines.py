@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -13,15 +13,16 @@ from darkstats.errors import DarkstatsError, NotCertifiedError
 from darkstats.inference.bayes.adaptive import Cloud, learnt_cloud
 from darkstats.inference.bayes.counting import WindowGroup
 from darkstats.inference.bayes.counting_limits import CountingAnswer, counting_limits
-from darkstats.inference.bayes.grid import MOST_DIMENSIONS, grid_posterior
-from darkstats.inference.bayes.laplace import laplace_posteriors
+from darkstats.inference.bayes.gate import Diagnosis, refusal
+from darkstats.inference.bayes.grid import MOST_DIMENSIONS, GridAnswer, grid_posterior
+from darkstats.inference.bayes.laplace import LaplaceAnswer, laplace_posteriors
 from darkstats.inference.bayes.marginals import JointSample
 from darkstats.inference.bayes.posterior import PoiPosterior
 from darkstats.inference.bayes.problem import PosteriorProblem, Ranges
 from darkstats.inference.bayes.recognition import recognise
 from darkstats.inference.bayes.results import EngineAnswer
 from darkstats.inference.bayes.rows import observed_rows
-from darkstats.inference.bayes.sampling import NutsOptions, sample_posterior
+from darkstats.inference.bayes.sampling import NutsAnswer, NutsOptions, sample_posterior
 from darkstats.inference.results import FitCounts
 from darkstats.model.histfactory import HistFactoryModel
 from darkstats.streams import keyed_generator
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from darkstats.inference.bayes.priors import BoundPrior
     from darkstats.model import LaneData, Model
 
-__all__ = ["RUNNERS", "Bench", "EngineRun"]
+__all__ = ["RUNNERS", "Bench", "EngineRun", "declined", "of_window", "run_of"]
 
 _STREAM = 13  # word of the random stream's key: never renumber
 
@@ -126,27 +127,75 @@ class Bench:
         return replace(self, prior=prior, expected="none", blind=False, _problem=None, _cloud=None)
 
 
-def _answer(
+def judged(
+    limit: float | None, error: float, problem: DarkstatsError | None
+) -> DarkstatsError | None:
+    """Why an answer does not count: what its engine says of it, or the gate; None where it does."""
+    if problem is not None:
+        return problem
+    return refusal(Diagnosis(limit=limit, error=error))
+
+
+def run_of(
     engine: str,
-    limit: float | None,
-    error: float,
-    problem: DarkstatsError | None,
-    **diagnostics: float,
-) -> EngineAnswer:
-    return EngineAnswer(
-        engine=engine,
-        limit=limit if problem is None else None,
-        error=error,
-        certified=problem is None,
-        reason=None if problem is None else str(problem),
-        diagnostics=diagnostics,
+    found: CountingAnswer | GridAnswer | LaplaceAnswer | NutsAnswer,
+    *,
+    diagnostics: Mapping[str, float],
+    fits: FitCounts | None = None,
+    blind: bool = False,
+) -> EngineRun:
+    """The answer of an engine after the gate; every verb takes answers from here.
+
+    Parameters
+    ----------
+    engine, found
+        Name, and what the engine found.
+    diagnostics
+        What the engine knows of its answer, by name.
+    fits
+        Fits behind it.
+    blind
+        No limit is wanted, only what the expected band needs.
+    """
+    problem = found.problem if blind else judged(found.limit, found.error, found.problem)
+    return EngineRun(
+        answer=EngineAnswer(
+            engine=engine,
+            limit=found.limit if problem is None else None,
+            error=found.error,
+            certified=problem is None,
+            reason=None if problem is None else str(problem),
+            diagnostics=diagnostics,
+        ),
+        problem=problem,
+        posterior=None if isinstance(found, NutsAnswer) else found.posterior,
+        log_empty=None if isinstance(found, NutsAnswer) else found.log_empty,
+        counting=found if isinstance(found, CountingAnswer) else None,
+        fits=fits,
     )
+
+
+def of_window(found: CountingAnswer, *, blind: bool) -> EngineRun:
+    """The answer of the quadrature of a counting window."""
+    return run_of(
+        "quadrature",
+        found,
+        fits=FitCounts(attempted=found.fits, certified=found.fits, level=1),
+        blind=blind,
+        diagnostics={"level": float(found.level)},
+    )
+
+
+def declined(engine: str, why: DarkstatsError) -> EngineRun:
+    """An engine that has no answer, with the reason."""
+    answer = EngineAnswer(engine=engine, limit=None, error=0.0, certified=False, reason=str(why))
+    return EngineRun(answer=answer, problem=why)
 
 
 def quadrature(bench: Bench) -> EngineRun:
     """Exact sums: over the nodes of a counting window, or a grid of at most two nuisances."""
     plan = recognise(bench.model) if isinstance(bench.model, HistFactoryModel) else None
-    declined = None
+    refused = None
     if plan is not None and isinstance(bench.model, HistFactoryModel):
         group = WindowGroup(
             plan=plan,
@@ -163,58 +212,42 @@ def quadrature(bench: Bench) -> EngineRun:
             threads=bench.threads,
             options=bench.options,
         )
-        declined = found.problem
-        if found.problem is None or not isinstance(found.problem, NotCertifiedError):
-            return EngineRun(
-                answer=_answer(
-                    "quadrature", found.limit, found.error, found.problem, level=float(found.level)
-                ),
-                problem=found.problem,
-                posterior=found.posterior,
-                log_empty=found.log_empty,
-                counting=found,
-                fits=FitCounts(attempted=found.fits, certified=found.fits, level=1),
-            )
+        run = of_window(found, blind=bench.blind)
+        refused = run.problem
+        if refused is None or not isinstance(refused, NotCertifiedError):
+            return run
     if bench.blind:
-        why = declined or NotCertifiedError("blinded: nothing to integrate but toys")
-        return EngineRun(answer=_answer("quadrature", None, 0.0, why), problem=why)
+        return declined(
+            "quadrature",
+            refused or NotCertifiedError("blinded: nothing to integrate but toys"),
+        )
     n = bench.problem().density.n
     if n > MOST_DIMENSIONS:
-        why = declined or NotCertifiedError(
-            f"no counting window, and {n} nuisance parameters are too many for a grid"
-        )
-        return EngineRun(answer=_answer("quadrature", None, 0.0, why), problem=why)
+        why = f"no counting window, and {n} nuisance parameters are too many for a grid"
+        return declined("quadrature", refused or NotCertifiedError(why))
     grid = grid_posterior(bench.problem(), bench.rows, cl=bench.cl)
-    return EngineRun(
-        answer=_answer(
-            "quadrature", grid.limit, grid.error, grid.problem, grid_points=float(grid.points)
-        ),
-        problem=grid.problem,
-        posterior=grid.posterior,
-        log_empty=grid.log_empty,
+    return run_of(
+        "quadrature",
+        grid,
         fits=FitCounts(attempted=grid.fits_attempted, certified=grid.fits_certified, level=1),
+        diagnostics={"grid_points": float(grid.points)},
     )
 
 
 def laplace(bench: Bench) -> EngineRun:
     """Profile, curvature and importance sampling."""
     (found,) = laplace_posteriors(bench.problem(), bench.rows, cl=bench.cl, seed=bench.seed)
-    return EngineRun(
-        answer=_answer(
-            "laplace",
-            found.limit,
-            found.error,
-            found.problem,
-            effective_size=found.effective,
-            pareto_k=found.pareto_k,
-            points=float(found.points),
-            adapted=float(found.adapted),
-            stiff=float(found.stiff),
-        ),
-        problem=found.problem,
-        posterior=found.posterior,
-        log_empty=found.log_empty,
+    return run_of(
+        "laplace",
+        found,
         fits=FitCounts(attempted=found.fits_attempted, certified=found.fits_certified, level=1),
+        diagnostics={
+            "effective_size": found.effective,
+            "pareto_k": found.pareto_k,
+            "points": float(found.points),
+            "adapted": float(found.adapted),
+            "stiff": float(found.stiff),
+        },
     )
 
 
@@ -225,9 +258,8 @@ def nuts(bench: Bench) -> EngineRun:
     points = cloud.draw(rng, 16 * (len(cloud.centre) + 8))
     found = sample_posterior(cloud.joint, points, cl=bench.cl, seed=bench.seed, options=bench.nuts)
     flat = found.parameters.reshape(-1, found.parameters.shape[-1])
-    return EngineRun(
-        answer=_answer("nuts", found.limit, found.error, found.problem, **found.diagnostics),
-        problem=found.problem,
+    return replace(
+        run_of("nuts", found, diagnostics=found.diagnostics),
         draws=found.parameters,
         sample=JointSample(
             parameters=flat,

@@ -8,12 +8,12 @@ from all chains together, and draws are added until every parameter passes the g
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray
-from darkstats.errors import DarkstatsError, OptionError
+from darkstats.errors import DarkstatsError, NotCertifiedError, OptionError
 from darkstats.inference.bayes.diagnostics import bulk_size, quantile_error, r_hat, tail_size
 from darkstats.inference.bayes.gate import Diagnosis, refusal
 from darkstats.inference.bayes.joint import JointDensity
@@ -22,6 +22,7 @@ from darkstats.streams import keyed_generator
 
 __all__ = ["NutsAnswer", "NutsOptions", "sample_posterior"]
 
+_LEAST_DRAWS = 8  # of each chain, so that there is something to judge
 _STREAM = 8  # word of the random stream's key: never renumber
 
 
@@ -45,6 +46,9 @@ class NutsOptions:
         Largest relative Monte Carlo error of the limit.
     most_divergent
         Largest share of draws whose trajectory diverged.
+    most_steps
+        Leapfrog steps of all chains together, warm-up and repetitions included, at which the
+        sampler gives up: half a minute or so. Posteriors of its kind need a tenth of them.
     """
 
     chains: int = 32
@@ -56,6 +60,7 @@ class NutsOptions:
     least_size: float = 400.0
     tolerance: float = 1e-2
     most_divergent: float = 1e-3
+    most_steps: int = 3_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,19 +115,32 @@ def sample_posterior(
     """
     options = options or NutsOptions()
     answer: NutsAnswer | None = None
+    spent = 0
     for attempt, wanted in enumerate(options.acceptance):
         rng = keyed_generator(seed, joint.density.model.digest, _STREAM, attempt)
-        run = _Run.warmed_up(joint, cloud, wanted, rng, options)
+        run = _Run.warmed_up(joint, cloud, wanted, rng, options, spent=spent)
         for _ in range(options.most_blocks):
             run.draw(rng, options.block)
             answer = _look(run, cl, options)
             if answer.problem is None:
                 return answer
+            spent = run.spent
+            if spent >= options.most_steps:
+                return replace(answer, problem=_given_up(run, answer))
             if answer.diagnostics["divergent"] > options.most_divergent:
                 break  # smaller steps may follow the density where these do not
     if answer is None:
         raise OptionError("NUTS: no draws were asked for")
     return answer
+
+
+def _given_up(run: _Run, answer: NutsAnswer) -> NotCertifiedError:
+    """Say how long trajectories are where the steps run out, and what to do."""
+    length = run.leaves / max(answer.diagnostics["draws"], 1.0)
+    return NotCertifiedError(
+        f"{answer.problem}; given up after {run.spent} leapfrog steps, {length:.0f} for each draw: "
+        "the posterior is far narrower in some directions than in others; ask for --engine laplace"
+    )
 
 
 @dataclass(slots=True)
@@ -138,6 +156,8 @@ class _Run:
     divergent: int = 0
     outside: int = 0
     leaves: int = 0
+    spent: int = 0
+    most_steps: int = 0
 
     @classmethod
     def warmed_up(
@@ -147,11 +167,14 @@ class _Run:
         wanted: float,
         rng: np.random.Generator,
         options: NutsOptions,
+        *,
+        spent: int = 0,
     ) -> _Run:
-        """Start over-dispersed, learn metric and step size."""
+        """Start over-dispersed, learn metric and step size; ``spent`` are steps taken before."""
         centre, root = _metric(cloud)
         first = centre + 2.0 * (cloud[rng.permutation(len(cloud))[: options.chains]] - centre)
         run = cls(joint, centre, root, Chains(first, first, first), 0.5)
+        run.spent, run.most_steps = spent, options.most_steps
         run.place(first)
         step = StepSize(wanted=wanted)
         for number, length in enumerate(options.warm_up):
@@ -159,6 +182,7 @@ class _Run:
             for _ in range(length):
                 moved = transition(run.target, run.chains, step=step.size, rng=rng)
                 run.chains = moved.chains
+                run.spent += moved.leaves
                 step.learn(moved.acceptance)
                 seen.append(run.chains.position)
             step.settle()
@@ -187,13 +211,16 @@ class _Run:
         self.chains = Chains.at(self.target, np.where(lost, 0.0, solved))
 
     def draw(self, rng: np.random.Generator, n: int) -> None:
-        """Add draws."""
-        for _ in range(n):
+        """Add draws; few, if the steps run out."""
+        for i in range(n):
+            if self.spent >= self.most_steps and i >= _LEAST_DRAWS:
+                break
             moved = transition(self.target, self.chains, step=self.step, rng=rng)
             self.chains = moved.chains
             self.divergent += int(np.count_nonzero(moved.divergent))
             self.outside += int(np.count_nonzero(moved.outside))
             self.leaves += moved.leaves
+            self.spent += moved.leaves
             self.draws.append(self.points(moved.chains.position))
 
 
