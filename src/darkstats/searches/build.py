@@ -118,8 +118,9 @@ def simulate(
     """
     requests = sample_requests(card, quick=quick, seed=seed)
     # The spectra of a bump hunt differ in their cuts: its rows are only counted here.
-    all_rows = isinstance(card.settings, BumpHunt)
-    flow = CutFlow(card.settings.loosest_cuts if all_rows else card.settings.cuts)
+    search = card.settings
+    all_rows = isinstance(search, BumpHunt)
+    flow = CutFlow(search.loosest_cuts if isinstance(search, BumpHunt) else search.cuts)
 
     def kept(rows: Candidates) -> BoolArray:
         passed = flow(rows)

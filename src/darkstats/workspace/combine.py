@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.workspace.findings import shown
 from darkstats.workspace.names import modifier_of
-from darkstats.workspace.nominal import nominal_values
+from darkstats.workspace.nominal import nominal_values, settings_of
 from darkstats.workspace.spec import Workspace
 
 if TYPE_CHECKING:
@@ -67,7 +67,36 @@ def combine(
         "version": one["version"],
     }
     source = f"{left.source} + {right.source}"
+    lost = _lost_settings(left, right, document)
+    if lost:
+        source += f" ({lost})"
     return Workspace.from_document(document, source, usable=False)
+
+
+def _lost_settings(left: Workspace, right: Workspace, document: dict[str, JsonValue]) -> str:
+    """Say which parameters the first measurement leaves at their defaults, and another one sets.
+
+    Widths, nominal and held values stand in measurements: one that takes over samples of another
+    workspace does not take over what that workspace says of their parameters.
+    """
+    first = settings_of(document["measurements"][0])
+    modifiers = {
+        modifier["name"]
+        for channel in document["channels"]
+        for sample in channel["samples"]
+        for modifier in sample["modifiers"]
+    }
+    said = {
+        name
+        for workspace in (left, right)
+        for measurement in workspace.document["measurements"]
+        for name in settings_of(measurement)
+    }
+    names = sorted((said & modifiers) - set(first))
+    if not names:
+        return ""
+    listed = ", ".join(shown(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    return f"its first measurement says nothing of {listed}, another one does"
 
 
 def _joined(what: str, left: Items, right: Items, join: Join, *, deep: str = "") -> Items:

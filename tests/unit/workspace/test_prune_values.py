@@ -9,7 +9,7 @@ import pytest
 from darkstats.errors import OptionError
 from darkstats.inference import upper_limit
 from darkstats.model import compile_workspace
-from darkstats.workspace import Workspace, prune
+from darkstats.workspace import Workspace, combine, prune, rename
 
 Document = dict[str, Any]
 MU = {"name": "mu", "type": "normfactor", "data": None}
@@ -128,3 +128,20 @@ def test_measurements_that_differ_are_not_pruned():
         prune(made, modifiers=["lumi"])
     one = prune(made, modifiers=["lumi"], measurements=["m0"])
     assert one.document["channels"][0]["samples"][0]["data"] == pytest.approx([10.4, 5.2])
+
+
+@pytest.mark.parametrize("join", ["none", "left outer", "outer"])
+def test_a_combination_says_whose_settings_it_lost(join):
+    """A width or a held value stands in a measurement, and does not move to another one."""
+    one = document(PULL)
+    other = rename(
+        document(FREE, {"name": "g", "inits": [1.1], "fixed": True}),
+        channels={"A": "B"},
+        modifiers={"g": "h", "shape": "shape_B", "norm": "norm_B", "stat": "stat_B"},
+        measurements={"m0": "other"} if join == "none" else {},
+    )
+    found = combine(one, other, join=join)
+    if join == "outer":  # settings of a common measurement are merged
+        assert "says nothing" not in found.source
+    else:
+        assert "its first measurement says nothing of 'h', another one does" in found.source
