@@ -3,8 +3,7 @@
     python docs/examples/recoil_fidelity.py workspaces fidelity_recoil.json
 
 Prints the tables of docs/studies/fidelity-recoil.md. Expected limits are medians, CLs, 90 % CL, for
-the simulated spectrum itself, without the fluctuations of the pseudo-data; by toys where the
-asymptotic band reaches below the limit that no event at all gives.
+the simulated spectrum itself, without the fluctuations of the pseudo-data.
 """
 
 from __future__ import annotations
@@ -54,12 +53,7 @@ def expected(folder: Path, name: str) -> tuple[float, float]:
     counts = np.maximum(spectra.window(name).gather(fine), 1e-4)
     data = Observation(counts=counts, auxdata=model.observation.auxdata)
     limit = darkstats.upper_limit(model, data, cl=0.90, probe=False)
-    median, held = limit.expected[2], limit.low_counts
-    # where an entry of the asymptotic band lies below the limit of no event, toys hold; models that
-    # are too large for toys at once have such an entry at the lower edge of the band at most
-    if held is not None and held.expected[2] is not None:
-        median = held.expected[2]
-    return median * sidecar["reference_cross_section_pb"], median
+    return limit.expected[2] * sidecar["reference_cross_section_pb"], limit.expected[2]
 
 
 def windows(folder: Path) -> dict[str, dict]:

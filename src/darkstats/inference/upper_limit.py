@@ -327,7 +327,6 @@ def limit_of_curve(
         band=band,
         power_threshold=power_threshold,
     )
-    curve.require_density()
     asymptotic = asymptotic_limit(
         curve,
         cl=cl,
@@ -341,14 +340,8 @@ def limit_of_curve(
         from darkstats.inference.toy_limit import toy_limit
 
         return toy_limit(curve, asymptotic, toys or ToyOptions(), blind=blind)
-    from darkstats.inference.low_counts import low_counts
     from darkstats.inference.probe import low_count_note, probe_limit, too_dear
 
-    seed = toys.seed if toys else 0
-    held = low_counts(curve, asymptotic, seed=seed, blind=blind)
-    if held is not None:
-        said = held.message(asymptotic.observed, cl)
-        asymptotic = replace(asymptotic, low_counts=held, warnings=(*asymptotic.warnings, said))
     if not probe or blind:
         note = low_count_note(curve, asymptotic)
         return replace(asymptotic, warnings=(*asymptotic.warnings, *note))
@@ -362,8 +355,9 @@ def limit_of_curve(
             warnings=(*asymptotic.warnings, *note),
         )
     try:
+        seed = toys.seed if toys else 0
         seen = probe_limit(curve, asymptotic, seed=seed, on_probe=on_probe)
-    except NotCertifiedError as error:
+    except (NotCertifiedError, OptionError) as error:  # or toys of a negative yield
         reason = f"a bin that drives the limit expects few events, but the toys failed: {error}"
         return replace(
             asymptotic, probe_reason=reason, warnings=(*asymptotic.warnings, f"no probe: {reason}")

@@ -13,14 +13,7 @@ if TYPE_CHECKING:
     from darkstats.fit import Covariance, FitResult, Impact, ProfileInterval, ProfileScan
     from darkstats.model import Parameter
 
-__all__ = [
-    "certification_record",
-    "failed_impacts",
-    "fit_record",
-    "pull_of",
-    "rank_record",
-    "scan_record",
-]
+__all__ = ["certification_record", "fit_record", "pull_of", "rank_record", "scan_record"]
 
 NO_POI = "the measurement names no parameter of interest"
 
@@ -145,11 +138,7 @@ def rank_record(
                 row[f"{name}_reason"] = "no constraint, or at the end of its range"
         for name in ("prefit_up", "prefit_down", "postfit_up", "postfit_down"):
             if row[name] is None:
-                row[f"{name}_reason"] = (
-                    "a fit that was not certified, or no such error"
-                    if impact.failed
-                    else "no such error"
-                )
+                row[f"{name}_reason"] = "no such error, or a fit that was not certified"
         rows.append(row)
     record: Record = {
         "schema": SCHEMAS["rank"],
@@ -158,7 +147,7 @@ def rank_record(
         "impacts": rows,
         "fits": certification_record(fit),
         "twice_nll": fit.twice_nll,
-        "warnings": [*fit.warnings, *failed_impacts(impacts)],
+        "warnings": list(fit.warnings),
         "provenance": provenance_record(inputs, certification=certification_record(fit)),
     }
     _poi(record, fit)
@@ -166,18 +155,6 @@ def rank_record(
         record["poi_error_reason"] = "the data do not determine the parameter of interest"
     result: Record = plain(record)
     return result
-
-
-def failed_impacts(impacts: tuple[Impact, ...]) -> tuple[str, ...]:
-    """Words of warning where a fit behind the impacts failed: the order may be another one."""
-    lost = [impact for impact in impacts if impact.failed]
-    if not lost:
-        return ()
-    n_fits = sum(impact.failed for impact in lost)
-    return (
-        f"{n_fits} fit(s) behind the impacts of {len(lost)} parameter(s) could not be certified, "
-        f"the first of them {lost[0].name}: these are ranked by what is left",
-    )
 
 
 def scan_record(scan: ProfileScan, inputs: Inputs) -> Record:
