@@ -96,8 +96,9 @@ class _Window:
 
         Limits that only tell which outcomes stand at the quantiles need few digits.
         """
-        others = 3e-4 if self.selected is None and self.outcomes is not None else 1e-6
-        return (others if self.observed is None else 1e-8), others
+        others = 3e-3 if self.selected is None and self.outcomes is not None else 1e-6
+        mine = 1e-8 if self.level else 1e-6  # the first resolution is only compared with the second
+        return (others if self.observed is None else mine), others
 
     def note(self, **changes: object) -> None:
         """Change the answer."""

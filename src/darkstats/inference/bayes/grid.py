@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import DarkstatsError, NotCertifiedError, PosteriorError
+from darkstats.gaussian import cdf
 from darkstats.inference.bayes.posterior import TAIL, PoiPosterior, finer, require_falling
 from darkstats.inference.bayes.problem import (
     PosteriorProblem,
@@ -26,7 +27,7 @@ from darkstats.inference.bayes.rows import rows_of
 from darkstats.inference.bayes.rules import legendre_panels
 
 if TYPE_CHECKING:
-    from darkstats.arrays import FloatArray
+    from darkstats.arrays import BoolArray, FloatArray
     from darkstats.model import LaneData
 
 __all__ = ["MOST_DIMENSIONS", "GridAnswer", "grid_posterior"]
@@ -35,8 +36,11 @@ MOST_DIMENSIONS = 2
 TOLERANCE = 1e-6
 LARGEST = 1e-4  # relative error of a limit that counts, all of it together
 _REACH = 9.0  # of the coordinates, which are about standard normal variables
+_FORGOTTEN = 45.0  # fall of the log-density beyond which a point of the grid has no weight
 _DROP = 40.0  # fall of the log-density at which the grid ends
 _LEVELS = ((6, 5), (14, 9), (36, 17), (90, 24))  # panels by dimension
+_SETTLED = (1e-5, 1e-6, 1e-7, 1e-7)  # what a panel may leave out: coarse grids are rough themselves
+_MOST_VALUES = 20_000_000  # points of the grid times nodes of the signal strength at one resolution
 _WIDER = 0.04  # each level reaches so much further on each side, as part of the first one's width
 _ATOMS = 12
 _LANES = 60_000  # points that are evaluated in one call
@@ -109,11 +113,15 @@ def grid_posterior(problem: PosteriorProblem, counts: LaneData, *, cl: float) ->
     low, high = float(ranges.low[0]), float(ranges.high[0])
     box = _box(problem, row, low, high) if d else (np.zeros(0), np.zeros(0))
     before: float | None = None
+    posterior: PoiPosterior | None = None
     error = np.inf
     edges = range_panels(problem.prior, low, high, 6)
     for level, panels in enumerate(_LEVELS):
         reach = level * _WIDER * (box[1] - box[0])
         z, log_weight = _grid((box[0] - reach, box[1] + reach), panels[d - 1] if d else 1)
+        if posterior is not None and d > 1:
+            kept = _kept(problem, row, _looks(posterior, low, high), z, log_weight)
+            z, log_weight = z[kept], log_weight[kept]
 
         def log_likelihood(
             mu: FloatArray, z: FloatArray = z, log_weight: FloatArray = log_weight
@@ -121,7 +129,13 @@ def grid_posterior(problem: PosteriorProblem, counts: LaneData, *, cl: float) ->
             return _log_sums(problem, row, mu, z, log_weight)
 
         try:
-            posterior = PoiPosterior.settled(problem.prior, edges, log_likelihood)
+            posterior = PoiPosterior.settled(
+                problem.prior,
+                edges,
+                log_likelihood,
+                allowed=_SETTLED[level],
+                most=max(16, min(100, _MOST_VALUES // (16 * len(z)))),
+            )
             require_falling(posterior, problem.prior)
         except (PosteriorError, NotCertifiedError) as failure:
             return GridAnswer(problem=failure)
@@ -159,6 +173,29 @@ def _grid(box: tuple[FloatArray, FloatArray], panels: int) -> tuple[FloatArray, 
     z = np.stack(np.meshgrid(*[x for x, _ in rules], indexing="ij"), axis=-1)
     weight = np.prod(np.meshgrid(*[w for _, w in rules], indexing="ij"), axis=0)
     return z.reshape(-1, len(rules)), np.log(weight.ravel())
+
+
+def _looks(posterior: PoiPosterior, low: float, high: float) -> FloatArray:
+    """Signal strengths over the range, and through the posterior of a coarser grid."""
+    inside = [posterior.quantile(cdf(sigma)) for sigma in np.linspace(-6.0, 6.0, 25)]
+    whole = strengths(np.array([low]), np.array([high]), chebyshev(13))[0]
+    return np.concatenate([whole, inside])
+
+
+def _kept(
+    problem: PosteriorProblem,
+    counts: LaneData,
+    mu: FloatArray,
+    z: FloatArray,
+    log_weight: FloatArray,
+) -> BoolArray:
+    """Points of the grid that have weight at some signal strength: few, on a narrow ridge."""
+    best = np.full(len(z), -np.inf)
+    for one in mu:
+        best = np.maximum(best, problem.density.value(np.full(len(z), one), z, counts))
+    best += log_weight
+    result: BoolArray = best > best.max() - _FORGOTTEN
+    return result
 
 
 def _log_sums(

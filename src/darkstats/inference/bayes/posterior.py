@@ -170,6 +170,9 @@ class PoiPosterior:
         prior: BoundPrior,
         edges: FloatArray,
         log_likelihood: Callable[[FloatArray], FloatArray],
+        *,
+        allowed: float = _SETTLED,
+        most: int = _MOST_PANELS,
     ) -> PoiPosterior:
         """Posterior on panels that are split until the series of each has fallen off at its end.
 
@@ -179,6 +182,9 @@ class PoiPosterior:
             Prior, and panels in its coordinate to begin with.
         log_likelihood
             Marginal log-likelihood at signal strengths, any constant. Shape [node].
+        allowed, most
+            Part of the probability that the series of a panel may leave out, and how many panels
+            there may be; with more, what is left stands in ``unsettled``.
 
         Raises
         ------
@@ -196,8 +202,8 @@ class PoiPosterior:
             found = cls.of(prior, edges, np.concatenate([known[pair] for pair in pairs]))
             tails = _tails(edges, found.density)
             relevant = found.density.max(axis=1) > found.density.max() * math.exp(-_FAR)
-            finer_edges = split(edges, np.where(relevant, tails, 0.0) / _SETTLED)
-            if len(finer_edges) == len(edges) or len(finer_edges) > _MOST_PANELS:
+            finer_edges = split(edges, np.where(relevant, tails, 0.0) / allowed)
+            if len(finer_edges) == len(edges) or len(finer_edges) > most:
                 break
             edges = finer_edges
         assert found is not None

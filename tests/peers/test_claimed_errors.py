@@ -1,0 +1,69 @@
+"""Claimed errors of credible limits: random models, each engine beside integrals of its own.
+
+Most of the time goes into a hundred posteriors and their references: fewer would not show a share
+of one in a hundred. The study in docs/studies/claimed-errors.md has the thousands.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from tests.peers.claimed_errors import AGREED, Reference, case, page, passes, summary, tested
+
+MODELS = 100
+
+
+@pytest.fixture(scope="module")
+def records() -> list[dict[str, Any]]:
+    return [tested(1, index, ("quadrature", "laplace"), 0.9) for index in range(MODELS)]
+
+
+@pytest.mark.parametrize("engine", ["quadrature", "laplace"])
+def test_claimed_errors_are_kept(records: list[dict[str, Any]], engine: str) -> None:
+    """At most one in a hundred breaks three times its claim, and none is off by 1 %."""
+    row = summary(records, engine)
+    assert row["reference"] >= 0.9 * MODELS
+    assert row["answered"] >= 0.9 * row["reference"], row["reasons"]
+    assert row["wrong"] == 0, row["worst"]
+    assert row["within"] >= row["answered"] - 1, row["worst"]
+    assert passes(row)
+
+
+def test_the_reference_has_two_ways() -> None:
+    """One bin: the closed form is what the integral over the signal strength gives."""
+    seen = 0
+    for index in range(12):
+        one = case(1, index)
+        if len(one.counts) > 1:
+            continue
+        reference = Reference(one)
+        closed = reference.closed(0.9, 9, 9)
+        if not math.isnan(closed):  # the likelihood does not underflow
+            assert reference.marginal(0.9, 9, 9, 3) == pytest.approx(closed, rel=AGREED)
+            seen += 1
+    assert seen >= 4
+
+
+def test_a_broken_claim_is_seen(records: list[dict[str, Any]]) -> None:
+    """Limits that are off by a little more than they say, and by 2 %."""
+    told = json.loads(json.dumps(records))
+    for one in told:
+        said = one["engines"]["quadrature"]
+        if said["limit"] is not None and one["exact"] is not None:
+            said["limit"] = one["exact"] + 4.0 * (said["error"] + AGREED * one["exact"])
+    assert not passes(summary(told, "quadrature"))
+    told = json.loads(json.dumps(records))
+    said = next(o for o in told if o["exact"] and o["engines"]["laplace"]["limit"])
+    said["engines"]["laplace"]["limit"] = 1.02 * said["exact"]
+    assert summary(told, "laplace")["wrong"] == 1
+
+
+def test_the_page_has_a_row_for_each_engine(records: list[dict[str, Any]]) -> None:
+    """It is made from the summaries."""
+    engines = {name: summary(records, name) for name in ("quadrature", "laplace")}
+    text = page({"models": 100, "unsettled": 0, "nuts_every": 15, "cl": 0.9, "engines": engines})
+    assert "| quadrature |" in text
+    assert "| laplace |" in text
