@@ -48,7 +48,7 @@ class NutsOptions:
         Largest share of draws whose trajectory diverged.
     most_steps
         Leapfrog steps of all chains together, warm-up and repetitions included, at which the
-        sampler gives up: half a minute or so. Posteriors of its kind need a tenth of them.
+        sampler gives up: a minute or so. Most posteriors need a tenth of them.
     """
 
     chains: int = 32
