@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LEVELS", "Mixtures", "Resolution", "mixtures"]
 
-_TAIL = 9.0  # standard deviations
-_NORMAL_EDGES = np.array([-_TAIL, -4.5, -1.0, 1.0, 4.5, _TAIL])  # code4 has kinks at -1 and 1
+_NORMAL_EDGES = np.array([-4.5, -1.0, 1.0, 4.5])  # code4 has kinks at -1 and 1
 _GRADED = np.array([0.0, 1e-3, 1e-2, 0.1, 0.3, 0.6, 1.0])
 MOST_NODES = 20_000
 
@@ -48,7 +47,9 @@ class Resolution:
     ``atoms`` are those per panel of a single distribution, before it is reduced to nodes;
     ``spacing`` is the distance of nodes of a free normalisation in units of the likelihood's
     width, ``panel`` the width of a panel of the signal strength in the same units. Edges of panels
-    go as the power ``growth`` of their number: no two resolutions share them.
+    go as the power ``growth`` of their number: no two resolutions share them. Normal laws end
+    ``reach`` standard deviations away, by turns nearer and farther: what is cut off where data pull
+    that far shows as a difference of two resolutions.
     """
 
     atoms: int
@@ -58,15 +59,26 @@ class Resolution:
     spacing: float
     panel: float
     growth: float
+    reach: float
 
 
 #: Coarse to fine; a number counts where two levels agree.
 LEVELS = (
-    Resolution(atoms=8, signal=8, shared=8, private=6, spacing=0.55, panel=6.0, growth=1.5),
-    Resolution(atoms=11, signal=12, shared=12, private=10, spacing=0.40, panel=4.5, growth=1.4),
-    Resolution(atoms=15, signal=20, shared=20, private=16, spacing=0.28, panel=3.4, growth=1.55),
-    Resolution(atoms=22, signal=36, shared=34, private=26, spacing=0.20, panel=3.0, growth=1.45),
-    Resolution(atoms=34, signal=64, shared=60, private=40, spacing=0.14, panel=2.6, growth=1.6),
+    Resolution(
+        atoms=8, signal=8, shared=8, private=6, spacing=0.55, panel=6.0, growth=1.5, reach=9.0
+    ),
+    Resolution(
+        atoms=11, signal=12, shared=12, private=10, spacing=0.40, panel=4.5, growth=1.4, reach=8.6
+    ),
+    Resolution(
+        atoms=15, signal=20, shared=20, private=16, spacing=0.28, panel=3.4, growth=1.55, reach=9.0
+    ),
+    Resolution(
+        atoms=22, signal=36, shared=34, private=26, spacing=0.20, panel=3.0, growth=1.45, reach=8.6
+    ),
+    Resolution(
+        atoms=34, signal=64, shared=60, private=40, spacing=0.14, panel=2.6, growth=1.6, reach=9.0
+    ),
 )
 
 
@@ -138,7 +150,9 @@ class _Builder:
         if prior.kind == "flat":
             return self._flat_rule(p, variable)
         if prior.kind in {"normal", "log-normal"}:
-            z, weight = legendre_panels(_NORMAL_EDGES, self.level.atoms)
+            reach = self.level.reach
+            edges = np.concatenate([[-reach], _NORMAL_EDGES, [reach]])
+            z, weight = legendre_panels(edges, self.level.atoms)
             density = weight * np.exp(-0.5 * z * z)
             centre, width = self._column(p, "centre"), self._column(p, "width")
             if prior.kind == "normal":
@@ -155,7 +169,7 @@ class _Builder:
         else:
             truncated = prior.kind == "truncated-normal"
             centre = self._column(p, "centre") if truncated else np.ones(n)
-            f, weight = _truncated_normal(centre, self._column(p, "width"), self.level.atoms)
+            f, weight = _truncated_normal(centre, self._column(p, "width"), self.level)
             if truncated:
                 return f, weight
         pairs = zip(self._priors_of(p), f, strict=True)
@@ -286,13 +300,15 @@ def _in_logarithm(values: FloatArray, weights: FloatArray, nodes: int) -> Rule:
     return np.exp(logarithm), weight
 
 
-def _truncated_normal(centre: FloatArray, width: FloatArray, atoms: int) -> Rule:
+def _truncated_normal(centre: FloatArray, width: FloatArray, level: Resolution) -> Rule:
     """Atoms of normal distributions cut at 0. Shapes: [window] -> [window, atom]."""
-    low = np.maximum(centre - _TAIL * width, 0.0)
-    high = centre + _TAIL * width
+    low = np.maximum(centre - level.reach * width, 0.0)
+    high = centre + level.reach * width
     cut = low == 0.0
     steps = np.where(cut[:, np.newaxis], _GRADED, np.linspace(0.0, 1.0, len(_GRADED)))
-    x, weight = legendre_panels(low[:, np.newaxis] + (high - low)[:, np.newaxis] * steps, atoms)
+    x, weight = legendre_panels(
+        low[:, np.newaxis] + (high - low)[:, np.newaxis] * steps, level.atoms
+    )
     pull = (x - centre[:, np.newaxis]) / width[:, np.newaxis]
     weight = weight * np.exp(-0.5 * pull * pull)
     return x, weight / weight.sum(axis=1, keepdims=True)

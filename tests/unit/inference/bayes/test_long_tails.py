@@ -119,3 +119,26 @@ def test_one_percent_is_the_same_as_before() -> None:
     factor = normsys_factor(ALPHA, normsys_coefficients(1.01, 1.0 / 1.01), 4)
     limit = mixture_limit(3, 3.0 * factor, WEIGHT * stats.norm.pdf(ALPHA), efficiency=factor)
     assert found.limit == pytest.approx(limit, rel=1e-7)
+
+
+def test_what_the_nodes_of_a_nuisance_parameter_cut_off_is_claimed() -> None:
+    """17 events over 92 with a 10 % shift of both: data that pull more than eight deviations."""
+    shift = {"hi_data": [1.1], "lo_data": [0.92]}
+    both = [
+        {"name": "shift", "type": "histosys", "data": shift},
+        {"name": "shift", "type": "histosys", "data": {"hi_data": [101.2], "lo_data": [84.64]}},
+    ]
+    model = window(17.0, background=92.0, on_signal=both[:1], on_background=both[1:])
+    alpha, weight = panels([-14.0, -9.0, -5.0, -1.0, 1.0, 5.0, 9.0])
+    bend = np.where(
+        np.abs(alpha) <= 1.0,
+        alpha**2 * (15.0 + alpha**2 * (3.0 * alpha**2 - 10.0)) / 8.0,
+        np.abs(alpha),
+    )
+    factor = 1.0 + 0.09 * alpha + 0.01 * bend
+    assert (factor > 0.0).sum() == (alpha > -12.5).sum()
+    keep = factor > 0.0
+    factor, weight = factor[keep], (weight * stats.norm.pdf(alpha))[keep]
+    limit = mixture_limit(17, 92.0 * factor, weight, efficiency=factor)
+    found = answer(model)
+    assert found.problem is not None or abs(found.limit - limit) <= 3.0 * found.error
