@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from darkstats.errors import FitFailedError, OptionError
 
@@ -28,6 +28,7 @@ __all__ = [
     "HypoTestResult",
     "Interval",
     "LimitScan",
+    "LowCounts",
     "PValue",
     "Probe",
     "Significance",
@@ -328,6 +329,69 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LowCounts:
+    """What holds where an asymptotic CLs limit lies below that of no event at all.
+
+    Parameters
+    ----------
+    floor
+        The limit that zero events give, ``-log(1 - CL)`` expected signal events, as a signal
+        strength: no CLs limit lies below it.
+    observed_below, expected_below
+        Which asymptotic limits do, and are none.
+    calculator
+        ``"exact counting"`` or ``"toys"``; ``None`` with ``reason`` where neither was possible.
+    observed, observed_error, expected, expected_error
+        The limits that hold; entries ``None`` where toys do not tell, with ``reason``.
+    """
+
+    floor: float
+    observed_below: bool
+    expected_below: tuple[bool, ...]
+    calculator: str | None
+    observed: float | None
+    observed_error: float = 0.0
+    expected: tuple[float | None, ...]
+    expected_error: tuple[float | None, ...] = (0.0,) * 5
+    toys: ToyCounts | None = None
+    seed: int | None = None
+    reason: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON data, with a reason beside each field that is missing."""
+        found = asdict(self)
+        reason = found.pop("reason")
+        why = {
+            **dict.fromkeys(("calculator", "expected", "expected_error"), reason),
+            "observed": reason if self.calculator is None else "blinded",
+            **dict.fromkeys(("toys", "seed"), "no toys were thrown"),
+        }
+        for name, words in why.items():
+            value = found[name]
+            if value is None or (isinstance(value, tuple) and None in value):
+                found[f"{name}_reason"] = words
+        return found
+
+    def message(self, observed: float | None, cl: float) -> str:
+        """One sentence of warning, beside the asymptotic limit ``observed``."""
+        what = "part of the expected band lies"
+        if self.observed_below and observed is not None:
+            what = f"the limit {observed:.4g} lies"
+        text = (
+            f"{what} below {self.floor:.4g}, the limit that no event at all gives "
+            f"({-math.log1p(-cl):.4g} signal events): asymptotic formulas do not hold here"
+        )
+        if self.calculator is None:
+            return f"{text}; {self.reason}"
+        if self.observed is None:
+            return f"{text}; see the limits by {self.calculator}"
+        error = f" ± {self.observed_error:.2g}" if self.observed_error > 0.0 else ""
+        return f"{text}; {self.calculator} give {self.observed:.4g}{error}".replace(
+            "counting give", "counting gives"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpperLimit:
     """An upper limit on the signal strength with its expected band.
 
@@ -348,6 +412,8 @@ class UpperLimit:
         ``at_unit_reason`` where it does not apply.
     probe, probe_reason
         A look with a few toys, where counts are low; why there is none, where one was tried.
+    low_counts
+        What holds in the place of limits that lie below that of no event at all, or ``None``.
     scan
         Points of the curve that was searched, for a figure.
     power_threshold, power_constrained
@@ -378,6 +444,7 @@ class UpperLimit:
     fits: FitCounts
     toys: ToyCounts | None = None
     seed: int | None = None
+    low_counts: LowCounts | None = None
     probe: Probe | None = None
     probe_reason: str | None = None
     scan: LimitScan | None = None

@@ -340,8 +340,14 @@ def limit_of_curve(
         from darkstats.inference.toy_limit import toy_limit
 
         return toy_limit(curve, asymptotic, toys or ToyOptions(), blind=blind)
+    from darkstats.inference.low_counts import low_counts
     from darkstats.inference.probe import low_count_note, probe_limit, too_dear
 
+    seed = toys.seed if toys else 0
+    held = low_counts(curve, asymptotic, seed=seed, blind=blind)
+    if held is not None:
+        said = held.message(asymptotic.observed, cl)
+        asymptotic = replace(asymptotic, low_counts=held, warnings=(*asymptotic.warnings, said))
     if not probe or blind:
         note = low_count_note(curve, asymptotic)
         return replace(asymptotic, warnings=(*asymptotic.warnings, *note))

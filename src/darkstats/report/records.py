@@ -154,6 +154,10 @@ def _probe(probe: Probe | None) -> Record | None:
     return None if probe is None else {**asdict(probe), "toys_value": p_record(probe.toys_value)}
 
 
+#: Why there is nothing in the place of an asymptotic limit.
+NOT_BELOW = "no limit lies below that of no event at all"
+
+
 def limit_record(limit: UpperLimit, inputs: Inputs, *, calculator_asked: str) -> Record:
     """Record of an upper limit (``darkstats.limit/1``)."""
     blind = limit.observed_reason
@@ -190,6 +194,12 @@ def limit_record(limit: UpperLimit, inputs: Inputs, *, calculator_asked: str) ->
     _with(record, "twice_nll", limit.twice_nll, blind)
     _with(record, "sigma", limit.sigma, "no sensitivity")
     _with(record, "probe", _probe(limit.probe), _no_probe(limit, calculator_asked))
+    _with(
+        record,
+        "low_counts",
+        None if limit.low_counts is None else limit.low_counts.plain(),
+        NOT_BELOW,
+    )
     interval = None if limit.interval is None else _interval_fields(limit.interval)
     _with(record, "interval", interval, f"method {limit.method} gives an upper limit only")
     _at_unit(record, limit.at_unit, limit.at_unit_reason)
@@ -267,7 +277,10 @@ def interval_record(
     for name in ("observed_low", "observed_high"):
         why = "the ends do not bound what failed toys could change" if lost else None
         _with(record, name, None if lost else interval.upper, why or interval.upper_reason)
-    for name in ("CLs_obs", "CLs_exp", "sigma", "power_threshold", "power_constrained", "probe"):
+    for name in (
+        "CLs_obs", "CLs_exp", "sigma", "power_threshold", "power_constrained", "probe",
+        "low_counts",
+    ):  # fmt: skip
         _with(record, name, None, "not defined for a Feldman-Cousins interval")
     _with(record, "poi_lower", None, "a Feldman-Cousins interval starts at its lower end")
     _with(record, "mu_hat", interval.mu_hat, "not needed by the construction")

@@ -30,6 +30,13 @@ def _missing(record: dict[str, Any], key: str, reason: str | None) -> None:
         record[f"{key}_reason"] = reason or "not computed"
 
 
+def _scaled(value: Any, factor: float) -> Any:  # noqa: ANN401 -- a number, a list, or null
+    """Numbers times a factor, nulls as they are."""
+    if isinstance(value, (list, tuple)):
+        return [_scaled(item, factor) for item in value]
+    return None if value is None else factor * value
+
+
 def _point(
     point: ScanPoint,
     reference_pb: float | None,
@@ -42,6 +49,8 @@ def _point(
     lost = record.pop("local_reason")
     if not bayes:
         del record["engine"]
+    if point.low_counts is None:
+        del record["low_counts"]
     why = point.reason if point.status != "ok" else None
     for key in (
         "observed",
@@ -63,6 +72,14 @@ def _point(
         return {"observed": found[0], "expected": found[1:]}
 
     record["cross_section_fb"] = converted(lambda _, mu: 1e3 * reference_pb * mu)
+    if point.low_counts is not None:
+        held = point.low_counts
+        record["low_counts"] = {
+            **held,
+            "cross_section_fb": {
+                name: _scaled(held[name], 1e3 * reference_pb) for name in ("observed", "expected")
+            },
+        }
     record["couplings"] = {
         name: {"symbol": symbol, **converted(convert)}
         for name, (symbol, convert) in couplings.items()

@@ -203,6 +203,16 @@ def limit_sheet(limit: UpperLimit, inputs: Inputs) -> RenderableType:
     ]
     if any(limit.expected_error):
         rows.append(["± toys", "", *(number(error, 2) for error in limit.expected_error)])
+    held = limit.low_counts
+    if held is not None:
+        words = [number(value) for value in held.expected]
+        rows.append(
+            [
+                f"{limit.poi} <, {held.calculator or 'by toys'}",
+                with_error(held.observed, held.observed_error),
+                *words,
+            ]
+        )
     test = limit.at_unit
     if test is not None:
         quoted = test.quoted

@@ -329,6 +329,7 @@ def _fields(limit: UpperLimit, said: tuple[str, ...]) -> dict[str, Any]:
         "expected_reason": limit.expected_reason,
         "cls_observed": quoted,
         "cls_expected": None if unit is None else tuple(unit.quoted_expected),
+        "low_counts": None if limit.low_counts is None else limit.low_counts.plain(),
         "sigma": limit.sigma,
         "twice_nll": limit.twice_nll,
         "fits": asdict(limit.fits),

@@ -100,6 +100,8 @@ class ScanPoint:
         CLs at a signal strength of 1; ``None`` where it does not apply.
     engine
         Which engine a Bayesian limit comes from.
+    low_counts
+        What holds in the place of asymptotic limits below that of no event at all, as JSON data.
     mu_hat
         Best fit of the signal strength, negative for a deficit; ``None`` with ``mu_hat_reason``
         where the likelihood does not allow negative values.
@@ -135,6 +137,7 @@ class ScanPoint:
     cls_observed: float | None = None
     cls_expected: Band | None = None
     engine: str | None = None
+    low_counts: Mapping[str, Any] | None = None
     mu_hat: float | None = None
     mu_hat_reason: str | None = None
     local_reason: str | None = None
