@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import FitFailedError, OptionError
+from darkstats.errors import FitFailedError, ImpossibleDataError, OptionError
 from darkstats.fit import FitOptions, FitResult, fit, fit_batch
 from darkstats.fit.lanes import Problem
 from darkstats.fit.mle import RANGE_END, number_options
@@ -373,6 +373,11 @@ class ProfileCurve:
                 options=self.options,
                 even_if_impossible=True,
             )
+        except ImpossibleDataError:
+            # no point is any better: the statistic is infinite, and `forbidden` names the events
+            held = start.copy()
+            held[self._poi] = mu
+            return math.inf, held
         except FitFailedError as error:
             return self._settle(mu, start, observation, error, is_data=is_data)
         self._count(result)

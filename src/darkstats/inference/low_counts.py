@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["low_counts", "zero_event_limit"]
 
 _BELOW = 1e-3  # relative distance below the floor that is more than rounding and nuisances
-_N_TOYS = 2000
-_BUDGET_S = 2.0  # of toys that nobody asked for, on one core
+_N_TOYS = (2000, 10_000)  # the second where the first do not tell
+_BUDGET_S = 5.0  # of toys that nobody asked for, on one core
 _POINTS = 40.0  # signal strengths that a limit by toys looks at
 
 
@@ -138,29 +138,31 @@ def _by_toys(
 ) -> LowCounts:
     from darkstats.inference.toy_limit import toy_limit
 
-    model = curve.model
-    cost = _POINTS * _N_TOYS * seconds_per_toy(model.n_parameters, model.n_bins)
+    per_toy = seconds_per_toy(curve.model.n_parameters, curve.model.n_bins)
     reason = f"toys of this model take more than {_BUDGET_S:g} s: ask for --calculator toys"
-    if cost <= _BUDGET_S:
+    for n_toys in _N_TOYS:
+        if _POINTS * n_toys * per_toy > _BUDGET_S:
+            break
         try:
-            options = ToyOptions(n_toys=_N_TOYS, seed=seed, threads=1)
+            options = ToyOptions(n_toys=n_toys, seed=seed, threads=1)
             toys = toy_limit(curve, limit, options, blind=blind)
         except (NotCertifiedError, OptionError) as error:
-            reason = f"{_N_TOYS} toys do not tell: {error}"
-        else:
-            return LowCounts(
-                floor=floor,
-                observed_below=below[0],
-                expected_below=tuple(below[1:]),
-                calculator="toys",
-                observed=toys.observed,
-                observed_error=toys.observed_error,
-                expected=toys.expected,
-                expected_error=toys.expected_error,
-                toys=toys.toys,
-                seed=seed,
-                reason=toys.expected_reason,
-            )
+            reason = f"{n_toys} toys do not tell: {error}"
+            continue
+        return LowCounts(
+            floor=floor,
+            observed_below=below[0],
+            expected_below=tuple(below[1:]),
+            calculator="toys",
+            # no CLs limit lies below the floor: what does is the noise of the toys
+            observed=None if toys.observed is None else max(toys.observed, floor),
+            observed_error=toys.observed_error,
+            expected=tuple(None if mu is None else max(mu, floor) for mu in toys.expected),
+            expected_error=toys.expected_error,
+            toys=toys.toys,
+            seed=seed,
+            reason=toys.expected_reason,
+        )
     return LowCounts(
         floor=floor,
         observed_below=below[0],

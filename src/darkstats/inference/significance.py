@@ -140,7 +140,7 @@ def significance(
     band, expected_reason = _asymptotic_band(curve, uncapped=uncapped)
     bound = None
     counts = seed = None
-    if calculator == "toys":
+    if calculator == "toys" and (reason is None or observation.events is None):
         from darkstats.inference.toy_tests import toy_points
 
         choice = toys or ToyOptions()

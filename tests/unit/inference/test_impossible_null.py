@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import unbinned_models
 from darkstats.errors import ImpossibleDataError
 from darkstats.fit import fit, fit_batch
 from darkstats.inference import (
@@ -175,3 +176,35 @@ def test_what_lies_beyond_the_toys_is_a_bound() -> None:
     assert found.p0.bound == pytest.approx(none_beyond(500), rel=1e-12)
     assert found.p0.bound == pytest.approx(3.0 / 500, rel=0.01)
     assert "p0 < 0.00597" in (found.observed_reason or "")
+
+
+def test_events_without_density_have_no_significance() -> None:
+    """Unbinned: where the background has no density but the signal has, the events are named."""
+    document = unbinned_models.bump()
+    place = next(k for k, d in enumerate(document["distributions"]) if d["name"] == "bkg")
+    document["distributions"][place] = {
+        "name": "bkg",
+        "type": "histogram_dist",
+        "data": {
+            "axes": [{"name": "x", "min": 0.0, "max": 1.0, "nbins": 4}],
+            "contents": [10.0, 0.0, 5.0, 8.0],
+        },
+    }
+    document = {**document, "domains": [_without(domain, "c") for domain in document["domains"]]}
+    document["parameter_points"] = [_without(p, "c") for p in document["parameter_points"]]
+    model = unbinned_models.compiled(document)
+    point = np.array(model.inits)
+    point[model.parameter_index("nb")] = 60.0
+    data = unbinned_models.thrown(model, point)
+    found = significance(model, data, calculator="toys", toys=ToyOptions(n_toys=50))
+    assert found.observed is None
+    assert found.p0 is None
+    assert "the density is zero" in (found.observed_reason or "")
+    assert "event" in (found.observed_reason or "")
+    assert found.expected == (None,) * 5
+
+
+def _without(part: dict[str, Any], name: str) -> dict[str, Any]:
+    """A list of named values, in a domain or a point, without one of them."""
+    key = "axes" if "axes" in part else "entries" if "entries" in part else "parameters"
+    return {**part, key: [item for item in part[key] if item["name"] != name]}
