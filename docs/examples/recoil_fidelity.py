@@ -54,8 +54,11 @@ def expected(folder: Path, name: str) -> tuple[float, float]:
     counts = np.maximum(spectra.window(name).gather(fine), 1e-4)
     data = Observation(counts=counts, auxdata=model.observation.auxdata)
     limit = darkstats.upper_limit(model, data, cl=0.90, probe=False)
-    # where an entry of the asymptotic band lies below the limit of no event, the one by toys holds
-    median = limit.expected[2] if limit.low_counts is None else limit.low_counts.expected[2]
+    median, held = limit.expected[2], limit.low_counts
+    # where an entry of the asymptotic band lies below the limit of no event, toys hold; models that
+    # are too large for toys at once have such an entry at the lower edge of the band at most
+    if held is not None and held.expected[2] is not None:
+        median = held.expected[2]
     return median * sidecar["reference_cross_section_pb"], median
 
 

@@ -144,7 +144,7 @@ def _by_toys(
         if _POINTS * n_toys * per_toy > _BUDGET_S:
             break
         try:
-            options = ToyOptions(n_toys=n_toys, seed=seed, threads=1)
+            options = ToyOptions(n_toys=n_toys, seed=seed, threads=1, fallback=False)
             toys = toy_limit(curve, limit, options, blind=blind)
         except (NotCertifiedError, OptionError) as error:
             reason = f"{n_toys} toys do not tell: {error}"

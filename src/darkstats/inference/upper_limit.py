@@ -361,7 +361,6 @@ def limit_of_curve(
             warnings=(*asymptotic.warnings, *note),
         )
     try:
-        seed = toys.seed if toys else 0
         seen = probe_limit(curve, asymptotic, seed=seed, on_probe=on_probe)
     except (NotCertifiedError, OptionError) as error:  # or toys of a negative yield
         reason = f"a bin that drives the limit expects few events, but the toys failed: {error}"
