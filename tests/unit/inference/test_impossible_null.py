@@ -199,7 +199,7 @@ def test_events_without_density_have_no_significance() -> None:
     found = significance(model, data, calculator="toys", toys=ToyOptions(n_toys=50))
     assert found.observed is None
     assert found.p0 is None
-    assert "the density is zero" in (found.observed_reason or "")
+    assert "the density 'bkg' is zero" in (found.observed_reason or "")
     assert "event" in (found.observed_reason or "")
     assert found.expected == (None,) * 5
 
