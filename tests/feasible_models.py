@@ -89,7 +89,10 @@ class Interference:
             {"name": "inter", "type": "exponential_dist", "x": "x", "c": self.slopes[0]},
             {"name": "bkg", "type": "exponential_dist", "x": "x", "c": self.slopes[1]},
         ]
-        parameters = [("mu", 0.1, 0.0, 20.0), ("nb", float(len(self.events)), 0.0, self.most)]
+        parameters = [
+            ("mu", 0.1, 0.0, 20.0),
+            ("nb", min(float(len(self.events)), self.most), 0.0, self.most),
+        ]
         options: dict[str, Any] = {}
         if self.error:
             parameters.append(("alpha", 0.0, -5.0, 5.0))

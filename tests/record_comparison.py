@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 # What counts or describes fits, or lists points of a curve that is drawn.
-_APART = {"fits", "toys", "provenance", "warnings", "scan", "engines", "certified"}
+_APART = {"fits", "toys", "provenance", "warnings", "scan", "engines", "certified", "failed"}
 _P_VALUE = {"value", "low", "high", "error"}
 _ROUNDING = 1e-6  # of numbers near zero
 
@@ -79,10 +79,5 @@ def failures_of(record: dict[str, Any]) -> int:
     for key in ("fits", "toys"):
         found += int((record.get(key) or {}).get("failed", 0))
     found += sum(not good for good in record.get("certified", ()))
-    for impact in record.get("impacts", ()):
-        found += sum(
-            impact[f"{name}_{side}"] is None
-            for name in ("prefit", "postfit")
-            for side in ("up", "down")
-        )
+    found += sum(impact["failed"] for impact in record.get("impacts", ()))
     return found + sum(point.get("status") == "failed" for point in record.get("points", ()))

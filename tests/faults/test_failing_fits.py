@@ -114,6 +114,19 @@ def test_unbinned(call: Call, monkeypatch: pytest.MonkeyPatch, unbinned: Path, v
     assert (through > 0) == (verb not in ALL_OR_NOTHING)
 
 
+def test_a_ranking_says_what_it_misses(
+    call: Call, monkeypatch: pytest.MonkeyPatch, binned: Path
+) -> None:
+    """Fits behind impacts fail: empty fields with their reason, a count and a warning."""
+    words = ("rank", binned, "--threads", 1)
+    assert not call(*words).record["warnings"]
+    done, _ = disturbed(call, monkeypatch, words, lambda n: np.full(n, n == 4))
+    assert done.status == 0
+    assert [impact["failed"] for impact in done.record["impacts"]] == [4, 4, 4]
+    assert "not certified" in done.record["impacts"][0]["postfit_up_reason"]
+    assert "12 fit(s) behind the impacts of 3 parameter(s)" in done.record["warnings"][0]
+
+
 def test_interference(call: Call, monkeypatch: pytest.MonkeyPatch, interference: Path) -> None:
     """Where no fit at the tested strength is certified there is no q, least of all an infinite."""
     words = ("hypotest", interference, "--unblind", "--mu", 8, "--threads", 1)

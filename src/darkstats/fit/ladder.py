@@ -31,6 +31,7 @@ _PATIENCE = 10  # times the ordinary number of steps, where the budget allows it
 #: after a handful of batches that failed.
 _BUDGET_S = 4.0
 _MINUIT_S = 1.0
+_PROBE_S = 0.25  # of a batch without fallback
 _CALL_S = 5e-5  # of the likelihood, from Python
 _FEWEST_STEPS = 20  # in fewer, hardly any fit ends
 #: Lanes that are rescued one by one. Where more fail, the batch fails as a whole: of a block of
@@ -103,7 +104,7 @@ class _Climb:
     ) -> None:
         self.problem, self.data, self.auxdata = problem, data, auxdata
         self.lanes, self.status, self.rung, self.options = lanes, status, rung, options
-        self.left = _BUDGET_S
+        self.left = _BUDGET_S if options.fallback else _PROBE_S
         self.step_s = _step_seconds(problem, data)
 
     @property
@@ -119,7 +120,8 @@ class _Climb:
         self, number: int, chosen: IndexArray, starts: FloatArray, *, damping: float, least: int
     ) -> None:
         """Fit some lanes again from [lane, par]; ``least``: steps that they get in any case."""
-        if len(chosen) == 0:
+        dear = len(chosen) * least * self.step_s > self.left
+        if len(chosen) == 0 or (dear and not self.options.fallback):
             return
         patient = _PATIENCE * self.options.max_steps if self.options.fallback else least
         allowed = int(min(patient, 0.5 * self.left / (len(chosen) * self.step_s)))

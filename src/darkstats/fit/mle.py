@@ -7,6 +7,7 @@ these disagree, more starts decide, and the lowest minimum has to be found twice
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -312,6 +313,19 @@ def fit(
     if found is None or (not even_if_impossible and np.isposinf(found.twice_nll)):
         at = starts if found is None else found.parameters[np.newaxis]
         places = model.impossible_places(at, observation)
+        rest = None if places is None else model.without_impossible(at, observation)
+        if even_if_impossible and rest is not None:
+            reached = fit(
+                model,
+                rest,
+                poi_value=poi_value,
+                fixed=fixed,
+                poi_lower=poi_lower,
+                poi_upper=poi_upper,
+                start=start,
+                options=options,
+            )
+            return replace(reached, observation=observation, twice_nll=math.inf)
         if places is not None:
             raise ImpossibleDataError(places, held=_held(model, poi_value, fixed))
     if found is None or (not even_if_impossible and np.isposinf(found.twice_nll)):

@@ -135,6 +135,8 @@ class Impact:
     prefit_up, prefit_down, postfit_up, postfit_down
         Change of the POI with the parameter fixed at best +- its pre-fit or post-fit error; None
         where that fit could not be certified or there is no such error.
+    failed
+        How many of these fits could not be certified.
     """
 
     name: str
@@ -146,6 +148,7 @@ class Impact:
     prefit_down: float | None
     postfit_up: float | None
     postfit_down: float | None
+    failed: int = 0
 
     @property
     def largest(self) -> float:
@@ -198,6 +201,7 @@ def impacts(
             None if error is None else -error,
         ]
         changes: list[float | None] = [None] * 4
+        failed = 0
         wanted = [i for i, shift in enumerate(shifts) if shift is not None]
         values = [
             min(max(best + (shifts[i] or 0.0), parameter.lower), parameter.upper) for i in wanted
@@ -214,6 +218,7 @@ def impacts(
                 poi_values=values,
                 options=options,
             )
+            failed = batch.n_failed
             for lane, i in enumerate(wanted):
                 if batch.converged[lane]:
                     changes[i] = float(batch.parameters[lane, poi] - result.parameters[poi])
@@ -228,6 +233,7 @@ def impacts(
                 prefit_down=changes[1],
                 postfit_up=changes[2],
                 postfit_down=changes[3],
+                failed=failed,
             )
         )
     return tuple(sorted(found, key=lambda impact: -impact.largest))

@@ -488,6 +488,26 @@ class ProfileCurve:
         what = f"{self.model.poi_name} = {mu:g} forbids the {'Asimov ' if asimov else ''}data"
         return what if places is None else f"{what}: {places}"
 
+    def require_density(self) -> None:
+        """Check that every single event may be one of the background.
+
+        A bin without any background is an experiment, and has limits. A density of events that is
+        exactly zero at an event is a hole in a template: a limit would take it for signal.
+
+        Raises
+        ------
+        ImpossibleDataError
+            Without signal the density is zero at an event; the message names channel, event and
+            densities.
+        """
+        if self.observation.events is None:
+            return
+        self.evaluate([0.0])
+        known = self._data[0.0]
+        if math.isinf(known[0]):
+            places = self.model.impossible_places(known[1][np.newaxis], self.observation)
+            raise ImpossibleDataError(places or "", held=f"{self.model.poi_name} = 0")
+
     def parameters(self, mu: float) -> FloatArray:
         """Conditional best fit to the data at ``mu``. Shape [par]."""
         return self._data[mu][1]

@@ -33,8 +33,7 @@ LOW_COUNT = 5.0
 _DIFFERENCE = 0.05
 _SIGNIFICANT = 2.0
 _MOST, _FEWEST = 2000, 100
-_BUDGET_S = 0.25  # nominal, of the toys
-_DEAR_S = 1.0  # where even the fewest toys take longer, there is no probe
+_BUDGET_S = 0.25  # nominal, of the toys; where even the fewest take longer, there is no probe
 
 
 def lowest_relevant_count(curve: ProfileCurve, mu: float) -> float:
@@ -70,10 +69,8 @@ def probe_size(n_parameters: int, n_bins: int) -> int:
     It follows from the size of the model alone, never from a clock: a probe is reproducible. At
     least 100; 0 where so many would take as long as the limit itself.
     """
-    per_toy = seconds_per_toy(n_parameters, n_bins)
-    if _FEWEST * per_toy > _DEAR_S:
-        return 0
-    return int(min(_MOST, max(_FEWEST, _BUDGET_S / per_toy)))
+    n_toys = int(min(_MOST, _BUDGET_S / seconds_per_toy(n_parameters, n_bins)))
+    return n_toys if n_toys >= _FEWEST else 0
 
 
 def seconds_per_toy(n_parameters: int, n_bins: int) -> float:

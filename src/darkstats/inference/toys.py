@@ -42,6 +42,7 @@ __all__ = [
 #: Two values of a statistic closer than this are equal. Counts are discrete, so toys often give
 #: *exactly* the observed value, and the minimiser's last digits must not decide which is larger.
 TIE_TOLERANCE = 1e-6
+_FEW_STEPS = 50  # without fallback: an ordinary toy takes five to twenty
 
 
 class Hypothesis(IntEnum):
@@ -251,7 +252,8 @@ def sample_statistic(
     if poi is None:
         raise OptionError("the model has no parameter of interest; name one with its `poi`")
     threads = options.threads or default_threads()
-    fit_options = FitOptions(threads=1, fallback=options.fallback)
+    steps = FitOptions().max_steps if options.fallback else _FEW_STEPS
+    fit_options = FitOptions(threads=1, max_steps=steps, fallback=options.fallback)
     start = np.asarray(parameters, dtype=np.float64)
 
     def work(lower: int, upper: int) -> None:

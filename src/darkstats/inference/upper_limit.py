@@ -327,6 +327,7 @@ def limit_of_curve(
         band=band,
         power_threshold=power_threshold,
     )
+    curve.require_density()
     asymptotic = asymptotic_limit(
         curve,
         cl=cl,

@@ -236,6 +236,11 @@ class Model(Protocol):
     def impossible_places(self, points: FloatArray, observation: Observation) -> str | None:
         """Where events are seen and none expected at any point [k, par], in words; or None."""
 
+    def without_impossible(
+        self, points: FloatArray, observation: Observation
+    ) -> Observation | None:
+        """The data without these; None where fits leave them out by themselves."""
+
     def rates_at_data(self, parameters: FloatArray, data: LaneData) -> DataRates:
         """Rates where the data of the one lane are, at points [point, par]."""
 

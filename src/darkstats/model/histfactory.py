@@ -268,6 +268,12 @@ class HistFactoryModel(ParameterTable):
         touched: BoolArray = (counts > 0.0) & (rates >= 0.0) & (rates < LEAST_RATE)
         return np.asarray(touched.any(axis=1))
 
+    def without_impossible(
+        self, points: FloatArray, observation: Observation
+    ) -> Observation | None:
+        """None: a fit ends at the limit of vanishing rates by itself."""
+        return None
+
     def impossible_places(self, points: FloatArray, observation: Observation) -> str | None:
         """Bins with events where nothing is expected at any of some points [k, par], by name."""
         with np.errstate(all="ignore"):

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from darkstats.fit import Covariance, FitResult, Impact, ProfileInterval, ProfileScan
     from darkstats.model import Parameter
 
-__all__ = ["certification_record", "fit_record", "pull_of", "rank_record", "scan_record"]
+__all__ = [
+    "certification_record",
+    "failed_impacts",
+    "fit_record",
+    "pull_of",
+    "rank_record",
+    "scan_record",
+]
 
 NO_POI = "the measurement names no parameter of interest"
 
@@ -138,7 +145,11 @@ def rank_record(
                 row[f"{name}_reason"] = "no constraint, or at the end of its range"
         for name in ("prefit_up", "prefit_down", "postfit_up", "postfit_down"):
             if row[name] is None:
-                row[f"{name}_reason"] = "no such error, or a fit that was not certified"
+                row[f"{name}_reason"] = (
+                    "a fit that was not certified, or no such error"
+                    if impact.failed
+                    else "no such error"
+                )
         rows.append(row)
     record: Record = {
         "schema": SCHEMAS["rank"],
@@ -147,7 +158,7 @@ def rank_record(
         "impacts": rows,
         "fits": certification_record(fit),
         "twice_nll": fit.twice_nll,
-        "warnings": list(fit.warnings),
+        "warnings": [*fit.warnings, *failed_impacts(impacts)],
         "provenance": provenance_record(inputs, certification=certification_record(fit)),
     }
     _poi(record, fit)
@@ -155,6 +166,18 @@ def rank_record(
         record["poi_error_reason"] = "the data do not determine the parameter of interest"
     result: Record = plain(record)
     return result
+
+
+def failed_impacts(impacts: tuple[Impact, ...]) -> tuple[str, ...]:
+    """Words of warning where a fit behind the impacts failed: the order may be another one."""
+    lost = [impact for impact in impacts if impact.failed]
+    if not lost:
+        return ()
+    n_fits = sum(impact.failed for impact in lost)
+    return (
+        f"{n_fits} fit(s) behind the impacts of {len(lost)} parameter(s) could not be certified, "
+        f"the first of them {lost[0].name}: these are ranked by what is left",
+    )
 
 
 def scan_record(scan: ProfileScan, inputs: Inputs) -> Record:

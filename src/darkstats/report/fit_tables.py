@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from darkstats.report.fit_records import pull_of
+from darkstats.report.fit_records import failed_impacts, pull_of
 from darkstats.report.numbers import number, percent, with_error
 from darkstats.report.tables import grid, sheet, subtitle_of
 
@@ -122,7 +122,7 @@ def rank_sheet(
         subtitle=subtitle_of(inputs, "Asimov data" if inputs.blind else ""),
         tables=[grid(columns, rows, left=2)],
         notes=[*notes, *_checks(fit)],
-        warnings=fit.warnings,
+        warnings=(*fit.warnings, *failed_impacts(impacts)),
     )
 
 

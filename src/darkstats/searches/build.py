@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import OptionError
+import numpy as np
+
+from darkstats.errors import CardError, OptionError
 from darkstats.provenance import versions
 from darkstats.searches.bump_hunt import BumpHunt, build_bump_hunt
-from darkstats.searches.cuts import passing
+from darkstats.searches.cuts import CutFlow
 from darkstats.searches.output import patch_set_document, require_free, write_build
 from darkstats.searches.plane import PlaneScan, build_plane_scan
 from darkstats.searches.products import SearchProduct, SimulatedSamples
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    import numpy as np
-
+    from darkstats.arrays import BoolArray
     from darkstats.searches.card import SearchCard
     from darkstats.simulation.candidates import Candidates
 
@@ -112,16 +113,22 @@ def simulate(
     ------
     ProductionError
         A sample could not be made.
+    CardError
+        No row of any sample passes the cuts; the message names the last one that is reached.
     """
     requests = sample_requests(card, quick=quick, seed=seed)
-    cuts = () if isinstance(card.settings, BumpHunt) else card.settings.cuts
-    samples = produce(
-        requests,
-        cache=cache,
-        workers=workers,
-        progress=progress,
-        keep=lambda rows: passing(rows, cuts),
-    )
+    # The spectra of a bump hunt differ in their cuts: its rows are only counted here.
+    search = card.settings
+    all_rows = isinstance(search, BumpHunt)
+    flow = CutFlow(search.loosest_cuts if isinstance(search, BumpHunt) else search.cuts)
+
+    def kept(rows: Candidates) -> BoolArray:
+        passed = flow(rows)
+        return np.ones(len(rows), dtype=bool) if all_rows else passed
+
+    samples = produce(requests, cache=cache, workers=workers, progress=progress, keep=kept)
+    if problem := flow.nothing_left():
+        raise CardError(problem, source=card.name, remedy="loosen this cut, or the ones before it")
     for background in card.backgrounds:
         if background.cross_section_pb is not None:
             sample = samples[background.name]

@@ -21,6 +21,7 @@ from darkstats.searches.bump_spectra import (
     signal_point,
     spectra_of,
 )
+from darkstats.searches.cuts import Cut
 from darkstats.searches.products import Patch, SearchProduct, SimulatedSamples
 from darkstats.searches.windows import (
     DiphotonResolution,
@@ -94,6 +95,22 @@ class BumpHunt:
     reference_pb: float = 1.0
     cm_energy_gev: float = 10.583005244258363
     asimov: bool = False
+
+    @property
+    def loosest_cuts(self) -> tuple[Cut, ...]:
+        """What each row of any spectrum passes: the selection with the softer threshold."""
+        low, high = self.total_mass_range
+        first, last = (float(np.radians(angle)) for angle in self.theta_range_deg)
+        return (
+            Cut(variable="min_energy_gev", above=self.soft_threshold_gev),
+            Cut(
+                variable="total_mass_gev",
+                above=low * self.cm_energy_gev,
+                below=high * self.cm_energy_gev,
+            ),
+            Cut(variable="min_theta_lab_rad", above=first),
+            Cut(variable="max_theta_lab_rad", below=last),
+        )
 
     def masses_gev(self) -> tuple[FloatArray, FloatArray]:
         """Mass hypotheses of the di-photon and of the recoil windows, GeV."""

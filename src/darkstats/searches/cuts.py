@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from darkstats.arrays import BoolArray
     from darkstats.simulation.candidates import Candidates
 
-__all__ = ["Cut", "passing"]
+__all__ = ["Cut", "CutFlow", "passing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,12 @@ class Cut:
     below: float = math.inf
     where: Cut | None = None
 
+    def __str__(self) -> str:
+        """As in words: ``0.5 < variable < 2``."""
+        low = f"{self.above:g} < " if math.isfinite(self.above) else ""
+        high = f" < {self.below:g}" if math.isfinite(self.below) else ""
+        return f"{low}{self.variable}{high}"
+
     def plain(self) -> dict[str, object]:
         """As in a card."""
         bounds = {"above": self.above, "below": self.below}
@@ -41,6 +47,41 @@ class Cut:
         column = candidates[self.variable]
         inside = (column > self.above) & (column < self.below)
         return np.asarray(inside if self.where is None else inside | ~self.where.passed(candidates))
+
+
+class CutFlow:
+    """How many rows are left after each cut, counted on the way.
+
+    Parameters
+    ----------
+    cuts
+        In the order in which they are applied.
+    """
+
+    def __init__(self, cuts: Sequence[Cut]) -> None:
+        self.cuts = tuple(cuts)
+        self.left = [0] * (len(self.cuts) + 1)
+
+    def __call__(self, candidates: Candidates) -> BoolArray:
+        """Whether each row passes all cuts. Shape [row]."""
+        passed = np.ones(len(candidates), dtype=bool)
+        self.left[0] += len(candidates)
+        for k, cut in enumerate(self.cuts, start=1):
+            passed &= cut.passed(candidates)
+            self.left[k] += int(passed.sum())
+        return passed
+
+    def nothing_left(self) -> str:
+        """Say which cut leaves no row; empty where rows are left."""
+        if self.left[-1]:
+            return ""
+        if not self.left[0]:
+            return "no simulated event of any sample passes the selection of the detector"
+        last = next(k for k, left in enumerate(self.left) if not left)
+        return (
+            f"no row of any sample is left: {self.left[last - 1]} of {self.left[0]} reach the cut "
+            f"{self.cuts[last - 1]}, and none passes it"
+        )
 
 
 def passing(candidates: Candidates, cuts: Sequence[Cut]) -> BoolArray:

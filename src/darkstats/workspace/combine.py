@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.workspace.findings import shown
 from darkstats.workspace.names import modifier_of
+from darkstats.workspace.nominal import nominal_values, settings_of
 from darkstats.workspace.spec import Workspace
 
 if TYPE_CHECKING:
@@ -66,7 +67,36 @@ def combine(
         "version": one["version"],
     }
     source = f"{left.source} + {right.source}"
+    lost = _lost_settings(left, right, document)
+    if lost:
+        source += f" ({lost})"
     return Workspace.from_document(document, source, usable=False)
+
+
+def _lost_settings(left: Workspace, right: Workspace, document: dict[str, JsonValue]) -> str:
+    """Say which parameters the first measurement leaves at their defaults, and another one sets.
+
+    Widths, nominal and held values stand in measurements: one that takes over samples of another
+    workspace does not take over what that workspace says of their parameters.
+    """
+    first = settings_of(document["measurements"][0])
+    modifiers = {
+        modifier["name"]
+        for channel in document["channels"]
+        for sample in channel["samples"]
+        for modifier in sample["modifiers"]
+    }
+    said = {
+        name
+        for workspace in (left, right)
+        for measurement in workspace.document["measurements"]
+        for name in settings_of(measurement)
+    }
+    names = sorted((said & modifiers) - set(first))
+    if not names:
+        return ""
+    listed = ", ".join(shown(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    return f"its first measurement says nothing of {listed}, another one does"
 
 
 def _joined(what: str, left: Items, right: Items, join: Join, *, deep: str = "") -> Items:
@@ -127,12 +157,17 @@ def prune(
 ) -> Workspace:
     """Return the workspace without what is named.
 
-    A channel takes its observation along, a modifier its settings in the measurements.
+    A channel takes its observation along, a modifier its settings in the measurements. The value
+    at which a measurement has a factor (a luminosity of 36.1, say) stays, in the yields: limits are
+    those with the parameter held there.
 
     Raises
     ------
     UnknownNameError
         The workspace has nothing of this name.
+    OptionError
+        A measurement has a pull at another value than 0, or measurements have a factor at different
+        values: yields cannot say that.
     WorkspaceError
         What is left is no valid workspace.
     """
@@ -142,14 +177,17 @@ def prune(
     _require("modifier type", modifier_types, [kind for _, kind in workspace.modifiers])
     _require("measurement", measurements, workspace.measurement_names)
     document = workspace.document
+    gone = {
+        (name, kind)
+        for name, kind in workspace.modifiers
+        if name in modifiers or kind in modifier_types
+    }
+    kept = [m for m in document["measurements"] if m["name"] not in measurements]
+    values = _values_that_stay(document, kept, gone)
     pruned = {
         "channels": [
             {**channel, "samples": [
-                {**sample, "modifiers": [
-                    modifier
-                    for modifier in sample["modifiers"]
-                    if modifier["name"] not in modifiers and modifier["type"] not in modifier_types
-                ]}
+                _without(sample, gone, values)
                 for sample in channel["samples"]
                 if sample["name"] not in samples
             ]}
@@ -166,12 +204,84 @@ def prune(
                     if parameter["name"] not in modifiers
                 ],
             }}
-            for measurement in document["measurements"]
-            if measurement["name"] not in measurements
+            for measurement in kept
         ],
         "version": document["version"],
     }  # fmt: skip
-    return Workspace.from_document(pruned, f"{workspace.source} (pruned)", usable=False)
+    said = "".join(f", {name} at {_listed(found)}" for name, found in values.items())
+    return Workspace.from_document(pruned, f"{workspace.source} (pruned{said})", usable=False)
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def _values_that_stay(
+    document: dict[str, JsonValue], measurements: Items, gone: set[tuple[str, str]]
+) -> dict[str, tuple[float, ...]]:
+    """Values of the factors that are taken away at another one than 1, by name.
+
+    Raises
+    ------
+    OptionError
+        Yields cannot say where a parameter stands.
+    """
+    found: dict[str, tuple[float, ...]] = {}
+    nominals = [(m["name"], nominal_values(document, m)) for m in measurements]
+    for name, kind in sorted(gone):
+        here = [(measurement, one[name]) for measurement, one in nominals]
+        moved = next(((m, one) for m, one in here if one.has_effect), None)
+        if moved is None:
+            continue
+        measurement, nominal = moved
+        told_apart = {one.values for _, one in here}
+        several = kind == "staterror" and len(_channels_of(document, name)) > 1
+        if nominal.neutral == 0.0 or several or len(told_apart) > 1:
+            raise OptionError(
+                f"the measurement {shown(measurement)} has the {kind} {shown(name)} at "
+                f"{_listed(nominal.values)}, and without it yields would be others; hold it there "
+                f'instead: {{"name": "{name}", "inits": {list(nominal.values)}, "fixed": true}}'
+            )
+        found[name] = nominal.values
+    return found
+
+
+def _channels_of(document: dict[str, JsonValue], name: str) -> list[str]:
+    return [
+        channel["name"]
+        for channel in document["channels"]
+        if any(m["name"] == name for sample in channel["samples"] for m in sample["modifiers"])
+    ]
+
+
+def _without(
+    sample: dict[str, JsonValue],
+    gone: set[tuple[str, str]],
+    values: Mapping[str, tuple[float, ...]],
+) -> dict[str, JsonValue]:
+    """A sample without some modifiers; factors that stay multiply all that is in events."""
+    factor = [1.0] * len(sample["data"])
+    for modifier in sample["modifiers"]:
+        if (modifier["name"], modifier["type"]) in gone and modifier["name"] in values:
+            by_bin = values[modifier["name"]]
+            by_bin = by_bin if len(by_bin) > 1 else by_bin * len(factor)
+            factor = [f * value for f, value in zip(factor, by_bin, strict=True)]
+    kept = [m for m in sample["modifiers"] if (m["name"], m["type"]) not in gone]
+    if all(f == 1.0 for f in factor):
+        return {**sample, "modifiers": kept}
+
+    def scaled(numbers: Sequence[float]) -> list[float]:
+        return [f * number for f, number in zip(factor, numbers, strict=True)]
+
+    modifiers = []
+    for modifier in kept:
+        data = modifier["data"]
+        if modifier["type"] == "histosys":
+            data = {side: scaled(data[side]) for side in data}
+        elif modifier["type"] in {"shapesys", "staterror"}:
+            data = scaled(data)
+        modifiers.append({**modifier, "data": data})
+    return {**sample, "data": scaled(sample["data"]), "modifiers": modifiers}
 
 
 def rename(

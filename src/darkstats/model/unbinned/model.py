@@ -323,15 +323,8 @@ class UnbinnedModel(ParameterTable):
         points = np.atleast_2d(np.asarray(points, dtype=float))
         places = []
         for channel, events in zip(self.channels, _events(observation).channels, strict=True):
-            x, weights = events.events_of(0)
-            if channel.bin_edges is not None:
-                n_bins = len(channel.bin_edges) - 1
-                x, weights = x[:, :n_bins], weights[:n_bins]
-            with np.errstate(all="ignore"):
-                density = density_at(channel, points, x)
-            scale = max(float(weights.sum()), 1.0) / channel.volume
-            empty = (np.abs(density) <= _NO_DENSITY * scale).all(axis=0) & (weights > 0.0)
-            for k in np.flatnonzero(empty):
+            x, _ = _data_of(channel, events)
+            for k in _unreached(channel, points, events):
                 at = ", ".join(
                     f"{name} = {value:.6g}"
                     for name, value in zip(channel.observables, x[:, k], strict=True)
@@ -342,6 +335,20 @@ class UnbinnedModel(ParameterTable):
                     f"where {_zero_densities(channel, points, x[:, k : k + 1])}"
                 )
         return few_places(places) if places else None
+
+    def without_impossible(
+        self, points: FloatArray, observation: Observation
+    ) -> Observation | None:
+        """The data without events whose density is zero at all of some points [k, par]."""
+        points = np.atleast_2d(np.asarray(points, dtype=float))
+        kept = []
+        for channel, events in zip(self.channels, _events(observation).channels, strict=True):
+            x, weights = events.events_of(0)
+            weights = weights.copy()
+            weights[_unreached(channel, points, events)] = 0.0
+            n = np.array([len(weights)], dtype=np.int64)
+            kept.append(lanes_from(channel, x, weights, n, None))
+        return replace(observation, events=EventLanes(channels=tuple(kept)))
 
     def rates_at_data(self, parameters: FloatArray, data: LaneData) -> DataRates:
         """Densities at the events, in units of the mean one, and all events expected [point]."""
@@ -393,6 +400,16 @@ def _data_of(channel: Channel, events: ChannelEvents) -> tuple[FloatArray, Float
     x, weights = events.events_of(0)
     n = x.shape[1] if channel.bin_edges is None else len(channel.bin_edges) - 1
     return x[:, :n], weights[:n]
+
+
+def _unreached(channel: Channel, points: FloatArray, events: ChannelEvents) -> IndexArray:
+    """Events (or bins) of the first lane whose density is zero at all points [k, par]."""
+    x, weights = _data_of(channel, events)
+    with np.errstate(all="ignore"):
+        density = density_at(channel, points, x)
+    scale = max(float(weights.sum()), 1.0) / channel.volume
+    empty = (np.abs(density) <= _NO_DENSITY * scale).all(axis=0) & (weights > 0.0)
+    return np.flatnonzero(empty).astype(np.int64)
 
 
 def _zero_densities(channel: Channel, points: FloatArray, x: FloatArray) -> str:

@@ -65,6 +65,16 @@ def test_refusals_name_channel_density_and_event(kind: str) -> None:
         assert "the density 'the_bkg' is zero and 'sig' has no events" in said
 
 
+def test_a_significance_that_the_background_forbids_is_null_with_the_place() -> None:
+    """Neither an error nor an internal floor: no Z, no p0, and the event by name."""
+    model = compiled(zero_at_an_event(EXPRESSIONS["histogram"], GAP))
+    found = significance(model, model.observation)
+    assert found.observed is None
+    assert found.p0 is None
+    for word in ("channel 'model'", "event 1", "x = 0.31", "'the_bkg' is zero"):
+        assert word in str(found.observed_reason)
+
+
 def test_axes_of_a_histogram_stand_in_one_place() -> None:
     """Beside the data they mean the same; two that differ are refused."""
     inside = compiled(zero_at_an_event(EXPRESSIONS["histogram"], GAP))
