@@ -181,3 +181,24 @@ def test_kernels_run_as_plain_python(example_workspaces: dict[str, Path]) -> Non
     assert len(printed[0]) == 10
     for compiled_word, plain_word in zip(*printed, strict=True):
         assert float(plain_word) == pytest.approx(float(compiled_word), rel=1e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_cache_is_made_again(
+    example_workspaces: dict[str, Path], tmp_path: Path, damage: str
+) -> None:
+    """Machine code that is cut off or has flipped bits is compiled again; numbers stay the same."""
+    workspace = example_workspaces["two_bins"]
+    first = run(workspace, str(tmp_path))
+    files = sorted(tmp_path.rglob("*.nbc"))
+    assert files
+    for path in files:
+        data = path.read_bytes()
+        middle = len(data) // 2
+        changed = (
+            data[:middle] if damage == "cut" else data[:middle] + b"\xff" * 64 + data[middle + 64 :]
+        )
+        path.write_bytes(changed)
+    again = run(workspace, str(tmp_path))
+    assert again["value"] == first["value"]
+    assert run(workspace, str(tmp_path))["before"] is True

@@ -8,9 +8,9 @@
 * Kernels release the interpreter lock and know nothing of threads; :func:`run_blocks` spreads
   blocks of lanes over a pool.  A lane sees only its own numbers, so results have the same bits
   for any number of threads.
-* Machine code is cached on disk in a folder named by the digest of all kernel sources, so that
-  editing a callee can never leave stale code behind; where no folder can be written, kernels are
-  compiled in memory.
+* Machine code is cached on disk (:mod:`darkstats.kernel.cache`) in a folder named by the digest of
+  all kernel sources, so that editing a callee can never leave stale code behind; where no folder
+  can be written, kernels are compiled in memory.
 * A kernel is compiled by a process of its own and loaded from the cache. A process that compiles
   runs code in which functions of several kernels are linked together, and its results differ in
   the last digits from those of a process that loads; results have to be the same bits in both.
@@ -23,7 +23,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,9 +35,11 @@ from numba.core import config as numba_config
 
 from darkstats.arrays import FloatArray
 from darkstats.errors import OptionError
+from darkstats.kernel.cache import SealedFiles, find_folder
 from darkstats.kernel.simd import LANES
 
 __all__ = [
+    "CACHE_NOTE",
     "JIT",
     "Memory",
     "compile_elsewhere",
@@ -91,32 +92,10 @@ def _digest_of_sources() -> str:
     return digest.hexdigest()[:16]
 
 
-def _base_directory() -> Path:
-    if "NUMBA_CACHE_DIR" in os.environ:
-        return Path(os.environ["NUMBA_CACHE_DIR"])
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "darkstats"
-    return Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "darkstats"
+_FOLDER = find_folder(f"kernels-{_digest_of_sources()}")
 
-
-def _writable(directory: Path) -> bool:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            return True
-    except OSError:
-        return False
-
-
-def _find_cache_directory() -> Path | None:
-    try:
-        directory = _base_directory() / f"kernels-{_digest_of_sources()}"
-    except (OSError, RuntimeError):  # no readable source, no home directory
-        return None
-    return directory if _writable(directory) else None
-
-
-_CACHE_DIRECTORY = _find_cache_directory()
+#: What a user has to know of where compiled kernels are kept, or None.
+CACHE_NOTE = _FOLDER.note
 
 
 _SETTINGS: Any = numba_config  # its attributes are made at run time
@@ -186,9 +165,9 @@ def kernel(function: FunctionT) -> FunctionT:
 
 def kernel_entry(function: FunctionT) -> FunctionT:
     """Compile a function that Python calls; its machine code is cached on disk."""
-    if _CACHE_DIRECTORY is None:
+    if _FOLDER.path is None:
         return cast("FunctionT", numba.njit(**_OPTIONS)(function))
-    with _numba_cache_in(_CACHE_DIRECTORY):
+    with _numba_cache_in(_FOLDER.path):
         entry = numba.njit(cache=True, **_OPTIONS)(function)
     _load_lightly(entry)
     return cast("FunctionT", entry)
@@ -206,6 +185,8 @@ def _load_lightly(entry: Any) -> None:
     guard = getattr(cache, "_guard_against_spurious_io_errors", None)
     if load is None or guard is None:  # another numba, or NUMBA_DISABLE_JIT
         return
+    if hasattr(cache, "_cache_file"):
+        cache._cache_file = SealedFiles(_FOLDER, _name_of(entry))
 
     def look(signature: Any, target_context: Any) -> Any:
         found: list[Any] = []  # the guard may swallow an error: then there is nothing
@@ -244,7 +225,7 @@ def compile_elsewhere(program: str, given: bytes = b"") -> bool:
     given
         Its standard input.
     """
-    if _CACHE_DIRECTORY is None or _COMPILES in os.environ or not sys.executable:
+    if _FOLDER.path is None or _COMPILES in os.environ or not sys.executable:
         return False
     environment = {**os.environ, _COMPILES: "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     try:
@@ -261,6 +242,11 @@ def compile_elsewhere(program: str, given: bytes = b"") -> bool:
     return done.returncode == 0
 
 
+def _name_of(entry: Any) -> str:
+    function = getattr(entry, "py_func", entry)
+    return f"{function.__module__}.{function.__qualname__}"
+
+
 def _compile_entry_elsewhere(entry: Any, signature: Any) -> bool:
     module, name = entry.py_func.__module__, entry.py_func.__qualname__
     if module == "__main__" or "." in name:  # another process cannot import it
@@ -274,10 +260,7 @@ def is_compiled(entry: Callable[..., Any]) -> bool:
     """Whether machine code of ``entry`` is at hand, in memory or in the cache folder."""
     if getattr(entry, "signatures", True):  # with NUMBA_DISABLE_JIT the entry is a plain function
         return True
-    if _CACHE_DIRECTORY is None:
-        return False
-    name = getattr(entry, "__name__", "")
-    return any(True for _ in _CACHE_DIRECTORY.rglob(f"*.{name}-*.nbi"))
+    return SealedFiles(_FOLDER, _name_of(entry)).any()
 
 
 def default_threads() -> int:

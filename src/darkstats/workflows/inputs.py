@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from darkstats.workspace.hs3 import Hs3Document
 
 __all__ = [
-    "COMPILING",
     "Likelihood",
+    "announce_compiling",
     "load",
     "read",
     "toy_options",
@@ -33,7 +33,7 @@ __all__ = [
 
 DEFAULT_TOYS = 10_000
 _SMALL_MODEL = 2000  # bins times parameters
-COMPILING = "compiling kernels (once per installation)"
+_COMPILING = "compiling kernels (once per installation)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -162,7 +162,7 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
         masked=request.masked,
     )
     if not kernels_are_compiled():
-        shell.announce(COMPILING)
+        announce_compiling(shell)
         ensure_compiled()
     if request.blind:
         from darkstats.inference.asimov import blinded_observation
@@ -199,6 +199,13 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
             title=sidecar.title,
         ),
     )
+
+
+def announce_compiling(shell: Shell) -> None:
+    """Say that kernels are compiled, and where they cannot be kept what to do about it."""
+    from darkstats.kernel import CACHE_NOTE
+
+    shell.announce(_COMPILING if CACHE_NOTE is None else f"{_COMPILING}: {CACHE_NOTE}")
 
 
 def _threads(model: HistFactoryModel) -> int | None:

@@ -227,10 +227,10 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
 def first_kernel(shell: Shell) -> None:
     """Compile kernels once, before several processes do it at a time."""
     from darkstats.fit.warming import ensure_compiled, kernels_are_compiled
-    from darkstats.workflows.inputs import COMPILING
+    from darkstats.workflows.inputs import announce_compiling
 
     if not kernels_are_compiled():
-        shell.announce(COMPILING)
+        announce_compiling(shell)
         ensure_compiled()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from darkstats.errors import DocumentError, OptionError
 from darkstats.report.provenance import Inputs
 from darkstats.report.sidecar import read_sidecar
-from darkstats.workflows.inputs import COMPILING, Likelihood
+from darkstats.workflows.inputs import Likelihood, announce_compiling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -214,7 +214,7 @@ def _compile(model: UnbinnedModel, shell: Shell) -> None:
 
     if density_is_compiled() and steps_are_compiled():
         return
-    shell.announce(COMPILING)
+    announce_compiling(shell)
     data, auxdata = model.stack([model.observation])
     model.derivatives(model.inits, data, auxdata[0])
 
