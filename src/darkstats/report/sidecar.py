@@ -40,6 +40,26 @@ class Sidecar:
     title: str | None = None
     poi_label: str | None = None
     channels: Mapping[str, ChannelLabels] = field(default_factory=dict)
+    source: str = ""
+
+    def require_edges(self, n_bins: Mapping[str, int]) -> None:
+        """Raise unless every channel has one edge more than bins, by the names in ``n_bins``.
+
+        Raises
+        ------
+        DocumentError
+            Edges that do not fit would draw a figure of other bins; names the channel.
+        """
+        for name, labels in self.channels.items():
+            found, wanted = len(labels.edges or ()), n_bins.get(name, 0) + 1
+            if labels.edges is None or name not in n_bins or found == wanted:
+                continue
+            raise DocumentError(
+                f"has {found} edges for the {n_bins[name]} bins of channel {name!r}",
+                source=self.source,
+                pointer=f"/channels/{name}/edges",
+                remedy=f"give {wanted} edges, or leave them out",
+            )
 
 
 def read_sidecar(source: str) -> Sidecar:
@@ -79,6 +99,7 @@ def _checked(document: object, source: str) -> Sidecar:
         title=_typed(document, "title", str, source),
         poi_label=_typed(document, "poi_label", str, source),
         channels={name: _channel(item, name, source) for name, item in channels.items()},
+        source=source,
     )
 
 

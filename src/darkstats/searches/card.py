@@ -9,6 +9,7 @@ from darkstats.errors import DarkstatsError
 from darkstats.provenance import digest_of
 from darkstats.searches.card_file import Entry, read_card_file
 from darkstats.searches.card_kinds import KINDS, mass_in_reach
+from darkstats.searches.plausible import require_plausible
 from darkstats.signals.benchmarks import BENCHMARKS
 from darkstats.signals.constants import CM_ENERGY_GEV
 from darkstats.simulation.detector import Detector
@@ -120,7 +121,7 @@ def read_card(path: Path | str) -> SearchCard:
     if kind not in card:
         card.fail(f"the section {kind!r} is missing", f"a card of kind {kind} needs it")
     hepdata = card["hepdata"].text() if "hepdata" in card else "ins0000000"
-    return SearchCard(
+    found = SearchCard(
         name=_name(card["name"]),
         title=card["title"].text(),
         kind=kind,
@@ -138,6 +139,8 @@ def read_card(path: Path | str) -> SearchCard:
         digest=digest_of(card.plain()),
         source=str(path),
     )
+    require_plausible(card)
+    return found
 
 
 def _name(entry: Entry) -> str:

@@ -10,6 +10,7 @@ import math
 
 __all__ = [
     "ALPHA",
+    "BEAM_ENERGIES_GEV",
     "BOOST_BETA",
     "CM_ENERGY_GEV",
     "M_ELECTRON_GEV",
@@ -25,7 +26,8 @@ M_MUON_GEV = 0.1056583755
 M_TAU_GEV = 1.77686
 #: (hbar c)^2 in GeV^2 pb: multiplies a cross section in GeV^-2.
 PB_GEV2 = 3.893793721e8
-S_GEV2 = 4.0 * 7.0 * 4.0
+BEAM_ENERGIES_GEV = (7.0, 4.0)
+S_GEV2 = 4.0 * BEAM_ENERGIES_GEV[0] * BEAM_ENERGIES_GEV[1]
 CM_ENERGY_GEV = math.sqrt(S_GEV2)
 #: Velocity of the centre of mass in the laboratory, along the electron beam.
 BOOST_BETA = 3.0 / 11.0

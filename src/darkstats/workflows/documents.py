@@ -52,6 +52,8 @@ def inspect(
     if request.measurement is not None:
         workspace.measurement(request.measurement)
     sidecar = read_sidecar(request.workspace.source)
+    observed = workspace.document.get("observations", ())
+    sidecar.require_edges({one["name"]: len(one["data"]) for one in observed})
     summary = summarise(workspace, request.measurement)
     inputs = workspace_inputs(workspace, shell, simulated=sidecar.simulated)
 

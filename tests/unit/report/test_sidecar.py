@@ -52,6 +52,32 @@ def test_a_faulty_sidecar_is_refused(tmp_path: Path, document: object, message: 
         read_sidecar(written(tmp_path, document))
 
 
+@pytest.mark.parametrize("edges", [[0, 1], [0, 1, 2, 3]])
+def test_edges_that_do_not_fit_are_refused(tmp_path: Path, edges: list[float]) -> None:
+    """A figure of other bins is worse than none: the channel and both numbers are named."""
+    document = {"schema": "darkstats.meta/1", "channels": {"SR": {"edges": edges}, "old": {}}}
+    sidecar = read_sidecar(written(tmp_path, document))
+    with pytest.raises(DocumentError, match=rf"/channels/SR/edges.*{len(edges)} edges.*2 bins"):
+        sidecar.require_edges({"SR": 2, "CR": 1})
+    sidecar.require_edges({"SR": len(edges) - 1, "CR": 1})
+    sidecar.require_edges({"CR": 1})  # of a channel that was pruned
+
+
+@pytest.mark.parametrize("verb", ["limit", "inspect", "fit"])
+def test_every_verb_refuses_edges_that_do_not_fit(
+    tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    """Whoever reads the workspace hears of its labels, whether a figure is drawn or not."""
+    from darkstats.cli import run
+
+    example = repository / "workspaces/examples/two_bins.json"
+    (tmp_path / "w.json").write_bytes(example.read_bytes())
+    name = json.loads(example.read_text("utf-8"))["channels"][0]["name"]
+    labels = {"schema": "darkstats.meta/1", "channels": {name: {"edges": [0, 1]}}}
+    assert run([verb, written(tmp_path, labels)]) == 2
+    assert f"/channels/{name}/edges" in capsys.readouterr().err
+
+
 def test_text_that_is_no_json_is_refused(tmp_path: Path) -> None:
     """A broken sidecar is not passed over."""
     (tmp_path / "w.meta.json").write_text("{")

@@ -48,6 +48,12 @@ def test_every_number_of_the_card_says_where_it_comes_from():
         ("name: alp", "name: alp\nname: other", "name", "twice"),
         ("9.5, 9.7]", "9.5, 11.7]", "signal.masses_gev", "cannot be made"),
         ("n_bins: 100", "n_bins: 2.5", "bump_hunt.n_bins", "whole number"),
+        ("[0.08, 0.055]", "[8, 5.5]", "bump_hunt.efficiency_error[0]", "write 0.08 for 8 %"),
+        ("luminosity_error: 0.007", "luminosity_error: 7", "luminosity_error", "is a fraction"),
+        ("min_energy_gev: 0.65", "min_energy_gev: 650", "selection.min_energy_gev", "in MeV?"),
+        ("ceiling_gev: 9.8", "ceiling_gev: 9800", "bump_hunt.recoil_ceiling_gev", "in MeV?"),
+        ("merging_rad: 0.07", "merging_rad: 4.0", "detector.merging_rad", "degrees or mrad?"),
+        ("constant_gev: 0.009", "constant_gev: 90", "bump_hunt.diphoton.constant_gev", "in MeV?"),
     ],
 )
 def test_a_bad_card_names_file_line_and_key(tmp_path, old, new, key, says):
