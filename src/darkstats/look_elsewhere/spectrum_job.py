@@ -111,13 +111,10 @@ class SpectrumContext:
         settings = ScanSettings(interpolation=interpolation)
         base = base_of(document, patches)
         models = tuple(compile_point(base, patch, settings) for patch in chosen)
+        windows = windows.aligned(
+            {name: model.bins_by_channel for name, model in zip(names, models, strict=True)}
+        )
         fills = [windows.window(name) for name in names]
-        for name, model, fill in zip(names, models, fills, strict=True):
-            if model.n_bins != fill.n_bins:
-                raise OptionError(
-                    f"window {name} has {model.n_bins} bins, its fill {fill.n_bins}: build the "
-                    "search again"
-                )
         spectrum = Spectrum.of(document, windows, pyhf_digest(document))
         kind = CountingWindows if _counts(models, spectrum) else FittedWindows
         return cls(

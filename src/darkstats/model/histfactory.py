@@ -90,6 +90,11 @@ class HistFactoryModel(ParameterTable):
         """Number of bins of all channels."""
         return self.layout.n_bins
 
+    @property
+    def bins_by_channel(self) -> tuple[tuple[str, int], ...]:
+        """Name and number of bins of each channel, in the order of the bins."""
+        return tuple((channel.name, channel.stop - channel.start) for channel in self.channels)
+
     def require_poi(self) -> int:
         """Index of the parameter of interest.
 

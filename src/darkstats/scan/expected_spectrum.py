@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkstats.errors import DocumentError
 from darkstats.fit import FitOptions, fit_batch
 from darkstats.fit.lanes import Problem
 from darkstats.fit.minima import AGREEMENT
@@ -85,9 +86,11 @@ class ExpectedSpectrum:
         """
         if name not in self.windows.windows:
             return _without(f"the fill of the search has no window {name}")
-        counts = luminosity_factor * self.windows.window(name).gather(self.content)
-        if len(counts) != model.n_bins:
-            return _without(f"the window has {model.n_bins} bins, its fill {len(counts)}")
+        try:
+            window = self.windows.window(name).for_channels(model.bins_by_channel)
+        except DocumentError as error:
+            return _without(str(error))
+        counts = luminosity_factor * window.gather(self.content)
         root = asimov_root(model, counts)
         if root is None:
             return _without("the fits to the expected spectrum could not be certified")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -40,15 +40,51 @@ class WindowFill:
         Range of ``bins`` of each bin of the window. Shape [bin + 1].
     bins
         Indices of fine bins, all channels of the spectrum one after the other.
+    channels
+        Channels of the window with the number of bins of each, in the order of ``begin``.
     """
 
     begin: IndexArray = field(repr=False)
     bins: IndexArray = field(repr=False)
+    channels: tuple[tuple[str, int], ...]
 
     @property
     def n_bins(self) -> int:
         """Number of bins of the window."""
         return len(self.begin) - 1
+
+    def for_channels(self, channels: Sequence[tuple[str, int]]) -> WindowFill:
+        """Return the window with its bins in the order of ``channels``, as a model has them.
+
+        Raises
+        ------
+        DocumentError
+            They are other channels, or have other numbers of bins.
+        """
+        if tuple(channels) == self.channels:
+            return self
+        if sorted(channels) != sorted(self.channels):
+            wanted, found = (
+                ", ".join(f"{n} ({k})" for n, k in x) for x in (channels, self.channels)
+            )
+            raise DocumentError(
+                f"a hypothesis has the channels (bins) {wanted}, its fill {found}",
+                remedy="build the search again",
+            )
+        first = dict(
+            zip(
+                (name for name, _ in self.channels),
+                np.cumsum([0, *(size for _, size in self.channels)]),
+                strict=False,
+            )
+        )
+        order = [first[name] + k for name, size in channels for k in range(size)]
+        parts = [self.bins[self.begin[k] : self.begin[k + 1]] for k in order]
+        return WindowFill(
+            begin=frozen_indices(np.cumsum([0, *(len(part) for part in parts)])),
+            bins=frozen_indices(np.concatenate(parts)),
+            channels=tuple(channels),
+        )
 
     def gather(self, fine: FloatArray) -> FloatArray:
         """Counts of the window. Shapes: [..., fine bin] -> [..., bin]."""
@@ -73,7 +109,7 @@ class SpectrumMap:
     contains
         Channels whose events include those of another channel, bin by bin: (outer, inner).
     windows
-        By name of the hypothesis; bins in the order of the channels of its patched workspace.
+        By name of the hypothesis; bins in the order of the channels of the fill.
     """
 
     channels: tuple[tuple[str, int], ...]
@@ -93,6 +129,24 @@ class SpectrumMap:
             return self.windows[name]
         except KeyError:
             raise UnknownNameError("window", name, tuple(self.windows)) from None
+
+    def aligned(self, channels: Mapping[str, Sequence[tuple[str, int]]]) -> SpectrumMap:
+        """Return the windows of some hypotheses, each with its bins in the order of its model.
+
+        Parameters
+        ----------
+        channels
+            By name of the hypothesis: channels of its model, with the number of bins of each.
+
+        Raises
+        ------
+        DocumentError
+            A window has other channels than its model.
+        UnknownNameError
+            A hypothesis has no window.
+        """
+        windows = {name: self.window(name).for_channels(bins) for name, bins in channels.items()}
+        return replace(self, windows=windows)
 
     @classmethod
     def of(
@@ -115,6 +169,7 @@ class SpectrumMap:
         windows = {}
         for name, channels in fill["windows"].items():
             parts: list[IndexArray] = []
+            sizes_here: list[tuple[str, int]] = []
             for channel, rule in channels.items():
                 where = f"/windows/{name}/{channel}"
                 spectrum = rule.get("spectrum")
@@ -124,10 +179,13 @@ class SpectrumMap:
                         source=source,
                         remedy="build the search again",
                     )
-                parts += _bins(rule, sizes[spectrum], int(starts[spectrum]), where, source)
+                found = _bins(rule, sizes[spectrum], int(starts[spectrum]), where, source)
+                parts += found
+                sizes_here.append((channel, len(found)))
             windows[name] = WindowFill(
                 begin=frozen_indices(np.cumsum([0, *(len(part) for part in parts)])),
                 bins=frozen_indices(np.concatenate(parts) if parts else np.zeros(0, np.int64)),
+                channels=tuple(sizes_here),
             )
         return cls(
             channels=tuple((name, int(starts[name])) for name in order),
@@ -144,7 +202,9 @@ class SpectrumMap:
         starts = np.cumsum([0, *(sizes[name] for name in order)])
         every = np.arange(int(starts[-1]))
         window = WindowFill(
-            begin=frozen_indices(np.arange(len(every) + 1)), bins=frozen_indices(every)
+            begin=frozen_indices(np.arange(len(every) + 1)),
+            bins=frozen_indices(every),
+            channels=tuple((name, sizes[name]) for name in order),
         )
         return cls(
             channels=tuple((name, int(start)) for name, start in zip(order, starts, strict=False)),

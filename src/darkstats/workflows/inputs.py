@@ -161,7 +161,7 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
         interpolation=codes,
         masked=request.masked,
     )
-    sidecar.require_edges({c.name: c.stop - c.start for c in model.channels})
+    sidecar.require_edges(dict(model.bins_by_channel))
     if not kernels_are_compiled():
         announce_compiling(shell)
         ensure_compiled()

@@ -68,6 +68,23 @@ def test_an_ordinary_patch_set_keeps_its_bins():
     assert same.channels == (("a", 0), ("b", 10))
 
 
+def test_windows_take_the_order_of_their_model():
+    """A fill whose channels come in another order than those of the model fills the same bins."""
+    fill = {
+        "on": {"spectrum": "b", "bins": [[0, 2, 5, 1]]},
+        "off": {"spectrum": "a", "bins": [[9, 1], []]},
+    }
+    window = spectrum({"w": fill}).window("w")
+    fine = np.arange(16.0)
+    assert window.for_channels((("on", 1), ("off", 2))) is window
+    assert window.for_channels((("off", 2), ("on", 1))).gather(fine).tolist() == [9, 0, 26 + 10]
+    aligned = spectrum({"w": fill, "x": fill}).aligned({"w": (("off", 2), ("on", 1))})
+    assert list(aligned.windows) == ["w"]
+    for wrong in ((("on", 1),), (("on", 2), ("off", 1)), (("on", 1), ("of", 2))):
+        with pytest.raises(DocumentError, match=r"its fill on \(1\), off \(2\)"):
+            window.for_channels(wrong)
+
+
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
