@@ -20,7 +20,9 @@ from darkstats.execution.store import BlockStore
 WANTED = {b: {"block": b, "value": (0.1 * b) ** 2 + 1.0} for b in range(8)}
 
 
-@pytest.mark.parametrize("executor", [InProcess(), LocalProcesses(workers=2)], ids=repr)
+@pytest.mark.parametrize(
+    "executor", [InProcess(), LocalProcesses(workers=2)], ids=lambda one: type(one).__name__
+)
 def test_executors_give_the_same(executor, tmp_path):
     work = job()
     assert run_job(SQUARES, work, executor) == WANTED
