@@ -71,6 +71,7 @@ def _record(name: str, title: str, labels: list[str], points: list[Record], **fa
         "luminosity_ipb": 445.0,
         "reference_cross_section_pb": 1.0,
         "poi_label": "cross section / 1 pb",
+        "collision": {"sqrt_s_gev": 10.583005244258363, "beams": "e+ e-"},
         "points": points,
         "provenance": {},
         **facts,

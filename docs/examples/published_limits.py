@@ -62,7 +62,7 @@ TITLES = {"alp": "axion-like particle", "zprime": "invisible Z'"}
 
 def at(table: ScanTable, key: str, mass: float) -> float:
     """Median expected limit of the hypothesis next to a mass."""
-    return float(table.limits_on(key).median[np.argmin(np.abs(table.mass_gev - mass))])
+    return float(table.limits_on(key).median[np.argmin(np.abs(table.first_coordinate - mass))])
 
 
 def smoothed(mass: float, low: FloatArray, high: FloatArray, limit: FloatArray) -> float:
@@ -158,14 +158,14 @@ def compare(scans: Path, steps: Path) -> Record:
 
 def ranges(table: ScanTable) -> Record:
     """Smallest and largest median limit in the published range of masses of the Z'."""
-    inside = (table.mass_gev >= 0.5) & (table.mass_gev <= 6.0)
+    inside = (table.first_coordinate >= 0.5) & (table.first_coordinate <= 6.0)
     values = {key: table.limits_on(key).median[inside] for key in PUBLISHED_ZPRIME}
     return {key: [float(found.min()), float(found.max())] for key, found in values.items()}
 
 
 def higgs(table: ScanTable) -> Record:
     """Range of expected limits where the published range holds."""
-    heavy, light = table.masses_gev.T
+    heavy, light = table.coordinates.T
     inside = (heavy > 4.0) & (heavy < 9.7) & (light < heavy)
     above = inside & (table.limits_on("cross_section").median > PUBLISHED_FB[1])
     found: Record = {

@@ -92,6 +92,6 @@ def test_cells_tile_any_plane_in_any_order(columns: int, order: Any) -> None:
     order.shuffle(record["points"])
     table = read_scan(record)
     cells = cells_of(table)
-    for k, mass in enumerate(table.masses_gev):
+    for k, mass in enumerate(table.coordinates):
         inside = ((cells.low <= mass) & (mass < cells.high)).all(axis=1)
         assert np.flatnonzero(inside).tolist() == [k]

@@ -167,11 +167,34 @@ def export(
         str | None,
         typer.Option("--hepdata", metavar="DIR", help="Write a HEPData submission to a folder."),
     ] = None,
+    sqrt_s: Annotated[
+        float | None,
+        typer.Option("--sqrt-s", metavar="GEV", help="Energy in the centre of mass, for HEPData."),
+    ] = None,
+    beams: Annotated[
+        str | None, typer.Option("--beams", metavar="WORDS", help="Beams, for HEPData.")
+    ] = None,
+    collaboration: Annotated[
+        str | None,
+        typer.Option("--collaboration", metavar="NAME", help="Collaboration, for HEPData."),
+    ] = None,
+    reaction: Annotated[
+        str | None,
+        typer.Option("--reaction", metavar="WORDS", help="Reaction by HEPData's rules."),
+    ] = None,
     json: o.Json = False,
 ) -> None:
     """Write a scan as CSV or as HEPData tables.
 
     Example: darkstats export scan.json --csv scan.csv --hepdata submission
     """
-    request = workflows.ExportRequest(result=result, csv=csv, hepdata=hepdata)
+    request = workflows.ExportRequest(
+        result=result,
+        csv=csv,
+        hepdata=hepdata,
+        sqrt_s_gev=sqrt_s,
+        beams=beams,
+        collaboration=collaboration,
+        reaction=reaction,
+    )
     deliver(lambda: workflows.export(request, context.obj), Output(json=json), context.obj)

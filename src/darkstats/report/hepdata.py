@@ -18,7 +18,7 @@ from darkstats.report.writing import write_text
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
-    from darkstats.report.scan_table import Limits, ScanTable
+    from darkstats.report.scan_table import Collision, Limits, ScanTable
 
 __all__ = ["submission", "write_submission"]
 
@@ -41,27 +41,34 @@ def _number(value: float) -> float | str:
     return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else "-"
 
 
-def _masses(table: ScanTable) -> list[Document]:
+def _axes(table: ScanTable) -> list[Document]:
     return [
         {
-            "header": {"name": axis.removesuffix("_gev"), "units": "GeV"},
-            "values": [{"value": _number(mass)} for mass in table.masses_gev[:, k].tolist()],
+            "header": {"name": axis.name} | ({"units": axis.unit} if axis.unit else {}),
+            "values": [{"value": _number(value)} for value in table.coordinates[:, k].tolist()],
         }
-        for k, axis in enumerate(table.axes)
+        for k, axis in enumerate(table.axis_words)
     ]
 
 
 def _tags(table: ScanTable) -> list[Document]:
     return [
-        {"header": {"name": label}, "values": [{"value": _number(value)} for value in values]}
+        {
+            "header": {"name": label},
+            "values": [
+                {"value": value if isinstance(value, str) else _number(value)} for value in values
+            ],
+        }
         for label, values in table.tags.items()
     ]
 
 
-def _qualifiers(table: ScanTable, sqrt_s_gev: float | None, *, limits: bool) -> list[Document]:
+def _qualifiers(table: ScanTable, collision: Collision, *, limits: bool) -> list[Document]:
     found: list[Document] = []
-    if sqrt_s_gev is not None:
-        found.append({"name": "SQRT(S)", "units": "GeV", "value": _number(sqrt_s_gev)})
+    if collision.reaction is not None:
+        found.append({"name": "RE", "value": collision.reaction})
+    if collision.sqrt_s_gev is not None:
+        found.append({"name": "SQRT(S)", "units": "GeV", "value": _number(collision.sqrt_s_gev)})
     if table.luminosity_ipb is not None:
         found.append({"name": "LUMINOSITY", "units": "pb^-1", "value": table.luminosity_ipb})
     if limits:
@@ -95,34 +102,34 @@ def _values(values: FloatArray) -> list[Document]:
     return [{"value": _number(value)} for value in values.tolist()]
 
 
-def _limit_table(table: ScanTable, limits: Limits, sqrt_s_gev: float | None) -> Document:
+def _limit_table(table: ScanTable, limits: Limits, collision: Collision) -> Document:
     units: Document = {} if limits.unit is None else {"units": limits.unit}
     dependent: list[Document] = [
         {
             "header": {"name": f"{kind} upper limit on {limits.symbol}", **units},
-            "qualifiers": _qualifiers(table, sqrt_s_gev, limits=True),
+            "qualifiers": _qualifiers(table, collision, limits=True),
             "values": values,
         }
         for kind, values in (("Observed", _values(limits.observed)), ("Expected", _band(limits)))
     ]
     return {
-        "independent_variables": [*_masses(table), *_tags(table)],
+        "independent_variables": [*_axes(table), *_tags(table)],
         "dependent_variables": dependent,
     }
 
 
-def _p_table(table: ScanTable, sqrt_s_gev: float | None) -> Document:
+def _p_table(table: ScanTable, collision: Collision) -> Document:
     columns = (
         ("Local p-value", table.p0),
         ("Local significance", table.significance),
         ("Fitted signal strength", table.mu_hat),
     )
     return {
-        "independent_variables": [*_masses(table), *_tags(table)],
+        "independent_variables": [*_axes(table), *_tags(table)],
         "dependent_variables": [
             {
                 "header": {"name": name},
-                "qualifiers": _qualifiers(table, sqrt_s_gev, limits=False),
+                "qualifiers": _qualifiers(table, collision, limits=False),
                 "values": _values(values),
             }
             for name, values in columns
@@ -130,18 +137,26 @@ def _p_table(table: ScanTable, sqrt_s_gev: float | None) -> Document:
     }
 
 
-def _described(name: str, file: str, words: str, sqrt_s_gev: float | None) -> Document:
+def _described(name: str, file: str, words: str, collision: Collision) -> Document:
     phrase = "upper limit" if file.startswith("limits") else "local p-value"
     keywords: list[Document] = [{"name": "phrases", "values": [phrase]}]
     if file == "limits_cross_section.yaml":
         keywords.append({"name": "observables", "values": ["SIG"]})
-    if sqrt_s_gev is not None:
-        keywords.append({"name": "cmenergies", "values": [_number(sqrt_s_gev)]})
+    if collision.reaction is not None:
+        keywords.append({"name": "reactions", "values": [collision.reaction]})
+    if collision.sqrt_s_gev is not None:
+        keywords.append({"name": "cmenergies", "values": [_number(collision.sqrt_s_gev)]})
     return {"name": name, "description": words, "keywords": keywords, "data_file": file}
 
 
+def _quantity(table: ScanTable, limits: Limits) -> str:
+    if limits.key != "signal_strength":
+        return limits.symbol
+    return "the signal strength mu" + (f" ({table.poi_label})" if table.poi_label else "")
+
+
 def submission(
-    table: ScanTable, *, sqrt_s_gev: float | None = None, notes: Mapping[str, str] | None = None
+    table: ScanTable, *, collision: Collision | None = None, notes: Mapping[str, str] | None = None
 ) -> dict[str, list[Document]]:
     """Return the documents of a submission, by file name.
 
@@ -149,36 +164,42 @@ def submission(
     ----------
     table
         A scan.
-    sqrt_s_gev
-        Energy in the centre of mass.
+    collision
+        What collided; by default, what the scan says. What is not known is left out.
     notes
         What the conversion to a coupling rests on, by key of the quantity.
 
     Returns
     -------
     dict
-        ``"submission.yaml"``, and a file for each quantity but the signal strength and for the
-        local p-values.
+        ``"submission.yaml"``, and a file for each quantity that has limits and for the local
+        p-values.
     """
+    collision = table.collision if collision is None else collision
     kind = "Simulated. " if table.simulated else ""
     failed = int(table.failed.sum())
     missing = f" {failed} of {len(table.points)} hypotheses have no certified result: '-'."
     files: dict[str, list[Document]] = {}
-    listed: list[Document] = [{"comment": f"{kind}{table.title or table.name}."}]
+    comment = f"{kind}{table.title or table.name}."
+    if collision.collaboration is not None:
+        comment += f" Collaboration: {collision.collaboration}."
+    if collision.beams is not None:
+        comment += f" Beams: {collision.beams}."
+    listed: list[Document] = [{"comment": comment}]
     for key, limits in table.limits.items():
-        if key == "signal_strength":
+        if not limits.exists:
             continue
         file = f"limits_{re.sub('[^a-z0-9_]', '_', key.lower())}.yaml"
         note = f" Conversion: {notes[key]}." if notes and key in notes else ""
         words = (
-            f"{kind}Observed and expected upper limits on {limits.symbol}; errors of the expected "
-            f"ones are the 1 and 2 s.d. bands.{note}{missing if failed else ''}"
+            f"{kind}Observed and expected upper limits on {_quantity(table, limits)}; errors of "
+            f"the expected ones are the 1 and 2 s.d. bands.{note}{missing if failed else ''}"
         )
-        listed.append(_described(f"limits {key}"[:_LONGEST_NAME], file, words, sqrt_s_gev))
-        files[file] = [_limit_table(table, limits, sqrt_s_gev)]
+        listed.append(_described(f"limits {key}"[:_LONGEST_NAME], file, words, collision))
+        files[file] = [_limit_table(table, limits, collision)]
     words = f"{kind}Local p-values of the background-only hypothesis.{missing if failed else ''}"
-    listed.append(_described("local p-values", "p_values.yaml", words, sqrt_s_gev))
-    files["p_values.yaml"] = [_p_table(table, sqrt_s_gev)]
+    listed.append(_described("local p-values", "p_values.yaml", words, collision))
+    files["p_values.yaml"] = [_p_table(table, collision)]
     return {"submission.yaml": listed, **files}
 
 

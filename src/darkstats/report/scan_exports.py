@@ -10,10 +10,34 @@ from darkstats.report.writing import csv_text
 if TYPE_CHECKING:
     from darkstats.report.scan_table import ScanTable
 
-__all__ = ["BAND_NAMES", "scan_columns", "scan_csv"]
+__all__ = ["BAND_NAMES", "hypothesis_columns", "scan_columns", "scan_csv"]
 
 #: Names of the five expected limits, -2 to +2 standard deviations.
 BAND_NAMES = ("minus2", "minus1", "median", "plus1", "plus2")
+
+
+#: Names of columns that no label of a patch set may take.
+_TAKEN = frozenset(
+    {"hypothesis", "status", "reason", "failed", "observed", "mu_hat", "p0", "significance"}
+    | {"signed_significance", "expected_spectrum_significance"}
+)
+
+
+def hypothesis_columns(table: ScanTable) -> dict[str, list[Any]]:
+    """Columns of what tells hypotheses apart, by label: coordinates, then tags.
+
+    A label that is the name of another column, such as ``status``, gets ``label_`` before it.
+    """
+    found: dict[str, list[Any]] = {
+        axis: table.coordinates[:, k].tolist() for k, axis in enumerate(table.axes)
+    }
+    found |= {label: list(values) for label, values in table.tags.items()}
+    return {_column_name(label): values for label, values in found.items()}
+
+
+def _column_name(label: str) -> str:
+    taken = label in _TAKEN or label.startswith(("signal_strength_", "expected_", "slice"))
+    return f"label_{label}" if taken else label
 
 
 def scan_columns(table: ScanTable) -> dict[str, list[Any]]:
@@ -23,8 +47,7 @@ def scan_columns(table: ScanTable) -> dict[str, list[Any]]:
     hypothesis that failed. Limits carry their unit in the name.
     """
     columns: dict[str, list[Any]] = {"hypothesis": list(table.points)}
-    columns |= {axis: table.masses_gev[:, k].tolist() for k, axis in enumerate(table.axes)}
-    columns |= {label: list(values) for label, values in table.tags.items()}
+    columns |= hypothesis_columns(table)
     columns["status"] = ["failed" if failed else "ok" for failed in table.failed]
     columns["reason"] = list(table.reasons)
     for name in (

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _FAILURES = 5
+_NAMED = 4  # words of a tag that are named
 
 
 def _range(values: Any) -> str:  # noqa: ANN401 -- an array
@@ -85,7 +86,7 @@ def scan_sheet(
         ("method", _method_words(table)),
         *([("prior", table.prior)] if table.prior else []),
         ("hypotheses", f"{len(table.points)}, {int(table.failed.sum())} without a result"),
-        *((axis, f"{_range(table.masses_gev[:, k])} GeV") for k, axis in enumerate(table.axes)),
+        *_axis_lines(table),
     ]  # fmt: skip
     if np.isfinite(table.p0).any():
         top = int(np.nanargmin(table.p0))
@@ -118,6 +119,21 @@ def scan_sheet(
         table.title or table.name, subtitle=" · ".join(word for word in words if word),
         first=_failures_first([table]), tables=tables, notes=lines, warnings=warnings,
     )  # fmt: skip
+
+
+def _axis_lines(table: ScanTable) -> list[tuple[str, str]]:
+    """Range of each coordinate, with its unit; how many values each tag has."""
+    lines = []
+    for k, axis in enumerate(table.axis_words):
+        unit = f" {axis.unit}" if axis.unit else ""
+        lines.append((axis.label, f"{_range(table.coordinates[:, k])}{unit}"))
+    for label, values in table.tags.items():
+        found = list(dict.fromkeys(values))
+        if any(isinstance(value, str) for value in found):
+            named = ", ".join(str(value) for value in found[:_NAMED])
+            more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+            lines.append((label, named + more))
+    return lines
 
 
 def _bias_lines(table: ScanTable) -> list[tuple[str, str]]:

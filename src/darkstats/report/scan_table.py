@@ -1,5 +1,8 @@
 """A scan record as arrays: what figures and tables of a scan are made from.
 
+Hypotheses are told apart by labels, of any name, with numbers or words as values. Numbers make
+axes, words and what is left make tags: see :func:`read_scan`.
+
 Nothing is interpolated: a hypothesis that failed, or a limit that does not exist, is ``nan`` in the
 arrays, a gap in a figure, an empty cell in a table, and is counted.
 """
@@ -7,8 +10,9 @@ arrays, a gap in a figure, an empty cell in a table, and is counted.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -16,12 +20,63 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.errors import DocumentError, UnknownNameError
 
-__all__ = ["SCHEMA", "Limits", "ScanTable", "read_scan"]
+__all__ = ["SCHEMA", "Axis", "Collision", "Limits", "ScanTable", "read_scan"]
 
 SCHEMA = "darkstats.scan/1"
 
 _BAND = 5
-_MASS = "_gev"
+#: Units that the end of a label names.
+_UNITS = {"_gev": "GeV", "_mev": "MeV", "_tev": "TeV", "_kev": "keV"}
+_IN_PLANE = 2
+_LARGEST = sys.float_info.max
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collision:
+    """What collided, for exports: what is not known is None, and is never guessed.
+
+    Parameters
+    ----------
+    sqrt_s_gev
+        Energy in the centre of mass, GeV.
+    beams, collaboration, reaction
+        In words; the reaction by the rules of HEPData.
+    """
+
+    sqrt_s_gev: float | None = None
+    beams: str | None = None
+    collaboration: str | None = None
+    reaction: str | None = None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of what is not known."""
+        return tuple(one.name for one in fields(self) if getattr(self, one.name) is None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """What a number that tells hypotheses apart is.
+
+    Parameters
+    ----------
+    label
+        As the patch set has it; a name of a column.
+    title
+        For figures, where the sidecar gives one.
+    unit
+        Of the numbers, by the sidecar or by the end of the label; None where neither says it.
+    """
+
+    label: str
+    title: str | None = None
+    unit: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The label without its unit."""
+        end = next((end for end in _UNITS if self.label.lower().endswith(end)), "")
+        return self.label[: -len(end)] if end and len(end) < len(self.label) else self.label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,7 +114,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScanTable:
-    """A scan over mass hypotheses, in the order of the masses.
+    """A scan over hypotheses, in the order of their coordinates.
 
     Parameters
     ----------
@@ -68,11 +123,14 @@ class ScanTable:
     simulated
         Whether the counts are simulated; None where the record does not say.
     axes
-        Names of the masses, such as ``("m_a_gev",)``.
-    masses_gev
-        Shape [point, axis].
+        Labels of the coordinates, such as ``("m_a_gev",)``; none where words alone tell
+        hypotheses apart.
+    axis_words
+        Title and unit of each axis.
+    coordinates
+        Shape [point, axis], in the units of the axes.
     tags
-        What else tells hypotheses apart, by label. Shape [point] each.
+        What else tells hypotheses apart, by label: numbers or words. Shape [point] each.
     points
         Names of the hypotheses.
     failed
@@ -89,6 +147,8 @@ class ScanTable:
         What the signal strength is.
     prior
         Of Bayesian limits, in words; None for others.
+    collision
+        What collided, as far as the record says it.
     limits
         By key: signal strength, cross section, then couplings in the order of the search.
     mu_hat, p0, significance, signed_significance
@@ -105,8 +165,9 @@ class ScanTable:
     data: str
     simulated: bool | None
     axes: tuple[str, ...]
-    masses_gev: FloatArray = field(repr=False)
-    tags: Mapping[str, tuple[float, ...]] = field(repr=False)
+    axis_words: tuple[Axis, ...] = field(repr=False)
+    coordinates: FloatArray = field(repr=False)
+    tags: Mapping[str, tuple[float | str, ...]] = field(repr=False)
     points: tuple[str, ...] = field(repr=False)
     failed: np.ndarray[Any, np.dtype[np.bool_]] = field(repr=False)
     reasons: tuple[str | None, ...] = field(repr=False)
@@ -124,17 +185,23 @@ class ScanTable:
     signed_significance: FloatArray = field(repr=False)
     expected_spectrum_significance: FloatArray = field(repr=False)
     prior: str | None = None
+    collision: Collision = Collision()
     source: str = ""
 
     @property
     def dimension(self) -> int:
-        """Number of masses of a hypothesis."""
+        """Number of coordinates of a hypothesis."""
         return len(self.axes)
 
     @property
-    def mass_gev(self) -> FloatArray:
-        """First mass of each hypothesis. Shape [point]."""
-        return np.asarray(self.masses_gev[:, 0])
+    def first_coordinate(self) -> FloatArray:
+        """First coordinate of each hypothesis. Shape [point]."""
+        return np.asarray(self.coordinates[:, 0])
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether no two hypotheses have the same coordinates."""
+        return self.dimension > 0 and len(np.unique(self.coordinates, axis=0)) == len(self.points)
 
     @property
     def observed_name(self) -> str:
@@ -203,8 +270,8 @@ class _Reader:
             return math.nan
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.fail(pointer, f"is {_shown(value)}, which is no number")
-        if not math.isfinite(value):
-            raise self.fail(pointer, f"is {value}; a number that does not exist is null")
+        if not -_LARGEST <= value <= _LARGEST:
+            raise self.fail(pointer, f"is {_shown(value)}; a number that does not exist is null")
         return float(value)
 
     def band(self, value: object, pointer: str) -> list[float]:
@@ -239,26 +306,98 @@ def _limits(
     return Limits(key=key, symbol=symbol, unit=unit, observed=observed, expected=expected)
 
 
-def _masses(
-    reader: _Reader, points: list[Any], labels: list[str]
-) -> tuple[tuple[str, ...], FloatArray, dict[str, tuple[float, ...]]]:
-    axes = tuple(label for label in labels if label.endswith(_MASS))
-    if not axes:
-        raise reader.fail("/labels", f"are {', '.join(labels) or 'none'}; no name ends with _gev")
-    values = np.empty((len(points), len(labels)))
+_Column = tuple[float, ...] | tuple[str, ...]
+
+
+def _label_columns(reader: _Reader, points: list[Any], labels: list[str]) -> dict[str, _Column]:
+    """Values by label: numbers, or the words of a label that any hypothesis has a word for."""
+    rows = []
     for k, point in enumerate(points):
         row = reader.get(point, "values", list, f"/points/{k}")
         if len(row) != len(labels):
             raise reader.fail(f"/points/{k}/values", f"has {len(row)} of {len(labels)} values")
-        for j, value in enumerate(row):
-            values[k, j] = reader.number(value, f"/points/{k}/values/{j}")
-            if math.isnan(values[k, j]):
-                raise reader.fail(f"/points/{k}/values/{j}", "is null")
-    masses = values[:, [labels.index(axis) for axis in axes]]
-    tags = {
-        label: tuple(values[:, j].tolist()) for j, label in enumerate(labels) if label not in axes
-    }
-    return axes, masses, tags
+        rows.append(row)
+    columns: dict[str, _Column] = {}
+    for j, label in enumerate(labels):
+        values = [row[j] for row in rows]
+        if any(isinstance(value, str) for value in values):
+            columns[label] = tuple(
+                value if isinstance(value, str) else f"{_number_of(reader, value, k, j):.10g}"
+                for k, value in enumerate(values)
+            )
+        else:
+            columns[label] = tuple(
+                _number_of(reader, value, k, j) for k, value in enumerate(values)
+            )
+    return columns
+
+
+def _number_of(reader: _Reader, value: object, k: int, j: int) -> float:
+    found = reader.number(value, f"/points/{k}/values/{j}")
+    if math.isnan(found):
+        raise reader.fail(f"/points/{k}/values/{j}", "is null")
+    return found
+
+
+def _distinct(columns: Mapping[str, _Column], labels: Sequence[str]) -> int:
+    return len(set(zip(*(columns[label] for label in labels), strict=True))) if labels else 1
+
+
+def _chosen_axes(columns: Mapping[str, _Column], units: Mapping[str, str | None]) -> list[str]:
+    """Labels that make axes: those with a unit if they tell all apart, else all that vary."""
+    numbers = [
+        label for label, values in columns.items() if not any(isinstance(v, str) for v in values)
+    ]
+    total = _distinct(columns, list(columns))
+    with_unit = [label for label in numbers if units[label] is not None]
+    if with_unit and _distinct(columns, with_unit) == total and len(with_unit) <= _IN_PLANE:
+        return with_unit
+    varying = [label for label in numbers if len(set(columns[label])) > 1]
+    return varying or with_unit or numbers[:1]
+
+
+def _axis_words(reader: _Reader, record: Mapping[str, Any], labels: Sequence[str]) -> list[Axis]:
+    """Title and unit of each label: of the record, which has them from the sidecar, or by name."""
+    given: dict[str, Any] = reader.optional(record, "label_words", dict, "") or {}
+    found = []
+    for label in labels:
+        words: Any = given.get(label, {})
+        pointer = f"/label_words/{label}"
+        if not isinstance(words, dict):
+            raise reader.fail(pointer, "is no object")
+        by_name = next((u for end, u in _UNITS.items() if label.lower().endswith(end)), None)
+        unit = reader.optional(words, "unit", str, pointer)
+        found.append(
+            Axis(
+                label=label,
+                title=reader.optional(words, "title", str, pointer),
+                unit=by_name if unit is None else unit or None,
+            )
+        )
+    return found
+
+
+def _collision(reader: _Reader, record: Mapping[str, Any]) -> Collision:
+    found = reader.optional(record, "collision", dict, "") or {}
+    place = "/collision"
+    energy = reader.optional(found, "sqrt_s_gev", _NUMBER, place)
+    words = ("beams", "collaboration", "reaction")
+    return Collision(
+        sqrt_s_gev=None if energy is None else reader.number(energy, f"{place}/sqrt_s_gev"),
+        **{key: reader.optional(found, key, str, place) for key in words},
+    )
+
+
+def _labels(reader: _Reader, record: Mapping[str, Any]) -> list[str]:
+    labels: list[Any] = reader.get(record, "labels", list, "")
+    for k, label in enumerate(labels):
+        if not isinstance(label, str) or not label:
+            raise reader.fail(f"/labels/{k}", f"is {_shown(label)}, which is no name")
+        if label in labels[:k]:
+            raise reader.fail(f"/labels/{k}", f"is {_shown(label)} a second time")
+    if not labels:
+        raise reader.fail("/labels", "is empty")
+    return labels
 
 
 def _with_unit(symbol: str, unit: str | None) -> tuple[str, str | None]:
@@ -294,6 +433,10 @@ def _couplings(reader: _Reader, rows: list[_Row], first: Sequence[str]) -> list[
 def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
     """Return the table of a scan record.
 
+    Labels with a unit, such as ``m_a_gev``, are the axes where one or two of them tell all
+    hypotheses apart. Else all labels are axes whose values are numbers and vary. What is left,
+    words among it, are tags. Values of a label that has both numbers and words are words.
+
     Parameters
     ----------
     record
@@ -313,14 +456,17 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
             source=source, pointer="/schema", remedy="make one with darkstats scan",
         )  # fmt: skip
     points = reader.get(record, "points", list, "")
-    labels = reader.get(record, "labels", list, "")
+    labels = _labels(reader, record)
     if not points:
         raise reader.fail("/points", "is empty")
     for k, point in enumerate(points):
         if not isinstance(point, dict):
             raise reader.fail(f"/points/{k}", "is no object")
-    axes, masses, tags = _masses(reader, points, labels)
-    order = np.lexsort(masses.T[::-1])
+    named = _label_columns(reader, points, labels)
+    words = {axis.label: axis for axis in _axis_words(reader, record, labels)}
+    axes = _chosen_axes(named, {label: axis.unit for label, axis in words.items()})
+    where = np.array([named[axis] for axis in axes], dtype=float).reshape(len(axes), len(points)).T
+    order = np.lexsort(where.T[::-1]) if axes else np.arange(len(points))
     rows = [_Row(point=points[k], pointer=f"/points/{k}") for k in order]
     statuses = [reader.get(row.point, "status", str, row.pointer) for row in rows]
     for row, status in zip(rows, statuses, strict=True):
@@ -350,9 +496,14 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
         title=reader.get(record, "title", str, ""),
         data=reader.optional(record, "data", str, "") or "",
         simulated=simulated if isinstance(simulated, bool) else None,
-        axes=axes,
-        masses_gev=masses[order],
-        tags={label: tuple(values[k] for k in order) for label, values in tags.items()},
+        axes=tuple(axes),
+        axis_words=tuple(words[axis] for axis in axes),
+        coordinates=where[order],
+        tags={
+            label: tuple(values[k] for k in order)
+            for label, values in named.items()
+            if label not in axes
+        },
         points=tuple(reader.get(row.point, "name", str, row.pointer) for row in rows),
         failed=np.array([status != "ok" for status in statuses]),
         reasons=tuple(
@@ -374,6 +525,7 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
         significance=column("significance"),
         signed_significance=column("signed_significance"),
         expected_spectrum_significance=column("expected_spectrum_significance"),
+        collision=_collision(reader, record),
         prior=None if prior is None else reader.get(prior, "description", str, "/prior"),
         source=source,
     )

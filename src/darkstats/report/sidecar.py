@@ -3,7 +3,12 @@
 The workspace schema has no place for them. All keys are optional::
 
     {"schema": "darkstats.meta/1", "simulated": true, "title": "Bump hunt", "poi_label": "mu",
-     "channels": {"SR": {"label": "Signal region", "axis": "m (GeV)", "edges": [0, 1, 2]}}}
+     "channels": {"SR": {"label": "Signal region", "axis": "m (GeV)", "edges": [0, 1, 2]}},
+     "labels": {"m1": {"title": "m(chargino)", "unit": "GeV"}},
+     "collision": {"sqrt_s_gev": 13000, "beams": "p p", "collaboration": "ATLAS",
+                   "reaction": "P P --> CHARGINO NEUTRALINO"}}
+
+``labels`` are those of the patch set; ``collision`` is for exports, and no key of it is guessed.
 """
 
 from __future__ import annotations
@@ -17,10 +22,13 @@ from typing import Any
 
 from darkstats.errors import DocumentError
 
-__all__ = ["ChannelLabels", "Sidecar", "read_sidecar"]
+__all__ = ["COLLISION_TEXTS", "ChannelLabels", "Sidecar", "read_sidecar"]
 
 _SCHEMA = "darkstats.meta/1"
 _LARGEST = 4 * 1024 * 1024
+_LARGEST_ENERGY_GEV = 1e9  # beyond any accelerator: the unit is another one
+#: What is said of a collision in words, besides ``sqrt_s_gev``.
+COLLISION_TEXTS = ("beams", "collaboration", "reaction")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +48,8 @@ class Sidecar:
     title: str | None = None
     poi_label: str | None = None
     channels: Mapping[str, ChannelLabels] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    collision: Mapping[str, float | str] | None = None
     source: str = ""
 
     def require_edges(self, n_bins: Mapping[str, int]) -> None:
@@ -99,8 +109,49 @@ def _checked(document: object, source: str) -> Sidecar:
         title=_typed(document, "title", str, source),
         poi_label=_typed(document, "poi_label", str, source),
         channels={name: _channel(item, name, source) for name, item in channels.items()},
+        labels=_labels(document.get("labels", {}), source),
+        collision=_collision(document.get("collision"), source),
         source=source,
     )
+
+
+def _labels(items: object, source: str) -> dict[str, dict[str, str]]:
+    """Title and unit of labels of the patch set."""
+    if not isinstance(items, dict):
+        raise DocumentError("is no object", source=source, pointer="/labels")
+    for name, words in items.items():
+        known = {"title", "unit"}
+        if not isinstance(words, dict) or not known.issuperset(words):
+            raise DocumentError(
+                "is no object with title and unit alone", source=source, pointer=f"/labels/{name}",
+                remedy='write {"title": "m(chargino)", "unit": "GeV"}',
+            )  # fmt: skip
+        for key, text in words.items():
+            if not isinstance(text, str):
+                raise DocumentError("is no text", source=source, pointer=f"/labels/{name}/{key}")
+    return {name: dict(words) for name, words in items.items()}
+
+
+def _collision(items: object, source: str) -> dict[str, float | str] | None:
+    if items is None:
+        return None
+    place = "/collision"
+    if not isinstance(items, dict):
+        raise DocumentError("is no object", source=source, pointer=place)
+    found: dict[str, float | str] = {}
+    for key, value in items.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if key == "sqrt_s_gev" and number and 0.0 < value < _LARGEST_ENERGY_GEV:
+            found[key] = float(value)
+        elif key in COLLISION_TEXTS and isinstance(value, str) and value:
+            found[key] = value
+        else:
+            raise DocumentError(
+                f"has {key!r}: {str(value)[:40]!r}", source=source, pointer=place,
+                remedy="write sqrt_s_gev as a number in GeV, beams, collaboration and reaction as "
+                "text",
+            )  # fmt: skip
+    return found
 
 
 def _typed(document: dict[str, Any], key: str, kind: type, source: str) -> Any:  # noqa: ANN401 -- of `kind`

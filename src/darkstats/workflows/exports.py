@@ -6,10 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkstats.report.records import SCHEMAS
-from darkstats.report.scan_table import ScanTable, read_scan
+from darkstats.report.scan_table import Collision, ScanTable, read_scan
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.plot_requests import ExportRequest
 from darkstats.workflows.plots import benchmark_words, read_record
+
+#: Options of what a submission says of the collision.
+_WORDS = {
+    "sqrt_s_gev": "--sqrt-s",
+    "beams": "--beams",
+    "collaboration": "--collaboration",
+    "reaction": "--reaction",
+}
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,25 +37,38 @@ def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTa
     """
     from darkstats.report.hepdata import submission, write_submission
     from darkstats.report.scan_exports import scan_csv
-    from darkstats.report.scan_sheets import kinds_sheet
     from darkstats.report.writing import write_text
-    from darkstats.signals.constants import CM_ENERGY_GEV
 
     shell = shell or Shell()
     table = read_scan(read_record(request.result), source=request.result)
     written: list[str] = []
+    left_out: tuple[str, ...] = ()
     if request.csv is not None:
         write_text(request.csv, scan_csv(table))
         written.append(request.csv)
     if request.hepdata is not None:
         notes = {key: words for key in table.couplings if (words := benchmark_words(key)[1])}
-        documents = submission(table, sqrt_s_gev=CM_ENERGY_GEV, notes=notes)
+        known = table.collision
+        collision = Collision(
+            sqrt_s_gev=request.sqrt_s_gev or known.sqrt_s_gev,
+            beams=request.beams or known.beams,
+            collaboration=request.collaboration or known.collaboration,
+            reaction=request.reaction or known.reaction,
+        )
+        left_out = collision.missing
+        documents = submission(table, collision=collision, notes=notes)
         with shell.step(f"writing {request.hepdata}"):
             write_submission(documents, Path(request.hepdata))
         written += [f"{request.hepdata}/{name}" for name in documents]
 
     def sheet() -> RenderableType:
-        return kinds_sheet(f"Wrote {', '.join(written)}", (), request.result)
+        from darkstats.report.tables import sheet as table_of
+
+        notes = []
+        if left_out:
+            words = ", ".join(_WORDS[name] for name in left_out)
+            notes.append(("left out", f"not known: {words}; the record does not say, give options"))
+        return table_of(f"Wrote {', '.join(written)}", subtitle=request.result, notes=notes)
 
     return Outcome(
         result=table,
@@ -56,6 +77,7 @@ def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTa
             "result": request.result,
             "simulated": table.simulated,
             "files": written,
+            "left_out": list(left_out),
         },
         sheet=sheet,
     )

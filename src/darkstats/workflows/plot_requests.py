@@ -8,6 +8,7 @@ from darkstats.errors import OptionError
 
 __all__ = ["CATALOGUE", "NONE", "ExportRequest", "PlotRequest"]
 
+_LARGEST_ENERGY_GEV = 1e9  # beyond any accelerator: the unit is another one
 #: Words that stand for a folder of constraints.
 CATALOGUE, NONE = "catalogue", "none"
 
@@ -76,11 +77,17 @@ class ExportRequest:
         CSV file to write.
     hepdata
         Folder for a HEPData submission.
+    sqrt_s_gev, beams, collaboration, reaction
+        What collided, for the submission, instead of what the record says.
     """
 
     result: str
     csv: str | None = None
     hepdata: str | None = None
+    sqrt_s_gev: float | None = None
+    beams: str | None = None
+    collaboration: str | None = None
+    reaction: str | None = None
 
     def __post_init__(self) -> None:
         """Check that there is something to do.
@@ -92,3 +99,8 @@ class ExportRequest:
         """
         if self.csv is None and self.hepdata is None:
             raise OptionError("name a file with --csv, or a folder with --hepdata")
+        if self.sqrt_s_gev is not None and not 0.0 < self.sqrt_s_gev < _LARGEST_ENERGY_GEV:
+            raise OptionError(f"--sqrt-s {self.sqrt_s_gev:g}: give an energy in GeV, above zero")
+        given = (self.sqrt_s_gev, self.beams, self.collaboration, self.reaction)
+        if self.hepdata is None and any(one is not None for one in given):
+            raise OptionError("--sqrt-s, --beams, --collaboration, --reaction go with --hepdata")

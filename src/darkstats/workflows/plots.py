@@ -31,6 +31,7 @@ Figures = dict[str, Callable[[], "Drawing"]]
 _PROJECTION = "darkstats.projection/1"
 _ON_MUONS = ("lmu_ltau", "lmu_ltau_invisible")
 _ANOMALY_POINTS = 60
+_IN_PLANE = 2
 
 
 def read_record(source: str) -> Record:
@@ -111,7 +112,7 @@ def _anomaly(request: PlotRequest, key: str, tables: Sequence[ScanTable]) -> lis
     from darkstats.report.figures.coupling_limits import Favoured
     from darkstats.signals.muon_anomaly import coupling_band
 
-    mass = np.concatenate([table.mass_gev for table in tables])
+    mass = np.concatenate([table.first_coordinate for table in tables])
     ends = request.mass_range_gev or (0.7 * float(mass.min()), 1.4 * float(mass.max()))
     grid = np.geomspace(*ends, _ANOMALY_POINTS)
     found = []
@@ -153,6 +154,35 @@ def _on_one_mass(request: PlotRequest, subject: _Subject) -> Figures:
             return local_p_figure(subject.table)
         found = read_global(read_record(request.levels), source=request.levels)
         return local_p_figure(subject.table, found.levels, found.windows)
+
+    return {"limits": limits, "p_values": p_values}
+
+
+def _of_one_scan(request: PlotRequest, subject: _Subject) -> Figures:
+    """A curve for one coordinate, maps for a plane, else hypotheses side by side."""
+    table = subject.table
+    if table.dimension == 1 and table.is_told_apart and len(table.points) > 1:
+        return _on_one_mass(request, subject)
+    if table.dimension == _IN_PLANE:
+        from darkstats.report.figures.planes import is_plane
+
+        if is_plane(table):
+            return _on_two_masses(request, subject)
+    return _side_by_side(subject)
+
+
+def _side_by_side(subject: _Subject) -> Figures:
+    def limits() -> Drawing:
+        from darkstats.report.figures.point_limits import point_limits_figure
+
+        return point_limits_figure(
+            subject.table, subject.limits, label=subject.label, note=subject.note
+        )
+
+    def p_values() -> Drawing:
+        from darkstats.report.figures.point_limits import point_p_figure
+
+        return point_p_figure(subject.table)
 
     return {"limits": limits, "p_values": p_values}
 
@@ -206,10 +236,8 @@ def scans_outcome(
             )
 
         figures: Figures = {"projections": projections}
-    elif subject.table.dimension == 1:
-        figures = _on_one_mass(request, subject)
     else:
-        figures = _on_two_masses(request, subject)
+        figures = _of_one_scan(request, subject)
 
     def sheet() -> RenderableType:
         from darkstats.report.scan_sheets import projections_sheet, scan_sheet

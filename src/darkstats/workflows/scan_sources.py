@@ -60,6 +60,7 @@ def read_source(
             raise OptionError("a built search has a patch set of its own: drop --patchset")
         from darkstats.scan.spectrum import read_fill
         from darkstats.searches.output import read_build
+        from darkstats.signals.constants import CM_ENERGY_GEV
 
         build = read_build(path)
         found = scan_inputs(
@@ -74,6 +75,7 @@ def read_source(
             "luminosity_ipb": record["luminosity_ipb"],
             "reference_cross_section_pb": sidecar["reference_cross_section_pb"],
             "poi_label": sidecar["poi_label"],
+            "collision": {"sqrt_s_gev": CM_ENERGY_GEV, "beams": "e+ e-"},
         }
         found["benchmarks"] = list(record.get("benchmarks", []))
         statistics = record["statistics"]
@@ -102,7 +104,12 @@ def read_source(
         "luminosity_ipb": None,
         "reference_cross_section_pb": None,
         "poi_label": sidecar_.poi_label,
+        "collision": None if sidecar_.collision is None else dict(sidecar_.collision),
     }
+    known = sidecar_.labels
+    words = {name: dict(known[name]) for name in found["labels"] if name in known}
+    if words:
+        found["facts"]["label_words"] = words
     found["benchmarks"] = []
     return Source(inputs=found, method="cls", cl=0.95, blind=bool(blind))
 

@@ -202,9 +202,10 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
     shell = shell or Shell()
     source = read_source(request.source, request.patchset, request.data, blind=request.blind)
     settings = _settings(request, source)
+    job = _job(source.inputs, settings)
+    _require_readable(source, job, settings)
     if "hs3" not in source.inputs:
         first_kernel(shell)
-    job = _job(source.inputs, settings)
     store = None if request.output is None else BlockStore.create(Path(request.output), job)
     found = _run(
         job,
@@ -222,6 +223,23 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
         _write(store.folder, record)
         where = str(store.folder / SCAN_FILE)
     return _outcome(found, record, where)
+
+
+def _require_readable(source: Source, job: Job, settings: ScanSettings) -> None:
+    """Read the record that a scan without any result would give: before the work, not after it."""
+    from darkstats.report.scan_table import read_scan
+    from darkstats.scan.results import MassScan, ScanPoint
+
+    empty = MassScan(
+        labels=tuple(source.inputs["labels"]),
+        settings=settings,
+        points=tuple(
+            ScanPoint(name=str(p["name"]), values=tuple(p["values"]), status="failed", reason="-")
+            for p in source.inputs["patches"]
+        ),
+        inputs_digest=job.inputs_digest,
+    )
+    read_scan(_record(empty, job, source.inputs), source=source.facts["name"])
 
 
 def first_kernel(shell: Shell) -> None:
@@ -247,7 +265,9 @@ def plan_shards(request: MassScanRequest, shell: Shell | None = None) -> Outcome
     if request.output is None:
         raise OptionError("shards plan needs a folder: -o DIR")
     source = read_source(request.source, request.patchset, request.data, blind=request.blind)
-    job = _job(source.inputs, _settings(request, source))
+    settings = _settings(request, source)
+    job = _job(source.inputs, settings)
+    _require_readable(source, job, settings)
     store = BlockStore.create(Path(request.output), job)
     return _shard_outcome(store, {"blocks": job.n_blocks, "unfinished": len(store.unfinished())})
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from darkstats.errors import DigestMismatchError, PatchError, UnknownNameError
 from darkstats.workspace.findings import join_pointer, shown
 from darkstats.workspace.patch import apply_patch
+from darkstats.workspace.report import LARGEST_NUMBER
 from darkstats.workspace.spec import pyhf_digest
 
 if TYPE_CHECKING:
@@ -225,6 +226,8 @@ class _Check:
         labels = self.items(metadata["labels"], f"{place}/labels")
         for index, label in enumerate(labels):
             self.text(label, f"{place}/labels/{index}", _NAME, "m_A (letters, digits, _)")
+            if label in labels[:index]:
+                self.fail(f"{place}/labels/{index}", f"{shown(label)} a second time", "rename it")
         return tuple(labels)
 
     def point(self, patch: JsonValue, index: int, labels: tuple[str, ...]) -> SignalPoint:
@@ -243,6 +246,8 @@ class _Check:
         for value in values:
             if isinstance(value, bool) or not isinstance(value, int | float | str):
                 self.fail(where, f"{shown(value)} is no number or text", "write numbers or text")
+            if not isinstance(value, str) and not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+                self.fail(where, f"{shown(value)} is too large", "write it in another unit")
         if not isinstance(patch["patch"], list):
             self.fail(f"{place}/patch", "the patch is no list", "write a list of operations")
         return SignalPoint(

@@ -229,7 +229,8 @@ def test_export(call: Call, scans: dict[str, Path], tmp_path: Path) -> None:
     done = call("export", scans["alp"], "--csv", table, "--hepdata", folder, "--json")
     assert done.record["files"][0] == str(table)
     assert {Path(name).name for name in done.record["files"][1:]} == {
-        "submission.yaml", "limits_cross_section.yaml", "limits_alp_photon.yaml", "p_values.yaml",
+        "submission.yaml", "limits_signal_strength.yaml", "limits_cross_section.yaml",
+        "limits_alp_photon.yaml", "p_values.yaml",
     }  # fmt: skip
     assert all(Path(name).is_file() for name in done.record["files"])
     assert "10.583" in (folder / "p_values.yaml").read_text()

@@ -18,7 +18,7 @@ import scan_records
 from darkstats.errors import OptionError
 from darkstats.report.hepdata import submission, write_submission
 from darkstats.report.scan_exports import scan_csv
-from darkstats.report.scan_table import ScanTable, read_scan
+from darkstats.report.scan_table import Collision, ScanTable, read_scan
 
 #: Rules of the HEPData submission format, version 1.1.1, as its documentation states them.
 _HEADER = {
@@ -182,14 +182,16 @@ RECORDS = {
 def test_submissions_obey_the_rules_of_hepdata(tmp_path: Path, name: str) -> None:
     """Schema, equal lengths, no zero errors, unique names, and no number that is none."""
     folder = tmp_path / "submission"
-    write_submission(submission(read_scan(RECORDS[name]()), sqrt_s_gev=10.583), folder)
+    write_submission(
+        submission(read_scan(RECORDS[name]()), collision=Collision(sqrt_s_gev=10.583)), folder
+    )
     assert problems(folder) == []
 
 
 def test_the_rules_catch_what_is_wrong(tmp_path: Path) -> None:
     """The check of the test before can fail, in each of its parts."""
     folder = tmp_path / "submission"
-    documents = submission(table(), sqrt_s_gev=10.583)
+    documents = submission(table(), collision=Collision(sqrt_s_gev=10.583))
     data = documents["limits_alp_photon.yaml"][0]
     data["dependent_variables"][0]["values"].pop()
     data["dependent_variables"][1]["values"][0]["errors"][0] = {"label": "1 s.d."}
@@ -204,7 +206,7 @@ def test_the_rules_catch_what_is_wrong(tmp_path: Path) -> None:
 def test_hepdata_tables_hold_the_numbers_of_the_record() -> None:
     """Masses, observed and expected limits, and the band as labelled errors, to six digits."""
     record = scan_records.alp(without=(7,))
-    documents = submission(read_scan(record), sqrt_s_gev=10.583)
+    documents = submission(read_scan(record), collision=Collision(sqrt_s_gev=10.583))
     data = documents["limits_alp_photon.yaml"][0]
     (mass,) = data["independent_variables"]
     assert mass["header"] == {"name": "m_a", "units": "GeV"}
@@ -229,7 +231,9 @@ def test_hepdata_tables_hold_the_numbers_of_the_record() -> None:
 
 def test_qualifiers_say_how_and_on_what() -> None:
     """Energy, luminosity, level, method, and that the data are simulated."""
-    documents = submission(table(), sqrt_s_gev=10.583, notes={"alp_photon": "a note"})
+    documents = submission(
+        table(), collision=Collision(sqrt_s_gev=10.583), notes={"alp_photon": "a note"}
+    )
     qualifiers = documents["limits_alp_photon.yaml"][0]["dependent_variables"][0]["qualifiers"]
     assert qualifiers == [
         {"name": "SQRT(S)", "units": "GeV", "value": 10.583},
@@ -238,7 +242,7 @@ def test_qualifiers_say_how_and_on_what() -> None:
         {"name": "METHOD", "value": "CLs, asymptotic"},
         {"name": "DATA", "value": "simulated"},
     ]
-    head, _, coupling, _ = documents["submission.yaml"]
+    head, _, _, coupling, _ = documents["submission.yaml"]
     assert head["comment"].startswith("Simulated.")
     assert "Conversion: a note." in coupling["description"]
     bayes = read_scan({**scan_records.alp(), "method": "bayes"})

@@ -245,7 +245,7 @@ def test_failures_are_gaps_and_are_counted() -> None:
         gaps = np.flatnonzero(np.isnan(lines[label].get_ydata()))
         assert gaps.tolist() == [3, 4, 20]
     marks = lines["no result: 3 of 60"]
-    assert marks.get_xdata().tolist() == alp().mass_gev[[3, 4, 20]].tolist()
+    assert marks.get_xdata().tolist() == alp().first_coordinate[[3, 4, 20]].tolist()
     assert [k for k, lost in enumerate(drawing.columns["failed"]) if lost] == [3, 4, 20]
     rows = csv_text(drawing.columns).splitlines()
     assert rows[4].split(",")[2:8] == [""] * 6  # header, then hypotheses from 0
@@ -255,7 +255,7 @@ def test_a_point_between_two_gaps_is_a_dot() -> None:
     """A line through one point cannot be seen."""
     drawing = limits_of(alp(without=(3, 5)))
     dots = [line for line in drawing.figure.axes[0].lines if line.get_marker() == "o"]
-    assert any(line.get_xdata().tolist() == [alp().mass_gev[4]] for line in dots)
+    assert any(line.get_xdata().tolist() == [alp().first_coordinate[4]] for line in dots)
 
 
 def test_constraints_bring_level_method_and_source() -> None:
@@ -329,16 +329,16 @@ def test_cells_tile_the_plane() -> None:
     table = plane()
     cells = cells_of(table)
     assert cells.column_axis == 0
-    inside = (cells.low <= table.masses_gev) & (table.masses_gev <= cells.high)
+    inside = (cells.low <= table.coordinates) & (table.coordinates <= cells.high)
     assert inside.all()
     for k in range(len(table.points)):
-        holds = ((cells.low <= table.masses_gev[k]) & (table.masses_gev[k] < cells.high)).all(
+        holds = ((cells.low <= table.coordinates[k]) & (table.coordinates[k] < cells.high)).all(
             axis=1
         )
         assert np.flatnonzero(holds).tolist() == [k]
     for column in np.unique(cells.column):
         members = np.flatnonzero(cells.column == column)
-        order = members[np.argsort(table.masses_gev[members, 1])]
+        order = members[np.argsort(table.coordinates[members, 1])]
         assert np.array_equal(cells.high[order[:-1], 1], cells.low[order[1:], 1])
 
 
@@ -418,7 +418,7 @@ def test_levels_of_local_p_values() -> None:
     assert dashed == list(LEVELS.values())
     found = {text for text, _ in words(drawing)}
     assert {"1 σ global", "2 σ global", "3 σ global", "3 σ"} <= found
-    best = table.mass_gev[np.argmin(table.p0)]
+    best = table.first_coordinate[np.argmin(table.p0)]
     assert any(f"{best:.4g} GeV" in text for text in found)
 
 

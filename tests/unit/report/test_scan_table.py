@@ -25,7 +25,7 @@ def test_every_number_of_the_record_is_in_the_table() -> None:
     table = read_scan(record)
     points = record["points"]
     assert table.axes == ("m_a_gev",)
-    assert table.mass_gev.tolist() == [point["values"][0] for point in points]
+    assert table.first_coordinate.tolist() == [point["values"][0] for point in points]
     assert table.points == tuple(point["name"] for point in points)
     for key, where in (
         ("signal_strength", lambda point: point),
@@ -45,7 +45,7 @@ def test_points_are_put_in_the_order_of_the_masses() -> None:
     """Two sets of windows, listed one after the other, become one curve; the label stays."""
     record = scan_records.zprime()
     table = read_scan(record)
-    assert (np.diff(table.mass_gev) > 0.0).all()
+    assert (np.diff(table.first_coordinate) > 0.0).all()
     assert table.axes == ("m_zprime_gev",)
     by_name = {point["name"]: point for point in record["points"]}
     for k, name in enumerate(table.points):
@@ -105,7 +105,7 @@ def test_two_masses_and_the_choice_of_a_coupling() -> None:
     """Planes keep both masses; an unknown coupling lists those there are."""
     table = read_scan(scan_records.plane())
     assert table.dimension == 2
-    assert table.masses_gev.shape == (len(table.points), 2)
+    assert table.coordinates.shape == (len(table.points), 2)
     with pytest.raises(UnknownNameError, match="choose one of: signal_strength, cross_section"):
         table.limits_on("g_agg")
 
@@ -129,7 +129,10 @@ def _set(*path: Any) -> Change:
         (_set("schema", "darkstats.limit/1"), "/schema"),
         (_set("points", []), "/points"),
         (_set("points", 3, 7), "/points/3"),
-        (_set("labels", ["mass"]), "/labels"),
+        (_set("labels", []), "/labels"),
+        (_set("labels", ["mass", "mass"]), "/labels/1"),
+        (_set("label_words", {"m_a_gev": 3}), "/label_words/m_a_gev"),
+        (_set("collision", {"sqrt_s_gev": "13 TeV"}), "/collision/sqrt_s_gev"),
         (_set("points", 3, "values", [1.0, 2.0]), "/points/3/values"),
         (_set("points", 3, "values", [None]), "/points/3/values/0"),
         (_set("points", 3, "status", "maybe"), "/points/3/status"),

@@ -17,9 +17,9 @@ from darkstats.report.figures.coupling_limits import (
 )
 from darkstats.report.figures.overlay import constraint_columns, draw_regions, name_regions
 from darkstats.report.figures.scan_words import (
+    axis_title,
     limits_title,
     luminosity,
-    mass_title,
     method_words,
     scan_header,
     typeset,
@@ -94,7 +94,7 @@ def projections_figure(
         raise OptionError("a scan without luminosity_ipb has no place among projections")
     ordered = sorted(tables, key=lambda table: table.luminosity_ipb or 0.0)
     limits = [table.limits_on(coupling) for table in ordered]
-    mass = np.concatenate([table.mass_gev for table in ordered])
+    mass = np.concatenate([table.first_coordinate for table in ordered])
     columns: dict[str, list[Any]] = {}
     with style():
         figure = canvas(6.8, 5.2)
@@ -111,20 +111,21 @@ def projections_figure(
         overlay = draw_regions(axes, constraints)
         for table, one, (color, dashes) in zip(ordered, limits, _LOOKS, strict=False):
             name = f"expected, {luminosity(table.luminosity_ipb or 0.0)}"
-            axes.plot(table.mass_gev, one.median, color=color, linestyle=dashes, linewidth=1.5,
-                      label=name, zorder=3.0)  # fmt: skip
+            axes.plot(table.first_coordinate, one.median, color=color, linestyle=dashes,
+                      linewidth=1.5, label=name, zorder=3.0)  # fmt: skip
             key = f"{table.luminosity_ipb:g}_ipb"
-            columns[f"{table.axes[0]}_{key}"] = table.mass_gev.tolist()
+            columns[f"{table.axes[0]}_{key}"] = table.first_coordinate.tolist()
             columns[f"expected_median_{key}"] = one.median.tolist()
         if observed and np.isfinite(limits[0].observed).any():
             axes.plot(
-                ordered[0].mass_gev, limits[0].observed, color=GREY, linewidth=0.8, zorder=2.8,
+                ordered[0].first_coordinate, limits[0].observed, color=GREY, linewidth=0.8,
+                zorder=2.8,
                 label=f"{ordered[0].observed_name}, {luminosity(ordered[0].luminosity_ipb or 0.0)}",
             )  # fmt: skip
             columns["observed"] = limits[0].observed.tolist()
         for k, band in enumerate(favoured):
             draw_favoured(axes, band, k)
-        axes.set_xlabel(mass_title(ordered[0].axes[0]))
+        axes.set_xlabel(axis_title(ordered[0].axis_words[0]))
         axes.set_ylabel(limits_title(ordered[0], limits[0], label))
         title = re.sub(_LUMINOSITY, "", ordered[0].title)
         scan_header(axes, replace(ordered[0], title=title))

@@ -10,8 +10,8 @@ import numpy as np
 
 from darkstats.report.figures.overlay import constraint_columns, draw_regions, name_regions
 from darkstats.report.figures.scan_words import (
+    axis_title,
     limits_title,
-    mass_title,
     method_words,
     scan_header,
     typeset,
@@ -27,6 +27,7 @@ from darkstats.report.figures.style import (
     canvas,
     style,
 )
+from darkstats.report.scan_exports import hypothesis_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,8 +79,7 @@ def gaps_note(table: ScanTable) -> str:
 def limit_columns(table: ScanTable, limits: Limits) -> dict[str, list[Any]]:
     """Limits and what they are of, as columns: one row for each hypothesis."""
     columns: dict[str, list[Any]] = {"hypothesis": list(table.points)}
-    columns |= {axis: table.masses_gev[:, k].tolist() for k, axis in enumerate(table.axes)}
-    columns |= {label: list(values) for label, values in table.tags.items()}
+    columns |= hypothesis_columns(table)
     columns["observed"] = limits.observed.tolist()
     columns |= {
         f"expected_{name}": values.tolist()
@@ -166,7 +166,7 @@ def draw_favoured(axes: Axes, one: Favoured, k: int) -> list[Any]:
 def _failures(axes: Axes, table: ScanTable) -> None:
     if table.failed.any():
         axes.plot(
-            table.mass_gev[table.failed], np.full(int(table.failed.sum()), 0.012),
+            table.first_coordinate[table.failed], np.full(int(table.failed.sum()), 0.012),
             transform=axes.get_xaxis_transform(), color=VERMILION, marker="x", markersize=5.0,
             linestyle="none", clip_on=False, zorder=4.0, label=gaps_note(table),
         )  # fmt: skip
@@ -240,7 +240,7 @@ def mass_limits_figure(
     with style():
         figure = canvas(6.8, 5.2)
         axes = figure.add_subplot()
-        mass = table.mass_gev
+        mass = table.first_coordinate
         across = mass_range or _mass_range(mass, room=1.3 if constraints else 1.15)
         mass_axis(axes, across)
         axes.set_yscale("log")
@@ -251,7 +251,7 @@ def mass_limits_figure(
             axes, mass, limits, observed=table.observed_name, thin=len(mass) > 120
         )
         _failures(axes, table)
-        axes.set_xlabel(mass_title(table.axes[0]))
+        axes.set_xlabel(axis_title(table.axis_words[0]))
         axes.set_ylabel(limits_title(table, limits, label))
         scan_header(axes, table)
         title = method_words(table) + (f"\n{typeset(note)}" if note else "")

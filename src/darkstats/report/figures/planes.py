@@ -16,9 +16,9 @@ import numpy as np
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.report.figures.coupling_limits import draw_limits, gaps_note, in_order, limit_columns
 from darkstats.report.figures.scan_words import (
+    at_axis,
+    axis_title,
     limits_title,
-    mass_symbol,
-    mass_title,
     method_words,
     scan_header,
     typeset,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from darkstats.arrays import FloatArray, IndexArray
     from darkstats.report.scan_table import ScanTable
 
-__all__ = ["MAPS", "Cells", "cells_of", "map_figure", "slice_masses", "slices_figure"]
+__all__ = ["MAPS", "Cells", "cells_of", "is_plane", "map_figure", "slice_masses", "slices_figure"]
 
 #: What a map can show.
 MAPS: Mapping[str, str] = MappingProxyType(
@@ -92,6 +92,19 @@ def _edges(centres: FloatArray, alone: float) -> tuple[FloatArray, FloatArray]:
     return np.maximum(low, 0.0), high
 
 
+def is_plane(table: ScanTable) -> bool:
+    """Whether a scan is over two coordinates, and its hypotheses stand in columns."""
+    return table.dimension == 2 and table.is_told_apart and _column_axis(table) is not None
+
+
+def _column_axis(table: ScanTable) -> int | None:
+    """Which coordinate the hypotheses of a column share; None where they are in no columns."""
+    numbers = [len(np.unique(table.coordinates[:, axis])) for axis in (0, 1)]
+    axis = int(np.argmin(numbers))
+    in_columns = 2 * numbers[axis] <= len(table.points) or len(table.points) <= 4
+    return axis if in_columns else None
+
+
 def cells_of(table: ScanTable) -> Cells:
     """Cells of a scan over two masses.
 
@@ -104,10 +117,9 @@ def cells_of(table: ScanTable) -> Cells:
         raise OptionError(
             f"{table.name} is a scan over {table.dimension} mass(es); a map needs two"
         )
-    masses = table.masses_gev
-    numbers = [len(np.unique(masses[:, axis])) for axis in (0, 1)]
-    axis = int(np.argmin(numbers))
-    if 2 * numbers[axis] > len(masses) and len(masses) > 4:
+    masses = table.coordinates
+    axis = _column_axis(table)
+    if axis is None:
         raise OptionError(f"the hypotheses of {table.name} are in no columns: no map can be drawn")
     values, column = np.unique(masses[:, axis], return_inverse=True)
     low, high = np.empty_like(masses), np.empty_like(masses)
@@ -170,8 +182,8 @@ def map_figure(
         low, high = cells.low.min(axis=0), cells.high.max(axis=0)
         axes.set_xlim(float(low[0]), float(high[0]))
         axes.set_ylim(float(low[1]), float(high[1] + _ROOM * (high[1] - low[1])))
-        axes.set_xlabel(mass_title(table.axes[0]))
-        axes.set_ylabel(mass_title(table.axes[1]))
+        axes.set_xlabel(axis_title(table.axis_words[0]))
+        axes.set_ylabel(axis_title(table.axis_words[1]))
         bar = figure.colorbar(drawn, ax=axes, pad=0.02)
         name = MAPS[what].replace("observed", table.observed_name)
         quantity = f"{name} on {limits_title(table, limits, label)}"
@@ -216,10 +228,10 @@ def _fill(
 
 def _mark_largest(axes: Axes, table: ScanTable, values: FloatArray) -> list[Any]:
     top = int(np.nanargmax(values))
-    x, y = table.masses_gev[top]
+    x, y = table.coordinates[top]
     words = (
-        f"largest: {values[top]:.1f} σ at {mass_symbol(table.axes[0])} = {x:.3g} GeV, "
-        f"{mass_symbol(table.axes[1])} = {y:.3g} GeV"
+        f"largest: {values[top]:.1f} σ at {at_axis(table.axis_words[0], x, 3)}, "
+        f"{at_axis(table.axis_words[1], y, 3)}"
     )
     ring: dict[str, Any] = {
         "marker": "o", "markersize": 9.0, "markerfacecolor": "none", "linestyle": "none",
@@ -230,7 +242,7 @@ def _mark_largest(axes: Axes, table: ScanTable, values: FloatArray) -> list[Any]
 
 def slice_masses(table: ScanTable, axis: int, n: int = 4) -> tuple[float, ...]:
     """Round masses that cut a plane into about equal parts: slices where none are asked for."""
-    masses = np.sort(table.masses_gev[:, axis])
+    masses = np.sort(table.coordinates[:, axis])
     wanted = np.quantile(masses, (np.arange(n) + 0.5) / n)
     return tuple(dict.fromkeys(float(f"{mass:.2g}") for mass in wanted))
 
@@ -268,7 +280,7 @@ def slices_figure(
     members = [cells.containing(fixed, mass) for mass in at]
     for mass, chosen in zip(at, members, strict=True):
         if not len(chosen):
-            low, high = table.masses_gev[:, fixed].min(), table.masses_gev[:, fixed].max()
+            low, high = table.coordinates[:, fixed].min(), table.coordinates[:, fixed].max()
             raise OptionError(
                 f"no hypothesis lies at {table.axes[fixed]} = {mass:g}: choose between {low:g} and "
                 f"{high:g}"
@@ -289,7 +301,7 @@ def slices_figure(
                 key=limits.key, symbol=limits.symbol, unit=limits.unit,
                 observed=limits.observed[chosen], expected=limits.expected[:, chosen],
             )  # fmt: skip
-            where = table.masses_gev[chosen, free]
+            where = table.coordinates[chosen, free]
             draw_limits(axes, where, part, observed=table.observed_name, thin=True)
             lost = table.failed[chosen]
             if lost.any():
@@ -299,7 +311,7 @@ def slices_figure(
                     label=gaps_note(table),
                 )  # fmt: skip
             axes.set_yscale("log")
-            words = f"{mass_symbol(table.axes[fixed])} = {mass:g} GeV"
+            words = at_axis(table.axis_words[fixed], mass)
             axes.text(0.05, 0.93, words, transform=axes.transAxes, va="top")
             columns |= {
                 f"slice{k + 1}_{name}": values
@@ -312,7 +324,7 @@ def slices_figure(
         if shown.size:
             panels[0, 0].set_ylim(float(shown.min()) / 2.0, float(shown.max()) * 4.0)
         for axes in lowest:
-            axes.set_xlabel(mass_title(table.axes[free]))
+            axes.set_xlabel(axis_title(table.axis_words[free]))
             axes.tick_params(axis="x", labelbottom=True)
         for row in panels:
             row[0].set_ylabel(limits_title(table, limits, label))
@@ -329,7 +341,7 @@ def slices_figure(
 def _slice_columns(table: ScanTable, part: Limits, chosen: IndexArray) -> dict[str, list[Any]]:
     names = ("minus2", "minus1", "median", "plus1", "plus2")
     found: dict[str, list[Any]] = {"hypothesis": [table.points[k] for k in chosen]}
-    found |= {axis: table.masses_gev[chosen, j].tolist() for j, axis in enumerate(table.axes)}
+    found |= {axis: table.coordinates[chosen, j].tolist() for j, axis in enumerate(table.axes)}
     found["observed"] = part.observed.tolist()
     return found | {
         f"expected_{name}": row.tolist() for name, row in zip(names, part.expected, strict=True)

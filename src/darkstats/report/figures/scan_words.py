@@ -11,13 +11,14 @@ from darkstats.report.numbers import level_words
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from darkstats.report.scan_table import Limits, ScanTable
+    from darkstats.report.scan_table import Axis, Limits, ScanTable
 
 __all__ = [
+    "at_axis",
+    "axis_symbol",
+    "axis_title",
     "limits_title",
     "luminosity",
-    "mass_symbol",
-    "mass_title",
     "method_words",
     "scan_header",
     "typeset",
@@ -59,14 +60,23 @@ def typeset(text: str) -> str:
     return words
 
 
-def mass_symbol(label: str) -> str:
-    """Symbol of a mass."""
-    return _MASSES.get(label, plain_name(label.removesuffix("_gev").replace("_", " ")))
+def axis_symbol(axis: Axis) -> str:
+    """Symbol of a coordinate: a known mass, the title of the sidecar, or the label."""
+    if axis.title:
+        return typeset(axis.title)
+    return _MASSES.get(axis.label, plain_name(axis.name.replace("_", " ")))
 
 
-def mass_title(label: str) -> str:
-    """Axis title of a mass, with its unit."""
-    return f"{mass_symbol(label)} [GeV]"
+def axis_title(axis: Axis) -> str:
+    """Title of the axis of a coordinate, with its unit where it is known."""
+    unit = f" [{plain_name(axis.unit)}]" if axis.unit else ""
+    return axis_symbol(axis) + unit
+
+
+def at_axis(axis: Axis, value: float, digits: int = 6) -> str:
+    """A coordinate and its value, such as ``m = 2 GeV``."""
+    unit = f" {plain_name(axis.unit)}" if axis.unit else ""
+    return f"{axis_symbol(axis)} = {value:.{digits}g}{unit}"
 
 
 def limits_title(table: ScanTable, limits: Limits, label: str | None) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from darkstats.errors import OptionError
 from darkstats.gaussian import survival
 from darkstats.report.figures.coupling_limits import gaps_note, mass_axis
-from darkstats.report.figures.scan_words import mass_symbol, mass_title, scan_header, typeset
+from darkstats.report.figures.scan_words import at_axis, axis_title, scan_header, typeset
 from darkstats.report.figures.style import (
     BAND_2,
     BLACK,
@@ -76,7 +76,7 @@ def local_p_figure(
     p = np.where(table.p0 > 0.0, table.p0, np.nan)
     if not np.isfinite(p).any():
         raise OptionError(f"{table.name}: no hypothesis has a local p-value")
-    mass = table.mass_gev
+    mass = table.first_coordinate
     levels = dict(sorted((levels or {}).items()))
     smallest = float(np.nanmin([np.nanmin(p), *levels.values()]))
     top = 1.6
@@ -97,7 +97,7 @@ def local_p_figure(
         _draw_spectrum(axes, mass, alone, toys)
         first = int(np.nanargmin(p))
         z = float(table.significance[first])
-        words = f"largest excess at {mass_symbol(table.axes[0])} = {mass[first]:.4g} GeV"
+        words = f"largest excess at {at_axis(table.axis_words[0], mass[first], 4)}"
         if np.isfinite(z):
             words += f": {z:.1f} σ local"
         axes.plot(
@@ -111,7 +111,7 @@ def local_p_figure(
                 transform=axes.get_xaxis_transform(), linestyle="none", clip_on=False,
                 label=gaps_note(table) or "no p-value",
             )  # fmt: skip
-        axes.set_xlabel(mass_title(table.axes[0]))
+        axes.set_xlabel(axis_title(table.axis_words[0]))
         axes.set_ylabel("local p-value $p_{0}$")
         scan_header(axes, table)
         axes.legend(

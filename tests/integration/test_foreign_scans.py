@@ -1,0 +1,195 @@
+"""Patch sets of other people: any labels, any values, from the work to the last export."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import foreign_searches
+from darkstats.cli import run
+
+Call = Callable[..., tuple[int, str, str]]
+
+PLANE = [[500, 100], [500, 200], [600, 100], [600, 200], [700, 100], [700, 200]]
+CUBE = [[500, 100, 1], [500, 100, 2], [500, 200, 1], [600, 100, 1], [600, 200, 2]]
+LABELS = {
+    "numbers": (["m1", "m2"], PLANE, {"expected", "observed", "significance"}),
+    "three": (["m_sb", "m_n2", "m_n1"], CUBE, {"limits", "p_values"}),
+    "words": (["model"], [["bino"], ["wino"], ["higgsino"]], {"limits", "p_values"}),
+    "both": (["model", "mass"], [["bino", 1.5], ["bino", 2.5], ["wino", 1.5]], {"limits"}),
+    "mixed": (["lifetime"], [["prompt"], [0.1], [3]], {"limits", "p_values"}),
+    "line": (["m"], [[300.0], [100.0], [200.0]], {"limits", "p_values"}),
+    "one": (["m1", "m2"], [[500, 100]], {"limits"}),
+    "named_like_columns": (["status", "p0"], PLANE, {"expected"}),
+    "same_numbers": (["m", "channel"], [[1, "a"], [1, "b"], [2, "a"]], {"limits"}),
+}
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run a command here; return its exit status and what it wrote."""
+
+    def invoke(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = run([str(word) for word in words])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return invoke
+
+
+def _inputs(folder: Path, labels: list[str], values: list[Any]) -> tuple[object, ...]:
+    bare = foreign_searches.write(folder / "bkg.json", foreign_searches.background())
+    points = foreign_searches.write(folder / "set.json", foreign_searches.patch_set(labels, values))
+    return bare, "--patchset", points
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_any_labels_go_all_the_way(call: Call, tmp_path: Path, kind: str) -> None:
+    """Scan, record, CSV, figure, table and HEPData submission hold every value of every label."""
+    labels, values, figures = LABELS[kind]
+    out = tmp_path / "scan"
+    status, text, err = call("scan", *_inputs(tmp_path, labels, values), "-o", out, "--workers", 1)
+    assert (status, "error" in err) == (0, False)
+    assert all(label in text for label in labels if kind not in {"one"} or label == "m1")
+    record = json.loads((out / "scan.json").read_text("utf-8"))
+    assert [point["values"] for point in record["points"]] == values
+    rows = list(csv.DictReader((out / "scan.csv").read_text("utf-8").splitlines()[3:]))
+    for k, point in enumerate(values):
+        (row,) = (row for row in rows if row["hypothesis"] == f"point_{k}")
+        assert row["status"] == "ok"
+        for label, value in zip(labels, point, strict=True):
+            cell = row[f"label_{label}" if label in {"status", "p0"} else label]
+            assert cell == value if isinstance(value, str) else float(cell) == value
+    for figure in figures:
+        image = tmp_path / f"{figure}.png"
+        status, _, err = call("plot", out / "scan.json", "-o", f"{figure}={image}", "--csv")
+        assert (status, "error" in err) == (0, False)
+        assert image.stat().st_size > 5000
+        assert all(word in image.with_suffix(".csv").read_text() for word in labels)
+    folder = tmp_path / "hepdata"
+    status, text, err = call("export", out / "scan.json", "--hepdata", folder)
+    assert (status, "error" in err) == (0, False)
+    (table,) = yaml.safe_load_all((folder / "limits_signal_strength.yaml").read_text())
+    headers = [one["header"] for one in table["independent_variables"]]
+    assert sorted(one["name"] for one in headers) == sorted(labels)
+    assert not any("units" in one for one in headers), "nobody said a unit"
+    for one in table["independent_variables"]:
+        column = labels.index(one["header"]["name"])
+        assert sorted(str(cell["value"]) for cell in one["values"]) == sorted(
+            str(row[column] if isinstance(row[column], str) else float(row[column]))
+            if not any(isinstance(other[column], str) for other in values)
+            else str(row[column])
+            for row in values
+        )
+    assert len(table["dependent_variables"][0]["values"]) == len(values)
+
+
+def test_hepdata_says_of_a_collision_what_it_was_told(call: Call, tmp_path: Path) -> None:
+    """Nothing is hard-coded: from the sidecar or from options, else left out, which is said."""
+    source = _inputs(tmp_path, ["m1", "m2"], PLANE)
+    out = tmp_path / "scan"
+    assert call("scan", *source, "-o", out, "--workers", 1)[0] == 0
+    first = tmp_path / "first"
+    status, text, _ = call("export", out / "scan.json", "--hepdata", first)
+    assert status == 0
+    assert "left out" in text
+    assert "--sqrt-s" in text
+    assert "--reaction" in text
+    everything = "".join(path.read_text() for path in first.iterdir())
+    assert "SQRT" not in everything
+    assert "cmenergies" not in everything
+    second = tmp_path / "second"
+    given = ("--sqrt-s", 13000, "--reaction", "P P --> X", "--collaboration", "ATLAS")
+    call("export", out / "scan.json", "--hepdata", second, *given)
+    text = (second / "limits_signal_strength.yaml").read_text()
+    assert "13000.0" in text
+    assert "P P --> X" in text
+    assert "Collaboration: ATLAS" in (second / "submission.yaml").read_text()
+    words = {
+        "schema": "darkstats.meta/1",
+        "labels": {"m1": {"title": "m(chargino)", "unit": "GeV"}},
+        "collision": {"sqrt_s_gev": 8000, "beams": "p p"},
+    }
+    foreign_searches.write(tmp_path / "bkg.meta.json", words)
+    with_words = tmp_path / "again"
+    status, text, err = call("scan", *source, "-o", with_words, "--workers", 1)
+    assert (status, "error" in err) == (0, False)
+    assert "700 GeV" in text
+    third = tmp_path / "third"
+    call("export", with_words / "scan.json", "--hepdata", third)
+    (table,) = yaml.safe_load_all((third / "limits_signal_strength.yaml").read_text())
+    assert table["independent_variables"][0]["header"] == {"name": "m1", "units": "GeV"}
+    qualifiers = table["dependent_variables"][0]["qualifiers"]
+    assert {"name": "SQRT(S)", "units": "GeV", "value": 8000.0} in qualifiers
+    assert "Beams: p p" in (third / "submission.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "pointer"),
+    [
+        ({"labels": {"m1": "mass"}}, "/labels/m1"),
+        ({"labels": {"m1": {"unit": 3}}}, "/labels/m1/unit"),
+        ({"collision": {"sqrt_s_gev": "13 TeV"}}, "/collision"),
+        ({"collision": {"energy": 13000}}, "/collision"),
+    ],
+)
+def test_a_faulty_sidecar_is_refused_before_the_work(
+    call: Call, tmp_path: Path, words: dict[str, Any], pointer: str
+) -> None:
+    """What the sidecar says of labels and collision is checked, with file and place."""
+    source = _inputs(tmp_path, ["m1", "m2"], PLANE)
+    foreign_searches.write(tmp_path / "bkg.meta.json", {"schema": "darkstats.meta/1", **words})
+    out = tmp_path / "scan"
+    status, _, err = call("scan", *source, "-o", out)
+    assert status == 2
+    assert f"bkg.meta.json: {pointer}" in err
+    assert not out.exists()
+
+
+def test_values_that_no_record_can_hold_stop_a_scan_before_its_work(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record of a scan without results is read first: no hypothesis is fitted in vain."""
+    from darkstats.scan import limits
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a hypothesis was fitted")
+
+    monkeypatch.setattr(limits, "scan_points", never)
+    source = _inputs(tmp_path, ["m"], [[10**400], [1]])
+    status, _, err = call("scan", *source, "-o", tmp_path / "scan", "--workers", 1)
+    assert status == 2
+    assert "Traceback" not in err
+    assert "internal" not in err
+    assert not (tmp_path / "scan").exists()
+
+
+def test_a_record_is_read_before_the_work_that_fills_it(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a reader of records refuses is refused before any hypothesis is fitted."""
+    from darkstats.errors import DocumentError
+    from darkstats.report import scan_table
+    from darkstats.scan import limits
+
+    def refuse(*_: object, **__: object) -> None:
+        raise DocumentError("no reader takes this", source="scan.json")
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a hypothesis was fitted")
+
+    monkeypatch.setattr(scan_table, "read_scan", refuse)
+    monkeypatch.setattr(limits, "scan_points", never)
+    status, _, err = call(
+        "scan", *_inputs(tmp_path, ["m"], [[1], [2]]), "-o", tmp_path / "scan", "--workers", 1
+    )
+    assert status == 2
+    assert "no reader takes this" in err
+    assert not (tmp_path / "scan").exists()
