@@ -9,7 +9,7 @@ grids about the posterior, and for one bin the closed form of the integral over 
 It counts only where two of its resolutions agree to a millionth.
 
 Writes OUTPUT.json and OUTPUT.md. The exit status is 1 if an engine claims too small an error in
-more than 1 % of the models, or if a number that it vouches for is off by more than 1 %.
+more than 1 % of the models, or if a number that it gives without a warning is off by more than 1 %.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from scipy import optimize, special
 from darkstats.errors import DarkstatsError
 from darkstats.inference.bayes import Flat, NuisancePriors
 from darkstats.inference.bayes.engines import RUNNERS, Bench
+from darkstats.inference.bayes.gate import imprecision
+from darkstats.inference.bayes.sampling import NutsOptions
 from darkstats.model import HistFactoryModel, compile_workspace
 from darkstats.workspace import read_workspace
 
@@ -39,6 +41,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 Record = dict[str, Any]
 
 ALLOWED, WRONG = 3.0, 0.01
+NUTS_STEPS = 300_000  # leapfrog steps after which NUTS gives a less precise answer: a few seconds
 AGREED = 1e-6  # relative difference of two resolutions of the reference
 #: What acts: name, on the signal, on the background, in opposite directions.
 KINDS = (
@@ -468,12 +471,14 @@ def tested(seed: int, index: int, engines: tuple[str, ...], cl: float) -> Record
                 cl=cl,
                 seed=index,
                 expected="none",
+                nuts=NutsOptions(enough_steps=NUTS_STEPS),
             )
             answer = RUNNERS[name](bench).answer
             said = {
                 "limit": answer.limit if answer.certified else None,
                 "error": answer.error,
                 "reason": answer.reason,
+                "warning": imprecision(name, answer.limit, answer.error),
             }
         except DarkstatsError as error:
             said["reason"] = f"{type(error).__name__}: {error}"
@@ -490,6 +495,7 @@ def summary(records: list[Record], name: str) -> Record:
     ratio = np.array(
         [abs(e["limit"] - r["exact"]) / (e["error"] + AGREED * r["exact"]) for r, e in answered]
     )
+    warned = np.array([e.get("warning") is not None for _, e in answered], dtype=bool)
     seconds = [e["seconds"] for _, e in rows]
     worst = np.argsort(-np.where(np.isfinite(ratio), ratio, np.inf))[:10]
     return {
@@ -498,10 +504,11 @@ def summary(records: list[Record], name: str) -> Record:
         "answered": len(answered),
         "refused": len(known) - len(answered),
         "within": int(np.count_nonzero(ratio <= ALLOWED)),
-        # The error of a finite sample may be a percent itself: five of them are too many.
-        "wrong": int(np.count_nonzero((off > WRONG) & ((ratio > 5.0) | (name != "nuts")))),
+        "warned": int(np.count_nonzero(warned)),
+        "wrong": int(np.count_nonzero((off > WRONG) & ~warned)),
         "largest_ratio": float(ratio.max(initial=0.0)),
         "largest_difference": float(off.max(initial=0.0)),
+        "largest_difference_without_warning": float(off[~warned].max(initial=0.0)),
         "median_error": float(np.median([e["error"] / e["limit"] for _, e in answered] or [0.0])),
         "median_seconds": float(np.median(seconds or [0.0])),
         "largest_seconds": float(max(seconds, default=0.0)),
@@ -547,11 +554,12 @@ the signal strength where there is one bin; it counts where two of its resolutio
 ({unsettled} models do not reach that,
 or have data so far from the model that a nuisance parameter leaves ±14 standard deviations). Limits are at {cl:.0%}, with a flat prior. An error is kept if the
 limit lies within three times of it (and the millionth of the reference). NUTS is run on every
-{every}th model only: it is slow. Its error is that of a finite sample, about a percent: it counts as off where
-five times of it are exceeded, too.
+{every}th model only: it is slow, and given {steps:,} leapfrog steps, a third of
+what it takes by default. An answer whose claimed error is larger than 0.3 % carries a warning that
+names it.
 
-| engine | models | answered | refused | error kept | off by more than 1 % | largest difference | median claimed error | median time | longest |
-|---|---|---|---|---|---|---|---|---|---|
+| engine | models | answered | refused | error kept | with a warning | off by more than 1 % without one | largest difference without one | median claimed error | median time | longest |
+|---|---|---|---|---|---|---|---|---|---|---|
 {rows}
 
 Engines that refuse say why; `--engine auto` then asks the next one. The record beside this page has the
@@ -563,8 +571,9 @@ def page(record: Record) -> str:
     """The page in Markdown."""
     rows = [
         f"| {name} | {row['reference']} | {row['answered']} | {row['refused']} | "
-        f"{row['within']} ({row['within'] / max(row['answered'], 1):.2%}) | {row['wrong']} | "
-        f"{row['largest_difference']:.2g} | {row['median_error']:.1g} | "
+        f"{row['within']} ({row['within'] / max(row['answered'], 1):.2%}) | {row['warned']} | "
+        f"{row['wrong']} | {row['largest_difference_without_warning']:.2g} | "
+        f"{row['median_error']:.1g} | "
         f"{row['median_seconds']:.2g} s | {row['largest_seconds']:.2g} s |"
         for name, row in record["engines"].items()
     ]
@@ -572,6 +581,7 @@ def page(record: Record) -> str:
         models=record["models"],
         unsettled=record["unsettled"],
         every=record["nuts_every"],
+        steps=NUTS_STEPS,
         cl=record["cl"],
         rows="\n".join(rows).replace("%)", " %)").replace("e-", "e−"),
     )

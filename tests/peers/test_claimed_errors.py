@@ -32,6 +32,14 @@ def test_claimed_errors_are_kept(records: list[dict[str, Any]], engine: str) -> 
     assert passes(row)
 
 
+def test_replicates_that_agree_by_chance_do_not_make_an_error_small() -> None:
+    """Model 100: eight replicates agree to 5e-7 of the limit, which is off by 5e-6."""
+    one = tested(1, 100, ("laplace",), 0.9)
+    said = one["engines"]["laplace"]
+    assert said["limit"] is not None
+    assert abs(said["limit"] - one["exact"]) <= 3.0 * said["error"]
+
+
 def test_the_reference_has_two_ways() -> None:
     """One bin: the closed form is what the integral over the signal strength gives."""
     seen = 0

@@ -14,6 +14,7 @@ from darkstats.errors import DarkstatsError, NotCertifiedError
 from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.bayes.engines import RUNNERS, Bench, EngineRun, declined
 from darkstats.inference.bayes.expected import DEFAULT_TOYS, ToyBand, counted_band, toy_band
+from darkstats.inference.bayes.gate import imprecision
 from darkstats.inference.bayes.marginals import (
     LEAST_SIZE,
     JointSample,
@@ -150,7 +151,9 @@ def credible_limit(
         nuts=nuts,
     )
     runs, quoted = _run(bench, engine, cross_check=cross_check)
-    warnings = [*_disagreements(runs, quoted), *range_warnings(model, resolved)]
+    said = imprecision(quoted.answer.engine, quoted.answer.limit, quoted.answer.error)
+    warnings = [said] if said is not None else []
+    warnings += [*_disagreements(runs, quoted), *range_warnings(model, resolved)]
     warnings += _edge_sensitivity(bench, asked, quoted)
     band, counted = _band(bench, quoted, toys or ToyOptions(n_toys=DEFAULT_TOYS, seed=seed))
     result = CredibleLimit(

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from darkstats.errors import NotCertifiedError
 from darkstats.inference.bayes.posterior import TAIL
 
-__all__ = ["TOLERANCE", "Diagnosis", "ImpreciseError", "refusal"]
+__all__ = ["PRECISE", "TOLERANCE", "Diagnosis", "ImpreciseError", "imprecision", "refusal"]
 
 TOLERANCE = 1e-2  # largest relative error of a limit that is quoted
+#: Relative error up to which a limit needs no words: three times of it stay below one per cent.
+PRECISE = 3e-3
 
 
 class ImpreciseError(NotCertifiedError):
@@ -107,3 +109,21 @@ def refusal(found: Diagnosis) -> NotCertifiedError | None:
     front = f"{found.engine}: " if found.engine else ""
     kind = ImpreciseError if imprecise else NotCertifiedError
     return kind(front + ", ".join(missed))
+
+
+def imprecision(engine: str, limit: float | None, error: float) -> str | None:
+    """A warning that names the error of a limit that counts, where three times of it are 1 %.
+
+    Parameters
+    ----------
+    engine
+        Name of the engine.
+    limit, error
+        Its limit, and the error that it claims.
+    """
+    if limit is None or error <= PRECISE * limit:
+        return None
+    return (
+        f"{engine}: the limit {limit:.4g} has a numerical error of {error:.2g} "
+        f"({100.0 * error / limit:.2g} %)"
+    )

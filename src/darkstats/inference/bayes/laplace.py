@@ -35,6 +35,7 @@ from darkstats.inference.bayes.problem import (
     strengths,
 )
 from darkstats.inference.bayes.rows import rows_of
+from darkstats.inference.bayes.rules import legendre_panels
 
 if TYPE_CHECKING:
     from darkstats.arrays import BoolArray, FloatArray, IndexArray
@@ -59,6 +60,8 @@ _APART = 0.3  # distance of modes, in widths
 _REFINEMENTS = (1, 2, 4, 8)  # factors on the number of nodes
 _NEAR = 12.0  # fall of the logarithm of the posterior up to which nodes have to follow it
 _BEND = 0.01  # what half of them may be off between them; all of them are off by far less
+_LEAST_ERROR = 5e-6  # of the limit: less than that replicates tell of one another by chance only
+_ORDER = 8  # Gauss-Legendre nodes on each panel for integrals of differences
 _MOST_SIDES = 8  # parameters that are tried on both sides
 
 
@@ -410,17 +413,15 @@ def answer_at_nodes(
         posterior = posterior_from(prior, *span, y, total)
         require_falling(posterior, prior)
         limit = posterior.quantile(cl)
-        others = [posterior_from(prior, *span, y, one).quantile(cl) for one in each.T]
         fewer = posterior_from(prior, *span, y[::2], total[::2]).quantile(cl)
         height = log_height(problem, mu, total)
         _require_followed(y, total, each, height)
     except (PosteriorError, NotCertifiedError) as failure:
         return LaplaceAnswer(problem=failure)
-    # Half as much again, because eight replicates know their own scatter to a quarter. Halving the
-    # nodes changes the limit far more than leaving them: a sixth of it is generous.
-    error = math.hypot(
-        1.5 * float(np.std(others, ddof=1)) / math.sqrt(len(others)), abs(fewer - limit) / 6.0
-    ) + posterior.quantile_error(limit, posterior.left_out + posterior.unsettled)
+    scatter = _scatter(problem, span, (total, each, weights), posterior, limit)
+    # Halving the nodes changes the limit far more than leaving them: a sixth of it is generous.
+    error = math.hypot(scatter, abs(fewer - limit) / 6.0, _LEAST_ERROR * limit)
+    error += posterior.quantile_error(limit, posterior.left_out + posterior.unsettled)
     matters = height > np.max(height[np.isfinite(height)]) + math.log(relevant)
     return _verdict(
         posterior,
@@ -430,6 +431,41 @@ def answer_at_nodes(
         log_empty=float(total[0]) if span[0] == 0.0 else None,
         options=options,
     )
+
+
+def _scatter(
+    problem: PosteriorProblem,
+    span: tuple[float, float],
+    values: tuple[FloatArray, FloatArray, FloatArray],
+    posterior: PoiPosterior,
+    limit: float,
+) -> float:
+    """Error of a limit from the scatter of replicates, to first order in what they differ by.
+
+    ``values`` are the marginal log-likelihood [node], that of each replicate [node, replicate], and
+    the weights behind it [node, ...]. Half as much again, because eight replicates know their own
+    scatter to a quarter only; they may agree by chance, so that their halves are asked, too.
+    """
+    total, each, weights = values
+    shaped = weights.reshape(*each.shape, -1)
+    place = np.arange(shaped.shape[2])
+    first = place % (len(place) // 2) < len(place) // 4  # points and their mirror images
+    base = each - log_mean(shaped, 2)
+    halves = [base + log_mean(shaped[:, :, part], 2) for part in (first, ~first)]
+    end = float(posterior.coordinate.of_mu(limit))
+    edges = np.unique(np.append(posterior.edges, end))
+    v, weight = legendre_panels(edges, _ORDER)
+    mu = posterior.coordinate.to_mu(v)
+    mass = weight * posterior.density_at(mu) * np.exp(posterior.coordinate.log_jacobian(v))
+    y = np.sqrt(np.clip((mu - span[0]) / (span[1] - span[0]), 0.0, 1.0))
+    worst = 0.0
+    for some in (each, np.concatenate(halves, axis=1)):
+        apart = interpolate(chebyshev(len(total)), (some - total[:, np.newaxis]).T, y)
+        changed = mass * np.exp(apart - apart.max(axis=1, keepdims=True))
+        below = changed[:, v < end].sum(axis=1) / changed.sum(axis=1)
+        spread = float(np.std(below, ddof=1)) / math.sqrt(len(below))
+        worst = max(worst, posterior.quantile_error(limit, 1.5 * spread))
+    return worst
 
 
 def _verdict(

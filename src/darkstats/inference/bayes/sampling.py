@@ -15,7 +15,7 @@ import numpy as np
 from darkstats.arrays import BoolArray, FloatArray
 from darkstats.errors import DarkstatsError, NotCertifiedError, OptionError
 from darkstats.inference.bayes.diagnostics import bulk_size, quantile_error, r_hat, tail_size
-from darkstats.inference.bayes.gate import Diagnosis, refusal
+from darkstats.inference.bayes.gate import PRECISE, Diagnosis, refusal
 from darkstats.inference.bayes.joint import JointDensity
 from darkstats.inference.bayes.nuts import Chains, StepSize, transition
 from darkstats.streams import keyed_generator
@@ -40,6 +40,9 @@ class NutsOptions:
         Transitions of each warm-up window; after each but the last the metric is learnt anew.
     block, most_blocks
         Draws of each chain between looks at the gates, and blocks at most.
+    precise, enough_steps
+        Relative Monte Carlo error of the limit below which no more is drawn, and leapfrog steps of
+        all chains at which an answer that passes the gates is given with a larger one.
     largest_r_hat, least_size
         Gates: of every parameter.
     tolerance
@@ -55,7 +58,9 @@ class NutsOptions:
     acceptance: tuple[float, ...] = (0.8, 0.95, 0.99)
     warm_up: tuple[int, ...] = (60, 60, 100, 60)
     block: int = 250
-    most_blocks: int = 8
+    most_blocks: int = 16
+    precise: float = PRECISE
+    enough_steps: int = 1_000_000
     largest_r_hat: float = 1.01
     least_size: float = 400.0
     tolerance: float = 1e-2
@@ -122,16 +127,24 @@ def sample_posterior(
         for _ in range(options.most_blocks):
             run.draw(rng, options.block)
             answer = _look(run, cl, options)
-            if answer.problem is None:
-                return answer
             spent = run.spent
+            if answer.problem is None and _enough(answer, spent, options):
+                return answer
             if spent >= options.most_steps:
                 return replace(answer, problem=_given_up(run, answer))
             if answer.diagnostics["divergent"] > options.most_divergent:
                 break  # smaller steps may follow the density where these do not
+        if answer is not None and answer.problem is None:
+            return answer
     if answer is None:
         raise OptionError("NUTS: no draws were asked for")
     return answer
+
+
+def _enough(answer: NutsAnswer, spent: int, options: NutsOptions) -> bool:
+    """Whether an answer that passes the gates is as precise as it can be made."""
+    most = min(options.enough_steps, options.most_steps)
+    return answer.error <= options.precise * (answer.limit or 0.0) or spent >= most
 
 
 def _given_up(run: _Run, answer: NutsAnswer) -> NotCertifiedError:

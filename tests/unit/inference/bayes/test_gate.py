@@ -15,7 +15,7 @@ from darkstats import credible_limit
 from darkstats.errors import NotCertifiedError
 from darkstats.inference.bayes import NuisancePriors, NutsOptions, expected
 from darkstats.inference.bayes.expected import ToyBand, counted_band, toy_band
-from darkstats.inference.bayes.gate import Diagnosis, ImpreciseError, refusal
+from darkstats.inference.bayes.gate import Diagnosis, ImpreciseError, imprecision, refusal
 from darkstats.inference.bayes.laplace import LaplaceAnswer
 from darkstats.inference.bayes.priors import Flat
 from darkstats.inference.bayes.problem import PosteriorProblem
@@ -28,6 +28,28 @@ GOOD = Diagnosis(limit=2.0, error=1e-3, effective=400.0, pareto_k=0.3, r_hat=1.0
 
 def test_a_good_answer_passes() -> None:
     assert refusal(GOOD) is None
+
+
+def test_an_error_of_which_three_are_a_per_cent_is_named() -> None:
+    assert imprecision("nuts", 2.0, 0.006) is None
+    assert imprecision("nuts", None, 0.0) is None
+    said = imprecision("nuts", 2.0, 0.0061)
+    assert said == "nuts: the limit 2 has a numerical error of 0.0061 (0.3 %)"
+
+
+def test_chains_draw_until_their_error_is_small_or_say_how_large_it_is() -> None:
+    """Claims of 1 % are within three of their errors where they are 3 % off."""
+    model = window(5.0, on_background=[normsys("b", 0.2)])
+    short = NutsOptions(enough_steps=1, block=100, warm_up=(40, 40))
+    rough = credible_limit(model, engine="nuts", expected="none", nuts=short)
+    assert rough.observed is not None
+    assert rough.observed_error > 3e-3 * rough.observed
+    assert any(f"error of {rough.observed_error:.2g}" in said for said in rough.warnings)
+    goal = 0.7 * rough.observed_error
+    more = replace(short, precise=goal / rough.observed, enough_steps=10**6)
+    fine = credible_limit(model, engine="nuts", expected="none", nuts=more)
+    assert fine.answers[0].diagnostics["draws"] > rough.answers[0].diagnostics["draws"]
+    assert fine.observed_error <= 1.01 * goal
 
 
 @pytest.mark.parametrize(
