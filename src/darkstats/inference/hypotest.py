@@ -11,6 +11,7 @@ from darkstats.inference.asymptotics import expected_p_values, observed_p_values
 from darkstats.inference.curve import ProfileCurve
 from darkstats.inference.results import (
     N_SIGMA,
+    SMALLEST_P,
     ExpectedPValues,
     HypoTestResult,
     PValue,
@@ -54,11 +55,9 @@ def expected_band(test_stat: str, q_asimov: float) -> ExpectedPValues:
     in the order of pyhf.
     """
     parts = [expected_p_values(test_stat, q_asimov, float(n)) for n in N_SIGMA]
-    return ExpectedPValues(
-        cls=tuple(part.cls for part in parts),
-        clsb=tuple(part.clsb for part in parts),
-        clb=tuple(part.clb for part in parts),
-    )
+    bands = [tuple(getattr(part, name) for part in parts) for name in ("cls", "clsb", "clb")]
+    bound = SMALLEST_P if any(0.0 in band for band in bands) else None  # they underflow
+    return ExpectedPValues(cls=bands[0], clsb=bands[1], clb=bands[2], bound=bound)
 
 
 def far_outside(model: Model, what: str, mu: float | None) -> tuple[str, ...]:

@@ -191,7 +191,8 @@ def none_beyond(n_toys: int) -> float:
 class ExpectedPValues:
     """Expected CLs, CLs+b and CLb for background-only outcomes at -2 .. +2 sigma, five each.
 
-    ``bound`` is given with toys: an entry of 0 means less than this, at 95 % CL.
+    ``bound`` is given with toys: an entry of 0 means less than this, at 95 % CL; and where an
+    asymptotic value is too small for a floating-point number.
     """
 
     cls: tuple[float, ...]

@@ -15,7 +15,7 @@ from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.asymptotics import discovery
 from darkstats.inference.curve import ProfileCurve
 from darkstats.inference.hypotest import BLINDED, warnings_of
-from darkstats.inference.results import N_SIGMA, PValue, Significance, ToyOptions
+from darkstats.inference.results import N_SIGMA, SMALLEST_P, PValue, Significance, ToyOptions
 from darkstats.inference.test_statistics import TEST_STATISTICS, TestStatistic
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def significance(
         z, p = discovery(math.copysign(math.sqrt(abs(value)), value), uncapped=uncapped)
         p0 = PValue.exact(p)
     band, expected_reason = _asymptotic_band(curve, uncapped=uncapped)
-    bound = None
+    bound = SMALLEST_P if any(p == 0.0 for _, p in band) else None  # Z is known, p0 underflows
     counts = seed = None
     if calculator == "toys" and (reason is None or observation.events is None):
         from darkstats.inference.toy_tests import toy_points

@@ -311,7 +311,7 @@ def hypotest_record(test: HypoTestResult, inputs: Inputs) -> Record:
         "poi_lower": test.poi_lower,
     }
     why = test.observed_reason or f"not defined for {test.test_stat}"
-    beyond = quoted is not None and quoted.bound is not None and test.toys is not None
+    beyond = quoted is not None and quoted.bound is not None
     _with(
         record,
         "CLs_obs",
