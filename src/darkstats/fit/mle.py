@@ -8,18 +8,19 @@ these disagree, more starts decide, and the lowest minimum has to be found twice
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from darkstats.arrays import BoolArray, FloatArray
+from darkstats.arrays import BoolArray, FloatArray, frozen_floats
 from darkstats.errors import FitFailedError, ImpossibleDataError
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
+from darkstats.fit.elsewhere import starts_elsewhere
 from darkstats.fit.feasible import feasible_point
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem
-from darkstats.fit.minima import AGREEMENT
+from darkstats.fit.minima import AGREEMENT, Minimum
 from darkstats.fit.starts import jittered_starts, starts_on_both_sides
 from darkstats.model import Model, Observation
 
@@ -32,6 +33,7 @@ RANGE_END = "the end of the range that the workspace declares"
 NEARBY = 0.3  # spread of starts around the lowest minimum so far, in pre-fit errors
 SAME_PLACE = 1e-2  # relative difference of a parameter between two starts at one minimum
 ONE_MINIMUM = 1e-4  # squared distance, in standard deviations, of two ends at one minimum
+MOST_BELOW = 6  # ends below a minimum that are followed
 FLAT = 1e-8  # least curvature along any direction, of a Hessian with a unit diagonal
 
 
@@ -138,6 +140,69 @@ def _loose(
     flat = (np.abs(directions[:, curvature < FLAT]) > SAME_PLACE).any(axis=1)
     apart[free] &= flat
     return apart
+
+
+def _below(
+    problem: Problem, observation: Observation, batches: Sequence[BatchFit], found: Minimum
+) -> tuple[FloatArray, float]:
+    """Ends of fits below a minimum, the lowest first [end, par], and the deviance of that.
+
+    A point that lies lower shows that the minimum is local, whether its own fit is certified or
+    not.
+    """
+    data, auxdata = problem.model.stack([observation])
+    ends = np.vstack([batch.ends for batch in batches])
+    values = np.concatenate([batch.twice_nll for batch in batches])
+    for lane in np.flatnonzero(np.isnan(values) & np.isfinite(ends).all(axis=1)):
+        end = frozen_floats(ends[lane])
+        values[lane] = 2.0 * problem.model.derivatives(end, data, auxdata[0])[0]
+    lower = np.flatnonzero(values < found.twice_nll - AGREEMENT)
+    order = lower[np.argsort(values[lower], kind="stable")][:MOST_BELOW]
+    return ends[order], float(values[order[0]]) if len(order) else math.nan
+
+
+def _lower_places(
+    problem: Problem,
+    observation: Observation,
+    found: Minimum,
+    attempt: Callable[..., BatchFit],
+    options: FitOptions,
+) -> tuple[FloatArray, float]:
+    """Look for places below a minimum that may be local; as :func:`_below`."""
+    starts = starts_elsewhere(problem, observation, found.parameters, found.twice_nll)
+    if not len(starts):
+        return starts, math.nan
+    quick = replace(options, fallback=False)
+    tried = []
+    poi = problem.model.poi_index
+    if poi is not None and problem.free[poi] == 1:
+        # a valley that a free fit leaves at once, or in which it gets lost
+        tried.append(attempt(starts, quick, starts[:, poi]))
+        ends = tried[0].ends
+        starts = np.vstack([starts, ends[np.isfinite(ends).all(axis=1)]])
+    tried.append(attempt(starts, quick))
+    return _below(problem, observation, tried, found)
+
+
+def _require_reached(
+    model: Model, found: Minimum | None, point: FloatArray, twice_nll: float
+) -> None:
+    """Check that a minimum lies no higher than a point that is known.
+
+    Raises
+    ------
+    FitFailedError
+        It does: what was found is no maximum of the likelihood.
+    """
+    if found is not None and found.twice_nll <= twice_nll + AGREEMENT:
+        return
+    furthest = np.argsort(-np.abs(point - model.nominal), kind="stable")[:3]
+    where = ", ".join(f"{model.parameters[p].name} = {point[p]:.4g}" for p in map(int, furthest))
+    higher = "none" if found is None else f"the lowest one found has {found.twice_nll:.9g}"
+    raise FitFailedError(
+        f"a deviance of {twice_nll:.9g} is reached at {where}, where no minimum could be certified "
+        f"({higher}); narrow the ranges of these parameters"
+    )
 
 
 def _warnings(
@@ -285,21 +350,25 @@ def fit(
         [first, jittered_starts(problem, held, 1, key=1), starts_on_both_sides(problem, held)]
     )
 
-    def attempt(points: FloatArray) -> BatchFit:
+    def attempt(
+        points: FloatArray,
+        how: FitOptions,
+        poi_values: float | FloatArray | None = poi_value,
+    ) -> BatchFit:
         data, auxdata = model.stack([observation] * len(points))
         return fit_batch(
             model,
             data,
             auxdata,
             start=points,
-            poi_values=poi_value,
+            poi_values=poi_values,
             fixed=fixed,
             poi_lower=poi_lower,
             poi_upper=poi_upper,
-            options=options,
+            options=how,
         )
 
-    batch = attempt(starts)
+    batch = attempt(starts, options)
     found, failed = batch.lowest(), batch.n_failed
     if found is None or not found.unanimous:
         near = batch.ends[0] if found is None else found.parameters
@@ -307,8 +376,15 @@ def fit(
             jittered_starts(problem, held, MORE_STARTS, key=2),
             jittered_starts(problem, near, MORE_STARTS, key=3, width=NEARBY),
         ]
-        batch = attempt(np.vstack([starts, *more]))
+        batch = attempt(np.vstack([starts, *more]), options)
         found, failed = batch.lowest(), failed + batch.n_failed
+    if found is not None and math.isfinite(found.twice_nll):
+        below, level = _lower_places(problem, observation, found, attempt, options)
+        if len(below):
+            near = jittered_starts(problem, below[0], MORE_STARTS, key=5, width=NEARBY)
+            batch = attempt(np.vstack([starts, below, near]), options)
+            found, failed = batch.lowest(), failed + batch.n_failed
+            _require_reached(model, found, below[0], level)
     n_starts = len(batch.status)
     if found is None or (not even_if_impossible and np.isposinf(found.twice_nll)):
         at = starts if found is None else found.parameters[np.newaxis]

@@ -14,6 +14,7 @@ import numpy as np
 
 from darkstats.errors import FitFailedError, ImpossibleDataError, OptionError
 from darkstats.fit import FitOptions, FitResult, fit, fit_batch
+from darkstats.fit.elsewhere import starts_elsewhere
 from darkstats.fit.lanes import Problem
 from darkstats.fit.mle import RANGE_END, number_options
 from darkstats.fit.starts import jittered_starts, starts_on_both_sides
@@ -349,6 +350,9 @@ class ProfileCurve:
             if found is None or not found.unanimous:
                 continue
             if mu in known and abs(found.twice_nll - known[mu][0]) > NLL_TOLERANCE:
+                continue
+            data = self.observation if is_data else self.asimov
+            if len(starts_elsewhere(problem, data, found.parameters, found.twice_nll)):
                 continue
             settled.add((mu, is_data))
             self.attempted += 1

@@ -1,0 +1,174 @@
+"""Starts far from a minimum, where it may not be the only one.
+
+An ordinary likelihood has one minimum, and a second start confirms it. Three kinds do not: data so
+far from the model that nuisance parameters compete to explain them, templates for up and down on
+one side of the nominal one, and variations that empty a part of the model or multiply it. These get
+starts all over their ranges; an ordinary fit gets none and is not touched.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+from darkstats.arrays import FloatArray, IndexArray
+from darkstats.fit.lanes import Problem
+from darkstats.gaussian import quantile
+from darkstats.model import Observation
+from darkstats.streams import keyed_generator
+
+__all__ = ["far_from_model", "starts_elsewhere"]
+
+_RARE = 0.01  # of ordinary fits, that have one pull as large as is asked for
+_FAR = 5.0  # standard deviations of chi-square beyond the number of bins
+_FEW = 10.0  # of deviance, that a handful of bins may have in any case
+_LARGE = 10.0  # factor by which one standard deviation changes a yield: the linter's, too
+_MANY_PARAMETERS = 60  # beyond, rates at so many points and fits from so many starts are dear
+_COMBINED = 4  # nuisance parameters whose signs are combined
+#: Standard deviations: where a large variation has nearly emptied its part, inside, and near the
+#: end of the usual range of 5.
+_SIZES = (0.95, 1.5, 4.0)
+_RANDOM = 8
+_STRENGTHS = (0.0, 1.0, 5.0, 50.0, 1000.0)  # in units of the background's own fluctuation
+
+
+def _pulls(problem: Problem, point: FloatArray) -> FloatArray:
+    """Distances from the auxiliary data in pre-fit errors, 0 without a constraint. Shape [par]."""
+    model = problem.model
+    errors = np.array(
+        [p.prefit_error if p.constrained and p.prefit_error else math.inf for p in model.parameters]
+    )
+    return np.where(problem.free == 1, np.abs(point - model.nominal) / errors, 0.0)
+
+
+def far_from_model(
+    problem: Problem, observation: Observation, point: FloatArray, twice_nll: float
+) -> bool:
+    """Whether a best fit misses the data, or pulls more than an ordinary one ever does.
+
+    Parameters
+    ----------
+    problem, observation
+        What was fitted.
+    point, twice_nll
+        The minimum [par] and its deviance.
+    """
+    pulls = _pulls(problem, point)
+    n_constrained = max(1, sum(p.constrained for p in problem.model.parameters))
+    if pulls.max(initial=0.0) > quantile(1.0 - 0.5 * _RARE / n_constrained):
+        return True
+    if observation.events is not None:
+        return False  # relative to no saturated model
+    n = int(np.count_nonzero(~problem.model.masked_bins))
+    return twice_nll > n + _FAR * math.sqrt(2.0 * n) + _FEW
+
+
+def _signal(problem: Problem, point: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Rates without signal, and those of one unit of signal alone: [..., par] -> [..., bin]."""
+    model = problem.model
+    used = ~model.masked_bins
+    without, unit = np.array(point), np.array(point)
+    without[..., model.require_poi()], unit[..., model.require_poi()] = 0.0, 1.0
+    with np.errstate(all="ignore"):
+        background = np.asarray(model.expected_rates(without))[..., used]
+        return background, np.asarray(model.expected_rates(unit))[..., used] - background
+
+
+def _large(problem: Problem) -> IndexArray:
+    """Nuisance parameters that empty a part of the model, or multiply it, within their error."""
+    model = problem.model
+    few = model.n_parameters <= _MANY_PARAMETERS and model.poi_index is not None
+    chosen = [
+        p
+        for p, parameter in enumerate(model.parameters)
+        if few and problem.free[p] == 1 and parameter.constraint == "gaussian"
+    ]
+    if not chosen:
+        return np.zeros(0, dtype=np.int64)
+    nominal = model.nominal
+    points = np.repeat(nominal[np.newaxis], 2 * len(chosen), axis=0)
+    for k, p in enumerate(chosen):
+        error = model.parameters[p].prefit_error or 0.0
+        points[2 * k : 2 * k + 2, p] += -error, error
+    found = np.zeros(len(chosen), dtype=bool)
+    for varied, at_nominal in zip(_signal(problem, points), _signal(problem, nominal), strict=True):
+        seen = np.abs(at_nominal) > 0.0
+        with np.errstate(all="ignore"):
+            ratio = varied[:, seen] / at_nominal[seen]
+        beyond = ((ratio < 1.0 / _LARGE) | (ratio > _LARGE)).any(axis=1)
+        found |= beyond.reshape(-1, 2).any(axis=1)
+    return np.array(chosen, dtype=np.int64)[found]
+
+
+def _strengths(problem: Problem, observation: Observation, point: FloatArray) -> FloatArray:
+    """Signal strengths to start at: from none to far too many, and what the total asks for."""
+    model = problem.model
+    poi = model.require_poi()
+    background, signal = _signal(problem, point)
+    expected, size = float(np.maximum(background, 0.0).sum()), float(np.abs(signal).sum())
+    if not (math.isfinite(expected) and math.isfinite(size) and size > 0.0):
+        return np.array([point[poi]])
+    if observation.events is None:
+        seen = float(np.asarray(observation.counts)[~model.masked_bins].sum())
+    else:
+        seen = expected
+    unit = math.sqrt(max(expected, seen, 1.0)) / size
+    wanted = [unit * k for k in _STRENGTHS]
+    if float(signal.sum()) != 0.0:
+        wanted.insert(1, (seen - expected) / float(signal.sum()))
+    return np.unique(np.clip(wanted, problem.lower[poi], problem.upper[poi]))
+
+
+def starts_elsewhere(
+    problem: Problem, observation: Observation, point: FloatArray, twice_nll: float
+) -> FloatArray:
+    """Starts from which a fit would find another minimum, if there is one. Shape [start, par].
+
+    None for an ordinary fit. Nuisance parameters that may stand on either side do so in all
+    combinations, near and far, the others at their auxiliary data and at the best fit in turn; a
+    free signal strength starts between none and a thousand times the background's fluctuation.
+
+    Parameters
+    ----------
+    problem, observation
+        What was fitted.
+    point, twice_nll
+        The minimum found so far [par], and its deviance.
+    """
+    model = problem.model
+    poi = model.poi_index
+    free_poi = poi is not None and problem.free[poi] == 1
+    far = far_from_model(problem, observation, point, twice_nll)
+    sides = [p for p in model.one_sided if problem.free[p] == 1] if free_poi or far else []
+    large = list(map(int, _large(problem))) if observation.events is None else []
+    if not (far or sides or large):
+        return np.zeros((0, model.n_parameters))
+    pulls = _pulls(problem, point)
+    ranked = list(map(int, np.argsort(-pulls, kind="stable")[: 2 * _COMBINED]))
+    pulled = [p for p in ranked if pulls[p] > 0.0] if far else []
+    order = list(dict.fromkeys([*large, *sides, *pulled]))[:_COMBINED]
+    strengths = _strengths(problem, observation, point) if free_poi else np.array([np.nan])
+    few = model.n_parameters <= _MANY_PARAMETERS
+    errors = np.array([p.prefit_error or 0.0 for p in model.parameters])
+    constrained = [p for p, one in enumerate(model.parameters) if one.constraint == "gaussian"]
+    rng = keyed_generator(4, model.digest, 0x57A27)
+    nominal = np.where(problem.free == 1, model.nominal, point)
+    starts: list[FloatArray] = []
+    for size in _SIZES[0 if large else 1 :] if few else _SIZES[2:]:
+        for k, signs in enumerate(itertools.product((1.0, -1.0), repeat=len(order))):
+            for strength in strengths if few else strengths[k % len(strengths) :][:1]:
+                start = (nominal if (k + len(starts)) % 2 else point).copy()
+                start[order] = model.nominal[order] + np.array(signs) * size * errors[order]
+                if free_poi:
+                    start[poi] = strength
+                starts.append(start)
+    for k in range(_RANDOM):
+        start = nominal.copy()
+        start[constrained] += rng.uniform(-5.0, 5.0, len(constrained)) * errors[constrained]
+        if free_poi:
+            start[poi] = strengths[k % len(strengths)]
+        starts.append(start)
+    points = np.clip(np.array(starts), problem.lower, problem.upper)
+    return np.where(problem.free == 1, points, point)

@@ -1,0 +1,327 @@
+"""Minima that are not the only ones: far from the data, one-sided, or with variations of 100 %."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from darkstats.errors import FitFailedError
+from darkstats.fit import fit, mle
+from darkstats.fit.elsewhere import far_from_model, starts_elsewhere
+from darkstats.fit.lanes import Problem
+from darkstats.inference import hypotest, significance
+from darkstats.model import HistFactoryModel, compile_workspace
+from darkstats.workspace import read_workspace
+
+Modifiers = list[dict[str, Any]]
+
+
+def histosys(name: str, high: list[float], low: list[float]) -> dict[str, Any]:
+    return {"name": name, "type": "histosys", "data": {"hi_data": high, "lo_data": low}}
+
+
+def normsys(name: str, high: float, low: float) -> dict[str, Any]:
+    return {"name": name, "type": "normsys", "data": {"hi": high, "lo": low}}
+
+
+def one_channel(
+    observed: list[float], samples: list[tuple[str, list[float], Modifiers]]
+) -> HistFactoryModel:
+    """The first sample is the signal."""
+    poi = {"name": "mu", "type": "normfactor", "data": None}
+    return compile_workspace(
+        read_workspace(
+            json.dumps(
+                {
+                    "version": "1.0.0",
+                    "channels": [
+                        {
+                            "name": "all",
+                            "samples": [
+                                {
+                                    "name": name,
+                                    "data": data,
+                                    "modifiers": [*([poi] if k == 0 else []), *modifiers],
+                                }
+                                for k, (name, data, modifiers) in enumerate(samples)
+                            ],
+                        }
+                    ],
+                    "observations": [{"name": "all", "data": observed}],
+                    "measurements": [
+                        {
+                            "name": "m",
+                            "config": {
+                                "poi": "mu",
+                                "parameters": [
+                                    {"name": "mu", "inits": [1.0], "bounds": [[0.0, 10.0]]}
+                                ],
+                            },
+                        }
+                    ],
+                }
+            ).encode()
+        )
+    )
+
+
+def invisible_side() -> HistFactoryModel:
+    """A one-sided variation of the signal alone, which no fit without signal can see.
+
+    The data lie far below the background, and the variation makes the signal negative.
+    """
+    return one_channel(
+        [41.0, 11.0, 5.0, 6.0, 4.0, 1.0, 14.0, 11.0, 17.0],
+        [
+            (
+                "signal",
+                [3.82089, 7.72968, 2.41387, 2.2748, 9.02927, 1.62635, 1.93816, 5.88222, 4.63498],
+                [
+                    histosys(
+                        "side",
+                        [3.306, 5.819, 1.546, 1.202, 3.755, 1.407, 1.241, 2.446, 4.010],
+                        [3.350, 5.982, 1.620, 1.293, 4.205, 1.426, 1.301, 2.739, 4.064],
+                    )
+                ],
+            ),
+            (
+                "background",
+                [55.4241, 21.057, 14.3508, 8.9018, 19.7841, 6.3304, 24.4515, 29.2394, 26.8776],
+                [normsys("rate", 1.35944, 1.245)],
+            ),
+        ],
+    )
+
+
+def two_sizes() -> HistFactoryModel:
+    """Asimov data 40 standard deviations away, explained by three parameters in two ways."""
+    return one_channel(
+        [826.0, 99998536.0],
+        [
+            ("signal", [2581.67, 4613.6], []),
+            (
+                "background",
+                [836.802, 1e8],
+                [
+                    histosys("a", [894.648, 87162000.0], [787.219, 111851000.0]),
+                    normsys("b", 1.07125, 0.933486),
+                    histosys("c", [856.501, 95628200.0], [819.917, 104036000.0]),
+                ],
+            ),
+        ],
+    )
+
+
+def two_ways() -> HistFactoryModel:
+    """The same 263 standard deviations away."""
+    return one_channel(
+        [0.0, 0.0, 3.0],
+        [
+            ("signal", [13016.7, 12429.2, 8771.2], [normsys("rate", 1.32935, 0.736519)]),
+            (
+                "background",
+                [1.06288, 0.662736, 3.08157],
+                [
+                    histosys("a", [1.23398, 0.617013, 2.16029], [0.91622, 0.708459, 3.93198]),
+                    histosys("b", [1.14267, 0.641413, 2.65194], [0.994487, 0.684059, 3.47815]),
+                    {"name": "c", "type": "shapesys", "data": [0.0866376, 0.054021, 0.251185]},
+                ],
+            ),
+            ("other", [0.929006, 0.407585, 2.24054], []),
+        ],
+    )
+
+
+def runaway() -> HistFactoryModel:
+    """A variation of 100 % empties the signal while the signal strength runs away."""
+    tilt = normsys("tilt", 2.60384, 0.01)
+    high = [
+        10.4879,
+        4.29553,
+        3.30981,
+        2.72649,
+        9.79004,
+        22.6034,
+        22.0252,
+        4.11617,
+        6.26325,
+        4.09788,
+        12.0619,
+    ]
+    return one_channel(
+        [4.0, 7.0, 9.0, 1.0, 11.0, 6.0, 8.0, 1.0, 9.0, 8.0, 4.0],
+        [
+            (
+                "signal",
+                [
+                    5.24393,
+                    1.84094,
+                    1.24118,
+                    0.90883,
+                    4.89502,
+                    7.53448,
+                    11.0126,
+                    1.82941,
+                    2.5053,
+                    1.49014,
+                    4.02065,
+                ],
+                [histosys("empty", high, [0.0] * 11), tilt],
+            ),
+            (
+                "background",
+                [
+                    2.06418,
+                    1.19326,
+                    1.55879,
+                    1.0387,
+                    4.89491,
+                    3.03514,
+                    4.12164,
+                    0.930216,
+                    3.80194,
+                    1.0972,
+                    1.84317,
+                ],
+                [
+                    normsys("rate", 1.52804, 0.01),
+                    tilt,
+                    {
+                        "name": "shape",
+                        "type": "shapesys",
+                        "data": [
+                            2.09169,
+                            1.20916,
+                            1.57957,
+                            1.05254,
+                            7.71515,
+                            4.78386,
+                            4.42509,
+                            0.998703,
+                            4.08186,
+                            1.17798,
+                            1.97887,
+                        ],
+                    },
+                ],
+            ),
+            (
+                "other",
+                [
+                    0.898342,
+                    0.0977727,
+                    0.170816,
+                    0.442823,
+                    3.35806,
+                    1.7023,
+                    1.37602,
+                    0.400919,
+                    1.90756,
+                    0.235603,
+                    0.756175,
+                ],
+                [tilt],
+            ),
+        ],
+    )
+
+
+def ordinary() -> HistFactoryModel:
+    return one_channel(
+        [12.0, 9.0],
+        [
+            ("signal", [3.0, 1.0], [normsys("eff", 1.1, 0.9)]),
+            ("background", [8.0, 9.0], [histosys("shape", [8.5, 8.6], [7.5, 9.4])]),
+        ],
+    )
+
+
+def scanned(model: HistFactoryModel, points: int = 60) -> float:
+    """Lowest deviance that conditional fits from many random places reach, for comparison."""
+    rng = np.random.default_rng(5)
+    lowest = np.inf
+    for mu in np.linspace(0.0, 4.0, points):
+        start = model.inits + rng.normal(size=model.n_parameters) * 3.0
+        start = np.clip(start, model.lower, model.upper)
+        try:
+            held = fit(model, model.observation, poi_value=float(mu), start=start)
+        except FitFailedError:
+            continue
+        lowest = min(lowest, held.twice_nll)
+    return lowest
+
+
+def test_a_free_fit_finds_the_side_that_no_fit_without_signal_sees() -> None:
+    model = invisible_side()
+    found = fit(model, model.observation)
+    assert found.poi > 1.0
+    assert found.twice_nll <= scanned(model) + 1e-6
+    assert any("more than one minimum" in note for note in found.warnings)
+    test = hypotest(model, model.observation, 0.3)
+    assert test.mu_hat == pytest.approx(found.poi, rel=1e-5)
+    assert test.statistic == 0.0
+
+
+@pytest.mark.parametrize(
+    ("model", "z"), [(two_sizes(), 40.80708), (two_ways(), 262.91995)], ids=["sizes", "ways"]
+)
+def test_the_expected_significance_far_away_is_that_of_the_lowest_minimum(
+    model: HistFactoryModel, z: float
+) -> None:
+    found = significance(model, model.observation)
+    assert found.expected[2] == pytest.approx(z, rel=1e-6)
+    assert found.warnings
+
+
+def test_a_fit_that_runs_away_is_refused_with_the_lower_point_named() -> None:
+    model = runaway()
+    at_zero = fit(model, model.observation, poi_value=0.0).twice_nll
+    start = model.inits
+    start[model.parameter_index("empty")] = -1.0
+    assert fit(model, model.observation, poi_value=100.0, start=start).twice_nll < at_zero - 0.5
+    with pytest.raises(FitFailedError, match=r"is reached at mu = .*narrow the ranges"):
+        fit(model, model.observation, poi_upper=np.inf)
+    # within its range, it has a minimum, and a start that nobody gave finds it
+    found = fit(model, model.observation)
+    assert found.poi == 10.0
+    assert found.twice_nll == pytest.approx(5.635974, abs=1e-5)
+
+
+def test_a_lower_point_without_a_minimum_is_never_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is not reached again is a failure, not the minimum found first."""
+    model = invisible_side()
+    sound = mle.fit_batch
+    calls = []
+
+    def losing(*arguments: Any, **named: Any) -> mle.BatchFit:
+        calls.append(named["poi_values"])
+        if len(calls) > 3:  # after the first starts, and those elsewhere: only the first again
+            named["start"] = np.repeat(np.zeros((1, model.n_parameters)), len(named["start"]), 0)
+        return sound(*arguments, **named)
+
+    monkeypatch.setattr(mle, "fit_batch", losing)
+    with pytest.raises(FitFailedError, match=r"is reached at .* no minimum could be certified"):
+        fit(model, model.observation)
+
+
+def test_an_ordinary_fit_gets_no_starts_elsewhere() -> None:
+    model = ordinary()
+    found = fit(model, model.observation)
+    problem = Problem.of(model, fix_poi=False, fixed={}, poi_lower=None, poi_upper=None)
+    point, deviance = found.parameters, found.twice_nll
+    assert not far_from_model(problem, model.observation, point, deviance)
+    assert len(starts_elsewhere(problem, model.observation, point, deviance)) == 0
+    assert found.certification.starts == 2
+    far = point.copy()
+    far[model.parameter_index("shape")] = 4.0
+    assert far_from_model(problem, model.observation, far, deviance)
+    assert far_from_model(problem, model.observation, point, 60.0)
+    points = starts_elsewhere(problem, model.observation, point, 60.0)
+    assert (points >= problem.lower).all()
+    assert (points <= problem.upper).all()
+    assert len(np.unique(points, axis=0)) > 20
