@@ -68,6 +68,7 @@ def fit(
     json: o.Json = False,
     output: o.OutputFile = None,
     plot: o.Plot = None,
+    bin_gammas: o.BinGammas = False,
     csv: o.Csv = False,
 ) -> None:
     """Maximum-likelihood fit: values, errors, pulls. Figures: pulls, correlation, data, prefit.
@@ -93,6 +94,7 @@ def fit(
         fixed=tuple(_value("--fix", text) for text in fix or ()),
         minos=tuple(minos or ()),
         referee=referee,
+        bin_gammas=bin_gammas,
     )
     deliver(lambda: workflows.fit(request, context.obj), out, context.obj)
 

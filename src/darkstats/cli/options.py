@@ -243,6 +243,13 @@ Plot = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]  # fmt: skip
+BinGammas = Annotated[
+    bool,
+    typer.Option(
+        "--bin-gammas", help="Show statistical errors of single bins in pulls and correlation.",
+        rich_help_panel=_OUTPUT,
+    ),
+]  # fmt: skip
 Csv = Annotated[
     bool,
     typer.Option(

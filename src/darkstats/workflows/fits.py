@@ -114,12 +114,16 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
     def pulls() -> Drawing:
         from darkstats.report.figures.parameters import pulls_figure
 
-        return pulls_figure(best, _known(matrix, reason), likelihood.inputs)
+        return pulls_figure(
+            best, _known(matrix, reason), likelihood.inputs, bin_gammas=request.bin_gammas
+        )
 
     def correlation() -> Drawing:
         from darkstats.report.figures.parameters import correlation_figure
 
-        return correlation_figure(_known(matrix, reason), likelihood.inputs)
+        return correlation_figure(
+            best, _known(matrix, reason), likelihood.inputs, bin_gammas=request.bin_gammas
+        )
 
     def data() -> Drawing:
         from darkstats.report.figures.prediction import prediction_figure

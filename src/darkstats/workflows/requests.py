@@ -288,7 +288,8 @@ class FitRequest:
     """A maximum-likelihood fit with uncertainties.
 
     ``mu`` fixes the parameter of interest, ``fixed`` other parameters; ``minos`` names parameters
-    whose profile-likelihood interval is wanted.
+    whose profile-likelihood interval is wanted. ``bin_gammas`` has figures show the parameters of
+    the statistical errors of single bins, too.
     """
 
     model: ModelRequest
@@ -296,6 +297,7 @@ class FitRequest:
     fixed: tuple[tuple[str, float], ...] = ()
     minos: tuple[str, ...] = ()
     referee: str | None = None
+    bin_gammas: bool = False
 
     def __post_init__(self) -> None:
         _one_of("referee", self.referee, REFEREES)

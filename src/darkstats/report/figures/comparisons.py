@@ -13,7 +13,10 @@ from darkstats.errors import OptionError
 from darkstats.report.figures.coupling_limits import (
     Favoured,
     draw_favoured,
+    markers,
     mass_axis,
+    mass_range_of,
+    outside_legend,
 )
 from darkstats.report.figures.overlay import constraint_columns, draw_regions, name_regions
 from darkstats.report.figures.scan_words import (
@@ -97,7 +100,7 @@ def projections_figure(
     mass = np.concatenate([table.first_coordinate for table in ordered])
     columns: dict[str, list[Any]] = {}
     with style():
-        figure = canvas(6.8, 5.2)
+        figure = canvas(6.8, 6.0)
         axes = figure.add_subplot()
         values = np.concatenate([one.median for one in limits])
         values = values[np.isfinite(values)]
@@ -105,14 +108,15 @@ def projections_figure(
         edges = np.concatenate([np.empty(0), *(band.low for band in favoured)])
         edges = edges[np.isfinite(edges)]
         low = min(low, float(edges.min())) if edges.size else low
-        mass_axis(axes, (float(mass.min()) / 1.15, float(mass.max()) * 1.15))
+        mass_axis(axes, mass_range_of(mass, room=1.15), mass)
         axes.set_yscale("log")
-        axes.set_ylim(low / 1.6, high * (high / low) ** 0.35)
+        axes.set_ylim(low / 1.6, 2.0 * high)
         overlay = draw_regions(axes, constraints)
         for table, one, (color, dashes) in zip(ordered, limits, _LOOKS, strict=False):
             name = f"expected, {luminosity(table.luminosity_ipb or 0.0)}"
             axes.plot(table.first_coordinate, one.median, color=color, linestyle=dashes,
-                      linewidth=1.5, label=name, zorder=3.0)  # fmt: skip
+                      linewidth=1.5, label=name, zorder=3.0,
+                      **markers(table.first_coordinate, one.median))  # fmt: skip
             key = f"{table.luminosity_ipb:g}_ipb"
             columns[f"{table.axes[0]}_{key}"] = table.first_coordinate.tolist()
             columns[f"expected_median_{key}"] = one.median.tolist()
@@ -130,14 +134,7 @@ def projections_figure(
         title = re.sub(_LUMINOSITY, "", ordered[0].title)
         scan_header(axes, replace(ordered[0], title=title))
         title = "\n".join([method_words(ordered[0]), *map(typeset, notes)])
-
-        def legend() -> Any:  # noqa: ANN401 -- a legend
-            return axes.legend(
-                loc="upper left", title=title, alignment="left", ncols=2, frameon=True,
-                framealpha=1.0, edgecolor="none", fontsize=9.0, title_fontsize=9.0,
-            )  # fmt: skip
-
-        name_regions(axes, overlay, legend)
+        name_regions(axes, overlay, lambda: outside_legend(axes, title))
     return Drawing(figure=figure, columns=columns | constraint_columns(overlay.constraints))
 
 

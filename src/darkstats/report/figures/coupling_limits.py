@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from darkstats.report.scan_exports import hypothesis_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from darkstats.arrays import FloatArray
     from darkstats.report.constraints.curve import Constraint
@@ -43,10 +44,15 @@ __all__ = [
     "gaps_note",
     "in_order",
     "limit_columns",
+    "markers",
     "mass_axis",
     "mass_limits_figure",
+    "mass_range_of",
+    "outside_legend",
 ]
 
+#: Hypotheses up to which each is marked on its curve.
+_FEW = 40
 _BAND_NAMES = ("minus2", "minus1", "median", "plus1", "plus2")
 #: Looks of favoured bands: filled, between lines, below a line.
 _FAVOURED = ((VERMILION, "-"), (PURPLE, "--"), (GREEN, ":"))
@@ -97,6 +103,12 @@ def _alone(values: FloatArray) -> Any:  # noqa: ANN401 -- a mask
     return there & ~before & ~after
 
 
+def markers(mass: FloatArray, values: FloatArray) -> dict[str, Any]:
+    """Marks of the hypotheses on a curve where they are few, and it is a guess between them."""
+    few = len(np.unique(mass[np.isfinite(values)])) <= _FEW
+    return {"marker": "o", "markersize": 3.5} if few else {}
+
+
 def draw_limits(
     axes: Axes, mass: FloatArray, limits: Limits, *, observed: str, thin: bool
 ) -> list[Any]:
@@ -128,18 +140,19 @@ def draw_limits(
                 linewidth=0.0, zorder=1.5, label=label,
             )  # fmt: skip
             artists.append(filled)
-    for values, dashes, label, color in (
-        (median, "--", "expected median", BLACK), (limits.observed, "-", observed, BLACK),
+    for values, dashes, label, face in (
+        (median, "--", "expected median", "white"), (limits.observed, "-", observed, BLACK),
     ):  # fmt: skip
         if not np.isfinite(values).any():
             continue
         axes.plot(
-            mass, values, color=color, linestyle=dashes, linewidth=0.9 if thin else 1.3,
-            label=label, zorder=3.0,
+            mass, values, color=BLACK, linestyle=dashes, linewidth=0.9 if thin else 1.3,
+            label=label, zorder=3.0, markerfacecolor=face, markeredgewidth=0.8,
+            **markers(mass, values),
         )  # fmt: skip
         alone = _alone(values)
         if alone.any():
-            axes.plot(mass[alone], values[alone], color=color, marker="o", markersize=2.5,
+            axes.plot(mass[alone], values[alone], color=BLACK, marker="o", markersize=2.5,
                       linestyle="none", zorder=3.0)  # fmt: skip
     return artists
 
@@ -180,33 +193,77 @@ def _spans(values: FloatArray) -> bool:
 Range = tuple[float, float]
 
 
-def _mass_range(mass: FloatArray, *, room: float) -> Range:
-    if not _spans(mass):
-        return float(mass.min()), float(mass.max())
-    return float(mass.min()) / room, float(mass.max()) * room
+def _evenness(mass: FloatArray, ends: Range, *, logarithmic: bool) -> float:
+    """Largest distance between the hypotheses' distribution and an even one along the axis."""
+    places = np.sort(np.unique(mass))
+    low, high = ends
+    if logarithmic:
+        places, low, high = np.log(places), np.log(low), np.log(high)
+    along = (places - low) / (high - low)
+    steps = np.arange(len(places) + 1) / len(places)
+    return float(max(np.max(steps[1:] - along), np.max(along - steps[:-1])))
+
+
+def _is_logarithmic(mass: FloatArray, ends: Range) -> bool:
+    """Whether masses have more room on a logarithmic axis than on a linear one.
+
+    Hypotheses are as dense as the resolution asks for: the better axis is the one on which they lie
+    more evenly.
+    """
+    if not _spans(np.array(ends)) or len(np.unique(mass)) < 2:
+        return _spans(np.array(ends))
+    return _evenness(mass, ends, logarithmic=True) < _evenness(mass, ends, logarithmic=False)
+
+
+def mass_range_of(mass: FloatArray, *, room: float = 1.0) -> Range:
+    """Ends of an axis of masses: those of the hypotheses, and some room where it is asked for."""
+    low, high = float(mass.min()), float(mass.max())
+    if room == 1.0 or not _spans(mass):
+        return low, high
+    if _is_logarithmic(mass, (low, high)):
+        return low / room, high * room
+    more = 0.2 * (room - 1.0) * (high - low)
+    return (0.0 if low < 0.1 * high else low - more), high + more
 
 
 def _value_range(
-    mass: FloatArray, limits: Limits, mass_range: Range, favoured: Sequence[Favoured]
-) -> Range:
-    """Range that shows all limits and bands, with room for a legend above those at low mass."""
+    mass: FloatArray,
+    limits: Limits,
+    mass_range: Range,
+    favoured: Sequence[Favoured],
+    *,
+    legend: bool,
+) -> tuple[Range, bool]:
+    """Range that shows all limits and bands, and whether it asks for a logarithmic axis.
+
+    Where the legend is in the picture, it has room above the limits at low mass.
+    """
     values = np.array([limits.observed, *limits.expected])
     values = np.where(np.isfinite(values) & (values > 0.0), values, np.nan)
     if not np.isfinite(values).any():
-        return 0.1, 10.0
-    bottom, top = float(np.nanmin(values)) / 1.8, 1.3 * float(np.nanmax(values))
+        return (0.1, 10.0), True
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
     for one in favoured:
         within = (one.mass_gev >= mass_range[0]) & (one.mass_gev <= mass_range[1])
         edges = np.concatenate([one.low[within], one.high[within]])
         if np.isfinite(edges).any():
-            bottom = min(bottom, float(np.nanmin(edges)) / 1.4)
-    logarithmic = _spans(np.array(mass_range))
-    middle = np.sqrt(np.prod(mass_range)) if logarithmic else 0.5 * sum(mass_range)
-    left = values[:, mass < middle]
-    if np.isfinite(left).any():
-        height = float(np.nanmax(left)) / bottom
-        top = max(top, bottom * height ** (1.0 / _BELOW_LEGEND))
-    return bottom, top
+            low = min(low, 1.3 * float(np.nanmin(edges)))
+    # The values of less than a decade have no power of ten between them to be read off.
+    logarithmic = high > 10.0 * low or not legend
+    bottom, top = (low / 1.8, 1.3 * high) if logarithmic else (0.0, 1.1 * high)
+    if legend:
+        ends = np.array(mass_range)
+        middle = float(np.sqrt(ends.prod()) if _is_logarithmic(mass, mass_range) else ends.mean())
+        left = values[:, mass < middle]
+        if np.isfinite(left).any():
+            highest = float(np.nanmax(left))
+            top = max(
+                top,
+                bottom * (highest / bottom) ** (1.0 / _BELOW_LEGEND)
+                if logarithmic
+                else highest / _BELOW_LEGEND,
+            )
+    return (bottom, top), logarithmic
 
 
 def mass_limits_figure(
@@ -238,13 +295,15 @@ def mass_limits_figure(
         Ends of the axes; by default, those of the scan with some room.
     """
     with style():
-        figure = canvas(6.8, 5.2)
+        figure = canvas(6.8, 5.8 if constraints or favoured else 5.2)
         axes = figure.add_subplot()
         mass = table.first_coordinate
-        across = mass_range or _mass_range(mass, room=1.3 if constraints else 1.15)
-        mass_axis(axes, across)
-        axes.set_yscale("log")
-        axes.set_ylim(*(value_range or _value_range(mass, limits, across, favoured)))
+        across = mass_range or mass_range_of(mass, room=1.3 if constraints else 1.15)
+        mass_axis(axes, across, mass)
+        outside = bool(constraints or favoured)
+        up, logarithmic = _value_range(mass, limits, across, favoured, legend=not outside)
+        axes.set_yscale("log" if logarithmic or value_range else "linear")
+        axes.set_ylim(*(value_range or up))
         overlay = draw_regions(axes, constraints)
         shown = [drawn for k, one in enumerate(favoured) for drawn in draw_favoured(axes, one, k)]
         artists = draw_limits(
@@ -255,7 +314,8 @@ def mass_limits_figure(
         axes.set_ylabel(limits_title(table, limits, label))
         scan_header(axes, table)
         title = method_words(table) + (f"\n{typeset(note)}" if note else "")
-        name_regions(axes, overlay, lambda: _legend(axes, title), avoid=[*artists, *shown])
+        legend = outside_legend if outside else _legend
+        name_regions(axes, overlay, lambda: legend(axes, title), avoid=[*artists, *shown])
     columns = limit_columns(table, limits)
     for k, one in enumerate(favoured, 1):
         columns |= {
@@ -272,13 +332,17 @@ _TICK_PAD = 7.0  # points: the first number keeps clear of that of the other axi
 _BELOW_LEGEND = 0.66
 
 
-def mass_axis(axes: Axes, ends: Range) -> None:
-    """Scale and ticks of an axis of masses: logarithmic where it spans much, plain numbers."""
+def mass_axis(axes: Axes, ends: Range, mass: FloatArray | None = None) -> None:
+    """Scale and ticks of an axis of masses.
+
+    Logarithmic where it spans much and the hypotheses ``mass`` lie more evenly on it so; with plain
+    numbers in any case.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     axes.set_xlim(*ends)
     axes.tick_params(axis="x", which="both", pad=_TICK_PAD)
-    if not _spans(np.array(ends)):
+    if not (_spans(np.array(ends)) if mass is None else _is_logarithmic(mass, ends)):
         return
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -314,4 +378,22 @@ def _legend(axes: Axes, title: str) -> Any:  # noqa: ANN401 -- a legend
         list(handles.values()), labels, loc="upper left", title=title,
         alignment="left", ncols=2 if len(labels) > 5 else 1, frameon=True, framealpha=1.0,
         edgecolor="none", fontsize=9.0, title_fontsize=9.0,
+    )  # fmt: skip
+
+
+def outside_legend(axes: Axes, title: str) -> Any:  # noqa: ANN401 -- a legend
+    """Write the legend below the axes, where it covers no excluded region; instead of one before.
+
+    Parameters
+    ----------
+    axes, title
+        The only axes of their figure, and lines above the entries.
+    """
+    figure = cast("Figure", axes.figure)
+    for earlier in list(figure.legends):
+        earlier.remove()
+    handles = in_order(axes)
+    return figure.legend(
+        list(handles.values()), list(handles), loc="outside lower center", title=title,
+        alignment="left", ncols=3 if len(handles) > 4 else 2, fontsize=9.0, title_fontsize=9.0,
     )  # fmt: skip

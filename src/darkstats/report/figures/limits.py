@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Protocol
 
+from darkstats.report.figures.smooth import p_curve
 from darkstats.report.figures.style import (
     BAND_1,
     BAND_2,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     )
     from darkstats.report.provenance import Inputs
 
+    Panels = tuple[Axes, Axes]
+
 __all__ = ["goodness_figure", "interval_figure", "limit_figure", "statistic_figure"]
 
 _QUANTITIES = {"CLs": r"CL$_{s}$", "CLs+b": r"CL$_{s+b}$", "p": "p-value"}
@@ -46,6 +49,7 @@ _STATISTICS = {
     "t": r"$t_{\mu}$",
     "ttilde": r"$\tilde{t}_{\mu}$",
 }
+_SMALLEST = 1e-300  # stands for what is too small for a number on a logarithmic axis
 _METHODS = {"cls": r"CL$_{s}$", "clsb": r"CL$_{s+b}$", "pcl": "power-constrained"}
 
 
@@ -61,49 +65,81 @@ class Samples(Protocol):
         """On toys of the reference hypothesis."""
 
 
-def _limit_line(axes: Axes, at: float | None, level: float, color: str, dashes: str) -> None:
+def _split(alpha: float) -> tuple[float, float]:
+    """Where the linear panel ends and the logarithmic one begins, and where that ends."""
+    return min(max(0.1, 2.0 * alpha), 0.5), min(1e-3, 0.02 * alpha)
+
+
+def _limit_line(panels: Panels, at: float | None, level: float, dashes: str) -> None:
     if at is not None and at > 0.0:
-        axes.plot([at, at], [0.0, level], color=color, linestyle=dashes, linewidth=1.0)
+        for axes in panels:
+            axes.plot([at, at], [1e-300, level], color=BLACK, linestyle=dashes, linewidth=1.0)
 
 
 def limit_figure(limit: UpperLimit, inputs: Inputs, *, poi_label: str | None = None) -> Drawing:
-    """Observed and expected p-value against the signal strength, with the limits marked."""
+    """Observed and expected p-value against the signal strength, with the limits marked.
+
+    One axis in two panels: linear above, logarithmic below a tenth, where the limits are read.
+    """
     scan = limit.scan
     alpha = 1.0 - limit.cl
+    middle, floor = _split(alpha)
     with style():
-        figure = canvas()
-        axes = figure.add_subplot()
+        figure = canvas(6.4, 5.2)
+        figure.set_layout_engine("constrained", h_pad=0.02, hspace=0.0)  # one axis, in two panels
+        grid = figure.add_gridspec(2, 1, height_ratios=(1.35, 1.0), hspace=0.0)
+        upper = figure.add_subplot(grid[0])
+        lower = figure.add_subplot(grid[1], sharex=upper)
+        panels = (upper, lower)
         columns: dict[str, Sequence[float | None]] = {}
         if scan is not None:
-            columns = _curves(axes, scan)
-        axes.axhline(alpha, color=VERMILION, linestyle="-", linewidth=1.0)
+            columns = _curves(panels, scan, limit.mu_hat, floor)
+        for axes in panels:
+            axes.axhline(alpha, color=VERMILION, linestyle="-", linewidth=1.0)
         top = max([value for value in (limit.observed, *limit.expected) if value] or [1.0])
         right = 1.3 * top
         if scan is not None:
             right = min(right, max(scan.mu))
-        axes.set_xlim(0.0, right)
-        axes.set_ylim(0.0, 1.05)
-        axes.text(
-            right * 0.985, alpha + 0.012, f"{percent(alpha)}", color=VERMILION, ha="right",
-            va="bottom", fontsize=9.5,
+        _axes_of_p(upper, lower, middle, floor)
+        upper.set_xlim(0.0, right)
+        lower.annotate(
+            percent(alpha), (1.0, alpha), xycoords=("axes fraction", "data"), xytext=(-4.0, 2.0),
+            textcoords="offset points", color=VERMILION, ha="right", va="bottom", fontsize=9.5,
         )  # fmt: skip
-        _limit_line(axes, limit.observed, alpha, BLACK, "-")
-        _limit_line(axes, limit.expected[2], alpha, BLACK, "--")
-        axes.set_xlabel(poi_text(limit.poi, poi_label))
+        _limit_line(panels, limit.observed, alpha, "-")
+        _limit_line(panels, limit.expected[2], alpha, "--")
+        lower.set_xlabel(poi_text(limit.poi, poi_label))
         quantity = _QUANTITIES.get(scan.quantity if scan else "CLs", "p-value")
-        axes.set_ylabel(quantity)
-        header(axes, inputs, f"{_METHODS.get(limit.method, limit.method)}, {limit.calculator}")
+        figure.supylabel(quantity, fontsize=12.0)
+        header(upper, inputs, f"{_METHODS.get(limit.method, limit.method)}, {limit.calculator}")
         words = [f"{percent(limit.cl)} CL upper limit"]
         if limit.observed is not None:
             words.append(f"observed {number(limit.observed)}")
         words.append(f"expected {number(limit.expected[2])}")
-        handles, labels = axes.get_legend_handles_labels()
+        handles, labels = upper.get_legend_handles_labels()
         first = sorted(range(len(labels)), key=lambda k: labels[k] != "observed")
-        axes.legend(
+        upper.legend(
             [handles[k] for k in first], [labels[k] for k in first], loc="upper right",
-            title="\n".join(words), alignment="left",
+            title="\n".join(words), alignment="left", fontsize=9.5, title_fontsize=9.5,
+            borderaxespad=0.8, labelspacing=0.35,
         )  # fmt: skip
     return Drawing(figure=figure, columns=columns)
+
+
+def _axes_of_p(upper: Axes, lower: Axes, middle: float, floor: float) -> None:
+    """Scales and ticks of the two panels of one axis of p-values; they meet at ``middle``."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    upper.set_ylim(middle, 1.05)
+    upper.set_yticks([tick for tick in (0.2, 0.4, 0.6, 0.8, 1.0) if tick > 1.2 * middle])
+    upper.tick_params(axis="x", which="both", bottom=False, labelbottom=False)
+    lower.set_yscale("log")
+    lower.set_ylim(floor, middle)
+    lower.yaxis.set_major_locator(LogLocator(numticks=20))
+    lower.yaxis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=20))
+    lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    lower.yaxis.set_minor_formatter("")
+    lower.tick_params(axis="x", which="both", top=False, pad=7.0)  # clear of the other number
 
 
 def falling(values: Sequence[float]) -> list[float]:
@@ -122,35 +158,75 @@ def falling(values: Sequence[float]) -> list[float]:
     return [mean for mean, size in blocks for _ in range(size)]
 
 
-def _curves(axes: Axes, scan: LimitScan) -> dict[str, Sequence[float | None]]:
-    """Draw observed and expected curves of a scan; return them as columns."""
+def _curves(
+    panels: Panels, scan: LimitScan, mu_hat: float | None, floor: float
+) -> dict[str, Sequence[float | None]]:
+    """Draw observed and expected curves of a scan in both panels; return them as columns."""
     columns: dict[str, Sequence[float | None]] = {"mu": scan.mu}
-    noisy = scan.observed_error is not None and any(scan.observed_error)
+    errors = scan.observed_error
+    noisy = errors is not None and any(errors)
     if scan.expected:
-        low2, low1, median, high1, high2 = (
-            scan.expected if not noisy else map(falling, scan.expected)
-        )
-        axes.fill_between(scan.mu, low2, high2, color=BAND_2, linewidth=0.0)
-        axes.fill_between(scan.mu, low1, high1, color=BAND_1, linewidth=0.0)
-        axes.plot(scan.mu, median, color=BLACK, linestyle="--", label="expected")
-        axes.fill_between([], [], color=BAND_1, linewidth=0.0, label="expected ± 1 σ")
-        axes.fill_between([], [], color=BAND_2, linewidth=0.0, label="expected ± 2 σ")
         names = ("minus2", "minus1", "median", "plus1", "plus2")
         columns |= {
             f"expected_{name}": values for name, values in zip(names, scan.expected, strict=True)
         }
+        for axes in panels:
+            _draw_expected(axes, scan, noisy=noisy)
     if scan.observed is not None:
-        errors = scan.observed_error
-        if errors is not None and any(errors):
-            axes.errorbar(
-                scan.mu, scan.observed, yerr=errors, color=BLACK, marker="o", markersize=3.5,
-                linewidth=1.2, elinewidth=1.0, label="observed",
-            )  # fmt: skip
+        if noisy and errors is not None:
             columns["observed_error"] = errors
+            for axes in panels:
+                _draw_points(axes, scan.mu, scan.observed, errors, floor)
         else:
-            axes.plot(scan.mu, scan.observed, color=BLACK, label="observed")
+            mu, observed = p_curve(scan.mu, scan.observed, mu_hat)
+            for axes in panels:
+                axes.plot(mu, observed, color=BLACK, label="observed")
         columns["observed"] = scan.observed
     return columns
+
+
+def _draw_expected(axes: Axes, scan: LimitScan, *, noisy: bool) -> None:
+    """Median and bands: smooth curves through computed values, falling ones through toys."""
+    import numpy as np
+
+    if noisy:
+        mu = np.array(scan.mu)
+        curves = [np.maximum(falling(values), _SMALLEST) for values in scan.expected]
+    else:
+        found = [p_curve(scan.mu, values) for values in scan.expected]
+        mu = max((one[0] for one in found), key=len)
+        # A curve that ends because it is too small for a number goes on below the picture.
+        curves = [np.interp(mu, *one, right=_SMALLEST) for one in found]
+    low2, low1, median, high1, high2 = curves
+    axes.fill_between(mu, low2, high2, color=BAND_2, linewidth=0.0)
+    axes.fill_between(mu, low1, high1, color=BAND_1, linewidth=0.0)
+    axes.plot(mu, median, color=BLACK, linestyle="--", label="expected")
+    axes.fill_between([], [], color=BAND_1, linewidth=0.0, label="expected ± 1 σ")
+    axes.fill_between([], [], color=BAND_2, linewidth=0.0, label="expected ± 2 σ")
+
+
+def _draw_points(
+    axes: Axes,
+    mu: Sequence[float],
+    values: Sequence[float],
+    errors: Sequence[float],
+    floor: float,
+) -> None:
+    """Draw p-values from toys with their errors; an arrow down where no toy is as extreme."""
+    import numpy as np
+
+    x, y, error = np.array(mu), np.array(values), np.array(errors)
+    some = y > 0.0
+    axes.errorbar(
+        x[some], y[some], yerr=[np.minimum(error, 0.999 * y)[some], error[some]], color=BLACK,
+        marker="o", markersize=3.5, linewidth=1.2, elinewidth=1.0, label="observed",
+    )  # fmt: skip
+    if not some.all():
+        at = np.full(int((~some).sum()), 1.35 * floor)
+        axes.plot(
+            x[~some], at, color=BLACK, marker=r"$\downarrow$", markersize=7.0, linestyle="none",
+            label="no toy as extreme",
+        )  # fmt: skip
 
 
 def interval_figure(interval: Interval, inputs: Inputs, *, poi_label: str | None = None) -> Drawing:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from darkstats.report.figures.style import BLACK, plain_name
+from darkstats.report.figures.style import BLACK, plain_name, settle_headers
 from darkstats.report.numbers import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
@@ -27,7 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Overlay", "constraint_columns", "draw_regions", "name_regions"]
 
-_FILL, _OPACITY, _EDGE = "#8c8c8c", 0.2, "#5f5f5f"
+_FILL, _OPACITY = "#8c8c8c", 0.2  # of all regions together, in the legend
+#: Edges and names of regions, told apart by colour and by dashes. The colours are dark enough for
+#: small letters, and none is a blue of the bands. Dashes of equal length stand for projections.
+_LOOKS = (
+    ("#882255", "-"), ("#117733", (0, (1, 1))), ("#8a4500", (0, (7, 1.5, 1, 1.5))),
+    ("#6b6b14", (0, (4, 1, 1, 1, 1, 1))), ("#332288", (0, (9, 1.5))), ("#0f7268", (0, (2, 1))),
+    ("#a3159b", (0, (7, 1.5, 1, 1.5, 1, 1.5))), ("#55555c", (0, (3, 1))),
+)  # fmt: skip
+_TINT = 0.13  # opacity of the filling of one region
 _SIZE = 8.5  # of names, points
 _CELL = 4.0  # pixels of the grid on which room for names is looked for
 _ROOM = 1.35  # asked for about a name, in heights of it
@@ -44,12 +53,13 @@ class Overlay:
     ----------
     constraints
         What they are.
-    patches
-        Their fillings, in the same order.
+    patches, edges
+        Their fillings and their edges, in the same order.
     """
 
     constraints: tuple[Constraint, ...]
     patches: tuple[Patch, ...] = field(repr=False)
+    edges: tuple[Patch, ...] = field(repr=False)
 
 
 def draw_regions(axes: Axes, constraints: Sequence[Constraint]) -> Overlay:
@@ -60,13 +70,15 @@ def draw_regions(axes: Axes, constraints: Sequence[Constraint]) -> Overlay:
     bottom, top = axes.get_ylim()
     drawn: list[Constraint] = []
     patches: list[Patch] = []
+    edges: list[Patch] = []
     for one in constraints:
         masses, couplings = one.vertices(10.0 * top)
         corners = np.array([masses, couplings]).T
         # Zero is infinitely far on a logarithmic axis: just outside of the picture will do.
         corners[:, 0] = np.maximum(corners[:, 0], 1e-3 * left if left > 0.0 else -1.0)
+        color, dashes = _LOOKS[len(drawn) % len(_LOOKS)]
         filling = Polygon(
-            corners, closed=True, facecolor="none" if one.projection else _FILL, alpha=_OPACITY,
+            corners, closed=True, facecolor="none" if one.projection else color, alpha=_TINT,
             edgecolor="none", zorder=0.6,
         )  # fmt: skip
         axes.add_patch(filling)
@@ -74,20 +86,30 @@ def draw_regions(axes: Axes, constraints: Sequence[Constraint]) -> Overlay:
             filling.remove()
             continue
         edge = Polygon(
-            corners, closed=True, facecolor="none", edgecolor=_EDGE, linewidth=0.9,
-            linestyle="--" if one.projection else "-", zorder=2.2,
+            corners, closed=True, facecolor="none", edgecolor=color, linewidth=1.1,
+            linestyle="--" if one.projection else dashes, zorder=2.2,
         )  # fmt: skip
         axes.add_patch(edge)
-        if one.projection and not any(other.projection for other in drawn):
-            edge.set_label("projected sensitivity")
         drawn.append(one)
         patches.append(filling)
-    limits = [k for k, one in enumerate(drawn) if not one.projection]
+        edges.append(edge)
+    limits = [one for one in drawn if not one.projection]
     if limits:
-        patches[limits[0]].set_label(_levels([drawn[k] for k in limits]))
+        _entry(axes, _levels(limits), facecolor=_FILL, alpha=_OPACITY, edgecolor="none")
+    if len(limits) < len(drawn):
+        _entry(axes, "projected sensitivity", facecolor="none", edgecolor=BLACK, linestyle="--")
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
-    return Overlay(constraints=tuple(drawn), patches=tuple(patches))
+    return Overlay(constraints=tuple(drawn), patches=tuple(patches), edges=tuple(edges))
+
+
+def _entry(axes: Axes, words: str, **look: Any) -> None:  # noqa: ANN401 -- of a patch
+    """Put an entry into the legend that stands for several regions."""
+    from matplotlib.patches import Rectangle
+
+    mark = Rectangle((-2.0, -2.0), 0.0, 0.0, transform=axes.transAxes, label=words, **look)
+    mark.set_in_layout(False)  # it lies outside of the axes, where it is not drawn
+    axes.add_patch(mark)
 
 
 def _levels(constraints: Sequence[Constraint]) -> str:
@@ -239,7 +261,7 @@ def name_regions(
         for artist in (*names, *(line for line in axes.lines if line not in lines)):
             artist.remove()
         for k in left_over:
-            overlay.patches[k].set_label(overlay.constraints[k].label)
+            overlay.edges[k].set_label(plain_name(overlay.constraints[k].label))
         homeless |= left_over
 
 
@@ -249,8 +271,7 @@ def _name_once(
     """Write all names but those of ``homeless``; return the texts, and what fitted nowhere."""
     from matplotlib.transforms import Bbox
 
-    figure = axes.figure
-    figure.draw_without_rendering()  # type: ignore[union-attr]  # a figure, not a part of one
+    settle_headers(cast("Figure", axes.figure))
     grid = _grid(axes)
     grid.taken[:] = True
     grid.taken[_INSET:-_INSET, _INSET:-_INSET] = False
@@ -281,7 +302,8 @@ def _name_once(
             edge=edges[k],
             others=np.concatenate([np.empty((0, 2)), *beyond]),
         )
-        name = _write(axes, grid, overlay.constraints[k], own)
+        color = overlay.edges[k].get_edgecolor()
+        name = _write(axes, grid, overlay.constraints[k], own, color)
         if name is None:
             left_over.add(k)
         else:
@@ -298,10 +320,10 @@ class _Own:
     others: FloatArray
 
 
-def _write(axes: Axes, grid: _Grid, one: Constraint, own: _Own) -> Text | None:
+def _write(axes: Axes, grid: _Grid, one: Constraint, own: _Own, color: Any) -> Text | None:  # noqa: ANN401 -- a colour
     """Write a name into the first area that has room, upright before turned; None if none has."""
     text = axes.text(
-        0.5, 0.5, plain_name(one.label), transform=None, fontsize=_SIZE, color=BLACK, ha="center",
+        0.5, 0.5, plain_name(one.label), transform=None, fontsize=_SIZE, color=color, ha="center",
         va="center", zorder=2.5, gid=f"region-{one.key}",
     )  # fmt: skip
     for area in own.areas:
@@ -318,13 +340,13 @@ def _write(axes: Axes, grid: _Grid, one: Constraint, own: _Own) -> Text | None:
             text.set_position(tuple(axes.transAxes.inverted().transform(place)))
             grid.take(text.get_window_extent().padded(5.0))
             if area is not own.areas[0]:
-                _lead(axes, np.array(place), extent, own)
+                _lead(axes, np.array(place), extent, own, color)
             return text
     text.remove()
     return None
 
 
-def _lead(axes: Axes, place: FloatArray, extent: Bbox, own: _Own) -> None:
+def _lead(axes: Axes, place: FloatArray, extent: Bbox, own: _Own, color: Any) -> None:  # noqa: ANN401 -- a colour
     """Lead from a name to the edge that it belongs to, where it could be taken for another's."""
     if not len(own.edge):  # the region is all of the picture
         return
@@ -343,7 +365,7 @@ def _lead(axes: Axes, place: FloatArray, extent: Bbox, own: _Own) -> None:
     start = np.clip(near, place - half - 2.0, place + half + 2.0)
     ends = axes.transAxes.inverted().transform([start, near])
     axes.plot(
-        *ends.T, transform=axes.transAxes, color=BLACK, linewidth=0.6, marker="o", markevery=[1],
+        *ends.T, transform=axes.transAxes, color=color, linewidth=0.6, marker="o", markevery=[1],
         markersize=2.2, zorder=2.4,
     )  # fmt: skip
 

@@ -23,6 +23,8 @@ from darkstats.report.fit_records import pull_of
 from darkstats.report.numbers import with_error
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
     from darkstats.fit import Covariance, FitResult, Impact
@@ -57,8 +59,50 @@ def _none() -> Any:  # noqa: ANN401 -- an untyped locator
     return NullLocator()
 
 
-def pulls_figure(fit: FitResult, covariance: Covariance, inputs: Inputs) -> Drawing:
-    """Pulls of all constrained parameters, with their post-fit over pre-fit errors as bars."""
+#: Modifiers that give each bin a factor of its own, for the statistical error of templates.
+_BIN_GAMMAS = frozenset({"staterror", "shapesys"})
+
+
+def _of_bins(fit: FitResult) -> set[str]:
+    """Names of the parameters that stand for the statistical errors of single bins."""
+    return {
+        p.name
+        for p in fit.model.parameters
+        if p.modifier_types and {*p.modifier_types} <= _BIN_GAMMAS
+    }
+
+
+def _without(names: Sequence[str], hidden: set[str]) -> list[int]:
+    """Positions of the names that are shown: all where nothing else would be left to show."""
+    kept = [k for k, name in enumerate(names) if name not in hidden]
+    return kept or list(range(len(names)))
+
+
+def _left_out(gammas: int, others: int, kind: str) -> str:
+    """What a figure does not show, for its header."""
+    words = [f"{gammas} bin gamma{'s' if gammas > 1 else ''}"] if gammas else []
+    words += [f"{others} {kind}"] if others else []
+    return f"{' and '.join(words)} not shown" if words else ""
+
+
+def pulls_figure(
+    fit: FitResult, covariance: Covariance, inputs: Inputs, *, bin_gammas: bool = False
+) -> Drawing:
+    """Pulls of constrained parameters, with their post-fit over pre-fit errors as bars.
+
+    Parameters
+    ----------
+    fit, covariance, inputs
+        Result, and what it was computed from.
+    bin_gammas
+        Whether to draw the parameters of the statistical errors of single bins, too; they are in
+        the columns in any case, and are drawn where there are no others.
+
+    Raises
+    ------
+    OptionError
+        No parameter is constrained.
+    """
     rows = []
     for index, parameter in enumerate(fit.model.parameters):
         pull, prefit = pull_of(fit, index), parameter.prefit_error
@@ -68,12 +112,10 @@ def pulls_figure(fit: FitResult, covariance: Covariance, inputs: Inputs) -> Draw
         rows.append((parameter.name, pull, None if error is None else error / prefit))
     if not rows:
         raise OptionError("there are no constrained parameters to draw pulls of")
-    left_out = 0
-    shown = rows
-    if len(rows) > _MOST_PULLS:
-        left_out = len(rows) - _MOST_PULLS
-        keep = sorted(range(len(rows)), key=lambda i: -abs(rows[i][1]))[:_MOST_PULLS]
-        shown = [rows[i] for i in sorted(keep)]
+    candidates = _without([row[0] for row in rows], set() if bin_gammas else _of_bins(fit))
+    keep = sorted(candidates, key=lambda i: -abs(rows[i][1]))[:_MOST_PULLS]
+    shown = [rows[i] for i in sorted(keep)]
+    left_out = _left_out(len(rows) - len(candidates), len(candidates) - len(shown), "smaller pulls")
     with style():
         figure = canvas(6.4, 1.2 + 0.24 * len(shown))
         axes = figure.add_subplot()
@@ -87,10 +129,8 @@ def pulls_figure(fit: FitResult, covariance: Covariance, inputs: Inputs) -> Draw
         reach = max([2.6, *(abs(pull) + (ratio or 0.0) + 0.2 for _, pull, ratio in shown)])
         axes.set_xlim(-reach, reach)
         axes.set_xlabel(r"pull: (best fit − nominal) / pre-fit error")
-        note = (
-            f"{left_out} smaller pulls not shown" if left_out else "bars: post-fit / pre-fit error"
-        )
-        header(axes, inputs, note)
+        note = "bars: post-fit / pre-fit error"
+        header(axes, inputs, f"{note}; {left_out}" if left_out else note)
     return Drawing(
         figure=figure,
         columns={
@@ -101,18 +141,37 @@ def pulls_figure(fit: FitResult, covariance: Covariance, inputs: Inputs) -> Draw
     )
 
 
-def correlation_figure(covariance: Covariance, inputs: Inputs) -> Drawing:
-    """Correlation matrix; of very many parameters the most correlated ones."""
+def correlation_figure(
+    fit: FitResult, covariance: Covariance, inputs: Inputs, *, bin_gammas: bool = False
+) -> Drawing:
+    """Correlation matrix; of very many parameters the most correlated ones.
+
+    Parameters
+    ----------
+    fit, covariance, inputs
+        Result, and what it was computed from.
+    bin_gammas
+        As in :func:`pulls_figure`.
+
+    Raises
+    ------
+    OptionError
+        There are fewer than two parameters.
+    """
     import numpy as np
 
     matrix = covariance.correlation
     names = list(covariance.names)
     if len(names) < 2:
         raise OptionError("a correlation needs two parameters; this fit has fewer")
-    keep = np.arange(len(names))
-    if len(names) > _MOST_NAMES:
-        largest = np.max(np.abs(matrix - np.eye(len(names))), axis=1)
-        keep = np.sort(np.argsort(-largest, kind="stable")[:_MOST_NAMES])
+    candidates = _without(names, set() if bin_gammas else _of_bins(fit))
+    if len(candidates) < 2:
+        candidates = list(range(len(names)))
+    keep = np.array(candidates)
+    if len(keep) > _MOST_NAMES:
+        off_diagonal = (matrix - np.eye(len(names)))[np.ix_(keep, keep)]
+        largest = np.max(np.abs(off_diagonal), axis=1)
+        keep = np.sort(keep[np.argsort(-largest, kind="stable")[:_MOST_NAMES]])
     part = matrix[np.ix_(keep, keep)]
     shown = [names[i] for i in keep]
     n = len(shown)
@@ -138,8 +197,8 @@ def correlation_figure(covariance: Covariance, inputs: Inputs) -> Drawing:
         bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.02)
         bar.set_label("correlation")
         bar.ax.tick_params(which="minor", length=0)
-        left_out = len(names) - n
-        header(axes, inputs, f"{left_out} more not shown" if left_out else "")
+        left_out = _left_out(len(names) - len(candidates), len(candidates) - n, "others")
+        header(axes, inputs, left_out)
     columns: dict[str, list[Any]] = {"parameter": names}
     columns |= {name: matrix[:, i].tolist() for i, name in enumerate(names)}
     return Drawing(figure=figure, columns=columns)

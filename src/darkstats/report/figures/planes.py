@@ -21,6 +21,7 @@ from darkstats.report.figures.scan_words import (
     limits_title,
     method_words,
     scan_header,
+    significance_words,
     typeset,
 )
 from darkstats.report.figures.style import (
@@ -29,7 +30,6 @@ from darkstats.report.figures.style import (
     VERMILION,
     Drawing,
     canvas,
-    plain_name,
     style,
 )
 from darkstats.report.scan_table import Limits
@@ -176,7 +176,7 @@ def map_figure(
         drawn, handles = _fill(axes, cells, values, symmetric=what == "significance")
         if what == "significance":
             handles += _mark_largest(axes, table, values)
-            title = f"signed local significance, {plain_name(table.calculator)}"
+            title = f"signed local significance, {significance_words(table)}"
         else:
             title = method_words(table) + (f"\n{typeset(note)}" if note else "")
         low, high = cells.low.min(axis=0), cells.high.max(axis=0)

@@ -16,6 +16,7 @@ from darkstats.report.figures.style import (
     header,
     plain_name,
     style,
+    typeset,
 )
 from darkstats.report.sidecar import ChannelLabels
 
@@ -151,7 +152,7 @@ def prediction_figure(
             _stack(main, fit, panel, order)
             _ratio(ratio, panel)
             main.tick_params(axis="x", labelbottom=False)
-            ratio.set_xlabel(plain_name(labels.axis or "bin"))
+            ratio.set_xlabel(typeset(labels.axis or "bin"))
             main.set_ylabel(_counts_title(panel.edges, labels))
             ratio.set_ylabel("data / pred.", fontsize=10.0)
             _channel_name(main, channel, labels)
@@ -198,8 +199,8 @@ def _counts_title(edges: FloatArray, labels: ChannelLabels) -> str:
     widths = np.diff(edges)
     if labels.edges is None or not np.allclose(widths, widths[0], rtol=1e-6):
         return "events per bin"
-    unit = re.search(r"\(([^()]*)\)\s*$", labels.axis or "")
-    return f"events / {widths[0]:.4g}" + (f" {plain_name(unit[1])}" if unit else "")
+    unit = re.search(r"[(\[]([^()\[\]]*)[)\]]\s*$", labels.axis or "")
+    return f"events / {widths[0]:.4g}" + (f" {typeset(unit[1])}" if unit else "")
 
 
 def _poisson_bars(counts: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -314,6 +315,6 @@ def _ratio(axes: Axes, panel: _Panel) -> None:
 
 
 def _channel_name(axes: Axes, channel: ChannelBins, labels: ChannelLabels) -> None:
-    name = plain_name(labels.label or channel.name)
+    name = typeset(labels.label) if labels.label else plain_name(channel.name)
     text = f"{name} (masked)" if channel.masked else name
     axes.text(0.04, 0.95, text, transform=axes.transAxes, ha="left", va="top", fontsize=11.0)

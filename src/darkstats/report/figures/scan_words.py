@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from darkstats.report.figures.style import header_words, plain_name
+from darkstats.report.figures.style import header_words, plain_name, typeset
 from darkstats.report.numbers import level_words
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = [
     "luminosity",
     "method_words",
     "scan_header",
+    "significance_words",
     "typeset",
 ]
 
@@ -39,25 +40,6 @@ _METHODS = {
     "fc": "Feldman–Cousins",
     "bayes": "Bayesian",
 }
-_TYPESET = (
-    (r"\be\+e-", r"$e^{+}e^{-}$"),
-    (r"\bmu\+mu-", r"$\\mu^{+}\\mu^{-}$"),
-    (r"\be mu\b", r"$e\\mu$"),
-    (r"\bmu mu\b", r"$\\mu\\mu$"),
-    (r"\bL_mu - L_tau\b", r"$L_{\\mu}-L_{\\tau}$"),
-    (r"\balpha\b", r"$\\alpha$"),
-    (r"->", "→"),
-    (r"\b([AZh])'", r"$\1^{\\prime}$"),
-    (r"\b([fpa]b)\^-1", r"\1$^{-1}$"),
-)
-
-
-def typeset(text: str) -> str:
-    """Plain words of a title with particles and units as mathematics."""
-    words = plain_name(text)
-    for pattern, replacement in _TYPESET:
-        words = re.sub(pattern, replacement, words)
-    return words
 
 
 def axis_symbol(axis: Axis) -> str:
@@ -69,13 +51,13 @@ def axis_symbol(axis: Axis) -> str:
 
 def axis_title(axis: Axis) -> str:
     """Title of the axis of a coordinate, with its unit where it is known."""
-    unit = f" [{plain_name(axis.unit)}]" if axis.unit else ""
+    unit = f" [{typeset(axis.unit)}]" if axis.unit else ""
     return axis_symbol(axis) + unit
 
 
 def at_axis(axis: Axis, value: float, digits: int = 6) -> str:
     """A coordinate and its value, such as ``m = 2 GeV``."""
-    unit = f" {plain_name(axis.unit)}" if axis.unit else ""
+    unit = f" {typeset(axis.unit)}" if axis.unit else ""
     return f"{axis_symbol(axis)} = {value:.{digits}g}{unit}"
 
 
@@ -86,8 +68,8 @@ def limits_title(table: ScanTable, limits: Limits, label: str | None) -> str:
     if limits.key == "cross_section":
         return r"$\sigma$ [fb]"
     if limits.key == "signal_strength":
-        return rf"$\mu$ ({plain_name(table.poi_label)})" if table.poi_label else r"$\mu$"
-    unit = f" [{plain_name(limits.unit)}]" if limits.unit else ""
+        return rf"$\mu$ ({typeset(table.poi_label)})" if table.poi_label else r"$\mu$"
+    unit = f" [{typeset(limits.unit)}]" if limits.unit else ""
     return plain_name(limits.symbol) + unit
 
 
@@ -112,6 +94,11 @@ def method_words(table: ScanTable) -> str:
     if table.method != "bayes":
         words.append(plain_name(table.calculator))
     return ", ".join(words)
+
+
+def significance_words(table: ScanTable) -> str:
+    """How local significances were found: by a fit, also beside limits from a posterior."""
+    return "asymptotic" if table.method == "bayes" else plain_name(table.calculator)
 
 
 def scan_header(

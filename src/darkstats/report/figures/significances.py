@@ -10,7 +10,12 @@ import numpy as np
 
 from darkstats.errors import OptionError
 from darkstats.gaussian import survival
-from darkstats.report.figures.coupling_limits import gaps_note, mass_axis
+from darkstats.report.figures.coupling_limits import (
+    gaps_note,
+    markers,
+    mass_axis,
+    mass_range_of,
+)
 from darkstats.report.figures.scan_words import at_axis, axis_title, scan_header, typeset
 from darkstats.report.figures.style import (
     BAND_2,
@@ -30,6 +35,7 @@ from darkstats.scan.expected_spectrum import LARGEST_BIAS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from darkstats.arrays import FloatArray
     from darkstats.report.global_table import GlobalTable, MethodResult, WindowToys
@@ -86,14 +92,17 @@ def local_p_figure(
         axes = figure.add_subplot()
         axes.set_yscale("log")
         axes.set_ylim(bottom, top)
-        mass_axis(axes, (float(mass.min()), float(mass.max())))
+        mass_axis(axes, mass_range_of(mass, room=1.1), mass)
         _local_levels(axes, bottom)
         _global_levels(axes, levels)
         alone, toys = _spectrum_p(table, windows or {})
         name = "local p-value"
         if np.isfinite(toys[0]).any():
             name += " of the window alone"
-        axes.plot(mass, p, color=BLUE, linewidth=0.9 if len(mass) > 120 else 1.3, label=name)
+        axes.plot(
+            mass, p, color=BLUE, linewidth=0.9 if len(mass) > 120 else 1.3, label=name,
+            **markers(mass, p),
+        )  # fmt: skip
         _draw_spectrum(axes, mass, alone, toys)
         first = int(np.nanargmin(p))
         z = float(table.significance[first])
@@ -287,8 +296,12 @@ def methods_figure(table: GlobalTable) -> Drawing:
     low = min(value - min(error, 0.9 * value) for value, error in values)
     high = max(1.02 * low, *(value + error for value, error in values))
     with style():
+        rows = [_cells(one) for one in methods]
         figure = canvas(8.4, 1.9 + 0.42 * len(methods))
-        axes, table_axes = figure.subplots(1, 2, width_ratios=[1.0, 1.35], sharey=True)
+        widths = _column_widths(figure, [_HEADS, *rows])
+        names = max(_width(figure, plain_name(one.method), 11.0) for one in methods)
+        plot = max(8.4 - names - sum(widths) - _MARGINS, 2.2)
+        axes, table_axes = figure.subplots(1, 2, width_ratios=[plot, sum(widths)], sharey=True)
         if high < 8.0 * low:
             axes.set_xlim(max(0.0, low - 0.6 * (high - low)), min(1.0, high + 0.6 * (high - low)))
             axes.locator_params(axis="x", nbins=4)
@@ -297,26 +310,30 @@ def methods_figure(table: GlobalTable) -> Drawing:
             axes.set_xlim(0.3 * low, min(3.0 * high, 1.5))
             axes.xaxis.set_minor_formatter("")
         axes.set_ylim(len(methods) + 0.2, -1.2)
+        starts = np.cumsum([0.0, *widths[:-1]]) / sum(widths)
         for row, (one, (value, error)) in enumerate(zip(methods, values, strict=True)):
             _bar(axes, row, one, value, error)
-            _cells(table_axes, row, one)
+            for x, text in zip(starts, rows[row], strict=True):
+                table_axes.text(
+                    x, row, text, transform=table_axes.get_yaxis_transform(), va="center",
+                    color=BLACK if one.valid else GREY, fontsize=_SIZE, in_layout=False,
+                )  # fmt: skip
         axes.set_yticks(range(len(methods)), [plain_name(one.method) for one in methods])
         axes.tick_params(axis="y", which="both", length=0.0)
         axes.yaxis.set_tick_params(which="minor", left=False, right=False)
         axes.set_xlabel("global p-value")
         table_axes.set_axis_off()
-        for x, words in zip(
-            _COLUMNS, ("global p-value", "significance", "conditions"), strict=True
-        ):
+        for x, words in zip(starts, _HEADS, strict=True):
             table_axes.text(x, 0.985, words, transform=table_axes.transAxes, va="top",
                             fontsize=_SIZE, color=GREY, in_layout=False)  # fmt: skip
+        excess = _excess_words(table)
+        if _width(figure, excess) > sum(widths):
+            excess = excess.replace("; ", ";\n")
         table_axes.text(
-            0.0, 0.02, _excess_words(table), transform=table_axes.transAxes, va="bottom",
+            0.0, 0.02, excess, transform=table_axes.transAxes, va="bottom",
             fontsize=_SIZE, in_layout=False,
         )  # fmt: skip
         _header(axes, table, right_axes=table_axes)
-        for text in axes.texts:  # the title runs on above the table
-            text.set_in_layout(False)
     columns: dict[str, Sequence[Any]] = {
         "method": [one.method for one in methods],
         "p_global": [one.p_global for one in methods],
@@ -329,7 +346,23 @@ def methods_figure(table: GlobalTable) -> Drawing:
     return Drawing(figure=figure, columns=columns)
 
 
-_COLUMNS = (0.0, 0.31, 0.54)
+_HEADS = ("global p-value", "significance", "conditions")
+#: Inches that edges, ticks and the gap beside the table take, and those between its columns.
+_MARGINS, _BETWEEN = 0.55, 0.22
+
+
+def _width(figure: Figure, words: str, size: float = _SIZE) -> float:
+    """Width of words, inches."""
+    text = figure.text(0.0, 0.0, words, fontsize=size)
+    width = text.get_window_extent().width / figure.dpi
+    text.remove()
+    return float(width)
+
+
+def _column_widths(figure: Figure, rows: Sequence[Sequence[str]]) -> list[float]:
+    """Widths of the columns of a table that its words ask for, inches."""
+    found = [max(_width(figure, words) for words in column) for column in zip(*rows, strict=True)]
+    return [*(width + _BETWEEN for width in found[:-1]), found[-1]]
 
 
 def _excess_words(table: GlobalTable) -> str:
@@ -366,18 +399,14 @@ def _bar(axes: Axes, row: int, one: MethodResult, value: float, error: float) ->
     )  # fmt: skip
 
 
-def _cells(axes: Axes, row: int, one: MethodResult) -> None:
+def _cells(one: MethodResult) -> tuple[str, str, str]:
+    """What the table says of a method: p-value, significance, whether its conditions hold."""
     if one.p_global is None:
         p, z = f"< {p_number(one.below)}, 95 %", f"> {_z(one.z_global)}"
     else:
         p, z = p_and_error(one.p_global, one.error), _z(one.z_global)
     words = "hold" if one.valid else "do not hold"
-    if one.extrapolated:
-        words += ", extrapolated"
-    color = BLACK if one.valid else GREY
-    for x, text in zip(_COLUMNS, (p, z, words), strict=True):
-        axes.text(x, row, text, transform=axes.get_yaxis_transform(), va="center", color=color,
-                  fontsize=_SIZE, in_layout=False)  # fmt: skip
+    return p, z, f"{words}, extrapolated" if one.extrapolated else words
 
 
 def _z(value: float) -> str:

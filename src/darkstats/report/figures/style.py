@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from darkstats.report.writing import csv_text, whole_file, write_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
     from darkstats.report.provenance import Inputs
 
@@ -40,7 +42,9 @@ __all__ = [
     "header_words",
     "plain_name",
     "poi_text",
+    "settle_headers",
     "style",
+    "typeset",
 ]
 
 BLACK, GREY = "#1a1a1a", "#7f7f7f"
@@ -56,6 +60,8 @@ PALETTE = (
 
 _LONGEST = 28
 _HEADER_SIZE, _GAP = 10.0, 4.0  # points
+_LINE = 1.35  # of a header, in sizes of its letters
+_MOST_LINES = 3  # a longer title ends with an ellipsis
 
 _STYLE: dict[str, Any] = {
     "font.family": ["TeX Gyre Heros", "DejaVu Sans"],
@@ -143,9 +149,7 @@ class Drawing:
     def __post_init__(self) -> None:
         # The layout is found by iteration: it is settled here, once, so that every file is alike.
         with style():
-            self.figure.draw_without_rendering()
-            if _separate_headers(self.figure):
-                self.figure.draw_without_rendering()
+            settle_headers(self.figure)
             self.figure.set_layout_engine("none")
 
     def save(self, path: str | os.PathLike[str], *, csv: bool = False) -> None:
@@ -192,10 +196,49 @@ def plain_name(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+_UNIT = r"(?<![A-Za-z_])((?:\d[\d.]*)?(?:[kMGT]?eV|[mµunpfa]?b|[cm]?m|s))"
+_SUPERSCRIPTS = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
+_TYPESET = (
+    (r"\be\+e-", r"$e^{+}e^{-}$"),
+    (r"\bmu\+mu-", r"$\\mu^{+}\\mu^{-}$"),
+    (r"\be mu\b", r"$e\\mu$"),
+    (r"\bmu mu\b", r"$\\mu\\mu$"),
+    (r"\bL_mu - L_tau\b", r"$L_{\\mu}-L_{\\tau}$"),
+    (r"\balpha\b", r"$\\alpha$"),
+    (r"->", "→"),
+    (r"\b([AZh])'", r"$\1^{\\prime}$"),
+    (_UNIT + r"(?:\^|\*\*)\{?([-−+]?\d+)\}?", r"\1$^{\2}$"),
+    (r"(?<![A-Za-z_])((?:\d[\d.]*)?[fpa]b)[-−]1\b", r"\1$^{-1}$"),
+)
+
+
+def typeset(text: str) -> str:
+    r"""Plain words with particles and powers of units as mathematics.
+
+    A power may be written ``fb^-1``, ``fb**-1``, ``fb⁻¹``, ``fb-1``, ``GeV^{2}`` or, in LaTeX,
+    ``GeV$^2$``.
+
+    Examples
+    --------
+    >>> typeset("data of 276 pb^-1"), typeset("mass squared [GeV$^2$]"), typeset("cost in $")
+    ('data of 276 pb$^{-1}$', 'mass squared [GeV$^{2}$]', 'cost in \\$')
+    """
+    words = re.sub(_UNIT + r"\$\^\{?([-−+]?\d+)\}?\$", r"\1^\2", text)
+    words = re.sub(
+        _UNIT + "([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)",
+        lambda found: f"{found[1]}^{found[2].translate(_SUPERSCRIPTS)}",
+        words,
+    )
+    words = plain_name(words)
+    for pattern, replacement in _TYPESET:
+        words = re.sub(pattern, replacement, words)
+    return words
+
+
 def poi_text(name: str, label: str | None) -> str:
     """Axis title of the parameter of interest."""
     if label and label != name:
-        return f"{plain_name(label)} ({plain_name(name)})"
+        return f"{typeset(label)} ({plain_name(name)})"
     return plain_name(name)
 
 
@@ -203,11 +246,13 @@ def _what(inputs: Inputs) -> str:
     """Title, or file name, with the point or patch that was put on it."""
     first, *patches = inputs.source.split(" + ")
     _, colon, member = first.rpartition(":")
-    name = inputs.title or (member if colon and len(member) <= _LONGEST else Path(member).name)
+    name = plain_name(member if colon and len(member) <= _LONGEST else Path(member).name)
     words = ["standard input" if name == "-" else name]
+    if inputs.title:  # a name of a file stays as it is, words of a title do not
+        words = [typeset(inputs.title)]
     if patches:
         patch = patches[-1].removesuffix(".gz").removesuffix(".json").removeprefix("patch.")
-        words.append(patch if len(patch) <= _LONGEST else f"{patch[: _LONGEST - 1]}…")
+        words.append(plain_name(patch if len(patch) <= _LONGEST else f"{patch[: _LONGEST - 1]}…"))
     return " + ".join(words)
 
 
@@ -215,9 +260,9 @@ def header(axes: Axes, inputs: Inputs, right: str = "", *, right_axes: Axes | No
     """Write above the axes what data these are, and what was done with them.
 
     The words on the right stand above ``right_axes``, by default the same ones. Where the two do
-    not fit beside each other, :class:`Drawing` puts them on two lines.
+    not fit beside each other, :func:`settle_headers` puts them on two lines.
     """
-    words = [plain_name(_what(inputs))]
+    words = [_what(inputs)]
     if inputs.blind:
         words.append("Asimov data")
     elif inputs.simulated:
@@ -240,21 +285,95 @@ def header_words(
 
 
 def _above(axes: Axes, words: str, x: float, side: Literal["left", "right"]) -> None:
-    axes.annotate(
+    text = axes.annotate(
         words, (x, 1.0), xycoords="axes fraction", xytext=(0.0, _GAP), textcoords="offset points",
         ha=side, va="bottom", fontsize=_HEADER_SIZE, color=BLACK, gid=f"header-{side}",
         annotation_clip=False,
     )  # fmt: skip
+    # However long, words make the axes no narrower; room for their lines is kept by a blank.
+    text.set_in_layout(False)
+    axes.annotate(
+        " ", (0.5, 1.0), xycoords="axes fraction", xytext=(0.0, _GAP), textcoords="offset points",
+        va="bottom", fontsize=_HEADER_SIZE, gid="header-room", annotation_clip=False,
+    )  # fmt: skip
 
 
-def _separate_headers(figure: Figure) -> bool:
-    """Lift the words on the left by a line where they run into those on the right."""
-    found = {str(text.get_gid()): text for axes in figure.axes for text in axes.texts}
+def settle_headers(figure: Figure) -> None:
+    """Lay a figure out, with the words above its axes on as many lines as they need.
+
+    Words that are wider than the page are broken; those on the left are lifted by a line where they
+    would run into those on the right.
+    """
+    figure.draw_without_rendering()
+    texts = [text for axes in figure.axes for text in axes.texts]
+    found = {str(text.get_gid()): text for text in texts}
     left, right = found.get("header-left"), found.get("header-right")
-    if left is None or right is None:
-        return False
-    end = left.get_window_extent().x1
-    if end + 2.0 * _HEADER_SIZE < right.get_window_extent().x0:
-        return False
-    left.set_position((0.0, _GAP + 1.35 * _HEADER_SIZE))
-    return True
+    lines = [0, 0]
+    if left is not None:
+        lines[0] = _break(left, figure.bbox.x1 - left.get_window_extent().x0)
+    if right is not None:
+        lines[1] = _break(right, right.get_window_extent().x1 - figure.bbox.x0)
+    if left is not None and right is not None and _meet(left, right):
+        left.set_position((0.0, _GAP + lines[1] * _LINE * _HEADER_SIZE))
+    if max(lines) > 1 or sum(lines) > 1:
+        for text in texts:
+            if text.get_gid() == "header-room":
+                _keep_room(text, [one for one in (left, right) if one is not None])
+        figure.draw_without_rendering()
+
+
+def _keep_room(room: Text, words: Sequence[Text]) -> None:
+    """Put the blank that keeps room above the axes as high as the words reach."""
+    scale = _pixels_per_point(room)
+    reach = max(text.get_window_extent().y1 for text in words) - room.get_window_extent().y1
+    room.set_position((0.0, room.get_position()[1] + reach / scale))
+
+
+def _meet(left: Text, right: Text) -> bool:
+    apart = _HEADER_SIZE * _pixels_per_point(left)
+    return bool(left.get_window_extent().x1 + 1.5 * apart >= right.get_window_extent().x0)
+
+
+def _pixels_per_point(text: Text) -> float:
+    figure = text.get_figure(root=True)
+    return 1.0 if figure is None else figure.dpi / 72.0
+
+
+def _break(text: Text, room: float) -> int:
+    """Break words that are wider than there is room in pixels; return how many lines they take."""
+    whole, room = text.get_text(), room - _HEADER_SIZE
+
+    def fits(words: str) -> bool:
+        text.set_text(words)
+        return bool(text.get_window_extent().width <= room)
+
+    if "\n" in whole or fits(whole):
+        text.set_text(whole)
+        return 1 + whole.count("\n")
+    lines = [""]
+    for word in _pieces(whole):
+        if lines[-1] and not fits(lines[-1] + word.rstrip()):
+            lines.append("")
+        lines[-1] += word if lines[-1] else word.lstrip()
+    shown = [line.rstrip() for line in lines[:_MOST_LINES]]
+    if len(lines) > _MOST_LINES:
+        shown[-1] += " …"
+    text.set_text("\n".join(shown))
+    return len(shown)
+
+
+def _pieces(words: str) -> list[str]:
+    """Where a line may be broken: behind blanks, and behind some signs of the name of a file.
+
+    Mathematics is not broken.
+    """
+    parts = re.split(r"((?<!\\)\$.*?(?<!\\)\$)", words)
+    found = [""]
+    for k, part in enumerate(parts):
+        pieces = [part] if k % 2 else re.findall(r"[^\s_\-/.]*[\s_\-/.]*", part)
+        for piece in pieces:
+            if found[-1].endswith((" ", "_", "-", "/", ".")) and piece:
+                found.append(piece)
+            else:
+                found[-1] += piece
+    return found

@@ -14,6 +14,7 @@ from darkstats.report.figures.style import (
     canvas,
     plain_name,
     style,
+    typeset,
 )
 
 if TYPE_CHECKING:
@@ -95,11 +96,11 @@ def spectra_figure(
             peak = float(max(base.max(), data.max(), 1e-9))
             axes.set_ylim(max(1e-4 * peak, 0.3 * float(base[base > 0.0].min())), 3.0 * peak)
             axes.set_xlim(float(bounds[0]), float(bounds[-1]))
-            axes.set_xlabel(facts["axis"])
+            axes.set_xlabel(typeset(facts["axis"]))
             if k % across == 0:
                 axes.set_ylabel("events / GeV$^2$")
             axes.text(
-                0.96, 0.95, plain_name(facts["label"]), transform=axes.transAxes, ha="right",
+                0.96, 0.95, typeset(facts["label"]), transform=axes.transAxes, ha="right",
                 va="top",
             )  # fmt: skip
             if k == 0:

@@ -1,0 +1,310 @@
+"""What a referee of a figure would send back, as far as it can be told without looking."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import scan_records
+
+pytest.importorskip("matplotlib", reason="figures need the plot extra")
+pytest.importorskip("mplhep", reason="figures need the plot extra")
+
+from darkstats import workflows as w
+from darkstats.inference.results import FitCounts, LimitScan, UpperLimit
+from darkstats.report.constraints.catalogue import catalogue
+from darkstats.report.figures.comparisons import projections_figure
+from darkstats.report.figures.coupling_limits import mass_limits_figure
+from darkstats.report.figures.limits import limit_figure
+from darkstats.report.figures.planes import map_figure
+from darkstats.report.figures.significances import local_p_figure, methods_figure
+from darkstats.report.figures.smooth import p_curve
+from darkstats.report.figures.style import Drawing, style, typeset
+from darkstats.report.global_table import read_global
+from darkstats.report.provenance import Inputs
+from darkstats.report.scan_table import ScanTable, read_scan
+
+LONG_TITLE = (
+    "SIMULATED. Search for axion-like particles in three-photon events, 445 pb^-1; unbinned"
+)
+
+
+def inputs(title: str | None = None, source: str = "a.json") -> Inputs:
+    return Inputs(
+        source=source, workspace_sha256="", canonical_sha256="", simulated=True, blind=False,
+        title=title,
+    )  # fmt: skip
+
+
+def upper_limit(**options: Any) -> UpperLimit:
+    mu = tuple(0.1 * k for k in range(41))
+    band = tuple(tuple(math.exp(-x * (2.0 - 0.3 * n) - 0.1 * x * x) for x in mu) for n in range(5))
+    options = {"observed": band[3], "observed_error": None, **options}
+    scan = LimitScan(quantity="CLs", mu=mu, expected=band, **options)
+    return UpperLimit(
+        poi="mu", cl=0.95, method="cls", test_stat="qtilde", calculator="asymptotic",
+        observed=1.9, expected=(1.2, 1.4, 1.6, 1.8, 2.2), expected_definition="", mu_hat=0.5,
+        twice_nll=0.0, sigma=1.0, poi_lower=0.0, fits=FitCounts(attempted=1, certified=1),
+        scan=scan,
+    )  # fmt: skip
+
+
+def alp(n: int = 60, **options: Any) -> ScanTable:
+    return read_scan(scan_records.alp(n, **options))
+
+
+def limits_of(table: ScanTable, **options: Any) -> Drawing:
+    limits = table.limits_on()
+    return mass_limits_figure(table, limits, constraints=catalogue(limits.key), **options)
+
+
+def dense(masses: Any) -> ScanTable:
+    """A scan over these masses."""
+    record = scan_records.alp(len(masses))
+    for point, mass in zip(record["points"], masses, strict=True):
+        point["values"] = [float(mass)]
+    return read_scan(record)
+
+
+@pytest.mark.parametrize(
+    "subject", [inputs(LONG_TITLE), inputs(source="a_long_name-of_a_file_" * 9 + ".json")]
+)
+def test_a_long_title_takes_lines_and_leaves_the_axes_their_width(subject: Inputs) -> None:
+    """Axes keep three quarters of the page; every line of the title is on it."""
+    figure = limit_figure(upper_limit(), subject).figure
+    axes = figure.axes[0]
+    short = limit_figure(upper_limit(), inputs("short")).figure.axes[0]
+    with style():
+        assert axes.bbox.width > 0.75 * figure.bbox.width
+        assert axes.bbox.width == pytest.approx(short.bbox.width, rel=0.01)
+        (title,) = (text for text in axes.texts if text.get_gid() == "header-left")
+        box = title.get_window_extent()
+    assert "\n" in title.get_text()
+    assert box.x1 < figure.bbox.x1
+    assert box.y1 < figure.bbox.y1 + 1.0
+
+
+@pytest.mark.parametrize(
+    ("plain", "shown"),
+    [
+        ("445 pb^-1", "445 pb$^{-1}$"),
+        ("8.34fb**-1", "8.34fb$^{-1}$"),
+        ("50 ab⁻¹", "50 ab$^{-1}$"),
+        ("5 fb-1", "5 fb$^{-1}$"),
+        ("mass squared (GeV^2)", "mass squared (GeV$^{2}$)"),
+        ("mass squared [GeV$^2$]", "mass squared [GeV$^{2}$]"),
+        ("mass squared [GeV²]", "mass squared [GeV$^{2}$]"),
+        ("$5 of_cb^2", r"\$5 of_cb^2"),
+    ],
+)
+def test_powers_of_units_are_mathematics(plain: str, shown: str) -> None:
+    """However they are written, and nothing else is."""
+    assert typeset(plain) == shown
+
+
+def test_units_are_mathematics_in_titles_of_figures_and_axes(
+    repository: Path, tmp_path: Path
+) -> None:
+    """Header, axis of a channel, width of its bins."""
+    source = tmp_path / "x.json"
+    source.write_bytes((repository / "workspaces/examples/two_bins.json").read_bytes())
+    channel = w.fit(w.FitRequest(model=request(source))).result.fit.model.channels[0].name
+    axis = "squared recoil mass [GeV$^2$]"
+    edges = ", ".join(map(str, (0.0, 2.0, 4.0)))
+    (tmp_path / "x.meta.json").write_text(
+        f'{{"schema": "darkstats.meta/1", "title": "A search, 445 pb^-1", "channels": '
+        f'{{"{channel}": {{"axis": "{axis}", "edges": [{edges}]}}}}}}'
+    )
+    figure = w.fit(w.FitRequest(model=request(source))).figure("data").figure
+    main, ratio = figure.axes[:2]
+    assert ratio.get_xlabel() == "squared recoil mass [GeV$^{2}$]"
+    assert main.get_ylabel() == "events / 2 GeV$^{2}$"
+    assert any(text.get_text().startswith("A search, 445 pb$^{-1}$") for text in main.texts)
+
+
+def request(path: Path) -> w.ModelRequest:
+    return w.ModelRequest(workspace=w.WorkspaceRequest(source=str(path)))
+
+
+def test_small_p_values_stand_on_a_logarithmic_axis() -> None:
+    """Below a tenth, where the limit is read, in a panel that continues the linear one."""
+    figure = limit_figure(upper_limit(), inputs()).figure
+    upper, lower = figure.axes
+    assert (upper.get_yscale(), lower.get_yscale()) == ("linear", "log")
+    assert upper.get_ylim()[0] == lower.get_ylim()[1] == pytest.approx(0.1)
+    assert lower.get_ylim()[0] < 0.05 / 10
+    assert upper.get_xlim() == lower.get_xlim()
+
+
+def test_a_curve_of_p_values_is_smooth_and_runs_through_its_points() -> None:
+    """No corner between computed points, no turn of its own; the corner at the best fit stays."""
+    mu = np.linspace(0.0, 4.0, 21)
+    exact = np.exp(-0.7 * mu - 0.2 * mu**2)
+    x, y = p_curve(mu, exact)
+    assert len(x) > 5 * len(mu)
+    assert np.all(np.diff(y) < 0.0)
+    for place, value in zip(mu, exact, strict=True):
+        assert y[np.argmin(np.abs(x - place))] == pytest.approx(value, rel=1e-12)
+    straight = np.interp(x, mu, exact)
+    truth = np.exp(-0.7 * x - 0.2 * x**2)
+    inner = (x > 0.2) & (x < 3.8)
+    assert np.max(np.abs(y / truth - 1.0)[inner]) < 0.1 * np.max(np.abs(straight / truth - 1.0))
+    bent = np.where(mu < 1.05, 1.0, np.exp(-(mu - 1.05)))
+    x, y = p_curve(mu, bent, kink=1.05)
+    assert np.all(y[x <= 1.0] == 1.0)
+
+
+def test_p_values_of_zero_from_toys_are_arrows() -> None:
+    """No toy as extreme is no point at zero."""
+    values = tuple(max(1.0 - 0.5 * k, 0.0) for k in range(41))
+    errors = tuple(0.01 if value else 0.0 for value in values)
+    figure = limit_figure(upper_limit(observed=values, observed_error=errors), inputs()).figure
+    lower = figure.axes[1]
+    (arrows,) = (line for line in lower.lines if line.get_label() == "no toy as extreme")
+    assert len(arrows.get_xdata()) == values.count(0.0)
+    low, high = lower.get_ylim()
+    assert np.all((arrows.get_ydata() > low) & (arrows.get_ydata() < high))
+    assert "arrow" in arrows.get_marker()
+
+
+@pytest.mark.parametrize("kind", ["pulls", "correlation"])
+def test_bin_gammas_are_hidden_unless_asked_for(repository: Path, kind: str) -> None:
+    """Figures leave them out and say how many; their numbers stay beside the figure."""
+    path = repository / "workspaces/examples/three_channels.json"
+    shown = {}
+    for asked in (False, True):
+        outcome = w.fit(w.FitRequest(model=request(path), bin_gammas=asked))
+        drawing = outcome.figure(kind)
+        axes = drawing.figure.axes[0]
+        shown[asked] = [label.get_text() for label in axes.get_yticklabels()]
+        header = " ".join(text.get_text() for text in axes.texts)
+        assert ("9 bin gammas not shown" in header) is not asked
+        assert sum(name.startswith("staterror") for name in drawing.columns["parameter"]) == 9
+    assert not any(name.startswith("staterror") for name in shown[False])
+    assert sum(name.startswith("staterror") for name in shown[True]) == 9
+    assert set(shown[False]) < set(shown[True])
+
+
+def test_bin_gammas_are_drawn_where_there_is_nothing_else(repository: Path) -> None:
+    """A model with no other constrained parameter has a figure all the same."""
+    path = repository / "workspaces/examples/two_bins.json"
+    figure = w.fit(w.FitRequest(model=request(path))).figure("pulls").figure
+    assert len(figure.axes[0].get_yticklabels()) == 2
+
+
+def test_regions_of_earlier_limits_can_be_told_apart() -> None:
+    """Each has a colour and dashes of its own, and its name has that colour."""
+    from matplotlib.colors import to_rgb
+
+    axes = limits_of(alp(), mass_range=(0.01, 20.0), value_range=(1e-7, 1.0)).figure.axes[0]
+    edges = [p for p in axes.patches if p.get_zorder() == 2.2]
+    assert len(edges) >= 5
+    looks = [(to_rgb(p.get_edgecolor()), str(p.get_linestyle())) for p in edges]
+    for (one, dash), (other, other_dash) in combinations(looks, 2):
+        assert np.hypot.reduce(np.subtract(one, other)) > 0.15
+        assert dash != other_dash or one != other
+    names = {to_rgb(t.get_color()) for t in axes.texts if (t.get_gid() or "").startswith("region-")}
+    assert names == {color for color, _ in looks}
+    for color in names:  # small letters on white: contrast as WCAG asks for
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color]
+        assert 1.05 / (np.dot((0.2126, 0.7152, 0.0722), linear) + 0.05) > 4.5
+
+
+PROJECTIONS = (276.0, 9e3, 5e4)
+WITH_REGIONS: dict[str, Callable[[], Drawing]] = {
+    "limits": lambda: limits_of(alp()),
+    "projections": lambda: projections_figure(
+        [read_scan(scan_records.zprime(value)) for value in PROJECTIONS],
+        constraints=catalogue("lmu_ltau_invisible"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WITH_REGIONS)
+def test_a_legend_covers_no_excluded_region(name: str) -> None:
+    """Where earlier limits are drawn, the legend is outside of the axes, once."""
+    figure = WITH_REGIONS[name]().figure
+    (axes,) = figure.axes
+    assert axes.get_legend() is None
+    (legend,) = figure.legends
+    with style():
+        assert not legend.get_window_extent().overlaps(axes.bbox)
+        assert legend.get_window_extent().x1 < figure.bbox.x1
+    assert sum(t.get_text().startswith("earlier limits") for t in legend.get_texts()) == 1
+
+
+def test_masses_have_the_axis_on_which_they_lie_evenly() -> None:
+    """Windows that follow a resolution in squared mass ask for a linear axis, others do not."""
+    recoil = np.sqrt(np.linspace(0.25, 64.0, 80))
+    wide = np.geomspace(0.2, 9.7, 80)
+    for masses, scale in ((recoil, "linear"), (wide, "log")):
+        table = dense(masses)
+        for drawing in (limits_of(table), local_p_figure(table)):
+            axes = drawing.figure.axes[0]
+            assert axes.get_xscale() == scale
+            low, high = axes.get_xlim()
+            assert low < masses[0]
+            assert masses[-1] < high
+    upper = limits_of(dense(recoil)).figure.axes[0]
+    to_pixels = upper.transData.transform([[6.0, 1e-2], [8.0, 1e-2]])[:, 0]
+    assert np.diff(to_pixels)[0] > 0.2 * upper.bbox.width
+
+
+def test_limits_of_less_than_a_decade_have_a_linear_axis() -> None:
+    """Its ticks are plain numbers, from zero."""
+    record = scan_records.alp(30)
+    for k, point in enumerate(record["points"]):
+        point["couplings"] = {}
+        point["cross_section_fb"] = {
+            "observed": 9.0 + k % 3, "expected": [8.0, 9.0, 10.0, 12.0, 15.0],
+        }  # fmt: skip
+    table = read_scan(record)
+    axes = mass_limits_figure(table, table.limits_on("cross_section")).figure.axes[0]
+    assert axes.get_yscale() == "linear"
+    assert axes.get_ylim()[0] == 0.0
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert not any("^" in label or "times" in label for label in labels)
+    assert len([label for label in labels if label]) >= 3
+
+
+@pytest.mark.parametrize(("n", "marked"), [(8, True), (40, True), (80, False)])
+def test_few_hypotheses_are_marked(n: int, marked: bool) -> None:
+    """A line alone would pass for knowledge of what lies between them."""
+    table = alp(n)
+    for drawing, name in (
+        (limits_of(table), "observed (simulated data)"),
+        (limits_of(table), "expected median"),
+        (local_p_figure(table), "local p-value"),
+    ):
+        (line,) = (one for one in drawing.figure.axes[0].lines if one.get_label() == name)
+        assert (line.get_marker() == "o") is marked
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_the_table_of_methods_fills_its_part_of_the_page(few: bool) -> None:
+    """From the axes to the right edge, with no empty third."""
+    record = scan_records.global_significance()
+    if few:
+        record["methods"] = record["methods"][:1]
+    figure = methods_figure(read_global(record)).figure
+    axes, table = figure.axes
+    with style():
+        ends = [text.get_window_extent().x1 for text in table.texts if not text.get_gid()]
+        assert max(ends) > 0.95 * figure.bbox.width
+        assert max(ends) < figure.bbox.width
+        assert axes.bbox.width > 0.25 * figure.bbox.width
+
+
+def test_significances_beside_bayesian_limits_are_not_called_posterior() -> None:
+    """They are those of a fit."""
+    record = {**scan_records.plane(), "method": "bayes", "calculator": "posterior"}
+    table = read_scan(record)
+    legend = map_figure(table, table.limits_on(), "significance").figure.axes[0].get_legend()
+    assert legend is not None
+    assert legend.get_title().get_text() == "signed local significance, asymptotic"
