@@ -16,6 +16,7 @@ from darkstats.gaussian import quantile
 from darkstats.inference.crossing import Crossing
 from darkstats.inference.curve import ProfileCurve, unprofiled_scale
 from darkstats.inference.results import Interval, LimitScan, ToyCounts, ToyOptions
+from darkstats.inference.slivers import REACH, STEP, exact_hull, one_event
 from darkstats.inference.test_statistics import TEST_STATISTICS
 from darkstats.inference.toy_curve import NoisyCrossing, NoisyPoint, noisy_crossing
 from darkstats.inference.toy_limit import FEW_BEYOND, require_enough_toys
@@ -31,6 +32,7 @@ _ROUNDS = 8
 _SAME = 0.02
 _NARROW = 0.004  # relative width at which the bracket of an end is narrow enough
 _HALVINGS = 8
+_SURE = 2.0  # errors by which a p-value has to pass the level, where a gap hangs on it
 
 
 class _Belt:
@@ -104,6 +106,38 @@ class _Belt:
             self.evaluate(wanted)
         return found
 
+    def beyond(self, found: NoisyCrossing, event: float) -> tuple[NoisyCrossing, str | None]:
+        """Upper end of the last accepted piece, and words where there is, or may be, a gap.
+
+        ``event``: signal strength of one event.
+        """
+        begin = max([found.mu, *(mu for mu in self.points if self._inside(mu))])
+        self.evaluate([begin + STEP * k * event for k in range(1, round(REACH / STEP) + 1)])
+        points = [point for mu, point in self.points.items() if mu > found.mu + _SURE * found.error]
+        accepted = [point.mu for point in points if self._surely(point)]
+        undecided = [p.mu for p in points if p.value + _SURE * p.error > self.alpha]
+        poi = self.curve.model.poi_name
+        if accepted:
+            last = max(accepted)
+            after = min((p.mu for p in points if p.mu > last), default=last + STEP * event)
+            end = NoisyCrossing(0.5 * (last + after), 0.5 * (after - last), last, after, True)
+            return end, (
+                f"the accepted {poi} have a gap behind {found.mu:.4g}: the upper end is that of "
+                "the last accepted piece"
+            )
+        if undecided:
+            return found, (
+                f"{poi} up to {max(undecided):.4g} may be accepted behind a gap: these toys do not "
+                "tell; ask for more"
+            )
+        return found, None
+
+    def _surely(self, point: NoisyPoint) -> bool:
+        return point.value - _SURE * point.error > self.alpha
+
+    def _inside(self, mu: float) -> bool:
+        return self.points[mu].value > self.alpha
+
     def _halved(self, found: NoisyCrossing, *, upper: bool, stop: float) -> NoisyCrossing:
         """Narrow the bracket of an end: the p-value jumps where outcomes change their order."""
         low, high = 0.0 if upper else -math.inf, math.inf if upper else stop
@@ -173,6 +207,37 @@ def _asymptotic_ends(curve: ProfileCurve, cl: float) -> tuple[float, float]:
     return 0.5 * (low + high), upper
 
 
+def _whole(
+    belt: _Belt, upper: NoisyCrossing, lower: NoisyCrossing | None, scale: float
+) -> tuple[NoisyCrossing, NoisyCrossing | None, list[str]]:
+    """Ends of all that is accepted, where gaps are possible, and what has to be said of them."""
+    curve = belt.curve
+    top = max(upper.mu, scale)
+    hull = exact_hull(curve, top, cl=1.0 - belt.alpha)
+    if hull is None:
+        event = one_event(curve, top)
+        if event is None:
+            return upper, lower, []
+        upper, note = belt.beyond(upper, event)
+        return upper, lower, [] if note is None else [note]
+    notes = []
+    for name, end, exact in (("upper", upper, hull[1]), ("lower", lower, hull[0])):
+        held = 0.0 if end is None else end.mu
+        error = 0.0 if end is None else end.error
+        if abs(exact - held) <= _SURE * error + _NARROW * exact:
+            continue
+        exactly = NoisyCrossing(exact, 0.0, exact, exact, True)
+        if name == "upper":
+            upper = exactly
+        else:
+            lower = exactly if exact > 0.0 else None
+        notes.append(
+            f"the toys end at {held:.4g}; the exact construction, which sees accepted strengths "
+            f"behind a gap, gives the {name} end {exact:.4g}"
+        )
+    return upper, lower, notes
+
+
 def feldman_cousins(
     model: Model,
     observation: Observation,
@@ -213,6 +278,10 @@ def feldman_cousins(
 
     Notes
     -----
+    Where the accepted strengths have gaps, the interval is their hull: with few events, strengths
+    up to 0.6 events beyond the first end are tried in steps of 0.05 events (a piece narrower than
+    that may be missed), and with one bin and a known background the exact construction decides.
+
     Phys. Rev. D 57 (1998) 3873; profiled nuisance parameters: arXiv:1007.1727, eq. 11, and the
     "profile construction". Coverage is exact without nuisance parameters; with them it is not
     guaranteed (see the coverage study).
@@ -240,8 +309,9 @@ def feldman_cousins(
     for end in (upper, lower):
         if end is not None and not math.isfinite(end.error):
             raise LimitNotFoundError("the toys do not tell an end of the interval: ask for more")
+    upper, lower, gap = _whole(belt, upper, lower, high_guess)
     ordered = sorted(belt.points.values(), key=lambda point: point.mu)
-    notes = [*curve.free.warnings, *curve.notes]
+    notes = [*curve.free.warnings, *curve.notes, *gap]
     if choice.n_toys * alpha < FEW_BEYOND:
         notes.append(
             f"only about {choice.n_toys * alpha:.2g} toys lie beyond each end: the errors are "

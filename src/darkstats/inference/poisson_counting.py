@@ -18,7 +18,13 @@ from darkstats.inference.results import Interval
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
 
-__all__ = ["acceptance", "poisson_cdf", "poisson_cls_limit", "poisson_interval"]
+__all__ = ["acceptance", "accepted_hull", "poisson_cdf", "poisson_cls_limit", "poisson_interval"]
+
+#: Where pieces of the belt beyond a gap are looked for: events beyond an end, and steps. In known
+#: backgrounds of 0 to 24 events, at 68 %, 90 % and 95 %, the last piece ends at most 0.42 events
+#: beyond the first.
+_BEYOND, _FINE = 0.6, 0.002
+_MOST_FINE = 100  # events: with more, single outcomes are too rare for a gap
 
 
 def poisson_cdf(n: int, mean: float) -> float:
@@ -126,8 +132,34 @@ def _largest_outcome(signal: float, background: float) -> int:
     return int(mean + 12.0 * math.sqrt(mean + 1.0) + 20.0)
 
 
-def _ends(n: int, background: float, cl: float, step: float) -> tuple[float, float]:
-    """Hull of the accepted signals, its ends refined by bisection to 1e-10."""
+def _fine(n: int, background: float, cl: float, start: float, stop: float) -> FloatArray:
+    """Accepted signals between two, in fine steps. Shape [accepted]."""
+    grid: FloatArray = np.arange(max(start, 0.0), stop, _FINE)
+    if not grid.size:
+        return grid
+    n_max = max(n, _largest_outcome(float(grid[-1]), background))
+    table = np.concatenate(
+        [
+            acceptance(part, background, n_max, cl=cl)[:, n]
+            for part in np.array_split(grid, max(1, len(grid) // 500))
+        ]
+    )
+    return np.asarray(grid[table > 0.0])
+
+
+def accepted_hull(
+    n: int, background: float, *, cl: float, step: float = 0.01
+) -> tuple[float, float]:
+    """First and last signal that n events accept, gaps between them or not.
+
+    Parameters
+    ----------
+    n, background, cl
+        Events seen, expected background, confidence level.
+    step
+        Grid of the signal; within 0.6 events beyond an end it is 0.002, for up to a hundred events.
+        The ends are bisected to 1e-10.
+    """
     top = max(10.0, 2.0 * n + 6.0 * math.sqrt(n + 1.0) + 10.0)
     while True:
         grid = np.arange(0.0, top + step, step)
@@ -156,7 +188,16 @@ def _ends(n: int, background: float, cl: float, step: float) -> tuple[float, flo
 
     first, last = float(grid[inside[0]]), float(grid[inside[-1]])
     lower = 0.0 if first == 0.0 else edge(first, first - step)
-    return lower, edge(last, last + step)
+    upper = edge(last, last + step)
+    if max(n, background) <= _MOST_FINE:
+        below = _fine(n, background, cl, lower - _BEYOND, lower)
+        above = _fine(n, background, cl, upper, upper + _BEYOND)
+        if below.size and below[0] < lower:
+            begin = float(below[0])
+            lower = 0.0 if begin == 0.0 else edge(begin, max(begin - _FINE, 0.0))
+        if above.size and above[-1] > upper:
+            upper = edge(float(above[-1]), float(above[-1]) + _FINE)
+    return lower, upper
 
 
 def _raised(n: int, background: float, cl: float, upper: float) -> float:
@@ -196,8 +237,8 @@ def poisson_interval(
         *rise* with the background by a little; it is raised to its largest value at any higher
         background, so that it falls. Off, the interval is the plain construction.
     step
-        Grid of the signal on which the belt is scanned; the ends are then bisected. A piece of
-        the belt narrower than this may be missed.
+        Grid of the signal on which the belt is scanned; the ends are then bisected. Beyond a gap,
+        pieces of the belt are looked for in steps of 0.002, within 0.6 events of the end.
 
     Notes
     -----
@@ -211,7 +252,7 @@ def poisson_interval(
     (0.0, 2.44)
     """
     _check(n, background, cl)
-    lower, upper = _ends(n, background, cl, step)
+    lower, upper = accepted_hull(n, background, cl=cl, step=step)
     if raised:
         upper = _raised(n, background, cl, upper)
     return Interval(
