@@ -127,6 +127,33 @@ def plane(columns: int = 12, *, without: tuple[int, ...] = ()) -> Record:
     return _record("dark_higgsstrahlung", title, labels, points, luminosity_ipb=8340.0)
 
 
+def predicted_plane(*, without: tuple[int, ...] = ()) -> Record:
+    """A plane of a model that predicts its cross section: a signal strength of 1 means it.
+
+    The masses are no grid: columns are of unlike lengths and steps, one ends before its neighbours,
+    and one has a single hypothesis. The median limit is 1 where the heavier mass is 600 and the
+    lighter one 0, and grows with both.
+    """
+    columns = {
+        150.0: (0.0,), 200.0: (0.0, 50.0), 300.0: (0.0, 50.0, 100.0, 150.0),
+        400.0: (0.0, 50.0, 150.0, 250.0), 500.0: (0.0, 100.0, 150.0),
+        550.0: (0.0, 100.0, 200.0, 300.0), 650.0: (0.0, 100.0, 200.0, 300.0, 400.0),
+        800.0: (0.0, 150.0, 300.0, 450.0), 1000.0: (0.0, 200.0, 400.0),
+    }  # fmt: skip
+    points = []
+    for heavy, lights in columns.items():
+        for light in lights:
+            median = math.exp((heavy - 600.0) / 150.0 + light / 120.0)
+            one = point(f"C1_{heavy:g}_N1_{light:g}", [heavy, light], median, 0.7 * len(points))
+            points.append(failed(one) if len(points) in without else one)
+    for one in points:
+        del one["cross_section_fb"]
+    return _record(
+        "electroweakinos", "Search for electroweakinos, 139 fb^-1", ["m_c1_gev", "m_n1_gev"],
+        points, cl=0.95, luminosity_ipb=139e3, reference_cross_section_pb=None, poi_label=None,
+    )  # fmt: skip
+
+
 def projection() -> Record:
     """A record of projections to two luminosities, with its statement on systematic errors."""
     blind = {"observed": None, "observed_reason": "blinded", "p0": None}

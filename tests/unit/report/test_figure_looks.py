@@ -22,7 +22,7 @@ from darkstats.report.constraints.catalogue import catalogue
 from darkstats.report.figures.comparisons import projections_figure
 from darkstats.report.figures.coupling_limits import mass_limits_figure
 from darkstats.report.figures.limits import limit_figure
-from darkstats.report.figures.planes import map_figure
+from darkstats.report.figures.planes import cells_of, map_figure, slices_figure
 from darkstats.report.figures.significances import local_p_figure, methods_figure
 from darkstats.report.figures.smooth import p_curve
 from darkstats.report.figures.style import Drawing, style, typeset
@@ -308,3 +308,90 @@ def test_significances_beside_bayesian_limits_are_not_called_posterior() -> None
     legend = map_figure(table, table.limits_on(), "significance").figure.axes[0].get_legend()
     assert legend is not None
     assert legend.get_title().get_text() == "signed local significance, asymptotic"
+
+
+def map_of(table: ScanTable, what: str, key: str = "signal_strength") -> Drawing:
+    return map_figure(table, table.limits_on(key), what)
+
+
+def contours(drawing: Drawing) -> list[Any]:
+    """Lines through a map. Each: its vertices, shape [point, 2]."""
+    from matplotlib.contour import ContourSet
+
+    found = drawing.figure.axes[0].findobj(ContourSet)
+    return [np.concatenate([path.vertices for path in one.get_paths()]) for one in found]
+
+
+@pytest.mark.parametrize(("what", "lines"), [("expected", 3), ("observed", 2)])
+def test_maps_show_where_a_predicted_signal_is_excluded(what: str, lines: int) -> None:
+    """The line on which the limit is 1 lies where it is, and the legend names it."""
+    drawing = map_of(read_scan(scan_records.predicted_plane()), what)
+    found = contours(drawing)
+    assert len(found) == lines
+    median = found[0] if what == "expected" else found[1]
+    limit = np.exp((median[:, 0] - 600.0) / 150.0 + median[:, 1] / 120.0)
+    assert np.allclose(limit, 1.0, rtol=1e-6)
+    assert median[:, 0].min() <= 350.0
+    assert median[:, 0].max() > 580.0
+    legend = drawing.figure.axes[0].get_legend()
+    assert legend is not None
+    words = [text.get_text() for text in legend.get_texts()]
+    assert r"$\mu$ = 1, expected (interpolated)" in words
+
+
+def test_no_line_is_guessed_through_a_hypothesis_without_a_limit() -> None:
+    """Triangles with such a corner are left out."""
+    whole = contours(map_of(read_scan(scan_records.predicted_plane()), "expected"))[0]
+    table = read_scan(scan_records.predicted_plane(without=(12,)))
+    lost = table.coordinates[table.failed][0]
+    part = contours(map_of(table, "expected"))[0]
+    assert np.hypot(*(part - lost).T).min() > np.hypot(*(whole - lost).T).min() + 1.0
+
+
+def test_a_unit_of_the_signal_strength_is_no_prediction() -> None:
+    """A reference cross section of 1 pb excludes nothing where the limit crosses it."""
+    record = {**scan_records.predicted_plane(), "reference_cross_section_pb": 1.0}
+    assert contours(map_of(read_scan(record), "expected")) == []
+    assert contours(map_of(read_scan(scan_records.predicted_plane()), "significance")) == []
+
+
+def test_maps_have_no_white_strips_between_columns() -> None:
+    """Where a column ends before both of its neighbours, its last cell reaches as far as they."""
+    table = read_scan(scan_records.predicted_plane())
+    (axes, _) = map_of(table, "expected").figure.axes
+    boxes = [path.get_extents() for path in axes.collections[0].get_paths()]
+    tops: dict[float, float] = {}
+    for box in boxes:
+        tops[box.x0] = max(tops.get(box.x0, 0.0), box.y1)
+    ordered = [tops[x] for x in sorted(tops)]
+    for before, here, after in zip(ordered, ordered[1:], ordered[2:], strict=False):
+        assert here >= min(before, after)
+    for x in (175.0 - 1.0, 160.0):  # a lonely hypothesis fills its column as its neighbour does
+        assert any(box.x0 <= x <= box.x1 and box.y1 >= 25.0 for box in boxes)
+    assert min(box.y0 for box in boxes) == 0.0
+    cells = cells_of(table)
+    column = table.coordinates[:, 0] == 500.0
+    assert cells.high[column, 1].max() < 200.0  # a slice shows it no farther than it reaches
+
+
+def test_slices_say_how_far_off_their_hypotheses_are() -> None:
+    """One mass where all have it, from where to where they lie otherwise."""
+    table = read_scan(scan_records.predicted_plane())
+    limits = table.limits_on("signal_strength")
+    words = {
+        fixed: slices_figure(table, limits, fixed=fixed, at=(at,)).figure.axes[0].texts[0]
+        for fixed, at in ((0, 660.0), (1, 160.0))
+    }
+    assert words[0].get_text() == "m c1 = 650 GeV"
+    assert words[1].get_text() == "m n1 = 160 GeV\n(hypotheses at 150 to 200 GeV)"
+
+
+def test_cells_hold_their_hypotheses_where_coordinates_are_negative() -> None:
+    """Only masses end at zero."""
+    record = scan_records.predicted_plane()
+    record["labels"] = ["x", "y"]
+    for point in record["points"]:
+        point["values"] = [-value for value in point["values"]]
+    table = read_scan(record)
+    cells = cells_of(table)
+    assert np.all((cells.low <= table.coordinates) & (table.coordinates <= cells.high))

@@ -1,7 +1,9 @@
 """Scans over two masses: maps of the plane, and slices through it.
 
-A hypothesis stands for the cell around it, half-way to its neighbours. Nothing is interpolated: a
-slice shows, for each column of the plane, the hypothesis in whose cell it runs.
+A hypothesis stands for the cell around it, half-way to its neighbours; where a column of the plane
+ends between longer ones, its last cell reaches as far as they do. Colours are values of hypotheses,
+and a slice shows, for each column, the hypothesis in whose cell it runs, and says how far off these
+are. Only the line where a limit crosses a signal strength of 1 is interpolated.
 """
 
 from __future__ import annotations
@@ -52,6 +54,9 @@ MAPS: Mapping[str, str] = MappingProxyType(
     }
 )
 _FAILED = "#f3f3f3"
+#: Circles inscribed in triangles at the edge of a plane, in parts of those around them, below which
+#: a triangle joins hypotheses that are no neighbours.
+_FLAT = 0.02
 _ROOM = 0.16  # above the plane, for the legend
 
 
@@ -84,12 +89,13 @@ class Cells:
 
 def _edges(centres: FloatArray, alone: float) -> tuple[FloatArray, FloatArray]:
     """Ends of cells half-way between sorted centres; ``alone`` is the width of a lonely one."""
+    floor = 0.0 if centres[0] >= 0.0 else -np.inf  # masses are not negative
     if len(centres) == 1:
-        return centres - 0.5 * alone, centres + 0.5 * alone
+        return np.maximum(centres - 0.5 * alone, floor), centres + 0.5 * alone
     middle = 0.5 * (centres[1:] + centres[:-1])
     low = np.concatenate([[1.5 * centres[0] - 0.5 * centres[1]], middle])
     high = np.concatenate([middle, [1.5 * centres[-1] - 0.5 * centres[-2]]])
-    return np.maximum(low, 0.0), high
+    return np.maximum(low, floor), high
 
 
 def is_plane(table: ScanTable) -> bool:
@@ -135,6 +141,89 @@ def cells_of(table: ScanTable) -> Cells:
     return Cells(column_axis=axis, column=column, low=low, high=high)
 
 
+def _without_notches(cells: Cells, table: ScanTable) -> Cells:
+    """The same cells, without white strips between columns that reach farther.
+
+    The last cell of a column grows to where the nearer-ending one of its two neighbours ends. A
+    lonely hypothesis takes the height of the cell beside it.
+    """
+    along, across = 1 - cells.column_axis, cells.column_axis
+    low, high = cells.low.copy(), cells.high.copy()
+    n = int(cells.column.max()) + 1
+    members = [np.flatnonzero(cells.column == k) for k in range(n)]
+    crowded = [k for k in range(n) if len(members[k]) > 1]
+    for k in range(n):
+        if len(members[k]) == 1 and crowded:
+            one = members[k][0]
+            near = min(crowded, key=lambda j: abs(low[members[j][0], across] - low[one, across]))
+            at = table.coordinates[one, along]
+            beside = members[near]
+            holding = beside[(cells.low[beside, along] <= at) & (at < cells.high[beside, along])]
+            if len(holding):
+                low[one, along] = min(low[one, along], cells.low[holding[0], along])
+                high[one, along] = max(high[one, along], cells.high[holding[0], along])
+    bottoms = [float(low[m, along].min()) for m in members]
+    tops = [float(high[m, along].max()) for m in members]
+    for k in range(1, n - 1):
+        first = members[k][np.argmin(cells.low[members[k], along])]
+        last = members[k][np.argmax(cells.high[members[k], along])]
+        low[first, along] = min(bottoms[k], max(bottoms[k - 1], bottoms[k + 1]))
+        high[last, along] = max(tops[k], min(tops[k - 1], tops[k + 1]))
+    return Cells(column_axis=cells.column_axis, column=cells.column, low=low, high=high)
+
+
+def _exclusion(axes: Axes, table: ScanTable, limits: Limits, what: str) -> list[Any]:
+    """Lines where limits on the signal strength cross 1, as entries of the legend.
+
+    The logarithm of the limit is interpolated linearly in triangles of hypotheses; there is no line
+    in a triangle with a hypothesis without a limit. Nor is there one where a signal strength of 1
+    is not what a model predicts but a unit, a reference cross section.
+    """
+    is_unit = table.reference_cross_section_pb is not None
+    if limits.key != "signal_strength" or what == "significance" or is_unit:
+        return []
+    low1, median, high1 = limits.expected[1], limits.median, limits.expected[3]
+    lines = [
+        (median, "--", 1.6, "expected"),
+        (low1, ":", 1.2, "expected ± 1 σ"),
+        (high1, ":", 1.2, ""),
+    ]
+    if what == "observed":
+        lines = [(limits.observed, "-", 1.8, table.observed_name), lines[0]]
+    handles: list[Any] = []
+    for values, dashes, width, words in lines:
+        if _cross(axes, table.coordinates, values, dashes, width) and words:
+            handles += axes.plot(
+                [], [], color=BLACK, linestyle=dashes, linewidth=width,
+                label=rf"$\mu$ = 1, {words} (interpolated)",
+            )  # fmt: skip
+    return handles
+
+
+def _cross(axes: Axes, places: FloatArray, values: FloatArray, dashes: str, width: float) -> bool:
+    """Draw the line on which positive values cross 1; whether there is one."""
+    from matplotlib.patheffects import withStroke
+    from matplotlib.tri import TriAnalyzer, Triangulation
+
+    good = np.isfinite(values) & (values > 0.0)
+    if np.count_nonzero(good) < 3 or not values[good].min() < 1.0 < values[good].max():
+        return False
+    scaled = (places - places.min(axis=0)) / np.ptp(places, axis=0)
+    try:
+        triangles = Triangulation(scaled[:, 0], scaled[:, 1])
+    except (RuntimeError, ValueError):  # all on one line
+        return False
+    flat = TriAnalyzer(triangles).get_flat_tri_mask(_FLAT)
+    mask = flat | ~good[triangles.triangles].all(axis=1)
+    found = Triangulation(places[:, 0], places[:, 1], triangles.triangles, mask=mask)
+    lines = axes.tricontour(
+        found, np.log(np.where(good, values, 1.0)), levels=[0.0], colors=[BLACK],
+        linestyles=[dashes], linewidths=[width], zorder=3.0,
+    )  # fmt: skip
+    lines.set_path_effects([withStroke(linewidth=width + 1.4, foreground="white")])
+    return any(np.asarray(path.vertices).size > 0 for path in lines.get_paths())
+
+
 def _values(table: ScanTable, limits: Limits, what: str) -> FloatArray:
     if what not in MAPS:
         raise UnknownNameError("map", what, tuple(MAPS))
@@ -166,7 +255,7 @@ def map_figure(
     UnknownNameError
         There is no such map.
     """
-    cells = cells_of(table)
+    cells = _without_notches(cells_of(table), table)
     values = _values(table, limits, what)
     if not np.isfinite(values).any():
         raise OptionError(f"{table.name}: no hypothesis has a value for the map {what!r}")
@@ -174,6 +263,7 @@ def map_figure(
         figure = canvas(7.0, 5.2)
         axes = figure.add_subplot()
         drawn, handles = _fill(axes, cells, values, symmetric=what == "significance")
+        handles += _exclusion(axes, table, limits, what)
         if what == "significance":
             handles += _mark_largest(axes, table, values)
             title = f"signed local significance, {significance_words(table)}"
@@ -311,8 +401,8 @@ def slices_figure(
                     label=gaps_note(table),
                 )  # fmt: skip
             axes.set_yscale("log")
-            words = at_axis(table.axis_words[fixed], mass)
-            axes.text(0.05, 0.93, words, transform=axes.transAxes, va="top")
+            words = _slice_words(table, fixed, mass, chosen)
+            axes.text(0.5, 0.95, words, transform=axes.transAxes, va="top", ha="center")
             columns |= {
                 f"slice{k + 1}_{name}": values
                 for name, values in _slice_columns(table, part, chosen).items()
@@ -336,6 +426,17 @@ def slices_figure(
             title=title, fontsize=9.0, title_fontsize=9.0,
         )  # fmt: skip
     return Drawing(figure=figure, columns=columns)
+
+
+def _slice_words(table: ScanTable, fixed: int, at: float, chosen: IndexArray) -> str:
+    """At which value of the fixed mass a slice is, or from where to where its hypotheses lie."""
+    axis = table.axis_words[fixed]
+    fixed_at = table.coordinates[chosen, fixed]
+    low, high = float(fixed_at.min()), float(fixed_at.max())
+    if f"{low:.3g}" == f"{high:.3g}":
+        return at_axis(axis, low, 3)
+    ends = f"{low:.3g} to {at_axis(axis, high, 3).rpartition('= ')[2]}"
+    return f"{at_axis(axis, at)}\n(hypotheses at {ends})"
 
 
 def _slice_columns(table: ScanTable, part: Limits, chosen: IndexArray) -> dict[str, list[Any]]:
