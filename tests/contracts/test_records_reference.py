@@ -56,6 +56,12 @@ FEW_EVENTS = {
 }
 
 
+def _patch(beside: Path) -> w.InspectRequest:
+    path = beside.with_name("patch.json")
+    path.write_text(json.dumps([{"op": "remove", "path": "/channels/0"}]))
+    return w.InspectRequest(workspace=w.WorkspaceRequest(source=str(path)))
+
+
 def documented(repository: Path) -> dict[str, set[str]]:
     """Fields by section: those of the first column, and their parts named in the second."""
     text = (repository / "docs/reference/records.md").read_text("utf-8")
@@ -101,6 +107,9 @@ def records(
     toys = w.ToyRequest(n_toys=200, seed=1)
     asked = {"calculator": "toys", "toys": toys}
     document = model("three_channels").workspace
+    points = w.WorkspaceRequest(
+        source=str(repository / "workspaces/examples/mass_scan/patchset.json")
+    )
     limits = (
         w.LimitRequest(model=model("few")),
         w.LimitRequest(model=model(blind=True), method="pcl"),
@@ -120,6 +129,7 @@ def records(
         "rank": [w.rank(w.RankRequest(model=model()))],
         "scan-poi": [w.scan_poi(w.ScanRequest(model=model(), points=3))],
         "inspect": [w.inspect(w.InspectRequest(workspace=document))],
+        "patches": [w.inspect(w.InspectRequest(workspace=points)), w.inspect(_patch(few))],
         "digest": [w.digest(w.DigestRequest(workspace=document))],
     }
     scan = few.with_name("scan.json")
@@ -170,7 +180,7 @@ def records(
 
 KINDS = (
     *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
-    "scan", "global", "shards",
+    "scan", "global", "shards", "patches",
 )  # fmt: skip
 
 

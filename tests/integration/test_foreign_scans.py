@@ -193,3 +193,122 @@ def test_a_record_is_read_before_the_work_that_fills_it(
     assert status == 2
     assert "no reader takes this" in err
     assert not (tmp_path / "scan").exists()
+
+
+def _loose(folder: Path) -> list[object]:
+    bare = foreign_searches.write(folder / "bkg.json", foreign_searches.background())
+    for k, (heavy, light) in enumerate(PLANE):
+        operations = foreign_searches.operations(3.0 + 0.5 * k)
+        foreign_searches.write(folder / f"patch.s_{heavy}_{light}.json", operations)
+    rule = ("--name-pattern", "patch.s_{m_heavy}_{m_light}")
+    return [bare, "-p", folder / "patch.s_[56]*.json", "-p", folder / "patch.s_7*.json", *rule]
+
+
+def _limits(folder: Path) -> list[Any]:
+    record = json.loads((folder / "scan.json").read_text("utf-8"))
+    return [(point["values"], point["observed"], point["expected"]) for point in record["points"]]
+
+
+def test_loose_patches_give_the_numbers_of_their_patch_set(call: Call, tmp_path: Path) -> None:
+    """Scanned as they lie, as a patch set that was made of them, and as a pallet."""
+    source = _loose(tmp_path)
+    assert call("scan", *source, "-o", tmp_path / "loose", "--workers", 1)[0] == 0
+    made = tmp_path / "set.json"
+    status, _, err = call("patchset", "create", *source, "-o", made, "--hepdata", "ins1234567")
+    assert (status, "error" in err) == (0, False)
+    call("scan", source[0], "--patchset", made, "-o", tmp_path / "set", "--workers", 1)
+    pallet = {
+        "workspace": foreign_searches.background(),
+        "patchsets": [json.loads(made.read_text("utf-8"))],
+    }
+    held = foreign_searches.write(tmp_path / "pallet.json", pallet)
+    assert call("scan", held, "-o", tmp_path / "pallet", "--workers", 1)[0] == 0
+    first = _limits(tmp_path / "loose")
+    assert [values for values, *_ in first] == PLANE
+    assert first == _limits(tmp_path / "set") == _limits(tmp_path / "pallet")
+
+
+def test_inspect_says_what_patches_are(call: Call, tmp_path: Path) -> None:
+    """A patch set lists points and labels, a patch its targets; neither is a faulty workspace."""
+    source = _inputs(tmp_path, ["m1", "kind"], [[1, "bino"], [2, "wino"]])
+    status, text, _ = call("inspect", source[2])
+    assert status == 0
+    assert all(word in text for word in ("point_1", "wino", "m1, kind", "/channels/0/samples/1"))
+    patch = foreign_searches.write(tmp_path / "patch.json", foreign_searches.operations(3.0))
+    status, text, _ = call("inspect", patch, "--json")
+    record = json.loads(text)
+    assert (status, record["kind"]) == (0, "patch")
+    assert record["targets"] == [{"op": "add", "path": "/channels/0/samples/1", "count": 1}]
+    status, _, err = call("limit", patch)
+    assert status == 2
+    assert "this is a patch, no workspace" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--name-pattern", "{m}"), "goes with loose patches"),
+        (("-p", "x.json", "--patchset", "y.json"), "or loose patches with --patch"),
+        ((), "--patchset, or with --patch"),
+    ],
+)
+def test_options_that_contradict(
+    call: Call, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    """A rule without patches, two kinds of signals, or none."""
+    bare = foreign_searches.write(tmp_path / "bkg.json", foreign_searches.background())
+    status, _, err = call("scan", bare, *words)
+    assert status == 2
+    assert said in err
+
+
+BACKGROUND_VERBS = {
+    "fit": ("fit",),
+    "no poi": ("fit", "--poi", ""),
+    "fixed": ("fit", "--fix", "scale=0"),
+    "gof": ("gof",),
+    "inspect": ("inspect",),
+    "profile": ("scan-poi", "--parameter", "scale"),
+    "rank": ("rank", "--poi", "norm"),
+    "limit": ("limit", "--poi", "norm"),
+}
+
+
+@pytest.mark.parametrize("kind", BACKGROUND_VERBS)
+def test_a_background_needs_no_signal(call: Call, tmp_path: Path, kind: str) -> None:
+    """Verbs that need no parameter of interest, or name another one, work on a background."""
+    document = foreign_searches.background()
+    norm = {"name": "norm", "type": "normfactor", "data": None}
+    document["channels"][0]["samples"][0] = {
+        **document["channels"][0]["samples"][0],
+        "modifiers": [*document["channels"][0]["samples"][0]["modifiers"], norm],
+    }
+    bare = foreign_searches.write(tmp_path / "bkg.json", document)
+    verb, *options = BACKGROUND_VERBS[kind]
+    status, text, err = call(verb, bare, *options, "--json")
+    assert (status, "error" in err) == (0, False), err
+    if kind == "fit":
+        record = json.loads(text)
+        assert record["provenance"]["model"]["poi"] is None
+        assert any("poi-unknown" in words for words in record["workspace_warnings"])
+
+
+@pytest.mark.parametrize("verb", ["limit", "rank", "significance"])
+def test_the_remedies_of_an_absent_signal_work(call: Call, tmp_path: Path, verb: str) -> None:
+    """What needs the signal names the patch, the patch set and another parameter: each works."""
+    document = foreign_searches.background()
+    norm = {"name": "norm", "type": "normfactor", "data": None}
+    for channel in document["channels"]:
+        for sample in channel["samples"]:
+            sample["modifiers"] = [*sample["modifiers"], norm]
+    bare = foreign_searches.write(tmp_path / "bkg.json", document)
+    status, _, err = call(verb, bare)
+    assert status == 2
+    for words in ("--patch", "--patchset and --point", "--poi, such as 'norm'", "fit, gof"):
+        assert words in err
+    patch = foreign_searches.write(tmp_path / "patch.json", foreign_searches.operations(3.0))
+    assert call(verb, bare, "--patch", patch)[0] == 0
+    made = tmp_path / "set.json"
+    assert call("patchset", "create", bare, "-p", patch, "-o", made)[0] == 0
+    assert call(verb, bare, "--patchset", made, "--point", "patch")[0] == 0
+    assert call(verb, bare, "--poi", "norm")[0] == 0

@@ -28,6 +28,7 @@ VERBS = MappingProxyType(
         "plot": ("plots", "plot"),
         "export": ("plots", "export"),
         "inspect": ("documents", "inspect"),
+        "patchset": ("documents", "patchset"),
         "combine": ("documents", "combine"),
         "prune": ("documents", "prune"),
         "rename": ("documents", "rename"),

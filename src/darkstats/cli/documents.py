@@ -10,7 +10,7 @@ from darkstats.cli import options as o
 from darkstats.cli.output import Output, deliver
 from darkstats.errors import OptionError
 
-__all__ = ["combine", "digest", "download", "inspect", "prune", "rename"]
+__all__ = ["combine", "digest", "download", "inspect", "patchset", "prune", "rename"]
 
 
 Channels = Annotated[
@@ -48,12 +48,20 @@ def inspect(
     patchset: o.PatchSetFile = None,
     point: o.Point = None,
     measurement: o.Measurement = None,
+    findings: Annotated[
+        str,
+        typer.Option(
+            "--findings",
+            metavar="HOW",
+            help="summary counts what the linter finds often, all lists every place.",
+        ),
+    ] = "summary",
     json: o.Json = False,
     output: o.OutputFile = None,
     plot: o.Plot = None,
     csv: o.Csv = False,
 ) -> None:
-    """Show what a workspace holds, and what the linter says of it; or what a build wrote.
+    """Show what a workspace holds, and what the linter says of it; a patch set; or a build.
 
     Example: darkstats inspect record.tar.gz:RegionA/BkgOnly.json
     """
@@ -62,9 +70,48 @@ def inspect(
             source=workspace, patches=tuple(patch or ()), patchset=patchset, point=point
         ),
         measurement=measurement,
+        findings=findings,
     )
     out = Output(json=json, path=output, plots=tuple(plot or ()), csv=csv)
     deliver(lambda: workflows.inspect(request, context.obj), out, context.obj)
+
+
+def patchset(
+    context: typer.Context,
+    step: Annotated[str, typer.Argument(metavar="STEP", help="create.")],
+    workspace: Annotated[
+        str,
+        typer.Argument(
+            metavar="WORKSPACE", help="The background-only workspace.", show_default=False
+        ),
+    ],
+    patch: o.LoosePatches = None,
+    name_pattern: o.NamePattern = None,
+    description: Annotated[
+        str, typer.Option("--description", metavar="WORDS", help="What the signals are.")
+    ] = "",
+    hepdata: Annotated[
+        str | None,
+        typer.Option("--hepdata", metavar="INS", help="HEPData record, such as ins1234567."),
+    ] = None,
+    json: o.Json = False,
+    output: o.OutputFile = None,
+) -> None:
+    """Make a patch set out of patches in files of their own, with the digests of the workspace.
+
+    Example: darkstats patchset create BkgOnly.json -p 'patch.*.json' -o patchset.json
+    """
+    if step != "create":
+        raise OptionError(f"patchset {step}: the one step is create; inspect shows a patch set")
+    request = workflows.PatchSetRequest(
+        workspace=workspace,
+        patches=tuple(patch or ()),
+        name_pattern=name_pattern,
+        description=description,
+        hepdata=hepdata,
+    )
+    out = Output(json=json or output is None, path=output)
+    deliver(lambda: workflows.create_patch_set(request, context.obj), out, context.obj)
 
 
 def combine(

@@ -18,8 +18,10 @@ __all__ = [
     "Expected",
     "Interpolation",
     "Json",
+    "LoosePatches",
     "Mask",
     "Measurement",
+    "NamePattern",
     "OutputFile",
     "Patch",
     "PatchSetFile",
@@ -64,6 +66,23 @@ PatchSetFile = Annotated[
     str | None,
     typer.Option("--patchset", metavar="FILE", help="Patch set.", rich_help_panel=_LIKELIHOOD),
 ]
+LoosePatches = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p", "--patch", metavar="FILE",
+        help="Patches, one for each hypothesis, in the place of a patch set; repeatable. A pattern "
+        "in quotes names many: 'patch.*.json', record.tar.gz:'RegionA/patch.*.json'.",
+        rich_help_panel=_LIKELIHOOD,
+    ),
+]  # fmt: skip
+NamePattern = Annotated[
+    str | None,
+    typer.Option(
+        "--name-pattern", metavar="RULE",
+        help="Where values stand in the names of patches: 'patch.sbottom_{m_sb}_{m_n1}'.",
+        rich_help_panel=_LIKELIHOOD,
+    ),
+]  # fmt: skip
 Point = Annotated[
     str | None,
     typer.Option(

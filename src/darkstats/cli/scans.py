@@ -16,8 +16,8 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="Folder of a built search, a background-only workspace with --patchset, or an HS3 "
-        "document of unbinned likelihoods.",
+        help="Folder of a built search, a background-only workspace with --patchset or --patch, a "
+        "pallet, or an HS3 document of unbinned likelihoods.",
         show_default=False,
     ),
 ]
@@ -93,6 +93,8 @@ def scan(
     context: typer.Context,
     source: Source,
     patchset: o.PatchSetFile = None,
+    patch: o.LoosePatches = None,
+    name_pattern: o.NamePattern = None,
     data: Events = None,
     output: Folder = None,
     method: Method = None,
@@ -127,6 +129,8 @@ def scan(
     request = workflows.MassScanRequest(
         source=source,
         patchset=patchset,
+        patches=tuple(patch or ()),
+        name_pattern=name_pattern,
         data=tuple(data or ()),
         output=output,
         method=method,
@@ -155,6 +159,8 @@ def shards(
         ),
     ],
     patchset: o.PatchSetFile = None,
+    patch: o.LoosePatches = None,
+    name_pattern: o.NamePattern = None,
     data: Events = None,
     output: Folder = None,
     shard: Annotated[
@@ -188,6 +194,8 @@ def shards(
         request = workflows.MassScanRequest(
             source=where[0],
             patchset=patchset,
+            patches=tuple(patch or ()),
+            name_pattern=name_pattern,
             data=tuple(data or ()),
             output=output,
             method=method,

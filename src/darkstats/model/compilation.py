@@ -377,7 +377,7 @@ def compile_workspace(
     measurement
         Name of the measurement; the first one by default.
     poi
-        Parameter of interest; that of the measurement by default.
+        Parameter of interest; that of the measurement by default. Empty text for none.
     interpolation
         Interpolation codes; normsys=code4, histosys=code4p by default, as in pyhf.
     masked
@@ -431,7 +431,7 @@ def compile_workspace(
         )
         start = stop
 
-    poi_name = poi if poi is not None else (config["config"]["poi"] or None)
+    poi_name = (config["config"]["poi"] if poi is None else poi) or None
     poi_index = None
     if poi_name is not None:
         poi_index = parameter_place(parameters, poi_name)

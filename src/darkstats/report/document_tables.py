@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from darkstats.report.summaries import ParameterSummary, WorkspaceSummary
     from darkstats.workspace import Workspace
 
-__all__ = ["digest_sheet", "download_sheet", "summary_sheet", "workspace_sheet"]
+__all__ = ["digest_sheet", "download_sheet", "patches_sheet", "summary_sheet", "workspace_sheet"]
 
 _SHOWN = 40
 _LONGEST = 36
@@ -82,6 +82,32 @@ def summary_sheet(summary: WorkspaceSummary, inputs: Inputs) -> RenderableType:
         notes=notes,
         warnings=[str(one).removeprefix("warning ") for one in summary.findings],
     )
+
+
+def patches_sheet(record: dict[str, Any], shown: int) -> RenderableType:
+    """Points of a patch set with their values, and what its patches, or a patch, change."""
+    points, targets = record["points"], record["targets"]
+    tables = []
+    if points:
+        rows = [[one["name"], *(str(value) for value in one["values"])] for one in points[:shown]]
+        tables.append(grid(["point", *record["labels"]], rows, left=1))
+    changes = [[one["op"], one["path"], str(one["count"])] for one in targets[:shown]]
+    tables.append(grid(["operation", "place", "patches"], changes, left=2, flexible=(1,)))
+    notes = []
+    if points:
+        more = f", {len(points) - shown} more than shown" if len(points) > shown else ""
+        notes.append(("points", f"{len(points)}{more}; --json lists all of them"))
+        notes.append(("labels", ", ".join(record["labels"])))
+        notes.append(("description", record["description"]))
+        notes.append(("HEPData", record["hepdata"]))
+        notes += [(f"for {kind}", digest) for kind, digest in record["digests"].items()]
+        notes.append(("use", "darkstats scan WORKSPACE --patchset FILE, or limit with --point"))
+    else:
+        notes.append(("use", "darkstats limit WORKSPACE --patch FILE"))
+    if len(targets) > shown:
+        notes.append(("places", f"{len(targets)}, {len(targets) - shown} more than shown"))
+    kind = "Patch sets" if record["kind"] == "patch sets" else record["kind"].capitalize()
+    return sheet(f"{kind} {record['source']}", tables=tables, notes=notes)
 
 
 def workspace_sheet(workspace: Workspace) -> RenderableType:

@@ -57,6 +57,7 @@ SCHEMAS = {
     "gof": "darkstats.gof/1",
     "hypotest": "darkstats.hypotest/1",
     "inspect": "darkstats.inspect/1",
+    "patches": "darkstats.patches/1",
     "limit": "darkstats.limit/1",
     "plot": "darkstats.plot/1",
     "rank": "darkstats.rank/1",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         DigestRequest,
         DownloadRequest,
         InspectRequest,
+        PatchSetRequest,
         PruneRequest,
         RenameRequest,
     )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.exports import export
     from darkstats.workflows.fits import fit, rank, scan_poi
     from darkstats.workflows.outcome import Outcome, Shell
+    from darkstats.workflows.patch_sets import create_patch_set
     from darkstats.workflows.plot_requests import ExportRequest, PlotRequest
     from darkstats.workflows.plots import plot
     from darkstats.workflows.requests import (
@@ -66,6 +68,7 @@ __all__ = [
     "MassScanRequest",
     "ModelRequest",
     "Outcome",
+    "PatchSetRequest",
     "PlotRequest",
     "ProjectRequest",
     "PruneRequest",
@@ -80,6 +83,7 @@ __all__ = [
     "WorkspaceRequest",
     "build",
     "combine",
+    "create_patch_set",
     "digest",
     "download",
     "export",
@@ -110,6 +114,7 @@ _HOMES = {
         "DigestRequest",
         "DownloadRequest",
         "InspectRequest",
+        "PatchSetRequest",
         "PruneRequest",
         "RenameRequest",
     ),
@@ -117,6 +122,7 @@ _HOMES = {
     "exports": ("export",),
     "fits": ("fit", "rank", "scan_poi"),
     "outcome": ("Outcome", "Shell"),
+    "patch_sets": ("create_patch_set",),
     "plot_requests": ("ExportRequest", "PlotRequest"),
     "plots": ("plot",),
     "requests": (

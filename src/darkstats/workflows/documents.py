@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, OptionError
 from darkstats.report.sidecar import read_sidecar
-from darkstats.workflows.inputs import read, workspace_inputs
+from darkstats.workflows.inputs import all_findings, read, workspace_inputs
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import WorkspaceRequest
 
@@ -34,7 +34,7 @@ __all__ = ["Digests", "combine", "digest", "download", "inspect", "prune", "rena
 def inspect(
     request: InspectRequest, shell: Shell | None = None
 ) -> Outcome[WorkspaceSummary] | Outcome[dict[str, Any]]:
-    """Summary of a workspace, or of the folder of a built search.
+    """Summary of a workspace, of a patch set or a patch, or of the folder of a built search.
 
     Raises
     ------
@@ -48,6 +48,9 @@ def inspect(
         from darkstats.workflows.builds import inspect_build
 
         return inspect_build(Path(request.workspace.source))
+    patches = _patches(request.workspace)
+    if patches is not None:
+        return patches
     workspace = read(request.workspace, as_document=True)
     if request.measurement is not None:
         workspace.measurement(request.measurement)
@@ -55,6 +58,8 @@ def inspect(
     observed = workspace.document.get("observations", ())
     sidecar.require_edges({one["name"]: len(one["data"]) for one in observed})
     summary = summarise(workspace, request.measurement)
+    if request.findings == "all":
+        summary = replace(summary, findings=all_findings(workspace))
     inputs = workspace_inputs(workspace, shell, simulated=sidecar.simulated)
 
     def sheet() -> RenderableType:
@@ -75,6 +80,24 @@ def inspect(
         sheet=sheet,
         figures={"variations": variations},
     )
+
+
+def _patches(request: WorkspaceRequest) -> Outcome[dict[str, Any]] | None:
+    """What patches hold; None where the source is no patch set and no patch."""
+    from darkstats.workspace.containers import kind_of
+    from darkstats.workspace.documents import parse_json
+    from darkstats.workspace.sources import Opener
+
+    if request.source == "-":
+        return None
+    label, data = Opener().read(request.source, "workspace")
+    document = parse_json(data, source=label)
+    kind = kind_of(document)
+    if kind in {"workspace", "pallet"}:
+        return None
+    from darkstats.workflows.patch_sets import inspect_patches
+
+    return inspect_patches(document, label, kind)
 
 
 def _document(workspace: Workspace) -> Outcome[Workspace]:

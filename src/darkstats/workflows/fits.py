@@ -56,7 +56,7 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
     from darkstats.fit import fit as minimise
 
     shell = shell or Shell()
-    likelihood = load(request.model, shell)
+    likelihood = load(request.model, shell, needs_poi=request.mu is not None)
     model = likelihood.model
     for name in request.minos:
         model.parameter_index(name)
@@ -256,7 +256,7 @@ def scan_poi(request: ScanRequest, shell: Shell | None = None) -> Outcome[Profil
     from darkstats.fit import profile_scan
 
     shell = shell or Shell()
-    likelihood = load(request.model, shell)
+    likelihood = load(request.model, shell, needs_poi=not request.parameters)
     model = likelihood.model
     names = request.parameters or (model.parameters[model.require_poi()].name,)
     for name in names:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.workflows.outcome import Shell
     from darkstats.workflows.requests import ModelRequest, ToyRequest, WorkspaceRequest
-    from darkstats.workspace import Workspace
+    from darkstats.workspace import Finding, Workspace
     from darkstats.workspace.hs3 import Hs3Document
 
 __all__ = [
@@ -97,10 +97,17 @@ class Likelihood:
 _FOR_DOCUMENTS = ("poi-unknown", "poi-no-effect", "component-name", "lookalike-names")
 
 
-def read(request: WorkspaceRequest, *, as_document: bool = False) -> Workspace:
+#: Errors that keep nobody from fitting a background, nor from choosing another parameter.
+_WITHOUT_POI = ("poi-unknown", "poi-no-effect")
+
+
+def read(
+    request: WorkspaceRequest, *, as_document: bool = False, needs_poi: bool = True
+) -> Workspace:
     """Read and patch the workspace of a request.
 
-    ``as_document``: the parameter of interest need not be there, as in a background-only workspace.
+    ``as_document``, or not ``needs_poi``: the parameter of interest need not be there, as in a
+    background-only workspace.
     """
     from darkstats.workspace import read_workspace
 
@@ -111,8 +118,15 @@ def read(request: WorkspaceRequest, *, as_document: bool = False) -> Workspace:
         patches=request.patches,
         patchset=request.patchset,
         point=request.point,
-        accept=_FOR_DOCUMENTS if as_document else (),
+        accept=_FOR_DOCUMENTS if as_document else () if needs_poi else _WITHOUT_POI,
     )
+
+
+def all_findings(workspace: Workspace) -> tuple[Finding, ...]:
+    """Every finding of the linter, also those that it would count and not list."""
+    from darkstats.workspace import lint
+
+    return lint(workspace.document, accept=_FOR_DOCUMENTS, every=True)
 
 
 def workspace_inputs(
@@ -128,8 +142,11 @@ def workspace_inputs(
     )
 
 
-def load(request: ModelRequest, shell: Shell) -> Likelihood:
+def load(request: ModelRequest, shell: Shell, *, needs_poi: bool = True) -> Likelihood:
     """Read, patch and compile the likelihood of a request.
+
+    Where not ``needs_poi`` and the signal of the parameter of interest is not there, as in a
+    background-only workspace, the model has none.
 
     Raises
     ------
@@ -142,9 +159,10 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
         return load_unbinned(request, shell)
     if request.engine == "zfit":
         raise OptionError("--engine zfit is for unbinned models, not for HistFactory workspaces")
-    workspace = read(request.workspace)
+    needs_poi = needs_poi and request.poi is None
+    workspace = read(request.workspace, needs_poi=needs_poi)
     if request.data is not None:
-        workspace = _with_data(workspace, request.data)
+        workspace = _with_data(workspace, request.data, needs_poi=needs_poi)
     sidecar = read_sidecar(request.workspace.source)
 
     from darkstats.fit import FitOptions
@@ -157,7 +175,7 @@ def load(request: ModelRequest, shell: Shell) -> Likelihood:
     model = compile_workspace(
         workspace,
         request.measurement,
-        poi=request.poi,
+        poi=_poi(workspace, request),
         interpolation=codes,
         masked=request.masked,
     )
@@ -209,12 +227,23 @@ def announce_compiling(shell: Shell) -> None:
     shell.announce(_COMPILING if CACHE_NOTE is None else f"{_COMPILING}: {CACHE_NOTE}")
 
 
+def _poi(workspace: Workspace, request: ModelRequest) -> str | None:
+    """The parameter of interest that is asked for; none where that of the measurement is absent."""
+    if request.poi is not None:
+        return request.poi
+    names = workspace.measurement_names
+    chosen = names.index(request.measurement) if request.measurement in names else 0
+    place = f"/measurements/{chosen}/config/poi"
+    absent = any(w.code in _WITHOUT_POI and w.pointer == place for w in workspace.warnings)
+    return "" if absent else None
+
+
 def _threads(model: HistFactoryModel) -> int | None:
     """Threads for fits that are no toys: a small model is fitted before threads have started."""
     return 1 if model.n_bins * model.n_parameters < _SMALL_MODEL else None
 
 
-def _with_data(workspace: Workspace, source: str) -> Workspace:
+def _with_data(workspace: Workspace, source: str, *, needs_poi: bool) -> Workspace:
     """Replace the observed counts.
 
     The file holds ``{"channel": [counts]}``, or a list of observations, or a document with
@@ -260,7 +289,11 @@ def _with_data(workspace: Workspace, source: str) -> Workspace:
             remedy=f"the workspace has {', '.join(workspace.channel_names)}",
         )
     document = {**workspace.document, "observations": ordered}
-    return Workspace.from_document(document, f"{workspace.source} with data of {source}")
+    return Workspace.from_document(
+        document,
+        f"{workspace.source} with data of {source}",
+        accept=() if needs_poi else _WITHOUT_POI,
+    )
 
 
 def toy_options(

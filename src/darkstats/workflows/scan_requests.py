@@ -51,7 +51,10 @@ class MassScanRequest:
     source
         Folder of a built search, or a background-only workspace.
     patchset
-        Patch set, where the source is a workspace.
+        Patch set, where the source is a workspace; a pallet has its own.
+    patches, name_pattern
+        Loose patches instead, one for each hypothesis: files, patterns and members of archives; and
+        where their values stand in their names, such as ``patch.sbottom_{m_sb}_{m_n1}``.
     data
         Events for an HS3 document of unbinned likelihoods: files, or the folder of a build that
         wrote some.
@@ -72,6 +75,8 @@ class MassScanRequest:
 
     source: str
     patchset: str | None = None
+    patches: tuple[str, ...] = ()
+    name_pattern: str | None = None
     data: tuple[str, ...] = ()
     output: str | None = None
     method: str | None = None
@@ -101,6 +106,10 @@ class MassScanRequest:
         _check_level(self.cl, self.method)
         if self.n_toys is not None and self.n_toys < 1:
             raise OptionError(f"--toys {self.n_toys}: ask for at least one")
+        if self.patches and self.patchset is not None:
+            raise OptionError("give a patch set with --patchset, or loose patches with --patch")
+        if self.name_pattern is not None and not self.patches:
+            raise OptionError("--name-pattern goes with loose patches: give them with --patch")
         if self.method is not None:
             check_prior_goes_with(self.method, self.bayes)
         _check_table(self.bayes)

@@ -12,6 +12,8 @@ from darkstats.garbage import collection_paused
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from darkstats.workspace import PatchSet
+
 __all__ = ["Source", "couplings_of", "read_source"]
 
 
@@ -32,7 +34,13 @@ class Source:
 
 @collection_paused()
 def read_source(
-    source: str, patchset: str | None, data: Sequence[str] = (), *, blind: bool | None = None
+    source: str,
+    patchset: str | None,
+    data: Sequence[str] = (),
+    *,
+    patches: Sequence[str] = (),
+    name_pattern: str | None = None,
+    blind: bool | None = None,
 ) -> Source:
     """Read a built search, a workspace with its patch set, or an HS3 document with events.
 
@@ -48,7 +56,7 @@ def read_source(
     if holds_hs3(source):
         from darkstats.workflows.unbinned_scan import unbinned_source
 
-        if patchset is not None:
+        if patchset is not None or patches:
             raise OptionError("an HS3 document has no patch set: its analyses are the hypotheses")
         inputs, method, cl, closed = unbinned_source(source, data, blind=blind)
         return Source(inputs=inputs, method=method, cl=cl, blind=closed)
@@ -56,8 +64,10 @@ def read_source(
         raise OptionError("--data goes with an HS3 document of unbinned likelihoods")
     path = Path(source)
     if path.is_dir():
-        if patchset is not None:
-            raise OptionError("a built search has a patch set of its own: drop --patchset")
+        if patchset is not None or patches:
+            raise OptionError(
+                "a built search has a patch set of its own: drop --patchset and --patch"
+            )
         from darkstats.scan.spectrum import read_fill
         from darkstats.searches.output import read_build
         from darkstats.signals.constants import CM_ENERGY_GEV
@@ -85,17 +95,21 @@ def read_source(
             cl=float(statistics["cl"]),
             blind=bool(blind),
         )
-    if patchset is None:
-        raise OptionError(
-            f"{source} is no folder of a built search: give the patch set of the workspace with "
-            "--patchset"
-        )
     from darkstats.report.sidecar import read_sidecar
     from darkstats.workspace import read_workspace
 
     document = read_workspace(source, accept=("poi-unknown", "poi-no-effect")).document
+    if patches:
+        points = _loose(document, patches, name_pattern)
+    elif patchset is not None or _is_pallet(source):
+        points = read_patchset(source if patchset is None else patchset)
+    else:
+        raise OptionError(
+            f"{source} is no folder of a built search: give the signals of the workspace with "
+            "--patchset, or with --patch"
+        )
     sidecar_ = read_sidecar(source)
-    found = scan_inputs(document, read_patchset(patchset), None)
+    found = scan_inputs(document, points, None)
     found["facts"] = {
         "name": path.name.removesuffix(".gz").removesuffix(".json"),
         "title": sidecar_.title or path.name,
@@ -112,6 +126,29 @@ def read_source(
         found["facts"]["label_words"] = words
     found["benchmarks"] = []
     return Source(inputs=found, method="cls", cl=0.95, blind=bool(blind))
+
+
+def _is_pallet(source: str) -> bool:
+    from darkstats.workspace.containers import kind_of
+    from darkstats.workspace.documents import parse_json
+    from darkstats.workspace.sources import Opener
+
+    if source == "-":
+        return False
+    label, data = Opener().read(source, "workspace")
+    return kind_of(parse_json(data, source=label)) == "pallet"
+
+
+def _loose(
+    document: Mapping[str, Any], patterns: Sequence[str], name_pattern: str | None
+) -> PatchSet:
+    from darkstats.workspace import PatchSet
+    from darkstats.workspace.loose_patches import NamingRule, find_patches, make_patch_set
+    from darkstats.workspace.sources import Opener
+
+    rule = None if name_pattern is None else NamingRule(name_pattern)
+    made = make_patch_set(dict(document), find_patches(patterns, Opener()), rule)
+    return PatchSet.from_document(made, source=", ".join(patterns))
 
 
 def couplings_of(inputs: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:

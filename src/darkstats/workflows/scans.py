@@ -40,6 +40,17 @@ SCAN_FILE = "scan.json"
 _INTERPOLATION = "normsys=code4,histosys=code4p"
 
 
+def _source_of(request: MassScanRequest) -> Source:
+    return read_source(
+        request.source,
+        request.patchset,
+        request.data,
+        patches=request.patches,
+        name_pattern=request.name_pattern,
+        blind=request.blind,
+    )
+
+
 def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
     from darkstats.scan.results import ScanSettings
 
@@ -200,7 +211,7 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
     from darkstats.execution.store import BlockStore
 
     shell = shell or Shell()
-    source = read_source(request.source, request.patchset, request.data, blind=request.blind)
+    source = _source_of(request)
     settings = _settings(request, source)
     job = _job(source.inputs, settings)
     _require_readable(source, job, settings)
@@ -264,7 +275,7 @@ def plan_shards(request: MassScanRequest, shell: Shell | None = None) -> Outcome
 
     if request.output is None:
         raise OptionError("shards plan needs a folder: -o DIR")
-    source = read_source(request.source, request.patchset, request.data, blind=request.blind)
+    source = _source_of(request)
     settings = _settings(request, source)
     job = _job(source.inputs, settings)
     _require_readable(source, job, settings)

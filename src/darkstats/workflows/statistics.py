@@ -371,7 +371,7 @@ def gof(request: GoodnessRequest, shell: Shell | None = None) -> Outcome[Goodnes
     from darkstats.inference.goodness_of_fit import goodness_of_fit
 
     shell = shell or Shell()
-    likelihood = load(request.model, shell)
+    likelihood = load(request.model, shell, needs_poi=False)
     by_toys = request.calculator == "toys"
     toys, earlier = _options(request.toys, likelihood, "gof", wanted=by_toys)
     toys = toys if by_toys else None

@@ -246,15 +246,26 @@ def _unique(members: list[Member], source: str) -> list[Member]:
 
 
 def looks_like(data: bytes) -> str | None:
-    """Return ``"workspace"``, ``"patch set"`` or ``"patch"``, by a look at JSON text."""
+    """Return what JSON text is, by a look at it: a kind of document.
+
+    Kinds are ``"workspace"``, ``"patch set"`` (or a list of them), ``"patch"``, and ``"pallet"``: a
+    workspace with its patch sets.
+    """
     text = data.lstrip(b"\xef\xbb\xbf \t\r\n")
+    has_patches = b'"patches"' in text and b'"metadata"' in text
     if text.startswith(b"["):
-        return "patch" if b'"op"' in text else None
+        return "patch set" if has_patches else "patch" if b'"op"' in text else None
     if not text.startswith(b"{"):
         return None
-    if b'"patches"' in text and b'"metadata"' in text:
+    if b'"workspace"' in text and b'"patchset' in text and b'"channels"' in text:
+        return "pallet"
+    if has_patches:
         return "patch set"
     return "workspace" if b'"channels"' in text and b'"measurements"' in text else None
+
+
+#: Kinds of documents in which a kind is found.
+_HOLDS = {"workspace": ("workspace", "pallet"), "patch set": ("patch set", "pallet")}
 
 
 def walk_members(
@@ -285,7 +296,7 @@ def find_documents(data: bytes, source: str, kind: str) -> list[tuple[str, bytes
     found = []
     for name, read in walk_members(data, source):
         text = unpacked(read(), f"{source}:{name}")
-        if looks_like(text) == kind:
+        if looks_like(text) in _HOLDS.get(kind, (kind,)):
             found.append((name, text))
     return found
 
@@ -297,5 +308,5 @@ def list_workspaces(data: bytes, source: str) -> list[tuple[str, bytes]]:
     """
     data = unpacked(data, source)
     if read_members(data, source) is None:
-        return [("", data)] if looks_like(data) == "workspace" else []
+        return [("", data)] if looks_like(data) in _HOLDS["workspace"] else []
     return find_documents(data, source, "workspace")

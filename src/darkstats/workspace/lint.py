@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["lint", "require_valid"]
 
 
-def lint(document: JsonValue, *, accept: Collection[str] = ()) -> tuple[Finding, ...]:
+def lint(
+    document: JsonValue, *, accept: Collection[str] = (), every: bool = False
+) -> tuple[Finding, ...]:
     """Return all that is wrong, or worth a look, in a workspace document.
 
     Parameters
@@ -34,6 +36,8 @@ def lint(document: JsonValue, *, accept: Collection[str] = ()) -> tuple[Finding,
         A document as :func:`darkstats.workspace.parse_json` returns it; it is not changed.
     accept
         Codes out of :data:`darkstats.workspace.ACCEPTABLE_CODES` whose errors become warnings.
+    every
+        Whether warnings that are frequent are listed one by one, and not counted.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def lint(document: JsonValue, *, accept: Collection[str] = ()) -> tuple[Finding,
     >>> [finding.code for finding in lint({"channels": []})]
     ['missing-key', 'missing-key', 'missing-key', 'empty-list']
     """
-    report = Report(accepted=frozenset(accept))
+    report = Report(accepted=frozenset(accept), every=every)
     sound = check_structure(document, report)
     counts = check_expectations(sound, report)
     needs = check_modifiers(sound, report)

@@ -46,6 +46,7 @@ _ATTRIBUTES: dict[str, frozenset[str]] = {
 _LISTS = ("inits", "bounds", "auxdata", "factors", "sigmas")
 _LUMI = ("auxdata", "sigmas", "inits", "bounds")
 LARGEST_WIDTH = 1e50
+_EXAMPLES = 3
 MAX_BACKGROUND_CHECKS = 20
 """Each looks at every bin; a workspace has few parameters of interest."""
 
@@ -257,8 +258,7 @@ def _poi(
             "poi-unknown",
             place,
             f"no modifier is named {shown(poi)}",
-            "add a signal sample with a normfactor of this name (apply the signal patch), or "
-            "name another parameter of interest",
+            _other_poi(needs),
         )
         return
     if need.n_parameters > 1 and modifier == poi:
@@ -285,6 +285,16 @@ def _poi(
         )
     elif need.types & SCALING and need.n_parameters == 1:
         look.background({modifier}, dead=False, report=report)
+
+
+def _other_poi(needs: dict[str, Need]) -> str:
+    """What to do where the parameter of interest is absent, as in a background-only workspace."""
+    free = [name for name, need in needs.items() if need.types == {"normfactor"}]
+    example = f", such as {', '.join(map(shown, free[:_EXAMPLES]))}" if free else ""
+    return (
+        "apply the signal patch with --patch, or with --patchset and --point; or name another "
+        f"parameter with --poi{example}; fit, gof and inspect do without"
+    )
 
 
 def _moving_names(sound: Sound) -> set[str]:

@@ -162,7 +162,7 @@ def _histosys(sample: SamplePart, modifier: ModifierPart, report: Report) -> Non
             "no-effect",
             _place(sample, modifier),
             f"the histosys {shown(modifier.name)} changes nothing here",
-            "remove it, unless its parameter is wanted",
+            "harmless; where the file is yours, remove it unless its parameter is wanted",
         )
     elif (up - nominal) * (down - nominal) > 0:
         _one_sided(sample, modifier, report)
@@ -187,7 +187,7 @@ def _normsys(sample: SamplePart, modifier: ModifierPart, report: Report) -> None
             "no-effect",
             _place(sample, modifier),
             f"the normsys {shown(modifier.name)} changes nothing here",
-            "remove it, unless its parameter is wanted",
+            "harmless; where the file is yours, remove it unless its parameter is wanted",
         )
     elif (low - 1) * (high - 1) > 0:
         _one_sided(sample, modifier, report)
@@ -214,7 +214,7 @@ def _one_sided(sample: SamplePart, modifier: ModifierPart, report: Report) -> No
         "one-sided",
         _place(sample, modifier),
         f"both variations of the {modifier.type} {shown(modifier.name)} go the same way",
-        "check the templates of the up and the down variation",
+        "it is fitted as written; where the file is yours, check both templates",
     )
 
 
@@ -223,7 +223,7 @@ def _large(sample: SamplePart, modifier: ModifierPart, report: Report) -> None:
         "large-variation",
         _place(sample, modifier),
         f"the {modifier.type} {shown(modifier.name)} changes the yield by more than a factor 10",
-        "check the templates; the interpolation is not made for this",
+        "compare with --interpolation normsys=code1; where the file is yours, check it",
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from darkstats.errors import DocumentError, OptionError, WorkspaceError
+from darkstats.workspace.containers import kind_of, patch_set_in, workspace_in
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.patch import apply_patch, parse_patch
 from darkstats.workspace.patchset import PatchSet
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Source", "read_patchset", "read_workspace"]
 
+_TOGETHER = "a patch set and a point go together: give both, or neither"
 #: Lint errors that a background-only workspace has until a signal is put on it.
 _OF_A_BACKGROUND = ("poi-unknown", "poi-no-effect")
 
@@ -44,12 +46,13 @@ def read_workspace(
     ----------
     source
         JSON, gzipped JSON, or a tar or zip archive (HEPData record) of them. An archive with one
-        workspace needs no member name; archives within archives are read, too.
+        workspace needs no member name; archives within archives are read, too. Of a *pallet*, a
+        workspace with its patch sets, the workspace.
     patches
         JSON patches (RFC 6902), applied in this order, after the point of the patch set.
     patchset, point
         A patch set, and the name or the values of one of its points. The digest of the workspace
-        is verified first.
+        is verified first. A pallet has patch sets of its own: a point alone will do.
     stdin
         Where ``"-"`` is read from; by default the standard input of the process.
     accept
@@ -73,18 +76,25 @@ def read_workspace(
     OptionError
         A patch set without a point or the reverse, or standard input asked for twice.
     """
-    if (patchset is None) != (point is None):
-        raise OptionError("a patch set and a point go together: give both, or neither")
+    if patchset is not None and point is None:
+        raise OptionError(_TOGETHER)
     given = [source, *patches, *([] if patchset is None else [patchset])]
     if sum(isinstance(one, str) and one == "-" for one in given) > 1:
         raise OptionError("standard input can be read only once")
     opener = Opener(stdin=stdin if stdin is not None else _standard_input(given))
     label, data = opener.read(source, "workspace")
-    document: JsonValue = parse_json(data, source=label)
+    whole: JsonValue = parse_json(data, source=label)
+    _require_no_patch(whole, label)
+    document = workspace_in(whole)
     bare = document  # patches do not change what they are applied to
-    if patchset is not None and point is not None:
-        name, text = opener.read(patchset, "patch set")
-        points = PatchSet.from_document(parse_json(text, source=name), source=name)
+    if point is not None:
+        name, text = label, whole
+        if patchset is not None:
+            name, raw = opener.read(patchset, "patch set")
+            text = parse_json(raw, source=name)
+        elif kind_of(whole) != "pallet":
+            raise OptionError(_TOGETHER)
+        points = PatchSet.from_document(patch_set_in(text, name), source=name)
         document = points.apply(document, point)
         label = f"{label} + {points.select(point).name}"
     for patch in patches:
@@ -109,7 +119,7 @@ def _is_valid(document: JsonValue) -> bool:
 
 
 def read_patchset(source: Source, *, stdin: BinaryIO | None = None) -> PatchSet:
-    """Return the patch set that a source holds.
+    """Return the patch set that a source holds, such as a list of them or a pallet.
 
     Raises
     ------
@@ -120,7 +130,20 @@ def read_patchset(source: Source, *, stdin: BinaryIO | None = None) -> PatchSet:
     """
     opener = Opener(stdin=stdin if stdin is not None else _standard_input([source]))
     label, data = opener.read(source, "patch set")
-    return PatchSet.from_document(parse_json(data, source=label), source=label)
+    document = patch_set_in(parse_json(data, source=label), label)
+    return PatchSet.from_document(document, source=label)
+
+
+def _require_no_patch(document: JsonValue, source: str) -> None:
+    """Refuse what is applied to a workspace in the place of one."""
+    kind = kind_of(document)
+    if kind in {"patch", "patch set", "patch sets"}:
+        raise DocumentError(
+            f"this is a {kind}, no workspace" if kind != "patch sets" else "these are patch sets",
+            source=source,
+            remedy="name the workspace that it belongs to, and this file with "
+            + ("--patch" if kind == "patch" else "--patchset"),
+        )
 
 
 def _standard_input(given: Sequence[Source]) -> BinaryIO | None:

@@ -43,6 +43,7 @@ class Report:
     """A growing list of findings, bounded by :data:`MAX_FINDINGS` errors and as many warnings."""
 
     accepted: frozenset[str] = frozenset()
+    every: bool = False
     errors: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
     gathered: dict[str, tuple[Place, str, str, int]] = field(default_factory=dict)
@@ -66,7 +67,7 @@ class Report:
 
     def warning(self, code: str, place: Place, message: str, remedy: str) -> None:
         """Add a warning."""
-        if len(self.warnings) < MAX_FINDINGS:
+        if self.every or len(self.warnings) < MAX_FINDINGS:
             self.warnings.append(
                 Finding(
                     severity="warning",
@@ -80,7 +81,13 @@ class Report:
             )
 
     def gather(self, code: str, place: Place, message: str, remedy: str) -> None:
-        """Count a frequent warning; :meth:`findings` shows the first one of each code."""
+        """Count a frequent warning; :meth:`findings` shows the first one of each code.
+
+        Where ``every`` one is wanted, it is listed like any other.
+        """
+        if self.every:
+            self.warning(code, place, message, remedy)
+            return
         known = self.gathered.get(code)
         if known is None:
             self.gathered[code] = (place, message, remedy, 1)
@@ -90,11 +97,12 @@ class Report:
     def findings(self) -> tuple[Finding, ...]:
         """Return all findings, errors first; a cut list says so."""
         for code, (place, message, remedy, count) in self.gathered.items():
-            more = f" (and {count - 1} more like this)" if count > 1 else ""
+            more = f" (the first of {count})" if count > 1 else ""
             self.warning(code, place, message + more, remedy)
         self.gathered.clear()
         found = [*self.errors, *self.warnings]
-        if len(self.errors) >= MAX_FINDINGS or len(self.warnings) >= MAX_FINDINGS:
+        cut_warnings = not self.every and len(self.warnings) >= MAX_FINDINGS
+        if len(self.errors) >= MAX_FINDINGS or cut_warnings:
             cut = self.errors if len(self.errors) >= MAX_FINDINGS else self.warnings
             found.append(
                 Finding(

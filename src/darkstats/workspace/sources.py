@@ -66,6 +66,10 @@ class Opener:
             )
         return label, data
 
+    def archive(self, path: str) -> bytes:
+        """Return the unpacked bytes of a file, read once."""
+        return self._bytes(path, path, Path(path))
+
     def _resolve(self, source: str | PathLike[str] | bytes) -> tuple[str, Path | None, str]:
         if isinstance(source, bytes):
             return "(bytes)", None, ""

@@ -206,7 +206,7 @@ def test_missing_files(tmp_path: Path) -> None:
 
 def test_a_wrong_kind_of_document_is_named() -> None:
     """A patch instead of a workspace, or the reverse, is no traceback."""
-    with pytest.raises(WorkspaceError, match="no object"):
+    with pytest.raises(DocumentError, match=r"this is a patch, no workspace; .*--patch$"):
         read_workspace(PATCH)
     with pytest.raises(PatchError, match="list"):
         read_workspace(TEXT, patches=[TEXT])
