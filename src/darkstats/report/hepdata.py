@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,17 @@ def _limit_table(table: ScanTable, limits: Limits, collision: Collision) -> Docu
         }
         for kind, values in (("Observed", _values(limits.observed)), ("Expected", _band(limits)))
     ]
+    if limits.low_counts is not None:
+        # the asymptotic limits of these hypotheses lie below that of no event at all
+        held = replace(limits, observed=limits.low_counts[0], expected=limits.low_counts[1:])
+        dependent += [
+            {
+                "header": {"name": f"{kind} upper limit on {limits.symbol}, low counts", **units},
+                "qualifiers": _qualifiers(table, collision, limits=True),
+                "values": values,
+            }
+            for kind, values in (("Observed", _values(held.observed)), ("Expected", _band(held)))
+        ]
     return {
         "independent_variables": [*_axes(table), *_tags(table)],
         "dependent_variables": dependent,

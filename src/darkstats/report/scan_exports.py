@@ -44,7 +44,9 @@ def scan_columns(table: ScanTable) -> dict[str, list[Any]]:
     """Columns of a scan: hypothesis, masses, status, fitted signal, p-value, limits.
 
     A value that does not exist is ``nan``, which CSV leaves empty; the reason stands beside a
-    hypothesis that failed. Limits carry their unit in the name.
+    hypothesis that failed. Limits carry their unit in the name. Columns that end in ``low_counts``
+    have what holds where asymptotic CLs limits lie below that of no event at all; there are none
+    where no hypothesis has such limits.
     """
     columns: dict[str, list[Any]] = {"hypothesis": list(table.points)}
     columns |= hypothesis_columns(table)
@@ -65,6 +67,12 @@ def scan_columns(table: ScanTable) -> dict[str, list[Any]]:
             f"{key}{unit}_expected_{name}": values.tolist()
             for name, values in zip(BAND_NAMES, limits.expected, strict=True)
         }
+        if limits.low_counts is not None:
+            names = ("observed", *(f"expected_{name}" for name in BAND_NAMES))
+            columns |= {
+                f"{key}{unit}_{name}_low_counts": values.tolist()
+                for name, values in zip(names, limits.low_counts, strict=True)
+            }
     return columns
 
 

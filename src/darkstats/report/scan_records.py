@@ -84,6 +84,12 @@ def _point(
         name: {"symbol": symbol, **converted(convert)}
         for name, (symbol, convert) in couplings.items()
     }
+    if point.low_counts is not None:
+        held = point.low_counts
+        for name, (_, convert) in couplings.items():
+            strengths = (held["observed"], *held["expected"])
+            found = [None if mu is None else convert(point.values, mu) for mu in strengths]
+            record["couplings"][name]["low_counts"] = {"observed": found[0], "expected": found[1:]}
     return record
 
 

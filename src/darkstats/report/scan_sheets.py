@@ -67,6 +67,23 @@ def _failures_first(tables: Sequence[ScanTable]) -> str:
     return results_in_words(total, lost) if lost else ""
 
 
+def _low_count_lines(table: ScanTable) -> list[tuple[str, str]]:
+    """How many asymptotic limits lie below that of no event at all, and what holds there."""
+    lines = []
+    for limits in table.limits.values():
+        held = limits.low_counts
+        if held is None:
+            continue
+        unit = f" {limits.unit}" if limits.unit else ""
+        lines.append(
+            (f"low counts, {limits.symbol}",
+             f"{limits.n_low_counts} hypotheses have an asymptotic limit or band below the limit "
+             f"of no event; what holds there: {table.observed_name} {_range(held[0])}{unit}, "
+             f"median expected {_range(held[3])}{unit}")
+        )  # fmt: skip
+    return lines
+
+
 def scan_sheet(
     table: ScanTable,
     *,
@@ -96,6 +113,7 @@ def scan_sheet(
              + (f", {number(z, 3)} σ local" if np.isfinite(z) else "")
              + (" (frequentist)" if table.method == "bayes" else ""))
         )  # fmt: skip
+    lines += _low_count_lines(table)
     lines += _bias_lines(table)
     lines += [(f"conversion {key}", words) for key, words in (notes or {}).items()]
     lines.append(("figures", ", ".join(kinds)))

@@ -93,6 +93,10 @@ class Limits:
         Shape [point]; ``nan`` where there is none.
     expected
         Shape [5, point], from -2 to +2 standard deviations; ``nan`` where there is none.
+    low_counts
+        What holds, observed and then expected, where an asymptotic CLs limit or an entry of its
+        band lies below that of no event at all: shape [6, point], ``nan`` for other hypotheses.
+        None where there is no such hypothesis.
     """
 
     key: str
@@ -100,6 +104,14 @@ class Limits:
     unit: str | None
     observed: FloatArray = field(repr=False)
     expected: FloatArray = field(repr=False)
+    low_counts: FloatArray | None = field(default=None, repr=False)
+
+    @property
+    def n_low_counts(self) -> int:
+        """Hypotheses with an asymptotic limit below that of no event at all."""
+        if self.low_counts is None:
+            return 0
+        return int(np.isfinite(self.low_counts).any(axis=0).sum())
 
     @property
     def exists(self) -> bool:
@@ -286,12 +298,30 @@ _KIND: dict[Any, str] = {
 _NUMBER = float | int
 
 
+def _low_counts(
+    reader: _Reader, row: _Row, where: Mapping[str, Any], pointer: str, path: tuple[str, ...]
+) -> list[float] | None:
+    """Observed and expected limits that hold where asymptotic ones are none; None elsewhere."""
+    if path == ("cross_section_fb",):
+        where, pointer = row.point, row.pointer
+    held = reader.optional(where, "low_counts", dict, pointer)
+    if held is None:
+        return None
+    pointer = f"{pointer}/low_counts"
+    if path == ("cross_section_fb",):
+        held = reader.get(held, "cross_section_fb", dict, pointer)
+        pointer = f"{pointer}/cross_section_fb"
+    observed = reader.number(held.get("observed"), f"{pointer}/observed")
+    return [observed, *reader.band(held.get("expected"), f"{pointer}/expected")]
+
+
 def _limits(
     reader: _Reader, rows: list[_Row], path: tuple[str, ...], symbol: str, unit: str | None
 ) -> Limits:
     """Gather the limits that stand at ``path`` in each point."""
     observed = np.full(len(rows), math.nan)
     expected = np.full((_BAND, len(rows)), math.nan)
+    held = np.full((1 + _BAND, len(rows)), math.nan)
     for k, row in enumerate(rows):
         where: Any = row.point
         for step in path:
@@ -302,8 +332,18 @@ def _limits(
             pointer = "/".join((row.pointer, *path))
             observed[k] = reader.number(where.get("observed"), f"{pointer}/observed")
             expected[:, k] = reader.band(where.get("expected"), f"{pointer}/expected")
+            beside = _low_counts(reader, row, where, pointer, path)
+            if beside is not None:
+                held[:, k] = beside
     key = path[-1].removesuffix("_fb") if path else "signal_strength"
-    return Limits(key=key, symbol=symbol, unit=unit, observed=observed, expected=expected)
+    return Limits(
+        key=key,
+        symbol=symbol,
+        unit=unit,
+        observed=observed,
+        expected=expected,
+        low_counts=held if np.isfinite(held).any() else None,
+    )
 
 
 _Column = tuple[float, ...] | tuple[str, ...]

@@ -174,6 +174,7 @@ RECORDS = {
     "alp": scan_records.alp,
     "alp with failures": lambda: scan_records.alp(without=(0, 7)),
     "zprime": scan_records.zprime,
+    "low counts": scan_records.low_counts,
     "plane": lambda: scan_records.plane(without=(3,)),
 }
 

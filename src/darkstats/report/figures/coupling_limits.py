@@ -91,6 +91,12 @@ def limit_columns(table: ScanTable, limits: Limits) -> dict[str, list[Any]]:
         f"expected_{name}": values.tolist()
         for name, values in zip(_BAND_NAMES, limits.expected, strict=True)
     }
+    if limits.low_counts is not None:
+        names = ("observed", *(f"expected_{name}" for name in _BAND_NAMES))
+        columns |= {
+            f"{name}_low_counts": values.tolist()
+            for name, values in zip(names, limits.low_counts, strict=True)
+        }
     columns["failed"] = [int(failed) for failed in table.failed]
     return columns
 
@@ -154,7 +160,23 @@ def draw_limits(
         if alone.any():
             axes.plot(mass[alone], values[alone], color=BLACK, marker="o", markersize=2.5,
                       linestyle="none", zorder=3.0)  # fmt: skip
+    _draw_low_counts(axes, mass, limits, observed=observed)
     return artists
+
+
+def _draw_low_counts(axes: Axes, mass: FloatArray, limits: Limits, *, observed: str) -> None:
+    """Mark what holds where asymptotic limits lie below that of no event at all."""
+    if limits.low_counts is None:
+        return
+    for values, face, name in (
+        (limits.low_counts[3], "white", "expected median"), (limits.low_counts[0], BLACK, observed),
+    ):  # fmt: skip
+        if np.isfinite(values).any():
+            axes.plot(
+                mass, values, color=BLACK, marker="v", markersize=4.0, linestyle="none",
+                markerfacecolor=face, markeredgewidth=0.8, zorder=3.2,
+                label=f"{name}, valid at low counts",
+            )  # fmt: skip
 
 
 def draw_favoured(axes: Axes, one: Favoured, k: int) -> list[Any]:
@@ -238,7 +260,8 @@ def _value_range(
 
     Where the legend is in the picture, it has room above the limits at low mass.
     """
-    values = np.array([limits.observed, *limits.expected])
+    held = () if limits.low_counts is None else limits.low_counts[[0, 3]]
+    values = np.array([limits.observed, *limits.expected, *held])
     values = np.where(np.isfinite(values) & (values > 0.0), values, np.nan)
     if not np.isfinite(values).any():
         return (0.1, 10.0), True

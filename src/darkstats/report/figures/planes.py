@@ -390,6 +390,7 @@ def slices_figure(
             part = Limits(
                 key=limits.key, symbol=limits.symbol, unit=limits.unit,
                 observed=limits.observed[chosen], expected=limits.expected[:, chosen],
+                low_counts=None if limits.low_counts is None else limits.low_counts[:, chosen],
             )  # fmt: skip
             where = table.coordinates[chosen, free]
             draw_limits(axes, where, part, observed=table.observed_name, thin=True)
