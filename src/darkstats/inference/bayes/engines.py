@@ -15,6 +15,7 @@ from darkstats.inference.bayes.counting import WindowGroup
 from darkstats.inference.bayes.counting_limits import CountingAnswer, counting_limits
 from darkstats.inference.bayes.gate import Diagnosis, refusal
 from darkstats.inference.bayes.grid import MOST_DIMENSIONS, GridAnswer, grid_posterior
+from darkstats.inference.bayes.joint import JointDensity
 from darkstats.inference.bayes.laplace import LaplaceAnswer, laplace_posteriors
 from darkstats.inference.bayes.marginals import JointSample
 from darkstats.inference.bayes.posterior import PoiPosterior
@@ -23,6 +24,7 @@ from darkstats.inference.bayes.recognition import recognise
 from darkstats.inference.bayes.results import EngineAnswer
 from darkstats.inference.bayes.rows import observed_rows
 from darkstats.inference.bayes.sampling import NutsAnswer, NutsOptions, sample_posterior
+from darkstats.inference.bayes.straightened import straightened
 from darkstats.inference.results import FitCounts
 from darkstats.model.histfactory import HistFactoryModel
 from darkstats.streams import keyed_generator
@@ -75,6 +77,7 @@ class Bench:
     options: FitOptions | None = None
     nuts: NutsOptions | None = None
     _problem: PosteriorProblem | None = None
+    _span: tuple[float, float] | None = None
     _cloud: Cloud | None = None
 
     @property
@@ -105,6 +108,21 @@ class Bench:
             )
         return self._problem
 
+    def span(self) -> tuple[float, float]:
+        """Range of the signal strength that holds the posterior.
+
+        Raises
+        ------
+        NotCertifiedError, ImproperPosteriorError
+            There is none.
+        """
+        if self._span is None:
+            ranges = Ranges.of(self.problem(), self.rows)
+            if ranges.problem[0] is not None:
+                raise ranges.problem[0]
+            self._span = float(ranges.low[0]), float(ranges.high[0])
+        return self._span
+
     def cloud(self) -> Cloud:
         """A Gaussian that resembles the joint posterior.
 
@@ -114,17 +132,14 @@ class Bench:
             There is no posterior to resemble.
         """
         if self._cloud is None:
-            problem = self.problem()
-            ranges = Ranges.of(problem, self.rows)
-            if ranges.problem[0] is not None:
-                raise ranges.problem[0]
-            span = (float(ranges.low[0]), float(ranges.high[0]))
-            self._cloud = learnt_cloud(problem, self.rows, span, seed=self.seed)
+            self._cloud = learnt_cloud(self.problem(), self.rows, self.span(), seed=self.seed)
         return self._cloud
 
     def posterior_under(self, prior: BoundPrior) -> Bench:
         """The same with another prior of the signal strength, without an expected band."""
-        return replace(self, prior=prior, expected="none", blind=False, _problem=None, _cloud=None)
+        return replace(
+            self, prior=prior, expected="none", blind=False, _problem=None, _span=None, _cloud=None
+        )
 
 
 def judged(
@@ -253,10 +268,19 @@ def laplace(bench: Bench) -> EngineRun:
 
 def nuts(bench: Bench) -> EngineRun:
     """The joint posterior, drawn by the no-U-turn sampler."""
-    cloud = bench.cloud()
     rng = keyed_generator(bench.seed, bench.model.digest, _STREAM)
-    points = cloud.draw(rng, 16 * (len(cloud.centre) + 8))
-    found = sample_posterior(cloud.joint, points, cl=bench.cl, seed=bench.seed, options=bench.nuts)
+    number = 16 * (bench.problem().density.n + 9)
+    along = straightened(bench.problem(), bench.rows, bench.span(), rng=rng, points=number)
+    joint: JointDensity
+    if along is not None:
+        joint, points = along
+    else:
+        cloud = bench.cloud()
+        joint, points = cloud.joint, cloud.draw(rng, number)
+    try:
+        found = sample_posterior(joint, points, cl=bench.cl, seed=bench.seed, options=bench.nuts)
+    except NotCertifiedError as why:
+        return declined("nuts", why)
     flat = found.parameters.reshape(-1, found.parameters.shape[-1])
     return replace(
         run_of("nuts", found, diagnostics=found.diagnostics),

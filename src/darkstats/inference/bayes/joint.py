@@ -83,3 +83,7 @@ class JointDensity:
             gradient = np.concatenate([first[:, np.newaxis], found.gradient], axis=1)
         bad = ~(np.isfinite(value) & np.isfinite(gradient).all(axis=1))
         return np.where(bad, -np.inf, value), np.where(bad[:, np.newaxis], 0.0, gradient)
+
+    def parameters(self, x: FloatArray) -> FloatArray:
+        """Parameters of the model at points. Shape [point, par]."""
+        return self.density.parameters(self.mu(x[:, 0]), x[:, 1:])

@@ -22,6 +22,10 @@ from darkstats.streams import keyed_generator
 
 __all__ = ["NutsAnswer", "NutsOptions", "sample_posterior"]
 
+_TRIAL, _RECENT = 30, 10  # transitions of a warm-up window before its lengths tell, and how many do
+_NARROW = (
+    "the posterior is far narrower in some directions than in others; ask for --engine laplace"
+)
 _LEAST_DRAWS = 8  # of each chain, so that there is something to judge
 _STREAM = 8  # word of the random stream's key: never renumber
 
@@ -51,7 +55,8 @@ class NutsOptions:
         Largest share of draws whose trajectory diverged.
     most_steps
         Leapfrog steps of all chains together, warm-up and repetitions included, at which the
-        sampler gives up: a minute or so. Most posteriors need a tenth of them.
+        sampler gives up: a minute or so. Most posteriors need a tenth of them. Where trajectories
+        of the warm-up are so long that these cannot suffice, it gives up there.
     """
 
     chains: int = 32
@@ -60,12 +65,12 @@ class NutsOptions:
     block: int = 250
     most_blocks: int = 16
     precise: float = PRECISE
-    enough_steps: int = 1_000_000
+    enough_steps: int = 500_000
     largest_r_hat: float = 1.01
     least_size: float = 400.0
     tolerance: float = 1e-2
     most_divergent: float = 1e-3
-    most_steps: int = 3_000_000
+    most_steps: int = 1_500_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +122,11 @@ def sample_posterior(
         Posterior probability below the limit.
     seed
         Of the keyed random stream.
+
+    Raises
+    ------
+    NotCertifiedError
+        Trajectories are so long that the steps that there are cannot suffice.
     """
     options = options or NutsOptions()
     answer: NutsAnswer | None = None
@@ -152,7 +162,7 @@ def _given_up(run: _Run, answer: NutsAnswer) -> NotCertifiedError:
     length = run.leaves / max(answer.diagnostics["draws"], 1.0)
     return NotCertifiedError(
         f"{answer.problem}; given up after {run.spent} leapfrog steps, {length:.0f} for each draw: "
-        "the posterior is far narrower in some directions than in others; ask for --engine laplace"
+        f"{_NARROW}"
     )
 
 
@@ -190,6 +200,7 @@ class _Run:
         run.spent, run.most_steps = spent, options.most_steps
         run.place(first)
         step = StepSize(wanted=wanted)
+        lengths: list[int] = []
         for number, length in enumerate(options.warm_up):
             seen = []
             for _ in range(length):
@@ -198,6 +209,11 @@ class _Run:
                 run.spent += moved.leaves
                 step.learn(moved.acceptance)
                 seen.append(run.chains.position)
+                lengths.append(moved.leaves)
+                ahead = sum(options.warm_up[number:]) - len(seen) + options.block
+                if len(seen) >= _TRIAL:
+                    # The first metric may be a poor one, and the next let trajectories be shorter.
+                    run.require_short(lengths[-_RECENT:], ahead, 1.0 if number else 2.0)
             step.settle()
             if number < len(options.warm_up) - 1:
                 here = run.points(run.chains.position)
@@ -205,6 +221,23 @@ class _Run:
                 run.place(here)
         run.step = step.size
         return run
+
+    def require_short(self, lengths: list[int], ahead: int, allowed: float) -> None:
+        """Give up where so many transitions ahead take far more steps than there are.
+
+        Raises
+        ------
+        NotCertifiedError
+            They take more than ``allowed`` times what is left, at these lengths.
+        """
+        mean = sum(lengths) / len(lengths)
+        if self.spent + mean * ahead > allowed * self.most_steps:
+            raise NotCertifiedError(
+                f"NUTS: given up after {self.spent} leapfrog steps of the warm-up: trajectories "
+                f"take {mean / len(self.chains.position):.0f} each, and the least that tells "
+                f"anything would take {self.spent + mean * ahead:.2g} of at most "
+                f"{self.most_steps:.2g}; {_NARROW}"
+            )
 
     def target(self, position: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Log-density and gradient."""
@@ -295,7 +328,7 @@ def _look(run: _Run, cl: float, options: NutsOptions) -> NutsAnswer:
         )
     )
     flat = draws.reshape(-1, d)
-    parameters = joint.density.parameters(mu.ravel(), flat[:, 1:])
+    parameters = joint.parameters(flat)
     return NutsAnswer(
         limit=limit,
         error=error,

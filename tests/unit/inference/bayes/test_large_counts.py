@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from credible_oracle import Factor, OneBin
+from darkstats import credible_limit
+from darkstats.errors import NotCertifiedError
+from darkstats.inference.bayes import NutsOptions
 from darkstats.inference.bayes.importance import proposal
+from darkstats.inference.bayes.joint import JointDensity
 from darkstats.inference.bayes.laplace import LaplaceOptions, laplace_posteriors
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.priors import Flat
-from darkstats.inference.bayes.problem import PosteriorProblem, gaussian_at
+from darkstats.inference.bayes.problem import PosteriorProblem, Ranges, gaussian_at
 from darkstats.inference.bayes.ridges import Ridges, ridge_weights
+from darkstats.inference.bayes.straightened import straightened
 
 
 def either(width: float) -> Factor:
@@ -96,3 +103,60 @@ def test_a_ridge_that_is_thrown_too_few_points_is_refused() -> None:
     )
     assert found.problem is not None
     assert "effective size" in str(found.problem)
+
+
+#: The background is known to 5 % where a million events tell it to 0.1 %: brute force 8.668612.
+SHEET = OneBin(
+    observed=1e6, signal=1e4, background=0.99e6, on_background=(("normsys", 0.95, 1.05),)
+)
+#: Two uncertainties of 25 % compensate each other along a curve of some 50 of its widths.
+CURVED = OneBin(
+    observed=1e6,
+    signal=1e4,
+    background=0.99e6,
+    common=(either(0.02),),
+    on_background=(("normsys", 0.75, 1.3), ("normsys", 0.8, 1.3)),
+)
+
+
+def test_chains_follow_a_thin_sheet_in_few_steps() -> None:
+    """The reference engine answers in seconds, five leapfrog steps a draw."""
+    few = NutsOptions(enough_steps=1)
+    found = credible_limit(SHEET.model(), engine="nuts", expected="none", nuts=few)
+    (answer,) = found.answers
+    assert found.observed is not None
+    assert abs(found.observed - 8.668612) <= 3.0 * found.observed_error
+    assert answer.diagnostics["leapfrog_steps"] < 10.0
+
+
+def test_chains_that_would_need_too_many_steps_give_up_in_their_warm_up() -> None:
+    few = NutsOptions(most_steps=400_000)
+    with pytest.raises(NotCertifiedError, match="of the warm-up: trajectories take") as caught:
+        credible_limit(CURVED.model(), engine="nuts", expected="none", nuts=few)
+    said = re.search(r"given up after (\d+) leapfrog steps", str(caught.value))
+    assert said is not None
+    assert int(said.group(1)) < 200_000
+
+
+def test_straightened_coordinates_have_the_same_density_and_its_gradient() -> None:
+    here = problem(SHEET)
+    counts = here.density.model.observation.counts
+    span = Ranges.of(here, counts[np.newaxis])
+    made = straightened(
+        here,
+        counts,
+        (float(span.low[0]), float(span.high[0])),
+        rng=np.random.default_rng(1),
+        points=40,
+    )
+    assert made is not None
+    bent, points = made
+    plain = JointDensity(bent.density, bent.prior, bent.strength, bent.counts)
+    assert bent.value(points) == pytest.approx(plain.value(bent.bent(points)), rel=1e-14)
+    value, gradient = bent.with_gradient(points)
+    assert np.ptp(value) < 40.0  # they follow the sheet
+    for i in range(points.shape[1]):
+        step = np.zeros(points.shape[1])
+        step[i] = 1e-5
+        slope = (bent.value(points + step) - bent.value(points - step)) / 2e-5
+        assert gradient[:, i] == pytest.approx(slope, rel=2e-3, abs=2e-3)
