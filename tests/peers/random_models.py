@@ -550,8 +550,9 @@ def examine_all(
 
 def _has_answer(reference: Any) -> bool:
     """Whether the reference found finite numbers where darkstats refused."""
-    values = reference if isinstance(reference, list) else [reference]
-    return all(v is not None and not isinstance(v, str) and math.isfinite(v) for v in values)
+    if isinstance(reference, list | tuple):
+        return all(_has_answer(value) for value in reference)
+    return isinstance(reference, int | float) and math.isfinite(reference)
 
 
 def summary(results: list[Found]) -> Found:

@@ -99,6 +99,12 @@ def _with(record: Record, key: str, value: object, reason: str | None) -> None:
 #: Why a p-value of 0 is not quoted as a value.
 BEYOND = "beyond what can be told: it lies below the bound"
 
+
+def below_bound(bound: float) -> str:
+    """Why a p-value of 0 is not quoted, where its bound has no place of its own."""
+    return f"beyond what can be told: it lies below {bound:.3g}"
+
+
 #: Why there is no bound.
 KNOWN = "the value is known"
 
@@ -231,10 +237,19 @@ def _at_unit(record: Record, test: HypoTestResult | None, reason: str | None) ->
         record["CLs_obs_reason"] = record["CLs_exp_reason"] = reason or "not computed"
         return
     quoted = test.quoted
-    _with(record, "CLs_obs", None if quoted is None else quoted.value, test.observed_reason)
-    record["CLs_exp"] = list(test.quoted_expected)
+    bound = None if quoted is None else quoted.bound
+    _with(
+        record,
+        "CLs_obs",
+        None if quoted is None or bound is not None else quoted.value,
+        test.observed_reason if bound is None else below_bound(bound),
+    )
+    lowest = None if test.expected is None else test.expected.bound
+    record["CLs_exp"] = _bounded(test.quoted_expected, lowest)
     if test.expected is None:
         record["CLs_exp_reason"] = test.expected_reason
+    elif lowest is not None and None in record["CLs_exp"]:
+        record["CLs_exp_reason"] = below_bound(lowest)
     record["CLs_calculator"] = test.calculator
 
 

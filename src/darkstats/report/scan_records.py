@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.gaussian import quantile, survival
 from darkstats.report.bayes_records import NO_TEST, prior_record
+from darkstats.report.records import below_bound
 from darkstats.report.writing import plain
 from darkstats.scan.expected_spectrum import LARGEST_BIAS
 
@@ -46,6 +47,11 @@ def _point(
 ) -> dict[str, Any]:
     record = point.plain()
     record["CLs_obs"], record["CLs_exp"] = record.pop("cls_observed"), record.pop("cls_expected")
+    bounds = {"CLs_obs": "cls_observed_bound", "CLs_exp": "cls_expected_bound"}
+    for key, bound in ((key, record.pop(name)) for key, name in bounds.items()):
+        value = record[key]
+        if bound is not None and (value is None or (key == "CLs_exp" and None in value)):
+            record[f"{key}_reason"] = below_bound(bound)
     lost = record.pop("local_reason")
     if not bayes:
         del record["engine"]

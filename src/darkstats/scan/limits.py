@@ -319,7 +319,12 @@ def point_of_model(
 
 def _fields(limit: UpperLimit, said: tuple[str, ...]) -> dict[str, Any]:
     unit = limit.at_unit
-    quoted = None if unit is None or unit.quoted is None else unit.quoted.value
+    quoted = None if unit is None else unit.quoted
+    bound = None if quoted is None else quoted.bound
+    expected = None if unit is None else unit.quoted_expected
+    lowest = None if unit is None or unit.expected is None else unit.expected.bound
+    if expected is not None and lowest is not None:
+        expected = tuple(None if value == 0.0 else value for value in expected)
     return {
         "observed": limit.observed,
         "observed_error": limit.observed_error,
@@ -327,8 +332,10 @@ def _fields(limit: UpperLimit, said: tuple[str, ...]) -> dict[str, Any]:
         "expected": limit.expected,
         "expected_error": limit.expected_error,
         "expected_reason": limit.expected_reason,
-        "cls_observed": quoted,
-        "cls_expected": None if unit is None else tuple(unit.quoted_expected),
+        "cls_observed": None if quoted is None or bound is not None else quoted.value,
+        "cls_observed_bound": bound,
+        "cls_expected": expected,
+        "cls_expected_bound": lowest,
         "low_counts": None if limit.low_counts is None else limit.low_counts.plain(),
         "sigma": limit.sigma,
         "twice_nll": limit.twice_nll,

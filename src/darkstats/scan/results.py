@@ -98,6 +98,9 @@ class ScanPoint:
         At -2 .. +2 sigma.
     cls_observed, cls_expected
         CLs at a signal strength of 1; ``None`` where it does not apply.
+    cls_observed_bound, cls_expected_bound
+        What CLs lies below where none of the toys is as extreme: then it is ``None``, or that entry
+        is.
     engine
         Which engine a Bayesian limit comes from.
     low_counts
@@ -136,6 +139,8 @@ class ScanPoint:
     expected_reason: str | None = None
     cls_observed: float | None = None
     cls_expected: Band | None = None
+    cls_observed_bound: float | None = None
+    cls_expected_bound: float | None = None
     engine: str | None = None
     low_counts: Mapping[str, Any] | None = None
     mu_hat: float | None = None

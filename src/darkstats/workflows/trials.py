@@ -133,7 +133,7 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     record = global_record(
         comparison,
         tallies,
-        statement=_statement(observed["summary"]),
+        statement=_statement(observed),
         facts=facts,
         point={"name": top["name"], "values": top["values"]},
         bias=top.get("expected_spectrum_significance"),
@@ -151,10 +151,19 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     return _outcome(comparison, record, str(folder / GLOBAL_FILE))
 
 
-def _statement(summary: Mapping[str, Any]) -> str:
-    """Say how many hypotheses of the scan have a result; earlier records have the counts only."""
+def _statement(record: Mapping[str, Any]) -> str:
+    """How many hypotheses have a result (earlier records have counts), and which no local p."""
+    summary = record["summary"]
     counts = f"{summary['points'] - summary['failed']} of {summary['points']}"
-    return str(summary.get("statement") or f"{counts} hypotheses have a certified result")
+    said = str(summary.get("statement") or f"{counts} hypotheses have a certified result")
+    lost = [p for p in record["points"] if p["status"] == "ok" and p.get("p0") is None]
+    if not lost:
+        return said
+    why = lost[0].get("p0_reason") or "no reason is known"
+    return (
+        f"{said}; {len(lost)} of them without a local p-value, the first one {lost[0]['name']}: "
+        f"{why}: an excess there is not among those compared"
+    )
 
 
 def _toys_job(

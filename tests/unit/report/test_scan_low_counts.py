@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
+from dataclasses import replace
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,13 +14,18 @@ import pytest
 from rich.console import Console
 
 import scan_records
+from darkstats.inference import ToyOptions, hypotest, upper_limit
 from darkstats.report.figures.coupling_limits import draw_limits, mass_limits_figure
 from darkstats.report.hepdata import submission
+from darkstats.report.records import _at_unit
 from darkstats.report.scan_exports import scan_csv
 from darkstats.report.scan_records import _point
 from darkstats.report.scan_sheets import scan_sheet
 from darkstats.report.scan_table import Collision, read_scan
+from darkstats.scan.limits import _fields
 from darkstats.scan.results import ScanPoint
+from darkstats.workflows.trials import _statement
+from small_models import counting
 
 
 def test_the_table_reads_them_for_every_quantity() -> None:
@@ -86,3 +93,40 @@ def test_records_convert_them_to_couplings() -> None:
         "observed": 2.0,
         "expected": [1.0, 2.0, 3.0, None, 5.0],
     }
+
+
+def test_zeros_from_toys_are_bounds() -> None:
+    """CLs at strength 1, far beyond the limit: no toy is as extreme."""
+    model = counting(2, 40.0, 3.0)
+    toys = ToyOptions(n_toys=500)
+    test = hypotest(model, model.observation, 1.0, calculator="toys", toys=toys)
+    limit = replace(upper_limit(model, model.observation, probe=False), at_unit=test)
+    assert limit.at_unit is not None
+    assert limit.at_unit.quoted is not None
+    assert limit.at_unit.quoted.bound is not None
+    fields = _fields(limit, ())
+    assert fields["cls_observed"] is None
+    assert fields["cls_observed_bound"] == limit.at_unit.quoted.bound
+    assert 0.0 not in fields["cls_expected"]
+    found = _point(ScanPoint(name="m", values=(1.0,), **fields), None, {}, bayes=False)
+    assert found["CLs_obs"] is None
+    assert "it lies below" in found["CLs_obs_reason"]
+    assert None in found["CLs_exp"]
+    assert "it lies below" in found["CLs_exp_reason"]
+    record: dict[str, Any] = {}
+    _at_unit(record, limit.at_unit, None)
+    assert record["CLs_obs"] is None
+    assert "it lies below" in record["CLs_obs_reason"]
+
+
+def test_a_global_significance_says_which_points_have_no_local_p() -> None:
+    points = scan_records.alp(n=5, without=(1,))["points"]
+    points[3] |= {"p0": None, "p0_reason": "mu = 0 forbids the data"}
+    summary = {"points": 5, "failed": 1}
+    said = _statement({"summary": summary, "points": points})
+    assert said.startswith("4 of 5 hypotheses have a certified result; 1 of them without a local")
+    assert "m_3: mu = 0 forbids the data" in said
+    points[3] |= {"p0": 0.2}
+    assert _statement({"summary": summary, "points": points}) == (
+        "4 of 5 hypotheses have a certified result"
+    )
