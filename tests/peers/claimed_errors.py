@@ -448,7 +448,7 @@ def model_of(one: Case) -> HistFactoryModel:
     return compile_workspace(read_workspace(json.dumps(one.document).encode()))
 
 
-def tested(seed: int, index: int, engines: tuple[str, ...], cl: float) -> Record:
+def examined(seed: int, index: int, engines: tuple[str, ...], cl: float) -> Record:
     """One model: the reference beside what each engine says."""
     one = case(seed, index)
     record: Record = {"index": index, "model": one.label, "exact": None, "engines": {}}
@@ -588,7 +588,7 @@ def page(record: Record) -> str:
 
 
 def _one(task: tuple[int, int, tuple[str, ...], float]) -> Record:
-    return tested(*task)
+    return examined(*task)
 
 
 def main() -> int:

@@ -11,14 +11,14 @@ import math
 from typing import Any
 
 import pytest
-from tests.peers.claimed_errors import AGREED, Reference, case, page, passes, summary, tested
+from tests.peers.claimed_errors import AGREED, Reference, case, examined, page, passes, summary
 
 MODELS = 100
 
 
 @pytest.fixture(scope="module")
 def records() -> list[dict[str, Any]]:
-    return [tested(1, index, ("quadrature", "laplace"), 0.9) for index in range(MODELS)]
+    return [examined(1, index, ("quadrature", "laplace"), 0.9) for index in range(MODELS)]
 
 
 @pytest.mark.parametrize("engine", ["quadrature", "laplace"])
@@ -34,7 +34,7 @@ def test_claimed_errors_are_kept(records: list[dict[str, Any]], engine: str) -> 
 
 def test_replicates_that_agree_by_chance_do_not_make_an_error_small() -> None:
     """Model 100: eight replicates agree to 5e-7 of the limit, which is off by 5e-6."""
-    one = tested(1, 100, ("laplace",), 0.9)
+    one = examined(1, 100, ("laplace",), 0.9)
     said = one["engines"]["laplace"]
     assert said["limit"] is not None
     assert abs(said["limit"] - one["exact"]) <= 3.0 * said["error"]
