@@ -299,6 +299,10 @@ background of the ALP search, {EFFICIENCY} on signal and background of the Z′ 
             for name, found in ((name, higgs_[name]) for name in METHODS[::2])
         ),
         "",
+        "CLs is the asymptotic formula here. Below 2.3 events over luminosity and efficiency,",
+        "where its smallest limits lie, it gives none: the scan of such a hypothesis says what",
+        "holds there, and the [fidelity of the recoil searches](fidelity-recoil.md) has toys.",
+        "",
         "If a window sees no event, the lowest Bayesian limit is "
         f"{higgs_['Bayesian']['floor']:.3g} fb: 2.3 events over luminosity and",
         "efficiency, a little more for its error. The published range begins there. It ends below",
