@@ -240,10 +240,11 @@ def test_a_legend_covers_no_excluded_region(name: str) -> None:
 
 
 def test_masses_have_the_axis_on_which_they_lie_evenly() -> None:
-    """Windows that follow a resolution in squared mass ask for a linear axis, others do not."""
+    """Windows of a resolution in squared mass ask for a linear axis, others do not."""
     recoil = np.sqrt(np.linspace(0.25, 64.0, 80))
     wide = np.geomspace(0.2, 9.7, 80)
-    for masses, scale in ((recoil, "linear"), (wide, "log")):
+    between = np.linspace(0.2**0.5, 9.7**0.5, 80) ** 2
+    for masses, scale in ((recoil, "linear"), (wide, "log"), (between, "function")):
         table = dense(masses)
         for drawing in (limits_of(table), local_p_figure(table)):
             axes = drawing.figure.axes[0]
@@ -252,6 +253,9 @@ def test_masses_have_the_axis_on_which_they_lie_evenly() -> None:
             assert low < masses[0]
             assert masses[-1] < high
     upper = limits_of(dense(recoil)).figure.axes[0]
+    root = limits_of(dense(between)).figure.axes[0]
+    named = [label.get_text() for label in root.get_xticklabels()]
+    assert {"0.5", "1", "2", "5", "6", "8"} <= set(named)
     to_pixels = upper.transData.transform([[6.0, 1e-2], [8.0, 1e-2]])[:, 0]
     assert np.diff(to_pixels)[0] > 0.2 * upper.bbox.width
 
@@ -395,3 +399,18 @@ def test_cells_hold_their_hypotheses_where_coordinates_are_negative() -> None:
     table = read_scan(record)
     cells = cells_of(table)
     assert np.all((cells.low <= table.coordinates) & (table.coordinates <= cells.high))
+
+
+def test_p_values_below_any_number_are_arrows() -> None:
+    """They are no gaps, and the largest excess is among them."""
+    record = scan_records.alp(30)
+    for k, z in ((4, 39.0), (9, 41.0)):
+        record["points"][k] |= {"p0": 0.0, "significance": z, "signed_significance": z}
+    table = read_scan(record)
+    axes = local_p_figure(table).figure.axes[0]
+    arrows = {line.get_label(): line for line in axes.lines if "arrow" in str(line.get_marker())}
+    (largest,) = (name for name in arrows if str(name).startswith("largest excess"))
+    assert "41.0 σ local" in str(largest)
+    assert arrows[largest].get_xdata()[0] == table.first_coordinate[9]
+    assert arrows["p-value below 1e-300"].get_xdata().tolist() == [table.first_coordinate[4]]
+    assert not any(line.get_marker() == "x" for line in axes.lines)

@@ -192,11 +192,12 @@ def ratios_figure(
     high = max(1.25, 1.05 * float(finite.max()))
     with style():
         figure = canvas(1.2 + 3.2 * len(searches), 4.2)
+        figure.set_layout_engine("constrained", w_pad=0.09)  # numbers of two panels keep apart
         panels = figure.subplots(1, len(searches), sharey=True, squeeze=False)[0]
         for axes, search in zip(panels, searches, strict=True):
             mine = [curve for curve in curves if curve.search == search]
             mass = np.concatenate([curve.mass_gev for curve in mine])
-            mass_axis(axes, (0.85 * float(mass.min()), float(mass.max()) / 0.85))
+            mass_axis(axes, mass_range_of(mass, room=1.2), mass)
             axes.axhspan(
                 0.8, 1.2, color="#eeeeee", linewidth=0.0, zorder=0.4,
                 label="± 20 %" if axes is panels[0] else None,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -48,6 +49,7 @@ __all__ = [
     "mass_axis",
     "mass_limits_figure",
     "mass_range_of",
+    "mass_scale",
     "outside_legend",
 ]
 
@@ -215,26 +217,40 @@ def _spans(values: FloatArray) -> bool:
 Range = tuple[float, float]
 
 
-def _evenness(mass: FloatArray, ends: Range, *, logarithmic: bool) -> float:
+#: Scales of an axis of masses: where a mass stands, and which mass stands there.
+_SCALES: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = MappingProxyType(
+    {
+        "linear": (lambda x: x, lambda x: x),
+        "log": (np.log, np.exp),
+        "root": (lambda x: np.sqrt(np.maximum(x, 0.0)), np.square),
+    }
+)
+#: The root is the least usual scale: taken where hypotheses lie unevenly by less than this part.
+_MUCH_BETTER = 0.8
+
+
+def _evenness(mass: FloatArray, ends: Range, scale: str) -> float:
     """Largest distance between the hypotheses' distribution and an even one along the axis."""
-    places = np.sort(np.unique(mass))
-    low, high = ends
-    if logarithmic:
-        places, low, high = np.log(places), np.log(low), np.log(high)
+    to = _SCALES[scale][0]
+    places, (low, high) = to(np.sort(np.unique(mass))), to(np.array(ends))
     along = (places - low) / (high - low)
     steps = np.arange(len(places) + 1) / len(places)
     return float(max(np.max(steps[1:] - along), np.max(along - steps[:-1])))
 
 
-def _is_logarithmic(mass: FloatArray, ends: Range) -> bool:
-    """Whether masses have more room on a logarithmic axis than on a linear one.
+def mass_scale(mass: FloatArray, ends: Range) -> str:
+    """Scale on which masses lie most evenly: ``"linear"``, ``"log"`` or ``"root"``.
 
-    Hypotheses are as dense as the resolution asks for: the better axis is the one on which they lie
-    more evenly.
+    Hypotheses are as dense as the resolution asks for, so that none are squeezed where they lie
+    evenly. The root of the mass is taken only where it is much better than the usual two.
     """
-    if not _spans(np.array(ends)) or len(np.unique(mass)) < 2:
-        return _spans(np.array(ends))
-    return _evenness(mass, ends, logarithmic=True) < _evenness(mass, ends, logarithmic=False)
+    if not _spans(np.array(ends)):
+        return "linear"
+    if len(np.unique(mass)) < 2:
+        return "log"
+    found = {scale: _evenness(mass, ends, scale) for scale in _SCALES}
+    usual = min(("log", "linear"), key=found.__getitem__)
+    return "root" if found["root"] < _MUCH_BETTER * found[usual] else usual
 
 
 def mass_range_of(mass: FloatArray, *, room: float = 1.0) -> Range:
@@ -242,10 +258,13 @@ def mass_range_of(mass: FloatArray, *, room: float = 1.0) -> Range:
     low, high = float(mass.min()), float(mass.max())
     if room == 1.0 or not _spans(mass):
         return low, high
-    if _is_logarithmic(mass, (low, high)):
+    scale = mass_scale(mass, (low, high))
+    if scale == "log":
         return low / room, high * room
-    more = 0.2 * (room - 1.0) * (high - low)
-    return (0.0 if low < 0.1 * high else low - more), high + more
+    to, back = _SCALES[scale]
+    more = 0.2 * (room - 1.0) * float(to(high) - to(low))
+    near_zero = scale == "linear" and low < 0.1 * high
+    return (0.0 if near_zero else float(back(to(low) - more))), float(back(to(high) + more))
 
 
 def _value_range(
@@ -275,8 +294,8 @@ def _value_range(
     logarithmic = high > 10.0 * low or not legend
     bottom, top = (low / 1.8, 1.3 * high) if logarithmic else (0.0, 1.1 * high)
     if legend:
-        ends = np.array(mass_range)
-        middle = float(np.sqrt(ends.prod()) if _is_logarithmic(mass, mass_range) else ends.mean())
+        to, back = _SCALES[mass_scale(mass, mass_range)]
+        middle = float(back(np.mean(to(np.array(mass_range)))))
         left = values[:, mass < middle]
         if np.isfinite(left).any():
             highest = float(np.nanmax(left))
@@ -350,6 +369,8 @@ def mass_limits_figure(
 
 
 _TICKS = (2, 5)
+#: First digits in the order in which they get a number, and how far apart these are, in the width.
+_DIGITS, _APART = (1, 5, 2, 3, 4, 6, 8, 7, 9), 0.065
 _TICK_PAD = 7.0  # points: the first number keeps clear of that of the other axis
 #: Part of the height that limits keep to where the legend is above them.
 _BELOW_LEGEND = 0.66
@@ -358,17 +379,27 @@ _BELOW_LEGEND = 0.66
 def mass_axis(axes: Axes, ends: Range, mass: FloatArray | None = None) -> None:
     """Scale and ticks of an axis of masses.
 
-    Logarithmic where it spans much and the hypotheses ``mass`` lie more evenly on it so; with plain
-    numbers in any case.
+    The scale is the one of :func:`mass_scale` for the hypotheses ``mass``, or without any a
+    logarithmic one where the axis spans much; with plain numbers in any case.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator
 
     axes.set_xlim(*ends)
     axes.tick_params(axis="x", which="both", pad=_TICK_PAD)
-    if not (_spans(np.array(ends)) if mass is None else _is_logarithmic(mass, ends)):
+    everywhere = np.geomspace(*ends, 99) if ends[0] > 0.0 else np.linspace(*ends, 99)
+    scale = mass_scale(everywhere if mass is None else mass, ends)
+    if scale == "linear":
+        return
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    if scale == "root":
+        axes.set_xscale("function", functions=_SCALES["root"])
+        named, others = _root_ticks(ends)
+        axes.xaxis.set_major_locator(FixedLocator(named))
+        axes.xaxis.set_minor_locator(FixedLocator(others))
+        axes.xaxis.set_major_formatter(plain)
         return
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(plain)
     if ends[1] < 1e3 * ends[0]:
         axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)))
 
@@ -376,6 +407,23 @@ def mass_axis(axes: Axes, ends: Range, mass: FloatArray | None = None) -> None:
             return f"{value:g}" if _first_digit(value) in _TICKS else ""
 
         axes.xaxis.set_minor_formatter(FuncFormatter(some))
+
+
+def _root_ticks(ends: Range) -> tuple[list[float], list[float]]:
+    """Ticks with a number, as many as have room, and ticks without, on an axis of roots."""
+    powers = range(int(np.floor(np.log10(ends[1]))) - 2, int(np.floor(np.log10(ends[1]))) + 1)
+    ticks = [
+        float(f"{digit}e{power}")
+        for digit in _DIGITS
+        for power in reversed(powers)
+        if ends[0] <= float(f"{digit}e{power}") <= ends[1]
+    ]
+    span = np.sqrt(ends[1]) - np.sqrt(ends[0])
+    named: list[float] = []
+    for tick in ticks:
+        if all(abs(np.sqrt(tick) - np.sqrt(one)) > _APART * span for one in named):
+            named.append(tick)
+    return sorted(named), sorted(set(ticks) - set(named))
 
 
 def _first_digit(value: float) -> int:

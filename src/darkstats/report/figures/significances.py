@@ -10,6 +10,7 @@ import numpy as np
 
 from darkstats.errors import OptionError
 from darkstats.gaussian import survival
+from darkstats.inference.results import SMALLEST_P
 from darkstats.report.figures.coupling_limits import (
     gaps_note,
     markers,
@@ -48,6 +49,8 @@ _SIZE = 9.0
 _CLOSE = 0.16
 #: Part of the height of a scan of p-values that the curve and the levels take.
 _ABOVE_LEGEND = 0.80
+#: Height of an arrow to a p-value below the picture, in that of the picture: above the legend.
+_ARROW_AT = 0.26
 
 
 def _header(axes: Axes, table: GlobalTable, *, right_axes: Axes | None = None) -> None:
@@ -80,11 +83,11 @@ def local_p_figure(
         No hypothesis has a p-value.
     """
     p = np.where(table.p0 > 0.0, table.p0, np.nan)
-    if not np.isfinite(p).any():
+    if not np.isfinite(table.p0).any():
         raise OptionError(f"{table.name}: no hypothesis has a local p-value")
     mass = table.first_coordinate
     levels = dict(sorted((levels or {}).items()))
-    smallest = float(np.nanmin([np.nanmin(p), *levels.values()]))
+    smallest = min([*p[np.isfinite(p)].tolist(), *levels.values()], default=1e-2)
     top = 1.6
     bottom = top * min(smallest / top, 1e-2) ** (1.0 / _ABOVE_LEGEND)
     with style():
@@ -104,22 +107,8 @@ def local_p_figure(
             **markers(mass, p),
         )  # fmt: skip
         _draw_spectrum(axes, mass, alone, toys)
-        first = int(np.nanargmin(p))
-        z = float(table.significance[first])
-        words = f"largest excess at {at_axis(table.axis_words[0], mass[first], 4)}"
-        if np.isfinite(z):
-            words += f": {z:.1f} σ local"
-        axes.plot(
-            [mass[first]], [p[first]], color=VERMILION, marker="o", markersize=5.0,
-            linestyle="none", label=words, zorder=4.0,
-        )  # fmt: skip
-        missing = ~np.isfinite(p)
-        if missing.any():
-            axes.plot(
-                mass[missing], np.full(int(missing.sum()), 0.012), color=VERMILION, marker="x",
-                transform=axes.get_xaxis_transform(), linestyle="none", clip_on=False,
-                label=gaps_note(table) or "no p-value",
-            )  # fmt: skip
+        _mark_smallest(axes, table, mass, p)
+        _mark_others(axes, table, mass, p)
         axes.set_xlabel(axis_title(table.axis_words[0]))
         axes.set_ylabel("local p-value $p_{0}$")
         scan_header(axes, table)
@@ -140,6 +129,47 @@ def local_p_figure(
     return Drawing(figure=figure, columns=columns)
 
 
+def _largest(table: ScanTable) -> int:
+    """Hypothesis with the largest excess: p-values too small for a number do not rank."""
+    z = table.significance
+    return int(np.nanargmax(z)) if np.isfinite(z).any() else int(np.nanargmin(table.p0))
+
+
+def _mark_smallest(axes: Axes, table: ScanTable, mass: FloatArray, p: FloatArray) -> None:
+    """Mark the largest excess, by a point, or by an arrow where it has no p-value to draw."""
+    first = _largest(table)
+    z = float(table.significance[first])
+    words = f"largest excess at {at_axis(table.axis_words[0], mass[first], 4)}"
+    if np.isfinite(z):
+        words += f": {z:.1f} σ local"
+    look: dict[str, Any] = {"color": VERMILION, "linestyle": "none", "label": words, "zorder": 4.0}
+    if np.isfinite(p[first]):
+        axes.plot([mass[first]], [p[first]], marker="o", markersize=5.0, **look)
+    else:
+        axes.plot(
+            [mass[first]], [_ARROW_AT], transform=axes.get_xaxis_transform(),
+            marker=r"$\downarrow$", markersize=11.0, **look,
+        )  # fmt: skip
+
+
+def _mark_others(axes: Axes, table: ScanTable, mass: FloatArray, p: FloatArray) -> None:
+    """Mark p-values that are below the picture, and hypotheses that have none."""
+    below = (table.p0 == 0.0) & (np.arange(len(mass)) != _largest(table))
+    if below.any():
+        axes.plot(
+            mass[below], np.full(int(below.sum()), _ARROW_AT), color=BLUE, marker=r"$\downarrow$",
+            markersize=9.0, transform=axes.get_xaxis_transform(), linestyle="none",
+            label=f"p-value below {SMALLEST_P:g}",
+        )  # fmt: skip
+    missing = ~np.isfinite(p) & (table.p0 != 0.0)
+    if missing.any():
+        axes.plot(
+            mass[missing], np.full(int(missing.sum()), 0.012), color=VERMILION, marker="x",
+            transform=axes.get_xaxis_transform(), linestyle="none", clip_on=False,
+            label=gaps_note(table) or "no p-value",
+        )  # fmt: skip
+
+
 def _spectrum_p(
     table: ScanTable, windows: Mapping[str, WindowToys]
 ) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
@@ -153,7 +183,7 @@ def _spectrum_p(
     if np.isfinite(bias).any() and float(np.nanmax(np.abs(bias))) > LARGEST_BIAS:
         good = np.isfinite(bias)
         alone[good] = [survival(float(z)) for z in bias[good]]
-    top = int(np.nanargmin(table.p0))
+    top = _largest(table)
     for k, name in enumerate(table.points):
         found = windows.get(name)
         if found is None or not found.above:
