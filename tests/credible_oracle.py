@@ -75,26 +75,32 @@ class OneBin:
         """The credible limit, flat prior from 0."""
         return self.limits([cl])[0]
 
-    def limits(self, levels: list[float]) -> list[float]:
-        """Credible limits at several levels."""
+    def limit_and_error(self, cl: float = 0.9) -> tuple[float, float]:
+        """The credible limit, and how far it moves at half as many steps again."""
+        rough, fine = (self.limits([cl], resolution=r)[0] for r in (1.0, 1.5))
+        return fine, abs(fine - rough)
+
+    def limits(self, levels: list[float], resolution: float = 1.0) -> list[float]:
+        """Credible limits at several levels; ``resolution`` multiplies the number of all steps."""
         n = self.observed
-        step = min(4e-4, 0.25 / math.sqrt(n + 1.0))
+        step = min(4e-4, 0.25 / math.sqrt(n + 1.0)) / resolution
         common, s, b = (
             _sum_of(factors, step) for factors in (self.common, self.on_signal, self.on_background)
         )
         low = math.log(max(self.background, 1e-3)) + b[0][0] - 1.0
-        rate_step = min(step, 2e-4)
+        rate_step = min(step, 2e-4 / resolution)
         high = math.log(3.0 * (n + self.background + 60.0)) + 2.0
         x = np.arange(low, high, rate_step)
         # P(n | e^x) folded with the common factor
-        sparse = _thinned(common, 400)
+        sparse = _thinned(common, int(400 * resolution))
         folded = np.zeros_like(x)
         for shift, mass in zip(*sparse, strict=True):
             folded += mass * _poisson(n, x + shift)
         # Sums over smooth histograms stay exact while steps are well below all widths.
         wide = math.sqrt(_spread(common) ** 2 + 1.0 / (n + 1.0))
-        nodes, masses = _thinned(s, 90)
-        b = _thinned(b, math.ceil(len(b[0]) * step / min(0.2 * wide, 0.1 * _spread(b) + step)))
+        nodes, masses = _thinned(s, int(90 * resolution))
+        coarsest = min(0.2 * wide, 0.1 * _spread(b) + step) / resolution
+        b = _thinned(b, math.ceil(len(b[0]) * step / coarsest))
         back = self.background * np.exp(b[0])
 
         def likelihood(mu: float) -> float:
@@ -109,7 +115,7 @@ class OneBin:
         seen = np.array([likelihood(mu) for mu in coarse])
         end = coarse[min(int(np.flatnonzero(seen > 1e-9 * seen.max())[-1]) + 1, len(coarse) - 1)]
         at, weight = np.polynomial.legendre.leggauss(6)
-        edges = end * np.linspace(0.0, 1.0, 41) ** 1.3
+        edges = end * np.linspace(0.0, 1.0, int(40 * resolution) + 1) ** 1.3
         half = 0.5 * np.diff(edges)
         mu = (0.5 * (edges[1:] + edges[:-1]))[:, np.newaxis] + half[:, np.newaxis] * at
         density = np.array([[likelihood(one) for one in row] for row in mu])

@@ -7,6 +7,7 @@ number counts where two resolutions agree; they share neither grid, nor its ends
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ _SETTLED = (1e-5, 1e-6, 1e-7, 1e-7)  # what a panel may leave out: coarse grids 
 _MOST_VALUES = 20_000_000  # points of the grid times nodes of the signal strength at one resolution
 _WIDER = 0.04  # each level reaches so much further on each side, as part of the first one's width
 _ATOMS = 12
+#: Least widths of the posterior in a step of the finest grid from which no sum settles.
+_COARSEST = 1.5
 _LANES = 60_000  # points that are evaluated in one call
 _SCAN = {1: 361, 2: 61}
 
@@ -68,8 +71,11 @@ class GridAnswer:
 
 def _box(
     problem: PosteriorProblem, counts: LaneData, low: float, high: float
-) -> tuple[FloatArray, FloatArray]:
-    """Region of the coordinates that holds the density at all signal strengths. Shapes [z]."""
+) -> tuple[FloatArray, FloatArray, float]:
+    """Region of the coordinates that holds the density at all signal strengths. Shapes [z].
+
+    The last is the least width of the Gaussian about a conditional mode, where it is largest.
+    """
     d = problem.density.n
     mu = strengths(np.array([low]), np.array([high]), chebyshev(9))
     _, lanes = gaussian_at(problem, counts, mu)
@@ -84,8 +90,11 @@ def _box(
         seen = grid[value > np.max(value) - _DROP]
         corners += [seen - step, seen + step]
     points = np.concatenate(corners)
-    return np.maximum(points.min(axis=0), -1.5 * _REACH), np.minimum(
-        points.max(axis=0), 1.5 * _REACH
+    width = np.linalg.svd(lanes.factor[good], compute_uv=False).min(axis=1).max(initial=0.0)
+    return (
+        np.maximum(points.min(axis=0), -1.5 * _REACH),
+        np.minimum(points.max(axis=0), 1.5 * _REACH),
+        float(width) if good.any() else math.inf,
     )
 
 
@@ -111,7 +120,18 @@ def grid_posterior(problem: PosteriorProblem, counts: LaneData, *, cl: float) ->
     if ranges.problem[0] is not None:
         return GridAnswer(problem=ranges.problem[0])
     low, high = float(ranges.low[0]), float(ranges.high[0])
-    box = _box(problem, row, low, high) if d else (np.zeros(0), np.zeros(0))
+    box = (np.zeros(0), np.zeros(0))
+    if d:
+        *corners, width = _box(problem, row, low, high)
+        box = corners[0], corners[1]
+        step = float((box[1] - box[0]).min()) / (_LEVELS[-1][d - 1] * _ATOMS)
+        if step > _COARSEST * width:
+            return GridAnswer(
+                problem=NotCertifiedError(
+                    f"the posterior is {step / width:.2g} times as narrow as the steps of the "
+                    "finest grid"
+                )
+            )
     before: float | None = None
     posterior: PoiPosterior | None = None
     error = np.inf

@@ -10,7 +10,7 @@ import pytest
 from credible_oracle import Factor, OneBin
 from darkstats import credible_limit
 from darkstats.errors import NotCertifiedError
-from darkstats.inference.bayes import NutsOptions
+from darkstats.inference.bayes import NutsOptions, grid
 from darkstats.inference.bayes.importance import proposal
 from darkstats.inference.bayes.joint import JointDensity
 from darkstats.inference.bayes.laplace import LaplaceOptions, laplace_posteriors
@@ -160,3 +160,19 @@ def test_straightened_coordinates_have_the_same_density_and_its_gradient() -> No
         step[i] = 1e-5
         slope = (bent.value(points + step) - bent.value(points - step)) / 2e-5
         assert gradient[:, i] == pytest.approx(slope, rel=2e-3, abs=2e-3)
+
+
+def test_a_grid_declines_at_once_where_its_steps_step_over_the_posterior(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No sum over a grid is made, which would take seconds and not settle."""
+    made = []
+    monkeypatch.setattr(grid, "_log_sums", lambda *_: made.append(1))
+    one = OneBin(
+        observed=1e6, signal=1e4, background=0.99e6, on_background=(either(0.05), either(0.03))
+    )
+    here = problem(one)
+    found = grid.grid_posterior(here, here.density.model.observation.counts, cl=0.9)
+    assert isinstance(found.problem, NotCertifiedError)
+    assert "times as narrow as the steps" in str(found.problem)
+    assert not made
