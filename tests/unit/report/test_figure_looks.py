@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -66,7 +67,8 @@ def limits_of(table: ScanTable, **options: Any) -> Drawing:
 
 def dense(masses: Any) -> ScanTable:
     """A scan over these masses."""
-    record = scan_records.alp(len(masses))
+    record = scan_records.alp(max(len(masses), 2))
+    record["points"] = record["points"][: len(masses)]
     for point, mass in zip(record["points"], masses, strict=True):
         point["values"] = [float(mass)]
     return read_scan(record)
@@ -414,3 +416,13 @@ def test_p_values_below_any_number_are_arrows() -> None:
     assert arrows[largest].get_xdata()[0] == table.first_coordinate[9]
     assert arrows["p-value below 1e-300"].get_xdata().tolist() == [table.first_coordinate[4]]
     assert not any(line.get_marker() == "x" for line in axes.lines)
+
+
+def test_a_scan_of_one_hypothesis_is_drawn_without_a_warning() -> None:
+    """Its axis has a width, and the hypothesis is in its middle."""
+    table = dense([1.5])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        axes = mass_limits_figure(table, table.limits_on()).figure.axes[0]
+    assert np.mean(axes.get_xlim()) == pytest.approx(1.5)
+    assert np.ptp(axes.get_xlim()) == pytest.approx(0.15)

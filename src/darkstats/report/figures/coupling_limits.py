@@ -256,6 +256,8 @@ def mass_scale(mass: FloatArray, ends: Range) -> str:
 def mass_range_of(mass: FloatArray, *, room: float = 1.0) -> Range:
     """Ends of an axis of masses: those of the hypotheses, and some room where it is asked for."""
     low, high = float(mass.min()), float(mass.max())
+    if low == high:
+        return low - 0.05 * (abs(low) or 1.0), high + 0.05 * (abs(high) or 1.0)
     if room == 1.0 or not _spans(mass):
         return low, high
     scale = mass_scale(mass, (low, high))
