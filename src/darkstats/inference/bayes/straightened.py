@@ -18,13 +18,13 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.inference.bayes.joint import JointDensity
 from darkstats.inference.bayes.problem import (
+    Lanes,
     PosteriorProblem,
     chebyshev,
     gaussian_at,
     log_height,
     strengths,
 )
-from darkstats.inference.bayes.ridges import Ridges
 from darkstats.inference.bayes.rows import rows_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StraightenedDensity", "straightened"]
 
+_BULK = 4.0  # fall of the logarithm of the posterior within which the mode is followed
+_FAR = 8.0  # of its widths, from which chains need the map; less than that is a correlation
 _NODES = 65  # signal strengths at which modes are found; a spline goes through them
 
 
@@ -84,6 +86,13 @@ class StraightenedDensity(JointDensity):
         return JointDensity.parameters(self, self.bent(x))
 
 
+def _moved(lanes: Lanes, height: FloatArray, peak: int) -> float:
+    """How far the conditional mode moves over the posterior, in widths of its Gaussian."""
+    inverse = np.linalg.inv(lanes.factor[peak])
+    seen = lanes.z[height > -_BULK] @ inverse.T
+    return float(np.ptp(seen, axis=0).max())
+
+
 def straightened(
     problem: PosteriorProblem,
     counts: LaneData,
@@ -92,7 +101,7 @@ def straightened(
     rng: np.random.Generator,
     points: int,
 ) -> tuple[StraightenedDensity, FloatArray] | None:
-    """The density along the modes, and points that roughly follow it; None where that is no help.
+    """The density along the modes, and points that roughly follow it; None where modes hardly move.
 
     Parameters
     ----------
@@ -111,7 +120,7 @@ def straightened(
     if not (lanes.good.all() and np.isfinite(height).any()):
         return None
     peak = int(np.argmax(np.where(np.isfinite(height), height, -np.inf)))
-    if problem.density.n == 0 or Ridges.of(lanes.factor[peak]).stiff == 0:
+    if problem.density.n == 0 or _moved(lanes, height - height[peak], peak) < _FAR:
         return None
     mass = np.exp(height - height[peak]) * np.gradient(mu[0])
     mass = np.where(np.isfinite(mass), mass, 0.0)
