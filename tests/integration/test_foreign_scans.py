@@ -312,3 +312,28 @@ def test_the_remedies_of_an_absent_signal_work(call: Call, tmp_path: Path, verb:
     assert call("patchset", "create", bare, "-p", patch, "-o", made)[0] == 0
     assert call(verb, bare, "--patchset", made, "--point", "patch")[0] == 0
     assert call(verb, bare, "--poi", "norm")[0] == 0
+
+
+def test_frequent_findings_are_counted_and_listed_on_request(call: Call, tmp_path: Path) -> None:
+    """One line for each kind with its count; every place with --findings all, beyond 200."""
+    document = foreign_searches.background()
+    sample = document["channels"][0]["samples"][0]
+    idle = [
+        {"name": f"idle_{k}", "type": "normsys", "data": {"lo": 1.0, "hi": 1.0}} for k in range(300)
+    ]
+    sample["modifiers"] = [*sample["modifiers"], *idle]
+    bare = foreign_searches.write(tmp_path / "bkg.json", document)
+    status, text, _ = call("inspect", bare, "--json")
+    (found,) = (one for one in json.loads(text)["findings"] if one["code"] == "no-effect")
+    assert status == 0
+    assert "(the first of 300)" in found["message"]
+    assert found["remedy"].startswith("harmless; where the file is yours")
+    status, text, _ = call("inspect", bare, "--findings", "all", "--json")
+    listed = [one for one in json.loads(text)["findings"] if one["code"] == "no-effect"]
+    assert [one["pointer"] for one in listed] == [
+        f"/channels/0/samples/0/modifiers/{k + 1}" for k in range(300)
+    ]
+    assert not any("first of" in one["message"] for one in listed)
+    status, _, err = call("inspect", bare, "--findings", "some")
+    assert status == 2
+    assert "choose summary or all" in err

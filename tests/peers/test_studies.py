@@ -16,6 +16,7 @@ from darkstats.inference.poisson_counting import poisson_interval
 pytest.importorskip("pyhf")
 
 from peers.feldman_cousins_grid import plain, published
+from peers.public_likelihoods import page as public_page
 from peers.validation_page import DOUBLE_WELL, deviations, failures, page
 
 
@@ -84,3 +85,23 @@ def test_the_coverage_page_shows_its_record(repository: Path) -> None:
     assert {cell.signal for cell in cells} == set(SIGNALS)
     assert not study.violations
     assert np.all([cell.failed == 0 for cell in cells])
+
+
+def test_public_likelihoods_are_accepted_and_scanned_to_their_end(repository: Path) -> None:
+    """The page is written from its record; every likelihood is accepted, every step has ended."""
+    text = (repository / "docs/studies/public-likelihoods.json").read_text("utf-8")
+    record: dict[str, Any] = json.loads(text)
+    assert (repository / "docs/studies/public-likelihoods.md").read_text("utf-8") == public_page(
+        record
+    )
+    assert len(record["likelihoods"]) >= 20
+    assert [one["name"] for one in record["likelihoods"] if not one["accepted"]] == []
+    assert [one["points"] for one in record["scans"]] == [125, 217]
+    for one in record["scans"]:
+        assert {name: step["status"] for name, step in one["steps"].items()} == {
+            "scan": 0,
+            "plot": 0,
+            "export": 0,
+        }
+        assert one["rows_of_csv"] == one["points"]
+        assert "limits_signal_strength.yaml" in one["hepdata_files"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ __all__ = ["compile_workspace"]
 
 SCALAR_TYPES = ("normfactor", "lumi", "normsys", "histosys")
 GAMMA_BOUNDS = (1e-10, 10.0)
+#: A scan compiles thousands of the same factors again; a smaller store would forget them in turn.
+_coefficients = lru_cache(maxsize=16_384)(normsys_coefficients)
 ONE_SIDED_STRENGTH = 0.3  # a weaker common shift makes no second minimum beside the constraint
 MOST_ONE_SIDED = 3
 
@@ -247,9 +250,7 @@ class _Arrays:
                 self.factor_parameter.append(first)
                 self.factor_normsys.append(len(self.normsys))
                 self.normsys.append(
-                    normsys_coefficients(
-                        float(modifier["data"]["hi"]), float(modifier["data"]["lo"])
-                    )
+                    _coefficients(float(modifier["data"]["hi"]), float(modifier["data"]["lo"]))
                 )
             elif kind == "histosys":
                 high = np.asarray(modifier["data"]["hi_data"], dtype=float)

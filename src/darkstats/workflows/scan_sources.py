@@ -112,7 +112,7 @@ def read_source(
     found = scan_inputs(document, points, None)
     found["facts"] = {
         "name": path.name.removesuffix(".gz").removesuffix(".json"),
-        "title": sidecar_.title or path.name,
+        "title": sidecar_.title or _title(path),
         "simulated": sidecar_.simulated,
         "data": "as in the workspace",
         "luminosity_ipb": None,
@@ -126,6 +126,12 @@ def read_source(
         found["facts"]["label_words"] = words
     found["benchmarks"] = []
     return Source(inputs=found, method="cls", cl=0.95, blind=bool(blind))
+
+
+def _title(path: Path) -> str:
+    """Name of the file, or the member of an archive with its folder: ``RegionA/BkgOnly.json``."""
+    archive, colon, member = str(path).partition(":")
+    return member if colon and Path(archive).is_file() else path.name
 
 
 def _is_pallet(source: str) -> bool:

@@ -177,3 +177,19 @@ def test_names_that_do_not_follow_the_rule_are_named(tmp_path: Path) -> None:
         find_patches([str(foreign.write(tmp_path / "set.json", SETS))], Opener())
     with pytest.raises(DocumentError, match="no file is named like this"):
         find_patches([str(tmp_path / "none.*.json")], Opener())
+
+
+@pytest.mark.parametrize(
+    ("labels", "values", "pointer"),
+    [
+        (["m", "m"], [[1, 2]], "/metadata/labels/1"),
+        (["m"], [[10**400]], "/patches/0/metadata/values"),
+        (["m"], [[True]], "/patches/0/metadata/values"),
+    ],
+)
+def test_labels_and_values_that_no_table_can_hold(
+    labels: list[str], values: list[Any], pointer: str
+) -> None:
+    """A label twice would hide a column; a number beyond double precision is no coordinate."""
+    with pytest.raises(PatchError, match=pointer):
+        PatchSet.from_document(foreign.patch_set(labels, values))

@@ -45,6 +45,7 @@ __all__ = ["point_limits_figure", "point_p_figure"]
 _NAMED = 45  # names that fit below a figure
 _ROOM = 1.35  # above the largest limit, in parts of the height of the logarithmic axis
 _LONGEST = 28
+_NAME_WIDTH = 0.017  # of a name that stands upright, in parts of the axis
 _LEVELS = ((1, 0.158655), (2, 0.02275), (3, 1.3499e-3), (4, 3.1671e-5), (5, 2.8665e-7))
 
 
@@ -99,7 +100,12 @@ def _label(axes: Axes, table: ScanTable) -> None:
     for start in groups.starts[1:]:
         axes.axvline(start - 0.5, color=GREY, linewidth=0.5, alpha=0.5, zorder=0.5)
     middles = [0.5 * (a + b - 1) for a, b in zip(groups.starts, ends, strict=True)]
-    axes.set_xticks(middles, groups.names, rotation=90, fontsize=8.0)
+    named: list[int] = []  # a group that is too narrow for its name goes without
+    for k, middle in enumerate(middles):
+        if not named or middle - middles[named[-1]] >= _NAME_WIDTH * n:
+            named.append(k)
+    names = [groups.names[k] for k in named]
+    axes.set_xticks([middles[k] for k in named], names, rotation=90, fontsize=8.0)
     others = [axis_symbol(axis) for axis in table.axis_words[1:]]
     within = f"; within a group by {', '.join(others)}" if others else ""
     axes.set_xlabel(f"hypotheses by {_first_symbol(table)}{within}")
@@ -175,7 +181,8 @@ def point_limits_figure(
         scan_header(axes, table)
         handles = in_order(axes)
         axes.legend(
-            list(handles.values()), list(handles), loc="upper left", ncols=3, frameon=False,
+            list(handles.values()), list(handles), loc="upper left", ncols=3, frameon=True,
+            framealpha=1.0, edgecolor="none",
             title=method_words(table) + (f"\n{typeset(note)}" if note else ""), alignment="left",
             fontsize=9.0, title_fontsize=9.0,
         )  # fmt: skip
