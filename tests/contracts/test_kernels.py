@@ -124,15 +124,19 @@ def test_a_kernel_that_nobody_asked_for_in_time_is_compiled_elsewhere_too(
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
-def test_an_unusable_cache_folder_costs_time_only(
-    example_workspaces: dict[str, Path], tmp_path: Path
+def test_an_unusable_cache_folder_costs_time_once(
+    example_workspaces: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no cache can be written, kernels are compiled in memory."""
+    """Where no cache can be written, a private temporary folder keeps the kernels."""
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    answer = run(example_workspaces["two_bins"], str(blocked / "below"))
-    assert answer["before"] is False
-    assert answer["value"] == run(example_workspaces["two_bins"], str(tmp_path / "good"))["value"]
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    first = run(example_workspaces["two_bins"], str(blocked / "below"))
+    again = run(example_workspaces["two_bins"], str(blocked / "below"))
+    assert (first["before"], again["before"]) == (False, True)
+    usual = run(example_workspaces["two_bins"], os.environ.get("NUMBA_CACHE_DIR", ""))
+    assert first["value"] == again["value"] == usual["value"]
 
 
 def test_every_kernel_source_names_the_cache() -> None:
