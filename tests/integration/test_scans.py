@@ -229,7 +229,7 @@ def test_a_full_disk_keeps_what_is_finished(call, tmp_path, monkeypatch):
 
     monkeypatch.setattr(store, "_write", full)
     status, _, err = call("scan", *source, "-o", where, "--workers", 1)
-    assert status == 1
+    assert status == 2
     assert "No space left on device" in " ".join(err.split())
     assert [path.name for path in (where / "blocks").iterdir()] == [written[0].name]
     monkeypatch.setattr(store, "_write", write)
