@@ -1,4 +1,4 @@
-"""Sixty of the random models of the study, and what the comparison itself must see."""
+"""Thirty-eight of the random models of the study, and what the comparison itself must see."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.peers.plain_likelihoods import likelihood_of
 from tests.peers.random_documents import CLASSES, random_document
 from tests.peers.random_models_page import page
 
-NUMBERS = range(3)  # of each class, 57 models in all: some 20 s of one core
+NUMBERS = range(2)  # of each class, 38 models in all: some 25 s of one core
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -118,10 +118,11 @@ def test_the_page_is_written_from_its_record(repository: Path) -> None:
     folder = repository / "docs/studies"
     record = json.loads((folder / "random-models.json").read_text("utf-8"))
     assert (folder / "random-models.md").read_text("utf-8") == page(record)
-    assert record["models"] >= 500
+    assert record["models"] >= 1031
     assert set(record["classes"]) == set(CLASSES)
     assert not record["broken"]
     assert sum(row["slow"] for row in record["classes"].values()) == 0
+    assert not record["differing"]
 
 
 def test_a_limit_stands_where_no_toys_can_be_drawn(tmp_path: Path) -> None:

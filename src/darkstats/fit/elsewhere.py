@@ -1,8 +1,9 @@
 """Starts far from a minimum, where it may not be the only one.
 
-An ordinary likelihood has one minimum, and a second start confirms it. Three kinds do not: data so
+An ordinary likelihood has one minimum, and a second start confirms it. Four kinds may not: data so
 far from the model that nuisance parameters compete to explain them, templates for up and down on
-one side of the nominal one, and variations that empty a part of the model or multiply it. These get
+one side of the nominal one, variations that empty a part of the model or multiply it, and two
+nuisance parameters of nearly the same effect. These get
 starts all over their ranges; an ordinary fit gets none and is not touched.
 """
 
@@ -26,6 +27,8 @@ _FAR = 5.0  # standard deviations of chi-square beyond the number of bins
 _FEW = 10.0  # of deviance, that a handful of bins may have in any case
 _LARGE = 10.0  # factor by which one standard deviation changes a yield: the linter's, too
 _MANY_PARAMETERS = 60  # beyond, rates at so many points and fits from so many starts are dear
+_SMALL = 12  # parameters of a model whose fits cost next to nothing
+_ALIKE = 0.8  # of two nuisance parameters whose effects are the same but for a fifth
 _COMBINED = 4  # nuisance parameters whose signs are combined
 #: Standard deviations: where a large variation has nearly emptied its part, inside, and near the
 #: end of the usual range of 5.
@@ -102,6 +105,30 @@ def _large(problem: Problem) -> IndexArray:
     return np.array(chosen, dtype=np.int64)[found]
 
 
+def _alike(problem: Problem, observation: Observation, point: FloatArray) -> list[int]:
+    """Nuisance parameters of a small model with nearly the same effect as another one.
+
+    They trade for each other along a valley, which may have a minimum on either side of the kink
+    that a variation has at zero.
+    """
+    model = problem.model
+    chosen = [
+        p
+        for p, parameter in enumerate(model.parameters)
+        if problem.free[p] == 1 and parameter.constraint == "gaussian"
+    ]
+    if observation.events is not None or len(chosen) < 2 or model.n_parameters > _SMALL:
+        return []
+    data, auxdata = model.stack([observation])
+    hessian = model.derivatives(point, data, auxdata[0])[2][np.ix_(chosen, chosen)]
+    root = np.sqrt(np.maximum(np.diag(hessian), 0.0))
+    if not np.isfinite(hessian).all() or not (root > 0.0).all():
+        return []
+    shared = np.abs(hessian / np.outer(root, root)) > _ALIKE
+    np.fill_diagonal(shared, val=False)
+    return [chosen[k] for k in np.flatnonzero(shared.any(axis=1))]
+
+
 def _strengths(problem: Problem, observation: Observation, point: FloatArray) -> FloatArray:
     """Signal strengths to start at: from none to far too many, and what the total asks for."""
     model = problem.model
@@ -143,12 +170,13 @@ def starts_elsewhere(
     far = far_from_model(problem, observation, point, twice_nll)
     sides = [p for p in model.one_sided if problem.free[p] == 1] if free_poi or far else []
     large = list(map(int, _large(problem))) if observation.events is None else []
-    if not (far or sides or large):
-        return np.zeros((0, model.n_parameters))
     pulls = _pulls(problem, point)
+    alike = [] if far or sides or large else _alike(problem, observation, point)
+    if not (far or sides or large or alike):
+        return np.zeros((0, model.n_parameters))
     ranked = list(map(int, np.argsort(-pulls, kind="stable")[: 2 * _COMBINED]))
     pulled = [p for p in ranked if pulls[p] > 0.0] if far else []
-    order = list(dict.fromkeys([*large, *sides, *pulled]))[:_COMBINED]
+    order = list(dict.fromkeys([*large, *sides, *alike, *pulled]))[:_COMBINED]
     strengths = _strengths(problem, observation, point) if free_poi else np.array([np.nan])
     few = model.n_parameters <= _MANY_PARAMETERS
     errors = np.array([p.prefit_error or 0.0 for p in model.parameters])

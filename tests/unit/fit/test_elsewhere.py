@@ -229,6 +229,27 @@ def runaway() -> HistFactoryModel:
     )
 
 
+def alike() -> HistFactoryModel:
+    """Two variations with nearly the same effect: a valley with a minimum at either end."""
+    high0 = [182.074, 70.2907, 186.936, 614.604, 61.9654, 104.981]
+    low0 = [294.771, 113.798, 189.188, 393.843, 24.1844, 169.959]
+    high1 = [191.952, 74.1042, 187.303, 596.15, 58.7674, 110.676]
+    low1 = [286.304, 110.529, 189.188, 411.325, 27.1365, 165.077]
+    background = [242.757, 93.7176, 189.188, 501.24, 42.3193, 139.969]
+    return one_channel(
+        [368.0, 145.0, 247.0, 547.0, 49.0, 440.0],
+        [
+            ("signal", [35.9934, 17.323, 5.28244, 10.8325, 3.15122, 47.9084], []),
+            (
+                "background",
+                background,
+                [histosys("a", high0, low0), histosys("b", high1, low1)],
+            ),
+            ("other", [0.0, 0.0, 0.0, 0.0, 0.0, 171.338], []),
+        ],
+    )
+
+
 def ordinary() -> HistFactoryModel:
     return one_channel(
         [12.0, 9.0],
@@ -274,6 +295,13 @@ def test_the_expected_significance_far_away_is_that_of_the_lowest_minimum(
     found = significance(model, model.observation)
     assert found.expected[2] == pytest.approx(z, rel=1e-6)
     assert found.warnings
+
+
+def test_two_variations_of_one_effect_are_tried_on_both_sides() -> None:
+    """By an independent minimisation, the Asimov deviance at mu = 0.741437 is 6.9298878."""
+    model = alike()
+    test = hypotest(model, model.observation, 0.741437)
+    assert test.statistic_asimov == pytest.approx(6.9298878, abs=2e-6)
 
 
 def test_a_fit_that_runs_away_is_refused_with_the_lower_point_named() -> None:
