@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from darkstats.errors import LimitNotFoundError
 from darkstats.inference.asymptotics import observed_p_values, root_target
 from darkstats.inference.crossing import Crossing
-from darkstats.inference.curve import unprofiled_scale
+from darkstats.inference.curve import NLL_TOLERANCE, unprofiled_scale
 
 if TYPE_CHECKING:
     from darkstats.inference.curve import ProfileCurve
@@ -79,7 +79,7 @@ class LimitSearch:
         self._told_data |= data
         for mu in sorted(data):
             if mu > 0.0:
-                self.observed.add(mu, log_p(self.curve, mu, self.method) - math.log(self.alpha))
+                self.observed.add(mu, self._height(mu))
         asimov = set(self.curve.asimov_points) - self._told_asimov
         self._told_asimov |= asimov
         for mu in sorted(asimov):
@@ -87,6 +87,18 @@ class LimitSearch:
             if mu > 0.0:
                 for crossing, target in zip(self.expected, self.targets, strict=True):
                     crossing.add(mu, target - math.sqrt(value))
+
+    def _height(self, mu: float) -> float:
+        """How far the logarithm of the p-value lies above that of 1 - CL.
+
+        CLs+b divides by the root of the Asimov value. Where that is rounding, so is the p-value: it
+        allows nothing, and a limit there is 0, for larger strengths are excluded. CLs has no such
+        place: its two parts are alike there.
+        """
+        height = log_p(self.curve, mu, self.method) - math.log(self.alpha)
+        if self.method == "clsb" and self.curve.q_asimov(mu) < NLL_TOLERANCE:
+            return min(height, -1.0)
+        return height
 
     def restart(self) -> None:
         """Forget the values, which a better minimum has changed, and read them again."""
