@@ -167,11 +167,11 @@ def _lower_places(
     found: Minimum,
     attempt: Callable[..., BatchFit],
     options: FitOptions,
-) -> tuple[FloatArray, float]:
-    """Look for places below a minimum that may be local; as :func:`_below`."""
+) -> tuple[FloatArray, float, int]:
+    """Look for places below a minimum that may be local; as :func:`_below`, and how many failed."""
     starts = starts_elsewhere(problem, observation, found.parameters, found.twice_nll)
     if not len(starts):
-        return starts, math.nan
+        return starts, math.nan, 0
     quick = replace(options, fallback=False)
     tried = []
     poi = problem.model.poi_index
@@ -181,7 +181,7 @@ def _lower_places(
         ends = tried[0].ends
         starts = np.vstack([starts, ends[np.isfinite(ends).all(axis=1)]])
     tried.append(attempt(starts, quick))
-    return _below(problem, observation, tried, found)
+    return *_below(problem, observation, tried, found), sum(batch.n_failed for batch in tried)
 
 
 def _require_reached(
@@ -379,7 +379,8 @@ def fit(
         batch = attempt(np.vstack([starts, *more]), options)
         found, failed = batch.lowest(), failed + batch.n_failed
     if found is not None and math.isfinite(found.twice_nll):
-        below, level = _lower_places(problem, observation, found, attempt, options)
+        below, level, lost = _lower_places(problem, observation, found, attempt, options)
+        failed += lost
         if len(below):
             near = jittered_starts(problem, below[0], MORE_STARTS, key=5, width=NEARBY)
             batch = attempt(np.vstack([starts, below, near]), options)

@@ -170,5 +170,6 @@ def _by_toys(
         calculator=None,
         observed=None,
         expected=(None,) * len(N_SIGMA),
+        expected_error=(None,) * len(N_SIGMA),
         reason=reason,
     )
