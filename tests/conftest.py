@@ -35,31 +35,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+class _Listener:
+    """Hears the reports of every process of the run, and notes what is skipped."""
+
+    def __init__(self, skipped: dict[str, str]) -> None:
+        self._skipped = skipped
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a module that is skipped as a whole."""
+        self._note(report)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a test that is skipped."""
+        self._note(report)
+
+    def _note(self, report: pytest.CollectReport | pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            found = report.longrepr
+            reason = found[2] if isinstance(found, tuple) else str(found)
+            self._skipped[report.nodeid] = reason.removeprefix("Skipped: ")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Start to listen for skipped tests."""
+    """Start to listen for skipped tests: in the process that hears of all of them."""
     config.stash[SKIPPED] = {}
+    if not _is_worker(config):
+        config.pluginmanager.register(_Listener(config.stash[SKIPPED]))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[Any]:
-    """Note a module that is skipped as a whole."""
-    report = yield
-    _note_skip(collector.config, report)
-    return report
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
-    """Note a test that is skipped."""
-    report = yield
-    _note_skip(item.config, report)
-    return report
-
-
-def _note_skip(config: pytest.Config, report: Any) -> None:
-    if report.skipped and not hasattr(report, "wasxfail"):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        config.stash[SKIPPED][report.nodeid] = reason.removeprefix("Skipped: ")
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")  # set by pytest-xdist
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -77,6 +82,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the skipped tests; where they ran a second time, none may be skipped again."""
     config = session.config
+    if _is_worker(config):
+        return
     skipped = config.stash[SKIPPED]
     if (path := config.getoption("--skips-to")) is not None:
         Path(path).write_text(json.dumps(skipped, indent=1) + "\n", "utf-8")
