@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 SCAN_FILE = "scan.json"
+_LIMIT_KINDS = frozenset({"limits", "unbinned-limits"})  # jobs whose blocks hold points of a scan
 _INTERPOLATION = "normsys=code4,histosys=code4p"
 
 
@@ -319,7 +320,7 @@ def run_shard(request: ShardsRequest, shell: Shell | None = None) -> Outcome[Blo
     store = BlockStore.open(Path(request.folder))
     blocks = shard_blocks(store.job.n_blocks, request.shard, request.of)
     with shell.step(f"shard {request.shard} of {request.of}", len(blocks), "blocks") as step:
-        run_job(
+        found = run_job(
             task_of(store.job.kind),
             store.job,
             InProcess(),
@@ -327,7 +328,12 @@ def run_shard(request: ShardsRequest, shell: Shell | None = None) -> Outcome[Blo
             progress=step.advance,
             blocks=blocks,
         )
-    return _shard_outcome(store, {"shard": request.shard, "of": request.of, "blocks": len(blocks)})
+    facts = {"shard": request.shard, "of": request.of, "blocks": len(blocks)}
+    if store.job.kind in _LIMIT_KINDS:  # a block is done even where its hypotheses have failed
+        points = [point for block in found.values() for point in block["points"]]
+        failed = sum(point["status"] == "failed" for point in points)
+        facts |= {"hypotheses": len(points), "failed": failed}
+    return _shard_outcome(store, facts)
 
 
 def task_of(kind: str) -> Any:  # noqa: ANN401 -- a task
@@ -373,7 +379,7 @@ def merge_shards(request: ShardsRequest, shell: Shell | None = None) -> Outcome[
     store = BlockStore.open(Path(request.folder))
     merged = store.merge(Path(other) for other in request.others)
     job = store.job
-    if job.kind not in {"limits", "unbinned-limits"}:
+    if job.kind not in _LIMIT_KINDS:
         return _shard_outcome(store, {"taken": merged.taken, "known": merged.known})
     inputs = read_inputs(job.inputs)
     settings = ScanSettings.from_plain(job.settings)
