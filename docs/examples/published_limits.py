@@ -7,14 +7,14 @@
     for method in cls clsb; do
         darkstats scan workspaces/alp --method $method -o scans/alp-$method-observed
     done
-    darkstats project workspaces/alp --lumi 1.1125 -o scans/alp-calibrated.json
+    darkstats project workspaces/alp --lumi 1.1125 -o scans/alp-calibrated
     darkstats project workspaces/zprime_invisible_2018 --method cls --lumi 0.1656 \
-        -o scans/zprime_invisible_2018-calibrated.json
+        -o scans/zprime_invisible_2018-calibrated
     for search in dark_higgsstrahlung zprime_invisible_2018; do
         darkstats scan workspaces/$search --blind -o scans/$search-bayes
     done
     darkstats project workspaces/zprime_invisible_2018 --lumi 0.1656 \
-        -o scans/zprime_invisible_2018-bayes-calibrated.json
+        -o scans/zprime_invisible_2018-bayes-calibrated
     python docs/examples/published_limits.py scans CURVE docs/studies docs/images
 
 Writes published-limits.json and .md into the third folder, and .png into the fourth. The published
@@ -103,7 +103,7 @@ def compare(scans: Path, steps: Path) -> Record:
         return read_scan(json.loads((scans / name / "scan.json").read_text("utf-8")), source=name)
 
     def projected(name: str) -> ScanTable:
-        record = json.loads((scans / f"{name}.json").read_text("utf-8"))
+        record = json.loads((scans / name / "projection.json").read_text("utf-8"))
         return read_scan(record["scans"][0], source=name)
 
     alp, clsb = table("alp"), table("alp-clsb")

@@ -32,7 +32,7 @@ from darkstats.inference.bayes.joint import JointDensity
 from darkstats.model import HistFactoryModel, compile_workspace
 from darkstats.provenance import package_version, versions
 from darkstats.scan.limits import base_of, compile_point
-from darkstats.scan.results import ScanSettings
+from darkstats.scan.settings import ScanSettings
 from darkstats.workflows.scan_sources import read_source
 from darkstats.workspace import Workspace
 

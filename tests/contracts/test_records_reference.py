@@ -117,7 +117,7 @@ def records(
         w.LimitRequest(model=model(), referee="pyhf"),
         w.LimitRequest(model=w.ModelRequest(workspace=w.WorkspaceRequest(source=str(unbinned)))),
         w.LimitRequest(
-            model=model("on_off"), method="bayes", bayes=w.BayesRequest(prior="coupling:2,1,9")
+            model=model("on_off"), method="bayes", bayes=w.BayesSettings(prior="coupling:2,1,9")
         ),
     )
     found: dict[str, list[w.Outcome[Any]]] = {
@@ -156,7 +156,7 @@ def records(
         source=str(masses / "background_only.json"),
         patchset=str(one),
         method="bayes",
-        bayes=w.BayesRequest(expected="none", ranges=(("bernstein_0", 0.0, 80.0),)),
+        bayes=w.BayesSettings(expected="none", ranges=(("bernstein_0", 0.0, 80.0),)),
         workers=1,
     )
     found["scan"] = [w.scan(scan_into("masses")), w.scan(bayes)]
@@ -165,8 +165,8 @@ def records(
     ]
     found["shards"] = [
         w.plan_shards(scan_into("shards")),
-        w.run_shard(w.ShardsRequest(folder=folder)),
-        w.merge_shards(w.ShardsRequest(folder=f"{folder}/toys_seed_1")),
+        w.run_shard(w.ShardRequest(folder=folder)),
+        w.merge_shards(w.MergeRequest(folder=f"{folder}/toys_seed_1")),
     ]
     with pytest.raises(WorkspaceError) as refused:
         read_workspace(b"{}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from darkstats.scan import limits
-from darkstats.scan.results import ScanSettings
+from darkstats.scan.settings import ScanSettings
 from darkstats.scan.unbinned import EventsOfScan, unbinned_point
 from darkstats.workspace.hs3 import Hs3Document
 from failing_fits import Choice, FailingFits, at_random, every_lane, from_batch, whole_batches

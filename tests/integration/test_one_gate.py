@@ -17,7 +17,7 @@ from darkstats.inference.bayes.gate import Diagnosis, refusal
 from darkstats.inference.bayes.laplace import LaplaceAnswer
 from darkstats.scan.limits import compile_point
 from darkstats.scan.projection import projected
-from darkstats.scan.results import ScanSettings
+from darkstats.scan.settings import ScanSettings
 
 SEARCH = Path(__file__).parents[2] / "workspaces/zprime_invisible_2018"
 CODES = "normsys=code4,histosys=code4p"

@@ -300,6 +300,24 @@ def test_a_projection_says_how_systematics_scale(call, tmp_path):
     assert "does not say its luminosity" in " ".join(err.split())
 
 
+def test_a_projection_keeps_its_work(call, tmp_path):
+    """Run again with more luminosities, it computes only those, and writes the same bytes."""
+    words = (
+        "project", REPOSITORY / "workspaces/zprime_lfv_2018", "--method", "cls", "--workers", 1,
+    )  # fmt: skip
+    kept = tmp_path / "reach"
+    assert call(*words, "--lumi", "1", "-o", kept)[0] == 0
+    blocks = {path: path.stat().st_mtime_ns for path in (kept / "1_ifb").rglob("*.json")}
+    status, out, _ = call(*words, "--lumi", "1,50", "-o", kept, "--json")
+    assert status == 0
+    assert (kept / "projection.json").read_text("utf-8") == out
+    assert blocks
+    assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
+    assert (kept / "50_ifb").is_dir()
+    again = json.loads(call(*words, "--lumi", "1,50", "--json")[1])
+    assert again["scans"] == json.loads(out)["scans"]
+
+
 def some_windows(folder: Path, n: int) -> tuple[object, ...]:
     """The Z' search of 2018 with some of its windows, as arguments of a Bayesian scan."""
     document = json.loads((Z2018 / "patchset.json").read_text("utf-8"))

@@ -21,7 +21,7 @@ from scipy import stats
 
 from credible_oracle import Factor, OneBin
 from darkstats.scan.limits import base_of, scan_point, workspace_of_point
-from darkstats.scan.results import ScanSettings
+from darkstats.scan.settings import ScanSettings
 
 
 def one_bin(document: dict[str, Any], count: float) -> OneBin:

@@ -1,54 +1,14 @@
-"""The verbs, and how they are put together. A verb's module is loaded when the verb is called."""
+"""The parser of the command line. A verb is put together when it is called."""
 
+# No `from __future__ import annotations`: typer reads these annotations.
 from collections.abc import Sequence
-from importlib import import_module
-from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
-__all__ = ["VERBS", "build"]
+from darkstats.cli.verbs import GROUPS, VERBS
 
-#: Module and function of each verb, in the order of the help.
-VERBS = MappingProxyType(
-    {
-        "limit": ("statistics", "limit"),
-        "hypotest": ("statistics", "hypotest"),
-        "significance": ("statistics", "significance"),
-        "gof": ("statistics", "gof"),
-        "fit": ("fits", "fit"),
-        "rank": ("fits", "rank"),
-        "scan-poi": ("fits", "scan_poi"),
-        "simulate": ("builds", "simulate"),
-        "build": ("builds", "build"),
-        "scan": ("scans", "scan"),
-        "global": ("scans", "global_"),
-        "project": ("scans", "project"),
-        "shards": ("scans", "shards"),
-        "plot": ("plots", "plot"),
-        "export": ("plots", "export"),
-        "inspect": ("documents", "inspect"),
-        "patchset": ("documents", "patchset"),
-        "combine": ("documents", "combine"),
-        "prune": ("documents", "prune"),
-        "rename": ("documents", "rename"),
-        "digest": ("documents", "digest"),
-        "download": ("documents", "download"),
-        "citation": ("about", "citation"),
-    }
-)
-
-_PANELS = MappingProxyType(
-    {
-        "statistics": "Statistics",
-        "fits": "Fits",
-        "builds": "Searches",
-        "scans": "Scans",
-        "plots": "Results",
-        "documents": "Workspaces",
-        "about": "About",
-    }
-)
+__all__ = ["build"]
 
 
 def _print_version(asked: bool) -> None:
@@ -90,10 +50,21 @@ def build(arguments: Sequence[str]) -> Any:  # noqa: ANN401 -- a command of type
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(darkstats)
-    called = next((word for word in arguments if not word.startswith("-")), None)
-    verbs = [verb for verb in VERBS if verb == called] or list(VERBS)
-    for verb in verbs:
-        module, function = VERBS[verb]
-        target = getattr(import_module(f"darkstats.cli.{module}"), function)
-        app.command(verb, rich_help_panel=_PANELS[module])(target)
+    words = [word for word in arguments if not word.startswith("-")]
+    known = [verb for verb in VERBS if verb.split()[0] in words[:1]]
+    groups: dict[str, typer.Typer] = {}
+    for verb in known or VERBS:
+        group, _, step = verb.rpartition(" ")
+        if group and group not in groups:
+            groups[group] = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+            panel, text = GROUPS[group]
+            app.add_typer(groups[group], name=group, help=text, rich_help_panel=panel)
+        _add(groups.get(group, app), step, verb, in_group=bool(group))
     return typer.main.get_command(app)
+
+
+def _add(app: typer.Typer, name: str, verb: str, *, in_group: bool) -> None:
+    from darkstats.cli.commands import command
+
+    asked = VERBS[verb]
+    app.command(name, rich_help_panel=None if in_group else asked.panel)(command(asked))

@@ -6,15 +6,16 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from darkstats.errors import MissingExtraError, OptionError
+from darkstats.options import option
 from darkstats.workflows import Outcome, Shell
 
-__all__ = ["Output", "deliver", "print_record", "print_sheet"]
+__all__ = ["Drawing", "Output", "deliver", "print_record", "print_sheet"]
 
 _WIDTH = 110
 FORMATS = (".pdf", ".png", ".svg")
@@ -22,26 +23,33 @@ FORMATS = (".pdf", ".png", ".svg")
 EXIT_UNCERTIFIED = 1
 
 
+_PANEL = "Output"
+Json = Annotated[bool, option("--json", help="Print one JSON record, not a table.", panel=_PANEL)]
+Csv = Annotated[
+    bool, option("--csv", help="Write the numbers of each figure beside it.", panel=_PANEL)
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """What to show and write of a result.
+    """What to show and write of a result; figures as ``"FILE"`` or ``"KIND=FILE"``."""
 
-    Parameters
-    ----------
-    json
-        Print the record, not the table.
-    path
-        File for the record.
-    plots
-        Figures as ``"FILE"`` or ``"KIND=FILE"``.
-    csv
-        Write the numbers of each figure beside it.
-    """
-
-    json: bool = False
-    path: str | None = None
-    plots: tuple[str, ...] = field(default=())
-    csv: bool = False
+    json: Json = False
+    path: Annotated[
+        str | None,
+        option(
+            "-o", "--output", metavar="FILE", help="Write the record to this file, whole or not.",
+            panel=_PANEL,
+        ),
+    ] = None  # fmt: skip
+    plots: Annotated[
+        tuple[str, ...],
+        option(
+            "--plot", metavar="[KIND=]FILE", help="Draw a figure (.pdf, .png, .svg); repeatable.",
+            panel=_PANEL,
+        ),
+    ] = ()  # fmt: skip
+    csv: Csv = False
 
     def __post_init__(self) -> None:
         for _, path in self.figures:
@@ -68,6 +76,27 @@ class Output:
             name = kind.replace("-", "_")  # people write p-values, too
             found.append((name, path) if sign and name.isidentifier() else (None, plot))
         return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """Where the figures of a verb go that does nothing but draw."""
+
+    kind: Annotated[
+        str | None,
+        option("--kind", metavar="KIND", help="Figure; the table lists those there are."),
+    ] = None
+    files: Annotated[
+        tuple[str, ...],
+        option("-o", "--output", metavar="FILE", help="Figure (.pdf, .png, .svg); repeatable."),
+    ] = ()
+    csv: Csv = False
+    json: Json = False
+
+    def output(self) -> Output:
+        """Return the same, as of any verb."""
+        plots = tuple(f"{self.kind}={path}" if self.kind else path for path in self.files)
+        return Output(json=self.json, plots=plots, csv=self.csv)
 
 
 def _is_installed(package: str) -> bool:
@@ -100,7 +129,11 @@ def print_record(record: dict[str, Any]) -> None:
 
 
 def print_sheet(renderable: Any) -> None:  # noqa: ANN401 -- rich has many kinds
-    """Print a table on standard output, as wide as the terminal, in colour where it has some."""
+    """Print a table, as wide as the terminal and in its colours, or plain text as it is."""
+    if isinstance(renderable, str):  # text for other programs
+        sys.stdout.write(f"{renderable}\n")
+        sys.stdout.flush()
+        return
     from rich.console import Console
 
     wide = None if sys.stdout.isatty() else _WIDTH

@@ -20,7 +20,7 @@ from darkstats.look_elsewhere.local import LocalTally
 from darkstats.look_elsewhere.maxima import MaximaTally
 from darkstats.provenance import versions
 from darkstats.scan.limits import base_of, compile_point
-from darkstats.scan.results import ScanSettings
+from darkstats.scan.settings import ScanSettings
 from darkstats.scan.spectrum import SpectrumMap
 from darkstats.scan.spectrum_toys import TOYS_PER_BLOCK, Spectrum
 from darkstats.scan.window_roots import CountingWindows, FittedWindows

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from darkstats.inference.bayes.results import CredibleLimit
     from darkstats.inference.results import Significance
     from darkstats.report.provenance import Inputs
-    from darkstats.scan.results import BayesSettings
+    from darkstats.scan.settings import BayesSettings
 
 __all__ = ["NO_TEST", "credible_record", "credible_sheet", "prior_record"]
 

@@ -13,7 +13,7 @@ from darkstats.inference.curve import ProfileCurve
 from darkstats.inference.results import ToyOptions
 from darkstats.inference.test_statistics import test_statistic
 from darkstats.scan.local import local_fields, window_fields
-from darkstats.scan.results import BayesSettings
+from darkstats.scan.settings import BayesSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from darkstats.fit import FitResult
     from darkstats.inference.bayes import CredibleLimit
     from darkstats.model import Model
-    from darkstats.scan.results import ScanSettings
+    from darkstats.scan.settings import ScanSettings
 
 __all__ = ["credible_fields"]
 

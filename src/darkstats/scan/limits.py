@@ -21,7 +21,8 @@ from darkstats.scan.credible import credible_fields
 from darkstats.scan.expected_spectrum import NO_SPECTRUM, ExpectedSpectrum, bias_words
 from darkstats.scan.local import local_fields
 from darkstats.scan.projection import projected
-from darkstats.scan.results import MassScan, ScanPoint, ScanSettings
+from darkstats.scan.results import MassScan, ScanPoint
+from darkstats.scan.settings import ScanSettings
 from darkstats.scan.simulation_share import projection_warnings
 from darkstats.workspace import Workspace
 from darkstats.workspace.patch import apply_patch

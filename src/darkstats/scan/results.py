@@ -2,84 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["BayesSettings", "MassScan", "ScanPoint", "ScanSettings", "results_in_words"]
+    from darkstats.scan.settings import ScanSettings
+
+__all__ = ["MassScan", "ScanPoint", "results_in_words"]
 
 Band = tuple[float | None, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BayesSettings:
-    """Priors and engine of Bayesian limits, as of a single one.
-
-    ``ranges`` has flat priors of parameters without constraint: (name, low, high) each.
-    """
-
-    prior: str = "flat"
-    engine: str = "auto"
-    expected: str = "conditional-mle"
-    efficiency: str = "log-normal"
-    ur_prior: str = "1/x"
-    ranges: tuple[tuple[str, float, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanSettings:
-    """How a scan tests each hypothesis.
-
-    Parameters
-    ----------
-    method, cl, test_stat, calculator, band
-        As for a single limit.
-    n_toys, seed
-        For ``calculator="toys"``.
-    blind
-        Expected values only.
-    interpolation
-        Codes of normsys and histosys.
-    bayes
-        Priors and engine, for ``method="bayes"``; ``test_stat``, ``calculator`` and ``band`` mean
-        nothing then.
-    luminosity_factor, systematics
-        Projection to another luminosity, and how relative errors change with it; see
-        :func:`darkstats.scan.projection.projected`.
-    hypotheses_per_block
-        How the work is cut; part of what names a job, not of what a number depends on.
-    """
-
-    method: str = "cls"
-    cl: float = 0.95
-    test_stat: str = "qtilde"
-    calculator: str = "asymptotic"
-    band: str = "root"
-    n_toys: int | None = None
-    seed: int = 0
-    blind: bool = False
-    interpolation: str = "normsys=code4,histosys=code4p"
-    bayes: BayesSettings | None = None
-    luminosity_factor: float = 1.0
-    systematics: str = "same"
-    hypotheses_per_block: int = 16
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON data."""
-        return asdict(self)
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> ScanSettings:
-        """Inverse of :meth:`plain`; other keys are ignored."""
-        known = {f.name for f in fields(cls)}
-        values = {key: value for key, value in plain.items() if key in known}
-        if values.get("bayes") is not None:
-            ranges = tuple((str(n), float(a), float(b)) for n, a, b in values["bayes"]["ranges"])
-            values["bayes"] = BayesSettings(**{**values["bayes"], "ranges": ranges})
-        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from darkstats.model import HistFactoryModel
-    from darkstats.scan.results import ScanSettings
+    from darkstats.scan.settings import ScanSettings
 
 __all__ = ["LARGEST_ERROR", "projection_warnings", "uncertain_share"]
 

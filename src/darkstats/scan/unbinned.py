@@ -19,7 +19,8 @@ from darkstats.model.unbinned.observed import observed_events, within
 from darkstats.provenance import versions
 from darkstats.scan.credible import credible_fields
 from darkstats.scan.limits import point_of_model
-from darkstats.scan.results import ScanPoint, ScanSettings
+from darkstats.scan.results import ScanPoint
+from darkstats.scan.settings import ScanSettings
 from darkstats.workspace.event_files import EventTable
 from darkstats.workspace.hs3 import Hs3Document
 

@@ -12,8 +12,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from darkstats.scan.settings import BayesSettings
     from darkstats.workflows.builds import BuildRequest, SimulateRequest, build, simulate
     from darkstats.workflows.document_requests import (
+        CitationRequest,
         CombineRequest,
         DigestRequest,
         DownloadRequest,
@@ -23,14 +25,13 @@ if TYPE_CHECKING:
         RenameRequest,
     )
     from darkstats.workflows.documents import combine, digest, download, inspect, prune, rename
-    from darkstats.workflows.exports import export
+    from darkstats.workflows.exports import citation, export
     from darkstats.workflows.fits import fit, rank, scan_poi
     from darkstats.workflows.outcome import Outcome, Shell
     from darkstats.workflows.patch_sets import create_patch_set
     from darkstats.workflows.plot_requests import ExportRequest, PlotRequest
     from darkstats.workflows.plots import plot
     from darkstats.workflows.requests import (
-        BayesRequest,
         FitRequest,
         GoodnessRequest,
         HypoTestRequest,
@@ -45,16 +46,18 @@ if TYPE_CHECKING:
     from darkstats.workflows.scan_requests import (
         GlobalRequest,
         MassScanRequest,
+        MergeRequest,
         ProjectRequest,
-        ShardsRequest,
+        ShardRequest,
     )
     from darkstats.workflows.scans import merge_shards, plan_shards, project, run_shard, scan
     from darkstats.workflows.statistics import gof, hypotest, limit, significance
     from darkstats.workflows.trials import global_significance
 
 __all__ = [
-    "BayesRequest",
+    "BayesSettings",
     "BuildRequest",
+    "CitationRequest",
     "CombineRequest",
     "DigestRequest",
     "DownloadRequest",
@@ -66,6 +69,7 @@ __all__ = [
     "InspectRequest",
     "LimitRequest",
     "MassScanRequest",
+    "MergeRequest",
     "ModelRequest",
     "Outcome",
     "PatchSetRequest",
@@ -75,13 +79,14 @@ __all__ = [
     "RankRequest",
     "RenameRequest",
     "ScanRequest",
-    "ShardsRequest",
+    "ShardRequest",
     "Shell",
     "SignificanceRequest",
     "SimulateRequest",
     "ToyRequest",
     "WorkspaceRequest",
     "build",
+    "citation",
     "combine",
     "create_patch_set",
     "digest",
@@ -110,6 +115,7 @@ __all__ = [
 _HOMES = {
     "builds": ("BuildRequest", "SimulateRequest", "build", "simulate"),
     "document_requests": (
+        "CitationRequest",
         "CombineRequest",
         "DigestRequest",
         "DownloadRequest",
@@ -119,14 +125,14 @@ _HOMES = {
         "RenameRequest",
     ),
     "documents": ("combine", "digest", "download", "inspect", "prune", "rename"),
-    "exports": ("export",),
+    "exports": ("citation", "export"),
     "fits": ("fit", "rank", "scan_poi"),
     "outcome": ("Outcome", "Shell"),
     "patch_sets": ("create_patch_set",),
     "plot_requests": ("ExportRequest", "PlotRequest"),
     "plots": ("plot",),
     "requests": (
-        "BayesRequest",
+        "BayesSettings",
         "FitRequest",
         "GoodnessRequest",
         "HypoTestRequest",
@@ -138,7 +144,13 @@ _HOMES = {
         "ToyRequest",
         "WorkspaceRequest",
     ),
-    "scan_requests": ("GlobalRequest", "MassScanRequest", "ProjectRequest", "ShardsRequest"),
+    "scan_requests": (
+        "GlobalRequest",
+        "MassScanRequest",
+        "MergeRequest",
+        "ProjectRequest",
+        "ShardRequest",
+    ),
     "scans": ("merge_shards", "plan_shards", "project", "run_shard", "scan"),
     "statistics": ("gof", "hypotest", "limit", "significance"),
     "trials": ("global_significance",),

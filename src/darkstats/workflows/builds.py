@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from darkstats.errors import OptionError, UnknownNameError
+from darkstats.options import argument, check_choices, option
 from darkstats.workflows.outcome import Outcome, Shell
+from darkstats.workflows.requests import LARGEST_SEED
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,53 +20,52 @@ if TYPE_CHECKING:
 __all__ = ["BuildRequest", "SimulateRequest", "build", "inspect_build", "simulate"]
 
 
-EVENT_FORMATS = ("parquet", "npz")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulateRequest:
     """The samples of a card, into the cache."""
 
-    card: str
-    quick: bool = False
-    seed: int = 1
-    workers: int | None = None
-    cache: str | None = None
+    card: Annotated[str, argument("CARD", "Search card, a YAML file such as models/alp.yaml.")]
+    quick: Annotated[
+        bool, option("--quick", help="Simulate the smaller numbers of events of the card.")
+    ] = False
+    seed: Annotated[
+        int,
+        option(
+            "--seed", metavar="S", help="Seed of simulation and pseudo-data.", least=0,
+            most=LARGEST_SEED,
+        ),
+    ] = 1  # fmt: skip
+    workers: Annotated[
+        int | None,
+        option(
+            "--workers", metavar="N", help="Processes; any number gives the same events.", least=1
+        ),
+    ] = None  # fmt: skip
+    cache: Annotated[
+        str | None,
+        option(
+            "--cache", metavar="DIR", help="Folder of simulated blocks, kept between runs."
+        ),
+    ] = None  # fmt: skip
 
     def __post_init__(self) -> None:
-        """Check what can be checked without the card.
-
-        Raises
-        ------
-        OptionError
-            A seed or a number of workers that cannot be.
-        """
-        if not 0 <= self.seed < 2**63:
-            raise OptionError(f"--seed {self.seed}: choose a whole number from 0 to 2^63 - 1")
-        if self.workers is not None and self.workers < 1:
-            raise OptionError(f"--workers {self.workers}: ask for at least one")
+        check_choices(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest(SimulateRequest):
-    """A search from its card; ``events`` names the format of single events, or is None."""
+    """A search from its card."""
 
-    output: str = ""
-    events: str | None = None
-
-    def __post_init__(self) -> None:
-        """Check what can be checked without the card.
-
-        Raises
-        ------
-        UnknownNameError
-            A format that events are not written in.
-        OptionError
-            A seed or a number of workers that cannot be.
-        """
-        SimulateRequest.__post_init__(self)
-        if self.events not in {None, *EVENT_FORMATS}:
-            raise UnknownNameError("format of events", str(self.events), EVENT_FORMATS)
+    output: Annotated[
+        str, option("-o", "--output", metavar="DIR", help="Folder to write; replaces a build.")
+    ]
+    events: Annotated[
+        str | None,
+        option(
+            "--events", metavar="FORMAT", kind="format of events", choices=("parquet", "npz"),
+            help="Write the pseudo-data as single events, too: {choices}.",
+        ),
+    ] = None  # fmt: skip
 
 
 def _settings(request: SimulateRequest) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from darkstats.errors import OptionError
-from darkstats.workflows.requests import WorkspaceRequest
+from darkstats.options import argument, check_choices, option
+from darkstats.workflows.requests import LoosePatches, NamePattern, WorkspaceRequest
 
 __all__ = [
+    "CitationRequest",
     "CombineRequest",
     "DigestRequest",
     "DownloadRequest",
@@ -17,56 +20,59 @@ __all__ = [
     "RenameRequest",
 ]
 
+Names = tuple[str, ...]
+Pairs = tuple[tuple[str, str], ...]
+
+
+def _pairs(texts: tuple[str, ...]) -> Pairs:
+    """Read OLD=NEW of each."""
+    found = []
+    for text in texts:
+        old, sign, new = text.partition("=")
+        if not (sign and old and new):
+            raise OptionError(f"{text!r}: write OLD=NEW")
+        found.append((old, new))
+    return tuple(found)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectRequest:
-    """What a workspace holds, or a patch set, or a patch.
-
-    Parameters
-    ----------
-    workspace, measurement
-        Which.
-    findings
-        ``"summary"`` counts what the linter finds often and shows the first; ``"all"`` lists all.
-    """
+    """What a workspace holds, or a patch set, or a patch."""
 
     workspace: WorkspaceRequest
-    measurement: str | None = None
-    findings: str = "summary"
+    measurement: Annotated[
+        str | None,
+        option("--measurement", metavar="NAME", help="Measurement; the first one by default."),
+    ] = None
+    findings: Annotated[
+        str,
+        option(
+            "--findings", metavar="HOW", kind="way to show findings", choices=("summary", "all"),
+            help="summary counts what the linter finds often, all lists every place.",
+        ),
+    ] = "summary"  # fmt: skip
 
     def __post_init__(self) -> None:
-        """Check the words.
-
-        Raises
-        ------
-        OptionError
-            Findings are to be shown in another way than ``summary`` or ``all``.
-        """
-        if self.findings not in {"summary", "all"}:
-            raise OptionError(f"--findings {self.findings}: choose summary or all")
+        check_choices(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatchSetRequest:
     """A patch set out of patches in files of their own.
 
-    Parameters
-    ----------
-    workspace
-        The background-only workspace.
-    patches
-        Files, patterns and members of archives.
-    name_pattern
-        Where values stand in the names of the files; None makes the names the values.
-    description, hepdata
-        For the metadata; a reference is ``ins`` and seven digits.
+    Without a rule for names, the names are the values. A reference is ``ins`` and seven digits.
     """
 
-    workspace: str
-    patches: tuple[str, ...]
-    name_pattern: str | None = None
-    description: str = ""
-    hepdata: str | None = None
+    workspace: Annotated[str, argument("WORKSPACE", "The background-only workspace.")]
+    patches: LoosePatches = ()
+    name_pattern: NamePattern = None
+    description: Annotated[
+        str, option("--description", metavar="WORDS", help="What the signals are.")
+    ] = ""
+    hepdata: Annotated[
+        str | None,
+        option("--hepdata", metavar="INS", help="HEPData record, such as ins1234567."),
+    ] = None
 
     def __post_init__(self) -> None:
         """Check that there are patches.
@@ -84,10 +90,15 @@ class PatchSetRequest:
 class CombineRequest:
     """One workspace out of two."""
 
-    left: str
-    right: str
-    join: str = "none"
-    merge_channels: bool = False
+    left: Annotated[str, argument("LEFT", "First workspace; - for stdin.")]
+    right: Annotated[str, argument("RIGHT", "Second workspace; - for stdin.")]
+    join: Annotated[
+        str,
+        option("--join", metavar="NAME", help="none, outer, 'left outer' or 'right outer'."),
+    ] = "none"
+    merge_channels: Annotated[
+        bool, option("--merge-channels", help="Merge the samples of common channels.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +106,28 @@ class PruneRequest:
     """A workspace without some of its parts."""
 
     workspace: WorkspaceRequest
-    channels: tuple[str, ...] = ()
-    samples: tuple[str, ...] = ()
-    modifiers: tuple[str, ...] = ()
-    modifier_types: tuple[str, ...] = ()
-    measurements: tuple[str, ...] = ()
+    channels: Annotated[
+        Names, option("-c", "--channel", metavar="NAME", help="Channel; repeatable.")
+    ] = ()
+    samples: Annotated[
+        Names, option("-s", "--sample", metavar="NAME", help="Sample; repeatable.")
+    ] = ()
+    modifiers: Annotated[
+        Names, option("-m", "--modifier", metavar="NAME", help="Modifier; repeatable.")
+    ] = ()
+    modifier_types: Annotated[
+        Names,
+        option("-t", "--modifier-type", metavar="TYPE", help="All of this type; repeatable."),
+    ] = ()
+    measurements: Annotated[
+        Names, option("--measurement", metavar="NAME", help="Measurement; repeatable.")
+    ] = ()
+
+
+def _renaming(*flags: str, what: str) -> object:
+    return option(
+        *flags, metavar="OLD=NEW", help=f"{what}; repeatable.", read=_pairs, repeated=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +135,10 @@ class RenameRequest:
     """A workspace with other names: pairs (old, new)."""
 
     workspace: WorkspaceRequest
-    channels: tuple[tuple[str, str], ...] = ()
-    samples: tuple[tuple[str, str], ...] = ()
-    modifiers: tuple[tuple[str, str], ...] = ()
-    measurements: tuple[tuple[str, str], ...] = ()
+    channels: Annotated[Pairs, _renaming("-c", "--channel", what="Channel")] = ()
+    samples: Annotated[Pairs, _renaming("-s", "--sample", what="Sample")] = ()
+    modifiers: Annotated[Pairs, _renaming("-m", "--modifier", what="Modifier")] = ()
+    measurements: Annotated[Pairs, _renaming("--measurement", what="Measurement")] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,13 +146,25 @@ class DigestRequest:
     """Digests of a workspace."""
 
     workspace: WorkspaceRequest
-    sort: bool = False
+    sort: Annotated[bool, option("--sort", help="Of the workspace with all its lists sorted.")] = (
+        False
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadRequest:
     """A published likelihood by DOI or URL, into a folder."""
 
-    source: str
-    folder: str = "."
-    allowed_hosts: tuple[str, ...] = ()
+    source: Annotated[str, argument("DOI|URL", "DOI or https URL of a published likelihood.")]
+    folder: Annotated[
+        str, option("-o", "--output", metavar="DIR", help="Folder; made if it is missing.")
+    ] = "."
+    allowed_hosts: Annotated[
+        Names,
+        option("--allow-host", metavar="HOST", help="Host beyond the allow-list; repeatable."),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitationRequest:
+    """What to cite."""

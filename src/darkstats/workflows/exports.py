@@ -1,4 +1,4 @@
-"""Finished results to other formats: export."""
+"""What others take along: results in other formats, and what to cite."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ _WORDS = {
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["export"]
+    from darkstats.workflows.document_requests import CitationRequest
+
+__all__ = ["citation", "export"]
 
 
 def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTable]:
@@ -81,3 +83,11 @@ def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTa
         },
         sheet=sheet,
     )
+
+
+def citation(request: CitationRequest, shell: Shell | None = None) -> Outcome[str]:
+    """References of darkstats and of the work that it stands on, as BibTeX."""
+    from darkstats.report.citations import bibtex, citation_record
+
+    text = bibtex()
+    return Outcome(result=text, record=citation_record, sheet=lambda: text)

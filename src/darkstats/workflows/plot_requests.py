@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from darkstats.errors import OptionError
+from darkstats.options import argument, option
 
 __all__ = ["CATALOGUE", "NONE", "ExportRequest", "PlotRequest"]
 
@@ -13,39 +15,93 @@ _LARGEST_ENERGY_GEV = 1e9  # beyond any accelerator: the unit is another one
 CATALOGUE, NONE = "catalogue", "none"
 
 
+_FIGURE = "Figure"
+
+
+def _masses(texts: tuple[str, ...]) -> tuple[float, ...]:
+    """Read numbers, alone or joined by commas."""
+    found = []
+    for text in texts:
+        for part in text.split(","):
+            try:
+                found.append(float(part))
+            except ValueError:
+                raise OptionError(f"--slice {text}: {part!r} is no number") from None
+    return tuple(found)
+
+
+def _years(text: str) -> tuple[int, ...]:
+    if text == NONE:
+        return ()
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise OptionError(f"--anomaly {text}: give years such as 2021,2025, or none") from None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlotRequest:
-    """Figures of one or several records.
+    """Figures of one or several records; of none for figures that need none."""
 
-    Parameters
-    ----------
-    results
-        Files with records; none for figures that need none.
-    coupling
-        Key of the quantity: a benchmark, ``cross_section`` or ``signal_strength``.
-    constraints
-        Folders, ``"catalogue"`` or ``"none"``.
-    slices_gev
-        Fixed masses of a slice.
-    mass_range_gev, value_range
-        Ends of the axes.
-    levels
-        File with a record of global significance, for its levels.
-    anomaly_years
-        Years of the inputs to the muon's anomaly; drawn for couplings to muons.
-    note
-        A line for the legend, instead of what the conversion rests on.
-    """
-
-    results: tuple[str, ...] = ()
-    coupling: str | None = None
-    constraints: tuple[str, ...] = (CATALOGUE,)
-    slices_gev: tuple[float, ...] = ()
-    mass_range_gev: tuple[float, float] | None = None
-    value_range: tuple[float, float] | None = None
-    levels: str | None = None
-    anomaly_years: tuple[int, ...] = (2021, 2023, 2025)
-    note: str | None = None
+    results: Annotated[
+        tuple[str, ...],
+        argument(
+            "[RESULT]...",
+            "Records of darkstats scan, global or limit; several scans make projections.",
+        ),
+    ] = ()
+    constraints: Annotated[
+        tuple[str, ...],
+        option(
+            "--constraints", metavar="DIR", panel=_FIGURE, usual=CATALOGUE,
+            help="Earlier constraints: a folder, catalogue, or none; repeatable.",
+        ),
+    ] = (CATALOGUE,)  # fmt: skip
+    coupling: Annotated[
+        str | None,
+        option(
+            "--coupling", metavar="NAME", panel=_FIGURE,
+            help="Quantity: a benchmark, cross_section or signal_strength.",
+        ),
+    ] = None  # fmt: skip
+    slices_gev: Annotated[
+        tuple[float, ...],
+        option(
+            "--slice", metavar="MASS", panel=_FIGURE, read=_masses, repeated=True,
+            help="Fixed mass of a slice, GeV; repeatable, or 1,2,4.",
+        ),
+    ] = ()  # fmt: skip
+    mass_range_gev: Annotated[
+        tuple[float, float] | None,
+        option(
+            "--mass-range", metavar="LOW HIGH", panel=_FIGURE,
+            help="Ends of the axis of masses, GeV.",
+        ),
+    ] = None  # fmt: skip
+    value_range: Annotated[
+        tuple[float, float] | None,
+        option(
+            "--value-range", metavar="LOW HIGH", panel=_FIGURE, help="Ends of the other axis."
+        ),
+    ] = None  # fmt: skip
+    levels: Annotated[
+        str | None,
+        option(
+            "--levels", metavar="RESULT", panel=_FIGURE,
+            help="Record of darkstats global, for its levels among local p-values.",
+        ),
+    ] = None  # fmt: skip
+    anomaly_years: Annotated[
+        tuple[int, ...],
+        option(
+            "--anomaly", metavar="YEARS", panel=_FIGURE, read=_years, usual="2021,2023,2025",
+            help="Inputs to the muon's anomaly beside a coupling to muons, or none.",
+        ),
+    ] = (2021, 2023, 2025)  # fmt: skip
+    note: Annotated[
+        str | None,
+        option("--note", metavar="WORDS", help="A line of the legend.", panel=_FIGURE),
+    ] = None
 
     def __post_init__(self) -> None:
         """Check what can be checked without the records.
@@ -67,27 +123,29 @@ class PlotRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRequest:
-    """A scan record in other formats.
+    """A scan record in other formats; what collided, instead of what the record says."""
 
-    Parameters
-    ----------
-    result
-        File with the record.
-    csv
-        CSV file to write.
-    hepdata
-        Folder for a HEPData submission.
-    sqrt_s_gev, beams, collaboration, reaction
-        What collided, for the submission, instead of what the record says.
-    """
-
-    result: str
-    csv: str | None = None
-    hepdata: str | None = None
-    sqrt_s_gev: float | None = None
-    beams: str | None = None
-    collaboration: str | None = None
-    reaction: str | None = None
+    result: Annotated[str, argument("RESULT", "Record of darkstats scan.")]
+    csv: Annotated[
+        str | None, option("--csv", metavar="FILE", help="Write one row a hypothesis.")
+    ] = None
+    hepdata: Annotated[
+        str | None,
+        option("--hepdata", metavar="DIR", help="Write a HEPData submission to a folder."),
+    ] = None
+    sqrt_s_gev: Annotated[
+        float | None,
+        option("--sqrt-s", metavar="GEV", help="Energy in the centre of mass, for HEPData."),
+    ] = None
+    beams: Annotated[str | None, option("--beams", metavar="WORDS", help="Beams, for HEPData.")] = (
+        None
+    )
+    collaboration: Annotated[
+        str | None, option("--collaboration", metavar="NAME", help="Collaboration, for HEPData.")
+    ] = None
+    reaction: Annotated[
+        str | None, option("--reaction", metavar="WORDS", help="Reaction by HEPData's rules.")
+    ] = None
 
     def __post_init__(self) -> None:
         """Check that there is something to do.

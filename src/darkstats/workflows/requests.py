@@ -1,18 +1,23 @@
 """What a user asks for: one frozen request for each task. Making one computes nothing.
 
-Checks that need no workspace are made here, so that a shell hears of a bad request at once.
+A field that a user may choose says once how it is spelled, what it means and which values it takes
+(:mod:`darkstats.options`). Checks that need no workspace are made here, so that a shell hears of a
+bad request at once.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
-from darkstats.errors import OptionError, UnknownNameError
+from darkstats.errors import OptionError
+from darkstats.options import argument, check_choices, option
+from darkstats.scan.settings import BayesSettings
 
 __all__ = [
-    "CALCULATORS",
-    "BayesRequest",
+    "BAYES_LEVEL",
+    "BayesSettings",
     "FitRequest",
     "GoodnessRequest",
     "HypoTestRequest",
@@ -23,82 +28,182 @@ __all__ = [
     "SignificanceRequest",
     "ToyRequest",
     "WorkspaceRequest",
+    "check_level",
     "check_posterior_options",
     "check_prior_goes_with",
 ]
 
-CALCULATORS = ("auto", "asymptotic", "toys")
-METHODS = ("cls", "clsb", "pcl", "fc", "bayes")
-BANDS = ("root", "fixed-sigma")
-LIMIT_STATISTICS = ("qtilde", "q")
-STATISTICS = ("qtilde", "q", "q0", "t", "ttilde")
-BAYES_ENGINES = ("auto", "quadrature", "laplace", "nuts")
-EFFICIENCIES = ("log-normal", "gamma", "truncated-normal")
-UR_PRIORS = ("1/x", "flat")
-EXPECTED = ("conditional-mle", "prior-predictive", "none")
-DEFAULT_LEVELS = {"bayes": 0.90}
-ENGINES = ("auto", "newton", "zfit")
-REFEREES = ("pyhf", "zfit")
+LIKELIHOOD, TOYS, OUTPUT = "Likelihood", "Toys", "Output"
+"""Groups of the help."""
+LARGEST_SEED = 2**63 - 1
+_FLAT = BayesSettings()
+BAYES_LEVEL = 0.90
+"""Credibility where none is given; the confidence level is 0.95 then."""
 
-
-def _one_of(kind: str, name: str | None, known: tuple[str, ...]) -> None:
-    if name is not None and name not in known:
-        raise UnknownNameError(kind, name, known)
+Patches = Annotated[
+    tuple[str, ...],
+    option(
+        "-p", "--patch", metavar="FILE", help="JSON patch (RFC 6902); repeatable.",
+        panel=LIKELIHOOD,
+    ),
+]  # fmt: skip
+PatchSetFile = Annotated[
+    str | None, option("--patchset", metavar="FILE", help="Patch set.", panel=LIKELIHOOD)
+]
+LoosePatches = Annotated[
+    tuple[str, ...],
+    option(
+        "-p", "--patch", metavar="FILE", panel=LIKELIHOOD,
+        help="Patches, one for each hypothesis, in the place of a patch set; repeatable. A pattern "
+        "in quotes names many: 'patch.*.json', record.tar.gz:'RegionA/patch.*.json'.",
+    ),
+]  # fmt: skip
+NamePattern = Annotated[
+    str | None,
+    option(
+        "--name-pattern", metavar="RULE", panel=LIKELIHOOD,
+        help="Where values stand in the names of patches: 'patch.sbottom_{m_sb}_{m_n1}'.",
+    ),
+]  # fmt: skip
+Referee = Annotated[
+    str | None,
+    option(
+        "--referee", metavar="NAME", panel=OUTPUT, kind="referee", choices=("pyhf", "zfit"),
+        help="Repeat the quoted number with pyhf; evaluate it with zfit if it is unbinned.",
+    ),
+]  # fmt: skip
+LimitStatistic = Annotated[
+    str,
+    option(
+        "--test-stat", metavar="NAME", kind="test statistic", choices=("qtilde", "q"),
+        help="{choices}.",
+    ),
+]  # fmt: skip
+Band = Annotated[
+    str,
+    option(
+        "--band", metavar="NAME", kind="band", choices=("root", "fixed-sigma"),
+        help="Expected band: {choices}.",
+    ),
+]  # fmt: skip
+Calculator = Annotated[
+    str,
+    option(
+        "--calculator", metavar="NAME", kind="calculator", choices=("auto", "asymptotic", "toys"),
+        help="{choices}. auto gives the asymptotic number.",
+    ),
+]  # fmt: skip
+LowerBound = Annotated[
+    float | None,
+    option(
+        "--poi-lower", metavar="VALUE",
+        help="Lower bound of the signal strength in the free fit, negative; for q and t only.",
+    ),
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceRequest:
-    """Which document: a file (or ``"-"``), and what is patched onto it."""
+    """Which document, and what is patched onto it."""
 
-    source: str = "-"
-    patches: tuple[str, ...] = ()
-    patchset: str | None = None
-    point: str | None = None
+    source: Annotated[
+        str,
+        argument(
+            "WORKSPACE",
+            "JSON, JSON.gz, or ARCHIVE[:MEMBER] of a HEPData record; - reads standard input. An "
+            "HS3 document of unbinned likelihoods, too.",
+        ),
+    ] = "-"
+    patches: Patches = ()
+    patchset: PatchSetFile = None
+    point: Annotated[
+        str | None,
+        option(
+            "--point", metavar="NAME", panel=LIKELIHOOD,
+            help="Point of the patch set, or analysis of an HS3 document: its name, or values "
+            "1300,60.",
+        ),
+    ] = None  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """Which likelihood.
 
-    Parameters
-    ----------
-    workspace
-        Document and patches.
-    measurement, poi
-        Measurement, and parameter of interest where it is not that of the measurement.
-    interpolation
-        Codes as ``"normsys=code4,histosys=code4p"``.
-    masked
-        Channels taken out of the likelihood.
-    data
-        A JSON file with other observed counts.
-    blind
-        Whether observed counts are kept out; ``None``: no, but events of an unbinned model stay
-        closed unless they are marked as simulated.
-    simulated
-        Whether the counts are known to be simulated; ``None`` asks the sidecar ``*.meta.json``.
-    threads
-        Worker threads; ``None``: one per processor. Numbers do not depend on it.
-    engine
-        ``"auto"`` or ``"newton"``: the compiled kernels; ``"zfit"``: zfit's own loss, for unbinned
-        models.
+    ``blind=None`` opens counts, but events of an unbinned model stay closed unless they are marked
+    as simulated. ``simulated=None`` asks the sidecar ``*.meta.json``. The engine ``"newton"`` means
+    the compiled kernels, ``"zfit"`` zfit's own loss, for unbinned models.
     """
 
     workspace: WorkspaceRequest
-    measurement: str | None = None
-    poi: str | None = None
-    interpolation: str | None = None
-    masked: tuple[str, ...] = ()
-    data: str | None = None
-    blind: bool | None = None
-    simulated: bool | None = None
-    threads: int | None = None
-    engine: str = "auto"
+    poi: Annotated[
+        str | None,
+        option(
+            "--poi", metavar="NAME", panel=LIKELIHOOD,
+            help="Parameter of interest; that of the measurement by default.",
+        ),
+    ] = None  # fmt: skip
+    measurement: Annotated[
+        str | None,
+        option(
+            "--measurement", metavar="NAME", help="Measurement; the first one by default.",
+            panel=LIKELIHOOD,
+        ),
+    ] = None  # fmt: skip
+    interpolation: Annotated[
+        str | None,
+        option(
+            "--interpolation", metavar="CODES", help="Interpolation codes.", panel=LIKELIHOOD,
+            usual="normsys=code4,histosys=code4p",
+        ),
+    ] = None  # fmt: skip
+    masked: Annotated[
+        tuple[str, ...],
+        option(
+            "--mask", metavar="CHANNEL", help="Leave this channel's bins out; repeatable.",
+            panel=LIKELIHOOD,
+        ),
+    ] = ()  # fmt: skip
+    data: Annotated[
+        str | None,
+        option(
+            "--data", metavar="FILE", panel=LIKELIHOOD,
+            help='Other observed counts: {"channel": [counts]}; for an unbinned model events as '
+            ".parquet, .root, .csv or .npz, or the folder of a build with --events.",
+        ),
+    ] = None  # fmt: skip
+    blind: Annotated[
+        bool | None,
+        option(
+            "--blind/--unblind", panel=LIKELIHOOD,
+            help="Expected values only, from Asimov data; data stay closed. Events of an unbinned "
+            "model stay closed unless they are marked as simulated, or --unblind is given.",
+        ),
+    ] = None  # fmt: skip
+    simulated: Annotated[
+        bool | None,
+        option(
+            "--simulated/--measured", panel=LIKELIHOOD,
+            help="Say what the counts are, for figures; else NAME.meta.json says.",
+        ),
+    ] = None  # fmt: skip
+    threads: Annotated[
+        int | None,
+        option(
+            "--threads", metavar="N", panel=TOYS, least=1, usual="all",
+            help="Threads; numbers do not depend on it.",
+        ),
+    ] = None  # fmt: skip
+    engine: Annotated[
+        str,
+        option(
+            "--engine", metavar="NAME", kind="engine", choices=("auto", "newton", "zfit"),
+            help="zfit evaluates an unbinned likelihood by zfit.",
+        ),
+    ] = "auto"  # fmt: skip
 
     def __post_init__(self) -> None:
-        _one_of("engine", self.engine, ENGINES)
-        if self.threads is not None and self.threads < 1:
-            raise OptionError(f"the number of threads must be at least 1, got {self.threads}")
+        check_choices(self)
         if self.blind and self.data is not None:
             raise OptionError("--blind keeps data out: do not give --data with it")
 
@@ -107,19 +212,33 @@ class ModelRequest:
 class ToyRequest:
     """How many toys per hypothesis, from which seed; and an earlier result to add them to."""
 
-    n_toys: int | None = None
-    seed: int | None = None
-    add_to: str | None = None
+    n_toys: Annotated[
+        int | None,
+        option(
+            "--toys", metavar="N", help="Toys per hypothesis.", panel=TOYS, least=1,
+            usual="10000; 400 with --method bayes",
+        ),
+    ] = None  # fmt: skip
+    seed: Annotated[
+        int | None,
+        option(
+            "--seed", metavar="S", help="Seed of the toys.", panel=TOYS, usual="0", least=0,
+            most=LARGEST_SEED,
+        ),
+    ] = None  # fmt: skip
+    add_to: Annotated[
+        str | None,
+        option(
+            "--add-toys", metavar="RESULT", panel=TOYS,
+            help="Add --toys toys to those of this earlier record (JSON).",
+        ),
+    ] = None  # fmt: skip
 
     def __post_init__(self) -> None:
-        if self.n_toys is not None and self.n_toys < 1:
-            raise OptionError(f"the number of toys must be at least 1, got {self.n_toys}")
-        if self.seed is not None and not 0 <= self.seed < 2**63:
-            raise OptionError(f"the seed must be in [0, 2**63), got {self.seed}")
+        check_choices(self)
 
 
-def _check_calculator(calculator: str, toys: ToyRequest, known: tuple[str, ...]) -> None:
-    _one_of("calculator", calculator, known)
+def _check_toys_go_with(calculator: str, toys: ToyRequest) -> None:
     if calculator != "toys" and (toys.n_toys is not None or toys.add_to is not None):
         raise OptionError(
             f"--toys and --add-toys go with --calculator toys, not with {calculator}: the default "
@@ -127,37 +246,23 @@ def _check_calculator(calculator: str, toys: ToyRequest, known: tuple[str, ...])
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BayesRequest:
-    """Priors and engine of a Bayesian limit.
+def check_level(cl: float, method: str | None) -> None:
+    """Check that a level can be one: above 1/2, or of a posterior above 0.
 
-    Parameters
-    ----------
-    prior
-        Of the signal strength, as text: ``"flat"``, ``"coupling:2"``, ``"table:FILE"``, ...
-    engine, expected
-        Which engine, and how background-only outcomes are thrown.
-    efficiency, ur_prior
-        Shape of Gaussian-constrained factors on the signal, and ur-prior of Poisson constraints.
-    ranges
-        Flat priors of parameters without constraint: (name, low, high) each.
+    Raises
+    ------
+    OptionError
+        It cannot.
     """
-
-    prior: str = "flat"
-    engine: str = "auto"
-    expected: str = "conditional-mle"
-    efficiency: str = "log-normal"
-    ur_prior: str = "1/x"
-    ranges: tuple[tuple[str, float, float], ...] = ()
-
-    def __post_init__(self) -> None:
-        _one_of("engine", self.engine, BAYES_ENGINES)
-        _one_of("way to throw expected outcomes", self.expected, EXPECTED)
-        _one_of("efficiency prior", self.efficiency, EFFICIENCIES)
-        _one_of("ur-prior", self.ur_prior, UR_PRIORS)
+    lowest = 0.0 if method == "bayes" else 0.5
+    if not lowest < cl < 1.0:
+        raise OptionError(
+            f"--cl {cl:g}: the confidence level must lie between {lowest:g} and 1"
+            + (f" (did you mean {cl / 100:g}?)" if 1.0 < cl < 100.0 else "")
+        )
 
 
-def check_prior_goes_with(method: str, bayes: BayesRequest) -> None:
+def check_prior_goes_with(method: str, bayes: BayesSettings) -> None:
     """Check that nothing of a posterior is asked of another method.
 
     Raises
@@ -165,7 +270,7 @@ def check_prior_goes_with(method: str, bayes: BayesRequest) -> None:
     OptionError
         It is.
     """
-    if method != "bayes" and bayes != BayesRequest():
+    if method != "bayes" and bayes != _FLAT:
         raise OptionError(
             "a prior goes with --method bayes, and so does an engine or what else belongs to a "
             f"posterior, not with {method}"
@@ -201,53 +306,55 @@ class LimitRequest:
     """
 
     model: ModelRequest
-    cl: float | None = None
-    method: str = "cls"
-    test_stat: str = "qtilde"
-    calculator: str = "auto"
-    band: str = "root"
+    cl: Annotated[
+        float | None,
+        option(
+            "--cl", metavar="LEVEL", usual="0.95; 0.90 with --method bayes",
+            help="Confidence level, in (0.5, 1); of a posterior, in (0, 1).",
+        ),
+    ] = None  # fmt: skip
+    method: Annotated[
+        str,
+        option(
+            "--method", metavar="NAME", kind="method", help="{choices}.",
+            choices=("cls", "clsb", "pcl", "fc", "bayes"),
+        ),
+    ] = "cls"  # fmt: skip
+    calculator: Calculator = "auto"
+    test_stat: LimitStatistic = "qtilde"
+    band: Band = "root"
+    poi_lower: LowerBound = None
+    bayes: BayesSettings = _FLAT
     toys: ToyRequest = ToyRequest()
-    poi_lower: float | None = None
-    bayes: BayesRequest = BayesRequest()
-    referee: str | None = None
+    referee: Referee = None
     scan_points: int = 41
 
     @property
     def level(self) -> float:
         """Confidence level, or posterior probability below the limit."""
-        return self.cl if self.cl is not None else DEFAULT_LEVELS.get(self.method, 0.95)
+        if self.cl is not None:
+            return self.cl
+        return BAYES_LEVEL if self.method == "bayes" else 0.95
 
     def __post_init__(self) -> None:
-        _one_of("method", self.method, METHODS)
-        _one_of("test statistic", self.test_stat, LIMIT_STATISTICS)
-        _one_of("band", self.band, BANDS)
-        _one_of("referee", self.referee, REFEREES)
+        check_choices(self)
         if self.method == "fc":
-            _one_of("calculator", self.calculator, CALCULATORS)
             if self.calculator == "asymptotic":
                 raise OptionError("Feldman-Cousins intervals are made by toys: drop --calculator")
             if self.model.blind:
                 raise OptionError("a Feldman-Cousins interval needs data: it cannot be blind")
         elif self.method == "bayes":
-            self._check_bayes()
-        else:
-            _check_calculator(self.calculator, self.toys, CALCULATORS)
-        check_prior_goes_with(self.method, self.bayes)
-        if not 0.0 < self.level < 1.0:
-            raise OptionError(
-                f"the confidence level must lie between 0 and 1, got {self.level:g}"
-                + (f" (did you mean {self.level / 100:g}?)" if 1.0 < self.level < 100.0 else "")
+            check_posterior_options(
+                calculator=None if self.calculator == "auto" else self.calculator,
+                test_stat=self.test_stat,
+                band=self.band,
+                adds_toys=self.toys.add_to is not None,
             )
+        else:
+            _check_toys_go_with(self.calculator, self.toys)
+        check_prior_goes_with(self.method, self.bayes)
+        check_level(self.level, self.method)
         _check_lower(self.poi_lower, self.test_stat, ("q",))
-
-    def _check_bayes(self) -> None:
-        _one_of("calculator", self.calculator, CALCULATORS)
-        check_posterior_options(
-            calculator=None if self.calculator == "auto" else self.calculator,
-            test_stat=self.test_stat,
-            band=self.band,
-            adds_toys=self.toys.add_to is not None,
-        )
 
 
 def _check_lower(poi_lower: float | None, test_stat: str, allowed: tuple[str, ...]) -> None:
@@ -264,43 +371,102 @@ def _check_lower(poi_lower: float | None, test_stat: str, allowed: tuple[str, ..
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HypoTestRequest:
-    """A test of one signal strength."""
+    """A test of one signal strength; ``mu`` is 1 by default, and 0 for q0: see :attr:`tested`."""
 
     model: ModelRequest
-    mu: float = 1.0
-    test_stat: str = "qtilde"
-    calculator: str = "asymptotic"
+    mu: Annotated[
+        float | None,
+        option("--mu", metavar="VALUE", help="Tested signal strength.", usual="1; 0 for q0"),
+    ] = None
+    calculator: Calculator = "asymptotic"
+    test_stat: Annotated[
+        str,
+        option(
+            "--test-stat", metavar="NAME", kind="test statistic", help="{choices}.",
+            choices=("qtilde", "q", "q0", "t", "ttilde"),
+        ),
+    ] = "qtilde"  # fmt: skip
+    poi_lower: LowerBound = None
     toys: ToyRequest = ToyRequest()
-    poi_lower: float | None = None
-    referee: str | None = None
+    referee: Referee = None
+
+    @property
+    def tested(self) -> float:
+        """The signal strength."""
+        if self.mu is not None:
+            return self.mu
+        return 0.0 if self.test_stat == "q0" else 1.0
 
     def __post_init__(self) -> None:
-        _one_of("test statistic", self.test_stat, STATISTICS)
-        _one_of("referee", self.referee, REFEREES)
-        _check_calculator(self.calculator, self.toys, CALCULATORS)
+        check_choices(self)
+        _check_toys_go_with(self.calculator, self.toys)
         _check_lower(self.poi_lower, self.test_stat, ("q", "t"))
-        if not math.isfinite(self.mu):
+        if not math.isfinite(self.tested):
             raise OptionError(f"the tested signal strength must be finite, got {self.mu}")
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _values(texts: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+    """Read NAME=VALUE of each."""
+    found = []
+    for text in texts:
+        name, _, written = text.rpartition("=")
+        value = _number(written)
+        if not name or value is None:
+            raise OptionError(f"--fix {text!r}: write NAME=VALUE")
+        found.append((name, value))
+    return tuple(found)
+
+
+def _ranges(texts: tuple[str, ...]) -> tuple[tuple[float, float], ...]:
+    """Read LOW:HIGH of each."""
+    found = []
+    for text in texts:
+        low, high = (_number(end) for end in (text.partition(":")[0], text.partition(":")[2]))
+        if low is None or high is None:
+            raise OptionError(f"--range {text!r}: write LOW:HIGH, for example 0:5")
+        found.append((low, high))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitRequest:
-    """A maximum-likelihood fit with uncertainties.
-
-    ``mu`` fixes the parameter of interest, ``fixed`` other parameters; ``minos`` names parameters
-    whose profile-likelihood interval is wanted. ``bin_gammas`` has figures show the parameters of
-    the statistical errors of single bins, too.
-    """
+    """A maximum-likelihood fit with uncertainties."""
 
     model: ModelRequest
-    mu: float | None = None
-    fixed: tuple[tuple[str, float], ...] = ()
-    minos: tuple[str, ...] = ()
-    referee: str | None = None
-    bin_gammas: bool = False
+    mu: Annotated[
+        float | None, option("--mu", metavar="VALUE", help="Fix the parameter of interest.")
+    ] = None
+    fixed: Annotated[
+        tuple[tuple[str, float], ...],
+        option(
+            "--fix", metavar="NAME=VALUE", help="Fix a parameter; repeatable.", read=_values,
+            repeated=True,
+        ),
+    ] = ()  # fmt: skip
+    minos: Annotated[
+        tuple[str, ...],
+        option(
+            "--minos", metavar="NAME", help="Profile-likelihood interval of this one; repeatable."
+        ),
+    ] = ()
+    referee: Referee = None
+    bin_gammas: Annotated[
+        bool,
+        option(
+            "--bin-gammas", panel=OUTPUT,
+            help="Show statistical errors of single bins in pulls and correlation.",
+        ),
+    ] = False  # fmt: skip
 
     def __post_init__(self) -> None:
-        _one_of("referee", self.referee, REFEREES)
+        check_choices(self)
         if self.mu is not None and not math.isfinite(self.mu):
             raise OptionError(f"--mu must be finite, got {self.mu}")
 
@@ -310,14 +476,16 @@ class SignificanceRequest:
     """Significance of an excess."""
 
     model: ModelRequest
-    calculator: str = "asymptotic"
-    uncapped: bool = False
+    calculator: Calculator = "asymptotic"
+    uncapped: Annotated[
+        bool, option("--uncapped", help="Let the signal strength be negative; sign Z by it.")
+    ] = False
     toys: ToyRequest = ToyRequest()
-    referee: str | None = None
+    referee: Referee = None
 
     def __post_init__(self) -> None:
-        _one_of("referee", self.referee, REFEREES)
-        _check_calculator(self.calculator, self.toys, CALCULATORS)
+        check_choices(self)
+        _check_toys_go_with(self.calculator, self.toys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,25 +493,27 @@ class GoodnessRequest:
     """Saturated goodness of fit."""
 
     model: ModelRequest
-    calculator: str = "asymptotic"
+    calculator: Calculator = "asymptotic"
     toys: ToyRequest = ToyRequest()
 
     def __post_init__(self) -> None:
-        _check_calculator(self.calculator, self.toys, CALCULATORS)
+        check_choices(self)
+        _check_toys_go_with(self.calculator, self.toys)
         if self.model.blind:
             raise OptionError("a goodness of fit compares with data: it cannot be blind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankRequest:
-    """Impacts of nuisance parameters on the parameter of interest; ``top`` are shown."""
+    """Impacts of nuisance parameters on the parameter of interest."""
 
     model: ModelRequest
-    top: int = 20
+    top: Annotated[
+        int, option("--top", metavar="N", help="Show this many parameters.", least=1)
+    ] = 20
 
     def __post_init__(self) -> None:
-        if self.top < 1:
-            raise OptionError(f"--top must be at least 1, got {self.top}")
+        check_choices(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,11 +525,30 @@ class ScanRequest:
     """
 
     model: ModelRequest
-    parameters: tuple[str, ...] = ()
-    ranges: tuple[tuple[float, float], ...] = ()
-    points: int | None = None
+    parameters: Annotated[
+        tuple[str, ...],
+        option(
+            "--parameter", metavar="NAME",
+            help="Scan this one instead of the parameter of interest; twice for two dimensions.",
+        ),
+    ] = ()  # fmt: skip
+    ranges: Annotated[
+        tuple[tuple[float, float], ...],
+        option(
+            "--range", metavar="LOW:HIGH", help="Range of the scan, once for each parameter.",
+            usual="best fit ± 3 σ", read=_ranges, repeated=True,
+        ),
+    ] = ()  # fmt: skip
+    points: Annotated[
+        int | None,
+        option(
+            "--points", metavar="N", help="Points on each axis.", usual="41; 31 in 2D", least=2,
+            most=10_001,
+        ),
+    ] = None  # fmt: skip
 
     def __post_init__(self) -> None:
+        check_choices(self)
         if len(self.parameters) > 2:
             raise OptionError(f"scan one or two parameters, not {len(self.parameters)}")
         if len(set(self.parameters)) != len(self.parameters):
@@ -369,5 +558,3 @@ class ScanRequest:
         for low, high in self.ranges:
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise OptionError(f"a range needs two finite rising numbers, got {low:g}, {high:g}")
-        if self.points is not None and not 2 <= self.points <= 10_001:
-            raise OptionError(f"--points must lie between 2 and 10001, got {self.points}")

@@ -3,38 +3,91 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from darkstats.errors import OptionError
+from darkstats.options import argument, check_choices, option
+from darkstats.scan.settings import BayesSettings
 from darkstats.workflows.requests import (
-    BANDS,
-    LIMIT_STATISTICS,
-    BayesRequest,
-    _one_of,
+    LARGEST_SEED,
+    LIKELIHOOD,
+    TOYS,
+    Band,
+    LimitStatistic,
+    LoosePatches,
+    NamePattern,
+    PatchSetFile,
+    check_level,
     check_prior_goes_with,
 )
 
-__all__ = ["GlobalRequest", "MassScanRequest", "ProjectRequest", "ShardsRequest"]
+__all__ = ["GlobalRequest", "MassScanRequest", "MergeRequest", "ProjectRequest", "ShardRequest"]
 
-SCAN_METHODS = ("cls", "clsb", "pcl")
-SCAN_CALCULATORS = ("asymptotic", "toys")
-SYSTEMATICS = ("same", "statistical", "none")
+_AS_USUAL = BayesSettings()
 
-_AS_USUAL = BayesRequest()
+Source = Annotated[
+    str,
+    argument(
+        "SOURCE",
+        "Folder of a built search, a background-only workspace with --patchset or --patch, a "
+        "pallet, or an HS3 document of unbinned likelihoods.",
+    ),
+]
+Method = Annotated[
+    str | None,
+    option(
+        "--method", metavar="NAME", help="{choices}.", usual="the card's", kind="method",
+        choices=("cls", "clsb", "pcl", "bayes"),
+    ),
+]  # fmt: skip
+Level = Annotated[
+    float | None,
+    option(
+        "--cl", metavar="LEVEL", help="Confidence level, or credibility.",
+        usual="the card's; 0.90 for bayes where the card has another method",
+    ),
+]  # fmt: skip
+Seed = Annotated[
+    int,
+    option("--seed", metavar="S", help="Seed of the toys.", panel=TOYS, least=0, most=LARGEST_SEED),
+]
+Workers = Annotated[
+    int | None,
+    option(
+        "--workers", metavar="N", help="Processes; any number gives the same result.", least=1
+    ),
+]  # fmt: skip
+Cluster = Annotated[
+    str | None,
+    option("--cluster", metavar="URL", help="dask://HOST:PORT of a Dask scheduler."),
+]
+Blind = Annotated[
+    bool | None,
+    option(
+        "--blind/--unblind",
+        panel=LIKELIHOOD,
+        help="Expected limits only: look at no data. Events stay closed unless they are marked as "
+        "simulated, or --unblind is given.",
+    ),
+]
+Events = Annotated[
+    tuple[str, ...],
+    option(
+        "--data", metavar="FILE", panel=LIKELIHOOD,
+        help="Events for an HS3 document, repeatable: one file a spectrum (.parquet, .root, .csv, "
+        ".npz), or the folder of a build with --events.",
+    ),
+]  # fmt: skip
+Folder = Annotated[
+    str | None,
+    option(
+        "-o", "--output", metavar="DIR",
+        help="Folder that keeps finished work and the result; run again to resume.",
+    ),
+]  # fmt: skip
 
 
-def _check_workers(workers: int | None) -> None:
-    if workers is not None and workers < 1:
-        raise OptionError(f"--workers {workers}: ask for at least one")
-
-
-def _check_level(cl: float | None, method: str | None) -> None:
-    """A level, where the method is known; a posterior has any."""
-    lowest = 0.0 if method == "bayes" else 0.5
-    if cl is not None and not lowest < cl < 1.0:
-        raise OptionError(f"the level must lie between {lowest:g} and 1, got {cl:g}")
-
-
-def _check_table(bayes: BayesRequest) -> None:
+def _check_table(bayes: BayesSettings) -> None:
     if bayes.prior.startswith("table:"):
         raise OptionError(
             f"--prior {bayes.prior}: a scan keeps what its numbers depend on, and knows priors by "
@@ -46,50 +99,41 @@ def _check_table(bayes: BayesRequest) -> None:
 class MassScanRequest:
     """Limits and local p-values at all hypotheses of a patch set.
 
-    Parameters
-    ----------
-    source
-        Folder of a built search, or a background-only workspace.
-    patchset
-        Patch set, where the source is a workspace; a pallet has its own.
-    patches, name_pattern
-        Loose patches instead, one for each hypothesis: files, patterns and members of archives; and
-        where their values stand in their names, such as ``patch.sbottom_{m_sb}_{m_n1}``.
-    data
-        Events for an HS3 document of unbinned likelihoods: files, or the folder of a build that
-        wrote some.
-    output
-        Folder that keeps finished blocks and the result; None keeps nothing.
-    method, cl
-        None takes what the search's card says.
-    calculator, test_stat, band, n_toys, seed, blind
-        As for a single limit; no calculator is ``asymptotic``, and none for Bayesian limits.
-        ``blind=None`` opens the counts of a workspace, and events that are marked as simulated.
-    bayes
-        Priors and engine of Bayesian limits.
-    cluster
-        ``"dask://HOST:PORT"``; None for processes on this machine.
-    workers
-        Processes; None for one per processor.
+    ``output=None`` keeps nothing. ``method`` and ``cl`` come from the search's card where they are
+    not given. ``blind=None`` opens the counts of a workspace, and events that are marked as
+    simulated.
     """
 
-    source: str
-    patchset: str | None = None
-    patches: tuple[str, ...] = ()
-    name_pattern: str | None = None
-    data: tuple[str, ...] = ()
-    output: str | None = None
-    method: str | None = None
-    cl: float | None = None
-    calculator: str | None = None
-    test_stat: str = "qtilde"
-    band: str = "root"
-    n_toys: int | None = None
-    seed: int = 0
-    blind: bool | None = None
-    bayes: BayesRequest = _AS_USUAL
-    cluster: str | None = None
-    workers: int | None = None
+    source: Source
+    patchset: PatchSetFile = None
+    patches: LoosePatches = ()
+    name_pattern: NamePattern = None
+    data: Events = ()
+    output: Folder = None
+    method: Method = None
+    cl: Level = None
+    calculator: Annotated[
+        str | None,
+        option(
+            "--calculator", metavar="NAME", help="{choices}.", usual="asymptotic",
+            kind="calculator", choices=("asymptotic", "toys"),
+        ),
+    ] = None  # fmt: skip
+    test_stat: LimitStatistic = "qtilde"
+    band: Band = "root"
+    n_toys: Annotated[
+        int | None,
+        option(
+            "--toys", metavar="N", panel=TOYS, least=1,
+            help="Toys of each hypothesis, for --calculator toys; with bayes, behind an expected "
+            "limit that cannot be enumerated.",
+        ),
+    ] = None  # fmt: skip
+    seed: Seed = 0
+    blind: Blind = None
+    bayes: BayesSettings = _AS_USUAL
+    cluster: Cluster = None
+    workers: Workers = None
 
     def __post_init__(self) -> None:
         """Check what can be checked without the files.
@@ -99,13 +143,9 @@ class MassScanRequest:
         OptionError
             A value out of range, or options that contradict.
         """
-        _one_of("method", self.method, (*SCAN_METHODS, "bayes"))
-        _one_of("calculator", self.calculator, SCAN_CALCULATORS)
-        _one_of("test statistic", self.test_stat, LIMIT_STATISTICS)
-        _one_of("band", self.band, BANDS)
-        _check_level(self.cl, self.method)
-        if self.n_toys is not None and self.n_toys < 1:
-            raise OptionError(f"--toys {self.n_toys}: ask for at least one")
+        check_choices(self)
+        if self.cl is not None:
+            check_level(self.cl, self.method)
         if self.patches and self.patchset is not None:
             raise OptionError("give a patch set with --patchset, or loose patches with --patch")
         if self.name_pattern is not None and not self.patches:
@@ -113,99 +153,95 @@ class MassScanRequest:
         if self.method is not None:
             check_prior_goes_with(self.method, self.bayes)
         _check_table(self.bayes)
-        if not 0 <= self.seed < 2**63:
-            raise OptionError(f"--seed {self.seed}: choose a whole number from 0 to 2^63 - 1")
-        _check_workers(self.workers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShardsRequest:
-    """One step of a scan on a batch system.
+class ShardRequest:
+    """Work on one shard of a scan that ``shards plan`` wrote into a folder."""
 
-    Parameters
-    ----------
-    folder
-        Of the job, as ``shards plan`` made it.
-    shard, of
-        Which shard of how many, for ``run``.
-    others
-        Further folders with finished shards, for ``merge``.
-    """
+    folder: Annotated[str, argument("DIR", "Folder of the job.")]
+    shard: Annotated[int, option("--shard", metavar="K", help="Which shard, from 0.", least=0)] = 0
+    of: Annotated[int, option("--of", metavar="N", help="Of how many.", least=1)] = 1
 
-    folder: str
-    shard: int = 0
-    of: int = 1
-    others: tuple[str, ...] = ()
+    def __post_init__(self) -> None:
+        check_choices(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeRequest:
+    """Make the result of a scan whose shards are finished."""
+
+    folder: Annotated[str, argument("DIR", "Folder of the job.")]
+    others: Annotated[
+        tuple[str, ...], argument("[DIR]...", "Further folders, which other shards wrote.")
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalRequest:
-    """How surprising the largest excess of a scan is.
+    """How surprising the largest excess of a scan is; ``output=None`` keeps nothing."""
 
-    Parameters
-    ----------
-    source
-        Folder of a finished scan; or a built search or an HS3 document, which is scanned first.
-    data, blind
-        Events for an HS3 document, and whether they stay closed, as for the scan.
-    output
-        Folder of that scan and of the result; None keeps neither.
-    n_toys, seed
-        Toys of the whole spectrum.
-    extrapolate
-        Whether to follow the tail of the toys beyond them; the result is marked.
-    cluster, workers
-        As for the scan.
-    """
-
-    source: str
-    data: tuple[str, ...] = ()
-    blind: bool | None = None
-    output: str | None = None
-    n_toys: int = 10_000
-    seed: int = 1
-    extrapolate: bool = False
-    cluster: str | None = None
-    workers: int | None = None
+    source: Annotated[
+        str,
+        argument(
+            "SOURCE",
+            "Folder of a finished scan (scan -o); or a built search, or an HS3 document: they are "
+            "scanned first.",
+        ),
+    ]
+    data: Events = ()
+    output: Folder = None
+    n_toys: Annotated[
+        int,
+        option("--toys", metavar="N", help="Toys of the whole spectrum.", panel=TOYS, least=1),
+    ] = 10_000
+    seed: Seed = 1
+    extrapolate: Annotated[
+        bool, option("--extrapolate", help="Follow the tail beyond the toys; it is marked.")
+    ] = False
+    blind: Blind = None
+    cluster: Cluster = None
+    workers: Workers = None
 
     def __post_init__(self) -> None:
-        """Check what can be checked without the scan.
+        check_choices(self)
 
-        Raises
-        ------
-        OptionError
-            A value out of range.
-        """
-        if self.n_toys < 1:
-            raise OptionError(f"--toys {self.n_toys}: ask for at least one")
-        if not 0 <= self.seed < 2**63:
-            raise OptionError(f"--seed {self.seed}: choose a whole number from 0 to 2^63 - 1")
-        _check_workers(self.workers)
+
+def _luminosities(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise OptionError(f"--lumi {text}: give numbers separated by commas") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectRequest:
-    """Expected limits at other luminosities.
+    """Expected limits at other luminosities, in 1/fb."""
 
-    Parameters
-    ----------
-    source, patchset, method, cl, bayes, workers
-        As for a scan.
-    luminosities_ifb
-        Integrated luminosities, 1/fb.
-    systematics
-        ``"same"``: relative errors stay; ``"statistical"``: they fall with the square root of the
-        luminosity; ``"none"``: none at all.
-    """
-
-    source: str
-    luminosities_ifb: tuple[float, ...]
-    patchset: str | None = None
-    method: str | None = None
-    cl: float | None = None
-    systematics: str = "same"
-    bayes: BayesRequest = _AS_USUAL
-    workers: int | None = None
+    source: Source
+    luminosities_ifb: Annotated[
+        tuple[float, ...],
+        option(
+            "--lumi", metavar="LIST", help="Luminosities, 1/fb, such as 9,50,200,50000.",
+            read=_luminosities,
+        ),
+    ]  # fmt: skip
+    patchset: PatchSetFile = None
+    output: Folder = None
+    method: Method = None
+    cl: Level = None
+    systematics: Annotated[
+        str,
+        option(
+            "--systematics", metavar="HOW", kind="systematics",
+            choices=("same", "statistical", "none"),
+            help="same (relative errors stay), statistical (they fall with the root of the "
+            "luminosity) or none.",
+        ),
+    ] = "same"  # fmt: skip
+    bayes: BayesSettings = _AS_USUAL
+    cluster: Cluster = None
+    workers: Workers = None
 
     def __post_init__(self) -> None:
         """Check what can be checked without the files.
@@ -215,10 +251,9 @@ class ProjectRequest:
         OptionError
             A value out of range.
         """
-        _one_of("method", self.method, (*SCAN_METHODS, "bayes"))
-        _one_of("systematics", self.systematics, SYSTEMATICS)
+        check_choices(self)
         _check_table(self.bayes)
         if not self.luminosities_ifb or any(not x > 0.0 for x in self.luminosities_ifb):
             raise OptionError("--lumi: give luminosities above zero, in 1/fb")
-        _check_level(self.cl, self.method)
-        _check_workers(self.workers)
+        if self.cl is not None:
+            check_level(self.cl, self.method)

@@ -10,7 +10,7 @@ from darkstats.errors import OptionError
 from darkstats.garbage import collection_paused
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import (
-    DEFAULT_LEVELS,
+    BAYES_LEVEL,
     check_posterior_options,
     check_prior_goes_with,
 )
@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 
     from darkstats.execution.jobs import Job
     from darkstats.execution.store import BlockStore
-    from darkstats.scan.results import MassScan, ScanSettings
-    from darkstats.workflows.scan_requests import MassScanRequest, ProjectRequest, ShardsRequest
+    from darkstats.scan.results import MassScan
+    from darkstats.scan.settings import ScanSettings
+    from darkstats.workflows.scan_requests import (
+        MassScanRequest,
+        MergeRequest,
+        ProjectRequest,
+        ShardRequest,
+    )
     from darkstats.workflows.scan_sources import Source
 
 __all__ = [
@@ -38,6 +44,7 @@ __all__ = [
 
 SCAN_FILE = "scan.json"
 _LIMIT_KINDS = frozenset({"limits", "unbinned-limits"})  # jobs whose blocks hold points of a scan
+PROJECTION_FILE = "projection.json"
 _INTERPOLATION = "normsys=code4,histosys=code4p"
 
 
@@ -53,7 +60,7 @@ def _source_of(request: MassScanRequest) -> Source:
 
 
 def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
-    from darkstats.scan.results import ScanSettings
+    from darkstats.scan.settings import ScanSettings
 
     method = request.method or source.method
     many = len(source.inputs["patches"]) > 2000
@@ -79,16 +86,14 @@ def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
 
 def _bayes_settings(request: MassScanRequest, source: Source, *, many: bool) -> ScanSettings:
     """Settings of Bayesian limits: large blocks, since windows are integrated together."""
-    from dataclasses import asdict
-
-    from darkstats.scan.results import BayesSettings, ScanSettings
+    from darkstats.scan.settings import ScanSettings
     from darkstats.workflows.bayes import prior_of
 
     check_posterior_options(
         calculator=request.calculator, test_stat=request.test_stat, band=request.band
     )
     prior_of(request.bayes.prior)  # here and not in every block, if there is no such prior
-    usual = source.cl if source.method == "bayes" else DEFAULT_LEVELS["bayes"]
+    usual = source.cl if source.method == "bayes" else BAYES_LEVEL
     return ScanSettings(
         method="bayes",
         cl=request.cl or usual,
@@ -97,7 +102,7 @@ def _bayes_settings(request: MassScanRequest, source: Source, *, many: bool) -> 
         seed=request.seed,
         blind=source.blind,
         interpolation=_INTERPOLATION,
-        bayes=BayesSettings(**asdict(request.bayes)),
+        bayes=request.bayes,
         hypotheses_per_block=256 if many else _per_block(source.inputs),
     )
 
@@ -302,7 +307,7 @@ def _shard_outcome(store: BlockStore, facts: Mapping[str, Any]) -> Outcome[Block
     return Outcome(result=store, record=lambda: dict(record), sheet=sheet)
 
 
-def run_shard(request: ShardsRequest, shell: Shell | None = None) -> Outcome[BlockStore]:
+def run_shard(request: ShardRequest, shell: Shell | None = None) -> Outcome[BlockStore]:
     """Run the blocks of one shard that are not finished.
 
     Raises
@@ -363,7 +368,7 @@ def task_of(kind: str) -> Any:  # noqa: ANN401 -- a task
     raise OptionError(f"a job of kind {kind!r}: this version knows limits and toys")
 
 
-def merge_shards(request: ShardsRequest, shell: Shell | None = None) -> Outcome[Any]:
+def merge_shards(request: MergeRequest, shell: Shell | None = None) -> Outcome[Any]:
     """Put shards together, and write the result of the scan.
 
     Raises
@@ -374,7 +379,7 @@ def merge_shards(request: ShardsRequest, shell: Shell | None = None) -> Outcome[
     from darkstats.execution.jobs import read_inputs
     from darkstats.execution.store import BlockStore
     from darkstats.scan.limits import collect_scan
-    from darkstats.scan.results import ScanSettings
+    from darkstats.scan.settings import ScanSettings
 
     store = BlockStore.open(Path(request.folder))
     merged = store.merge(Path(other) for other in request.others)
@@ -397,8 +402,12 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
     ------
     InputError
         The files or the options cannot be used, or the search names no luminosity.
+    ShardError
+        A block could not be computed or kept; what is finished is kept.
     """
+    from darkstats.execution.store import BlockStore
     from darkstats.report.scan_table import read_scan
+    from darkstats.report.writing import json_text, write_text
     from darkstats.scan.limits import limits_job
     from darkstats.scan.projection import SYSTEMATICS
     from darkstats.workflows.plot_requests import PlotRequest
@@ -441,12 +450,15 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
             },
         }
         job = limits_job(inputs, settings)
+        store = None
+        if request.output is not None:
+            store = BlockStore.create(Path(request.output) / f"{luminosity_ifb:g}_ifb", job)
         found = _run(
             job,
             settings,
             inputs,
-            None,
-            cluster=None,
+            store,
+            cluster=request.cluster,
             workers=request.workers,
             shell=shell,
             step=f"projecting to {luminosity_ifb:g} fb^-1",
@@ -468,6 +480,8 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
         "systematics_statement": statement,
         "scans": records,
     }
+    if request.output is not None:
+        write_text(Path(request.output) / PROJECTION_FILE, json_text(whole))
     return Outcome(
         result=scans,
         record=lambda: whole,

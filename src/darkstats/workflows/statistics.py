@@ -249,7 +249,7 @@ def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[Hy
         likelihood,
         "hypotest",
         wanted=by_toys,
-        mu=request.mu,
+        mu=request.tested,
         test_stat=request.test_stat,
     )
     toys = toys if by_toys else None
@@ -257,7 +257,7 @@ def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[Hy
         found = test(
             likelihood.model,
             likelihood.observation,
-            request.mu,
+            request.tested,
             test_stat=request.test_stat,
             calculator=_calculator(request.calculator),
             toys=_watched(toys, step),

@@ -13,7 +13,7 @@ from darkstats.inference.curve import ProfileCurve
 from darkstats.inference.low_counts import zero_event_limit
 from darkstats.inference.test_statistics import TEST_STATISTICS
 from darkstats.scan.limits import point_of_model
-from darkstats.scan.results import ScanSettings
+from darkstats.scan.settings import ScanSettings
 from small_models import counting, on_off, spectrum
 
 

@@ -14,7 +14,7 @@ from darkstats.cli import run
 
 def request(path: Path, **bayes: str) -> w.LimitRequest:
     model = w.ModelRequest(workspace=w.WorkspaceRequest(source=str(path)))
-    return w.LimitRequest(model=model, method="bayes", bayes=w.BayesRequest(**bayes))
+    return w.LimitRequest(model=model, method="bayes", bayes=w.BayesSettings(**bayes))
 
 
 def test_the_level_of_a_posterior_is_90_percent(example_workspaces: dict[str, Path]) -> None:

@@ -24,7 +24,8 @@ from darkstats.scan.limits import (
     scan_point,
     scan_points,
 )
-from darkstats.scan.results import BayesSettings, MassScan, ScanPoint, ScanSettings
+from darkstats.scan.results import MassScan, ScanPoint
+from darkstats.scan.settings import BayesSettings, ScanSettings
 from darkstats.workspace import read_patchset
 
 FOLDER = Path(__file__).parents[3] / "workspaces/zprime_invisible_2018"

@@ -19,7 +19,7 @@ from darkstats.look_elsewhere.spectrum_job import collect_tallies
 from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
 from darkstats.model.unbinned.observed import observed_events
 from darkstats.scan.limits import collect_scan
-from darkstats.scan.results import ScanSettings
+from darkstats.scan.settings import ScanSettings
 from darkstats.scan.unbinned import (
     UNBINNED_LIMITS,
     EventsOfScan,

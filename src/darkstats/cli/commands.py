@@ -1,0 +1,142 @@
+"""From declared options to a parser, and from what it read to a request.
+
+This is the only place that knows both: :mod:`darkstats.options` says what a user may choose, typer
+parses. Two fields may share a flag (``--engine``): the word goes to those that know it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import typer
+
+from darkstats import workflows
+from darkstats.cli.output import Drawing, Output, deliver
+from darkstats.cli.verbs import Verb
+from darkstats.errors import UnknownNameError
+from darkstats.options import Choice, Option, choices_of
+
+__all__ = ["command"]
+
+Path = tuple[str, ...]
+
+
+def command(verb: Verb) -> Callable[..., None]:
+    """Return the function that typer makes a command of."""
+    request = getattr(workflows, verb.request)
+    hidden = set(verb.without.split())
+    asked = [one for one in choices_of(request) if one.path[-1] not in hidden]
+    output = Drawing if verb.draws else Output
+    shown = [one for one in choices_of(output) if _is_offered(verb, one)]
+    parameters = {**_parameters("request", asked), **_parameters("output", shown)}
+
+    def run(context: typer.Context, **given: Any) -> None:  # noqa: ANN401 -- as declared
+        chosen = _chosen(parameters, given)
+        where = _made(output, chosen["output"])
+        where = where.output() if isinstance(where, Drawing) else where
+        if verb.prints_record and where.path is None:
+            where = Output(json=True)
+        what = _made(request, chosen["request"])
+        deliver(lambda: getattr(workflows, verb.task)(what, context.obj), where, context.obj)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    signature = [inspect.Parameter("context", keyword, annotation=typer.Context)]
+    for name, (_, choices) in parameters.items():
+        kind, default = _as_typer(choices)
+        signature.append(inspect.Parameter(name, keyword, default=default, annotation=kind))
+    run.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in signature}
+    run.__doc__ = verb.help.replace("[", "\\[")
+    return run
+
+
+def _is_offered(verb: Verb, choice: Choice) -> bool:
+    name = choice.path[-1]
+    if verb.draws or name == "json":
+        return True
+    return verb.file if name == "path" else verb.figures
+
+
+def _parameters(part: str, choices: Iterable[Choice]) -> dict[str, tuple[str, list[Choice]]]:
+    """Name each parameter, with the part that it belongs to and the fields that share its flag."""
+    found: dict[str, tuple[str, list[Choice]]] = {}
+    names: dict[Path, str] = {}
+    for choice in choices:
+        flags = choice.option.flags or choice.path
+        name = names.setdefault(flags, "_".join((part, *choice.path)))
+        found.setdefault(name, (part, []))[1].append(choice)
+    return found
+
+
+def _as_typer(choices: list[Choice]) -> tuple[Any, Any]:
+    """Annotation and default of a parameter, as typer reads them."""
+    first = choices[0]
+    asked, kind = first.option, first.type
+    required = first.default is MISSING
+    if get_origin(kind) is tuple and get_args(kind)[-1] is Ellipsis:
+        kind = list[str] if asked.repeated else list[get_args(kind)[0]]  # type: ignore[misc]
+    if asked.read is not None:
+        kind = list[str] if asked.repeated else str
+    default = None if required or asked.read or get_origin(kind) is list else first.default
+    optional = not required and (default is None or get_origin(kind) is list)
+    kind = kind | None if optional and type(None) not in get_args(kind) else kind
+    text = _joined_help(choices)
+    declared: Any
+    if not asked.flags:
+        declared = typer.Argument(metavar=asked.metavar, help=text, show_default=False)
+    else:
+        declared = typer.Option(
+            *asked.flags, metavar=asked.metavar, help=text, rich_help_panel=asked.panel,
+            show_default=asked.usual is None and "/" not in asked.flags[0],
+        )  # fmt: skip
+    return Annotated[kind, declared], (inspect.Parameter.empty if required else default)
+
+
+def _joined_help(choices: list[Choice]) -> str:
+    """Return one help text of the fields that share a flag; brackets are no markup."""
+    if len(choices) == 1:
+        return choices[0].option.text.replace("[", "\\[")
+    texts = [one.option.text.rstrip(".") for one in choices]
+    return "; ".join(reversed(texts)).replace("[", "\\[") + "."
+
+
+def _chosen(
+    parameters: Mapping[str, tuple[str, list[Choice]]], given: Mapping[str, Any]
+) -> dict[str, dict[Path, Any]]:
+    """Values by part and field: what was not given is not there."""
+    chosen: dict[str, dict[Path, Any]] = {"request": {}, "output": {}}
+    for name, (part, choices) in parameters.items():
+        value = given[name]
+        if value is None or value == []:
+            continue
+        if len(choices) > 1:
+            takers = [one for one in choices if value in one.option.choices]
+            if not takers:
+                known = dict.fromkeys(word for one in choices for word in one.option.choices)
+                raise UnknownNameError(choices[0].option.kind, str(value), tuple(known))
+        else:
+            takers = choices
+        for taker in takers:
+            chosen[part][taker.path] = _value(taker.option, value)
+    return chosen
+
+
+def _value(asked: Option, value: Any) -> Any:  # noqa: ANN401 -- any type of a field
+    value = tuple(value) if isinstance(value, list) else value
+    return value if asked.read is None else asked.read(value)
+
+
+def _made(kind: type, chosen: Mapping[Path, Any], path: Path = ()) -> Any:  # noqa: ANN401
+    """Return the request, and the requests that it holds."""
+    hints = get_type_hints(kind)
+    values = {}
+    for one in fields(kind):
+        here = (*path, one.name)
+        if is_dataclass(hints[one.name]):
+            values[one.name] = _made(hints[one.name], chosen, here)
+        elif here in chosen:
+            values[one.name] = chosen[here]
+    return kind(**values)

@@ -1,0 +1,227 @@
+"""The verbs: what each is asked, which workflow answers, and the words of its help.
+
+Options are declared beside the fields of the requests; :mod:`darkstats.cli.commands` makes a
+parser of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+__all__ = ["GROUPS", "VERBS", "Verb"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """One verb.
+
+    Parameters
+    ----------
+    request, task
+        Names of a request and of the function that takes it, in :mod:`darkstats.workflows`.
+    help
+        What it does, and an example.
+    panel
+        Group of the help of ``darkstats`` itself.
+    without
+        Fields of the request that this verb does not offer.
+    file, figures
+        Whether it offers a file for the record, and figures. A request with a folder of its own
+        keeps its record there.
+    draws
+        Whether figures are what it is for.
+    prints_record
+        Whether the record, a document, is printed where no file is named for it.
+    """
+
+    request: str
+    task: str
+    help: str
+    panel: str
+    without: str = ""
+    file: bool = True
+    figures: bool = True
+    draws: bool = False
+    prints_record: bool = False
+
+
+VERBS: Mapping[str, Verb] = MappingProxyType(
+    {
+        "limit": Verb(
+            request="LimitRequest", task="limit", panel="Statistics",
+            help="Upper limit on the signal strength, observed and expected.\n\n"
+            "Example: darkstats limit workspace.json --cl 0.90 --plot limit.pdf",
+        ),
+        "hypotest": Verb(
+            request="HypoTestRequest", task="hypotest", panel="Statistics",
+            help="Test one signal strength: CLs, CLs+b and CLb, observed and expected.\n\n"
+            "Example: darkstats hypotest workspace.json --mu 1.0 --json",
+            without="engine",
+        ),
+        "significance": Verb(
+            request="SignificanceRequest", task="significance", panel="Statistics",
+            help="Significance of an excess, observed and expected for signal strength 1.\n\n"
+            "Example: darkstats significance workspace.json --calculator toys --toys 100000",
+            without="engine",
+        ),
+        "gof": Verb(
+            request="GoodnessRequest", task="gof", panel="Statistics",
+            help="Goodness of fit against the saturated model.\n\n"
+            "Example: darkstats gof workspace.json --calculator toys --toys 5000 --plot gof.pdf",
+            without="engine blind",
+        ),
+        "fit": Verb(
+            request="FitRequest", task="fit", panel="Fits",
+            help="Maximum-likelihood fit: values, errors, pulls. Figures: pulls, correlation, "
+            "data, prefit.\n\n"
+            "Example: darkstats fit workspace.json --plot pulls.pdf --plot data=data.pdf",
+            without="engine",
+        ),
+        "rank": Verb(
+            request="RankRequest", task="rank", panel="Fits",
+            help="Rank nuisance parameters by their impact on the parameter of interest.\n\n"
+            "Example: darkstats rank workspace.json --plot ranking.pdf",
+            without="engine",
+        ),
+        "scan-poi": Verb(
+            request="ScanRequest", task="scan_poi", panel="Fits",
+            help="Scan the profile likelihood along one parameter, or two.\n\n"
+            "Example: darkstats scan-poi workspace.json --range 0:5 --plot scan.pdf",
+            without="engine",
+        ),
+        "simulate": Verb(
+            request="SimulateRequest", task="simulate", panel="Searches",
+            help="Simulate the samples of a search card; what is in the cache is not simulated "
+            "again.\n\nExample: darkstats simulate models/alp.yaml --quick",
+            figures=False,
+        ),
+        "build": Verb(
+            request="BuildRequest", task="build", panel="Searches",
+            help="Build a search from its card: workspace, patch set with one patch a mass, "
+            "record.\n\n"
+            "Example: darkstats build models/alp.yaml -o alp --quick",
+            file=False, figures=False,
+        ),
+        "scan": Verb(
+            request="MassScanRequest", task="scan", panel="Scans",
+            help="Limits and local p-values at all mass hypotheses of a search.\n\n"
+            "Example: darkstats scan workspaces/alp -o alp-scan --plot alp.pdf",
+            file=False,
+        ),
+        "global": Verb(
+            request="GlobalRequest", task="global_significance", panel="Scans",
+            help="Global significance of the largest excess of a scan, by several methods.\n\n"
+            "Example: darkstats global alp-scan --toys 100000 --plot methods=methods.pdf",
+            file=False,
+        ),
+        "project": Verb(
+            request="ProjectRequest", task="project", panel="Scans",
+            help="Expected limits at other luminosities, with a statement on the systematic "
+            "errors.\n\n"
+            "Example: darkstats project workspaces/zprime_invisible_2020 --lumi 50,200 --plot "
+            "reach.pdf",
+            file=False,
+        ),
+        "shards plan": Verb(
+            request="MassScanRequest", task="plan_shards", panel="Scans",
+            help="Write the job of a scan into a folder, for shards to work on.\n\n"
+            "Example: darkstats shards plan workspaces/alp -o job",
+            without="cluster workers", file=False, figures=False,
+        ),
+        "shards run": Verb(
+            request="ShardRequest", task="run_shard", panel="Scans",
+            help="Run one shard of a planned scan: what of it is not finished.\n\n"
+            "Example: darkstats shards run job --shard 0 --of 8",
+            file=False, figures=False,
+        ),
+        "shards merge": Verb(
+            request="MergeRequest", task="merge_shards", panel="Scans",
+            help="Make the result of a planned scan, from its folder and those of other shards.\n\n"
+            "Example: darkstats shards merge job",
+            file=False,
+        ),
+        "plot": Verb(
+            request="PlotRequest", task="plot", panel="Results",
+            help="Draw a finished result again, or several in one figure.\n\n"
+            "Without RESULT: the regimes of mediator and dark-matter masses.\n\n"
+            "Example: darkstats plot scan.json -o limits.pdf --constraints ~/AxionLimits/"
+            "AxionPhoton",
+            draws=True,
+        ),
+        "export": Verb(
+            request="ExportRequest", task="export", panel="Results",
+            help="Write a scan as CSV or as HEPData tables.\n\n"
+            "Example: darkstats export scan.json --csv scan.csv --hepdata submission",
+            file=False, figures=False,
+        ),
+        "inspect": Verb(
+            request="InspectRequest", task="inspect", panel="Workspaces",
+            help="Show what a workspace holds, and what the linter says of it; a patch set; "
+            "or a build.\n\nExample: darkstats inspect record.tar.gz:RegionA/BkgOnly.json",
+        ),
+        "patchset create": Verb(
+            request="PatchSetRequest", task="create_patch_set", panel="Workspaces",
+            help="Make a patch set out of patches in files of their own, with the digests of the "
+            "workspace.\n\n"
+            "Example: darkstats patchset create BkgOnly.json -p 'patch.*.json' -o patchset.json",
+            figures=False, prints_record=True,
+        ),
+        "combine": Verb(
+            request="CombineRequest", task="combine", panel="Workspaces",
+            help="Combine two workspaces; modifiers of one name share their parameter.\n\n"
+            "Example: darkstats combine one.json two.json -o both.json",
+            figures=False, prints_record=True,
+        ),
+        "prune": Verb(
+            request="PruneRequest", task="prune", panel="Workspaces",
+            help="Remove channels, samples, modifiers or measurements.\n\n"
+            "Example: darkstats prune workspace.json -c control_region -o pruned.json",
+            without="patches patchset point", figures=False, prints_record=True,
+        ),
+        "rename": Verb(
+            request="RenameRequest", task="rename", panel="Workspaces",
+            help="Rename channels, samples, modifiers or measurements; all options are "
+            "repeatable.\n\n"
+            "Example: darkstats rename workspace.json -m mu=mu_sig -o renamed.json",
+            without="patches patchset point", figures=False, prints_record=True,
+        ),
+        "digest": Verb(
+            request="DigestRequest", task="digest", panel="Workspaces",
+            help="Print the digests of a workspace: by pyhf's rule, and canonical.\n\n"
+            "Example: darkstats digest BkgOnly.json",
+            figures=False,
+        ),
+        "download": Verb(
+            request="DownloadRequest", task="download", panel="Workspaces",
+            help="Fetch a published likelihood and show its digests. The only verb that uses the "
+            "network.\n\n"
+            "Example: darkstats download 10.17182/hepdata.89408.v3/r2 -o sbottom",
+            file=False, figures=False,
+        ),
+        "citation": Verb(
+            request="CitationRequest", task="citation", panel="About",
+            help="Print what to cite: darkstats, and the work that it stands on.\n\n"
+            "Example: darkstats citation > darkstats.bib",
+            file=False, figures=False,
+        ),
+    }
+)  # fmt: skip
+
+#: Verbs of several steps, with the words of their help.
+GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "shards": (
+            "Scans",
+            "A scan on a batch system: plan it, run each shard as a job of its own, merge.\n\n"
+            "Example: darkstats shards plan workspaces/alp -o job; "
+            "darkstats shards run job --shard 0 --of 8; darkstats shards merge job",
+        ),
+        "patchset": (
+            "Workspaces",
+            "Patch sets.\n\n"
+            "Example: darkstats patchset create BkgOnly.json -p 'patch.*.json' -o patchset.json",
+        ),
+    }
+)

@@ -1,0 +1,165 @@
+"""How a value that a user may choose is declared: once, beside the field of its request.
+
+A field reads ``cl: Annotated[float | None, option("--cl", metavar="LEVEL", help="...")] = None``.
+The command line makes its options from these declarations, requests check their values against
+them, and the help text, which becomes the reference page, is theirs. Nothing here knows a parser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from darkstats.errors import OptionError, UnknownNameError
+
+__all__ = ["Choice", "Option", "argument", "check_choices", "choices_of", "option"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """What a user reads and writes of one field.
+
+    Parameters
+    ----------
+    flags
+        As on the command line; an argument without a flag has none.
+    metavar, help, panel
+        Word for the value, text of the help (``{choices}`` stands for the choices), and the group
+        of the help that the option stands in.
+    choices, kind
+        Words that are allowed, and what they are, for the message.
+    least, most
+        Ends of a number, both allowed.
+    usual
+        The default in words, where the value itself would not say it.
+    read
+        From what a parser hands over, a text or a tuple of texts, to the value; ``None`` where the
+        type of the field says it all.
+    repeated
+        Whether ``read`` takes a tuple of texts.
+    """
+
+    flags: tuple[str, ...]
+    metavar: str | None
+    help: str
+    panel: str | None
+    choices: tuple[str, ...]
+    kind: str
+    least: int | None
+    most: int | None
+    usual: str | None
+    read: Callable[[Any], Any] | None
+    repeated: bool
+
+    @property
+    def name(self) -> str:
+        """The longest flag, or the word for the value."""
+        return max(self.flags, key=len).partition("/")[0] if self.flags else str(self.metavar)
+
+    @property
+    def text(self) -> str:
+        """The help, with the choices and the default in words."""
+        words = self.help.replace("{choices}", in_words(self.choices))
+        return words if self.usual is None else f"{words} [default: {self.usual}]"
+
+
+def in_words(choices: tuple[str, ...]) -> str:
+    """``"a, b or c"``."""
+    *most, last = choices or ("",)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def option(
+    *flags: str,
+    help: str,
+    metavar: str | None = None,
+    panel: str | None = None,
+    choices: tuple[str, ...] = (),
+    kind: str = "",
+    least: int | None = None,
+    most: int | None = None,
+    usual: str | None = None,
+    read: Callable[[Any], Any] | None = None,
+    repeated: bool = False,
+) -> Option:
+    """Declare an option; see :class:`Option`."""
+    return Option(
+        flags=flags, metavar=metavar, help=help, panel=panel, choices=choices, kind=kind,
+        least=least, most=most, usual=usual, read=read, repeated=repeated,
+    )  # fmt: skip
+
+
+def argument(metavar: str, help: str) -> Option:
+    """Declare an argument that has no flag."""
+    return option(metavar=metavar, help=help)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One field that a user may choose, found in a request or in one that it holds.
+
+    Parameters
+    ----------
+    path
+        Names of the fields that lead to it.
+    type
+        Of the field.
+    option
+        Its declaration.
+    default
+        Of the field; ``dataclasses.MISSING`` where it must be given.
+    """
+
+    path: tuple[str, ...]
+    type: Any
+    option: Option
+    default: Any
+
+
+@cache
+def choices_of(request: type) -> tuple[Choice, ...]:
+    """All that a user may choose of a request, requests that it holds included, in order."""
+    return tuple(_choices(request, ()))
+
+
+def _choices(request: type, path: tuple[str, ...]) -> Iterator[Choice]:
+    hints = get_type_hints(request, include_extras=True)
+    for one in fields(request):
+        hint = hints[one.name]
+        if is_dataclass(hint) and isinstance(hint, type):
+            yield from _choices(hint, (*path, one.name))
+        elif get_origin(hint) is Annotated:
+            kind, *notes = get_args(hint)
+            for note in notes:
+                if isinstance(note, Option):
+                    yield Choice(
+                        path=(*path, one.name), type=kind, option=note, default=one.default
+                    )
+
+
+def check_choices(request: object) -> None:
+    """Check the words and the numbers of a request against their declarations.
+
+    Raises
+    ------
+    UnknownNameError
+        A word that is none of the choices; it lists them.
+    OptionError
+        A number beyond its ends.
+    """
+    kind: Any = type(request)  # a class can be hashed, which mypy does not see
+    for choice in choices_of(kind):
+        if len(choice.path) > 1:  # requests inside have been checked when they were made
+            continue
+        value, asked = getattr(request, choice.path[0]), choice.option
+        if value is None or value is MISSING:
+            continue
+        if asked.choices and value not in asked.choices:
+            raise UnknownNameError(asked.kind, str(value), asked.choices)
+        if (asked.least is not None and value < asked.least) or (
+            asked.most is not None and value > asked.most
+        ):
+            ends = f"at least {asked.least}" + (f", at most {asked.most}" if asked.most else "")
+            raise OptionError(f"{asked.name} {value}: give a whole number, {ends}")
