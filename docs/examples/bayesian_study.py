@@ -1,6 +1,6 @@
 """Write the study of Bayesian limits: calibration, coverage, agreement of the engines.
 
-    python -m darkstats.inference.bayes.calibration --output bayes-calibration.json
+    python -m tests.studies.bayes_calibration --output bayes-calibration.json
     python -m tests.benchmarks.bayes_speed --output bayes-speed.json
     python docs/examples/bayesian_study.py bayes-calibration.json bayes-speed.json DATA docs/studies
 
@@ -217,7 +217,7 @@ def page(record: Record) -> str:
         "made by",
         "",
         "```console",
-        "$ python -m darkstats.inference.bayes.calibration --output bayes-calibration.json",
+        "$ python -m tests.studies.bayes_calibration --output bayes-calibration.json",
         "$ python -m tests.benchmarks.bayes_speed --output bayes-speed.json",
         "$ python docs/examples/bayesian_study.py \\",
         "    bayes-calibration.json bayes-speed.json DATA docs/studies",

@@ -9,9 +9,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
-from darkstats.inference.bayes.calibration import FAMILY_LEVEL, REPLICAS, SEEDS
-from darkstats.inference.bayes.calibration_models import CALIBRATION_MODELS
+from tests.studies.bayes_calibration import FAMILY_LEVEL, REPLICAS, SEEDS
+from tests.studies.bayes_calibration_models import CALIBRATION_MODELS
 
 REPOSITORY = Path(__file__).parents[2]
 

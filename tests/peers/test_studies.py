@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.studies.coverage import SIGNALS, CoverageCell, CoverageStudy
+from tests.studies.coverage_models import COVERAGE_MODELS
 
-from darkstats.inference.coverage import SIGNALS, CoverageCell, CoverageStudy
-from darkstats.inference.coverage_models import COVERAGE_MODELS
 from darkstats.inference.poisson_counting import poisson_interval
 
 pytest.importorskip("pyhf")

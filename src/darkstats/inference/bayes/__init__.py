@@ -8,7 +8,7 @@ Use :func:`credible_limit` for one model with all that belongs to its posterior,
 
 Which engine makes a number is chosen by the model: exact quadrature for counting windows and for at
 most two nuisance parameters, Laplace's approximation with importance sampling for any other, NUTS
-as the reference. ``python -m darkstats.inference.bayes.calibration`` shows how far to trust them.
+as the reference. ``python -m tests.studies.bayes_calibration`` shows how far to trust them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Calibration of credible limits: ranks of the truth in the posterior, and coverage.
 
-``python -m darkstats.inference.bayes.calibration`` writes both as JSON and Markdown.
+``python -m tests.studies.bayes_calibration`` writes both as JSON and Markdown.
 
 *Simulation-based calibration*: truths are drawn from the priors, data from the truths; inferred
 with the same priors, the posterior probability below the true signal strength is uniform. A
@@ -26,10 +26,10 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from tests.studies.bayes_calibration_models import CALIBRATION_MODELS, CalibrationModel
 
 from darkstats.errors import DarkstatsError
 from darkstats.inference.bayes.batch import bayes_limits
-from darkstats.inference.bayes.calibration_models import CALIBRATION_MODELS, CalibrationModel
 from darkstats.inference.bayes.engines import RUNNERS, Bench
 from darkstats.inference.bayes.laplace import laplace_posteriors
 from darkstats.inference.bayes.priors import Flat

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from darkstats.inference.coverage import SIGNALS, coverage_cells
-from darkstats.inference.coverage_models import COVERAGE_MODELS, CoverageModel
+from tests.studies.coverage import SIGNALS, coverage_cells
+from tests.studies.coverage_models import COVERAGE_MODELS, CoverageModel
 
 pytestmark = pytest.mark.statistical
 

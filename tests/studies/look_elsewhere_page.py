@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from darkstats.look_elsewhere.validation import AT, BAND, ModelStudy, Validation
+from tests.studies.look_elsewhere import AT, BAND, ModelStudy, Validation
 
 __all__ = ["page"]
 
@@ -32,7 +32,7 @@ def _introduction() -> list[str]:
         ),
         "",
         "```console",
-        "$ python -m darkstats.look_elsewhere.validation --output look-elsewhere",
+        "$ python -m tests.studies.look_elsewhere --output look-elsewhere",
         "```",
         "",
         _paragraph(

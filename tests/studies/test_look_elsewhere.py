@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from darkstats.look_elsewhere import GaussianField
-from darkstats.look_elsewhere import validation as study_module
-from darkstats.look_elsewhere.validation import Validation, main, validate, validation_study
-from darkstats.look_elsewhere.validation_models import (
+from tests.studies import look_elsewhere as study_module
+from tests.studies.look_elsewhere import Validation, main, validate, validation_study
+from tests.studies.look_elsewhere_models import (
     BumpHunt,
     OnOffScan,
     SmoothedPlane,
     validation_models,
 )
-from darkstats.look_elsewhere.validation_page import page
+from tests.studies.look_elsewhere_page import page
+
+from darkstats.look_elsewhere import GaussianField
 
 LINE = OnOffScan(n_bins=40, mean=1000.0, width=2.5, margin=6.0, step=1.0)
 BUMP = BumpHunt(

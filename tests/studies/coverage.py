@@ -1,6 +1,6 @@
 """Coverage study: how often the true signal strength is accepted.
 
-``python -m darkstats.inference.coverage`` writes the table as Markdown and JSON.
+``python -m tests.studies.coverage`` writes the table as Markdown and JSON.
 
 Every method is asked one question on every outer toy: is the *true* signal strength accepted at
 this level? Asymptotic p-values come from the toy's own fits and its own Asimov data. Toy p-values
@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tests.studies.coverage_models import COVERAGE_MODELS, CoverageModel
 
 from darkstats.errors import FitFailedError
 from darkstats.fit import fit_batch
 from darkstats.gaussian import cdf
 from darkstats.inference.asymptotics import observed_p_values
-from darkstats.inference.coverage_models import COVERAGE_MODELS, CoverageModel
 from darkstats.inference.toys import TIE_TOLERANCE, TOYS_PER_BLOCK, Hypothesis, stream, throw
 
 if TYPE_CHECKING:

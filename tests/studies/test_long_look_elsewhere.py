@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from darkstats.look_elsewhere.validation import validate
-from darkstats.look_elsewhere.validation_models import ScanModel, validation_models
+from tests.studies.look_elsewhere import validate
+from tests.studies.look_elsewhere_models import ScanModel, validation_models
 
 pytestmark = pytest.mark.statistical
 

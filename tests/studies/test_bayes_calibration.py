@@ -6,11 +6,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from tests.studies import bayes_calibration as study
+from tests.studies.bayes_calibration import Ranks, calibrated, coverage_of_limits, ranks
+from tests.studies.bayes_calibration_models import CALIBRATION_MODELS
 
 from darkstats.inference.bayes import NuisancePriors
-from darkstats.inference.bayes import calibration as study
-from darkstats.inference.bayes.calibration import Ranks, calibrated, coverage_of_limits, ranks
-from darkstats.inference.bayes.calibration_models import CALIBRATION_MODELS
 
 
 def test_ranks_of_a_right_posterior_are_uniform_and_repeat() -> None:

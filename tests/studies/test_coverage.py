@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from darkstats.errors import FitFailedError
-from darkstats.inference import coverage
-from darkstats.inference.coverage import (
+from tests.studies import coverage
+from tests.studies.coverage import (
     CoverageStudy,
     _outcomes,
     coverage_cells,
     coverage_study,
     tabulated,
 )
-from darkstats.inference.coverage_models import COVERAGE_MODELS
+from tests.studies.coverage_models import COVERAGE_MODELS
+
+from darkstats.errors import FitFailedError
 
 
 def test_the_study_has_the_models_it_promises() -> None:

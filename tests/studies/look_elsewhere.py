@@ -1,6 +1,6 @@
 """Validation of the look-elsewhere methods against brute force.
 
-``python -m darkstats.look_elsewhere.validation`` writes the study as Markdown and JSON.
+``python -m tests.studies.look_elsewhere`` writes the study as Markdown and JSON.
 
 Each model is thrown until toys alone give the global p-value at local significances of 3 to 4.  The
 other methods get what a user would give them: a few thousand toys of their own, independent of
@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from tests.studies.look_elsewhere_models import ScanModel, validation_models
 
 from darkstats.gaussian import cdf
 from darkstats.look_elsewhere.brute_force import by_toys
@@ -29,7 +30,6 @@ from darkstats.look_elsewhere.field import ScanField
 from darkstats.look_elsewhere.maxima import MaximaTally
 from darkstats.look_elsewhere.result import GlobalSignificance
 from darkstats.look_elsewhere.up_crossings import by_up_crossings
-from darkstats.look_elsewhere.validation_models import ScanModel, validation_models
 
 __all__ = ["BAND", "LevelSpread", "ModelStudy", "Validation", "ValidationCell", "validate"]
 
@@ -278,7 +278,7 @@ def validation_study(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study from a command line; 1 if a cell contradicts what it was made to show."""
-    from darkstats.look_elsewhere.validation_page import page
+    from tests.studies.look_elsewhere_page import page
 
     parser = argparse.ArgumentParser(prog="validation", description=validation_study.__doc__)
     parser.add_argument("--output", type=Path, default=Path("look-elsewhere"), help="stem of files")

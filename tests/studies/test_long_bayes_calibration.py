@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from darkstats.inference.bayes.calibration import SEEDS, calibrated, coverage_of_limits, ranks
-from darkstats.inference.bayes.calibration_models import CALIBRATION_MODELS, CalibrationModel
+from tests.studies.bayes_calibration import SEEDS, calibrated, coverage_of_limits, ranks
+from tests.studies.bayes_calibration_models import CALIBRATION_MODELS, CalibrationModel
 
 pytestmark = pytest.mark.statistical
 
