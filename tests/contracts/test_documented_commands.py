@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from darkstats.cli.verbs import GROUPS
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 BASH = re.compile(r"^```(?:bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -68,7 +70,7 @@ def darkstats(arguments: list[str], folder: Path | None = None) -> subprocess.Co
 
 @functools.cache
 def help_of(verb: str) -> str:
-    done = darkstats([verb, "--help"])
+    done = darkstats([*verb.split(), "--help"])
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -81,7 +83,7 @@ def test_options_exist(command: str) -> None:
         assert verb in help_of("--help")
         return
     options = [word for word in words if re.match(r"-{1,2}[a-z]", word)]
-    text = help_of(verb)
+    text = help_of(f"{verb} {words[0]}" if verb in GROUPS and words else verb)
     assert [o for o in options if not re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", text)] == []
 
 

@@ -47,7 +47,7 @@ def command(verb: Verb) -> Callable[..., None]:
     for name, (_, choices) in parameters.items():
         kind, default = _as_typer(choices)
         signature.append(inspect.Parameter(name, keyword, default=default, annotation=kind))
-    run.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]  # as inspect reads it
     run.__annotations__ = {one.name: one.annotation for one in signature}
     run.__doc__ = verb.help.replace("[", "\\[")
     return run
@@ -77,7 +77,7 @@ def _as_typer(choices: list[Choice]) -> tuple[Any, Any]:
     asked, kind = first.option, first.type
     required = first.default is MISSING
     if get_origin(kind) is tuple and get_args(kind)[-1] is Ellipsis:
-        kind = list[str] if asked.repeated else list[get_args(kind)[0]]  # type: ignore[misc]
+        kind = list[str] if asked.repeated else list[get_args(kind)[0]]  # type: ignore[misc]  # a type at run time
     if asked.read is not None:
         kind = list[str] if asked.repeated else str
     default = None if required or asked.read or get_origin(kind) is list else first.default
