@@ -130,6 +130,7 @@ def records(
         "scan-poi": [w.scan_poi(w.ScanRequest(model=model(), points=3))],
         "inspect": [w.inspect(w.InspectRequest(workspace=document))],
         "patches": [w.inspect(w.InspectRequest(workspace=points)), w.inspect(_patch(few))],
+        "events": [w.inspect(w.InspectRequest(workspace=w.WorkspaceRequest(source=str(unbinned))))],
         "digest": [w.digest(w.DigestRequest(workspace=document))],
     }
     scan = few.with_name("scan.json")
@@ -180,7 +181,7 @@ def records(
 
 KINDS = (
     *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
-    "scan", "global", "shards", "patches",
+    "scan", "global", "shards", "patches", "events",
 )  # fmt: skip
 
 

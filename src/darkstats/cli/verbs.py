@@ -158,8 +158,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "inspect": Verb(
             request="InspectRequest", task="inspect", panel="Workspaces",
-            help="Show what a workspace holds, and what the linter says of it; a patch set; "
-            "or a build.\n\nExample: darkstats inspect record.tar.gz:RegionA/BkgOnly.json",
+            help="Show what a workspace holds, and what the linter says of it; a patch set, "
+            "an HS3 document, or a build.\n\n"
+            "Example: darkstats inspect record.tar.gz:RegionA/BkgOnly.json",
         ),
         "patchset create": Verb(
             request="PatchSetRequest", task="create_patch_set", panel="Workspaces",

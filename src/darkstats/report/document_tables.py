@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from darkstats.report.summaries import ParameterSummary, WorkspaceSummary
     from darkstats.workspace import Workspace
 
-__all__ = ["digest_sheet", "download_sheet", "patches_sheet", "summary_sheet", "workspace_sheet"]
+__all__ = [
+    "digest_sheet",
+    "download_sheet",
+    "events_sheet",
+    "patches_sheet",
+    "summary_sheet",
+    "workspace_sheet",
+]
 
 _SHOWN = 40
 _LONGEST = 36
@@ -108,6 +115,35 @@ def patches_sheet(record: dict[str, Any], shown: int) -> RenderableType:
         notes.append(("places", f"{len(targets)}, {len(targets) - shown} more than shown"))
     kind = "Patch sets" if record["kind"] == "patch sets" else record["kind"].capitalize()
     return sheet(f"{kind} {record['source']}", tables=tables, notes=notes)
+
+
+def events_sheet(record: dict[str, Any], shown: int) -> RenderableType:
+    """Analyses of an HS3 document, with the channels that each looks at."""
+    rows = [
+        [
+            one["name"],
+            ", ".join(one["poi"]),
+            str(len(one["parameters"])),
+            channel["name"],
+            ", ".join(axis["name"] for axis in channel["axes"]),
+            channel["kind"],
+            str(channel["entries"]),
+        ]
+        for one in record["analyses"]
+        for channel in one["channels"]
+    ]
+    head = ["analysis", "POI", "parameters", "channel", "observables", "data", "entries"]
+    notes = [("analyses", str(len(record["analyses"])))]
+    if len(rows) > shown:
+        notes.append(("channels", f"{len(rows)}, {len(rows) - shown} more than shown"))
+    if record["description"] is not None:
+        notes.append(("description", record["description"]))
+    said = {True: "yes", False: "no", None: "the document does not say"}
+    notes.append(("simulated", said[record["simulated"]]))
+    notes.append(("digest", f"sha256 {record['sha256']}"))
+    notes.append(("use", "darkstats limit FILE --point ANALYSIS --data EVENTS"))
+    title = f"Unbinned likelihoods {record['source']}"
+    return sheet(title, tables=[grid(head, rows[:shown], left=2)], notes=notes)
 
 
 def workspace_sheet(workspace: Workspace) -> RenderableType:

@@ -52,6 +52,7 @@ SCHEMAS = {
     "digest": "darkstats.digest/1",
     "download": "darkstats.download/1",
     "error": "darkstats.error/1",
+    "events": "darkstats.events/1",
     "export": "darkstats.export/1",
     "fit": "darkstats.fit/1",
     "gof": "darkstats.gof/1",

@@ -11,6 +11,7 @@ from darkstats.report.sidecar import read_sidecar
 from darkstats.workflows.inputs import all_findings, read, workspace_inputs
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import WorkspaceRequest
+from darkstats.workflows.unbinned_inputs import holds_hs3
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,14 +28,15 @@ if TYPE_CHECKING:
     )
     from darkstats.workspace import Workspace
     from darkstats.workspace.download import Download
+    from darkstats.workspace.hs3 import Hs3Document
 
 __all__ = ["Digests", "combine", "digest", "download", "inspect", "prune", "rename"]
 
 
 def inspect(
     request: InspectRequest, shell: Shell | None = None
-) -> Outcome[WorkspaceSummary] | Outcome[dict[str, Any]]:
-    """Summary of a workspace, of a patch set or a patch, or of the folder of a built search.
+) -> Outcome[WorkspaceSummary] | Outcome[Hs3Document] | Outcome[dict[str, Any]]:
+    """Summary of a workspace, a patch set or a patch, an HS3 document, or a built search.
 
     Raises
     ------
@@ -48,6 +50,10 @@ def inspect(
         from darkstats.workflows.builds import inspect_build
 
         return inspect_build(Path(request.workspace.source))
+    if holds_hs3(request.workspace.source):
+        from darkstats.workflows.event_documents import inspect_events
+
+        return inspect_events(request.workspace.source)
     patches = _patches(request.workspace)
     if patches is not None:
         return patches
