@@ -127,7 +127,7 @@ def events_sheet(record: dict[str, Any], shown: int) -> RenderableType:
             channel["name"],
             ", ".join(axis["name"] for axis in channel["axes"]),
             channel["kind"],
-            str(channel["entries"]),
+            "none here" if channel["entries"] is None else str(channel["entries"]),
         ]
         for one in record["analyses"]
         for channel in one["channels"]

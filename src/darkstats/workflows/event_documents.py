@@ -21,7 +21,7 @@ def _channels(document: Hs3Document, likelihood: str) -> list[dict[str, Any]]:
     found = []
     for name, data in zip(asked["distributions"], asked["data"], strict=True):
         held = document.item("data", data)
-        contents = held["entries"] if held["type"] == "unbinned" else held["contents"]
+        contents = held.get("entries" if held["type"] == "unbinned" else "contents")
         found.append(
             {
                 "name": name,
@@ -31,7 +31,7 @@ def _channels(document: Hs3Document, likelihood: str) -> list[dict[str, Any]]:
                     {"name": axis["name"], "min": axis.get("min"), "max": axis.get("max")}
                     for axis in held["axes"]
                 ],
-                "entries": len(contents),
+                "entries": None if contents is None else len(contents),
             }
         )
     return found
