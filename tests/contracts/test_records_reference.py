@@ -120,12 +120,13 @@ def records(
             model=model("on_off"), method="bayes", bayes=w.BayesSettings(prior="coupling:2,1,9")
         ),
     )
+    fitted = w.FitRequest(model=model(), minos=("mu",), referee="pyhf", covariance="matrix.npz")
     found: dict[str, list[w.Outcome[Any]]] = {
         "limit": [w.limit(request) for request in limits],
         "hypotest": [w.hypotest(w.HypoTestRequest(model=model(), referee="pyhf", **asked))],
         "significance": [w.significance(w.SignificanceRequest(model=model(), **asked))],
         "gof": [w.gof(w.GoodnessRequest(model=model(), **asked))],
-        "fit": [w.fit(w.FitRequest(model=model(), minos=("mu",), referee="pyhf"))],
+        "fit": [w.fit(fitted)],
         "rank": [w.rank(w.RankRequest(model=model()))],
         "scan-poi": [w.scan_poi(w.ScanRequest(model=model(), points=3))],
         "inspect": [w.inspect(w.InspectRequest(workspace=document))],

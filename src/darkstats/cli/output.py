@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated, Any
 
 from darkstats.errors import MissingExtraError, OptionError
@@ -60,9 +58,11 @@ class Output:
                 )
         if self.csv and not self.plots:
             raise OptionError("--csv writes the numbers of a figure: give --plot with it")
+        from darkstats.report.writing import require_writable
+
         # Said before hours of toys, not after them.
         for path in (*(path for _, path in self.figures), *([self.path] if self.path else [])):
-            _require_writable(Path(path))
+            require_writable(path)
         for package in ("matplotlib", "mplhep"):
             if self.plots and not _is_installed(package):
                 raise MissingExtraError(package, "plot")
@@ -104,15 +104,6 @@ def _is_installed(package: str) -> bool:
         return find_spec(package) is not None
     except ImportError:
         return False
-
-
-def _require_writable(path: Path) -> None:
-    if path.is_dir():
-        raise OptionError(f"cannot write {path}: it is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise OptionError(f"cannot write {path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise OptionError(f"cannot write {path}: no permission to write in {path.parent.resolve()}")
 
 
 def print_record(record: dict[str, Any]) -> None:
@@ -158,6 +149,8 @@ def deliver(task: Callable[[], Outcome[Any]], output: Output, shell: Shell) -> N
             drawings.append((outcome.figure(kind), path))
     for drawing, path in drawings:
         drawing.save(path, csv=output.csv)
+    for path, write in outcome.files.items():
+        write(path)
     if output.path is not None:
         from darkstats.report.writing import json_text, write_text
 

@@ -10,6 +10,7 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.batch import fit_batch
+from darkstats.fit.eigenvalues import largest_eigenvalue
 from darkstats.fit.lanes import FitOptions
 from darkstats.fit.mle import AGREEMENT, FitResult, fit
 from darkstats.gaussian import quantile
@@ -17,6 +18,8 @@ from darkstats.model import Model, Observation
 
 __all__ = ["Covariance", "ProfileInterval", "covariance", "profile_interval"]
 
+MANY_PARAMETERS = 500  # beyond, all eigenvalues of a Hessian take longer than the rest together
+WELL_CONDITIONED = 1e8  # up to here the inverse holds its largest eigenvalue to eight digits
 CROSSING_TOLERANCE = 1e-7  # relative, of the distance from the minimum to the crossing
 
 
@@ -70,36 +73,69 @@ def covariance(result: FitResult) -> Covariance:
     model = result.model
     data, auxdata = model.stack([result.observation])
     _, _, hessian = model.derivatives(result.parameters, data, auxdata[0])
-    kept = [model.parameter_index(name) for name in result.free if name not in result.at_bound]
+    inside = set(result.free) - set(result.at_bound)
     diagonal = np.diag(hessian)
-    kept = [p for p in kept if diagonal[p] > 0.0]
+    kept = [
+        p
+        for p, parameter in enumerate(model.parameters)
+        if parameter.name in inside and diagonal[p] > 0.0
+    ]
     names = tuple(model.parameters[p].name for p in kept)
     scale = 1.0 / np.sqrt(diagonal[kept])
     scaled = hessian[np.ix_(kept, kept)] * np.outer(scale, scale)
-    values = np.linalg.eigvalsh(scaled) if kept else np.ones(1)
+    inverse, condition = _inverse(scaled)
+    matrix = inverse * np.outer(scale, scale)
+    free = set(result.free)
+    place = {p: i for i, p in enumerate(kept)}
+    errors: list[float | None] = []
+    for p, parameter in enumerate(model.parameters):
+        if parameter.name not in free:
+            errors.append(0.0)
+        elif p in place:
+            i = place[p]
+            errors.append(float(math.sqrt(matrix[i, i])))
+        else:
+            errors.append(None)
+    return Covariance(names=names, matrix=matrix, errors=tuple(errors), condition=condition)
+
+
+def _inverse(scaled: FloatArray) -> tuple[FloatArray, float]:
+    """Inverse of a Hessian with a unit diagonal, and its condition number.
+
+    Raises
+    ------
+    FitFailedError
+        It is not positive.
+    """
+    if len(scaled) == 0:
+        return scaled, 1.0
+    if len(scaled) > MANY_PARAMETERS:
+        quick = _large_inverse(scaled)
+        if quick is not None:
+            return quick
+    values = np.linalg.eigvalsh(scaled)
     if not values[0] > 1e-12 * values[-1]:
         raise FitFailedError(
             "the Hessian is not positive at the minimum (smallest eigenvalue "
             f"{values[0]:.3g} in units of its diagonal): some parameters are degenerate; "
             "fix one of them, or look at profile intervals instead"
         )
-    matrix = np.linalg.inv(scaled) * np.outer(scale, scale) if kept else np.empty((0, 0))
-    free = set(result.free)
-    errors: list[float | None] = []
-    for p, parameter in enumerate(model.parameters):
-        if parameter.name not in free:
-            errors.append(0.0)
-        elif p in kept:
-            i = kept.index(p)
-            errors.append(float(math.sqrt(matrix[i, i])))
-        else:
-            errors.append(None)
-    return Covariance(
-        names=names,
-        matrix=matrix,
-        errors=tuple(errors),
-        condition=float(values[-1] / values[0]),
-    )
+    inverse = np.asarray(np.linalg.inv(scaled), dtype=float)
+    return inverse, float(values[-1] / values[0])
+
+
+def _large_inverse(scaled: FloatArray) -> tuple[FloatArray, float] | None:
+    """The same from the two extreme eigenvalues; None where all of them have to be looked at."""
+    try:
+        np.linalg.cholesky(scaled)
+        inverse = np.asarray(np.linalg.inv(scaled), dtype=float)
+    except np.linalg.LinAlgError:
+        return None
+    largest, smallest = largest_eigenvalue(scaled), largest_eigenvalue(inverse)
+    if largest is None or smallest is None:
+        return None
+    condition = largest * smallest
+    return (inverse, condition) if condition < WELL_CONDITIONED else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

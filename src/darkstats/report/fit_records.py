@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.report.provenance import Inputs, provenance_record
 from darkstats.report.records import SCHEMAS, Record
-from darkstats.report.writing import plain
+from darkstats.report.writing import plain, whole_file
 
 if TYPE_CHECKING:
     from darkstats.fit import Covariance, FitResult, Impact, ProfileInterval, ProfileScan
@@ -20,8 +20,11 @@ __all__ = [
     "pull_of",
     "rank_record",
     "scan_record",
+    "write_covariance",
 ]
 
+LARGEST_MATRIX = 500
+"""Parameters whose covariance a record holds: a quarter of a million numbers, some megabytes."""
 NO_POI = "the measurement names no parameter of interest"
 
 
@@ -47,8 +50,9 @@ def pull_of(fit: FitResult, index: int) -> float | None:
 
 def _parameters(fit: FitResult, errors: tuple[float | None, ...] | None) -> list[Record]:
     rows = []
+    fitted = set(fit.free)
     for index, parameter in enumerate(fit.model.parameters):
-        free = parameter.name in fit.free
+        free = parameter.name in fitted
         error = None if errors is None else errors[index]
         row: Record = {
             "name": parameter.name,
@@ -93,11 +97,13 @@ def fit_record(
     covariance_reason: str | None,
     intervals: tuple[ProfileInterval, ...],
     inputs: Inputs,
+    *,
+    covariance_file: str | None = None,
 ) -> Record:
     """Record of a fit (``darkstats.fit/1``).
 
     ``twice_nll`` is the deviance relative to the saturated model; ``minus_two_log_density`` is what
-    ``pyhf fit --value`` calls ``twice_nll``.
+    ``pyhf fit --value`` calls ``twice_nll``. ``covariance_file`` is where the matrix stands, too.
     """
     record: Record = {
         "schema": SCHEMAS["fit"],
@@ -124,13 +130,49 @@ def fit_record(
         record["covariance"] = None
         record["covariance_reason"] = covariance_reason
     else:
-        record["covariance"] = {
-            "names": list(covariance.names),
-            "matrix": covariance.matrix.tolist(),
-            "condition": covariance.condition,
-        }
+        record["covariance"] = _covariance(covariance, covariance_file)
     result: Record = plain(record)
     return result
+
+
+def _covariance(covariance: Covariance, path: str | None) -> Record:
+    """The matrix with its names; one that is large stands in a file of its own, or nowhere."""
+    found: Record = {"names": list(covariance.names), "condition": covariance.condition}
+    n = len(covariance.names)
+    if path is not None:
+        found["file"] = path
+    if n <= LARGEST_MATRIX:
+        found["matrix"] = covariance.matrix.tolist()
+    else:
+        found["matrix"] = None
+        found["matrix_reason"] = f"{n} parameters, more than {LARGEST_MATRIX}: " + (
+            "--covariance FILE.npz writes the matrix" if path is None else f"it stands in {path}"
+        )
+    return found
+
+
+def write_covariance(path: str, fit: FitResult, covariance: Covariance) -> None:
+    """Write a covariance matrix as an ``.npz`` of NumPy arrays, the same bytes every time.
+
+    ``names`` and ``values`` [name] hold the parameters and their best fit, ``matrix`` [name, name]
+    the covariance, ``model_sha256`` the digest of the model.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    import numpy as np
+
+    values = dict(zip(fit.model.parameter_names, fit.parameters, strict=True))
+    with whole_file(path) as temporary:
+        np.savez(
+            temporary,
+            names=np.array(covariance.names, dtype=str),
+            values=np.array([values[name] for name in covariance.names], dtype=float),
+            matrix=covariance.matrix,
+            model_sha256=np.array(fit.model.digest),
+        )
 
 
 def rank_record(

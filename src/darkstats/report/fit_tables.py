@@ -43,7 +43,7 @@ def fit_sheet(
     """Best-fit values with errors, pulls, and the deviance."""
     rows = []
     profiled = {interval.name: interval for interval in intervals}
-    for index, parameter in enumerate(fit.model.parameters):
+    for index, parameter in enumerate(fit.model.parameters[:_SHOWN]):
         error = None if covariance is None else covariance.errors[index]
         free = parameter.name in fit.free
         note = "fixed" if not free else "at bound" if parameter.name in fit.at_bound else ""
@@ -59,7 +59,7 @@ def fit_sheet(
                 note,
             ]
         )
-    rest = len(rows) - _SHOWN
+    rest = len(fit.model.parameters) - len(rows)
     notes = [
         ("deviance", f"{number(fit.twice_nll, 6)} relative to the saturated model"),
         ("−2 ln L", f"{fit.minus_two_log_density:.6f} with all constants, as pyhf has it"),
@@ -84,7 +84,7 @@ def fit_sheet(
     return sheet(
         title,
         subtitle=subtitle_of(inputs, "Asimov data" if inputs.blind else ""),
-        tables=[grid(["parameter", "value", "pull (σ)", "post-fit / pre-fit", ""], rows[:_SHOWN])],
+        tables=[grid(["parameter", "value", "pull (σ)", "post-fit / pre-fit", ""], rows)],
         notes=notes,
         warnings=warnings,
     )

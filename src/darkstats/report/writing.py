@@ -8,16 +8,18 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from json.encoder import encode_basestring, encode_basestring_ascii
 from pathlib import Path
 from typing import Any
 
-from darkstats.errors import OutputError
+from darkstats.errors import OptionError, OutputError
 
-__all__ = ["csv_text", "json_text", "plain", "whole_file", "write_text"]
+__all__ = ["csv_text", "json_text", "plain", "require_writable", "whole_file", "write_text"]
 
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # as OWASP lists them
+_FLOATS = frozenset({float})
 _WORDS = frozenset({str, int, bool, type(None)})
 _WHOLE = _WORDS | {dict}  # no number is missing in these themselves
 
@@ -41,7 +43,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 -- any JSON-like value
             if reason is not None:
                 found.setdefault(f"{key}_reason", reason)
     elif isinstance(value, (list, tuple)):
-        found = [plain(item) for item in value]
+        found = list(value) if _all_finite(value) else [plain(item) for item in value]
     elif isinstance(value, (bool, int, str)):
         found = value
     elif hasattr(value, "tolist"):  # NumPy arrays and integers
@@ -49,6 +51,11 @@ def plain(value: Any) -> Any:  # noqa: ANN401 -- any JSON-like value
     else:
         raise TypeError(f"{type(value).__name__} cannot stand in a record")
     return found
+
+
+def _all_finite(values: Sequence[Any]) -> bool:
+    """Whether a list holds finite floats only, such as a row of a matrix."""
+    return _FLOATS.issuperset(map(type, values)) and all(map(math.isfinite, values))
 
 
 def _why_missing(item: object) -> str | None:
@@ -59,6 +66,8 @@ def _why_missing(item: object) -> str | None:
         if isinstance(item, float):
             return _why_missing(item)
     if isinstance(item, (list, tuple)):
+        if _all_finite(item):
+            return None
         reasons = (_why_missing(part) for part in item if type(part) not in _WHOLE)
         return next((reason for reason in reasons if reason is not None), None)
     return None
@@ -67,12 +76,33 @@ def _why_missing(item: object) -> str | None:
 def json_text(record: Mapping[str, Any]) -> str:
     """Return a record as JSON with sorted keys and a final newline, the same bytes every time."""
     found = plain(record)
-    text = json.dumps(found, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    text = _written(found, "\n", encode_basestring)
     try:
         text.encode()
     except UnicodeEncodeError:  # a name of a file that is no text
-        text = json.dumps(found, indent=2, sort_keys=True, allow_nan=False)
+        text = _written(found, "\n", encode_basestring_ascii)
     return text + "\n"
+
+
+def _written(value: Any, line: str, quoted: Callable[[str], str]) -> str:  # noqa: ANN401
+    """Plain JSON data as ``json.dumps`` writes it with an indent of 2 and sorted keys.
+
+    The library leaves its compiled encoder where there is an indent, and walks through every
+    number of a long list in Python.
+    """
+    below = line + "  "
+    if type(value) is dict:
+        parts = [f"{quoted(key)}: {_written(value[key], below, quoted)}" for key in sorted(value)]
+        return f"{{{below}{f',{below}'.join(parts)}{line}}}" if parts else "{}"
+    if type(value) is list:
+        if _FLOATS.issuperset(map(type, value)):
+            parts = list(map(float.__repr__, value))
+        else:
+            parts = [_written(item, below, quoted) for item in value]
+        return f"[{below}{f',{below}'.join(parts)}{line}]" if parts else "[]"
+    if isinstance(value, str):
+        return quoted(value)
+    return float.__repr__(value) if type(value) is float else json.dumps(value)
 
 
 def csv_text(columns: Mapping[str, Sequence[Any]]) -> str:
@@ -122,6 +152,23 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_writable(path: str | os.PathLike[str]) -> None:
+    """Check that a file can be written, before the work whose result it shall hold.
+
+    Raises
+    ------
+    OptionError
+        It cannot; the message says what to do.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OptionError(f"cannot write {path}: it is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise OptionError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise OptionError(f"cannot write {path}: no permission to write in {path.parent.resolve()}")
 
 
 def _umask() -> int:

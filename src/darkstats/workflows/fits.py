@@ -54,8 +54,11 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
     """
     from darkstats.fit import covariance, profile_interval
     from darkstats.fit import fit as minimise
+    from darkstats.report.writing import require_writable
 
     shell = shell or Shell()
+    if request.covariance is not None:
+        require_writable(request.covariance)
     likelihood = load(request.model, shell, needs_poi=request.mu is not None)
     model = likelihood.model
     for name in request.minos:
@@ -97,7 +100,9 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
         from darkstats.report.fit_records import fit_record
         from darkstats.report.records import verdict_record
 
-        plain = fit_record(best, matrix, reason, intervals, likelihood.inputs)
+        plain = fit_record(
+            best, matrix, reason, intervals, likelihood.inputs, covariance_file=request.covariance
+        )
         plain["referee"] = verdict_record(verdict)
         if verdict is None:
             plain["referee_reason"] = "not asked"
@@ -135,17 +140,23 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
 
         return prediction_figure(best, None, likelihood.inputs, likelihood.sidecar, prefit=True)
 
+    def matrix_file(path: str) -> None:
+        from darkstats.report.fit_records import write_covariance
+
+        write_covariance(path, best, _known(matrix, reason))
+
     return Outcome(
         result=found,
         record=record,
         sheet=sheet,
         figures={"pulls": pulls, "correlation": correlation, "data": data, "prefit": prefit},
+        files={} if request.covariance is None else {request.covariance: matrix_file},
     )
 
 
 def _known(matrix: Covariance | None, reason: str | None) -> Covariance:
     if matrix is None:
-        raise FitFailedError(f"no uncertainties to draw: {reason}")
+        raise FitFailedError(f"there are no uncertainties: {reason}")
     return matrix
 
 

@@ -109,6 +109,8 @@ class Outcome(Generic[ResultT_co]):
         Makes the table.
     figures
         Makes figures, by kind; the first is the default.
+    files
+        Write other files that the request asked for, by the path asked for.
     no_figure
         Why there is none, where there is none.
     uncertified
@@ -120,6 +122,7 @@ class Outcome(Generic[ResultT_co]):
     record: Callable[[], dict[str, Any]] = field(repr=False)
     sheet: Callable[[], RenderableType] = field(repr=False)
     figures: Mapping[str, Callable[[], Drawing]] = field(default_factory=dict, repr=False)
+    files: Mapping[str, Callable[[str], None]] = field(default_factory=dict, repr=False)
     no_figure: str = "this task has no figure"
     uncertified: str = ""
 

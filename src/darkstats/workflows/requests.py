@@ -464,11 +464,23 @@ class FitRequest:
             help="Show statistical errors of single bins in pulls and correlation.",
         ),
     ] = False  # fmt: skip
+    covariance: Annotated[
+        str | None,
+        option(
+            "--covariance", metavar="FILE.npz", panel=OUTPUT,
+            help="Write the covariance matrix to this file of NumPy arrays.",
+        ),
+    ] = None  # fmt: skip
 
     def __post_init__(self) -> None:
         check_choices(self)
         if self.mu is not None and not math.isfinite(self.mu):
             raise OptionError(f"--mu must be finite, got {self.mu}")
+        if self.covariance is not None and not self.covariance.lower().endswith(".npz"):
+            raise OptionError(
+                f"--covariance {self.covariance!r}: the matrix is written as NumPy arrays; let the "
+                "name end with .npz"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,8 +141,8 @@ def _histosys(sample: SamplePart, modifier: ModifierPart, report: Report) -> Non
         return
     bound = LARGEST_VARIATION * max(1.0, *data)
     for key, values in (("lo_data", low), ("hi_data", high)):
-        index = next((i for i, value in enumerate(values) if abs(value) > bound), None)
-        if index is not None:
+        if max(values) > bound or min(values) < -bound:
+            index = next(i for i, value in enumerate(values) if abs(value) > bound)
             report.error(
                 "number-too-large",
                 _place(sample, modifier).at("data", key, index),

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from darkstats.errors import OptionError
+from darkstats.report import writing
 from darkstats.report.writing import csv_text, json_text, plain, whole_file, write_text
 
 
@@ -50,6 +53,41 @@ def test_json_has_sorted_keys_and_the_same_bytes() -> None:
     """Order of insertion does not show."""
     assert json_text({"b": 1, "a": {"d": 2, "c": 3}}) == json_text({"a": {"c": 3, "d": 2}, "b": 1})
     assert list(json.loads(json_text({"b": 1, "a": 2}))) == ["a", "b"]
+
+
+_NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | _NUMBERS | st.text() | st.lists(_NUMBERS),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(record=st.dictionaries(st.text(), _VALUES))
+def test_json_is_that_of_the_library(record: dict[str, object]) -> None:
+    """Byte for byte, whatever is in it."""
+    expected = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False)
+    assert json_text(record) == expected + "\n"
+
+
+def test_a_matrix_is_not_written_number_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions of ours are called for each row, not for each number."""
+    calls = dict.fromkeys(("plain", "_why_missing", "_written"), 0)
+
+    def counted(name: str) -> None:
+        inner = getattr(writing, name)
+
+        def outer(*given: object) -> object:
+            calls[name] += 1
+            return inner(*given)
+
+        monkeypatch.setattr(writing, name, outer)
+
+    for name in calls:
+        counted(name)
+    text = writing.json_text({"matrix": np.arange(10_000.0).reshape(100, 100)})
+    assert json.loads(text)["matrix"][99][99] == 9999.0
+    assert max(calls.values()) <= 110
 
 
 def test_csv_fills_short_columns_with_nothing() -> None:
