@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from darkstats.arrays import BoolArray, FloatArray
+from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_indices
 from darkstats.errors import FitFailedError, OptionError
-from darkstats.fit.batch import fit_batch
+from darkstats.fit.batch import BatchFit, fit_batch
 from darkstats.fit.lanes import FitOptions
 from darkstats.fit.mle import AGREEMENT, FitResult, fit
-from darkstats.fit.uncertainty import covariance
-from darkstats.model import Model, Observation
+from darkstats.fit.uncertainty import Covariance, covariance
+from darkstats.kernel import default_threads, run_blocks
+from darkstats.model import HistFactoryModel, Model, Observation
 
 __all__ = ["Impact", "ProfileScan", "impacts", "profile_scan"]
+
+_BLOCK = 8  # parameters that a thread works on before it can be interrupted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +165,7 @@ def impacts(
     observation: Observation,
     *,
     result: FitResult | None = None,
+    matrix: Covariance | None = None,
     options: FitOptions | None = None,
 ) -> tuple[Impact, ...]:
     """Impacts of all free nuisance parameters on the POI, largest first.
@@ -172,8 +176,9 @@ def impacts(
     ----------
     model, observation
         The likelihood and its data.
-    result
-        The free fit with an unbounded parameter of interest, if it is at hand already.
+    result, matrix
+        The free fit with an unbounded parameter of interest, and its covariance, if they are at
+        hand already.
 
     Raises
     ------
@@ -186,14 +191,48 @@ def impacts(
     poi = model.require_poi()
     model = model.with_range(model.parameters[poi].name, -np.inf, np.inf)
     result = result or fit(model, observation, options=options)
-    errors = covariance(result).errors
-    found = []
-    for name in result.free:
-        p = model.parameter_index(name)
-        if p == poi:
-            continue
-        parameter = model.parameters[p]
-        best, error, prefit = float(result.parameters[p]), errors[p], parameter.prefit_error
+    matrix = matrix or covariance(result)
+    row_of = {name: row for row, name in enumerate(matrix.names)}
+    rows = frozen_indices([row_of.get(name, -1) for name in model.parameter_names])
+    shifted = _Shifted(model, observation, result, matrix, rows, options)
+    free = set(result.free)
+    chosen = [
+        p for p, parameter in enumerate(model.parameters) if p != poi and parameter.name in free
+    ]
+    found: list[Impact | None] = [None] * len(chosen)
+
+    def work(first: int, stop: int) -> None:
+        for i in range(first, stop):
+            found[i] = shifted.impact(chosen[i])
+
+    run_blocks(work, len(chosen), threads=shifted.threads, block=_BLOCK)
+    known = [impact for impact in found if impact is not None]
+    return tuple(sorted(known, key=lambda impact: -impact.largest))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shifted:
+    """Fits with one nuisance parameter held beside its best fit."""
+
+    model: Model
+    observation: Observation
+    result: FitResult
+    matrix: Covariance
+    rows: IndexArray  # [par] row in the matrix, -1 without one
+    options: FitOptions
+
+    @property
+    def threads(self) -> int:
+        """Threads that work on parameters; models of single events bring threads of their own."""
+        if not isinstance(self.model, HistFactoryModel):
+            return 1
+        return self.options.threads or default_threads()
+
+    def impact(self, p: int) -> Impact:
+        """Impact of one parameter."""
+        model, poi = self.model, self.model.require_poi()
+        parameter, error = model.parameters[p], self.matrix.errors[p]
+        best, prefit = float(self.result.parameters[p]), parameter.prefit_error
         shifts = [
             prefit,
             None if prefit is None else -prefit,
@@ -207,36 +246,66 @@ def impacts(
             min(max(best + (shifts[i] or 0.0), parameter.lower), parameter.upper) for i in wanted
         ]
         if wanted:
-            # The parameter plays the POI, whose value may differ from lane to lane.
-            scanned = model.with_poi(name)
-            data, auxdata = model.stack([observation] * len(wanted))
-            batch = fit_batch(
-                scanned,
-                data,
-                auxdata,
-                start=result.parameters,
-                poi_values=values,
-                options=options,
-            )
+            batch = self.fits(p, np.array(values))
             failed = batch.n_failed
             for lane, i in enumerate(wanted):
                 if batch.converged[lane]:
-                    changes[i] = float(batch.parameters[lane, poi] - result.parameters[poi])
-        found.append(
-            Impact(
-                name=name,
-                best=best,
-                error=error,
-                pull=None if not prefit else (best - _centre(model, observation, p)) / prefit,
-                constraint=None if not prefit or error is None else error / prefit,
-                prefit_up=changes[0],
-                prefit_down=changes[1],
-                postfit_up=changes[2],
-                postfit_down=changes[3],
-                failed=failed,
-            )
+                    changes[i] = float(batch.parameters[lane, poi] - self.result.parameters[poi])
+        return Impact(
+            name=parameter.name,
+            best=best,
+            error=error,
+            pull=None if not prefit else (best - _centre(model, self.observation, p)) / prefit,
+            constraint=None if not prefit or error is None else error / prefit,
+            prefit_up=changes[0],
+            prefit_down=changes[1],
+            postfit_up=changes[2],
+            postfit_down=changes[3],
+            failed=failed,
         )
-    return tuple(sorted(found, key=lambda impact: -impact.largest))
+
+    def fits(self, p: int, values: FloatArray) -> BatchFit:
+        """Fit with a parameter at each of some values [lane].
+
+        They start where a parabola has its minimum, mostly a step from the end. Where one fails
+        from there, all of them start at the best fit and may climb the ladder.
+        """
+        # The parameter plays the POI, whose value may differ from lane to lane.
+        scanned = self.model.with_poi(self.model.parameters[p].name)
+        data, auxdata = self.model.stack([self.observation] * len(values))
+        options = self.options if self.threads == 1 else replace(self.options, threads=1)
+        starts = self.parabolic(p, values)
+        if starts is not None:
+            quick = fit_batch(
+                scanned,
+                data,
+                auxdata,
+                start=starts,
+                poi_values=values,
+                options=replace(options, fallback=False),
+            )
+            if quick.converged.all() and not quick.rung.any():
+                return quick
+        return fit_batch(
+            scanned,
+            data,
+            auxdata,
+            start=self.result.parameters,
+            poi_values=values,
+            options=options,
+        )
+
+    def parabolic(self, p: int, values: FloatArray) -> FloatArray | None:
+        """Minima [lane, par] of the parabola at the best fit, within the ranges; None without."""
+        row = self.rows[p]
+        if row < 0:
+            return None
+        best, inside = self.result.parameters, np.flatnonzero(self.rows >= 0)
+        moved = np.zeros(len(best))
+        moved[inside] = self.matrix.matrix[row, self.rows[inside]] / self.matrix.matrix[row, row]
+        points = best + np.outer(values - best[p], moved)
+        found: FloatArray = np.clip(points, self.model.lower, self.model.upper)
+        return found
 
 
 def _centre(model: Model, observation: Observation, p: int) -> float:

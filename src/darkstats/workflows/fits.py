@@ -182,8 +182,15 @@ def rank(request: RankRequest, shell: Shell | None = None) -> Outcome[Ranking]:
     unbounded = model.with_range(poi, -math.inf, math.inf)
     with shell.step("ranking nuisance parameters"):
         best = minimise(unbounded, likelihood.observation, options=likelihood.options)
-        error = covariance(best).error(poi)
-        moved = impacts(model, likelihood.observation, result=best, options=likelihood.options)
+        matrix = covariance(best)
+        error = matrix.error(poi)
+        moved = impacts(
+            model,
+            likelihood.observation,
+            result=best,
+            matrix=matrix,
+            options=likelihood.options,
+        )
     found = Ranking(impacts=moved, fit=best, poi_error=error)
 
     def record() -> dict[str, Any]:

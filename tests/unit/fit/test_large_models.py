@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from darkstats import workflows as w
 from darkstats.errors import FitFailedError
-from darkstats.fit import FitResult, covariance, fit, uncertainty
+from darkstats.fit import (
+    FitOptions,
+    FitResult,
+    covariance,
+    fit,
+    fit_batch,
+    impacts,
+    uncertainty,
+)
 from darkstats.fit.eigenvalues import largest_eigenvalue
 from large_models import large_document
 from small_models import compiled
@@ -102,3 +113,82 @@ def test_covariance_asks_for_no_parameter_by_name(
 
     monkeypatch.setattr(type(best.model), "parameter_index", refused)
     assert len(covariance(best).names) > 100
+
+
+@pytest.fixture(scope="module")
+def free() -> FitResult:
+    """The same with a signal strength that may be negative: what impacts start from."""
+    model = compiled(large_document(20, 12)).with_range("mu", -np.inf, np.inf)
+    return fit(model, model.observation)
+
+
+def _found(best: FitResult, **options: Any) -> list[tuple[Any, ...]]:
+    found = impacts(best.model, best.observation, result=best, options=FitOptions(**options))
+    return [dataclasses.astuple(impact) for impact in found]
+
+
+def _lanes_and_steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, int]]:
+    seen = []
+
+    def counted(*given: Any, **options: Any) -> Any:
+        batch = fit_batch(*given, **options)
+        seen.append((options["options"].fallback, int(batch.steps.sum())))
+        return batch
+
+    monkeypatch.setattr("darkstats.fit.profile.fit_batch", counted)
+    return seen
+
+
+def test_impacts_start_where_the_parabola_ends(
+    free: FitResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch for each parameter, at most a step for each fit, and the same numbers."""
+    with monkeypatch.context() as patch:
+        patch.setattr("darkstats.fit.profile._Shifted.parabolic", lambda *_: None)
+        slow = _lanes_and_steps(patch)
+        expected = _found(free)
+    seen = _lanes_and_steps(monkeypatch)
+    found = _found(free)
+    assert len(seen) == len(slow) == len(found) == 32
+    assert sum(steps for _, steps in seen) <= 0.6 * sum(steps for _, steps in slow)
+    for one, other in zip(found, expected, strict=True):
+        assert one[0] == other[0]
+        assert one[1:] == pytest.approx(other[1:], abs=1e-9)
+
+
+def test_impacts_whose_parabola_leads_astray_start_at_the_best_fit(
+    free: FitResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the first start has no likelihood, everything is as without it, bit for bit."""
+    with monkeypatch.context() as patch:
+        patch.setattr("darkstats.fit.profile._Shifted.parabolic", lambda *_: None)
+        expected = _found(free)
+    monkeypatch.setattr(
+        "darkstats.fit.profile._Shifted.parabolic",
+        lambda self, p, values: np.full((len(values), len(self.rows)), np.nan),
+    )
+    seen = _lanes_and_steps(monkeypatch)
+    assert _found(free, threads=1) == expected
+    assert [with_ladder for with_ladder, _ in seen] == [False, True] * len(expected)
+
+
+def test_impacts_do_not_depend_on_threads(free: FitResult) -> None:
+    """Each parameter is a task of its own."""
+    assert _found(free, threads=1) == _found(free, threads=3)
+
+
+def test_ranking_takes_one_covariance(
+    monkeypatch: pytest.MonkeyPatch, example_workspaces: dict[str, Path]
+) -> None:
+    """The error of the parameter of interest and the shifts come from the same matrix."""
+    taken = []
+
+    def counted(result: FitResult) -> Any:
+        taken.append(result)
+        return covariance(result)
+
+    for place in ("darkstats.fit", "darkstats.fit.profile", "darkstats.fit.uncertainty"):
+        monkeypatch.setattr(f"{place}.covariance", counted)
+    source = w.WorkspaceRequest(source=str(example_workspaces["three_channels"]))
+    w.rank(w.RankRequest(model=w.ModelRequest(workspace=source)))
+    assert len(taken) == 1

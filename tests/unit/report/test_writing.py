@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkstats.errors import OptionError
@@ -63,6 +63,7 @@ _VALUES = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(record=st.dictionaries(st.text(), _VALUES))
 def test_json_is_that_of_the_library(record: dict[str, object]) -> None:
     """Byte for byte, whatever is in it."""
