@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from darkstats.arrays import FloatArray
     from darkstats.fit import Covariance, FitResult, Impact, ProfileInterval, ProfileScan
+    from darkstats.model import Model
     from darkstats.report.figures.style import Drawing
     from darkstats.workflows.requests import FitRequest, RankRequest, ScanRequest
 
@@ -54,17 +55,11 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
     """
     from darkstats.fit import covariance, profile_interval
     from darkstats.fit import fit as minimise
-    from darkstats.report.writing import require_writable
 
     shell = shell or Shell()
-    if request.covariance is not None:
-        require_writable(request.covariance)
     likelihood = load(request.model, shell, needs_poi=request.mu is not None)
     model = likelihood.model
-    for name in request.minos:
-        model.parameter_index(name)
-    if request.minos and (request.mu is not None or request.fixed):
-        raise OptionError("--minos goes with a free fit: drop --mu and --fix")
+    _require_possible(request, model)
     with shell.step("fitting"):
         best = minimise(
             model,
@@ -152,6 +147,24 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
         figures={"pulls": pulls, "correlation": correlation, "data": data, "prefit": prefit},
         files={} if request.covariance is None else {request.covariance: matrix_file},
     )
+
+
+def _require_possible(request: FitRequest, model: Model) -> None:
+    """Check before the fit what is asked for beside it.
+
+    Raises
+    ------
+    InputError
+        A parameter does not exist, a file cannot be written, or options do not go together.
+    """
+    from darkstats.report.writing import require_writable
+
+    for name in request.minos:
+        model.parameter_index(name)
+    if request.minos and (request.mu is not None or request.fixed):
+        raise OptionError("--minos goes with a free fit: drop --mu and --fix")
+    if request.covariance is not None:
+        require_writable(request.covariance)
 
 
 def _known(matrix: Covariance | None, reason: str | None) -> Covariance:
