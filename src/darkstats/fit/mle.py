@@ -23,6 +23,7 @@ from darkstats.fit.lanes import FitOptions, FitStatus, Problem
 from darkstats.fit.minima import AGREEMENT, Minimum
 from darkstats.fit.starts import jittered_starts, starts_on_both_sides
 from darkstats.model import Model, Observation
+from darkstats.shown import Shown
 
 __all__ = ["AGREEMENT", "Certification", "FitResult", "fit", "number_options"]
 
@@ -62,8 +63,8 @@ class Certification:
     rung: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitResult:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FitResult(Shown):
     """A certified minimum.
 
     Parameters

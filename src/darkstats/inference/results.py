@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from darkstats.errors import FitFailedError, OptionError
+from darkstats.shown import Shown
 
 __all__ = [
     "ALL_EXCLUDED",
@@ -201,8 +202,8 @@ class ExpectedPValues:
     bound: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HypoTestResult:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HypoTestResult(Shown):
     """Test of one signal strength.
 
     Parameters
@@ -279,8 +280,8 @@ class LimitScan:
     observed_error: tuple[float, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Interval(Shown):
     """A confidence interval for the signal strength.
 
     ``lower`` is never below the lower bound of the construction; ``upper`` is ``None`` where no
@@ -392,8 +393,8 @@ class LowCounts:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpperLimit:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class UpperLimit(Shown):
     """An upper limit on the signal strength with its expected band.
 
     Parameters
@@ -456,8 +457,8 @@ class UpperLimit:
     references: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Significance:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Significance(Shown):
     """Discovery significance: p-value of the background-only hypothesis and its Z.
 
     ``observed`` is Z = Phi^-1(1 - p0); with ``uncapped`` it is signed, and negative for a deficit.
@@ -494,8 +495,8 @@ class Significance:
     references: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoodnessOfFit:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class GoodnessOfFit(Shown):
     """Saturated goodness of fit.
 
     ``statistic`` is twice the log-likelihood ratio to the saturated model at the best fit,

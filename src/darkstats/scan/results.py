@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from darkstats.shown import Shown
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -16,8 +18,8 @@ __all__ = ["MassScan", "ScanPoint", "results_in_words"]
 Band = tuple[float | None, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanPoint:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ScanPoint(Shown):
     """One mass hypothesis: limits and local significance, or why there are none.
 
     Parameters
@@ -117,8 +119,8 @@ def _point_fields() -> tuple[str, ...]:
     return tuple(f.name for f in fields(ScanPoint))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MassScan:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class MassScan(Shown):
     """Limits and local p-values at all mass hypotheses of a patch set.
 
     Parameters

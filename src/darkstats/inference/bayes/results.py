@@ -16,6 +16,7 @@ from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.posterior import PoiPosterior
 from darkstats.inference.bayes.priors import PoiPrior
 from darkstats.inference.results import FitCounts, ToyCounts
+from darkstats.shown import Shown
 
 __all__ = [
     "ENGINES",
@@ -91,8 +92,8 @@ class PredictiveCheck:
     high: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CredibleLimit:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CredibleLimit(Shown):
     """A Bayesian upper limit on the signal strength, with its expected band.
 
     Parameters
