@@ -11,10 +11,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError, OutputError
+from darkstats.report.methods import method_name
 from darkstats.report.writing import write_text
 
 if TYPE_CHECKING:
@@ -27,15 +27,6 @@ Document = dict[str, Any]
 
 _DIGITS = 6
 _LONGEST_NAME = 64
-_METHODS = MappingProxyType(
-    {
-        "cls": "CLs",
-        "clsb": "CLs+b",
-        "pcl": "power-constrained CLs+b",
-        "fc": "Feldman-Cousins",
-        "bayes": "Bayesian",
-    }
-)
 
 
 def _number(value: float) -> float | str:
@@ -75,7 +66,7 @@ def _qualifiers(table: ScanTable, collision: Collision, *, limits: bool) -> list
     if limits:
         name = "CREDIBILITY" if table.method == "bayes" else "CL"
         found.append({"name": name, "units": "%", "value": _number(100.0 * table.cl)})
-        method = _METHODS.get(table.method, table.method)
+        method = method_name(table.method).text
         found.append({"name": "METHOD", "value": f"{method}, {table.calculator}"})
         if table.prior:
             found.append({"name": "PRIOR", "value": table.prior})

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.report.constraints.curve import CERTAINTIES
+from darkstats.report.methods import method_name
 from darkstats.report.numbers import level_words, number, p_and_error, p_number
-from darkstats.report.tables import METHODS, grid, sheet
+from darkstats.report.tables import grid, sheet
 from darkstats.scan.expected_spectrum import LARGEST_BIAS
 from darkstats.scan.results import results_in_words
 
@@ -180,7 +181,7 @@ def _signed(value: float) -> str:
 
 
 def _method_words(table: ScanTable) -> str:
-    name = METHODS.get(table.method, table.method)
+    name = method_name(table.method).table
     return f"{name}, {table.calculator}, {level_words(table.method, table.cl)}"
 
 

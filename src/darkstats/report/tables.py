@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from darkstats.gaussian import quantile
+from darkstats.report.methods import method_name
 from darkstats.report.numbers import (
     BAND_LABELS,
     number,
@@ -57,14 +58,6 @@ __all__ = [
     "subtitle_of",
     "with_appendix",
 ]
-
-METHODS = {
-    "cls": "CLs",
-    "clsb": "CLs+b (no CLb penalty)",
-    "pcl": "power-constrained CLs+b",
-    "fc": "Feldman–Cousins",
-    "bayes": "Bayesian",
-}
 
 Notes = list[tuple[str, str]]
 
@@ -240,7 +233,7 @@ def limit_sheet(limit: UpperLimit, inputs: Inputs) -> RenderableType:
         f"Upper limit on {limit.poi} at {percent(limit.cl)} CL",
         subtitle=subtitle_of(
             inputs,
-            METHODS.get(limit.method, limit.method),
+            method_name(limit.method).table,
             statistic_symbol(limit.test_stat),
             limit.calculator,
         ),
@@ -265,9 +258,7 @@ def interval_sheet(interval: Interval, inputs: Inputs) -> RenderableType:
     notes += fits_note(interval.fits, inputs) + toys_note(interval.toys, interval.seed)
     return sheet(
         f"Confidence interval for {interval.poi} at {percent(interval.cl)} CL",
-        subtitle=subtitle_of(
-            inputs, METHODS.get(interval.method, interval.method), interval.construction
-        ),
+        subtitle=subtitle_of(inputs, method_name(interval.method).table, interval.construction),
         tables=[grid(["", "lower end", "upper end"], rows)],
         notes=notes,
         warnings=interval.warnings,

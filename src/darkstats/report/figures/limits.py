@@ -20,6 +20,7 @@ from darkstats.report.figures.style import (
     poi_text,
     style,
 )
+from darkstats.report.methods import method_name
 from darkstats.report.numbers import number, p_number, percent
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ _STATISTICS = {
     "ttilde": r"$\tilde{t}_{\mu}$",
 }
 _SMALLEST = 1e-300  # stands for what is too small for a number on a logarithmic axis
-_METHODS = {"cls": r"CL$_{s}$", "clsb": r"CL$_{s+b}$", "pcl": "power-constrained"}
 
 
 class Samples(Protocol):
@@ -111,7 +111,7 @@ def limit_figure(limit: UpperLimit, inputs: Inputs, *, poi_label: str | None = N
         lower.set_xlabel(poi_text(limit.poi, poi_label))
         quantity = _QUANTITIES.get(scan.quantity if scan else "CLs", "p-value")
         figure.supylabel(quantity, fontsize=12.0)
-        header(upper, inputs, f"{_METHODS.get(limit.method, limit.method)}, {limit.calculator}")
+        header(upper, inputs, f"{method_name(limit.method).figure}, {limit.calculator}")
         words = [f"{percent(limit.cl)} CL upper limit"]
         if limit.observed is not None:
             words.append(f"observed {number(limit.observed)}")

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from darkstats.report.figures.style import header_words, plain_name, typeset
+from darkstats.report.methods import method_name
 from darkstats.report.numbers import level_words
 
 if TYPE_CHECKING:
@@ -32,13 +33,6 @@ _MASSES = {
     "m_A_gev": r"$M_{A^{\prime}}$",
     "m_dark_higgs_gev": r"$M_{h^{\prime}}$",
     "m_h_gev": r"$M_{h^{\prime}}$",
-}
-_METHODS = {
-    "cls": r"CL$_{s}$",
-    "clsb": r"CL$_{s+b}$",
-    "pcl": "power-constrained",
-    "fc": "Feldman–Cousins",
-    "bayes": "Bayesian",
 }
 
 
@@ -89,7 +83,7 @@ def luminosity(value_ipb: float) -> str:
 
 def method_words(table: ScanTable) -> str:
     """Level, method and calculator of the limits of a scan."""
-    method = _METHODS.get(table.method, plain_name(table.method))
+    method = method_name(table.method).figure
     words = [f"{level_words(table.method, table.cl)} upper limits", method]
     if table.method != "bayes":
         words.append(plain_name(table.calculator))
