@@ -142,6 +142,13 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "Example: darkstats shards merge job",
             file=False,
         ),
+        "reinterpret": Verb(
+            request="ReinterpretRequest", task="reinterpret", panel="Statistics",
+            help="Limit on a signal of your own in a published likelihood, by names of "
+            "channels.\n\n"
+            "Example: darkstats reinterpret BkgOnly.json --signal SR=1.2,3.4 --missing keep",
+            without="engine",
+        ),
         "plot": Verb(
             request="PlotRequest", task="plot", panel="Results",
             help="Draw a finished result again, or several in one figure.\n\n"

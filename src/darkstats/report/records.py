@@ -62,6 +62,7 @@ SCHEMAS = {
     "limit": "darkstats.limit/1",
     "plot": "darkstats.plot/1",
     "rank": "darkstats.rank/1",
+    "reinterpret": "darkstats.reinterpret/1",
     "scan-poi": "darkstats.scan-poi/1",
     "significance": "darkstats.significance/1",
 }

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from darkstats.report.provenance import Inputs
 
 __all__ = [
+    "below",
     "goodness_sheet",
     "grid",
     "hypotest_sheet",
@@ -370,6 +371,11 @@ def with_appendix(
     if verdict is not None:
         parts.append(_verdict_sheet(verdict))
     return parts[0] if len(parts) == 1 else Group(*parts)
+
+
+def below(main: RenderableType, title: str, notes: Notes) -> RenderableType:
+    """Put notes of their own under a sheet."""
+    return Group(main, sheet(title, notes=notes))
 
 
 def _signed(value: float) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.patch_sets import create_patch_set
     from darkstats.workflows.plot_requests import ExportRequest, PlotRequest
     from darkstats.workflows.plots import plot
+    from darkstats.workflows.reinterpretation import ReinterpretRequest, reinterpret
     from darkstats.workflows.requests import (
         FitRequest,
         GoodnessRequest,
@@ -77,6 +78,7 @@ __all__ = [
     "ProjectRequest",
     "PruneRequest",
     "RankRequest",
+    "ReinterpretRequest",
     "RenameRequest",
     "ScanRequest",
     "ShardRequest",
@@ -104,6 +106,7 @@ __all__ = [
     "project",
     "prune",
     "rank",
+    "reinterpret",
     "rename",
     "run_shard",
     "scan",
@@ -144,6 +147,7 @@ _HOMES = {
         "ToyRequest",
         "WorkspaceRequest",
     ),
+    "reinterpretation": ("ReinterpretRequest", "reinterpret"),
     "scan_requests": (
         "GlobalRequest",
         "MassScanRequest",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Likelihood",
     "announce_compiling",
+    "likelihood_of",
     "load",
     "read",
     "toy_options",
@@ -163,11 +164,22 @@ def load(request: ModelRequest, shell: Shell, *, needs_poi: bool = True) -> Like
     workspace = read(request.workspace, needs_poi=needs_poi)
     if request.data is not None:
         workspace = _with_data(workspace, request.data, needs_poi=needs_poi)
-    sidecar = read_sidecar(request.workspace.source)
+    return likelihood_of(workspace, request, shell)
 
+
+def likelihood_of(workspace: Workspace, request: ModelRequest, shell: Shell) -> Likelihood:
+    """Compile the likelihood of a workspace that has been read.
+
+    Raises
+    ------
+    InputError
+        A name or an option cannot be used.
+    """
     from darkstats.fit import FitOptions
     from darkstats.fit.warming import ensure_compiled, kernels_are_compiled
     from darkstats.model import InterpolationCodes, compile_workspace
+
+    sidecar = read_sidecar(request.workspace.source)
 
     codes = InterpolationCodes()
     if request.interpolation is not None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         ToyRequest,
     )
 
-__all__ = ["gof", "hypotest", "limit", "significance"]
+__all__ = ["gof", "hypotest", "limit", "limit_of", "significance"]
 
 
 def _calculator(asked: str) -> Calculator:
@@ -111,7 +111,13 @@ def limit(
         The answer cannot be vouched for.
     """
     shell = shell or Shell()
-    likelihood = load(request.model, shell)
+    return limit_of(request, load(request.model, shell), shell)
+
+
+def limit_of(
+    request: LimitRequest, likelihood: Likelihood, shell: Shell
+) -> Outcome[UpperLimit | Interval | CredibleLimit]:
+    """Limit of a likelihood that is there already; as :func:`limit`."""
     if request.method == "fc":
         return _interval(request, likelihood, shell)
     if request.method == "bayes":

@@ -1,0 +1,317 @@
+"""Tables of signal yields: what a theorist writes down, checked, with the place of each mistake."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from darkstats.errors import DocumentError
+from darkstats.searches.card_file import Entry, read_card_file
+
+__all__ = ["ChannelYields", "Signal", "Variation", "read_signals"]
+
+_MOST_BYTES = 50_000_000
+_MOST_ROWS = 500_000
+_COLUMNS = ("channel", "bin", "yield")
+_ALONE = "signal"  # name of the hypothesis of a table that has one
+_KEYS = ("yields", "stat", "systematics", "modifiers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variation:
+    """One systematic uncertainty of a channel: yields at +1 and at -1 sigma. Shapes [bin]."""
+
+    up: tuple[float, ...]
+    down: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelYields:
+    """Signal in one channel.
+
+    Parameters
+    ----------
+    yields
+        Events in each bin. Shape [bin].
+    stat
+        Absolute standard errors of simulation, bin by bin; None for none.
+    variations
+        By the name of the nuisance parameter.
+    modifiers
+        Names of parameters of the workspace that multiply this signal, too.
+    """
+
+    yields: tuple[float, ...]
+    stat: tuple[float, ...] | None = None
+    variations: Mapping[str, Variation]
+    modifiers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """A signal hypothesis: yields by channel, from a source."""
+
+    name: str
+    source: str
+    channels: Mapping[str, ChannelYields]
+
+
+def read_signals(given: Sequence[str], *, factor: float = 1.0) -> tuple[Signal, ...]:
+    """Read signal hypotheses: one file, or words such as ``SR=1.2,3.4`` of one hypothesis.
+
+    Parameters
+    ----------
+    given
+        A file (``.csv``; ``.yaml``, ``.yml`` or ``.json``), or one text for each channel.
+    factor
+        What the numbers are multiplied by: 1 for events, cross section times luminosity for
+        efficiencies.
+
+    Raises
+    ------
+    DocumentError
+        The file cannot be read, or something in it is no yield: it names the place.
+    CardError
+        The same of a YAML or JSON file.
+    """
+    if len(given) == 1 and "=" not in given[0].rpartition("/")[2]:
+        found = _of_file(given[0])
+    else:
+        found = (_of_words(given),)
+    return tuple(_scaled(one, factor) for one in found)
+
+
+def _of_file(path: str) -> tuple[Signal, ...]:
+    ending = Path(path).suffix.lower()
+    if ending == ".csv":
+        return tuple(_of_csv(path))
+    if ending in {".yaml", ".yml", ".json"}:
+        return tuple(_of_document(read_card_file(path)))
+    raise DocumentError(
+        "is no table of signal yields",
+        source=path,
+        remedy="give a file that ends with .csv, .yaml or .json, or words such as SR=1.2,3.4",
+    )
+
+
+def _of_words(words: Sequence[str]) -> Signal:
+    channels: dict[str, ChannelYields] = {}
+    for word in words:
+        name, sign, numbers = word.partition("=")
+        if not (sign and name and numbers):
+            raise DocumentError(
+                "cannot be read", source=f"--signal {word}", remedy="write CHANNEL=1.2,3.4"
+            )
+        if name in channels:
+            raise DocumentError("names a channel twice", source=f"--signal {word}")
+        values = tuple(_number(part, f"--signal {word}", "") for part in numbers.split(","))
+        channels[name] = ChannelYields(yields=values, variations={})
+    return Signal(name=_ALONE, source="--signal", channels=channels)
+
+
+def _number(text: str, source: str, place: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise DocumentError(f"{text!r} is no number", source=source, pointer=place or None)
+    return value
+
+
+# ------------------------------------------------------------------------------------------- CSV
+
+
+def _rows(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}", source=path) from error
+    if len(raw) > _MOST_BYTES:
+        raise DocumentError("is larger than 50 MB, no table of yields is", source=path)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DocumentError("is no UTF-8 text", source=path) from None
+    reader = csv.reader(io.StringIO(text), strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells) and not cells[0].lstrip().startswith("#"):
+                rows.append((reader.line_num, [cell.strip() for cell in cells]))
+            if len(rows) > _MOST_ROWS:
+                raise DocumentError(f"has more than {_MOST_ROWS} rows", source=path)
+    except csv.Error as error:
+        raise DocumentError(
+            f"no valid CSV: {error}", source=path, pointer=f"line {reader.line_num}"
+        ) from None
+    if not rows:
+        raise DocumentError("is empty", source=path)
+    return rows[0][1], rows[1:]
+
+
+def _of_csv(path: str) -> Iterator[Signal]:
+    """Hypotheses of a table with the columns channel, bin, yield and what varies it."""
+    head, rows = _rows(path)
+    value = "efficiency" if "efficiency" in head and "yield" not in head else "yield"
+    wanted = (*_COLUMNS[:2], value)
+    for name in wanted:
+        if name not in head:
+            raise DocumentError(
+                f"has no column {name!r}; its columns: {', '.join(head)}",
+                source=path,
+                remedy="the first line names the columns: channel,bin,yield and, if you like, "
+                "hypothesis, stat, NAME (a relative error), NAME_up and NAME_down (yields)",
+            )
+    if len(set(head)) < len(head):
+        raise DocumentError("names a column twice", source=path, pointer="line 1")
+    table: dict[str, dict[str, dict[int, dict[str, float]]]] = {}
+    for line, cells in rows:
+        place = f"line {line}"
+        if len(cells) != len(head):
+            raise DocumentError(
+                f"has {len(cells)} cells, and the first line {len(head)}",
+                source=path, pointer=place,
+            )  # fmt: skip
+        row = dict(zip(head, cells, strict=True))
+        number = row.pop("bin")
+        if not number.isdecimal():
+            raise DocumentError(
+                f"{number!r} is no bin: bins count from 0", source=path, pointer=place
+            )
+        channel, hypothesis = row.pop("channel"), row.pop("hypothesis", _ALONE)
+        bins = table.setdefault(hypothesis, {}).setdefault(channel, {})
+        if int(number) in bins:
+            raise DocumentError(
+                f"bin {number} of {channel!r} is there twice", source=path, pointer=place
+            )
+        bins[int(number)] = {key: _number(text, path, place) for key, text in row.items()}
+    for hypothesis, channels in table.items():
+        yield Signal(
+            name=hypothesis,
+            source=path,
+            channels={name: _channel(bins, value, name, path) for name, bins in channels.items()},
+        )
+
+
+def _channel(
+    bins: Mapping[int, Mapping[str, float]], value: str, channel: str, path: str
+) -> ChannelYields:
+    if sorted(bins) != list(range(len(bins))):
+        missing = next(k for k in range(max(bins) + 1) if k not in bins)
+        raise DocumentError(
+            f"channel {channel!r} has no bin {missing}: bins count from 0, and none is left out",
+            source=path,
+        )
+    columns = {key: tuple(bins[k][key] for k in range(len(bins))) for key in bins[0]}
+    yields = columns.pop(value)
+    stat = columns.pop("stat", None)
+    variations: dict[str, Variation] = {}
+    for name, numbers in columns.items():
+        base, _, side = name.rpartition("_")
+        if side == "up" and f"{base}_down" in columns:
+            variations[base] = Variation(up=numbers, down=columns[f"{base}_down"])
+        elif not (side == "down" and f"{base}_up" in columns):
+            variations[name] = _relative(yields, numbers)
+    return ChannelYields(yields=yields, stat=stat, variations=variations)
+
+
+def _relative(yields: Sequence[float], errors: Sequence[float]) -> Variation:
+    return Variation(
+        up=tuple(y * (1.0 + e) for y, e in zip(yields, errors, strict=True)),
+        down=tuple(y * (1.0 - e) for y, e in zip(yields, errors, strict=True)),
+    )
+
+
+# ------------------------------------------------------------------------------------ YAML, JSON
+
+
+def _of_document(whole: Entry) -> Iterator[Signal]:
+    """Hypotheses of ``{channel: ...}``, or of ``{hypotheses: {name: {channel: ...}}}``."""
+    top = whole.mapping()
+    if set(top) == {"hypotheses"}:
+        for name, entry in top["hypotheses"].mapping().items():
+            yield Signal(name=name, source=whole.source, channels=_channels(entry))
+    else:
+        yield Signal(name=_ALONE, source=whole.source, channels=_channels(whole))
+
+
+def _channels(entry: Entry) -> dict[str, ChannelYields]:
+    return {name: _channel_entry(one) for name, one in entry.mapping().items()}
+
+
+def _channel_entry(entry: Entry) -> ChannelYields:
+    if isinstance(entry.value, list):
+        return ChannelYields(yields=_numbers(entry), variations={})
+    entry.keys(required=_KEYS[:1], optional=_KEYS[1:])
+    parts = entry.mapping()
+    yields = _numbers(parts["yields"])
+    variations: dict[str, Variation] = {}
+    if "systematics" in parts:
+        for name, one in parts["systematics"].mapping().items():
+            variations[name] = _variation(one, yields)
+    modifiers: list[str] = []
+    if "modifiers" in parts:
+        modifiers = [str(one.value) for one in parts["modifiers"].items()]
+    return ChannelYields(
+        yields=yields,
+        stat=_numbers(parts["stat"], len(yields)) if "stat" in parts else None,
+        variations=variations,
+        modifiers=tuple(modifiers),
+    )
+
+
+def _variation(entry: Entry, yields: tuple[float, ...]) -> Variation:
+    if isinstance(entry.value, dict):
+        entry.keys(required=("up", "down"))
+        parts = entry.mapping()
+        return Variation(
+            up=_numbers(parts["up"], len(yields)), down=_numbers(parts["down"], len(yields))
+        )
+    if isinstance(entry.value, list):
+        return _relative(yields, _numbers(entry, len(yields)))
+    return _relative(yields, [_value(entry)] * len(yields))
+
+
+def _value(entry: Entry) -> float:
+    if isinstance(entry.value, bool) or not isinstance(entry.value, (int, float)):
+        entry.fail(f"{entry.value!r} is no number")
+    if not math.isfinite(entry.value):
+        entry.fail(f"{entry.value!r} is no number")
+    return float(entry.value)
+
+
+def _numbers(entry: Entry, length: int | None = None) -> tuple[float, ...]:
+    found = tuple(_value(one) for one in entry.items())
+    if length is not None and len(found) != length:
+        entry.fail(f"has {len(found)} numbers, and the yields {length}")
+    return found
+
+
+def _scaled(signal: Signal, factor: float) -> Signal:
+    if factor == 1.0:
+        return signal
+
+    def times(values: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(factor * value for value in values)
+
+    return Signal(
+        name=signal.name,
+        source=signal.source,
+        channels={
+            name: ChannelYields(
+                yields=times(one.yields),
+                stat=None if one.stat is None else times(one.stat),
+                variations={
+                    key: Variation(up=times(v.up), down=times(v.down))
+                    for key, v in one.variations.items()
+                },
+                modifiers=one.modifiers,
+            )
+            for name, one in signal.channels.items()
+        },
+    )

@@ -1,0 +1,250 @@
+"""A signal of one's own in a published likelihood: table of yields -> patch -> limit, or scan."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+from darkstats.errors import OptionError
+from darkstats.options import check_choices, option
+from darkstats.workflows.inputs import likelihood_of, read
+from darkstats.workflows.outcome import Outcome, Shell
+from darkstats.workflows.requests import LimitRequest, NamePattern, WorkspaceRequest
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from darkstats.reinterpret import Placed, Signal
+    from darkstats.workspace import Workspace
+
+__all__ = ["ReinterpretRequest", "reinterpret"]
+
+_PANEL = "Signal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReinterpretRequest:
+    """A signal in the place of that of a workspace, and the limit on it."""
+
+    signal: Annotated[
+        tuple[str, ...],
+        option(
+            "-s", "--signal", metavar="TABLE", panel=_PANEL,
+            help="Yields by channel: a .csv, .yaml or .json file, or words such as "
+            "SR_meff=1.2,3.4, repeatable.",
+        ),
+    ] = ()  # fmt: skip
+    missing: Annotated[
+        str | None,
+        option(
+            "--missing", metavar="HOW", panel=_PANEL, kind="way to treat a missing channel",
+            choices=("keep", "mask", "drop"),
+            help="Channels that the signal does not name: keep (no signal in them), mask (their "
+            "bins leave the likelihood) or drop (out of the workspace).",
+        ),
+    ] = None  # fmt: skip
+    cross_section_fb: Annotated[
+        float | None,
+        option(
+            "--sigma", metavar="FB", panel=_PANEL,
+            help="Cross section, fb: the table holds efficiencies; with --lumi.",
+        ),
+    ] = None  # fmt: skip
+    luminosity_ifb: Annotated[
+        float | None,
+        option("--lumi", metavar="IFB", panel=_PANEL, help="Luminosity, 1/fb; with --sigma."),
+    ] = None
+    name: Annotated[
+        str, option("--name", metavar="NAME", panel=_PANEL, help="Of the new sample.")
+    ] = "signal"
+    name_pattern: NamePattern = None
+    patch: Annotated[
+        str | None,
+        option(
+            "--write-patch", metavar="FILE", panel=_PANEL,
+            help="Write the patch (RFC 6902), or the patch set of several hypotheses.",
+        ),
+    ] = None  # fmt: skip
+    limit: LimitRequest
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the files.
+
+        Raises
+        ------
+        OptionError
+            No signal, or one half of what makes events out of efficiencies.
+        """
+        check_choices(self)
+        if not self.signal:
+            raise OptionError("name the signal: --signal TABLE, or --signal CHANNEL=1.2,3.4")
+        given = (self.cross_section_fb, self.luminosity_ifb)
+        if (given[0] is None) != (given[1] is None):
+            raise OptionError("events are cross section times luminosity: give --sigma and --lumi")
+        if any(value is not None and not value > 0.0 for value in given):
+            raise OptionError("--sigma and --lumi: give values above zero")
+
+    @property
+    def factor(self) -> float:
+        """What makes events out of the numbers of the table."""
+        if self.cross_section_fb is None or self.luminosity_ifb is None:
+            return 1.0
+        return self.cross_section_fb * self.luminosity_ifb
+
+
+def reinterpret(request: ReinterpretRequest, shell: Shell | None = None) -> Outcome[Any]:
+    """Limit on a signal of one's own in a published likelihood; of several, a scan.
+
+    Raises
+    ------
+    InputError
+        The table does not fit the workspace, or the request cannot be met.
+    NotCertifiedError
+        The answer cannot be vouched for.
+    """
+    from darkstats.reinterpret import place, read_signals
+
+    shell = shell or Shell()
+    signals = read_signals(request.signal, factor=request.factor)
+    asked = request.limit.model
+    base = read(asked.workspace, needs_poi=False)
+    poi = asked.poi or base.measurement(asked.measurement, check_poi=False)["config"]["poi"]
+
+    def placed(signal: Signal) -> Placed:
+        return place(base, signal, poi=poi, name=request.name, missing=request.missing)
+
+    if len(signals) > 1:
+        return _scan(request, base, {one.name: placed(one) for one in signals}, shell)
+    from darkstats.workflows.statistics import limit_of
+
+    found = placed(signals[0])
+    model = replace(asked, poi=poi, masked=(*asked.masked, *found.masked))
+    likelihood = likelihood_of(found.workspace, model, shell)
+    outcome = limit_of(replace(request.limit, model=model), likelihood, shell)
+    return _with_signal(request, outcome, signals[0], found)
+
+
+def _facts(signal: Signal, placed: Placed) -> dict[str, Any]:
+    return {
+        "name": signal.name,
+        "source": signal.source,
+        "yields": dict(placed.yields),
+        "replaced": list(placed.replaced),
+        "missing": list(placed.missing),
+        "masked": list(placed.masked),
+        "shared_nuisances": list(placed.shared),
+        "own_nuisances": list(placed.own),
+    }
+
+
+def _with_signal(
+    request: ReinterpretRequest, outcome: Outcome[Any], signal: Signal, placed: Placed
+) -> Outcome[Any]:
+    """The outcome of the limit, with what was done to the workspace."""
+
+    def record() -> dict[str, Any]:
+        from darkstats.report.records import SCHEMAS
+
+        return {
+            "schema": SCHEMAS["reinterpret"],
+            "signal": {
+                **_facts(signal, placed),
+                "missing_treated_as": request.missing,
+                "patch": list(placed.patch),
+            },
+            "limit": outcome.record(),
+        }
+
+    def sheet() -> RenderableType:
+        from darkstats.report.tables import below
+
+        notes = [
+            ("events", ", ".join(f"{key} {value:.4g}" for key, value in placed.yields.items())),
+            ("taken out", ", ".join(placed.replaced) or "nothing: no signal was there"),
+        ]
+        if placed.missing:
+            notes.append(("not named", f"{', '.join(placed.missing)}: {request.missing}"))
+        if placed.shared or placed.own:
+            own = f"; own: {', '.join(placed.own)}" if placed.own else ""
+            notes.append(("nuisances", f"shared: {', '.join(placed.shared) or 'none'}{own}"))
+        return below(outcome.sheet(), f"Signal {signal.name}", notes)
+
+    return replace(outcome, record=record, sheet=sheet, files=_files(request, list(placed.patch)))
+
+
+def _files(request: ReinterpretRequest, document: object) -> dict[str, Any]:
+    if request.patch is None:
+        return {}
+
+    def write(path: str) -> None:
+        from darkstats.report.writing import write_text
+
+        write_text(path, json.dumps(document, indent=1) + "\n")
+
+    return {request.patch: write}
+
+
+def _scan(
+    request: ReinterpretRequest, base: Workspace, placed: dict[str, Placed], shell: Shell
+) -> Outcome[Any]:
+    """Limits on several signals: a patch set, and a scan of it."""
+    from darkstats.report.writing import write_text
+    from darkstats.workflows.scan_requests import MassScanRequest
+    from darkstats.workflows.scans import scan
+    from darkstats.workspace import pyhf_digest
+    from darkstats.workspace.loose_patches import PLACEHOLDER, NamingRule
+
+    asked, model = request.limit, request.limit.model
+    plain = WorkspaceRequest(source=model.workspace.source)
+    if model != replace(type(model)(workspace=plain), blind=model.blind, threads=model.threads):
+        raise OptionError(
+            "several signals are scanned as a patch set of the workspace as it is: options of the "
+            "likelihood go with one signal"
+        )
+    if request.missing == "mask":
+        raise OptionError("several signals are scanned: --missing keep or drop, not mask")
+    if request.patch is None:
+        raise OptionError("several signals make a patch set: name its file with --write-patch")
+    if asked.method == "fc" or asked.poi_lower is not None or asked.referee is not None:
+        raise OptionError("a scan has no fc, --poi-lower or --referee: give one signal at a time")
+    rule = None if request.name_pattern is None else NamingRule(request.name_pattern)
+    labels = ["hypothesis"] if rule is None else list(rule.labels)
+    document = {
+        "version": "1.0.0",
+        "metadata": {
+            "name": request.name,
+            "description": f"signals of {', '.join(request.signal)}",
+            "labels": labels,
+            "digests": {"sha256": pyhf_digest(base.document)},
+            "references": {"hepdata": PLACEHOLDER},
+        },
+        "patches": [
+            {
+                "metadata": {
+                    "name": name,
+                    "values": [name] if rule is None else rule.values(name, request.signal[0]),
+                },
+                "patch": list(one.patch),
+            }
+            for name, one in placed.items()
+        ],
+    }
+    write_text(request.patch, json.dumps(document, indent=1) + "\n")
+    return scan(
+        MassScanRequest(
+            source=model.workspace.source,
+            patchset=request.patch,
+            method=asked.method,
+            cl=asked.cl,
+            calculator=None if asked.calculator == "auto" else asked.calculator,
+            test_stat=asked.test_stat,
+            band=asked.band,
+            n_toys=asked.toys.n_toys,
+            seed=asked.toys.seed or 0,
+            blind=model.blind,
+            bayes=asked.bayes,
+            workers=model.threads,
+        ),
+        shell,
+    )
