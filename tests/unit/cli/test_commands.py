@@ -32,6 +32,7 @@ OF_THEIR_VERB = {
     "--modifier": {"NAME", "OLD=NEW"},
     "--patch": {"FILE"},  # one after the other, or each a hypothesis
     "--cache": {"DIR"},
+    "--lumi": {"LIST", "IFB"},  # those to project to, or that of the table
 }
 
 
