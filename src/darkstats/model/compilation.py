@@ -7,10 +7,10 @@ referee of every number made here (``tests/peers``).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from darkstats.model.parameters import CONSTRAINT_KINDS, Parameter, parameter_pl
 from darkstats.model.structure import Layout, Numbers, words_of
 from darkstats.provenance import digest_of
 from darkstats.workspace import Workspace
+from darkstats.workspace.shared_parts import SharedParts
 
 __all__ = ["compile_workspace"]
 
@@ -56,8 +57,7 @@ class _ParameterSet:
     first: int = 0  # index of its first parameter in the model
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """One modifier of one sample in one channel."""
 
     channel: Mapping[str, Any]
@@ -66,11 +66,14 @@ class _Place:
     modifier: Mapping[str, Any]
 
 
-def _places(document: Mapping[str, Any]) -> Iterator[_Place]:
+def _places(document: Mapping[str, Any], kind: str | None = None) -> Iterator[_Place]:
+    """All modifiers in order, or those of one type."""
     start = 0
     for channel in document["channels"]:
         for sample in channel["samples"]:
             for modifier in sample["modifiers"]:
+                if kind is not None and modifier["type"] != kind:
+                    continue
                 yield _Place(channel, start, sample, modifier)
         start += len(channel["samples"][0]["data"])
 
@@ -208,6 +211,18 @@ def _parameters(sets: Mapping[str, _ParameterSet]) -> tuple[Parameter, ...]:
     return tuple(result)
 
 
+def _shifts(sample: Mapping[str, Any]) -> list[tuple[list[float], list[float]]]:
+    """Odd and even parts of the variations of a sample, for each histosys in order."""
+    data = np.asarray(sample["data"], dtype=float)
+    found = []
+    for modifier in sample["modifiers"]:
+        if modifier["type"] == "histosys":
+            high = np.asarray(modifier["data"]["hi_data"], dtype=float)
+            low = np.asarray(modifier["data"]["lo_data"], dtype=float)
+            found.append(((0.5 * (high - low)).tolist(), (0.5 * (high + low) - data).tolist()))
+    return found
+
+
 class _Arrays:
     """The growing flat arrays of a model."""
 
@@ -234,8 +249,11 @@ class _Arrays:
         start: int,
         sample: Mapping[str, Any],
         staterror_offset: Mapping[tuple[str, int], int],
+        *,
+        shifts: Sequence[tuple[list[float], list[float]]],
     ) -> None:
-        """Append one sample of one channel."""
+        """Append one sample of one channel; ``shifts`` are those of its histosys, in order."""
+        following = iter(shifts)
         data = np.asarray(sample["data"], dtype=float)
         self.start.append(start)
         self.stop.append(start + len(data))
@@ -253,12 +271,11 @@ class _Arrays:
                     _coefficients(float(modifier["data"]["hi"]), float(modifier["data"]["lo"]))
                 )
             elif kind == "histosys":
-                high = np.asarray(modifier["data"]["hi_data"], dtype=float)
-                low = np.asarray(modifier["data"]["lo_data"], dtype=float)
+                odd, even = next(following)
                 self.histosys_parameter.append(first)
                 self.histosys_offset.append(len(self.odd))
-                self.odd.extend((0.5 * (high - low)).tolist())
-                self.even.extend((0.5 * (high + low) - data).tolist())
+                self.odd.extend(odd)
+                self.even.extend(even)
             else:
                 self.binfactor_parameter.append(first + staterror_offset.get((name, start), 0))
         self.factor_begin.append(len(self.factor_parameter))
@@ -410,19 +427,22 @@ def compile_workspace(
 
     staterror_offset: dict[tuple[str, int], int] = {}
     sizes: dict[str, int] = {}
-    for place in sorted(_places(document), key=lambda place: str(place.channel["name"])):
+    staterrors = _places(document, "staterror")
+    for place in sorted(staterrors, key=lambda place: str(place.channel["name"])):
         key = (place.modifier["name"], place.start)
-        if place.modifier["type"] == "staterror" and key not in staterror_offset:
+        if key not in staterror_offset:
             staterror_offset[key] = sizes.get(key[0], 0)
             sizes[key[0]] = staterror_offset[key] + len(place.sample["data"])
 
     arrays = _Arrays()
+    once = (workspace.shared or SharedParts(None)).once
     samples = tuple(dict.fromkeys(s["name"] for c in document["channels"] for s in c["samples"]))
     channels: list[ChannelBins] = []
     start = 0
     for i, channel in enumerate(document["channels"]):
         for sample in channel["samples"]:
-            arrays.add_component(sets, channel, start, sample, staterror_offset)
+            shifts = once(sample, "shifts", partial(_shifts, sample))
+            arrays.add_component(sets, channel, start, sample, staterror_offset, shifts=shifts)
             arrays.component.append((i, samples.index(sample["name"])))
         stop = start + len(channel["samples"][0]["data"])
         channels.append(

@@ -26,6 +26,7 @@ from darkstats.scan.settings import ScanSettings
 from darkstats.scan.simulation_share import projection_warnings
 from darkstats.workspace import Workspace
 from darkstats.workspace.patch import apply_patch
+from darkstats.workspace.shared_parts import SharedParts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,6 +89,7 @@ class _Context:
     """What all blocks of a scan share."""
 
     base: Mapping[str, Any] = field(repr=False)
+    shared: SharedParts = field(repr=False)
     patches: Sequence[Mapping[str, Any]] = field(repr=False)
     settings: ScanSettings
     expected: ExpectedSpectrum | None = field(repr=False)
@@ -101,13 +103,16 @@ def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context
     patches = inputs["patches"]
     base = base_of(inputs["workspace"], patches)
     expected = ExpectedSpectrum.of(inputs["workspace"], inputs["fill"])
-    return _Context(base=base, patches=patches, settings=chosen, expected=expected)
+    shared = SharedParts(base)
+    return _Context(base=base, shared=shared, patches=patches, settings=chosen, expected=expected)
 
 
 def _run(context: _Context, block: int) -> dict[str, Any]:
     size = context.settings.hypotheses_per_block
     patches = context.patches[block * size : (block + 1) * size]
-    points = scan_points(context.base, patches, context.settings, context.expected)
+    points = scan_points(
+        context.base, patches, context.settings, context.expected, shared=context.shared
+    )
     return {"points": [point.plain() for point in points]}
 
 
@@ -142,19 +147,29 @@ def base_of(document: Mapping[str, Any], patches: Sequence[Mapping[str, Any]]) -
 
 
 def workspace_of_point(
-    document: Mapping[str, Any], patch: Mapping[str, Any], settings: ScanSettings
+    document: Mapping[str, Any],
+    patch: Mapping[str, Any],
+    settings: ScanSettings,
+    shared: SharedParts | None = None,
 ) -> Workspace:
     """Return the workspace of one hypothesis, at the luminosity of the settings.
+
+    What the samples of the document give is found out once, if it is ``shared``.
 
     Raises
     ------
     InputError
         The patch does not fit, or the result is no workspace.
     """
-    patched = apply_patch(dict(document), list(patch["patch"]), source=str(patch["name"]))
+    patched = apply_patch(
+        dict(document),
+        list(patch["patch"]),
+        source=str(patch["name"]),
+        size=None if shared is None else shared.size,
+    )
     if settings.luminosity_factor != 1.0 or settings.systematics != "same":
         patched = projected(patched, settings.luminosity_factor, systematics=settings.systematics)
-    return Workspace.from_document(patched, str(patch["name"]))
+    return Workspace.from_document(patched, str(patch["name"]), shared=shared)
 
 
 def compile_point(
@@ -203,16 +218,21 @@ def scan_points(
     patches: Sequence[Mapping[str, Any]],
     settings: ScanSettings,
     expected: ExpectedSpectrum | None = None,
+    *,
+    shared: SharedParts | None = None,
 ) -> list[ScanPoint]:
-    """Test the hypotheses of one block, as :func:`scan_point` does; Bayesian ones together."""
+    """Test the hypotheses of one block, as :func:`scan_point` does; Bayesian ones together.
+
+    What the samples of the document give is found out once, if it is ``shared``.
+    """
     if settings.method != "bayes":
-        return [_tested(document, patch, settings, expected) for patch in patches]
+        return [_tested(document, patch, settings, expected, shared) for patch in patches]
     points: list[ScanPoint | None] = []
     compiled = []
     for patch in patches:
         name, values = str(patch["name"]), tuple(patch["values"])
         try:
-            workspace = workspace_of_point(document, patch, settings)
+            workspace = workspace_of_point(document, patch, settings, shared)
             model = compile_workspace(
                 workspace, interpolation=InterpolationCodes.parse(settings.interpolation)
             )
@@ -258,10 +278,11 @@ def _tested(
     patch: Mapping[str, Any],
     settings: ScanSettings,
     expected: ExpectedSpectrum | None,
+    shared: SharedParts | None,
 ) -> ScanPoint:
     name, values = str(patch["name"]), tuple(patch["values"])
     try:
-        workspace = workspace_of_point(document, patch, settings)
+        workspace = workspace_of_point(document, patch, settings, shared)
         model = _compiled(workspace, settings)
         data = blinded_observation(model) if settings.blind else model.observation
         point = point_of_model(name, values, model, data, settings)

@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 
     from darkstats.workspace.findings import Finding
     from darkstats.workspace.json_values import JsonValue
+    from darkstats.workspace.shared_parts import SharedParts
 
 __all__ = ["lint", "require_valid"]
 
 
 def lint(
-    document: JsonValue, *, accept: Collection[str] = (), every: bool = False
+    document: JsonValue,
+    *,
+    accept: Collection[str] = (),
+    every: bool = False,
+    shared: SharedParts | None = None,
 ) -> tuple[Finding, ...]:
     """Return all that is wrong, or worth a look, in a workspace document.
 
@@ -38,6 +43,8 @@ def lint(
         Codes out of :data:`darkstats.workspace.ACCEPTABLE_CODES` whose errors become warnings.
     every
         Whether warnings that are frequent are listed one by one, and not counted.
+    shared
+        What is known of the samples of a document that this one was made of by patches.
 
     Returns
     -------
@@ -50,7 +57,7 @@ def lint(
     ['missing-key', 'missing-key', 'missing-key', 'empty-list']
     """
     report = Report(accepted=frozenset(accept), every=every)
-    sound = check_structure(document, report)
+    sound = check_structure(document, report, shared)
     counts = check_expectations(sound, report)
     needs = check_modifiers(sound, report)
     check_names(sound, report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from darkstats.workspace.expectation_checks import (
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonValue
     from darkstats.workspace.modifier_checks import Need
     from darkstats.workspace.report import Place, Report
-    from darkstats.workspace.structure import Sound
+    from darkstats.workspace.structure import SamplePart, Sound
 
 __all__ = ["check_measurements"]
 
@@ -302,15 +303,22 @@ def _moving_names(sound: Sound) -> set[str]:
     names: set[str] = set()
     for channel in sound.channels:
         for sample in channel.samples:
-            contributes = sample_contributes(sample)
-            for modifier in sample.modifiers:
-                data = modifier.data
-                if modifier.type == "histosys":
-                    moves = data["lo_data"] != sample.data or data["hi_data"] != sample.data
-                elif modifier.type == "normsys":
-                    moves = contributes and not data["lo"] == 1 == data["hi"]
-                else:
-                    moves = contributes
-                if moves:
-                    names.add(modifier.name)
+            names |= sample.once("moving", partial(_moving_in, sample))
+    return names
+
+
+def _moving_in(sample: SamplePart) -> set[str]:
+    """Names of the parameters that change the expectation of a sample."""
+    names = set()
+    contributes = sample_contributes(sample)
+    for modifier in sample.modifiers:
+        data = modifier.data
+        if modifier.type == "histosys":
+            moves = data["lo_data"] != sample.data or data["hi_data"] != sample.data
+        elif modifier.type == "normsys":
+            moves = contributes and not data["lo"] == 1 == data["hi"]
+        else:
+            moves = contributes
+        if moves:
+            names.add(modifier.name)
     return names

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from darkstats.workspace.findings import shown
 from darkstats.workspace.names import COMPONENT_TYPES, component
-from darkstats.workspace.report import Place, Report
+from darkstats.workspace.report import Notes, Place, Report
 
 if TYPE_CHECKING:
     from darkstats.workspace.structure import ChannelPart, ModifierPart, SamplePart, Sound
@@ -90,6 +90,7 @@ def _sample(
     channel: ChannelPart, sample: SamplePart, n_bins: int, needs: dict[str, Need], report: Report
 ) -> None:
     seen: set[tuple[str, str]] = set()
+    notes = None if sample.facts is None else sample.once("notes", lambda: _notes(sample))
     for modifier in sample.modifiers:
         name, kind = modifier.name, modifier.type
         if (kind, name) in seen:
@@ -115,12 +116,31 @@ def _sample(
         need.types.add(kind)
         need.channels[channel.name] = n_bins
         need.samples.setdefault(sample.name, set()).add(channel.name)
-        if kind == "histosys":
-            _histosys(sample, modifier, report)
-        elif kind == "normsys":
-            _normsys(sample, modifier, report)
-        elif kind in {"shapesys", "staterror"}:
-            _uncertainties(sample, modifier, report)
+        if notes is None:
+            _alone(sample, modifier, report)
+        elif modifier.index in notes:
+            notes[modifier.index].repeat(report)
+
+
+def _alone(sample: SamplePart, modifier: ModifierPart, report: Report) -> None:
+    """Check what a modifier does to its sample, whatever else the document holds."""
+    if modifier.type == "histosys":
+        _histosys(sample, modifier, report)
+    elif modifier.type == "normsys":
+        _normsys(sample, modifier, report)
+    elif modifier.type in {"shapesys", "staterror"}:
+        _uncertainties(sample, modifier, report)
+
+
+def _notes(sample: SamplePart) -> dict[int, Notes]:
+    """What these checks say of the modifiers of a sample, of those of which they say anything."""
+    found = {}
+    for modifier in sample.modifiers:
+        notes = Notes()
+        _alone(sample, modifier, notes)
+        if notes.said:
+            found[modifier.index] = notes
+    return found
 
 
 def _place(sample: SamplePart, modifier: ModifierPart) -> Place:

@@ -32,9 +32,13 @@ def _channels(sound: Sound) -> Iterator[tuple[str, Place]]:
 
 
 def _parameters(sound: Sound) -> Iterator[tuple[str, Place]]:
+    seen: set[str] = set()
     for channel in sound.channels:
         for sample in channel.samples:
             for modifier in sample.modifiers:
+                if modifier.name in seen:  # most are, and a place takes time
+                    continue
+                seen.add(modifier.name)
                 place = sample.place
                 pointer = f"{place.pointer}/modifiers/{modifier.index}"
                 yield modifier.name, Place(pointer, place.channel, place.sample)

@@ -18,7 +18,7 @@ from darkstats.workspace.findings import shown
 if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonValue
 
-__all__ = ["MAX_OPERATIONS", "apply_patch", "parse_patch", "parse_pointer"]
+__all__ = ["MAX_OPERATIONS", "apply_patch", "parse_patch", "parse_pointer", "size_of"]
 
 MAX_OPERATIONS = 10_000
 _OPERATION = b'"op"'
@@ -43,7 +43,9 @@ class _RefusedError(Exception):
         super().__init__(problem)
 
 
-def apply_patch(document: JsonValue, operations: object, *, source: str = "") -> JsonValue:
+def apply_patch(
+    document: JsonValue, operations: object, *, source: str = "", size: int | None = None
+) -> JsonValue:
     """Return ``document`` with a JSON patch applied.
 
     Parameters
@@ -55,6 +57,8 @@ def apply_patch(document: JsonValue, operations: object, *, source: str = "") ->
         ``op``, ``value`` or ``from``. Other keys are ignored, as RFC 6902 asks.
     source
         File name of the patch, for messages.
+    size
+        What :func:`size_of` says of the document, where that is known.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def apply_patch(document: JsonValue, operations: object, *, source: str = "") ->
     {'a': [1, 2]}
     """
     checked = _check_operations(operations, source)
-    sheet = _Sheet(document, checked)
+    sheet = _Sheet(document, checked, size_of(document) if size is None else size)
     for index, operation in enumerate(checked):
         try:
             sheet.apply(operation)
@@ -86,6 +90,11 @@ def apply_patch(document: JsonValue, operations: object, *, source: str = "") ->
                 remedy=error.remedy,
             ) from None
     return sheet.root
+
+
+def size_of(document: JsonValue) -> int:
+    """Size of a document, as the bounds of a patch count it."""
+    return _measure(document, float("inf"))[0]
 
 
 def parse_pointer(pointer: str) -> list[str]:
@@ -247,16 +256,15 @@ class _Sheet:
 
     root: JsonValue
     operations: list[dict[str, JsonValue]]
+    size: float
     owned: dict[int, JsonValue] = field(default_factory=dict)  # containers made here, kept alive
-    size: float = 0
     limit: float = 0
     work: float = 0
 
     def __post_init__(self) -> None:
-        size, _ = _measure(self.root, float("inf"))
+        size = self.size
         values = [operation["value"] for operation in self.operations if "value" in operation]
         brought = sum(_measure(value, float("inf"))[0] for value in values)
-        self.size = size
         self.limit = max(GROWTH * size, SMALLEST_LIMIT, size + brought)
         self.work = 50 * self.limit
 

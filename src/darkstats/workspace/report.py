@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from darkstats.workspace.json_values import JsonValue
 
-__all__ = ["LARGEST_NUMBER", "MAX_FINDINGS", "Place", "Report"]
+__all__ = ["LARGEST_NUMBER", "MAX_FINDINGS", "Notes", "Place", "Report"]
 
 MAX_FINDINGS = 200
 LARGEST_NUMBER = 1e100
@@ -216,6 +216,30 @@ class Report:
             self.error("empty-list", place, "the list is empty", f"add at least one of {what}")
             return False
         return True
+
+
+@dataclass(slots=True)
+class Notes(Report):
+    """What a check says, to be repeated in the reports of several documents."""
+
+    said: list[tuple[str, tuple[str, Place, str, str]]] = field(default_factory=list)
+
+    def error(self, code: str, place: Place, message: str, remedy: str) -> None:
+        """Note an error."""
+        self.said.append(("error", (code, place, message, remedy)))
+
+    def warning(self, code: str, place: Place, message: str, remedy: str) -> None:
+        """Note a warning."""
+        self.said.append(("warning", (code, place, message, remedy)))
+
+    def gather(self, code: str, place: Place, message: str, remedy: str) -> None:
+        """Note a frequent warning."""
+        self.said.append(("gather", (code, place, message, remedy)))
+
+    def repeat(self, report: Report) -> None:
+        """Say all of it again."""
+        for how, what in self.said:
+            getattr(report, how)(*what)
 
 
 def _has_nan(values: Sequence[JsonValue]) -> bool:

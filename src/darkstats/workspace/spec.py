@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from darkstats.errors import UnknownNameError, WorkspaceError
+from darkstats.provenance import digest_of_text
 from darkstats.workspace.findings import DEFERRED_CODES
 from darkstats.workspace.lint import lint
 from darkstats.workspace.patch import apply_patch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from darkstats.workspace.findings import Finding
     from darkstats.workspace.json_values import JsonValue
+    from darkstats.workspace.shared_parts import SharedParts
 
 __all__ = ["Workspace", "canonical_digest", "pyhf_digest"]
+
+
+_SAMPLES = 4
+"""Levels of lists and objects above a sample."""
 
 
 def pyhf_digest(document: JsonValue, algorithm: str = "sha256") -> str:
@@ -35,8 +41,12 @@ def pyhf_digest(document: JsonValue, algorithm: str = "sha256") -> str:
     algorithm
         ``"sha256"`` or ``"md5"``.
     """
-    text = json.dumps(document, sort_keys=True, ensure_ascii=False)
+    text = _pyhf_text(document)
     return hashlib.new(algorithm, text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _pyhf_text(value: JsonValue) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def canonical_digest(document: JsonValue) -> str:
@@ -45,13 +55,32 @@ def canonical_digest(document: JsonValue) -> str:
     All numbers are written as floats (``5`` equals ``5.0``, ``-0.0`` equals ``0.0``) and keys are
     sorted; the order of lists is kept.
     """
-    text = json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return digest_of_text(_canonical_text(document).encode())
+
+
+def _canonical_text(value: JsonValue) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
     if "-0.0" in text:  # perhaps a negative zero: adding zero takes its sign away
         plain = json.loads(text, parse_int=float, parse_float=lambda number: float(number) + 0.0)
     else:
         plain = json.loads(text, parse_int=float)
-    text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _assembled(
+    value: JsonValue, levels: int, text: Callable[[JsonValue], str], comma: str, colon: str
+) -> str:
+    """JSON text, keys sorted, put together from the texts of what lies some levels below."""
+    if levels > 0 and isinstance(value, dict):
+        parts = (
+            f"{json.dumps(key, ensure_ascii=False)}{colon}"
+            f"{_assembled(value[key], levels - 1, text, comma, colon)}"
+            for key in sorted(value)
+        )
+        return f"{{{comma.join(parts)}}}"
+    if levels > 0 and isinstance(value, list):
+        return f"[{comma.join(_assembled(v, levels - 1, text, comma, colon) for v in value)}]"
+    return text(value)
 
 
 def _is_deferred(error: Finding) -> bool:
@@ -78,12 +107,15 @@ class Workspace:
         What the linter found worth a look.
     unusable
         Errors that concern single measurements; :meth:`measurement` raises them.
+    shared
+        What is known of samples that other documents have, too; see :meth:`from_document`.
     """
 
     document: dict[str, JsonValue]
     source: str = ""
     warnings: tuple[Finding, ...] = ()
     unusable: tuple[Finding, ...] = ()
+    shared: SharedParts | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_document(
@@ -93,6 +125,7 @@ class Workspace:
         *,
         accept: Collection[str] = (),
         usable: bool = True,
+        shared: SharedParts | None = None,
     ) -> Workspace:
         """Return the workspace of a document.
 
@@ -107,13 +140,16 @@ class Workspace:
         usable
             Whether at least one measurement must be usable; without one, the workspace can be
             read and changed, but makes no model.
+        shared
+            What is known of the samples of a document that this one was made of by patches. It
+            saves time, and changes nothing else.
 
         Raises
         ------
         WorkspaceError
             The linter found errors.
         """
-        findings = lint(document, accept=accept)
+        findings = lint(document, accept=accept, shared=shared)
         errors = tuple(finding for finding in findings if finding.severity == "error")
         if not all(map(_is_deferred, errors)):
             raise WorkspaceError(errors, source=source)
@@ -122,17 +158,28 @@ class Workspace:
             if len(broken) == len(document["measurements"]):
                 raise WorkspaceError(errors, source=source)
         warnings = tuple(finding for finding in findings if finding.severity == "warning")
-        return cls(document, source, warnings, errors)
+        return cls(document, source, warnings, errors, shared)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 by pyhf's rule, which patch sets carry."""
-        return pyhf_digest(self.document)
+        return digest_of_text(self._text(_pyhf_text, ", ", ": ").encode())
 
     @cached_property
     def canonical_digest(self) -> str:
         """SHA-256 that does not depend on how numbers are written; the order of lists counts."""
-        return canonical_digest(self.document)
+        return digest_of_text(self._text(_canonical_text, ",", ":").encode())
+
+    def _text(self, write: Callable[[JsonValue], str], comma: str, colon: str) -> str:
+        """The document as ``write`` writes it; the text of a shared sample is kept."""
+        shared = self.shared
+        if shared is None:
+            return write(self.document)
+
+        def text(value: JsonValue) -> str:
+            return shared.once(value, write.__name__, lambda: write(value))
+
+        return _assembled(self.document, _SAMPLES, text, comma, colon)
 
     @property
     def channel_names(self) -> tuple[str, ...]:

@@ -7,13 +7,16 @@ not check types again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from darkstats.workspace.findings import shown
 from darkstats.workspace.report import Place, Report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from darkstats.workspace.json_values import JsonValue
+    from darkstats.workspace.shared_parts import SharedParts
 
 __all__ = [
     "MODIFIER_TYPES",
@@ -23,6 +26,8 @@ __all__ = [
     "Sound",
     "check_structure",
 ]
+
+T = TypeVar("T")
 
 MODIFIER_TYPES = (
     "histosys",
@@ -61,12 +66,22 @@ class ModifierPart:
 
 @dataclass(slots=True)
 class SamplePart:
-    """A sound sample."""
+    """A sound sample; ``facts`` keeps what later passes find, if other documents have it, too."""
 
     place: Place
     name: str
     data: list[float]
     modifiers: list[ModifierPart] = field(default_factory=list)
+    facts: dict[str, object] | None = None
+
+    def once(self, what: str, make: Callable[[], T]) -> T:
+        """What ``make`` returns, which follows from this sample in its place alone."""
+        if self.facts is None:
+            return make()
+        if what not in self.facts:
+            self.facts[what] = make()
+        found: T = self.facts[what]  # type: ignore[assignment]  # a word stands for one type
+        return found
 
 
 @dataclass(slots=True)
@@ -91,7 +106,7 @@ class Sound:
     complete: bool = True
 
 
-def check_structure(document: object, report: Report) -> Sound:
+def check_structure(document: object, report: Report, shared: SharedParts | None = None) -> Sound:
     """Check a document against the workspace schema; return its sound parts."""
     sound = Sound()
     root = Place("")
@@ -110,7 +125,7 @@ def check_structure(document: object, report: Report) -> Sound:
     channels = document.get("channels", [])
     if "channels" in document and report.is_list(channels, Place("/channels"), "channels"):
         for index, channel in enumerate(channels):
-            _channel(channel, Place(f"/channels/{index}"), sound, report)
+            _channel(channel, Place(f"/channels/{index}"), sound, report, shared)
     observations = document.get("observations", [])
     if "observations" in document and report.is_list(
         observations, Place("/observations"), "observations"
@@ -127,7 +142,9 @@ def check_structure(document: object, report: Report) -> Sound:
     return sound
 
 
-def _channel(channel: JsonValue, place: Place, sound: Sound, report: Report) -> None:
+def _channel(
+    channel: JsonValue, place: Place, sound: Sound, report: Report, shared: SharedParts | None
+) -> None:
     if not report.is_object(channel, place, _CHANNEL_KEYS):
         return
     name = channel["name"]
@@ -138,12 +155,33 @@ def _channel(channel: JsonValue, place: Place, sound: Sound, report: Report) -> 
     if not report.is_list(channel["samples"], samples_place, "samples"):
         return
     for index, sample in enumerate(channel["samples"]):
-        found = _sample(sample, Place(f"{samples_place.pointer}/{index}", name), report)
+        where = Place(f"{samples_place.pointer}/{index}", name)
+        found = None if shared is None else _shared_sample(sample, where, report, shared)
+        if found is None:
+            found = _sample(sample, where, report)
         if found is None:
             part.complete = False
         else:
             part.samples.append(found)
     sound.channels.append(part)
+
+
+def _shared_sample(
+    sample: JsonValue, place: Place, report: Report, shared: SharedParts
+) -> SamplePart | None:
+    """A sample that other documents have in this place, too; None where there is more to say."""
+    if not shared.holds(sample):
+        return None
+
+    def looked_at() -> SamplePart | None:
+        alone = Report(accepted=report.accepted, every=report.every)
+        part = _sample(sample, place, alone)
+        if part is None or alone.findings():
+            return None
+        part.facts = {}
+        return part
+
+    return shared.once(sample, ("structure", place.pointer, place.channel), looked_at)
 
 
 def _sample(sample: JsonValue, place: Place, report: Report) -> SamplePart | None:
