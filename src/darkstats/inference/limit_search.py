@@ -17,6 +17,7 @@ __all__ = ["LimitSearch", "log_p"]
 
 _RELATIVE_TOLERANCE = 1e-10
 _ROUNDS = 60
+_LEAST_TOLD = 1e-3  # of the tolerance: data that move by less are not told apart by the fits
 _RANGE = 1e9  # a limit this many times larger than the unprofiled guess is no limit
 
 
@@ -91,14 +92,17 @@ class LimitSearch:
     def _height(self, mu: float) -> float:
         """How far the logarithm of the p-value lies above that of 1 - CL.
 
-        CLs+b divides by the root of the Asimov value. Where that is rounding, so is the p-value: it
-        allows nothing, and a limit there is 0, for larger strengths are excluded. CLs has no such
+        CLs+b divides by the root of the Asimov value. Where that is rounding, so is the p-value,
+        and the data alone decide: a strength that they tell from the best fit is excluded, and one
+        that they do not tell is allowed, however wide the stretch of those is. CLs has no such
         place: its two parts are alike there.
         """
-        height = log_p(self.curve, mu, self.method) - math.log(self.alpha)
-        if self.method == "clsb" and self.curve.q_asimov(mu) < NLL_TOLERANCE:
-            return min(height, -1.0)
-        return height
+        if self.method == "clsb" and self._is_rounding(mu):
+            return -math.log(max(self.curve.q(mu) / NLL_TOLERANCE, _LEAST_TOLD))
+        return log_p(self.curve, mu, self.method) - math.log(self.alpha)
+
+    def _is_rounding(self, mu: float) -> bool:
+        return self.curve.q_asimov(mu) < NLL_TOLERANCE
 
     def restart(self) -> None:
         """Forget the values, which a better minimum has changed, and read them again."""
@@ -163,7 +167,24 @@ class LimitSearch:
                 f"{crossing.name}: no certified fits on both sides of it",
                 lower_bound=self.highest_allowed(),
             )
+        if crossing is self.observed and self.method == "clsb" and self._at_none(estimate[0]):
+            return 0.0
         return estimate[0]
+
+    def _at_none(self, found: float) -> bool:
+        """Whether a crossing is that of rounding at no signal at all.
+
+        The data leave zero in proportion to the strength, the Asimov value with its square: near
+        zero, it is rounding well beyond the crossing, too. At the end of a stretch of strengths
+        that a free parameter makes up for, it is not.
+        """
+        above = self.observed.bracket[1]
+        if found <= 0.0 or above is None or not self._is_rounding(above[0]):
+            return False
+        self.curve.evaluate([], asimov_only=[2.0 * found])
+        if 2.0 * found not in self.curve.asimov_points:
+            self.curve.certify(2.0 * found, data=False)
+        return self._is_rounding(2.0 * found)
 
     def _nearest_known(self, crossing: Crossing, *, data: bool) -> list[tuple[float, bool]]:
         """The known point next to a crossing, with whether the data count there."""
