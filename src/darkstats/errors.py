@@ -20,7 +20,8 @@
     │   └── MissingExtraError      an optional dependency that is not installed
     └── NotCertifiedError          the computation ran, but its answer cannot be vouched for  exit 1
         ├── FitFailedError         a minimum that is not one
-        │   └── ImpossibleDataError      the likelihood is zero whatever the free parameters are
+        │   ├── ImpossibleDataError      the likelihood is zero whatever the free parameters are
+        │   └── LocalMinimumError        a lower point is known, at which no fit ends
         ├── LimitNotFoundError     no certified crossing; carries the bound that is known
         └── ShardError             work in blocks that is missing, damaged, foreign or failed
 """
@@ -46,6 +47,7 @@ __all__ = [
     "InputError",
     "InsensitiveError",
     "LimitNotFoundError",
+    "LocalMinimumError",
     "MissingExtraError",
     "NotCertifiedError",
     "OptionError",
@@ -270,6 +272,22 @@ class ImpossibleDataError(FitFailedError):
         self.places = places
         under = f" with {held}" if held else ""
         super().__init__(f"the data are impossible{under}: {places}")
+
+
+class LocalMinimumError(FitFailedError):
+    """A minimum that is not the lowest: a point below it is known, at which no fit ends.
+
+    Parameters
+    ----------
+    reason
+        What was found, and where the lower point lies.
+    reached
+        Deviance of the lower point.
+    """
+
+    def __init__(self, reason: str, *, reached: float) -> None:
+        self.reached = reached
+        super().__init__(reason)
 
 
 class LimitNotFoundError(NotCertifiedError):

@@ -357,7 +357,29 @@ class Limit:
 def _falling_root(
     function: Callable[[float], float], start: float, beyond: tuple[float, ...] = (1.15, 1.5, 3.0)
 ) -> float | None:
-    """Last zero of a falling function of a positive number; 0 below 1e-7 of the start."""
+    """Last zero of a falling function of a positive number; 0 below 1e-7 of the start.
+
+    The function falls while it is looked at, where a fit finds a lower minimum than those before:
+    signs that have changed are looked for again.
+    """
+    for _ in range(8):
+        bracket = _bracket(function, start, beyond)
+        if bracket is None:
+            return None
+        low, high = bracket
+        if high == 0.0:
+            return 0.0
+        try:
+            return float(brentq(function, low, high, xtol=1e-12 * high, rtol=1e-9))
+        except ValueError:
+            start = high
+    return None
+
+
+def _bracket(
+    function: Callable[[float], float], start: float, beyond: tuple[float, ...]
+) -> tuple[float, float] | None:
+    """Places around the last zero; zeros for none above zero, None where the value stays above."""
     high, value = start, function(start)
     low = 0.0
     if value > 0.0:
@@ -375,14 +397,14 @@ def _falling_root(
                 break
             high = low
         else:
-            return 0.0
+            return 0.0, 0.0
     # beyond the first crossing it may rise again: the last one counts
     for factor in beyond:
         if function(high * factor) > 0.0:
             low, high = high * factor, 2.0 * high * factor
             while function(high) > 0.0 and high < 1e6 * start:
                 low, high = high, 2.0 * high
-    return float(brentq(function, low, high, xtol=1e-12 * high, rtol=1e-9))
+    return low, high
 
 
 def limits(

@@ -54,6 +54,9 @@ class BatchFit:
     ends
         Where each lane ended, failed or not: good for starting another fit, and for nothing else.
         Shape [lane, par].
+    first_ends
+        The same of the first attempt: a retry from another start hides where a start has led. Shape
+        [lane, par].
     edm, min_rate
         Estimated distance to the minimum; smallest expected rate of a bin. Shape [lane].
     steps, flat, rung, status
@@ -65,6 +68,7 @@ class BatchFit:
     twice_nll: FloatArray
     limiting: FloatArray
     ends: FloatArray
+    first_ends: FloatArray
     edm: FloatArray
     min_rate: FloatArray
     steps: IndexArray
@@ -183,7 +187,9 @@ def fit_batch(
     lanes = run_kernel(problem, data, frozen_auxdata, starts, options)
     status = lanes.status(options.edm_tolerance)
     rung = np.zeros(n_lanes, dtype=np.int64)
+    first_ends = lanes.parameters
     if (status != FitStatus.CONVERGED).any():
+        first_ends = first_ends.copy()
         climb(
             problem,
             data,
@@ -209,6 +215,7 @@ def fit_batch(
         twice_nll=twice_nll,
         limiting=limiting,
         ends=lanes.parameters,
+        first_ends=first_ends,
         edm=lanes.edm,
         min_rate=lanes.min_rate,
         steps=lanes.report[:, 1],

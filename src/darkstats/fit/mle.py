@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkstats.arrays import BoolArray, FloatArray, frozen_floats
-from darkstats.errors import FitFailedError, ImpossibleDataError
+from darkstats.errors import FitFailedError, ImpossibleDataError, LocalMinimumError
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
 from darkstats.fit.elsewhere import starts_elsewhere
 from darkstats.fit.feasible import feasible_point
@@ -149,11 +149,13 @@ def _below(
     """Ends of fits below a minimum, the lowest first [end, par], and the deviance of that.
 
     A point that lies lower shows that the minimum is local, whether its own fit is certified or
-    not.
+    not, and whether a retry from another start was.
     """
     data, auxdata = problem.model.stack([observation])
-    ends = np.vstack([batch.ends for batch in batches])
+    retried = [batch.first_ends[batch.rung > 0] for batch in batches]
+    ends = np.vstack([*(batch.ends for batch in batches), *retried])
     values = np.concatenate([batch.twice_nll for batch in batches])
+    values = np.append(values, np.full(len(ends) - len(values), np.nan))
     for lane in np.flatnonzero(np.isnan(values) & np.isfinite(ends).all(axis=1)):
         end = frozen_floats(ends[lane])
         values[lane] = 2.0 * problem.model.derivatives(end, data, auxdata[0])[0]
@@ -192,7 +194,7 @@ def _require_reached(
 
     Raises
     ------
-    FitFailedError
+    LocalMinimumError
         It does: what was found is no maximum of the likelihood.
     """
     if found is not None and found.twice_nll <= twice_nll + AGREEMENT:
@@ -200,9 +202,10 @@ def _require_reached(
     furthest = np.argsort(-np.abs(point - model.nominal), kind="stable")[:3]
     where = ", ".join(f"{model.parameters[p].name} = {point[p]:.4g}" for p in map(int, furthest))
     higher = "none" if found is None else f"the lowest one found has {found.twice_nll:.9g}"
-    raise FitFailedError(
+    raise LocalMinimumError(
         f"a deviance of {twice_nll:.9g} is reached at {where}, where no minimum could be certified "
-        f"({higher}); narrow the ranges of these parameters"
+        f"({higher}); narrow the ranges of these parameters",
+        reached=twice_nll,
     )
 
 

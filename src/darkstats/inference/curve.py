@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import FitFailedError, ImpossibleDataError, OptionError
+from darkstats.errors import (
+    FitFailedError,
+    ImpossibleDataError,
+    LocalMinimumError,
+    OptionError,
+)
 from darkstats.fit import FitOptions, FitResult, fit, fit_batch
 from darkstats.fit.elsewhere import starts_elsewhere
 from darkstats.fit.lanes import Problem
@@ -34,6 +39,10 @@ __all__ = ["NLL_TOLERANCE", "ProfileCurve", "unprofiled_scale"]
 #: Differences of twice the negative log-likelihood below this count as none (the fit's own
 #: tolerance on it is 1e-9).
 NLL_TOLERANCE = 1e-6
+
+#: Share of the largest curvature, each parameter in its own unit, below which there is rounding:
+#: what the cancellations of a rate leave of sixteen digits.
+_NARROW = 1e-11
 
 #: Different starts that have to end in the lowest of many minima.
 _WITNESSES = 3
@@ -442,11 +451,32 @@ class ProfileCurve:
         found = batch.lowest()
         if found is None or found.agreeing(NLL_TOLERANCE) < _WITNESSES:
             raise error
+        if isinstance(error, LocalMinimumError) and found.twice_nll > error.reached + NLL_TOLERANCE:
+            raise error
+        if self._cancels(found.parameters, observation):
+            raise error
         self.second_starts += 1
         self._note(
             "the likelihood has many minima; the lowest that several starts agree on was taken"
         )
         return found.twice_nll, found.parameters
+
+    def _cancels(self, parameters: FloatArray, observation: Observation) -> bool:
+        """Whether some direction has a curvature that is lost in that of its parameters.
+
+        Parameters that cancel each other to the last digits leave a valley too narrow to follow:
+        starts near a place in it all end there, and prove nothing.
+        """
+        data, auxdata = self.model.stack([observation])
+        free = [p for p in np.flatnonzero(~self.model.fixed) if p != self._poi]
+        hessian = self.model.derivatives(parameters, data, auxdata[0])[2][np.ix_(free, free)]
+        root = np.sqrt(np.abs(np.diag(hessian)))
+        felt = root > 0.0
+        scaled = hessian[np.ix_(felt, felt)] / np.outer(root[felt], root[felt])
+        if not scaled.size:
+            return False
+        heights = np.linalg.eigvalsh(scaled)
+        return bool(heights[0] < _NARROW * heights[-1])
 
     def _value(self, mu: float, *, is_data: bool) -> float:
         known = self._known(is_data).get(mu)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from darkstats.errors import FitFailedError
+from darkstats.errors import FitFailedError, LocalMinimumError
 from darkstats.fit import fit, mle
 from darkstats.fit.elsewhere import far_from_model, starts_elsewhere
 from darkstats.fit.lanes import Problem
-from darkstats.inference import hypotest, significance
+from darkstats.inference import hypotest, significance, upper_limit
 from darkstats.model import HistFactoryModel, compile_workspace
 from darkstats.workspace import read_workspace
 
@@ -353,3 +353,109 @@ def test_an_ordinary_fit_gets_no_starts_elsewhere() -> None:
     assert (points >= problem.lower).all()
     assert (points <= problem.upper).all()
     assert len(np.unique(points, axis=0)) > 20
+
+
+def test_a_lower_point_is_not_hidden_by_a_retry() -> None:
+    """No event: a background below zero cancels the signal in every bin, at a deviance of 4.83.
+
+    Fits that started there failed and were tried again from the ordinary start, so that all agreed
+    on the local minimum with 20.59; limit and test were computed from it.
+    """
+    modifiers = [
+        histosys(
+            "huge0",
+            [2.29654, 3.89908, 2.35834, 5.55025, 6.41276, 10.5309],
+            [0.0] * 6,
+        ),
+        normsys("huge1", 1.68715, 0.01),
+        {
+            "name": "shape",
+            "type": "shapesys",
+            "data": [0.787395, 1.21531, 0.67382, 1.46382, 1.57049, 2.4071],
+        },
+    ]
+    model = one_channel(
+        [0.0] * 6,
+        [
+            ("signal", [0.227013, 0.64649, 0.347958, 1.74668, 1.00633, 1.73654], []),
+            ("background", [1.14827, 1.77231, 0.982641, 2.13471, 2.29027, 3.51031], modifiers),
+        ],
+    )
+    with pytest.raises(LocalMinimumError, match=r"the lowest one found has 20\.59") as failure:
+        fit(model, model.observation, poi_value=1.70029)
+    assert failure.value.reached < 10.0
+    with pytest.raises(LocalMinimumError):
+        hypotest(model, model.observation, mu=1.70029)
+
+
+def test_starts_in_a_valley_too_narrow_to_follow_prove_nothing() -> None:
+    """Variations of 100 % cancel a signal of 10 million times its yield to the seventh digit.
+
+    Starts near a place in that valley all ended there, and an edge of the band of 2.3e7 was printed
+    for 3.0e7.
+    """
+    model = one_channel(
+        [56.0, 53.0, 91.0, 103.0, 113.0],
+        [
+            (
+                "signal",
+                [1.68438, 2.31887, 3.45909, 1.37474, 1.07255],
+                [
+                    histosys(
+                        "huge0",
+                        [0.673752, 1.79712, 3.97795, 2.09648, 2.03784],
+                        [2.69501, 2.84062, 2.94023, 0.653002, 0.107255],
+                    ),
+                    histosys(
+                        "huge1",
+                        [0.673752, 1.79712, 3.97795, 2.09648, 2.03784],
+                        [2.69501, 2.84062, 2.94023, 0.653002, 0.107255],
+                    ),
+                    histosys(
+                        "huge2",
+                        [3.36876, 5.21746, 8.64773, 3.78054, 3.21765],
+                        [0.0, 0.0, 0.0, 0.0, 0.0],
+                    ),
+                ],
+            ),
+            (
+                "background",
+                [54.4536, 37.8881, 72.1958, 86.7373, 86.2508],
+                [
+                    histosys(
+                        "huge1",
+                        [21.7814, 29.3633, 83.0252, 132.274, 163.877],
+                        [87.1258, 46.4129, 61.3664, 41.2002, 8.62508],
+                    ),
+                    histosys(
+                        "huge2",
+                        [108.907, 85.2482, 180.49, 238.528, 258.752],
+                        [0.0, 0.0, 0.0, 0.0, 0.0],
+                    ),
+                    {
+                        "name": "shape0",
+                        "type": "shapesys",
+                        "data": [33.0931, 23.0258, 43.8756, 52.7129, 52.4173],
+                    },
+                ],
+            ),
+            (
+                "other",
+                [14.2197, 16.4285, 25.0865, 28.1755, 46.3903],
+                [
+                    histosys(
+                        "huge1",
+                        [5.68788, 12.7321, 28.8495, 42.9676, 88.1416],
+                        [22.7515, 20.1249, 21.3235, 13.3834, 4.63903],
+                    ),
+                    histosys(
+                        "huge2",
+                        [28.4394, 36.9641, 62.7163, 77.4826, 139.171],
+                        [0.0, 0.0, 0.0, 0.0, 0.0],
+                    ),
+                ],
+            ),
+        ],
+    )
+    with pytest.raises(FitFailedError, match="from one of 22 starts only"):
+        upper_limit(model, model.observation, method="pcl", probe=False)
