@@ -21,7 +21,7 @@ from darkstats.fit.elsewhere import starts_elsewhere
 from darkstats.fit.feasible import feasible_point
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem
 from darkstats.fit.minima import AGREEMENT, Minimum
-from darkstats.fit.starts import jittered_starts, starts_on_both_sides
+from darkstats.fit.starts import jittered_starts, mirrored_starts, starts_on_both_sides
 from darkstats.model import Model, Observation
 from darkstats.shown import Shown
 
@@ -31,6 +31,7 @@ NUMBER_TOLERANCE = 1e-12
 MORE_STARTS = 10
 PRESSING = 1e-3  # half a deviance over the whole range, below which a bound holds nothing back
 RANGE_END = "the end of the range that the workspace declares"
+MORE_KEYS = (6, 8, 10, 12, 14, 16)  # of searches on, where the lowest minimum was found once
 NEARBY = 0.3  # spread of starts around the lowest minimum so far, in pre-fit errors
 SAME_PLACE = 1e-2  # relative difference of a parameter between two starts at one minimum
 ONE_MINIMUM = 1e-4  # squared distance, in standard deviations, of two ends at one minimum
@@ -185,6 +186,48 @@ def _lower_places(
         starts = np.vstack([starts, ends[np.isfinite(ends).all(axis=1)]])
     tried.append(attempt(starts, quick))
     return *_below(problem, observation, tried, found), sum(batch.n_failed for batch in tried)
+
+
+def _among_many(
+    problem: Problem,
+    observation: Observation,
+    found: Minimum,
+    attempt: Callable[..., BatchFit],
+    options: FitOptions,
+    *,
+    held: FloatArray,
+    starts: FloatArray,
+) -> tuple[BatchFit, int]:
+    """Look on where a minimum is lower than all before, and was found once; and how many failed.
+
+    Each turn starts around it, far from it, and with one parameter at a time on its other side. It
+    is over when nothing lower was found, from any of these starts, and the lowest one twice.
+    """
+    failed, quick = 0, replace(options, fallback=False)  # one start more or less does not matter
+    for key in MORE_KEYS:
+        known = found
+        more = [
+            known.parameters[np.newaxis],
+            jittered_starts(problem, held, MORE_STARTS, key=key),
+            jittered_starts(problem, known.parameters, MORE_STARTS, key=key + 1, width=NEARBY),
+            mirrored_starts(problem, known.parameters),
+        ]
+        batch = attempt(np.vstack([starts, *more]), quick)
+        failed += batch.n_failed
+        lowest = batch.lowest()
+        if lowest is None:
+            break
+        found = lowest
+        if found.twice_nll < known.twice_nll - AGREEMENT or found.agreeing() < 2:
+            continue
+        below, level, lost = _lower_places(problem, observation, found, attempt, options)
+        if len(below):
+            _require_reached(problem.model, found, below[0], level)
+        return batch, failed + lost
+    raise FitFailedError(
+        f"the lowest minimum was found from one of {len(batch.status)} starts only, or a lower one "
+        f"in each of {len(MORE_KEYS)} searches around it; give a better start or narrow the ranges"
+    )
 
 
 def _require_reached(
@@ -390,6 +433,12 @@ def fit(
             batch = attempt(np.vstack([starts, below, near]), options)
             found, failed = batch.lowest(), failed + batch.n_failed
             _require_reached(model, found, below[0], level)
+    alone = found is not None and found.certified > 1 and found.agreeing() < 2
+    if found is not None and alone and math.isfinite(found.twice_nll):
+        batch, lost = _among_many(
+            problem, observation, found, attempt, options, held=held, starts=starts
+        )
+        found, failed = batch.lowest(), failed + lost
     n_starts = len(batch.status)
     if found is None or (not even_if_impossible and np.isposinf(found.twice_nll)):
         at = starts if found is None else found.parameters[np.newaxis]

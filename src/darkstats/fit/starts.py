@@ -8,9 +8,10 @@ from darkstats.arrays import FloatArray
 from darkstats.fit.lanes import Problem
 from darkstats.streams import keyed_generator
 
-__all__ = ["jittered_starts", "starts_on_both_sides"]
+__all__ = ["jittered_starts", "mirrored_starts", "starts_on_both_sides"]
 
 SIDE = 1.5  # standard deviations
+MOST_MIRRORED = 64  # starts: those of the parameters that are furthest out
 
 
 def jittered_starts(
@@ -50,3 +51,23 @@ def starts_on_both_sides(problem: Problem, held: FloatArray) -> FloatArray:
             point[p] = np.clip(side, problem.lower[p], problem.upper[p])
             points.append(point)
     return np.array(points).reshape(len(points), len(held))
+
+
+def mirrored_starts(problem: Problem, point: FloatArray) -> FloatArray:
+    """A point with one constrained parameter at a time on the other side. Shape [start, par].
+
+    Many parameters with a minimum on either side of their nominal value make very many minima, one
+    for each choice of sides; the lowest is reached side by side from any of them.
+    """
+    model = problem.model
+    out = np.zeros(len(point))
+    for p, parameter in enumerate(model.parameters):
+        error = parameter.prefit_error
+        if problem.free[p] == 1 and error:
+            out[p] = abs(point[p] - model.nominal[p]) / error
+    chosen = np.argsort(-out, kind="stable")[: min(MOST_MIRRORED, np.count_nonzero(out))]
+    starts = np.tile(point, (len(chosen), 1))
+    rows = np.arange(len(chosen))
+    starts[rows, chosen] = 2.0 * model.nominal[chosen] - point[chosen]
+    found: FloatArray = np.clip(starts, problem.lower, problem.upper)
+    return found
