@@ -91,6 +91,18 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "Example: darkstats scan-poi workspace.json --range 0:5 --plot scan.pdf",
             without="engine",
         ),
+        "template init": Verb(
+            request="TemplateStartRequest", task="start_template", panel="Workspaces",
+            help="Write a commented card to start from.\n\n"
+            "Example: darkstats template init -o template.yaml",
+            file=False, figures=False,
+        ),
+        "template build": Verb(
+            request="TemplateRequest", task="build_template", panel="Workspaces",
+            help="Make a likelihood of your own histograms: workspace, sidecar, patch set.\n\n"
+            "Example: darkstats template build template.yaml -o my-search",
+            file=False, figures=False,
+        ),
         "simulate": Verb(
             request="SimulateRequest", task="simulate", panel="Searches",
             help="Simulate the samples of a search card; what is in the cache is not simulated "
@@ -225,6 +237,12 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "A scan on a batch system: plan it, run each shard as a job of its own, merge.\n\n"
             "Example: darkstats shards plan workspaces/alp -o job; "
             "darkstats shards run job --shard 0 --of 8; darkstats shards merge job",
+        ),
+        "template": (
+            "Workspaces",
+            "A likelihood out of histograms of your own: ROOT, CSV, NumPy.\n\n"
+            "Example: darkstats template init; darkstats template build template.yaml -o "
+            "my-search",
         ),
         "patchset": (
             "Workspaces",

@@ -65,6 +65,7 @@ SCHEMAS = {
     "reinterpret": "darkstats.reinterpret/1",
     "scan-poi": "darkstats.scan-poi/1",
     "significance": "darkstats.significance/1",
+    "template": "darkstats.template/1",
 }
 
 NO_TOYS = "no toys were asked for"

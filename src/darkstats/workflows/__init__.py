@@ -53,6 +53,12 @@ if TYPE_CHECKING:
     )
     from darkstats.workflows.scans import merge_shards, plan_shards, project, run_shard, scan
     from darkstats.workflows.statistics import gof, hypotest, limit, significance
+    from darkstats.workflows.templates import (
+        TemplateRequest,
+        TemplateStartRequest,
+        build_template,
+        start_template,
+    )
     from darkstats.workflows.trials import global_significance
 
 __all__ = [
@@ -85,9 +91,12 @@ __all__ = [
     "Shell",
     "SignificanceRequest",
     "SimulateRequest",
+    "TemplateRequest",
+    "TemplateStartRequest",
     "ToyRequest",
     "WorkspaceRequest",
     "build",
+    "build_template",
     "citation",
     "combine",
     "create_patch_set",
@@ -113,6 +122,7 @@ __all__ = [
     "scan_poi",
     "significance",
     "simulate",
+    "start_template",
 ]
 
 _HOMES = {
@@ -157,6 +167,12 @@ _HOMES = {
     ),
     "scans": ("merge_shards", "plan_shards", "project", "run_shard", "scan"),
     "statistics": ("gof", "hypotest", "limit", "significance"),
+    "templates": (
+        "TemplateRequest",
+        "TemplateStartRequest",
+        "build_template",
+        "start_template",
+    ),
     "trials": ("global_significance",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,0 +1,183 @@
+"""Histograms of one's own to a workspace: template init, template build."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from darkstats.errors import OptionError
+from darkstats.options import argument, option
+from darkstats.workflows.outcome import Outcome, Shell
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from darkstats.searches.histogram_card import BuiltTemplates
+
+__all__ = ["TemplateRequest", "TemplateStartRequest", "build_template", "start_template"]
+
+_START = """\
+# Own histograms to a likelihood:  darkstats template build template.yaml -o my-search
+name: my_search
+title: "My search, 50 fb^-1"
+simulated: false            # true: figures say so
+poi: mu                     # the signal strength: 1 is the signal as it stands here
+file: histograms.root       # or .csv (histogram,low,high,value,error), .npz; beside this file
+luminosity: {value_ifb: 50, relative_error: 0.01}
+collision: {sqrt_s_gev: 10.58, beams: "e+ e-"}
+
+channels:
+  signal_region:
+    label: Signal region
+    axis: "m (GeV)"
+    data: data_sr           # name of a histogram; or counts: [12, 9, 3]; without it: the background
+    samples:
+      signal:
+        histogram: signal_sr
+        free: mu            # a free factor; that of the signal is the parameter of interest
+        lumi: true          # scales with the luminosity, with the error given above
+        yields:
+          trigger: 0.02     # 2 %; or [0.98, 1.03] as factors at -1 and +1 standard deviation
+      background:
+        histogram: background_sr
+        stat: shared        # errors of simulation: shared by the samples of a bin, own, or none
+        free: mu_background # constrained by the control region below
+        variations:
+          energy_scale: {up: background_sr_up, down: background_sr_down}
+          # one side alone:  {up: background_sr_up, mirror: true}
+  control_region:
+    data: {counts: [210]}
+    samples:
+      background:
+        counts: [200]
+        free: mu_background
+
+# Several signals instead of one: darkstats scan my-search/background_only.json --patchset
+# my-search/patchset.json
+# labels: [mass_gev]
+# signals:
+#   m_1p0:
+#     values: [1.0]
+#     channels:
+#       signal_region: {histogram: signal_1p0, lumi: true}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateStartRequest:
+    """A card to start from."""
+
+    output: Annotated[
+        str, option("-o", "--output", metavar="FILE", help="Card to write; not overwritten.")
+    ] = "template.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateRequest:
+    """A likelihood out of the histograms that a card names."""
+
+    card: Annotated[
+        str,
+        argument("CARD", "Card of histograms (darkstats template init), or a cabinetry config."),
+    ]
+    output: Annotated[
+        str, option("-o", "--output", metavar="DIR", help="Folder to write; made if missing.")
+    ]
+
+
+def start_template(request: TemplateStartRequest, shell: Shell | None = None) -> Outcome[str]:
+    """Write a commented card to start from.
+
+    Raises
+    ------
+    OptionError
+        The file is there already.
+    """
+    from darkstats.report.records import SCHEMAS
+    from darkstats.report.writing import write_text
+
+    if Path(request.output).exists():
+        raise OptionError(f"{request.output} is there already: name another file with -o")
+    write_text(request.output, _START)
+
+    def sheet() -> RenderableType:
+        from darkstats.report.tables import sheet as table
+
+        use = f"edit it, then: darkstats template build {request.output} -o DIR"
+        return table(f"Card {request.output}", notes=[("use", use)])
+
+    return Outcome(
+        result=request.output,
+        record=lambda: {"schema": SCHEMAS["template"], "files": [request.output], "notes": []},
+        sheet=sheet,
+    )
+
+
+def build_template(request: TemplateRequest, shell: Shell | None = None) -> Outcome[Any]:
+    """Make workspace, patch set and sidecar of one's own histograms, and write them.
+
+    Raises
+    ------
+    InputError
+        The card, a file or a histogram cannot be used; or what they make is no valid workspace.
+    """
+    from darkstats.report.records import SCHEMAS
+    from darkstats.report.writing import write_text
+    from darkstats.searches.card_file import read_card_file
+    from darkstats.searches.histogram_card import build_templates, is_cabinetry
+
+    shell = shell or Shell()
+    card = Path(request.card)
+    folder = Path(request.output)
+    documents: dict[str, Any]
+    notes: tuple[str, ...] = ()
+    with shell.step(f"building {request.card}"):
+        if is_cabinetry(read_card_file(card)):
+            from darkstats.templates.users import workspace_from_cabinetry
+            from darkstats.workspace import Workspace
+
+            made = Workspace.from_document(workspace_from_cabinetry(card), request.card)
+            documents = {"workspace.json": made.document}
+            warnings = made.warnings
+        else:
+            found = build_templates(card)
+            documents, notes = _documents(found), found.notes
+            made, warnings = found.workspace, found.workspace.warnings
+    if folder.exists() and not folder.is_dir():
+        raise OptionError(f"{request.output} is no folder: name one with -o")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, document in documents.items():
+        write_text(folder / name, json.dumps(document, indent=1) + "\n")
+    first = f"{request.output}/{next(iter(documents))}"
+    use = f"darkstats limit {first}"
+    if "patchset.json" in documents:
+        use = f"darkstats scan {first} --patchset {request.output}/patchset.json"
+
+    def record() -> dict[str, Any]:
+        return {
+            "schema": SCHEMAS["template"],
+            "files": [f"{request.output}/{name}" for name in documents],
+            "notes": list(notes),
+        }
+
+    def sheet() -> RenderableType:
+        from darkstats.report.tables import sheet as table
+
+        lines = [
+            ("channels", ", ".join(made.channel_names)),
+            ("samples", ", ".join(made.sample_names)),
+            ("files", ", ".join(documents)),
+            ("use", use),
+        ]
+        said = [*notes, *(str(one).removeprefix("warning ") for one in warnings)]
+        return table(f"Likelihood {request.output}", notes=lines, warnings=said)
+
+    return Outcome(result=made, record=record, sheet=sheet)
+
+
+def _documents(found: BuiltTemplates) -> dict[str, Any]:
+    name = "workspace" if found.patchset is None else "background_only"
+    documents = {f"{name}.json": found.workspace.document, f"{name}.meta.json": found.sidecar}
+    return documents if found.patchset is None else {**documents, "patchset.json": found.patchset}
