@@ -41,6 +41,7 @@ __all__ = [
     "DocumentError",
     "DownloadError",
     "EmptySupportError",
+    "FileError",
     "FitFailedError",
     "ImpossibleDataError",
     "ImproperPosteriorError",
@@ -207,6 +208,10 @@ class OptionError(InputError):
 
 class OutputError(OptionError):
     """A file, folder or stream that cannot be written; what was finished before is kept."""
+
+
+class FileError(InputError):
+    """A file or folder that the system refuses: by its name, its permissions, or its device."""
 
 
 class PriorError(OptionError):

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from darkstats.cli.interrupts import EXIT_INTERRUPTED, INTERRUPTED
 from darkstats.cli.streams import output_failed, say, silence_output
-from darkstats.errors import DarkstatsError, InputError, NotCertifiedError
+from darkstats.errors import DarkstatsError, FileError, InputError, NotCertifiedError
 
 __all__ = ["EXIT_STATUS", "exit_status", "run"]
 
@@ -22,6 +22,9 @@ _REPORT = (
     "darkstats: internal error ({kind}: {error}); this is a fault of darkstats, not of your input: "
     "please report it with the command line. --debug shows the traceback"
 )
+
+
+_LONGEST_NAME = 120  # characters of a name that a message shows
 
 
 class UsageError(InputError):
@@ -60,10 +63,14 @@ def run(arguments: list[str], *, owns_process: bool = False) -> int:
     except Exception as error:
         if (unheard := _unheard(error)) is not None:
             return unheard
-        if debug:
+        refused = _refused(error)
+        if refused is None and debug:
             raise
         message = _REPORT.format(kind=type(error).__name__, error=error)
-        return _failed(error, message, 1, rest, as_json=as_json)
+        if refused is not None:
+            message = f"darkstats: error: {refused}"
+        told = refused or error
+        return _failed(told, message, exit_status(told), rest, as_json=as_json)
 
 
 def _unheard(error: Exception) -> int | None:
@@ -78,6 +85,21 @@ def _unheard(error: Exception) -> int | None:
     silence_output()
     say(f"darkstats: error: {failed}\n")
     return exit_status(failed)
+
+
+def _refused(error: Exception) -> FileError | None:
+    """What to say if the system refused a file by its name; None for other errors.
+
+    Each reader and writer tells of the refusals that it knows; any path can meet another one.
+    """
+    if not isinstance(error, OSError) or error.filename is None:
+        return None
+    name = os.fsdecode(error.filename) if not isinstance(error.filename, int) else "a file"
+    shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+    return FileError(
+        f"{shown}: {error.strerror or error}; give another name, or look at its permissions and "
+        "its device"
+    )
 
 
 def _failed(
@@ -104,6 +126,8 @@ def _invoke(arguments: list[str]) -> int:
     from darkstats.cli.progress import Waiting, announce
     from darkstats.workflows import Shell
 
+    if any("\0" in argument for argument in arguments):
+        raise UsageError("an argument holds a NUL character, which no name has")
     usage_error: type[Exception] = typer.BadParameter.__mro__[2]  # base of the parser's own errors
     try:
         shell = Shell(

@@ -33,6 +33,7 @@ _BUDGET_S = 4.0
 _MINUIT_S = 1.0
 _PROBE_S = 0.25  # of a batch without fallback
 _CALL_S = 5e-5  # of the likelihood, from Python
+_ROUND_S = 1.2e-3  # of a step of all lanes of events, which Python leads
 _FEWEST_STEPS = 20  # in fewer, hardly any fit ends
 #: Lanes that are rescued one by one. Where more fail, the batch fails as a whole: of a block of
 #: toys a hundredth may.
@@ -106,6 +107,7 @@ class _Climb:
         self.lanes, self.status, self.rung, self.options = lanes, status, rung, options
         self.left = _BUDGET_S if options.fallback else _PROBE_S
         self.step_s = _step_seconds(problem, data)
+        self.round_s = _ROUND_S if isinstance(data, EventLanes) else 0.0
 
     @property
     def failed(self) -> IndexArray:
@@ -120,11 +122,12 @@ class _Climb:
         self, number: int, chosen: IndexArray, starts: FloatArray, *, damping: float, least: int
     ) -> None:
         """Fit some lanes again from [lane, par]; ``least``: steps that they get in any case."""
-        dear = len(chosen) * least * self.step_s > self.left
+        step_s = len(chosen) * self.step_s + self.round_s
+        dear = least * step_s > self.left
         if len(chosen) == 0 or (dear and not self.options.fallback):
             return
         patient = _PATIENCE * self.options.max_steps if self.options.fallback else least
-        allowed = int(min(patient, 0.5 * self.left / (len(chosen) * self.step_s)))
+        allowed = int(min(patient, 0.5 * self.left / step_s))
         steps = max(least, allowed)
         if steps < min(_FEWEST_STEPS, patient):
             return
@@ -136,7 +139,9 @@ class _Climb:
             replace(self.options, max_steps=steps),
             damping=damping,
         )
-        self.left -= float(again.report[:, 1].sum()) * self.step_s
+        steps_taken = again.report[:, 1]
+        self.left -= float(steps_taken.sum()) * self.step_s
+        self.left -= float(steps_taken.max()) * self.round_s
         good = again.status(self.options.edm_tolerance) == FitStatus.CONVERGED
         there = chosen[good]
         self.lanes.parameters[there] = again.parameters[good]
@@ -156,7 +161,7 @@ class _Climb:
         reached, points, impossible = [], [], []
         for lane in lost[:_MOST_SINGLE_LANES]:
             found = feasible_point(self.problem, *self.lane(lane), starts[lane])
-            self.left -= found.evaluations * self.step_s
+            self.left -= found.evaluations * (self.step_s + self.round_s)
             if found.reached:
                 reached.append(int(lane))
                 points.append(found.parameters)
@@ -174,7 +179,7 @@ class _Climb:
 
     def minuit(self, held: FloatArray, impossible: IndexArray) -> None:
         """Fit lanes from where iminuit ends."""
-        calls = int(_MINUIT_S / (_CALL_S + self.step_s))
+        calls = int(_MINUIT_S / (_CALL_S + self.step_s + self.round_s))
         chosen, points = [], []
         for lane in np.setdiff1d(self.failed, impossible)[:_MOST_SINGLE_LANES]:
             if calls < _FEWEST_STEPS:

@@ -134,8 +134,8 @@ def _loose(
     hessian = model.derivatives(here, data, auxdata[0])[2]
     free = np.flatnonzero(problem.free)
     hessian, step = hessian[np.ix_(free, free)], (there - here)[free]
-    if step @ hessian @ step > ONE_MINIMUM:
-        return apart  # two minima of one depth
+    if not np.isfinite(hessian).all() or step @ hessian @ step > ONE_MINIMUM:
+        return apart  # two minima of one depth, or no curvature that could tell
     root = np.sqrt(np.maximum(np.diag(hessian), 0.0))
     scale = np.where(root > 0.0, root, 1.0)
     curvature, directions = np.linalg.eigh(hessian / np.outer(scale, scale))

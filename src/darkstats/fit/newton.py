@@ -40,13 +40,14 @@ def newton_lanes(
     damping: float = 0.0,
 ) -> Lanes:
     """Minimise all lanes from their starts [lane, par]."""
-    if isinstance(evaluator, SlopeEvaluator) and len(starts) >= _ENOUGH:
-        starts = approach(problem, evaluator, starts, options)
-    lanes = Lanes.starting_at(starts)
-    run = _Run(problem, evaluator, lanes, options, damping)
-    run.begin()
-    while run.active.size:
-        run.round()
+    with np.errstate(all="ignore"):  # as compiled kernels do: what is not finite is data
+        if isinstance(evaluator, SlopeEvaluator) and len(starts) >= _ENOUGH:
+            starts = approach(problem, evaluator, starts, options)
+        lanes = Lanes.starting_at(starts)
+        run = _Run(problem, evaluator, lanes, options, damping)
+        run.begin()
+        while run.active.size:
+            run.round()
     lanes.min_rate[:] = evaluator.least_rates(
         lanes.parameters, np.arange(len(starts), dtype=np.int64)
     )
@@ -72,7 +73,10 @@ def approach(
         return x
     mean = hessian[good].mean(axis=0)
     scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(mean)), 1e-300))
-    heights, axes = np.linalg.eigh(mean * np.outer(scale, scale))
+    scaled = mean * np.outer(scale, scale)
+    if not np.isfinite(scaled).all():
+        return x
+    heights, axes = np.linalg.eigh(scaled)
     mean = (axes * np.maximum(heights, 1e-3)) @ axes.T / np.outer(scale, scale)
     curvature = np.repeat(mean[None], n, axis=0)
     value, size, gradient = evaluator.slopes(x, np.arange(n, dtype=np.int64))

@@ -82,7 +82,8 @@ def covariance(result: FitResult) -> Covariance:
     ]
     names = tuple(model.parameters[p].name for p in kept)
     scale = 1.0 / np.sqrt(diagonal[kept])
-    scaled = hessian[np.ix_(kept, kept)] * np.outer(scale, scale)
+    with np.errstate(all="ignore"):
+        scaled = hessian[np.ix_(kept, kept)] * np.outer(scale, scale)
     inverse, condition = _inverse(scaled)
     matrix = inverse * np.outer(scale, scale)
     free = set(result.free)
@@ -105,10 +106,15 @@ def _inverse(scaled: FloatArray) -> tuple[FloatArray, float]:
     Raises
     ------
     FitFailedError
-        It is not positive.
+        It is not positive, or not finite.
     """
     if len(scaled) == 0:
         return scaled, 1.0
+    if not np.isfinite(scaled).all():
+        raise FitFailedError(
+            "the curvature at the minimum is not finite: some yield or density has no second "
+            "derivative there; narrow the ranges, or look at profile intervals instead"
+        )
     if len(scaled) > MANY_PARAMETERS:
         quick = _large_inverse(scaled)
         if quick is not None:

@@ -87,12 +87,19 @@ def _scalar_set(name: str, kind: str) -> _ParameterSet:
     return _ParameterSet(name, 1, True, [0.0], [[-5.0, 5.0]], [False], "gaussian", [0.0], [1.0])
 
 
+def _lift(events: float) -> float:
+    """Power of two that keeps squares of tiny numbers from vanishing; their ratio is the same."""
+    if not 0.0 < events < 1e-100:  # uncertainties are no less than 1e-50 of the events
+        return 1.0
+    return 2.0**512 if events > 1e-250 else 2.0**1000
+
+
 def _shapesys_set(name: str, place: _Place) -> _ParameterSet:
     """Poisson constraints with tau = (yield/uncertainty)^2; frozen where either is not positive."""
     pairs = list(zip(place.sample["data"], place.modifier["data"], strict=True))
     valid = [yield_ > 0 and error > 0 for yield_, error in pairs]
     tau = [
-        float(y) ** 2 / float(e) ** 2 if ok else 1.0
+        (float(y) * _lift(y)) ** 2 / (float(e) * _lift(y)) ** 2 if ok else 1.0
         for (y, e), ok in zip(pairs, valid, strict=True)
     ]
     n = len(pairs)
@@ -111,10 +118,16 @@ def _shapesys_set(name: str, place: _Place) -> _ParameterSet:
 
 def _staterror_set(name: str, places: list[_Place]) -> _ParameterSet:
     """Gaussian constraints; sigma adds the samples' uncertainties in quadrature over their sum."""
+    totals: dict[str, Any] = {}
+    for place in places:
+        data = np.asarray(place.sample["data"], dtype=float)
+        totals[place.channel["name"]] = totals.get(place.channel["name"], 0.0) + data
+    lifts = {channel: np.array([_lift(x) for x in total]) for channel, total in totals.items()}
     sums: dict[str, tuple[Any, Any]] = {}
     for place in places:
-        nominal = np.asarray(place.sample["data"], dtype=float)
-        variance = np.asarray(place.modifier["data"], dtype=float) ** 2
+        lift = lifts[place.channel["name"]]
+        nominal = np.asarray(place.sample["data"], dtype=float) * lift
+        variance = (np.asarray(place.modifier["data"], dtype=float) * lift) ** 2
         total, square = sums.get(place.channel["name"], (0.0, 0.0))
         sums[place.channel["name"]] = (total + nominal, square + variance)
     sigmas: list[float] = []

@@ -14,6 +14,7 @@ The workspace schema has no place for them. All keys are optional::
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -83,7 +84,7 @@ def read_sidecar(source: str) -> Sidecar:
     if source == "-":
         return Sidecar()
     path = Path(source)
-    stem = path.name.removesuffix(".gz").removesuffix(".json")
+    stem = re.sub(r"\.(gz|xz|bz2)$", "", path.name).removesuffix(".json")
     beside = path.with_name(f"{stem}.meta.json")
     if not beside.is_file():
         return Sidecar()

@@ -42,14 +42,12 @@ def holds_hs3(source: str) -> bool:
     path = Path(source)
     if source == "-" or not path.is_file():
         return False
-    data = path.read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        from darkstats.workspace.archives import gunzip
+    from darkstats.workspace.archives import unpacked
 
-        try:
-            data = gunzip(data, source)
-        except DocumentError:
-            return False  # the reader of workspaces will say what is wrong
+    try:
+        data = unpacked(path.read_bytes(), source)
+    except DocumentError:
+        return False  # the reader of workspaces will say what is wrong
     return b'"hs3_version"' in data
 
 

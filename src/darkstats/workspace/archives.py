@@ -1,4 +1,4 @@
-"""Open sources: files, standard input, gzip, and members of tar and zip archives, in memory.
+"""Open sources: files, standard input, gzip, xz, bzip2, members of tar and zip archives, in memory.
 
 Nothing is ever extracted to disk, and a member's name is only compared, never used as a path.
 """
@@ -6,10 +6,11 @@ Nothing is ever extracted to disk, and a member's name is only compared, never u
 from __future__ import annotations
 
 import io
+import itertools
 import zlib
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from darkstats.errors import DocumentError
 from darkstats.workspace.documents import MAX_DOCUMENT_BYTES
@@ -27,6 +28,7 @@ __all__ = [
     "list_workspaces",
     "looks_like",
     "read_members",
+    "unpacked",
 ]
 
 MAX_ARCHIVE_BYTES = 256 * 1024 * 1024
@@ -39,13 +41,19 @@ _ZIP_ENTRY = b"PK\x01\x02"
 _FREE_BYTES = 1024 * 1024
 _CHUNK = 256 * 1024
 
-GZIP_MAGIC, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_PACKINGS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2"}
+_PORTION = 64 * 1024
+_XZ_MEMORY = 128 * 1024 * 1024  # the strongest preset needs 65 MiB
 # What the standard library raises on a broken archive; NotImplementedError: unknown compression.
 _FAULTS = (
     EOFError, OSError, ValueError, OverflowError, RecursionError, IndexError, RuntimeError,
     NotImplementedError, zlib.error,
 )  # fmt: skip
-_ARCHIVE_ENDINGS = (".tar", ".tar.gz", ".tgz", ".zip")
+_ARCHIVE_ENDINGS = (
+    ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz", ".zip",
+)  # fmt: skip
+_JSON_ENDINGS = (".json", ".json.gz", ".json.xz", ".json.bz2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,16 @@ class Member:
 
     name: str
     read: Callable[[], bytes] = field(repr=False)
+
+
+class _Decompressor(Protocol):
+    """What the standard library's decompressors have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
 @dataclass(slots=True)
@@ -101,8 +119,10 @@ def _is_tar(head: bytes) -> bool:
     return len(head) >= 512 and head[257:262] == b"ustar"
 
 
-def gunzip(data: bytes, source: str) -> bytes:
-    """Return the decompressed bytes, refusing bombs on the way.
+def unpacked(data: bytes, source: str) -> bytes:
+    """Return the bytes of a file that may be compressed by gzip, xz or bzip2.
+
+    Bombs are refused on the way.
 
     Raises
     ------
@@ -110,38 +130,70 @@ def gunzip(data: bytes, source: str) -> bytes:
         The data are broken, decompress to more than a JSON text (or a tar archive) may have, or
         by more than a factor :data:`MAX_RATIO`.
     """
+    packing = next((name for magic, name in _PACKINGS.items() if data.startswith(magic)), None)
+    if packing is None:
+        return data
     chunks: list[bytes] = []
     size, limit = 0, MAX_DOCUMENT_BYTES
-    try:
-        for chunk in _inflated(data):
-            if not chunks and _is_tar(chunk):
-                limit = MAX_ARCHIVE_BYTES
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                raise too_large(source, limit)
-            if size > max(_FREE_BYTES, MAX_RATIO * len(data)):
-                raise _too_dense(source)
-    except (zlib.error, EOFError, ValueError) as error:
-        raise _broken(source, "gzip file", error) from None
+    for chunk in _sound(_inflated(data, packing, source), f"{packing} file", source):
+        if not chunks and _is_tar(chunk):
+            limit = MAX_ARCHIVE_BYTES
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise too_large(source, limit)
+        if size > max(_FREE_BYTES, MAX_RATIO * len(data)):
+            raise _too_dense(source)
     return b"".join(chunks)
 
 
-def _inflated(data: bytes) -> Iterator[bytes]:
-    """Yield the decompressed bytes of all gzip members in pieces of at most 256 KiB."""
-    rest = data
-    while rest.startswith(GZIP_MAGIC):
-        stream = zlib.decompressobj(wbits=31)
+def _sound(chunks: Iterator[bytes], kind: str, source: str) -> Iterator[bytes]:
+    """Pass pieces on; what a library says of broken data becomes a typed error."""
+    try:
+        yield from chunks
+    except DocumentError:
+        raise
+    except Exception as error:  # each library has errors of its own, and some have none
+        raise _broken(source, kind, error) from None
+
+
+def _decompressor(packing: str) -> _Decompressor:
+    """One stream of a packing; libraries that few commands need are loaded here."""
+    if packing == "gzip":
+        return zlib.decompressobj(wbits=31)
+    if packing == "bzip2":
+        import bz2
+
+        return bz2.BZ2Decompressor()
+    import lzma
+
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+
+def _inflated(data: bytes, packing: str, source: str) -> Iterator[bytes]:
+    """Yield the decompressed bytes of all streams in pieces of at most 256 KiB, none empty."""
+    magic = next(magic for magic, name in _PACKINGS.items() if name == packing)
+    at = 0
+    for index in itertools.count():
+        if not data.startswith(magic, at):
+            break
+        _count(index, source)
+        stream, held = _decompressor(packing), b""
         while not stream.eof:
-            chunk = stream.decompress(rest, _CHUNK)
-            rest = stream.unconsumed_tail
-            yield chunk
-            if not rest and not chunk:
-                break  # nothing left to read
-        if not stream.eof:
-            raise EOFError("the data end too early")
-        rest = stream.unused_data
-    if rest.strip(b"\0"):
+            # Fed in small portions, because what follows a stream is copied at its end.
+            if not held and getattr(stream, "needs_input", True):
+                held = data[at : at + _PORTION]
+                at += len(held)
+                if not held:
+                    raise EOFError("the data end too early")
+            chunk = stream.decompress(held, _CHUNK)
+            held = getattr(stream, "unconsumed_tail", b"")
+            if chunk:
+                yield chunk
+        at -= len(stream.unused_data)
+        if packing == "xz":  # streams are padded to multiples of four bytes
+            at = len(data) - len(data[at:].lstrip(b"\0")) if data[at : at + 1] == b"\0" else at
+    if data[at:].strip(b"\0"):
         raise ValueError("something follows the compressed data")
 
 
@@ -277,7 +329,7 @@ def walk_members(
     for member in read_members(data, source) or []:
         name = prefix + member.name
         lower = member.name.lower()
-        if lower.endswith((".json", ".json.gz")):
+        if lower.endswith(_JSON_ENDINGS):
             found.append((name, member.read))
         elif lower.endswith(_ARCHIVE_ENDINGS) and depth < MAX_NESTING:
             inner = unpacked(member.read(), f"{source}:{name}")
@@ -285,10 +337,6 @@ def walk_members(
             found += walk_members(inner, source, f"{name}:", depth + 1, budget)
             _count(len(found) - 1, source)
     return found
-
-
-def unpacked(data: bytes, source: str) -> bytes:
-    return gunzip(data, source) if data.startswith(GZIP_MAGIC) else data
 
 
 def find_documents(data: bytes, source: str, kind: str) -> list[tuple[str, bytes]]:

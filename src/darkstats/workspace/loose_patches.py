@@ -1,7 +1,7 @@
 """Patches in files of their own, one for each signal: from file names to a patch set.
 
 A naming rule such as ``patch.sbottom_{m_sb}_{m_n2}_{m_n1}`` says where the values of a signal
-stand in the name of its file. Folders and endings (``.json``, ``.json.gz``) are no part of it.
+stand in the name of its file. Folders and endings (``.json``, ``.json.gz``, ...) are no part of it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["LoosePatch", "NamingRule", "find_patches", "make_patch_set"]
 
 MAX_PATCHES = 20_000
 PLACEHOLDER = "ins0000000"
-_ENDING = re.compile(r"\.json(\.gz)?$")
+_ENDING = re.compile(r"\.json(\.(gz|xz|bz2))?$")
 _LABEL = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[a-zA-Z0-9_]+")
 _INTEGER, _POINT = re.compile(r"-?\d{1,15}"), re.compile(r"-?\d+p\d+")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from darkstats.errors import DocumentError, OptionError, WorkspaceError
 from darkstats.workspace.containers import kind_of, patch_set_in, workspace_in
 from darkstats.workspace.documents import parse_json
+from darkstats.workspace.hs3_checks import looks_like_hs3
 from darkstats.workspace.patch import apply_patch, parse_patch
 from darkstats.workspace.patchset import PatchSet
 from darkstats.workspace.sources import Opener
@@ -84,7 +85,7 @@ def read_workspace(
     opener = Opener(stdin=stdin if stdin is not None else _standard_input(given))
     label, data = opener.read(source, "workspace")
     whole: JsonValue = parse_json(data, source=label)
-    _require_no_patch(whole, label)
+    _require_workspace(whole, label)
     document = workspace_in(whole)
     bare = document  # patches do not change what they are applied to
     if point is not None:
@@ -134,8 +135,8 @@ def read_patchset(source: Source, *, stdin: BinaryIO | None = None) -> PatchSet:
     return PatchSet.from_document(document, source=label)
 
 
-def _require_no_patch(document: JsonValue, source: str) -> None:
-    """Refuse what is applied to a workspace in the place of one."""
+def _require_workspace(document: JsonValue, source: str) -> None:
+    """Refuse what is applied to a workspace in the place of one, and documents of another kind."""
     kind = kind_of(document)
     if kind in {"patch", "patch set", "patch sets"}:
         raise DocumentError(
@@ -144,6 +145,11 @@ def _require_no_patch(document: JsonValue, source: str) -> None:
             remedy="name the workspace that it belongs to, and this file with "
             + ("--patch" if kind == "patch" else "--patchset"),
         )
+    if looks_like_hs3(document):
+        raise DocumentError(
+            "this is an HS3 document of unbinned likelihoods, no workspace", source=source,
+            remedy="limit, hypotest, significance, fit, rank, scan-poi, scan and global read it",
+        )  # fmt: skip
 
 
 def _standard_input(given: Sequence[Source]) -> BinaryIO | None:

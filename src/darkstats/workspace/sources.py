@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Opener"]
 
-_UNSUPPORTED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd", b"7z\xbc\xaf": "7z"}
+_UNSUPPORTED = {b"(\xb5/\xfd": "zstd", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Opener:
                 raise DocumentError(
                     f"compressed with {name}",
                     source=label,
-                    remedy="use JSON, gzip, tar, tar.gz or zip",
+                    remedy="unpack it, or use gzip, xz, bzip2, tar or zip",
                 )
         if read_members(data, label) is not None:
             return self._from_archive(data, label, member, kind)

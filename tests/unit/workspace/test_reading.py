@@ -175,8 +175,9 @@ def test_options_that_do_not_go_together(tmp_path: Path) -> None:
     ("data", "problem"),
     [
         (b"", "not JSON"),
-        (b"BZh91AY&SY", "bzip2"),
-        (b"\xfd7zXZ\x00", "xz"),
+        (b"BZh91AY&SY", "broken bzip2"),
+        (b"\xfd7zXZ\x00", "broken xz"),
+        (b"(\xb5/\xfd", "compressed with zstd"),
         (GZIPPED[:-20], "broken gzip"),
         (
             GZIPPED[:40] + b"\0" * 20 + GZIPPED[60:],

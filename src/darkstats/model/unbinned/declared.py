@@ -10,15 +10,17 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.errors import DocumentError
 from darkstats.model.parameters import Parameter
+from darkstats.workspace.expectation_checks import LARGEST_COUNT
 from darkstats.workspace.hs3_checks import is_number
 
 if TYPE_CHECKING:
     from darkstats.model.histfactory import Observation
+    from darkstats.model.unbinned.channels import Channel
     from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.model.unbinned.names import Names
     from darkstats.workspace.hs3 import Hs3Analysis, Hs3Document, Hs3Parameter
 
-__all__ = ["constraint_of", "own_data", "parameter_of"]
+__all__ = ["constraint_of", "own_data", "parameter_of", "require_countable"]
 
 
 def constraint_of(
@@ -182,4 +184,17 @@ class _Data:
                     "do not follow the distributions that a limit rests on",
                     f"/weights/{k}",
                     "draw unweighted events from them, and leave the weights out",
+                )
+
+
+def require_countable(channels: Sequence[Channel], inits: FloatArray, names: Names) -> None:
+    """Raise if a yield at the start is more than any file of events holds, or a sum resolves."""
+    for channel in channels:
+        for component in channel.components:
+            expected = float(component.expected.at(inits[np.newaxis])[0])
+            if expected > LARGEST_COUNT:
+                raise names.error(
+                    f"{component.name!r} of {channel.name!r} expects {expected:g} events at the "
+                    f"start, more than {LARGEST_COUNT:g}",
+                    "check the expression of its yield and the parameter points",
                 )

@@ -88,14 +88,16 @@ class Formula:
 
     def at(self, points: FloatArray) -> FloatArray:
         """Values. Shapes: [..., par] -> [...]."""
-        found = array_value(
-            self.node, {name: points[..., self.places[name]] for name in names_of(self.node)}
-        )
+        with np.errstate(all="ignore"):  # a formula that does not exist at a point is not finite
+            found = array_value(
+                self.node, {name: points[..., self.places[name]] for name in names_of(self.node)}
+            )
         return np.broadcast_to(found, points.shape[:-1])
 
     def jet(self, points: FloatArray, variables: tuple[int, ...]) -> Jet:
         """Jet with respect to the parameters at ``variables``. Shape of the points: [lane, par]."""
-        return self._jet(self.node, points, variables)
+        with np.errstate(all="ignore"):
+            return self._jet(self.node, points, variables)
 
     def _jet(self, node: Node, points: FloatArray, variables: tuple[int, ...]) -> Jet:
         if isinstance(node, Number):

@@ -23,7 +23,12 @@ from darkstats.model.histfactory import Observation
 from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.unbinned.channels import Channel
 from darkstats.model.unbinned.compilation import compile_channel
-from darkstats.model.unbinned.declared import constraint_of, own_data, parameter_of
+from darkstats.model.unbinned.declared import (
+    constraint_of,
+    own_data,
+    parameter_of,
+    require_countable,
+)
 from darkstats.model.unbinned.evaluation import UnbinnedEvaluator, channel_layout
 from darkstats.model.unbinned.events import ChannelEvents, EventLanes, stacked
 from darkstats.model.unbinned.grid import Grid, grid_of
@@ -489,6 +494,7 @@ def compile_hs3(
         if index is None:
             raise UnknownNameError("parameter of interest", poi, tuple(p.name for p in parameters))
     inits = np.array([p.init for p in parameters])
+    require_countable(channels, inits, names)
     model = UnbinnedModel(
         digest=digest_of(
             {"document": document.digest, "analysis": chosen.name, "poi": poi, "constants": given}

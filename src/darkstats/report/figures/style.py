@@ -251,7 +251,7 @@ def _what(inputs: Inputs) -> str:
     if inputs.title:  # a name of a file stays as it is, words of a title do not
         words = [typeset(inputs.title)]
     if patches:
-        patch = patches[-1].removesuffix(".gz").removesuffix(".json").removeprefix("patch.")
+        patch = re.sub(r"\.json(\.(gz|xz|bz2))?$", "", patches[-1]).removeprefix("patch.")
         words.append(plain_name(patch if len(patch) <= _LONGEST else f"{patch[: _LONGEST - 1]}…"))
     return " + ".join(words)
 

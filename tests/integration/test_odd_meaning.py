@@ -1,0 +1,191 @@
+"""Documents of odd meaning that once ended in anything but an answer or a typed refusal."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import foreign_searches
+from darkstats.cli import run
+from darkstats.fit import FitOptions, FitStatus, ladder
+from darkstats.fit.lanes import Lanes, Problem
+from darkstats.model import compile_workspace
+from darkstats.workspace import Workspace
+from unbinned_models import bump, compiled
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run a command here; no warning may leave it. Its exit status and what it wrote."""
+
+    def invoke(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            status = run([str(word) for word in words])
+        captured = capsys.readouterr()
+        assert "internal error" not in captured.err
+        return status, captured.out, captured.err
+
+    return invoke
+
+
+def written(path: Path, document: Any) -> Path:
+    path.write_text(json.dumps(document), "utf-8")
+    return path
+
+
+def with_signal() -> dict[str, Any]:
+    """The stranger's background with a signal on it."""
+    document = foreign_searches.background()
+    document["channels"][0]["samples"].append(foreign_searches.operations(3.0)[0]["value"])
+    return document
+
+
+@pytest.mark.parametrize("verb", ["digest", "prune", "rename"])
+def test_an_unbinned_document_is_called_one(call: Call, tmp_path: Path, verb: str) -> None:
+    """Verbs of workspaces say what the document is, not that it lacks channels."""
+    path = written(tmp_path / "u.json", bump())
+    option = {"prune": ["-c", "x"], "rename": ["-c", "x=y"]}.get(verb, [])
+    status, _, err = call(verb, path, *option)
+    assert status == 2
+    assert "this is an HS3 document of unbinned likelihoods" in err
+
+
+def test_more_events_than_can_be_counted(call: Call, tmp_path: Path) -> None:
+    """A yield of 1e300 at the start is refused with its name before anything is fitted."""
+    document = bump()
+    document["functions"][0]["expression"] = "mu * 1e300"
+    status, _, err = call("rank", written(tmp_path / "u.json", document), "--blind")
+    assert status == 2
+    assert "'sig' of 'model' expects 1e+300 events" in err
+
+
+def test_a_yield_without_curvature(call: Call, tmp_path: Path) -> None:
+    """The root of the signal strength at zero: a typed end, and no warning."""
+    document = bump()
+    document["functions"][0]["expression"] = "sqrt(mu)"
+    path = written(tmp_path / "u.json", document)
+    status, out, err = call("rank", path, "--blind", "--json", "--threads", 1)
+    assert status in {0, 1}
+    assert (json.loads(out)["schema"] == "darkstats.error/1") == ("error" in err)
+
+
+def test_retries_of_events_have_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that Python leads are counted as what they cost, not as their arithmetic."""
+    model = compiled(bump())
+    problem = Problem.of(model, fix_poi=False, fixed={}, poi_lower=None, poi_upper=None)
+    data, auxdata = model.throw(model.inits, np.random.default_rng(1), 2)
+    asked: list[int] = []
+
+    def point(*_: object, most_calls: int) -> tuple[np.ndarray, int]:
+        asked.append(most_calls)
+        return model.inits, most_calls
+
+    monkeypatch.setattr(ladder, "_minuit_point", point)
+    starts = np.tile(model.inits, (2, 1))
+    climb = ladder._Climb(
+        problem, data, auxdata, lanes=Lanes.starting_at(starts),
+        status=np.full(2, FitStatus.MAX_STEPS), rung=np.zeros(2, dtype=np.int64),
+        options=FitOptions(),
+    )  # fmt: skip
+    climb.minuit(starts, np.array([], dtype=np.int64))
+    assert asked
+    assert max(asked) < 1500
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("scan", "mu"), [0.0]),
+        (("scan", "mu"), []),
+        (("scan", "observed"), [[0.5]]),
+        (("scan", "expected", 1), ["x"]),
+        (("scan", "expected"), [[1.0]]),
+        (("scan", "observed"), "x"),
+        (("cl",), 1e9),
+        (("cl",), "0.95"),
+        (("expected",), [1.0]),
+        (("expected", 2), [1.0]),
+        (("observed",), {}),
+        (("mu_hat",), "x"),
+        (("poi",), None),
+        (("fits",), [1]),
+    ],
+)
+def test_a_faulty_limit_record_is_told(
+    call: Call, tmp_path: Path, place: tuple[Any, ...], value: Any
+) -> None:
+    """A record that is drawn again is read with care: the place is named."""
+    record = tmp_path / "limit.json"
+    assert call("limit", written(tmp_path / "w.json", with_signal()), "-o", record)[0] == 0
+    document = json.loads(record.read_text("utf-8"))
+    where = document
+    for step in place[:-1]:
+        where = where[step]
+    where[place[-1]] = value
+    status, _, err = call("plot", written(record, document), "-o", tmp_path / "f.png")
+    assert status == 2
+    assert f"/{place[0]}" in err
+    assert not (tmp_path / "f.png").exists()
+
+
+@pytest.mark.parametrize("kind", ["shapesys", "staterror"])
+@pytest.mark.parametrize("scale", [1e-120, 1e-200, 1e-300])
+def test_constraints_of_tiny_yields(kind: str, scale: float) -> None:
+    """The width of a constraint is a ratio: it does not vanish where its squares do."""
+
+    def widths(size: float) -> list[float]:
+        document = with_signal()
+        tiny = {"name": "gamma", "type": kind, "data": [0.1 * size, 0.25 * size]}
+        document["channels"][0]["samples"].append(
+            {"name": "tiny", "data": [size, size], "modifiers": [tiny]}
+        )
+        model = compile_workspace(Workspace.from_document(document, "test"))
+        gammas = [p for p in model.parameters if p.name.startswith("gamma")]
+        assert all(not p.fixed for p in gammas)
+        return [p.width if kind == "staterror" else p.auxdata for p in gammas]
+
+    assert widths(scale) == pytest.approx(widths(1.0), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fit", "w.json", "-o", "LONG"),
+        ("limit", "DEEP"),
+        ("inspect", "DEEP"),
+        ("scan", "DEEP", "-o", "out"),
+        ("shards", "plan", "LONG", "-o", "out"),
+        ("fit", "u.json", "--data", "LONG"),
+        ("plot", "LONG", "-o", "f.png"),
+    ],
+)
+def test_names_that_no_system_takes(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Too long a name, too deep a path: typed, with the name cut short."""
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "w.json", with_signal())
+    written(tmp_path / "u.json", bump())
+    odd = {"LONG": "x" * 5000, "DEEP": "x/" * 3000}
+    status, _, err = call(*(odd.get(word, word) for word in words))
+    assert status == 2
+    assert "darkstats: error:" in err
+    assert len(err) < 1000
+
+
+def test_a_name_with_a_nul(call: Call, tmp_path: Path) -> None:
+    """No file, parameter or folder is named so; from a shell it cannot even be given."""
+    path = written(tmp_path / "w.json", with_signal())
+    status, _, err = call("fit", path, "-o", "a\0b")
+    assert status == 2
+    assert "NUL" in err

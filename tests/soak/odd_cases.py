@@ -1,0 +1,431 @@
+"""Cases of the soak of meaning: files in a folder, and a command line that reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.soak import odd_files
+from tests.soak.odd_documents import (
+    NAMES,
+    NUMBERS,
+    Document,
+    Rng,
+    chance,
+    modifiers_of,
+    odd_workspace,
+    pick,
+    twist,
+)
+from tests.soak.odd_files import write_json
+
+import foreign_searches
+
+
+@dataclass
+class Case:
+    """A command line, the files and folders that it may write, and its input on standard input."""
+
+    kind: str
+    arguments: list[str]
+    outputs: list[str] = field(default_factory=list)
+
+
+_CODES = ("normsys=code1,histosys=code0", "normsys=code4,histosys=code2", "normsys=code4", "code9")
+_EXTREMES = ("0", "1", "-1", "1e-9", "1e9", "nan", "inf", "1e999", "x", "", "0.5", "3", "١")
+
+
+def _word(rng: Rng, *ordinary: str) -> str:
+    """An ordinary value of an option, or a few times an odd one."""
+    return str(pick(rng, ordinary) if chance(rng, 0.92) else pick(rng, (*_EXTREMES, *NAMES)))
+
+
+def _options(rng: Rng, verb: str, document: Document) -> list[str]:
+    """Options of one of the statistical verbs."""
+    found: list[str] = []
+    try:
+        names = [m["name"] for m in modifiers_of(document)] or ["mu"]
+        channels = [c["name"] for c in document["channels"]]
+        measurements = [m["name"] for m in document["measurements"]] or ["m"]
+    except (KeyError, TypeError):
+        names, channels, measurements = ["mu"], ["SR"], ["m"]
+
+    def maybe(probability: float, *words: Callable[[], str] | str) -> None:
+        if chance(rng, probability):
+            found.extend(w if isinstance(w, str) else w() for w in words)
+
+    maybe(0.1, "--poi", lambda: pick(rng, (pick(rng, names), "", _word(rng, "mu"))))
+    maybe(0.05, "--measurement", lambda: _word(rng, *measurements))
+    maybe(0.05, "--interpolation", lambda: pick(rng, _CODES))
+    maybe(0.05, "--mask", lambda: _word(rng, *channels))
+    if verb not in {"gof"}:
+        maybe(0.08, pick(rng, ("--blind", "--unblind")))
+    if verb == "fit":
+        maybe(0.15, "--mu", lambda: _word(rng, "0", "1", "5"))
+        maybe(0.2, "--fix", lambda: f"{_word(rng, *names)}={_word(rng, '0', '1', '0.5')}")
+        maybe(0.1, "--minos", lambda: _word(rng, *names))
+    elif verb == "limit":
+        maybe(0.3, "--cl", lambda: _word(rng, "0.9", "0.95", "0.68", "0.9999"))
+        maybe(0.25, "--method", lambda: pick(rng, ("cls", "clsb", "pcl", "clsb", "pcl", "nix")))
+        maybe(0.15, "--test-stat", lambda: pick(rng, ("q", "qtilde", "q0", "t")))
+        maybe(0.15, "--band", lambda: pick(rng, ("root", "fixed-sigma", "x")))
+        maybe(0.1, "--poi-lower", lambda: _word(rng, "-1", "-10", "0"))
+    elif verb == "hypotest":
+        maybe(0.6, "--mu", lambda: _word(rng, "0", "1", "0.1", "10", "1e6", "-1"))
+        maybe(0.4, "--test-stat", lambda: pick(rng, ("q", "qtilde", "q0", "t", "ttilde")))
+    elif verb == "significance":
+        maybe(0.3, "--uncapped")
+    elif verb == "rank":
+        maybe(0.3, "--top", lambda: _word(rng, "1", "5", "0"))
+    elif verb == "scan-poi":
+        found += ["--points", pick(rng, ("2", "3", "5", "11", "5", "3", "0", "1"))]
+        maybe(0.2, "--parameter", lambda: _word(rng, *names))
+        maybe(0.3, "--range", lambda: pick(rng, ("0:5", "5:0", "0:0", "-1:1", "0:1e300", "x:y")))
+    return [*found, "--threads", "1"]
+
+
+def _expensive(rng: Rng, verb: str) -> list[str]:
+    """Toys, posteriors and figures, each of them rare: they cost a hundred times a fit."""
+    toys = ["--calculator", "toys", "--toys", pick(rng, ("1", "2", "20", "50", "0", "-1"))]
+    toys += ["--seed", pick(rng, ("0", "1", "-1", str(2**64), "x"))]
+    if verb in {"hypotest", "significance", "gof", "limit"} and chance(rng, 0.02):
+        return toys
+    if verb == "limit" and chance(rng, 0.02):
+        return ["--method", "fc", "--toys", pick(rng, ("10", "30", "1"))]
+    if verb == "limit" and chance(rng, 0.006):
+        engine = pick(rng, ("auto", "quadrature", "laplace", "auto", "nuts"))
+        words = ["--method", "bayes", "--engine", engine, "--expected", "none"]
+        priors = ("flat", "flat:0,10", "coupling:2", "log-flat:1e-3,10", "jeffreys", "flat:1,0")
+        return [*words, "--prior", pick(rng, priors)]
+    if verb in {"hypotest", "significance", "limit", "fit"} and chance(rng, 0.002):
+        return ["--referee", "pyhf"]
+    return []
+
+
+def _output(rng: Rng, case: Case, verb: str) -> Case:
+    """Where the result goes: a table, JSON, a file, now and then a figure."""
+    if chance(rng, 0.6):
+        case.arguments.append("--json")
+    if verb not in {"digest", "scan", "global"} and chance(rng, 0.1):
+        name = pick(rng, ("out.json", "out.json", "nix/out.json", ".", "o\u0301.json"))
+        case.arguments += ["-o", name]
+        case.outputs.append(name)
+    if verb in {"fit", "limit", "hypotest", "scan-poi", "rank", "inspect"} and chance(rng, 0.006):
+        case.arguments += ["--plot", pick(rng, ("f.png", "f.svg", "f.pdf", "f.txt", "x=f.png"))]
+        case.outputs += ["f.png", "f.svg", "f.pdf", "f.csv"]
+        if chance(rng, 0.3):
+            case.arguments.append("--csv")
+    return case
+
+
+_CHEAP = ("inspect", "inspect", "inspect", "digest", "fit", "fit")
+_FITS = ("fit", "fit", "limit", "hypotest", "significance", "gof", "rank", "scan-poi")
+
+
+def workspace_case(rng: Rng, folder: Path) -> Case:
+    """An odd workspace under one of the verbs."""
+    document = odd_workspace(rng)
+    write_json(folder / "w.json", document)
+    verb = pick(rng, _CHEAP if chance(rng, 0.5) else _FITS)
+    arguments = [verb, "w.json"]
+    if verb in _FITS:
+        arguments += _options(rng, verb, document) + _expensive(rng, verb)
+    elif verb == "inspect" and chance(rng, 0.2):
+        arguments += ["--findings", "all"]
+    return _output(rng, Case("workspace", arguments), verb)
+
+
+def data_case(rng: Rng, folder: Path) -> Case:
+    """Other observed counts."""
+    document = odd_workspace(rng)
+    write_json(folder / "w.json", document)
+    counts: Any = {o["name"]: [pick(rng, (0, 1, 5, 100, pick(rng, NUMBERS))) for _ in o["data"]]
+                   for o in document["observations"]}  # fmt: skip
+    if chance(rng, 0.4):
+        counts = twist(rng, counts)
+    write_json(folder / "d.json", counts)
+    verb = pick(rng, _FITS)
+    arguments = [verb, "w.json", "--data", "d.json", *_options(rng, verb, document)]
+    return _output(rng, Case("data", arguments), verb)
+
+
+def patch_case(rng: Rng, folder: Path) -> Case:
+    """Sequences of patches."""
+    background = foreign_searches.background()
+    write_json(folder / "w.json", background)
+    arguments = [pick(rng, ("inspect", "digest", *_FITS)), "w.json"]
+    for k in range(int(rng.integers(1, 4))):
+        write_json(folder / f"p{k}.json", odd_files.patch(rng, k))
+        arguments += ["-p", f"p{k}.json"]
+    if arguments[0] in _FITS:
+        arguments += _options(rng, arguments[0], background)
+    return _output(rng, Case("patches", arguments), arguments[0])
+
+
+def patch_set_case(rng: Rng, folder: Path) -> Case:
+    """A point of an odd patch set, or a look at it."""
+    background = foreign_searches.background()
+    write_json(folder / "w.json", background)
+    made = odd_files.patch_set(rng)
+    write_json(folder / "set.json", made)
+    if chance(rng, 0.3):
+        return _output(rng, Case("patch set", ["inspect", "set.json"]), "inspect")
+    verb = pick(rng, ("inspect", "digest", *_FITS))
+    arguments = [verb, "w.json", "--patchset", "set.json"]
+    if chance(rng, 0.9):
+        arguments += ["--point", _word(rng, "point_0", "point_1", "0", "0,1", "100")]
+    if verb in _FITS:
+        arguments += _options(rng, verb, background)
+    return _output(rng, Case("patch set", arguments), verb)
+
+
+def create_case(rng: Rng, folder: Path) -> Case:
+    """``patchset create`` from loose patches."""
+    write_json(folder / "w.json", foreign_searches.background())
+    arguments = ["patchset", "create", "w.json"]
+    for k in range(int(rng.integers(1, 5))):
+        write_json(folder / f"patch.m_{100 * k}_{k}.json", odd_files.patch(rng, k))
+    arguments += [
+        "-p",
+        pick(rng, ("patch.*.json",) * 5 + ("*.json", "nix*.json", "patch.m_0_0.json")),
+    ]
+    if chance(rng, 0.5):
+        rules = ("patch.m_{a}_{b}",) * 5 + ("m_{a}", "{x}", "p.{a}_{a}", "{", "(.*)", "patch.{m}")
+        arguments += ["--name-pattern", _word(rng, *rules)]
+    if chance(rng, 0.2):
+        arguments += ["--description", pick(rng, NAMES), "--hepdata", _word(rng, "ins123", "x")]
+    return _output(rng, Case("patchset create", arguments), "patchset")
+
+
+def scan_case(rng: Rng, folder: Path) -> Case:
+    """A scan of an odd patch set or of loose patches."""
+    write_json(folder / "w.json", foreign_searches.background())
+    arguments = [pick(rng, ("scan", "scan", "scan", "project")), "w.json"]
+    if chance(rng, 0.6) or arguments[0] == "project":
+        write_json(folder / "set.json", odd_files.patch_set(rng))
+        arguments += ["--patchset", "set.json"]
+    else:
+        for k in range(int(rng.integers(1, 4))):
+            write_json(folder / f"patch.m_{100 * k}_{k}.json", odd_files.patch(rng, k))
+        arguments += ["-p", "patch.*.json"]
+        if chance(rng, 0.4):
+            arguments += ["--name-pattern", _word(rng, "patch.m_{a}_{b}", "patch.m_{a}")]
+    case = Case("scan", [*arguments, "--workers", "1"])
+    if chance(rng, 0.3):
+        case.arguments += ["--cl", _word(rng, "0.9", "0.68")]
+    if chance(rng, 0.3):
+        case.arguments += ["--method", pick(rng, ("cls", "clsb", "pcl", "clsb", "pcl", "nix"))]
+    if chance(rng, 0.1):
+        case.arguments += [pick(rng, ("--blind", "--unblind"))]
+    if arguments[0] == "project":
+        case.arguments += ["--lumi", _word(rng, "1", "1,10", "50,1e5")]
+    else:
+        case.arguments += ["-o", "out"]
+        case.outputs.append("out")
+        if chance(rng, 0.05):
+            case.arguments += ["--calculator", "toys", "--toys", pick(rng, ("5", "20"))]
+    if chance(rng, 0.5):
+        case.arguments.append("--json")
+    return case
+
+
+def edit_case(rng: Rng, folder: Path) -> Case:
+    """``combine``, ``prune`` and ``rename``."""
+    left, right = odd_workspace(rng), odd_workspace(rng)
+    write_json(folder / "w.json", left)
+    verb = pick(rng, ("combine", "combine", "prune", "rename"))
+    kinds = {
+        "--channel": [c["name"] for c in left["channels"]],
+        "--sample": [s["name"] for c in left["channels"] for s in c["samples"]],
+        "--modifier": [m["name"] for m in modifiers_of(left)],
+        "--measurement": [m["name"] for m in left["measurements"]],
+    }
+    arguments = [verb, "w.json"]
+    if verb == "combine":
+        if chance(rng, 0.3):
+            right = twist(rng, left)
+        elif chance(rng, 0.7):
+            for k, one in enumerate(right["channels"]):
+                change = {one["name"]: f"{one['name']}_r{k}"}
+                for o in (*right["channels"], *right["observations"]):
+                    o["name"] = change.get(o["name"], o["name"])
+        write_json(folder / "v.json", right)
+        arguments.append("v.json")
+        if chance(rng, 0.7):
+            joins = ("outer", "outer", "left outer", "right outer", "none", "x")
+            arguments += ["--join", pick(rng, joins)]
+        if chance(rng, 0.3):
+            arguments.append("--merge-channels")
+    else:
+        for _ in range(int(rng.integers(1, 4))):
+            option = pick(rng, list(kinds))
+            old = _word(rng, *(kinds[option] or ["x"]))
+            new = pick(rng, (*NAMES, "mu", *(kinds[option] or ["x"])))
+            arguments += [option, old if verb == "prune" else f"{old}={new}"]
+        if verb == "prune" and chance(rng, 0.2):
+            arguments += ["--modifier-type", _word(rng, "normsys", "staterror")]
+    return _output(rng, Case(verb, arguments), verb)
+
+
+def events_case(rng: Rng, folder: Path) -> Case:
+    """Hostile events for a sound unbinned model."""
+    document = odd_files.unbinned(rng) if chance(rng, 0.1) else SOUND[int(rng.integers(len(SOUND)))]
+    write_json(folder / "u.json", document)
+    verb = pick(rng, ("fit", "fit", "hypotest", "significance", "limit", "scan-poi"))
+    arguments = [verb, "u.json", "--data", odd_files.odd_events(rng, folder), "--threads", "1"]
+    if chance(rng, 0.9):
+        arguments.append("--unblind")
+    if verb == "scan-poi":
+        arguments += ["--points", "3"]
+    return _output(rng, Case("events", arguments), verb)
+
+
+def unbinned_case(rng: Rng, folder: Path) -> Case:
+    """An odd unbinned document."""
+    write_json(folder / "u.json", odd_files.unbinned(rng))
+    verb = pick(rng, ("inspect", "inspect", "digest", "fit", "fit", "hypotest", "limit",
+                      "significance", "gof", "rank", "scan", "prune"))  # fmt: skip
+    arguments = [verb, "u.json"]
+    outputs = []
+    if verb in _FITS:
+        arguments += ["--threads", "1"]
+        if chance(rng, 0.7):
+            arguments.append(pick(rng, ("--unblind", "--unblind", "--blind")))
+        if chance(rng, 0.1):
+            arguments += ["--poi", _word(rng, "c", "mu", "nb")]
+    if verb == "scan":
+        arguments += ["-o", "out", "--workers", "1"]
+        outputs.append("out")
+    if verb == "prune":
+        arguments += ["-c", "model"]
+    return _output(rng, Case("unbinned", arguments, outputs), verb)
+
+
+def sidecar_case(rng: Rng, folder: Path) -> Case:
+    """Odd labels beside a workspace; half of the cases draw a figure."""
+    document = odd_workspace(rng) if chance(rng, 0.3) else foreign_searches.background()
+    write_json(folder / "w.json", document)
+    write_json(folder / "w.meta.json", odd_files.sidecar(rng, document))
+    verb = pick(rng, ("fit", "limit", "inspect", "inspect"))
+    arguments = [verb, "w.json"]
+    if chance(rng, 0.15):
+        arguments += ["--plot", pick(rng, ("prefit=f.png", "data=f.png", "f.png", "pulls=f.svg"))]
+    case = Case("sidecar", arguments, ["f.png", "f.svg"])
+    if chance(rng, 0.4):
+        case.arguments.append("--json")
+    return case
+
+
+def mangled_case(rng: Rng, folder: Path) -> Case:
+    """Any value of any document changed, under any verb."""
+    background = foreign_searches.background()
+    document: Any = pick(rng, (background, foreign_searches.patch_set(["m"], [[1], [2]])))
+    document = pick(rng, (document, odd_workspace(rng), {"workspace": background}, [document]))
+    write_json(folder / "w.json", twist(rng, document, int(pick(rng, (1, 1, 2, 5)))))
+    verb = pick(rng, ("inspect", "digest", "fit", "limit", "gof", "plot", "export", "prune"))
+    arguments = [verb, "w.json"]
+    if verb == "plot":
+        arguments += ["-o", "f.png"]
+    elif verb == "export":
+        arguments += ["--csv", "f.csv"]
+    elif verb == "prune":
+        arguments += ["-s", "signal"]
+    return _output(rng, Case("mangled", arguments, ["f.png", "f.csv"]), verb)
+
+
+def record_case(rng: Rng, folder: Path) -> Case:
+    """A record with values changed, drawn again or exported."""
+    name, record = pick(rng, RECORDS)
+    if chance(rng, 0.9):
+        record = twist(rng, record, int(pick(rng, (1, 1, 2, 4))))
+    write_json(folder / name, record)
+    if name == "scan.json" and chance(rng, 0.5):
+        if chance(rng, 0.5):
+            return Case("export", ["export", name, "--csv", "f.csv"], ["f.csv"])
+        arguments = ["export", name, "--hepdata", "sub"]
+        if chance(rng, 0.5):
+            arguments += ["--sqrt-s", _word(rng, "10.58"), "--reaction", pick(rng, NAMES)]
+        return Case("export", arguments, ["sub"])
+    arguments = ["plot", name, "-o", pick(rng, FIGURES.get(name, ("f.png",)))]
+    if chance(rng, 0.2):
+        arguments += ["--value-range", _word(rng, "0.1", "1"), _word(rng, "10", "0")]
+    if chance(rng, 0.2):
+        arguments += ["--note", pick(rng, NAMES)]
+    if chance(rng, 0.1):
+        arguments += ["--constraints", _word(rng, "none", "catalogue")]
+    if chance(rng, 0.3):
+        arguments.append("--csv")
+    return Case("redraw", arguments, ["f.png", "f.csv", "f.svg"])
+
+
+def global_case(rng: Rng, folder: Path) -> Case:
+    """A global significance of a scan of odd values."""
+    write_json(folder / "scan" / "scan.json", twist(rng, dict(RECORDS)["scan.json"]))
+    write_json(folder / "w.json", odd_workspace(rng))
+    source = pick(rng, ("scan", "scan", "w.json", "nix"))
+    arguments = ["global", source, "-o", "out", "--toys", pick(rng, ("10", "0", "-1", "x"))]
+    arguments += ["--workers", "1"]
+    return Case("global", arguments, ["out"])
+
+
+SOUND: list[Document] = []
+RECORDS: list[tuple[str, Document]] = []
+FIGURES: dict[str, tuple[str, ...]] = {
+    "scan.json": ("limits=f.png", "p_values=f.png", "expected=f.svg", "observed=f.png", "f.png"),
+    "limit.json": ("f.png", "limit=f.png", "cls=f.png"),
+}
+
+MIX: tuple[tuple[int, Callable[[Rng, Path], Case]], ...] = (
+    (50, workspace_case), (6, data_case), (7, patch_case), (5, patch_set_case), (3, create_case),
+    (2, scan_case), (12, edit_case), (6, events_case), (6, unbinned_case), (2, sidecar_case),
+    (4, mangled_case), (1, record_case),
+)  # fmt: skip
+"""Weights; those that draw figures are rare, because they cost a hundred times the others."""
+
+
+def make(rng: Rng, folder: Path) -> Case:
+    """Write the files of a case and return it."""
+    if chance(rng, 0.001):
+        (folder / "scan").mkdir()
+        return global_case(rng, folder)
+    draw = int(rng.integers(sum(weight for weight, _ in MIX)))
+    for weight, build in MIX:
+        draw -= weight
+        if draw < 0:
+            return build(rng, folder)
+    raise AssertionError
+
+
+def prepare(folder: Path, run: Callable[[list[str]], dict[str, Any]]) -> None:
+    """Make the sound records and models that cases begin with; ``run`` runs a command line."""
+    import numpy as np
+
+    import unbinned_models
+
+    SOUND[:] = [unbinned_models.bump(), odd_files.unbinned(np.random.default_rng(5))]
+    background = folder / "w.json"
+    write_json(background, foreign_searches.background())
+    plane = [[500, 100], [500, 200], [600, 100], [600, 200]]
+    for k, (labels, values) in enumerate(((["m1", "m2"], plane), (["m"], [[1.0], [2.0], [3.0]]))):
+        write_json(folder / "set.json", foreign_searches.patch_set(labels, values))
+        where = folder / f"scan{k}"
+        words = ["scan", str(background), "--patchset", str(folder / "set.json")]
+        end = run([*words, "-o", str(where), "--workers", "1"])
+        assert end["status"] == 0, end
+        RECORDS.append(("scan.json", json.loads((where / "scan.json").read_text("utf-8"))))
+    signal = foreign_searches.background()
+    signal["channels"][0]["samples"].append(foreign_searches.operations(3.0)[0]["value"])
+    write_json(background, signal)
+    for name, words in (
+        ("limit.json", ["limit"]),
+        ("limit.json", ["limit", "--calculator", "toys", "--toys", "1000"]),
+        ("scan_poi.json", ["scan-poi", "--points", "5"]),
+        ("fit.json", ["fit"]),
+    ):
+        record = folder / name
+        end = run([words[0], str(background), *words[1:], "-o", str(record)])
+        assert end["status"] == 0, end
+        RECORDS.append((name, json.loads(record.read_text("utf-8"))))
