@@ -2,7 +2,8 @@
 
 One bin, factors that act on all samples (``common``), on the signal or on the background. In the
 logarithm factors add up: their distributions are histograms on a fine grid, convolved one after the
-other. The Poisson probability is folded with the common factor, then summed over the other two.
+other. The integral over signal strengths beyond a limit, with a flat prior, is an incomplete gamma
+function of the rate there; it is folded with the common factor, then summed over the other two.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special
+from scipy import interpolate, optimize, signal, special
 
 from small_models import compiled
 
@@ -83,61 +84,55 @@ class OneBin:
     def limits(self, levels: list[float], resolution: float = 1.0) -> list[float]:
         """Credible limits at several levels; ``resolution`` multiplies the number of all steps."""
         n = self.observed
-        step = min(4e-4, 0.25 / math.sqrt(n + 1.0)) / resolution
+        step = min(1e-4, 0.05 / math.sqrt(n + 1.0)) / resolution
         common, s, b = (
             _sum_of(factors, step) for factors in (self.common, self.on_signal, self.on_background)
         )
-        low = math.log(max(self.background, 1e-3)) + b[0][0] - 1.0
-        rate_step = min(step, 2e-4 / resolution)
-        high = math.log(3.0 * (n + self.background + 60.0)) + 2.0
-        x = np.arange(low, high, rate_step)
-        # P(n | e^x) folded with the common factor
-        sparse = _thinned(common, int(400 * resolution))
-        folded = np.zeros_like(x)
-        for shift, mass in zip(*sparse, strict=True):
-            folded += mass * _poisson(n, x + shift)
         # Sums over smooth histograms stay exact while steps are well below all widths.
         wide = math.sqrt(_spread(common) ** 2 + 1.0 / (n + 1.0))
-        nodes, masses = _thinned(s, int(90 * resolution))
+        nodes, masses = _thinned(s, int(120 * resolution))
+        masses = masses * np.exp(-nodes)
         coarsest = min(0.2 * wide, 0.1 * _spread(b) + step) / resolution
         b = _thinned(b, math.ceil(len(b[0]) * step / coarsest))
         back = self.background * np.exp(b[0])
+        floor = math.log(max(float(back[0]), 1e-9))
+        end = math.log(n + 12.0 * math.sqrt(n + 1.0) + 60.0) - float(common[0][0])
+        tail = _folded_tail(n, common, floor, end, step)
 
-        def likelihood(mu: float) -> float:
+        def beyond(limit: float) -> float:
             total = 0.0
             for node, mass in zip(nodes, masses, strict=True):
-                log_rate = np.log(mu * self.signal * math.exp(node) + back)
-                total += mass * float(b[1] @ np.interp(log_rate, x, folded, right=0.0))
+                log_rate = np.log(limit * self.signal * math.exp(node) + back + 1e-300)
+                total += mass * float(b[1] @ tail(np.clip(log_rate, floor, end)))
             return total
 
-        top = (n + 10.0 * math.sqrt(n + 1.0) + 30.0) / self.signal * math.exp(-s[0][0])
-        coarse = top * np.linspace(0.0, 1.0, 25) ** 3
-        seen = np.array([likelihood(mu) for mu in coarse])
-        end = coarse[min(int(np.flatnonzero(seen > 1e-9 * seen.max())[-1]) + 1, len(coarse) - 1)]
-        at, weight = np.polynomial.legendre.leggauss(6)
-        edges = end * np.linspace(0.0, 1.0, int(40 * resolution) + 1) ** 1.3
-        half = 0.5 * np.diff(edges)
-        mu = (0.5 * (edges[1:] + edges[:-1]))[:, np.newaxis] + half[:, np.newaxis] * at
-        density = np.array([[likelihood(one) for one in row] for row in mu])
-        below = np.concatenate([[0.0], np.cumsum((density * weight).sum(axis=1) * half)])
-        found = []
+        whole, found = beyond(0.0), []
         for level in levels:
-            target = level * below[-1]
-            panel = int(np.searchsorted(below, target)) - 1
-            series = np.polynomial.legendre.legfit(at, density[panel], 5)
-            whole = np.polynomial.legendre.legint(series, lbnd=-1.0)
-            grid = np.linspace(-1.0, 1.0, 2001)
-            inside = half[panel] * np.polynomial.legendre.legval(grid, whole)
-            place = float(np.interp(target - below[panel], inside, grid))
-            found.append(float(edges[panel] + half[panel] * (place + 1.0)))
+            target, top = (1.0 - level) * whole, (n + 5.0) / self.signal
+            while beyond(top) > 0.5 * target:
+                top *= 2.0
+            found.append(
+                float(
+                    optimize.brentq(lambda x, t=target: beyond(x) - t, 0.0, top, xtol=1e-12 * top)
+                )
+            )
         return found
 
 
-def _poisson(n: float, log_rate: np.ndarray) -> np.ndarray:
-    """Poisson probability over its largest value, for counts that need not be whole."""
-    peak = n * math.log(n) - n if n > 0.0 else 0.0
-    with np.errstate(over="ignore", under="ignore"):
-        return np.exp(np.maximum(n * log_rate - np.exp(log_rate) - peak, -700.0))
+def _folded_tail(
+    n: float, common: tuple[np.ndarray, np.ndarray], low: float, high: float, step: float
+) -> interpolate.CubicSpline:
+    """Tail of the gamma law of ``n + 1`` over the common factor, averaged over this factor.
+
+    A function of the logarithm of the rate without the factor, between two ends.
+    """
+    shift, mass = common
+    places = low + step * np.arange(math.ceil((high - low) / step) + 2)
+    # the common factor's places are multiples of the step from its first one
+    whole = low + shift[0] + step * np.arange(len(places) + len(shift) - 1)
+    tail = special.gammaincc(n + 1.0, np.exp(np.minimum(whole, 700.0)))
+    folded = signal.fftconvolve(tail, (mass * np.exp(-shift))[::-1], mode="valid")
+    return interpolate.CubicSpline(places, folded)
 
 
 def _log_factor(kind: str, a: float, b: float, alpha: np.ndarray) -> np.ndarray:

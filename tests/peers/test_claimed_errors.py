@@ -40,6 +40,14 @@ def test_replicates_that_agree_by_chance_do_not_make_an_error_small() -> None:
     assert abs(said["limit"] - one["exact"]) <= 3.0 * said["error"]
 
 
+def test_a_grid_follows_where_its_first_region_is_far_too_wide() -> None:
+    """Model 300: at signal strengths of no weight the efficiency may vanish. Ten seconds."""
+    one = examined(1, 300, ("quadrature",), 0.9)
+    said = one["engines"]["quadrature"]
+    assert said["reason"] is None
+    assert abs(said["limit"] / one["exact"] - 1.0) <= 2e-6
+
+
 def test_the_reference_has_two_ways() -> None:
     """One bin: the closed form is what the integral over the signal strength gives."""
     seen = 0

@@ -1,8 +1,8 @@
-"""Bayesian projections of a built search against brute force, mass by mass.
+"""Bayesian projections of built searches against brute force, mass by mass.
 
-    python -m tests.soak.projected_posteriors SEARCH STRIDE OUTPUT.json LUMINOSITY ...
+    python -m tests.soak.projected_posteriors SEARCH:STRIDE,... OUTPUT.json LUMINOSITY ...
 
-Every STRIDE-th hypothesis of the search (a folder; one bin each) is projected to luminosities in
+Every STRIDE-th hypothesis of each search (a folder; one bin each) is projected to luminosities in
 1/fb. The blinded limit's median comes from the package; the same count is given to the brute force
 of ``credible_oracle``, whose own error is how far it moves at another resolution. Written and
 printed: deviation over the errors of both, worst first, and what was refused. The exit status is 1
@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from scipy import stats
 from credible_oracle import Factor, OneBin
 from darkstats.scan.limits import base_of, scan_point, workspace_of_point
 from darkstats.scan.settings import ScanSettings
+
+Record = dict[str, Any]
 
 
 def one_bin(document: dict[str, Any], count: float) -> OneBin:
@@ -60,58 +63,76 @@ def _normsys(sample: dict[str, Any]) -> dict[str, Factor]:
     }
 
 
-def main(folder: str, stride: int, output: str, luminosities: list[float]) -> int:
-    """Compare, and return how many deviate by more than three errors of both."""
-    search = Path(folder)
-    document = json.loads((search / "background_only.json").read_text("utf-8"))
+def compared(folder: Path, stride: int, luminosity: float) -> tuple[list[Record], list[Record]]:
+    """Hypotheses of a search at one luminosity: those that were compared, and the refused."""
+    document = json.loads((folder / "background_only.json").read_text("utf-8"))
     patches = [
         {"name": p["metadata"]["name"], "values": p["metadata"]["values"], "patch": p["patch"]}
-        for p in json.loads((search / "patchset.json").read_text("utf-8"))["patches"]
+        for p in json.loads((folder / "patchset.json").read_text("utf-8"))["patches"]
     ]
-    now = json.loads((search / "record.json").read_text("utf-8"))["luminosity_ipb"]
-    base, rows = base_of(document, patches), []
-    for luminosity in luminosities:
-        settings = ScanSettings(
-            method="bayes",
-            cl=0.9,
-            calculator="posterior",
-            blind=True,
-            interpolation="normsys=code4,histosys=code4p",
-            luminosity_factor=1e3 * luminosity / now,
+    now = json.loads((folder / "record.json").read_text("utf-8"))["luminosity_ipb"]
+    base = base_of(document, patches)
+    settings = ScanSettings(
+        method="bayes",
+        cl=0.9,
+        calculator="posterior",
+        blind=True,
+        interpolation="normsys=code4,histosys=code4p",
+        luminosity_factor=1e3 * luminosity / now,
+    )
+    seen: list[Record] = []
+    refused: list[Record] = []
+    for patch in patches[::stride]:
+        name = {"search": folder.name, "point": patch["name"]}
+        point = scan_point(base, patch, settings)
+        if point.status == "failed":
+            refused.append({**name, "reason": point.reason})
+            continue
+        made = workspace_of_point(base, patch, settings).document
+        rate = one_bin(made, 0.0).background
+        median = float(stats.poisson.ppf(0.5, rate))
+        truth, unsure = one_bin(made, median).limit_and_error()
+        value, error = point.expected[2], point.expected_error[2]
+        if value is None or error is None:
+            refused.append({**name, "reason": "no median of the expected limit"})
+            continue
+        seen.append(
+            {
+                **name,
+                "engine": point.engine,
+                "limit": value,
+                "error": error,
+                "brute_force": truth,
+                "brute_force_error": unsure,
+                "errors_off": abs(value - truth) / (math.hypot(error, unsure) + 1e-6 * truth),
+            }
         )
-        seen, refused = [], []
-        for patch in patches[::stride]:
-            point = scan_point(base, patch, settings)
-            if point.status == "failed":
-                refused.append({"point": patch["name"], "reason": point.reason})
-                continue
-            made = workspace_of_point(base, patch, settings).document
-            rate = one_bin(made, 0.0).background
-            median = float(stats.poisson.ppf(0.5, rate))
-            truth, unsure = one_bin(made, median).limit_and_error()
-            value, error = point.expected[2], point.expected_error[2]
-            seen.append(
-                {
-                    "point": patch["name"],
-                    "engine": point.engine,
-                    "limit": value,
-                    "error": error,
-                    "brute_force": truth,
-                    "brute_force_error": unsure,
-                    "errors_off": abs(value - truth) / (math.hypot(error, unsure) + 1e-6 * truth),
-                }
-            )
+    return seen, refused
+
+
+def main(searches: dict[str, int], output: str, luminosities: list[float]) -> int:
+    """Compare, and return how many deviate by more than three errors of both."""
+    rows = []
+    for luminosity in luminosities:
+        parts = [compared(Path(at), stride, luminosity) for at, stride in searches.items()]
+        seen = [row for some, _ in parts for row in some]
         seen.sort(key=lambda row: -row["errors_off"])
-        outside = [row["point"] for row in seen if row["errors_off"] > 3.0]
+        outside = [f"{r['search']} {r['point']}" for r in seen if r["errors_off"] > 3.0]
+        engines = Counter(row["engine"] for row in seen)
         rows.append(
             {
                 "luminosity_ifb": luminosity,
                 "compared": len(seen),
+                "engines": dict(sorted(engines.items())),
                 "outside": outside,
+                "beyond_one_error": sum(row["errors_off"] > 1.0 for row in seen),
                 "largest_difference": max(
                     (abs(r["limit"] / r["brute_force"] - 1.0) for r in seen), default=0.0
                 ),
-                "refused": refused,
+                "largest_brute_force_error": max(
+                    (r["brute_force_error"] / r["brute_force"] for r in seen), default=0.0
+                ),
+                "refused": [row for _, some in parts for row in some],
                 "worst": seen[:5],
             }
         )
@@ -119,8 +140,9 @@ def main(folder: str, stride: int, output: str, luminosities: list[float]) -> in
         sys.stdout.flush()
         record = {
             "schema": "darkstats.projected-posteriors/1",
-            "search": search.name,
-            "stride": stride,
+            "searches": [
+                {"search": Path(at).name, "stride": stride} for at, stride in searches.items()
+            ],
             "cl": 0.9,
             "luminosities": rows,
         }
@@ -129,5 +151,6 @@ def main(folder: str, stride: int, output: str, luminosities: list[float]) -> in
 
 
 if __name__ == "__main__":
-    asked = [float(x) for x in sys.argv[4:]]
-    sys.exit(1 if main(sys.argv[1], int(sys.argv[2]), sys.argv[3], asked) else 0)
+    pairs = (one.rsplit(":", 1) for one in sys.argv[1].split(","))
+    chosen = {at: int(stride) for at, stride in pairs}
+    sys.exit(1 if main(chosen, sys.argv[2], [float(x) for x in sys.argv[3:]]) else 0)

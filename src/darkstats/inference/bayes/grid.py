@@ -15,7 +15,7 @@ import numpy as np
 
 from darkstats.errors import DarkstatsError, NotCertifiedError, PosteriorError
 from darkstats.gaussian import cdf
-from darkstats.inference.bayes.posterior import TAIL, PoiPosterior, finer, require_falling
+from darkstats.inference.bayes.posterior import TAIL, PoiPosterior, finer
 from darkstats.inference.bayes.problem import (
     PosteriorProblem,
     Ranges,
@@ -28,7 +28,7 @@ from darkstats.inference.bayes.rows import rows_of
 from darkstats.inference.bayes.rules import legendre_panels
 
 if TYPE_CHECKING:
-    from darkstats.arrays import BoolArray, FloatArray
+    from darkstats.arrays import FloatArray
     from darkstats.model import LaneData
 
 __all__ = ["MOST_DIMENSIONS", "GridAnswer", "grid_posterior"]
@@ -38,14 +38,17 @@ TOLERANCE = 1e-6
 LARGEST = 1e-4  # relative error of a limit that counts, all of it together
 _REACH = 9.0  # of the coordinates, which are about standard normal variables
 _FORGOTTEN = 45.0  # fall of the log-density beyond which a point of the grid has no weight
+_SEEN = 30.0  # the same for the region of finer grids
 _DROP = 40.0  # fall of the log-density at which the grid ends
 _LEVELS = ((6, 5), (14, 9), (36, 17), (90, 24))  # panels by dimension
 _SETTLED = (1e-5, 1e-6, 1e-7, 1e-7)  # what a panel may leave out: coarse grids are rough themselves
 _MOST_VALUES = 20_000_000  # points of the grid times nodes of the signal strength at one resolution
-_WIDER = 0.04  # each level reaches so much further on each side, as part of the first one's width
+_WIDER = 0.04  # each level reaches so much further on each side, as part of the region's width
 _ATOMS = 12
 #: Least widths of the posterior in a step of the finest grid from which no sum settles.
 _COARSEST = 1.5
+_SMALLER = 0.7  # a region so much smaller is worth a change
+_MARGIN = 3.0  # steps of the grid by which points with weight are surrounded
 _LANES = 60_000  # points that are evaluated in one call
 _SCAN = {1: 361, 2: 61}
 
@@ -140,7 +143,9 @@ def grid_posterior(problem: PosteriorProblem, counts: LaneData, *, cl: float) ->
         reach = level * _WIDER * (box[1] - box[0])
         z, log_weight = _grid((box[0] - reach, box[1] + reach), panels[d - 1] if d else 1)
         if posterior is not None and d > 1:
-            kept = _kept(problem, row, _looks(posterior, low, high), z, log_weight)
+            below = _below_peak(problem, row, _looks(posterior, low, high), z, log_weight)
+            box = _narrower(box, z[below < _SEEN], panels[d - 1])
+            kept = below < _FORGOTTEN
             z, log_weight = z[kept], log_weight[kept]
 
         def log_likelihood(
@@ -156,7 +161,6 @@ def grid_posterior(problem: PosteriorProblem, counts: LaneData, *, cl: float) ->
                 allowed=_SETTLED[level],
                 most=max(16, min(100, _MOST_VALUES // (16 * len(z)))),
             )
-            require_falling(posterior, problem.prior)
         except (PosteriorError, NotCertifiedError) as failure:
             return GridAnswer(problem=failure)
         limit = posterior.quantile(cl)
@@ -175,11 +179,30 @@ def grid_posterior(problem: PosteriorProblem, counts: LaneData, *, cl: float) ->
                     fits_certified=ranges.certified,
                 )
         before, edges = limit, finer(posterior.edges)
-    return GridAnswer(
-        problem=NotCertifiedError(
-            f"two resolutions of the grid do not agree: the limit moves by {error:.2g}"
+    if posterior is not None and posterior.left_out > TAIL:
+        why = (
+            f"up to {posterior.left_out:.2g} of the posterior lies beyond signal strength "
+            f"{high:.3g}, where it seemed to end"
         )
-    )
+    else:
+        why = f"two resolutions of the grid do not agree: the limit moves by {error:.2g}"
+    return GridAnswer(problem=NotCertifiedError(why))
+
+
+def _narrower(
+    box: tuple[FloatArray, FloatArray], seen: FloatArray, panels: int
+) -> tuple[FloatArray, FloatArray]:
+    """Region of the points that have weight and a few steps more, if it is much smaller.
+
+    What is seen at a few signal strengths only, where the posterior is nothing, widens the first
+    region; grids are the finer without it. Shapes [z], [point, z].
+    """
+    if not len(seen):
+        return box
+    margin = _MARGIN * (box[1] - box[0]) / (panels * _ATOMS)
+    low = np.maximum(seen.min(axis=0) - margin, box[0])
+    high = np.minimum(seen.max(axis=0) + margin, box[1])
+    return (low, high) if (high - low).prod() < _SMALLER * (box[1] - box[0]).prod() else box
 
 
 def _grid(box: tuple[FloatArray, FloatArray], panels: int) -> tuple[FloatArray, FloatArray]:
@@ -202,19 +225,22 @@ def _looks(posterior: PoiPosterior, low: float, high: float) -> FloatArray:
     return np.concatenate([whole, inside])
 
 
-def _kept(
+def _below_peak(
     problem: PosteriorProblem,
     counts: LaneData,
     mu: FloatArray,
     z: FloatArray,
     log_weight: FloatArray,
-) -> BoolArray:
-    """Points of the grid that have weight at some signal strength: few, on a narrow ridge."""
+) -> FloatArray:
+    """How far a point of the grid lies below the peak at the signal strength that suits it best.
+
+    Few lie near, on a narrow ridge. Shape [point].
+    """
     best = np.full(len(z), -np.inf)
     for one in mu:
         best = np.maximum(best, problem.density.value(np.full(len(z), one), z, counts))
     best += log_weight
-    result: BoolArray = best > best.max() - _FORGOTTEN
+    result: FloatArray = best.max() - best
     return result
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from darkstats.errors import DarkstatsError, NotCertifiedError, PosteriorError
 from darkstats.inference.bayes.gate import Diagnosis, ImpreciseError, refusal
 from darkstats.inference.bayes.importance import Proposal, effective_size, pareto_k, proposal
-from darkstats.inference.bayes.posterior import PoiPosterior, require_falling
+from darkstats.inference.bayes.posterior import PoiPosterior
 from darkstats.inference.bayes.problem import (
     Lanes,
     PosteriorProblem,
@@ -411,7 +411,6 @@ def answer_at_nodes(
     mu = strengths(np.array([span[0]]), np.array([span[1]]), y)[0]
     try:
         posterior = posterior_from(prior, *span, y, total)
-        require_falling(posterior, prior)
         limit = posterior.quantile(cl)
         fewer = posterior_from(prior, *span, y[::2], total[::2]).quantile(cl)
         height = log_height(problem, mu, total)

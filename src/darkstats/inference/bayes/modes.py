@@ -43,6 +43,36 @@ class Modes:
     log_volume: FloatArray
     good: BoolArray
 
+    def chosen(self, which: BoolArray) -> Modes:
+        """Some of the lanes."""
+        return Modes(
+            z=self.z[which],
+            value=self.value[which],
+            factor=self.factor[which],
+            log_volume=self.log_volume[which],
+            good=self.good[which],
+        )
+
+    def replaced(self, lanes: IndexArray, by: Modes) -> Modes:
+        """The same with other modes in some lanes."""
+        result = replace(
+            self,
+            z=self.z.copy(),
+            value=self.value.copy(),
+            factor=self.factor.copy(),
+            log_volume=self.log_volume.copy(),
+            good=self.good.copy(),
+        )
+        for mine, new in (
+            (result.z, by.z),
+            (result.value, by.value),
+            (result.factor, by.factor),
+            (result.log_volume, by.log_volume),
+        ):
+            mine[lanes] = new
+        result.good[lanes] = by.good
+        return result
+
 
 def widened(model: Model, priors: tuple[ParameterPrior | None, ...]) -> Model:
     """Return the model with the ranges of its priors: those of the workspace are no edges."""

@@ -192,6 +192,7 @@ def _grow(
     return tree
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def transition(
     target: Target,
     chains: Chains,
@@ -214,6 +215,10 @@ def transition(
         Draws momenta, directions and proposals, for all chains in fixed order.
     most_doublings
         Trajectories have at most ``2**most_doublings`` steps.
+
+    Notes
+    -----
+    Numbers overflow where a trajectory goes astray: that marks its chain, and is no warning.
     """
     n, d = chains.position.shape
     momentum = rng.standard_normal((n, d))

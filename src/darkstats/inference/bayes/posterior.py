@@ -382,7 +382,7 @@ def require_falling(posterior: PoiPosterior, prior: BoundPrior) -> None:
     power = fall / math.log(mu[-1] / mu[-_ORDER // 2])
     if power < SLOWEST:
         raise ImproperPosteriorError(
-            f"the posterior falls only like mu^-{max(power, 0.0):.2g} at mu = {mu[-1]:.3g} and "
-            "cannot be normalised: the data leave large signal strengths as likely as small ones; "
-            "give the prior an upper edge (--prior flat:0,EDGE), or constrain the efficiency"
+            f"the posterior falls only like mu^-{max(power, 0.0) + 0.0:.2g} at mu = {mu[-1]:.3g} "
+            "and cannot be normalised: the data leave large signal strengths as likely as small "
+            "ones; give the prior an upper edge (--prior flat:0,EDGE), or constrain the efficiency"
         )

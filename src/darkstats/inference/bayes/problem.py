@@ -23,7 +23,7 @@ from darkstats.errors import (
 )
 from darkstats.fit import FitOptions, FitStatus, fit_batch
 from darkstats.inference.bayes.density import NuisanceDensity
-from darkstats.inference.bayes.modes import conditional_modes, starts, widened
+from darkstats.inference.bayes.modes import Modes, conditional_modes, starts, widened
 from darkstats.inference.bayes.posterior import SLOWEST, PoiPosterior
 from darkstats.inference.bayes.propriety import require_proper
 from darkstats.inference.bayes.rows import rows_of
@@ -52,6 +52,9 @@ _DROP = 30.0  # fall of the log-posterior at which the range of the signal stren
 _COARSE = np.array([0.0, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
 _AROUND = np.array([-7.0, -4.5, -2.5, -1.0, 0.0, 1.0, 2.5, 4.5, 7.0])
 _EXTENSIONS = 6
+#: By so much the log-density at the mode of a neighbour is higher where that is another mode: a
+#: mode is found to far less.
+_HIGHER = 1e-3
 _BULK, _ENOUGH = 15.0, 5  # fall within which so many nodes must lie
 
 
@@ -202,6 +205,7 @@ def gaussian_at(
     flat = mu.ravel()
     z, certified = starts(problem.density, flat, counts, row, options=problem.options, near=start)
     modes = conditional_modes(problem.density, flat, counts, row, z)
+    modes = _best_of_neighbours(problem.density, mu, counts, modes)
     value = np.where(modes.good, modes.value + modes.log_volume, -np.inf)
     lanes = Lanes(
         mu=flat,
@@ -214,6 +218,45 @@ def gaussian_at(
         certified=certified,
     )
     return value.reshape(mu.shape), lanes
+
+
+def _best_of_neighbours(
+    density: NuisanceDensity, mu: FloatArray, counts: LaneData, modes: Modes
+) -> Modes:
+    """Modes that no mode at the next smaller or larger signal strength lies above.
+
+    Where there are several, each lane found the one that its start led to; a density that is higher
+    at the mode of a neighbour has a higher mode there, and the search starts again from it. A mode
+    spreads by one place in each round. Signal strengths have shape [obs, node].
+    """
+    if not density.n:
+        return modes
+    n_obs, n_nodes = mu.shape
+    flat, row = mu.ravel(), np.repeat(np.arange(n_obs), n_nodes)
+    order = np.argsort(mu, axis=1, kind="stable") + n_nodes * np.arange(n_obs)[:, np.newaxis]
+    lanes = np.concatenate([order[:, 1:].ravel(), order[:, :-1].ravel()])
+    beside = np.concatenate([order[:, :-1].ravel(), order[:, 1:].ravel()])
+    changed = np.ones(len(flat), dtype=bool)
+    for _ in range(n_nodes):
+        asked = changed[beside] & modes.good[beside]
+        if not asked.any():
+            break
+        here, there = lanes[asked], beside[asked]
+        height = density.value(flat[here], modes.z[there], counts, row[here])
+        floor = np.where(modes.good[here], modes.value[here], -np.inf)
+        higher = height > floor + _HIGHER
+        changed[:] = False
+        if not higher.any():
+            break
+        best = np.lexsort((height[higher], here[higher]))  # the last of each lane is its highest
+        again, start = here[higher][best], there[higher][best]
+        last = np.append(np.diff(again) > 0, True)
+        again, start = again[last], start[last]
+        found = conditional_modes(density, flat[again], counts, row[again], modes.z[start])
+        good = found.good
+        modes = modes.replaced(again[good], found.chosen(good))
+        changed[again[good]] = True
+    return modes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,41 +343,50 @@ def _first_grid(problem: PosteriorProblem, counts: LaneData) -> tuple[FloatArray
 
 
 def _ends(mu: FloatArray, value: FloatArray, lower: float) -> tuple[float, float, bool]:
-    """Where the log-posterior lies within the drop of its peak, and whether its end was seen."""
+    """Where the log-posterior lies within the drop of its peak, and whether its end was seen.
+
+    It may rise again beyond a fall: what counts is where it is seen last, not where it falls first.
+    """
     usable = np.flatnonzero(np.isfinite(value))
     order = usable[np.argsort(mu[usable], kind="stable")]
     mu, value = mu[order], value[order]
     peak = int(np.argmax(value))
     floor = value[peak] - _DROP
+    inside = np.flatnonzero(value >= floor)
+    first, last = int(inside[0]), int(inside[-1])
 
     def crossing(inside: int, outside: int) -> float:
         part = (value[inside] - floor) / (value[inside] - value[outside])
         return float(mu[inside] + part * (mu[outside] - mu[inside]))
 
-    below = np.flatnonzero(value[:peak] < floor)
-    start = crossing(int(below[-1]) + 1, int(below[-1])) if len(below) else lower
-    if len(below) and mu[below[-1]] <= lower and value[below[-1]] < floor - _DROP:
+    start = crossing(first, first - 1) if first else lower
+    if first and mu[first - 1] <= lower and value[first - 1] < floor - _DROP:
         start = lower  # no background: a cliff, of which a chord says nothing
-    above = np.flatnonzero(value[peak:] < floor)
-    if not len(above):
+    if last + 1 == len(mu):
         return start, float(mu[-1]), False
-    out = peak + int(above[0])
-    return start, crossing(out - 1, out), True
+    return start, crossing(last, last + 1), True
 
 
 def _endless(mu: FloatArray, value: FloatArray) -> DarkstatsError:
     """What to say of a log-posterior that has not fallen at the largest signal strength."""
-    usable = np.flatnonzero(np.isfinite(value))
-    order = usable[np.argsort(mu[usable], kind="stable")][-3:]
-    fall = float(value[order[0]] - value[order[-1]])
-    power = fall / math.log(mu[order[-1]] / mu[order[0]])
-    if power < SLOWEST:
-        return ImproperPosteriorError(
-            f"the posterior falls only like mu^-{max(power, 0.0):.2g} at mu = {mu[order[-1]]:.3g} "
-            "and cannot be normalised: give the prior an upper edge (--prior flat:0,EDGE), or "
-            "constrain the efficiency"
+    usable = np.isfinite(value)
+    places, first = np.unique(mu[usable], return_index=True)
+    places, heights = places[-3:], value[usable][first][-3:]
+    far = float(places[-1])
+    if (mu > far).any():
+        return NotCertifiedError(
+            f"no conditional mode was found beyond signal strength {far:.3g}: where the posterior "
+            "ends is not known"
         )
-    return NotCertifiedError(f"no end of the posterior up to signal strength {mu[order[-1]]:.3g}")
+    if len(places) > 1 and places[0] > 0.0:
+        power = float(heights[0] - heights[-1]) / math.log(far / places[0])
+        if power < SLOWEST:
+            return ImproperPosteriorError(
+                f"the posterior falls only like mu^-{max(power, 0.0) + 0.0:.2g} at mu = {far:.3g} "
+                "and cannot be normalised: give the prior an upper edge (--prior flat:0,EDGE), or "
+                "constrain the efficiency"
+            )
+    return NotCertifiedError(f"no end of the posterior up to signal strength {far:.3g}")
 
 
 def log_height(problem: PosteriorProblem, mu: FloatArray, values: FloatArray) -> FloatArray:

@@ -240,9 +240,10 @@ class _Run:
             )
 
     def target(self, position: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Log-density and gradient."""
-        value, gradient = self.joint.with_gradient(self.points(position))
-        return value, gradient @ self.root
+        """Log-density and gradient; overflow, astray, is density zero."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, gradient = self.joint.with_gradient(self.points(position))
+            return value, gradient @ self.root
 
     def points(self, position: FloatArray) -> FloatArray:
         """Joint coordinates of positions. Shape [..., 1 + z]."""

@@ -9,12 +9,18 @@ from bayes_models import answer, normsys, window
 from darkstats.errors import EmptySupportError, ImproperPosteriorError, InsensitiveError
 from darkstats.inference.bayes.adaptive import learnt_cloud
 from darkstats.inference.bayes.diagnostics import bulk_size, quantile_error, r_hat, tail_size
-from darkstats.inference.bayes.grid import grid_posterior
+from darkstats.inference.bayes.grid import _narrower, grid_posterior
 from darkstats.inference.bayes.laplace import LaplaceOptions, laplace_posteriors
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.nuts import Chains, StepSize, transition
 from darkstats.inference.bayes.priors import Flat, FlatInCoupling, LogFlat, Tabulated
-from darkstats.inference.bayes.problem import PosteriorProblem, Ranges
+from darkstats.inference.bayes.problem import (
+    PosteriorProblem,
+    Ranges,
+    _endless,
+    _ends,
+    gaussian_at,
+)
 from darkstats.inference.bayes.sampling import NutsOptions, sample_posterior
 from darkstats.model import HistFactoryModel
 from darkstats.model.points import deviance_at
@@ -188,6 +194,94 @@ def test_a_linear_shape_uncertainty_of_the_signal_is_improper_where_it_kills_it(
     assert isinstance(grid.problem, ImproperPosteriorError)
 
 
+def test_a_second_mode_that_traps_the_fits_hides_no_part_of_the_posterior() -> None:
+    """171 and 5 events, 6 and 4 expected: the error pulls by 8, or where fits begin hardly at all.
+
+    Between mu = 4 and 17 fits without a neighbour's help end in the wrong mode, 130 below. The
+    limit is that of a nested integral of another kind.
+    """
+    up, down = 1.413356900755457, 0.7075353716145494
+    rising = {"name": "u", "type": "normsys", "data": {"hi": up, "lo": down}}
+    falling = {"name": "u", "type": "normsys", "data": {"hi": down, "lo": up}}
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    model = compiled(
+        {
+            "version": "1.0.0",
+            "channels": [
+                {
+                    "name": "c",
+                    "samples": [
+                        {
+                            "name": "signal",
+                            "data": [2.008925016015613, 6.412886067985533],
+                            "modifiers": [mu, rising],
+                        },
+                        {
+                            "name": "background",
+                            "data": [6.006601025067156, 3.8632552888032556],
+                            "modifiers": [falling],
+                        },
+                    ],
+                }
+            ],
+            "observations": [{"name": "c", "data": [171.0, 5.0]}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        }
+    )
+    here = problem(model)
+    ranges = Ranges.of(here, model.observation.counts[np.newaxis])
+    assert ranges.high[0] > 90.0
+    strengths = np.geomspace(1.0, 60.0, 24)
+    _, lanes = gaussian_at(here, model.observation.counts[np.newaxis], strengths[np.newaxis])
+    assert lanes.z[:, 0].max() < -7.0
+    grid = grid_posterior(here, model.observation.counts, cl=0.9)
+    assert grid.problem is None
+    assert grid.limit == pytest.approx(8.418375047524131, rel=2e-6)
+    (laplace,) = laplace_posteriors(here, model.observation.counts, cl=0.9)
+    assert laplace.problem is None
+    assert abs(laplace.limit - 8.418375047524131) <= 3.0 * laplace.error
+
+
+def test_a_range_ends_where_the_posterior_is_seen_last() -> None:
+    """It may fall by more than the drop, and rise again; before its beginning, too."""
+    mu = np.arange(8.0)
+    height = np.array([-45.0, -2.0, -80.0, 0.0, -70.0, -5.0, -1.0, -61.0])
+    low, high, ended = _ends(mu, height, 0.0)
+    assert ended
+    assert 0.0 < low < 1.0
+    assert 6.0 < high < 7.0
+    assert _ends(mu[:7], height[:7], 0.0)[1:] == (6.0, False)
+
+
+def test_a_range_without_modes_is_not_called_a_posterior_that_cannot_be_normalised() -> None:
+    """Modes found at four places only, the last not the largest; without a warning of NumPy."""
+    mu = np.array([0.0, 0.0, 0.1, 0.2, 3.0, 9.0])
+    lost = _endless(mu, np.array([0.0, 0.0, 0.0, -0.0, -np.inf, -np.inf]))
+    assert not isinstance(lost, ImproperPosteriorError)
+    assert "no conditional mode was found beyond signal strength 0.2" in str(lost)
+    flat = _endless(mu[2:], np.array([0.0, 0.0, 0.0, 0.0]))
+    assert isinstance(flat, ImproperPosteriorError)
+    assert "mu^-0 at mu = 9" in str(flat)
+    steep = _endless(mu[2:], np.array([0.0, -2.0, -8.0, -10.0]))
+    assert "no end of the posterior up to signal strength 9" in str(steep)
+    alone = _endless(np.zeros(3), np.array([0.0, 0.0, 0.0]))
+    assert not isinstance(alone, ImproperPosteriorError)
+
+
+def test_a_grid_goes_no_further_than_what_has_weight() -> None:
+    """Points of weight in a corner: the region shrinks to them with a margin; else it stays."""
+    box = np.array([-10.0, -8.0]), np.array([9.0, 2.0])
+    seen = np.array([[-8.0, -4.5], [7.0, 0.2], [1.0, -1.0]])
+    low, high = _narrower(box, seen, 9)
+    assert (low > box[0]).all()
+    assert (high < box[1]).all()
+    assert (low < seen.min(axis=0)).all()
+    assert (high > seen.max(axis=0)).all()
+    wide = np.array([[-9.5, -7.5], [8.5, 1.5]])
+    assert _narrower(box, wide, 9) is box
+    assert _narrower(box, seen[:0], 9) is box
+
+
 # --- the sampler ----------------------------------------------------------------------------
 
 
@@ -241,6 +335,26 @@ def test_nuts_agrees_with_the_exact_quadrature(name: str) -> None:
     assert found.diagnostics["r_hat"] < 1.01
     assert found.diagnostics["bulk_size"] > 400
     assert abs(found.limit - exact.limit) < 4.0 * found.error
+
+
+@pytest.mark.parametrize("power", [4, 12])
+def test_a_trajectory_that_goes_astray_is_marked_and_is_no_warning(power: int) -> None:
+    """Steps far too long for a steep density: numbers overflow, chains stay where they were."""
+
+    def target(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with np.errstate(all="ignore"):
+            value = -(x**power).sum(axis=1)
+            gradient = -power * x ** (power - 1)
+        bad = ~(np.isfinite(value) & np.isfinite(gradient).all(axis=1))
+        return np.where(bad, -np.inf, value), np.where(bad[:, np.newaxis], 0.0, gradient)
+
+    begin = np.full((8, 2), 10.0)
+    begin[4:] = 1e20
+    chains = Chains.at(target, begin)
+    moved = transition(target, chains, step=1e60, rng=np.random.default_rng(1))
+    assert (moved.divergent | moved.outside).all()
+    assert np.isfinite(moved.acceptance)
+    np.testing.assert_array_equal(moved.chains.position, begin)
 
 
 def test_diagnostics_on_chains_that_are_known() -> None:
