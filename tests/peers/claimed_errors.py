@@ -30,6 +30,7 @@ import numpy as np
 from scipy import optimize, special
 
 from darkstats.errors import DarkstatsError
+from darkstats.fit import FitOptions
 from darkstats.inference.bayes import Flat, NuisancePriors
 from darkstats.inference.bayes.engines import RUNNERS, Bench
 from darkstats.inference.bayes.gate import imprecision
@@ -59,6 +60,7 @@ KINDS = (
     ("staterror", True, False, False),
 )
 _NOTHING = 43.0  # logarithm of a part that is left out of a sum: below rounding
+_LOOKS = 400  # signal strengths of a coarse look: steps of 5 %, as thousands of events make a ridge
 _REACH = 14.0  # standard deviations of the reference's grids
 
 
@@ -129,8 +131,7 @@ def code4p(alpha: Array, up: float, down: float) -> Array:
     return 1.0 + 0.5 * (up - down) * alpha + 0.5 * (up + down - 2.0) * bend
 
 
-def _normal(low: float = -_REACH, high: float = _REACH) -> Coordinate:
-    return Coordinate((low, -1.0, 1.0, high), lambda z: -0.5 * z * z)
+_NORMAL = Coordinate((-_REACH, -1.0, 1.0, _REACH), lambda z: -0.5 * z * z)
 
 
 def _positive(width: float) -> Coordinate:
@@ -224,13 +225,13 @@ def _uncertainty(
     if kind == "normsys":
         pairs = [(1.0 + width, 1.0 / (1.0 + width))[:: int(sign)] for sign in signs]
         return (
-            ((_normal(),), lambda u: [code4(u[:1], *pair) for pair in pairs]),
+            ((_NORMAL,), lambda u: [code4(u[:1], *pair) for pair in pairs]),
             [{"name": name, "type": kind, "data": {"hi": a, "lo": b}} for a, b in pairs],
         )
     if kind == "histosys":
         pairs = [(1.0 + sign * width, 1.0 - 0.8 * sign * width) for sign in signs]
         return (
-            ((_normal(),), lambda u: [code4p(u[:1], *pair) for pair in pairs]),
+            ((_NORMAL,), lambda u: [code4p(u[:1], *pair) for pair in pairs]),
             [
                 {
                     "name": name,
@@ -252,7 +253,7 @@ def _uncertainty(
         )
         scale = math.log1p(width)
         return (
-            ((_normal(),), lambda u: [np.exp(scale * u[:1])] * len(nominal)),
+            ((_NORMAL,), lambda u: [np.exp(scale * u[:1])] * len(nominal)),
             [{"name": "lumi", "type": "lumi", "data": None}] * len(nominal),
         )
     modifier = {"name": name, "type": kind, "data": (width * nominal[0]).tolist()}
@@ -282,7 +283,7 @@ def _log_normal(coordinates: tuple[Coordinate, ...]) -> Acting:
     width = (coordinates[0].edges[-1] - 1.0) / _REACH
     scale = math.log1p(width)
     return Acting(
-        (_normal(),) * len(coordinates),
+        (_NORMAL,) * len(coordinates),
         lambda u: (np.exp(scale * u), np.ones((1, u.shape[1]))),
     )
 
@@ -346,12 +347,11 @@ class Reference:
         per = {1: 120, 2: 14, 3: 6}[d]
         whole = [np.linspace(c.edges[0], c.edges[-1], per + 1) for c in self.coordinates]
         points, _ = _grid(whole, 4)
-        signal, background, log_prior = self.rates(points)
-        best = np.full(points.shape[1], -np.inf)
-        for mu in np.concatenate([[0.0], self.scale * np.geomspace(1e-3, 1e5, 50)]):
-            here = self.log_likelihood(mu, signal, background) + log_prior
-            best = np.maximum(best, here + math.log(max(mu, 1e-3 * self.scale)))
-        kept = points[:, best > best.max() - 34.0]
+        best = self._best(points, _LOOKS)
+        peak = best.max()
+        if max(map(self._far_away, range(d))) > peak - 34.0:
+            raise OverflowError
+        kept = points[:, best > peak - 34.0]
         found = []
         for c, x in zip(self.coordinates, kept, strict=True):
             step = (c.edges[-1] - c.edges[0]) / per
@@ -362,6 +362,25 @@ class Reference:
             kinks = [e for e in c.edges if low < e < high]
             found.append(np.unique(np.concatenate([np.linspace(low, high, panels + 1), kinks])))
         return found
+
+    def _best(self, points: Array, looks: int) -> Array:
+        """Log-density of each point at the signal strength that suits it best."""
+        signal, background, log_prior = self.rates(points)
+        best = np.full(points.shape[1], -np.inf)
+        for mu in np.concatenate([[0.0], self.scale * np.geomspace(1e-3, 1e5, looks)]):
+            here = self.log_likelihood(mu, signal, background) + log_prior
+            best = np.maximum(best, here + math.log(max(mu, 1e-3 * self.scale)))
+        return best
+
+    def _far_away(self, number: int) -> float:
+        """Largest log-density where a normal variable leaves the range of the reference."""
+        if self.coordinates[number] != _NORMAL:
+            return -math.inf
+        rest = {1: 1, 2: 40, 3: 12}[len(self.coordinates)]
+        axes = [np.linspace(c.edges[0], c.edges[-1], rest) for c in self.coordinates]
+        axes[number] = _REACH * np.concatenate([np.linspace(-4, -1, 70), np.linspace(1, 4, 70)])
+        points = np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")])
+        return float(self._best(points, _LOOKS // 4).max())
 
     def marginal(self, cl: float, panels: int, nodes: int, steps: int) -> float:
         """Limit from the marginal density on geometric panels of the signal strength."""
@@ -490,6 +509,7 @@ def examined(seed: int, index: int, engines: tuple[str, ...], cl: float) -> Reco
                 cl=cl,
                 seed=index,
                 expected="none",
+                options=FitOptions(threads=1),  # nothing depends on it but the time
                 nuts=NutsOptions(enough_steps=NUTS_STEPS),
             )
             answer = RUNNERS[name](bench).answer

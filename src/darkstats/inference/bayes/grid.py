@@ -21,6 +21,7 @@ from darkstats.inference.bayes.problem import (
     Ranges,
     chebyshev,
     gaussian_at,
+    log_height,
     range_panels,
     strengths,
 )
@@ -78,10 +79,23 @@ def _box(
     """Region of the coordinates that holds the density at all signal strengths. Shapes [z].
 
     The last is the least width of the Gaussian about a conditional mode, where it is largest.
+
+    Raises
+    ------
+    NotCertifiedError
+        A mode lies so far from the prior that no grid is laid there.
     """
     d = problem.density.n
     mu = strengths(np.array([low]), np.array([high]), chebyshev(9))
-    _, lanes = gaussian_at(problem, counts, mu)
+    value, lanes = gaussian_at(problem, counts, mu)
+    height = log_height(problem, mu[0], value[0])
+    relevant = lanes.good & (height > np.max(height, initial=-np.inf, where=lanes.good) - _DROP)
+    pull = float(np.abs(lanes.z[relevant]).max(initial=0.0))
+    if pull > 1.5 * _REACH:
+        raise NotCertifiedError(
+            f"the data pull a nuisance parameter {pull:.3g} widths of its prior away: no grid goes "
+            "there"
+        )
     spread = _REACH * np.sqrt((lanes.factor**2).sum(axis=2))
     good = lanes.good
     corners = [lanes.z[good] - spread[good], lanes.z[good] + spread[good]]
@@ -99,6 +113,28 @@ def _box(
         np.minimum(points.max(axis=0), 1.5 * _REACH),
         float(width) if good.any() else math.inf,
     )
+
+
+def _region(
+    problem: PosteriorProblem, row: LaneData, low: float, high: float
+) -> tuple[FloatArray, FloatArray]:
+    """Ends of the first grid in each coordinate. Shapes [z].
+
+    Raises
+    ------
+    NotCertifiedError
+        No grid goes to the posterior, or follows it.
+    """
+    d = problem.density.n
+    if not d:
+        return np.zeros(0), np.zeros(0)
+    first, last, width = _box(problem, row, low, high)
+    step = float((last - first).min()) / (_LEVELS[-1][d - 1] * _ATOMS)
+    if step > _COARSEST * width:
+        raise NotCertifiedError(
+            f"the posterior is {step / width:.2g} times as narrow as the steps of the finest grid"
+        )
+    return first, last
 
 
 def grid_posterior(problem: PosteriorProblem, counts: LaneData, *, cl: float) -> GridAnswer:
@@ -123,18 +159,10 @@ def grid_posterior(problem: PosteriorProblem, counts: LaneData, *, cl: float) ->
     if ranges.problem[0] is not None:
         return GridAnswer(problem=ranges.problem[0])
     low, high = float(ranges.low[0]), float(ranges.high[0])
-    box = (np.zeros(0), np.zeros(0))
-    if d:
-        *corners, width = _box(problem, row, low, high)
-        box = corners[0], corners[1]
-        step = float((box[1] - box[0]).min()) / (_LEVELS[-1][d - 1] * _ATOMS)
-        if step > _COARSEST * width:
-            return GridAnswer(
-                problem=NotCertifiedError(
-                    f"the posterior is {step / width:.2g} times as narrow as the steps of the "
-                    "finest grid"
-                )
-            )
+    try:
+        box = _region(problem, row, low, high)
+    except NotCertifiedError as failure:
+        return GridAnswer(problem=failure)
     before: float | None = None
     posterior: PoiPosterior | None = None
     error = np.inf
@@ -178,11 +206,13 @@ def grid_posterior(problem: PosteriorProblem, counts: LaneData, *, cl: float) ->
                     fits_attempted=ranges.attempted,
                     fits_certified=ranges.certified,
                 )
+        if level and posterior.left_out > TAIL:
+            break  # no grid, however fine, sees what lies beyond
         before, edges = limit, finer(posterior.edges)
     if posterior is not None and posterior.left_out > TAIL:
         why = (
-            f"up to {posterior.left_out:.2g} of the posterior lies beyond signal strength "
-            f"{high:.3g}, where it seemed to end"
+            f"up to {posterior.left_out:.2g} of the posterior lies outside signal strengths "
+            f"{low:.3g} to {high:.3g}, where it seemed to end"
         )
     else:
         why = f"two resolutions of the grid do not agree: the limit moves by {error:.2g}"

@@ -105,7 +105,7 @@ class PoiPosterior:
     log_evidence
         Logarithm of the integral of likelihood times prior, up to a constant of the engine.
     left_out
-        Bound on the posterior probability beyond the last panel.
+        Bound on the posterior probability beyond the last panel, and before the first.
     unsettled
         Estimate of the probability that the series of the panels leave out.
     """
@@ -155,6 +155,9 @@ class PoiPosterior:
         left_out = 0.0
         if prior.coordinate.to_mu(edges[-1]) < prior.upper * (1.0 - 1e-12):
             left_out = _tail_bound(v, density / total)
+        lowest = float(prior.coordinate.of_mu(prior.lower))
+        if edges[0] > lowest:
+            left_out += _head_bound(v, density / total, float(v[0]) - lowest)
         return cls(
             edges=edges,
             density=(density / total).reshape(-1, _ORDER),
@@ -362,6 +365,20 @@ def _tail_bound(v: FloatArray, density: FloatArray) -> float:
         return 1.0
     power = math.log(y1 / y2) / math.log(x2 / x1)
     return y2 * x2 / (power - 1.0) if power > 1.0 + 1e-9 else 1.0
+
+
+def _head_bound(v: FloatArray, density: FloatArray, room: float) -> float:
+    """Probability before the first node, from the rise of the density; ``room`` is how far it is.
+
+    A logarithm that bends downwards falls faster still.
+    """
+    x1, x2 = float(v[0]), float(v[_ORDER // 2])
+    y1, y2 = float(density[0]), float(density[_ORDER // 2])
+    if not y1 > 0.0:
+        return 0.0
+    if not y2 > y1:
+        return min(y1 * room, 1.0)
+    return min(y1 * room, y1 * (x2 - x1) / math.log(y2 / y1), 1.0)
 
 
 def require_falling(posterior: PoiPosterior, prior: BoundPrior) -> None:

@@ -52,6 +52,8 @@ _DROP = 30.0  # fall of the log-posterior at which the range of the signal stren
 _COARSE = np.array([0.0, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
 _AROUND = np.array([-7.0, -4.5, -2.5, -1.0, 0.0, 1.0, 2.5, 4.5, 7.0])
 _EXTENSIONS = 6
+#: By so much the log-posterior has fallen at an end that was looked at, and looks at most.
+_FALLEN, _LOOKS = 18.0, 24
 #: By so much the log-density at the mode of a neighbour is higher where that is another mode: a
 #: mode is found to far less.
 _HIGHER = 1e-3
@@ -286,6 +288,7 @@ class Ranges:
         mu, attempted, certified = _first_grid(problem, counts)
         ends = np.zeros((2, n))
         problems: list[DarkstatsError | None] = [None] * n
+        seen: dict[int, tuple[FloatArray, FloatArray]] = {}
         todo = np.arange(n)
         values, grid = np.empty((n, 0)), np.empty((n, 0))
         for attempt in range(_EXTENSIONS):
@@ -306,12 +309,16 @@ class Ranges:
                 if not ended and grid[i].max() >= prior.upper * (1.0 - 1e-9):
                     high, ended = prior.upper, True
                 ends[:, w], keep[i] = (low, high), not ended and not last
-                if not ended and last:
+                if ended:
+                    seen[int(w)] = grid[i], total
+                elif last:
                     problems[w] = _endless(grid[i], total)
             todo, grid, values = todo[keep], grid[keep], values[keep]
             if not len(todo):
                 break
             mu = grid.max(axis=1, keepdims=True) * np.array([2.0, 4.0, 8.0])
+        more = _confirm(problem, counts, ends, seen, problems)
+        attempted, certified = attempted + more[0], certified + more[1]
         return cls(
             low=ends[0],
             high=ends[1],
@@ -319,6 +326,57 @@ class Ranges:
             attempted=attempted // n,
             certified=certified // n,
         )
+
+
+def _confirm(
+    problem: PosteriorProblem,
+    counts: LaneData,
+    ends: FloatArray,
+    seen: dict[int, tuple[FloatArray, FloatArray]],
+    problems: list[DarkstatsError | None],
+) -> tuple[int, int]:
+    """Look at the ends that chords gave, and move those where the posterior has not fallen yet.
+
+    The logarithm of a posterior bends downwards: between a place where much of it is and one where
+    it is nothing, a chord ends too soon. ``ends`` [2, obs] and ``problems`` are changed in place;
+    ``seen`` has signal strengths and heights of each observation that has ends. Returns fits that
+    were attempted and certified.
+    """
+    prior = problem.prior
+    attempted, certified = 0, 0
+    open_ = list(seen)
+    for turn in range(_LOOKS):
+        if not open_:
+            break
+        places = np.empty((len(open_), 2 if turn == 0 else 4))
+        for i, w in enumerate(open_):
+            (low, high), mu = ends[:, w], seen[w][0]
+            places[i, :2] = low, high
+            if turn:  # halfway to where it was seen to be nothing
+                outer = max(mu[mu < low], default=low), min(mu[mu > high], default=high)
+                places[i, 2:] = 0.5 * (low + outer[0]), 0.5 * (high + outer[1])
+        values, lanes = gaussian_at(problem, counts[np.array(open_)], places)
+        attempted, certified = attempted + lanes.attempted, certified + lanes.certified
+        rest = []
+        for i, w in enumerate(open_):
+            height = log_height(problem, places[i], values[i])
+            mu = np.concatenate([seen[w][0], places[i]])
+            total = np.concatenate([seen[w][1], height])
+            floor = np.max(total[np.isfinite(total)]) - _FALLEN
+            cut = np.array([ends[0, w] > prior.lower, ends[1, w] < prior.upper * (1.0 - 1e-9)])
+            if not (cut & (height[:2] > floor)).any():
+                continue
+            seen[w] = mu, total
+            low, high, ended = _ends(mu, total, prior.lower)
+            ends[:, w] = low, high if ended else ends[1, w]
+            rest.append(w)
+        open_ = rest
+    for w in open_:
+        problems[w] = NotCertifiedError(
+            f"no end of the posterior was found about signal strengths {ends[0, w]:.3g} to "
+            f"{ends[1, w]:.3g}"
+        )
+    return attempted, certified
 
 
 def _first_grid(problem: PosteriorProblem, counts: LaneData) -> tuple[FloatArray, int, int]:

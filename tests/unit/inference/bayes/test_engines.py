@@ -13,6 +13,7 @@ from darkstats.inference.bayes.grid import _narrower, grid_posterior
 from darkstats.inference.bayes.laplace import LaplaceOptions, laplace_posteriors
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.nuts import Chains, StepSize, transition
+from darkstats.inference.bayes.posterior import PoiPosterior
 from darkstats.inference.bayes.priors import Flat, FlatInCoupling, LogFlat, Tabulated
 from darkstats.inference.bayes.problem import (
     PosteriorProblem,
@@ -21,6 +22,7 @@ from darkstats.inference.bayes.problem import (
     _ends,
     gaussian_at,
 )
+from darkstats.inference.bayes.rules import legendre_panels
 from darkstats.inference.bayes.sampling import NutsOptions, sample_posterior
 from darkstats.model import HistFactoryModel
 from darkstats.model.points import deviance_at
@@ -240,6 +242,109 @@ def test_a_second_mode_that_traps_the_fits_hides_no_part_of_the_posterior() -> N
     (laplace,) = laplace_posteriors(here, model.observation.counts, cl=0.9)
     assert laplace.problem is None
     assert abs(laplace.limit - 8.418375047524131) <= 3.0 * laplace.error
+
+
+def test_a_chord_does_not_cut_the_posterior_off() -> None:
+    """A long way below 1,563 events there is nothing, and 18 times the signal is expected.
+
+    Between what the posterior is and nothing a chord ends too soon: 114.2101 was printed for
+    114.1490, by the grid and by Laplace. The truth: the signal strength times the luminosity has a
+    gamma law, nearly, and that is integrated here.
+    """
+    signal = np.array([5.060575887959241, 3.733914182150751, 9.041507382498336, 0.5118691368])
+    background = np.array([0.0333406559, 0.0860802518, 0.0274262123, 0.1704475047])
+    counts, width = np.array([5.0, 20.0, 758.0, 780.0]), 0.21844050178276755
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    lumi = {"name": "lumi", "type": "lumi", "data": None}
+    here = {
+        "auxdata": [1.0],
+        "sigmas": [width],
+        "inits": [1.0],
+        "bounds": [[0.0, 6.0]],
+        "name": "lumi",
+    }
+    model = compiled(
+        {
+            "version": "1.0.0",
+            "channels": [
+                {
+                    "name": "c",
+                    "samples": [
+                        {"name": "s", "data": signal.tolist(), "modifiers": [mu, lumi]},
+                        {"name": "b", "data": background.tolist(), "modifiers": []},
+                    ],
+                }
+            ],
+            "observations": [{"name": "c", "data": counts.tolist()}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": [here]}}],
+        }
+    )
+    t = np.linspace(60.0, 115.0, 40_001)[:, np.newaxis]
+    value = (counts * np.log(t * signal + background) - t * signal).sum(axis=1)
+    density = np.exp(value - value.max())
+    below = np.cumsum(density) - 0.5 * density
+    z = np.linspace(-9.0, 9.0, 9001)
+    weight = np.exp(-0.5 * z * z - np.log1p(width) * z)
+
+    def cdf(limit: float) -> float:
+        at = np.interp(limit * np.exp(np.log1p(width) * z), t[:, 0], below / below[-1])
+        return float(weight @ at / weight.sum())
+
+    grid = grid_posterior(problem(model), counts, cl=0.9)
+    assert grid.problem is None
+    assert cdf(grid.limit) == pytest.approx(0.9, abs=2e-6)
+    (laplace,) = laplace_posteriors(problem(model), counts, cl=0.9)
+    assert laplace.problem is None
+    assert abs(laplace.limit - grid.limit) <= 3.0 * laplace.error
+    assert laplace.error < 1e-4 * laplace.limit
+
+
+def test_what_lies_before_the_first_panel_is_left_out_too() -> None:
+    """A normal law at 10 of width 1, integrated from 8 or from 2 on."""
+    prior = Flat().bind(COUNTING["known"])
+    for low, expected in ((8.0, 0.0228), (2.0, 0.0)):
+        edges = np.linspace(low, 20.0, 31)
+        v, _ = legendre_panels(edges, 16)
+        found = PoiPosterior.of(prior, edges, -0.5 * (v - 10.0) ** 2)
+        assert found.left_out >= expected / (1.0 + expected)
+        assert found.left_out <= 2.0 * expected + 1e-12
+
+
+def test_data_that_pull_out_of_the_grid_are_refused() -> None:
+    """731 and 375 events over next to nothing: the error is pulled by 28 of its widths."""
+    up, down = 1.322, 1.0 / 1.322
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+
+    def shifted(hi: float, lo: float) -> dict[str, object]:
+        return {"name": "u", "type": "normsys", "data": {"hi": hi, "lo": lo}}
+
+    model = compiled(
+        {
+            "version": "1.0.0",
+            "channels": [
+                {
+                    "name": "c",
+                    "samples": [
+                        {
+                            "name": "s",
+                            "data": [0.1, 2.0, 4.0],
+                            "modifiers": [mu, shifted(up, down)],
+                        },
+                        {
+                            "name": "b",
+                            "data": [0.25, 0.15, 0.01],
+                            "modifiers": [shifted(down, up)],
+                        },
+                    ],
+                }
+            ],
+            "observations": [{"name": "c", "data": [731.0, 375.0, 7.0]}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        }
+    )
+    grid = grid_posterior(problem(model), model.observation.counts, cl=0.9)
+    assert grid.limit is None
+    assert "widths of its prior away" in str(grid.problem)
 
 
 def test_a_range_ends_where_the_posterior_is_seen_last() -> None:
