@@ -67,7 +67,7 @@ class _Wells:
         zeros = np.zeros(len(points))
         return BatchFit(
             parameters=parameters, twice_nll=values, limiting=values, ends=parameters,
-            edm=zeros, min_rate=zeros + 1.0, steps=zeros.astype(int), flat=zeros.astype(int),
+            first_ends=parameters, edm=zeros, min_rate=zeros + 1.0, steps=zeros.astype(int), flat=zeros.astype(int),
             rung=zeros.astype(int), status=zeros.astype(int),
         )  # fmt: skip
 
