@@ -22,6 +22,7 @@ from darkstats.fit.feasible import feasible_point
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem
 from darkstats.fit.minima import AGREEMENT, Minimum
 from darkstats.fit.starts import jittered_starts, mirrored_starts, starts_on_both_sides
+from darkstats.fit.valleys import cancels
 from darkstats.model import Model, Observation
 from darkstats.shown import Shown
 
@@ -191,20 +192,24 @@ def _lower_places(
 def _among_many(
     problem: Problem,
     observation: Observation,
-    found: Minimum,
+    first: BatchFit,
     attempt: Callable[..., BatchFit],
     options: FitOptions,
     *,
     held: FloatArray,
     starts: FloatArray,
 ) -> tuple[BatchFit, int]:
-    """Look on where a minimum is lower than all before, and was found once; and how many failed.
+    """Look on where the lowest minimum was found once; the batch that settles it, how many failed.
 
     Each turn starts around it, far from it, and with one parameter at a time on its other side. It
-    is over when nothing lower was found, from any of these starts, and the lowest one twice.
+    is over when nothing lower was found, from any of these starts, and the lowest one twice. The
+    first batch comes back where that never is, or where starts that agree prove nothing.
     """
-    failed, quick = 0, replace(options, fallback=False)  # one start more or less does not matter
-    for key in MORE_KEYS:
+    found, failed = first.lowest(), 0
+    if found is None or found.certified < 2 or not math.isfinite(found.twice_nll):
+        return first, 0
+    quick = replace(options, fallback=False)  # one start more or less does not matter
+    for key in MORE_KEYS if found.agreeing() < 2 else ():
         known = found
         more = [
             known.parameters[np.newaxis],
@@ -214,20 +219,18 @@ def _among_many(
         ]
         batch = attempt(np.vstack([starts, *more]), quick)
         failed += batch.n_failed
-        lowest = batch.lowest()
-        if lowest is None:
+        found = batch.lowest()
+        if found is None:
             break
-        found = lowest
         if found.twice_nll < known.twice_nll - AGREEMENT or found.agreeing() < 2:
             continue
+        if cancels(problem.model, observation, found.parameters, np.flatnonzero(problem.free)):
+            break
         below, level, lost = _lower_places(problem, observation, found, attempt, options)
         if len(below):
             _require_reached(problem.model, found, below[0], level)
         return batch, failed + lost
-    raise FitFailedError(
-        f"the lowest minimum was found from one of {len(batch.status)} starts only, or a lower one "
-        f"in each of {len(MORE_KEYS)} searches around it; give a better start or narrow the ranges"
-    )
+    return first, 0
 
 
 def _require_reached(
@@ -433,12 +436,10 @@ def fit(
             batch = attempt(np.vstack([starts, below, near]), options)
             found, failed = batch.lowest(), failed + batch.n_failed
             _require_reached(model, found, below[0], level)
-    alone = found is not None and found.certified > 1 and found.agreeing() < 2
-    if found is not None and alone and math.isfinite(found.twice_nll):
-        batch, lost = _among_many(
-            problem, observation, found, attempt, options, held=held, starts=starts
-        )
-        found, failed = batch.lowest(), failed + lost
+    batch, lost = _among_many(
+        problem, observation, batch, attempt, options, held=held, starts=starts
+    )
+    found, failed = batch.lowest(), failed + lost
     n_starts = len(batch.status)
     if found is None or (not even_if_impossible and np.isposinf(found.twice_nll)):
         at = starts if found is None else found.parameters[np.newaxis]

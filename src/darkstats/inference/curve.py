@@ -23,6 +23,7 @@ from darkstats.fit.elsewhere import starts_elsewhere
 from darkstats.fit.lanes import Problem
 from darkstats.fit.mle import RANGE_END, number_options
 from darkstats.fit.starts import jittered_starts, starts_on_both_sides
+from darkstats.fit.valleys import cancels
 from darkstats.inference.asimov import asimov_data
 from darkstats.inference.results import FitCounts
 from darkstats.streams import keyed_generator
@@ -39,10 +40,6 @@ __all__ = ["NLL_TOLERANCE", "ProfileCurve", "unprofiled_scale"]
 #: Differences of twice the negative log-likelihood below this count as none (the fit's own
 #: tolerance on it is 1e-9).
 NLL_TOLERANCE = 1e-6
-
-#: Share of the largest curvature, each parameter in its own unit, below which there is rounding:
-#: what the cancellations of a rate leave of sixteen digits.
-_NARROW = 1e-11
 
 #: Different starts that have to end in the lowest of many minima.
 _WITNESSES = 3
@@ -453,30 +450,14 @@ class ProfileCurve:
             raise error
         if isinstance(error, LocalMinimumError) and found.twice_nll > error.reached + NLL_TOLERANCE:
             raise error
-        if self._cancels(found.parameters, observation):
+        free = np.setdiff1d(np.flatnonzero(~self.model.fixed), [self._poi])
+        if cancels(self.model, observation, found.parameters, free):
             raise error
         self.second_starts += 1
         self._note(
             "the likelihood has many minima; the lowest that several starts agree on was taken"
         )
         return found.twice_nll, found.parameters
-
-    def _cancels(self, parameters: FloatArray, observation: Observation) -> bool:
-        """Whether some direction has a curvature that is lost in that of its parameters.
-
-        Parameters that cancel each other to the last digits leave a valley too narrow to follow:
-        starts near a place in it all end there, and prove nothing.
-        """
-        data, auxdata = self.model.stack([observation])
-        free = [p for p in np.flatnonzero(~self.model.fixed) if p != self._poi]
-        hessian = self.model.derivatives(parameters, data, auxdata[0])[2][np.ix_(free, free)]
-        root = np.sqrt(np.abs(np.diag(hessian)))
-        felt = root > 0.0
-        scaled = hessian[np.ix_(felt, felt)] / np.outer(root[felt], root[felt])
-        if not scaled.size:
-            return False
-        heights = np.linalg.eigvalsh(scaled)
-        return bool(heights[0] < _NARROW * heights[-1])
 
     def _value(self, mu: float, *, is_data: bool) -> float:
         known = self._known(is_data).get(mu)
