@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -64,9 +67,12 @@ def test_more_events_than_can_be_counted(call: Call, tmp_path: Path) -> None:
     """A yield of 1e300 at the start is refused with its name before anything is fitted."""
     document = bump()
     document["functions"][0]["expression"] = "mu * 1e300"
-    status, _, err = call("rank", written(tmp_path / "u.json", document), "--blind")
-    assert status == 2
-    assert "'sig' of 'model' expects 1e+300 events" in err
+    path = tmp_path / "u.json"
+    for start, place in ((1.0, "the start"), (0.0, "mu one higher")):
+        document["parameter_points"][0]["parameters"][0]["value"] = start
+        status, _, err = call("rank", written(path, document), "--blind")
+        assert status == 2
+        assert f"'sig' of 'model' expects 1e+300 events at {place}" in err
 
 
 def test_a_yield_without_curvature(call: Call, tmp_path: Path) -> None:
@@ -189,3 +195,91 @@ def test_a_name_with_a_nul(call: Call, tmp_path: Path) -> None:
     status, _, err = call("fit", path, "-o", "a\0b")
     assert status == 2
     assert "NUL" in err
+
+
+def test_a_density_that_does_not_exist(call: Call, tmp_path: Path) -> None:
+    """Rates that a template drives a hair below zero have no density: null, and why."""
+    up_down = {"hi_data": [186.5, 116.7, 30.99], "lo_data": [128.7, 98.95, 25.7]}
+    document = {
+        "version": "1.0.0",
+        "channels": [{"name": "c", "samples": [
+            {"name": "a", "data": [0.0] * 3,
+             "modifiers": [{"name": "h", "type": "histosys", "data": up_down}]},
+            {"name": "s", "data": [1.0, 0.0, 0.0],
+             "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]},
+        ]}],
+        "observations": [{"name": "c", "data": [0, 0, 0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+    }  # fmt: skip
+    status, out, _ = call("fit", written(tmp_path / "w.json", document), "--json")
+    record = json.loads(out)
+    assert status == 0
+    if record["minus_two_log_density"] is None:
+        assert "below zero" in record["minus_two_log_density_reason"]
+    status, out, _ = call("fit", tmp_path / "w.json")
+    assert "inf" not in out
+
+
+@pytest.mark.parametrize("words", [
+    ("fit", "w.json", "-o", "a.json"),
+    ("fit", "w.json", "--plot", "a.pdf"),
+    ("limit", "w.json", "--plot", "a.png", "--csv"),
+    ("scan", "b.json", "--patchset", "s.json", "-o", "scan", "--workers", "1"),
+    ("shards", "plan", "b.json", "--patchset", "s.json", "-o", "job"),
+    ("combine", "w.json", "b.json", "--join", "outer", "--merge-channels", "-o", "a.json"),
+    ("patchset", "create", "b.json", "-p", "patch.*.json", "-o", "a.json"),
+    ("export", "done/scan.json", "--csv", "a.csv"),
+    ("export", "done/scan.json", "--hepdata", "tables"),
+    ("plot", "done/scan.json", "-o", "a.svg"),
+    ("global", "done", "--toys", "64", "--workers", "1"),
+    ("reinterpret", "b.json", "-s", "SR=1.2,3.4", "--missing", "keep", "--write-patch", "a.json"),
+    ("template", "init", "-o", "a.yaml"),
+])  # fmt: skip
+def test_a_full_disk(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Every verb that writes ends with status 2 and leaves no half file."""
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "w.json", with_signal())
+    written(tmp_path / "b.json", foreign_searches.background())
+    written(tmp_path / "s.json", foreign_searches.patch_set(["m"], [[1], [2]]))
+    written(tmp_path / "patch.m_1.json", foreign_searches.operations(2.0))
+    if "done" in str(words):
+        assert call("scan", "b.json", "--patchset", "s.json", "-o", "done", "--workers", 1)[0] == 0
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        status, _, err = call(*words)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert status == 2
+    assert "File too large" in err
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("shift_s", [-3e8, 3e8])
+def test_clocks_that_jump(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift_s: float
+) -> None:
+    """What is finished stays finished, whatever the times of its files and the clock say."""
+    written(tmp_path / "b.json", foreign_searches.background())
+    points = foreign_searches.patch_set(["m"], [[k] for k in range(12)])
+    written(tmp_path / "s.json", points)
+    words = ("scan", tmp_path / "b.json", "--patchset", tmp_path / "s.json", "--workers", 1, "-o")
+    assert call(*words, tmp_path / "whole")[0] == 0
+    assert call(*words, tmp_path / "part")[0] == 0
+    blocks = sorted((tmp_path / "part" / "blocks").glob("*.json"))
+    (tmp_path / "part" / "scan.json").unlink()
+    blocks[0].unlink()
+    kept = {}
+    for path in (tmp_path / "part").rglob("*"):
+        os.utime(path, (1e9 + shift_s, 1e9 + shift_s))
+    for block in blocks[1:]:
+        kept[block] = block.stat().st_mtime_ns
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + shift_s)
+    assert call(*words, tmp_path / "part")[0] == 0
+    assert {block: block.stat().st_mtime_ns for block in kept} == kept
+    whole, part = ((tmp_path / name / "scan.json").read_bytes() for name in ("whole", "part"))
+    assert whole == part

@@ -61,7 +61,7 @@ def fork(arguments: Command) -> int:
         return pid
     status = 1
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 1)
         os.dup2(null, 2)
@@ -109,7 +109,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 def works(made: Path) -> list[Work]:
     """The four kinds of long work, each of a second or two."""
-    toys = ["--calculator", "toys", "--toys", "60", "--workers", "1"]
+    toys = ["--calculator", "toys", "--toys", "300", "--workers", "1"]
     scanned = made / "scanned"
     finish(["scan", *SOURCE, "-o", str(scanned), "--workers", "1"])
     card = made / "card.yaml"

@@ -274,7 +274,9 @@ def events_case(rng: Rng, folder: Path) -> Case:
     """Hostile events for a sound unbinned model."""
     document = odd_files.unbinned(rng) if chance(rng, 0.1) else SOUND[int(rng.integers(len(SOUND)))]
     write_json(folder / "u.json", document)
-    verb = pick(rng, ("fit", "fit", "hypotest", "significance", "limit", "scan-poi"))
+    verb = pick(rng, (*["fit"] * 8, "hypotest", "significance", "scan-poi"))
+    if chance(rng, 0.03):  # it throws toys, too
+        verb = "limit"
     arguments = [verb, "u.json", "--data", odd_files.odd_events(rng, folder), "--threads", "1"]
     if chance(rng, 0.9):
         arguments.append("--unblind")
@@ -286,8 +288,10 @@ def events_case(rng: Rng, folder: Path) -> Case:
 def unbinned_case(rng: Rng, folder: Path) -> Case:
     """An odd unbinned document."""
     write_json(folder / "u.json", odd_files.unbinned(rng))
-    verb = pick(rng, ("inspect", "inspect", "digest", "fit", "fit", "hypotest", "limit",
+    verb = pick(rng, ("inspect", "inspect", "inspect", "digest", "fit", "fit", "fit", "hypotest",
                       "significance", "gof", "rank", "scan", "prune"))  # fmt: skip
+    if chance(rng, 0.02):
+        verb = "limit"
     arguments = [verb, "u.json"]
     outputs = []
     if verb in _FITS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,17 @@ def _poi(record: Record, fit: FitResult) -> None:
         record["poi_reason"] = record["mu_hat_reason"] = NO_POI
 
 
+def _density(fit: FitResult) -> Record:
+    """-2 log of the density; None with its reason where a rate is held at zero from below."""
+    value = fit.minus_two_log_density
+    if math.isfinite(value):
+        return {"minus_two_log_density": value}
+    return {
+        "minus_two_log_density": None,
+        "minus_two_log_density_reason": "a rate lies below zero, where a count has no probability",
+    }
+
+
 def fit_record(
     fit: FitResult,
     covariance: Covariance | None,
@@ -111,7 +123,7 @@ def fit_record(
         "mle_parameters": _by_set(fit),
         "parameters": _parameters(fit, None if covariance is None else covariance.errors),
         "twice_nll": fit.twice_nll,
-        "minus_two_log_density": fit.minus_two_log_density,
+        **_density(fit),
         "at_bound": list(fit.at_bound),
         "fits": certification_record(fit),
         "intervals": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from darkstats.report.fit_records import failed_impacts, pull_of
@@ -19,6 +20,12 @@ __all__ = ["fit_sheet", "rank_sheet", "scan_sheet"]
 _SHOWN = 60
 _SCAN_ROWS = 21
 _ROUNDING = 1e-9  # of a difference of deviances of order one
+
+
+def _density_words(value: float) -> str:
+    if math.isfinite(value):
+        return f"{value:.6f} with all constants, as pyhf has it"
+    return "none: a rate lies below zero, where a count has no probability"
 
 
 def _checks(fit: FitResult) -> list[tuple[str, str]]:
@@ -62,7 +69,7 @@ def fit_sheet(
     rest = len(fit.model.parameters) - len(rows)
     notes = [
         ("deviance", f"{number(fit.twice_nll, 6)} relative to the saturated model"),
-        ("−2 ln L", f"{fit.minus_two_log_density:.6f} with all constants, as pyhf has it"),
+        ("−2 ln L", _density_words(fit.minus_two_log_density)),
     ]
     if rest > 0:
         notes.insert(0, ("parameters", f"{rest} more; --json lists all of them"))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import DarkstatsError, NotCertifiedError, OptionError
+from darkstats.errors import DarkstatsError, NotCertifiedError, OptionError, OutputError
 from darkstats.provenance import digest_of
 from darkstats.simulation.candidates import Candidates
 from darkstats.streams import keyed_generator
@@ -243,6 +243,11 @@ def _collect(
 def _failed(request: SampleRequest, block: int, error: BaseException) -> DarkstatsError:
     if isinstance(error, DarkstatsError):
         return error
+    if isinstance(error, OSError):  # a full disk is no fault of the simulation
+        return OutputError(
+            f"sample {request.name}, block {block}: cannot be written to the cache: "
+            f"{error.strerror or error}; finished blocks are kept"
+        )
     return ProductionError(f"sample {request.name}, block {block}: {type(error).__name__}: {error}")
 
 

@@ -187,14 +187,21 @@ class _Data:
                 )
 
 
-def require_countable(channels: Sequence[Channel], inits: FloatArray, names: Names) -> None:
-    """Raise if a yield at the start is more than any file of events holds, or a sum resolves."""
+def require_countable(
+    channels: Sequence[Channel], parameters: Sequence[Parameter], names: Names
+) -> None:
+    """Raise if yields are more than any file of events holds, at the start or a unit beside it."""
+    start = np.array([p.init for p in parameters])
+    points = np.vstack([start, start + np.eye(len(start))])  # a strength may start at zero
+    points = np.minimum(points, np.maximum(start, [p.upper for p in parameters]))
     for channel in channels:
         for component in channel.components:
-            expected = float(component.expected.at(inits[np.newaxis])[0])
-            if expected > LARGEST_COUNT:
+            expected = np.asarray(component.expected.at(points))
+            if (expected > LARGEST_COUNT).any():
+                where = int(np.argmax(expected > LARGEST_COUNT))
+                place = "the start" if where == 0 else f"{parameters[where - 1].name} one higher"
                 raise names.error(
-                    f"{component.name!r} of {channel.name!r} expects {expected:g} events at the "
-                    f"start, more than {LARGEST_COUNT:g}",
+                    f"{component.name!r} of {channel.name!r} expects {expected[where]:g} events at "
+                    f"{place}, more than {LARGEST_COUNT:g}",
                     "check the expression of its yield and the parameter points",
                 )

@@ -494,7 +494,7 @@ def compile_hs3(
         if index is None:
             raise UnknownNameError("parameter of interest", poi, tuple(p.name for p in parameters))
     inits = np.array([p.init for p in parameters])
-    require_countable(channels, inits, names)
+    require_countable(channels, parameters, names)
     model = UnbinnedModel(
         digest=digest_of(
             {"document": document.digest, "analysis": chosen.name, "poi": poi, "constants": given}

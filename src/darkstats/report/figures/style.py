@@ -6,6 +6,7 @@ lines differ in style besides. A figure saved twice has the same bytes.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
@@ -113,6 +114,7 @@ def style() -> Iterator[None]:
     try:
         import matplotlib as mpl
         import mplhep  # registers its fonts
+        import numpy as np
     except ImportError as error:
         raise MissingExtraError(error.name or "matplotlib", "plot") from error
     if not hasattr(mplhep, "histplot"):
@@ -121,7 +123,8 @@ def style() -> Iterator[None]:
         mpl.rcdefaults()
         for key, value in _STYLE.items():
             mpl.rcParams[cast("Any", key)] = value
-        yield
+        with np.errstate(all="ignore"):  # of places far outside the axes
+            yield
 
 
 def canvas(width: float = 6.4, height: float = 4.8) -> Figure:
@@ -166,8 +169,11 @@ class Drawing:
         metadata = dict(_METADATA[kind])
         if kind == "pdf" and "SOURCE_DATE_EPOCH" in os.environ:
             del metadata["CreationDate"]  # matplotlib takes it from there
-        with style(), _quiet_fonts(), whole_file(path) as temporary:
-            self.figure.savefig(temporary, format=kind, metadata=metadata)
+        drawn = io.BytesIO()  # a writer of matplotlib's cannot always be closed on a full disk
+        with style(), _quiet_fonts():
+            self.figure.savefig(drawn, format=kind, metadata=metadata)
+        with whole_file(path) as temporary:
+            temporary.write_bytes(drawn.getvalue())
         if csv:
             write_text(Path(path).with_suffix(".csv"), csv_text(self.columns))
 
