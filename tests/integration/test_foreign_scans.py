@@ -336,4 +336,4 @@ def test_frequent_findings_are_counted_and_listed_on_request(call: Call, tmp_pat
     assert not any("first of" in one["message"] for one in listed)
     status, _, err = call("inspect", bare, "--findings", "some")
     assert status == 2
-    assert "choose summary or all" in err
+    assert "choose one of: summary, all" in err
