@@ -283,3 +283,12 @@ def test_clocks_that_jump(
     assert {block: block.stat().st_mtime_ns for block in kept} == kept
     whole, part = ((tmp_path / name / "scan.json").read_bytes() for name in ("whole", "part"))
     assert whole == part
+
+
+def test_densities_at_places_without_any(call: Call, tmp_path: Path) -> None:
+    """A yield and a width that do not exist at an end of the range warn nobody."""
+    document = bump()
+    document["functions"][0]["expression"] = "mu / alpha"
+    path = written(tmp_path / "u.json", document)
+    for verb in ("significance", "rank"):
+        assert call(verb, path, "--threads", 1)[0] in {0, 1, 2}

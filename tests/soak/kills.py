@@ -28,14 +28,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import foreign_searches
+
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "workspaces/examples/mass_scan"
-SOURCE = [str(EXAMPLE / "background_only.json"), "--patchset", str(EXAMPLE / "patchset.json")]
+POINTS = 40
 FEWER = {
     "quick: 1000000}": "quick: 20000}",
     "quick: 2000000}": "quick: 20000}",
     "step_sigma: 1.3 ": "step_sigma: 9.0 ",
 }
+SHARE = {"scan": 10, "global": 10, "shards": 7, "build": 3}
+"""Of the kills: a build takes longest."""
 MOST = 25
 """Kills of one command; then it may end: a block may take longer than the waits."""
 
@@ -109,9 +114,12 @@ def digests(folder: Path) -> dict[str, str]:
 
 def works(made: Path) -> list[Work]:
     """The four kinds of long work, each of a second or two."""
-    toys = ["--calculator", "toys", "--toys", "300", "--workers", "1"]
+    foreign_searches.write(made / "b.json", foreign_searches.background())
+    points = foreign_searches.patch_set(["mass"], [[k] for k in range(POINTS)])
+    foreign_searches.write(made / "s.json", points)
+    source = [str(made / "b.json"), "--patchset", str(made / "s.json")]
     scanned = made / "scanned"
-    finish(["scan", *SOURCE, "-o", str(scanned), "--workers", "1"])
+    finish(["scan", *source, "-o", str(scanned), "--workers", "1"])
     card = made / "card.yaml"
     text = (ROOT / "models/dark_higgsstrahlung.yaml").read_text("utf-8")
     for old, new in FEWER.items():
@@ -121,7 +129,7 @@ def works(made: Path) -> list[Work]:
     def shards(folder: Path) -> list[Command]:
         out = str(folder / "out")
         one, two = (["shards", "run", out, "--shard", str(k), "--of", "2"] for k in (0, 1))
-        plan = ["shards", "plan", *SOURCE, "-o", out, *toys[:4]]
+        plan = ["shards", "plan", *source, "-o", out]
         return [plan, one, two, ["shards", "merge", out]]
 
     def build(folder: Path) -> list[Command]:
@@ -129,7 +137,10 @@ def works(made: Path) -> list[Work]:
         return [["build", str(card), "-o", str(folder / "out"), *words]]
 
     return [
-        Work("scan", lambda folder: [["scan", *SOURCE, "-o", str(folder / "out"), *toys]]),
+        Work(
+            "scan",
+            lambda folder: [["scan", *source, "-o", str(folder / "out"), "--workers", "1"]],
+        ),
         Work(
             "global",
             lambda folder: [
@@ -190,7 +201,7 @@ def main() -> int:
                 "work": work.name, "files": len(work.wanted), "rounds": 0, "kills": 0,
                 "differing": [], "seconds_undisturbed": round(work.seconds, 2),
             }  # fmt: skip
-            wanted = -(-asked.kills // len(chosen))
+            wanted = -(-asked.kills * SHARE[work.name] // sum(SHARE[w.name] for w in chosen))
             while row["kills"] < wanted:
                 found = one_round(work, root, rng, wanted - row["kills"])
                 row["rounds"] += 1

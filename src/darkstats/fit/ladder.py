@@ -33,7 +33,7 @@ _BUDGET_S = 4.0
 _MINUIT_S = 1.0
 _PROBE_S = 0.25  # of a batch without fallback
 _CALL_S = 5e-5  # of the likelihood, from Python
-_ROUND_S = 1.2e-3  # of a step of all lanes of events, which Python leads
+_ROUND_S = 2.5e-3  # of a step of all lanes of events, which Python leads, on a busy machine
 _FEWEST_STEPS = 20  # in fewer, hardly any fit ends
 #: Lanes that are rescued one by one. Where more fail, the batch fails as a whole: of a block of
 #: toys a hundredth may.

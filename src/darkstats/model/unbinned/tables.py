@@ -65,6 +65,7 @@ def _amplitude(component: Component, points: FloatArray) -> FloatArray:
     return value
 
 
+@np.errstate(all="ignore")  # as compiled kernels do: what is not finite is data
 def density_at(channel: Channel, points: FloatArray, x: FloatArray) -> FloatArray:
     """Expected events per unit of the observables.
 
@@ -79,8 +80,7 @@ def density_at(channel: Channel, points: FloatArray, x: FloatArray) -> FloatArra
         exponent = np.zeros((len(points), x.shape[1]))
         for shape in group:
             slots = np.array([slot.at(points) for slot in shape.slots])[:, :, None]
-            with np.errstate(all="ignore"):
-                exponent = exponent + log_shape(shape.op, slots, x[shape.dim][None, :], shape.low)
+            exponent = exponent + log_shape(shape.op, slots, x[shape.dim][None, :], shape.low)
         heights[g] = np.exp(exponent) if group else None
     amplitudes = [_amplitude(component, points) for component in channel.components]
     for c, column in enumerate(channel.columns):
