@@ -11,6 +11,7 @@ Writes bayes.json and bayes.md into the last folder.
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import math
 import sys
@@ -225,6 +226,9 @@ def page(record: Record) -> str:
         "",
         "in ten minutes on two cores; seeds are fixed. The first command exits with status 1 if",
         "the ranks of a model are not uniform. DATA is the folder of the reference likelihoods.",
+        f"Ranks and coverage are of the code of {record['made']['calibration']}, the agreement of "
+        "the engines",
+        f"of {record['made']['agreement']}, speed of {record['speed']['machine']['date']}.",
         "",
         "## Ranks of the truth",
         "",
@@ -335,11 +339,16 @@ def main() -> None:
     for name in ("calibration", "speed", "data", "studies"):
         parser.add_argument(name, type=Path)
     asked = parser.parse_args()
+    written = asked.calibration.stat().st_mtime
     record = {
         "schema": "darkstats.bayes-study/1",
         "calibration": json.loads(asked.calibration.read_text("utf-8")),
         "speed": json.loads(asked.speed.read_text("utf-8")),
         "agreement": compare(asked.data),
+        "made": {
+            "calibration": f"{dt.datetime.fromtimestamp(written, tz=dt.UTC):%Y-%m-%d}",
+            "agreement": f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}",
+        },
     }
     for row in record["agreement"]:
         for answer in row["answers"]:

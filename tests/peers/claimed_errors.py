@@ -595,17 +595,23 @@ the signal strength where there is one bin; it counts where two of its resolutio
 or have data so far from the model that a nuisance parameter leaves ±14 standard deviations). Limits are at {cl:.0%}, with a flat prior. An error is kept if the
 limit lies within three times of it (and the millionth of the reference). NUTS is run on every
 {every}th model only: it is slow, and given {steps:,} leapfrog steps
-where it takes 500,000 by default. An answer whose claimed error is larger than 0.3 % carries a warning that
+where it takes 500,000 by default, so that most of its answers carry a warning. An answer whose claimed error is larger than 0.3 % carries a warning that
 names it.
 
 | engine | models | answered | refused | error kept | with a warning | off by more than 1 % without one | largest difference without one | median claimed error | median time | longest |
 |---|---|---|---|---|---|---|---|---|---|---|
 {rows}
 
-The study is meant for 3,000 models and takes one or two seconds of a core for each: it goes on with `--models 3000
---log FILE`, which keeps each model in FILE and begins where that ends. {models:,} of them are done, on a machine with
-other work, which the times show. Of the models without a settled reference {without} were refused by the engines of the
+A model takes about one second of a core; the study goes on with `--models 3000 --log FILE`, which keeps each model in
+FILE and begins where that ends. These ran on a machine with other work, which the times show. Of the models without a
+settled reference {without} were refused by the engines of the
 table, in its order.
+
+The study pays for itself. Its model 320 (5, 20, 758 and 780 events, hardly any background, luminosity 22 %) had 114.2101
+printed with an error of 1e−7, by quadrature and, 0.0075, by Laplace, where 114.1490 is right: both took the range of the
+signal strength from the same look, which ended it too soon. Ends are looked at now, and what may lie before the first panel
+enters the error as what lies beyond the last. Its model 282 (171 and 5 events over 10, a factor of 1.41 that acts on signal
+and background in opposite directions) was refused as a posterior that cannot be normalised: fits had ended in another mode.
 
 Engines that refuse say why; `--engine auto` then asks the next one. The record beside this page has the
 reasons with their numbers, and for each engine the models that come closest to breaking its word.

@@ -122,6 +122,9 @@ def main(searches: dict[str, int], output: str, luminosities: list[float]) -> in
         rows.append(
             {
                 "luminosity_ifb": luminosity,
+                "searches": [
+                    {"search": Path(at).name, "stride": stride} for at, stride in searches.items()
+                ],
                 "compared": len(seen),
                 "engines": dict(sorted(engines.items())),
                 "outside": outside,
@@ -140,9 +143,6 @@ def main(searches: dict[str, int], output: str, luminosities: list[float]) -> in
         sys.stdout.flush()
         record = {
             "schema": "darkstats.projected-posteriors/1",
-            "searches": [
-                {"search": Path(at).name, "stride": stride} for at, stride in searches.items()
-            ],
             "cl": 0.9,
             "luminosities": rows,
         }
