@@ -527,18 +527,23 @@ class UnbinnedLikelihood(Likelihood):
         penalty = self.constraint(theta, data.auxdata)[0]
         if data.reference is None:
             return float(expected[0].real - np.log(m).sum()) + penalty
-        ratio = m[there] / data.reference[there]
-        d = ratio - 1.0
+        here, weights = data.reference[there], data.weights[there]
         with np.errstate(all="ignore"):
+            ratio = m[there] / here
+            d = ratio - 1.0
             series = d * d * (0.5 + d * (-1.0 / 3.0 + d * (0.25 - d * 0.2)))
-            terms = np.where(np.abs(d) < 1e-3, series, d - np.log(ratio))
+            terms = weights * np.where(np.abs(d) < 1e-3, series, d - np.log(ratio))
+            # where the reference all but vanishes, the ratio may be beyond any number
+            apart = (m[there] - here) * self._node_weights[there]
+            apart -= weights * (np.log(m[there]) - np.log(here))
+            terms = np.where(ratio > 1e6, apart, terms)
         # expected minus its value at the reference, less the part that the terms hold already
         rest = (
             expected[0].real
             - data.total
             - float(((m - data.reference) * self._node_weights)[there].sum())
         )
-        return float((data.weights[there] * terms).sum()) + rest + penalty
+        return float(terms.sum()) + rest + penalty
 
     def derivatives(self, theta: Array, data: Data) -> tuple[Array, Array]:
         steps = 1e-6 * np.maximum(np.abs(theta), 1e-2)

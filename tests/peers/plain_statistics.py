@@ -178,6 +178,8 @@ def _random_starts(problem: Problem, around: Array, n: int, seed: int) -> list[A
                 theta[p] = abs(theta[p]) * math.exp(rng.standard_normal()) + (
                     likelihood.natural_scale() * abs(rng.standard_normal())
                 )
+            elif k % 2 and likelihood.kinds[p] == "none" and bool(rng.integers(2)):
+                theta[p] = rng.uniform(likelihood.lower[p], likelihood.upper[p])
             else:
                 span = likelihood.upper[p] - likelihood.lower[p]
                 theta[p] += min(0.2 * span, wide * max(abs(theta[p]), 0.1)) * rng.standard_normal()

@@ -1,9 +1,9 @@
 """Starts far from a minimum, where it may not be the only one.
 
-An ordinary likelihood has one minimum, and a second start confirms it. Four kinds may not: data so
+An ordinary likelihood has one minimum, and a second start confirms it. Five kinds may not: data so
 far from the model that nuisance parameters compete to explain them, templates for up and down on
-one side of the nominal one, variations that empty a part of the model or multiply it, and two
-nuisance parameters of nearly the same effect. These get
+one side of the nominal one, variations that empty a part of the model or multiply it, two nuisance
+parameters of nearly the same effect, and a shape that a few events leave open. These get
 starts all over their ranges; an ordinary fit gets none and is not touched.
 """
 
@@ -29,6 +29,8 @@ _LARGE = 10.0  # factor by which one standard deviation changes a yield: the lin
 _MANY_PARAMETERS = 60  # beyond, rates at so many points and fits from so many starts are dear
 _SMALL = 12  # parameters of a model whose fits cost next to nothing
 _ALIKE = 0.8  # of two nuisance parameters whose effects are the same but for a fifth
+_FEW_EVENTS = 50  # that may leave a minimum at an end of a shape's range beside one within
+_FROM_END = 0.02  # of a range, inside which a fit starts to look at its end
 _COMBINED = 4  # nuisance parameters whose signs are combined
 #: Standard deviations: where a large variation has nearly emptied its part, inside, and near the
 #: end of the usual range of 5.
@@ -129,6 +131,31 @@ def _alike(problem: Problem, observation: Observation, point: FloatArray) -> lis
     return [chosen[k] for k in np.flatnonzero(shared.any(axis=1))]
 
 
+def _open_shapes(problem: Problem, observation: Observation) -> list[int]:
+    """Free parameters without constraint of a model of few events, but for the signal strength."""
+    model = problem.model
+    if observation.events is None or float(np.sum(observation.counts)) > _FEW_EVENTS:
+        return []
+    span = problem.upper - problem.lower
+    return [
+        p
+        for p, parameter in enumerate(model.parameters)
+        if problem.free[p] == 1
+        and not parameter.constrained
+        and p != model.poi_index
+        and math.isfinite(span[p])
+    ]
+
+
+def _at_ends(problem: Problem, point: FloatArray, chosen: list[int]) -> FloatArray:
+    """Starts near both ends of the range of each chosen parameter. Shape [2 chosen, par]."""
+    starts = np.repeat(point[np.newaxis], 2 * len(chosen), axis=0)
+    for k, p in enumerate(chosen):
+        inside = _FROM_END * (problem.upper[p] - problem.lower[p])
+        starts[2 * k : 2 * k + 2, p] = problem.lower[p] + inside, problem.upper[p] - inside
+    return starts
+
+
 def _strengths(problem: Problem, observation: Observation, point: FloatArray) -> FloatArray:
     """Signal strengths to start at: from none to far too many, and what the total asks for."""
     model = problem.model
@@ -172,8 +199,9 @@ def starts_elsewhere(
     large = list(map(int, _large(problem))) if observation.events is None else []
     pulls = _pulls(problem, point)
     alike = [] if far or sides or large else _alike(problem, observation, point)
+    ends = _at_ends(problem, point, _open_shapes(problem, observation))
     if not (far or sides or large or alike):
-        return np.zeros((0, model.n_parameters))
+        return ends
     ranked = list(map(int, np.argsort(-pulls, kind="stable")[: 2 * _COMBINED]))
     pulled = [p for p in ranked if pulls[p] > 0.0] if far else []
     order = list(dict.fromkeys([*large, *sides, *alike, *pulled]))[:_COMBINED]
@@ -198,5 +226,5 @@ def starts_elsewhere(
         if free_poi:
             start[poi] = strengths[k % len(strengths)]
         starts.append(start)
-    points = np.clip(np.array(starts), problem.lower, problem.upper)
+    points = np.clip(np.vstack([*starts, ends]), problem.lower, problem.upper)
     return np.where(problem.free == 1, points, point)
