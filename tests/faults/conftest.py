@@ -110,3 +110,22 @@ def interference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("faults") / "interference.json"
     path.write_text(json.dumps(document), "utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def few_events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bump of known shape on a flat exponential, 52 events: cheap toys."""
+    x = [*np.linspace(0.01, 0.99, 48), 0.47, 0.49, 0.5, 0.52]
+    document = outline(
+        [
+            {"name": "sig", "type": "gaussian_dist", "x": "x", "mean": 0.5, "sigma": 0.05},
+            {"name": "bkg", "type": "exponential_dist", "x": "x", "c": 1.0},
+        ],
+        [("mu", 1.0, 0.0, 50.0), ("nb", 48.0, 0.0, 1000.0)],
+        yields={"sig": "nsig", "bkg": "nb"},
+        functions=[{"name": "nsig", "type": "generic_function", "expression": "5 * mu"}],
+        entries=[[float(value)] for value in x],
+    )
+    path = tmp_path_factory.mktemp("faults") / "few_events.json"
+    path.write_text(json.dumps(document), "utf-8")
+    return path

@@ -14,8 +14,8 @@ import pytest
 
 import darkstats.inference.curve as curves
 from darkstats.inference.curve import ProfileCurve
-from failing_fits import Choice, FailingFits, at_random, every_lane, from_batch, whole_batches
-from record_comparison import differences, failures_of, missing
+from disturbed_commands import check, disturbed
+from failing_fits import Choice, at_random, from_batch, whole_batches
 
 if TYPE_CHECKING:
     from conftest import Call
@@ -44,60 +44,7 @@ VERBS = {
     "scan-poi": ("scan-poi",),
 }
 UNBINNED_VERBS = ("limit", "hypotest", "significance", "fit", "minos", "rank", "scan-poi")
-MAY_MISS = {"limit": {"CLs_obs", "CLs_exp"}}  # the test of signal strength 1 beside a limit
 ALL_OR_NOTHING = {"minos"}  # a chain of single fits: none gets through with one that failed
-
-
-def disturbed(
-    call: Call, monkeypatch: pytest.MonkeyPatch, words: tuple[Any, ...], choice: Choice
-) -> tuple[Any, FailingFits]:
-    """A command with failing fits, and what was made to fail."""
-    with monkeypatch.context() as patch:
-        failing = FailingFits(patch, choice)
-        return call(*words), failing
-
-
-def check(
-    call: Call,
-    monkeypatch: pytest.MonkeyPatch,
-    words: tuple[Any, ...],
-    choices: list[tuple[str, Choice]],
-    *,
-    relative: float,
-    retried: bool = False,
-    mended: bool = False,
-) -> int:
-    """Compare a command with itself under faults; how many runs with failures got through.
-
-    Free fits of toys are ``retried`` once more: a failure that this mends is not counted. Fits of a
-    ranking have two starts: a failure from the first one alone is ``mended`` to the same number.
-    """
-    expected = call(*words)
-    assert expected.status == 0, expected.messages
-    before = failures_of(expected.record)
-    through = 0
-    for name, choice in [*choices, ("everything", every_lane)]:
-        done, failing = disturbed(call, monkeypatch, words, choice)
-        assert (done.status == 1) == ("error" in done.record), (name, done.messages)
-        if done.status == 1:
-            continue
-        counted = failures_of(done.record) > before
-        tolerance = relative if counted else 1e-9
-        found = list(
-            differences(
-                expected.record, done.record, relative=tolerance, errors=not (counted and retried)
-            )
-        )
-        assert not found, (name, found)
-        if not retried:
-            lost = list(
-                missing(expected.record, done.record, allowed=MAY_MISS.get(words[0], set()))
-            )
-            assert not lost, (name, lost)
-        assert counted or retried or mended or not failing.failed, name
-        through += counted
-    assert (done.status, done.record["error"]) == (1, "FitFailedError")
-    return through
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -164,10 +111,32 @@ def test_toys(call: Call, monkeypatch: pytest.MonkeyPatch, binned: Path, verb: s
     assert check(call, monkeypatch, words, toy_faults(), relative=0.15, retried=True) > 0
 
 
-def test_toys_of_events(call: Call, monkeypatch: pytest.MonkeyPatch, unbinned: Path) -> None:
-    words = ("hypotest", unbinned, "--unblind", "--mu", 0.3, "--calculator", "toys", "--toys", 100)
-    choices = [("few", at_random(0.004, 1)), ("many", at_random(0.2, 2))]
-    check(call, monkeypatch, (*words, "--threads", 1), choices, relative=0.3, retried=True)
+EVENT_TOYS = ("--toys", 200)
+EVENT_TOY_VERBS = {
+    "hypotest": ("hypotest", "--mu", 1.5, "--calculator", "toys", *EVENT_TOYS),
+    "significance": ("significance", "--calculator", "toys", *EVENT_TOYS),
+    "limit": ("limit", "--calculator", "toys", "--toys", 400),
+    "fc": ("limit", "--method", "fc", "--cl", 0.9, *EVENT_TOYS),
+}
+
+
+def event_faults() -> list[tuple[str, Choice]]:
+    """Few enough to be let through by a test of one strength, by a search of many, and too many."""
+    return [
+        *((f"few toys {seed}", at_random(0.003, seed)) for seed in (1, 2)),
+        *((f"very few toys {seed}", at_random(0.0003, seed)) for seed in (3, 4)),
+        ("many toys", at_random(0.2, 5)),
+        ("all from batch 6", from_batch(6)),
+    ]
+
+
+@pytest.mark.parametrize("verb", EVENT_TOY_VERBS)
+def test_toys_of_events(
+    call: Call, monkeypatch: pytest.MonkeyPatch, few_events: Path, verb: str
+) -> None:
+    name, *options = EVENT_TOY_VERBS[verb]
+    words = (name, few_events, "--unblind", *options, "--threads", 1)
+    assert check(call, monkeypatch, words, event_faults(), relative=0.3, retried=True) > 0
 
 
 def _old_settle(

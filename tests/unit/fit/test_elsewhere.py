@@ -15,6 +15,7 @@ from darkstats.fit.lanes import Problem
 from darkstats.inference import hypotest, significance, upper_limit
 from darkstats.model import HistFactoryModel, compile_workspace
 from darkstats.workspace import read_workspace
+from unbinned_models import compiled, outline
 
 Modifiers = list[dict[str, Any]]
 
@@ -459,3 +460,53 @@ def test_starts_in_a_valley_too_narrow_to_follow_prove_nothing() -> None:
     )
     with pytest.raises(FitFailedError, match="from one of 22 starts only"):
         upper_limit(model, model.observation, method="pcl", probe=False)
+
+
+def test_a_shape_that_a_few_events_leave_open_is_tried_at_both_ends() -> None:
+    """Five events: a slope of 5 is a minimum, and 15, where its range ends, a lower one.
+
+    The Asimov data were those of the local minimum, and their significance 1.136 for 1.386.
+    """
+    events = [0.42260925640220653, 0.008559981971050285, 0.37244396369084243]
+    events += [0.23679591362585317, 0.4727107720392283]
+    model = compiled(
+        outline(
+            [
+                {
+                    "name": "peak",
+                    "type": "gaussian_dist",
+                    "x": "x",
+                    "mean": 0.35686584331413396,
+                    "sigma": 0.07730350923761117,
+                },
+                {"name": "smooth", "type": "exponential_dist", "x": "x", "c": "slope"},
+                {
+                    "name": "constraint_eff",
+                    "type": "gaussian_dist",
+                    "x": "aux_eff",
+                    "mean": "eff",
+                    "sigma": 1.0,
+                },
+            ],
+            [
+                ("mu", 1.0, 0.0, 50.0),
+                ("n_smooth", 2.0, 0.0, 70.0),
+                ("slope", 3.253934174616174, -10.0, 15.0),
+                ("eff", 0.0, -5.0, 5.0),
+            ],
+            yields={"peak": "n_peak", "smooth": "n_smooth"},
+            functions=[
+                {
+                    "name": "n_peak",
+                    "type": "generic_function",
+                    "expression": "mu * 1.48959 * exp(0.232 * eff)",
+                }
+            ],
+            constants=[("aux_eff", 0.0)],
+            constraints=["constraint_eff"],
+            entries=[[x] for x in events],
+        )
+    )
+    found = significance(model, model.observation)
+    assert found.expected[2] == pytest.approx(1.38565879, rel=1e-6)
+    assert fit(model, model.observation, poi_value=1.0).value("slope") == pytest.approx(15.0)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray
-from darkstats.errors import OptionError
+from darkstats.errors import FitFailedError, OptionError
 from darkstats.kernel.simd import LANES
 from darkstats.model.unbinned.events import EventLanes
 from darkstats.model.unbinned.zfit_model import ZfitLikelihood
@@ -285,10 +285,10 @@ class ZfitEvaluator:
                 inputs += self._padded(c, filled, width)
             if new:  # graphs of zfit's own hold tensors of the parameters: none may be shared
                 zfit.run.clear_graph_cache()
-                graph = self.engine.usable(graph, inputs, widths, curved=curved)
+                graph = _evaluated(self.engine.usable, graph, inputs, widths, curved=curved)
                 zfit.run.clear_graph_cache()
                 new = False
-            found = graph(*inputs)
+            found = _evaluated(graph, *inputs)
             for array, tensor in zip(into, found, strict=True):
                 array[part] = tensor.numpy()[: len(chosen)]
         return into
@@ -319,6 +319,26 @@ class ZfitEvaluator:
     def least_rates(self, points: FloatArray, lanes: IndexArray) -> FloatArray:
         """Not looked for: zfit's pdfs are positive or fail. Shape [lane]."""
         return np.zeros(len(points))
+
+
+def _evaluated(function: Any, *words: Any, **options: Any) -> Any:  # noqa: ANN401 -- of TensorFlow
+    """Call a function of TensorFlow; what it cannot evaluate is a fit that failed.
+
+    Raises
+    ------
+    FitFailedError
+        An operation failed: no memory, an input it refuses.
+    """
+    import tensorflow as tf
+
+    try:
+        return function(*words, **options)
+    except tf.errors.OpError as error:
+        said = error.message.strip().split("\n")[0]
+        raise FitFailedError(
+            f"zfit cannot evaluate its loss: {said} ({type(error).__name__}); the compiled kernels "
+            "do without it: --engine newton"
+        ) from error
 
 
 def _middle(space: Any) -> FloatArray:  # noqa: ANN401
