@@ -9,13 +9,14 @@ found cannot be read: minima among several starts are asked of :meth:`BatchFit.l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import FitFailedError, OptionError
+from darkstats.fit.faces import off_the_face
 from darkstats.fit.ladder import climb
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem, run_kernel
 from darkstats.fit.minima import Minimum
@@ -183,7 +184,52 @@ def fit_batch(
         free = problem.free.astype(bool)
         starts = np.where(free, np.broadcast_to(np.asarray(start, dtype=float), held.shape), held)
 
-    frozen_auxdata = frozen_floats(auxdata)
+    found = _from_starts(
+        problem, data, frozen_floats(auxdata), held=held, starts=starts, options=options
+    )
+    poi = model.poi_index
+    if poi is None or not problem.free[poi]:
+        return found
+    lower, upper = float(problem.lower[poi]), float(problem.upper[poi])
+    other = off_the_face(model, starts, poi=poi, lower=lower, upper=upper)
+    if other is None:
+        return found
+    at_face, moved = other
+    again = np.flatnonzero(at_face)
+    second = _from_starts(
+        problem,
+        model.lanes_of(data[again]),
+        frozen_floats(auxdata[again]),
+        held=held[again],
+        starts=moved[again],
+        options=options,
+    )
+    return _lower_of(found, second, again)
+
+
+def _lower_of(found: BatchFit, second: BatchFit, lanes: IndexArray) -> BatchFit:
+    """Minima with those of second starts in the lanes where these are lower, or alone there."""
+    before = np.where(found.converged[lanes], found.limiting[lanes], np.inf)
+    better = second.converged & (second.limiting < before)
+    into, of = lanes[better], np.flatnonzero(better)
+    columns = {one.name: getattr(found, one.name).copy() for one in fields(BatchFit)}
+    for name, column in columns.items():
+        if name != "first_ends":
+            column[into] = getattr(second, name)[of]
+    return BatchFit(**columns)
+
+
+def _from_starts(
+    problem: Problem,
+    data: LaneData,
+    frozen_auxdata: FloatArray,
+    *,
+    held: FloatArray,
+    starts: FloatArray,
+    options: FitOptions,
+) -> BatchFit:
+    """Minimise from one start in each lane, with the ladder of retries."""
+    model, n_lanes = problem.model, len(data)
     lanes = run_kernel(problem, data, frozen_auxdata, starts, options)
     status = lanes.status(options.edm_tolerance)
     rung = np.zeros(n_lanes, dtype=np.int64)
