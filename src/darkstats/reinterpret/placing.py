@@ -115,7 +115,7 @@ def place(
                 operations.append({"op": "remove", "path": f"/channels/{index}/samples/{position}"})
                 del kept[position]
         yields = signal.channels.get(channel["name"])
-        if any(one["name"] == name for one in kept):
+        if yields is not None and any(one["name"] == name for one in kept):
             raise OptionError(
                 f"channel {channel['name']!r} has a sample {name!r} already: choose another name "
                 "with --name"

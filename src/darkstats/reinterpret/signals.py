@@ -16,9 +16,11 @@ __all__ = ["ChannelYields", "Signal", "Variation", "read_signals"]
 
 _MOST_BYTES = 50_000_000
 _MOST_ROWS = 500_000
-_COLUMNS = ("channel", "bin", "yield")
+_COLUMNS = ("channel", "bin")
+_YIELD, _EFFICIENCY = "yield", "efficiency"
 _ALONE = "signal"  # name of the hypothesis of a table that has one
-_KEYS = ("yields", "stat", "systematics", "modifiers")
+_ALSO = ("stat", "systematics", "modifiers")
+_ENTRIES = {_YIELD: "yields", _EFFICIENCY: "efficiencies"}  # keys of YAML
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ class Signal:
     channels: Mapping[str, ChannelYields]
 
 
-def read_signals(given: Sequence[str], *, factor: float = 1.0) -> tuple[Signal, ...]:
+def read_signals(given: Sequence[str], *, factor: float | None = None) -> tuple[Signal, ...]:
     """Read signal hypotheses: one file, or words such as ``SR=1.2,3.4`` of one hypothesis.
 
     Parameters
@@ -68,8 +70,8 @@ def read_signals(given: Sequence[str], *, factor: float = 1.0) -> tuple[Signal, 
     given
         A file (``.csv``; ``.yaml``, ``.yml`` or ``.json``), or one text for each channel.
     factor
-        What the numbers are multiplied by: 1 for events, cross section times luminosity for
-        efficiencies.
+        Cross section times luminosity, which makes events of efficiencies; None where the numbers
+        are events. A table says which of both it holds.
 
     Raises
     ------
@@ -78,19 +80,33 @@ def read_signals(given: Sequence[str], *, factor: float = 1.0) -> tuple[Signal, 
     CardError
         The same of a YAML or JSON file.
     """
-    if len(given) == 1 and "=" not in given[0].rpartition("/")[2]:
-        found = _of_file(given[0])
-    else:
-        found = (_of_words(given),)
+    wanted = _YIELD if factor is None else _EFFICIENCY
+    files = [one for one in given if "=" not in one.rpartition("/")[2]]
+    if files and len(given) > 1:
+        raise DocumentError(
+            "stands beside other signals", source=f"--signal {files[0]}",
+            remedy="give one table, or words such as SR=1.2,3.4 alone",
+        )  # fmt: skip
+    found = _of_file(files[0], wanted) if files else (_of_words(given),)
+    if factor is None:
+        return found
+    for signal in found:
+        for name, one in signal.channels.items():
+            if not 0.0 <= sum(one.yields) <= 1.0:
+                raise DocumentError(
+                    f"efficiencies of channel {name!r} add up to {sum(one.yields):g}",
+                    source=signal.source,
+                    remedy="efficiencies lie between 0 and 1; events go without --sigma and --lumi",
+                )
     return tuple(_scaled(one, factor) for one in found)
 
 
-def _of_file(path: str) -> tuple[Signal, ...]:
+def _of_file(path: str, wanted: str) -> tuple[Signal, ...]:
     ending = Path(path).suffix.lower()
     if ending == ".csv":
-        return tuple(_of_csv(path))
+        return tuple(_of_csv(path, wanted))
     if ending in {".yaml", ".yml", ".json"}:
-        return tuple(_of_document(read_card_file(path)))
+        return tuple(_of_document(read_card_file(path), wanted))
     raise DocumentError(
         "is no table of signal yields",
         source=path,
@@ -154,12 +170,17 @@ def _rows(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return rows[0][1], rows[1:]
 
 
-def _of_csv(path: str) -> Iterator[Signal]:
+def _of_csv(path: str, value: str) -> Iterator[Signal]:
     """Hypotheses of a table with the columns channel, bin, yield and what varies it."""
     head, rows = _rows(path)
-    value = "efficiency" if "efficiency" in head and "yield" not in head else "yield"
-    wanted = (*_COLUMNS[:2], value)
-    for name in wanted:
+    other = _EFFICIENCY if value == _YIELD else _YIELD
+    if other in head:
+        raise DocumentError(
+            f"has a column {other!r}", source=path,
+            remedy="give --sigma and --lumi with efficiencies" if value == _YIELD else
+            "leave out --sigma and --lumi: yields are events already",
+        )  # fmt: skip
+    for name in (*_COLUMNS, value):
         if name not in head:
             raise DocumentError(
                 f"has no column {name!r}; its columns: {', '.join(head)}",
@@ -213,10 +234,23 @@ def _channel(
     variations: dict[str, Variation] = {}
     for name, numbers in columns.items():
         base, _, side = name.rpartition("_")
-        if side == "up" and f"{base}_down" in columns:
-            variations[base] = Variation(up=numbers, down=columns[f"{base}_down"])
-        elif not (side == "down" and f"{base}_up" in columns):
-            variations[name] = _relative(yields, numbers)
+        other = {"up": "down", "down": "up"}.get(side)
+        if base and other is not None:
+            if f"{base}_{other}" not in columns:
+                raise DocumentError(
+                    f"has a column {name!r} and no {base}_{other}", source=path,
+                    remedy="give the yields at both sides, or a relative error under another name",
+                )  # fmt: skip
+            if side == "up":
+                variations[base] = Variation(up=numbers, down=columns[f"{base}_down"])
+            continue
+        for k, error in enumerate(numbers):
+            if not abs(error) < 1.0:
+                raise DocumentError(
+                    f"channel {channel!r}, bin {k}: {name!r} is {error:g}, and a relative error "
+                    "lies below 1", source=path, remedy="write 0.03 for 3 %",
+                )  # fmt: skip
+        variations[name] = _relative(yields, numbers)
     return ChannelYields(yields=yields, stat=stat, variations=variations)
 
 
@@ -230,26 +264,27 @@ def _relative(yields: Sequence[float], errors: Sequence[float]) -> Variation:
 # ------------------------------------------------------------------------------------ YAML, JSON
 
 
-def _of_document(whole: Entry) -> Iterator[Signal]:
+def _of_document(whole: Entry, wanted: str) -> Iterator[Signal]:
     """Hypotheses of ``{channel: ...}``, or of ``{hypotheses: {name: {channel: ...}}}``."""
     top = whole.mapping()
     if set(top) == {"hypotheses"}:
         for name, entry in top["hypotheses"].mapping().items():
-            yield Signal(name=name, source=whole.source, channels=_channels(entry))
+            yield Signal(name=name, source=whole.source, channels=_channels(entry, wanted))
     else:
-        yield Signal(name=_ALONE, source=whole.source, channels=_channels(whole))
+        yield Signal(name=_ALONE, source=whole.source, channels=_channels(whole, wanted))
 
 
-def _channels(entry: Entry) -> dict[str, ChannelYields]:
-    return {name: _channel_entry(one) for name, one in entry.mapping().items()}
+def _channels(entry: Entry, wanted: str) -> dict[str, ChannelYields]:
+    return {name: _channel_entry(one, wanted) for name, one in entry.mapping().items()}
 
 
-def _channel_entry(entry: Entry) -> ChannelYields:
+def _channel_entry(entry: Entry, wanted: str) -> ChannelYields:
     if isinstance(entry.value, list):
         return ChannelYields(yields=_numbers(entry), variations={})
-    entry.keys(required=_KEYS[:1], optional=_KEYS[1:])
+    key = _ENTRIES[wanted]
+    entry.keys(required=(key,), optional=_ALSO)
     parts = entry.mapping()
-    yields = _numbers(parts["yields"])
+    yields = _numbers(parts[key])
     variations: dict[str, Variation] = {}
     if "systematics" in parts:
         for name, one in parts["systematics"].mapping().items():
@@ -273,8 +308,13 @@ def _variation(entry: Entry, yields: tuple[float, ...]) -> Variation:
             up=_numbers(parts["up"], len(yields)), down=_numbers(parts["down"], len(yields))
         )
     if isinstance(entry.value, list):
-        return _relative(yields, _numbers(entry, len(yields)))
-    return _relative(yields, [_value(entry)] * len(yields))
+        errors = _numbers(entry, len(yields))
+    else:
+        errors = (_value(entry),) * len(yields)
+    for error in errors:
+        if not abs(error) < 1.0:
+            entry.fail(f"a relative error of {error:g} is not below 1", "write 0.03 for 3 %")
+    return _relative(yields, errors)
 
 
 def _value(entry: Entry) -> float:
@@ -293,9 +333,6 @@ def _numbers(entry: Entry, length: int | None = None) -> tuple[float, ...]:
 
 
 def _scaled(signal: Signal, factor: float) -> Signal:
-    if factor == 1.0:
-        return signal
-
     def times(values: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(factor * value for value in values)
 

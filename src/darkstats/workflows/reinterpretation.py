@@ -48,7 +48,7 @@ class ReinterpretRequest:
         float | None,
         option(
             "--sigma", metavar="FB", panel=_PANEL,
-            help="Cross section, fb: the table holds efficiencies; with --lumi.",
+            help="Cross section, fb, for a table of efficiencies; with --lumi.",
         ),
     ] = None  # fmt: skip
     luminosity_ifb: Annotated[
@@ -86,10 +86,10 @@ class ReinterpretRequest:
             raise OptionError("--sigma and --lumi: give values above zero")
 
     @property
-    def factor(self) -> float:
-        """What makes events out of the numbers of the table."""
+    def factor(self) -> float | None:
+        """What makes events of efficiencies; None where the table holds events."""
         if self.cross_section_fb is None or self.luminosity_ifb is None:
-            return 1.0
+            return None
         return self.cross_section_fb * self.luminosity_ifb
 
 

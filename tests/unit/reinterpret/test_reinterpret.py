@@ -145,6 +145,14 @@ def test_efficiencies_become_events(tmp_path: Path) -> None:
     (signal,) = read_signals([str(path)], factor=50.0 * 2.0)
     assert signal.channels["SR"].yields == pytest.approx((1.0, 2.0))
     assert signal.channels["SR"].stat == pytest.approx((0.2, 0.1))
+    yields = tmp_path / "yields.csv"
+    yields.write_text("channel,bin,yield\nSR,0,0.01\n")
+    with pytest.raises(DocumentError, match="yields are events already"):
+        read_signals([str(yields)], factor=2.0)
+    with pytest.raises(DocumentError, match=r"add up to 1\.5"):
+        read_signals(["SR=0.5,1.0"], factor=2.0)
+    with pytest.raises(DocumentError, match="stands beside other signals"):
+        read_signals([str(yields), "SR=1"])
     status, _, err = called("reinterpret", THREE, "-s", path, "--sigma", 50)
     assert status == 2
     assert "--sigma and --lumi" in err
@@ -180,6 +188,9 @@ BAD_CSV = {
     "columns": ("region,bin,yield\nSR,0,1\n", "has no column 'channel'"),
     "column twice": ("channel,bin,yield,yield\nSR,0,1,1\n", "names a column twice"),
     "empty": ("", "is empty"),
+    "one side": ("channel,bin,yield,t_up,t_dn\nSR,0,1,2,3\n", "'t_up' and no t_down"),
+    "per cent": ("channel,bin,yield,t\nSR,0,1,3\n", "write 0.03 for 3 %"),
+    "efficiency": ("channel,bin,efficiency\nSR,0,0.1\n", "give --sigma and --lumi"),
 }
 
 
@@ -200,6 +211,7 @@ BAD_YAML = {
     "length": ("SR: {yields: [1, 2], stat: [1]}\n", "has 1 numbers, and the yields 2"),
     "key": ("SR: {yeilds: [1, 2]}\n", "did you mean 'yields'"),
     "twice": ("SR: [1]\nSR: [2]\n", "is there twice"),
+    "per cent": ("SR: {yields: [1], systematics: {t: 5}}\n", "write 0.03 for 3 %"),
     "scalar": ("SR: 3\n", "expected a mapping"),
     "infinite": ("SR: [.inf]\n", "is no number"),
 }
