@@ -292,3 +292,22 @@ def test_densities_at_places_without_any(call: Call, tmp_path: Path) -> None:
     path = written(tmp_path / "u.json", document)
     for verb in ("significance", "rank"):
         assert call(verb, path, "--threads", 1)[0] in {0, 1, 2}
+
+
+def test_names_that_steer_a_terminal(call: Call, tmp_path: Path) -> None:
+    """A column of a file of events is named in the message, spelled in plain letters."""
+    path = written(tmp_path / "u.json", bump())
+    (tmp_path / "e.csv").write_bytes(b"a\x1b[31mred\x07\n0.5\n")
+    status, _, err = call("fit", path, "--data", tmp_path / "e.csv", "--unblind")
+    assert status == 2
+    assert "a\\x1b[31mred\\x07" in err
+    assert not set(err) & set("\x1b\x07")
+
+
+def test_letters_that_no_font_has(call: Call, tmp_path: Path) -> None:
+    """A figure shows them as boxes and warns nobody."""
+    document = with_signal()
+    document["channels"][0]["name"] = document["observations"][0]["name"] = "\U0001f600"
+    path = written(tmp_path / "w.json", document)
+    status, _, err = call("fit", path, "--plot", f"prefit={tmp_path / 'f.png'}")
+    assert (status, "Glyph" in err) == (0, False)

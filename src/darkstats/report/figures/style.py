@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -123,7 +124,8 @@ def style() -> Iterator[None]:
         mpl.rcdefaults()
         for key, value in _STYLE.items():
             mpl.rcParams[cast("Any", key)] = value
-        with np.errstate(all="ignore"):  # of places far outside the axes
+        with np.errstate(all="ignore"), warnings.catch_warnings():  # of places outside the axes
+            warnings.filterwarnings("ignore", message="Glyph .* missing")  # it shows as a box
             yield
 
 
