@@ -106,6 +106,9 @@ def test_retries_of_events_have_a_budget(monkeypatch: pytest.MonkeyPatch) -> Non
     climb.minuit(starts, np.array([], dtype=np.int64))
     assert asked
     assert max(asked) < 1500
+    climb.left, climb.status[:] = 0.0, FitStatus.NOT_FINITE
+    monkeypatch.setattr(ladder, "feasible_point", None)  # not called: nothing is left for it
+    assert not len(climb.feasible(starts))
 
 
 @pytest.mark.parametrize(
@@ -311,3 +314,22 @@ def test_letters_that_no_font_has(call: Call, tmp_path: Path) -> None:
     path = written(tmp_path / "w.json", document)
     status, _, err = call("fit", path, "--plot", f"prefit={tmp_path / 'f.png'}")
     assert (status, "Glyph" in err) == (0, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"schema": "darkstats.meta/1", "title": "\\ud800"}',
+        '{"schema": "darkstats.meta/1", "channels": {"SR": {"edges": [0, NaN, 2]}}}',
+        '{"schema": "darkstats.meta/1", "title": "a", "title": "b"}',
+        "{",
+        "\xff",
+    ],
+)
+def test_labels_are_read_like_any_document(call: Call, tmp_path: Path, text: str) -> None:
+    """No half letters, no numbers that are none, no key twice: the sidecar is named."""
+    path = written(tmp_path / "w.json", with_signal())
+    (tmp_path / "w.meta.json").write_bytes(text.encode("latin-1"))
+    status, _, err = call("fit", path, "--plot", f"prefit={tmp_path / 'f.png'}")
+    assert status == 2
+    assert "w.meta.json" in err

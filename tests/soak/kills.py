@@ -41,7 +41,7 @@ FEWER = {
 }
 SHARE = {"scan": 10, "global": 10, "shards": 7, "build": 3}
 """Of the kills: a build takes longest."""
-MOST = 25
+MOST = 12
 """Kills of one command; then it may end: a block may take longer than the waits."""
 
 Command = list[str]
@@ -89,7 +89,7 @@ def disturbed(arguments: Command, seconds: float, rng: random.Random, most: int)
     kills = 0
     while True:
         pid = fork(arguments)
-        end = time.monotonic() + rng.uniform(0.0, 1.1 * seconds)
+        end = time.monotonic() + rng.uniform(0.0, 0.8 * seconds)
         done, state = os.waitpid(pid, os.WNOHANG)
         while not done and (time.monotonic() < end or kills >= most):
             time.sleep(0.005)
@@ -207,7 +207,10 @@ def main() -> int:
                 row["rounds"] += 1
                 row["kills"] += found["kills"]
                 row["differing"] += found["differing"]
-                sys.stderr.write(f"{work.name}: {row['kills']} kills, {row['rounds']} rounds\n")
+                sys.stderr.write(
+                    f"{work.name}: {row['kills']} kills, {row['rounds']} rounds, "
+                    f"{row['differing']} differ\n"
+                )
             rows.append(row)
             sys.stdout.write(json.dumps(row) + "\n")
             sys.stdout.flush()

@@ -160,6 +160,8 @@ class _Climb:
         lost = self.failed[self.status[self.failed] == FitStatus.NOT_FINITE]
         reached, points, impossible = [], [], []
         for lane in lost[:_MOST_SINGLE_LANES]:
+            if self.round_s > 0.0 and self.left <= 0.0:
+                break  # searches among events take a tenth of a second each
             found = feasible_point(self.problem, *self.lane(lane), starts[lane])
             self.left -= found.evaluations * (self.step_s + self.round_s)
             if found.reached:

@@ -13,7 +13,6 @@ The workspace schema has no place for them. All keys are optional::
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from darkstats.errors import DocumentError
+from darkstats.workspace.documents import parse_json
 
 __all__ = ["COLLISION_TEXTS", "ChannelLabels", "Sidecar", "read_sidecar"]
 
@@ -91,10 +91,10 @@ def read_sidecar(source: str) -> Sidecar:
     try:
         if beside.stat().st_size > _LARGEST:
             raise DocumentError("is too large for labels", source=str(beside))
-        document = json.loads(beside.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        data = beside.read_bytes()
+    except OSError as error:
         raise DocumentError(f"cannot be read: {error}", source=str(beside)) from error
-    return _checked(document, str(beside))
+    return _checked(parse_json(data, source=str(beside)), str(beside))
 
 
 def _checked(document: object, source: str) -> Sidecar:

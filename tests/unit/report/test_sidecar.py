@@ -81,5 +81,5 @@ def test_every_verb_refuses_edges_that_do_not_fit(
 def test_text_that_is_no_json_is_refused(tmp_path: Path) -> None:
     """A broken sidecar is not passed over."""
     (tmp_path / "w.meta.json").write_text("{")
-    with pytest.raises(DocumentError, match="cannot be read"):
+    with pytest.raises(DocumentError, match="not JSON"):
         read_sidecar(str(tmp_path / "w.json"))
