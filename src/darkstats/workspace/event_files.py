@@ -289,15 +289,15 @@ def _parquet(path: Path) -> tuple[Columns, dict[str, Any]]:
             # Runs of equal numbers take no room in the file: what counts is the table in memory.
             _require_bounded(said_of.num_rows * said_of.num_columns * 8, path)
             table = file.read()
+        said = (table.schema.metadata or {}).get(_META.encode(), b"{}")
+        columns = {  # text that is no UTF-8 shows only here
+            name: np.asarray(table.column(name).to_numpy(zero_copy_only=False))
+            for name in table.column_names
+        }
     except DocumentError:
         raise
     except Exception as error:  # a parser of another project may raise anything on hostile bytes
         raise _unreadable("Parquet", error, path) from error
-    said = (table.schema.metadata or {}).get(_META.encode(), b"{}")
-    columns = {}
-    for name in table.column_names:
-        column = table.column(name)
-        columns[name] = np.asarray(column.to_numpy(zero_copy_only=False))
     return columns, _json(said, path)
 
 

@@ -89,6 +89,24 @@ def test_a_junk_parquet_file(tmp_path: Path, junk: bytes) -> None:
         read_events(str(path))
 
 
+def test_parquet_text_that_is_no_text(tmp_path: Path) -> None:
+    """Bytes of a column of text that are no UTF-8, and two columns of one name."""
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: no Parquet")
+    from pyarrow import parquet
+
+    path = tmp_path / "e.parquet"
+    parquet.write_table(
+        pa.table({"x": ["0.08426"]}), path, compression="none", use_dictionary=False
+    )
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"0.08426", b"0.08\xff26"))
+    with pytest.raises(DocumentError, match="no Parquet file that can be read"):
+        read_events(str(path))
+    parquet.write_table(pa.table([pa.array([1.0])] * 2, names=["x", "x"]), path)
+    with pytest.raises(DocumentError, match="no Parquet file that can be read"):
+        read_events(str(path))
+
+
 @pytest.mark.parametrize("kind", ["datetime64[s]", "timedelta64[ns]"])
 def test_times_are_no_numbers(tmp_path: Path, kind: str) -> None:
     """A column of times is told as such when it is asked for."""
