@@ -626,6 +626,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--partial", type=Path, help="file of finished models, added to")
     parser.add_argument("--stop", type=float, default=math.inf, help="start no model after S")
+    parser.add_argument(
+        "--again", type=int, default=0, help="models of --partial run once more on later code"
+    )
     parser.add_argument("--only", nargs="*", help="classes")
     parser.add_argument("--output", type=Path, help="write .json and .md with this stem")
     args = parser.parse_args()
@@ -639,6 +642,7 @@ def main() -> int:
         {
             "models": len(results),
             "asked": args.models,
+            "again": args.again,
             "seed": args.seed,
             "tolerance": TOLERANCE,
             "toys": TOYS,

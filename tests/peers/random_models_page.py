@@ -31,6 +31,8 @@ def page(record: dict[str, Any]) -> str:
         toys=record["toys"],
         limit=f"{record['limit_s']:g}",
         answerable=record["answerable"],
+        again=record["again"],
+        rest=record["models"] - record["again"],
         table=_classes(record["classes"]),
         refusals=_table(
             ("command and reason", "times"),
