@@ -11,10 +11,12 @@ from darkstats.gaussian import quantile, survival
 from darkstats.inference.results import PValue, ToyCounts
 from darkstats.look_elsewhere.level_law import LevelLaw
 
-__all__ = ["Comparison", "GlobalMethod", "GlobalSignificance", "global_result"]
+__all__ = ["BEYOND", "Comparison", "GlobalMethod", "GlobalSignificance", "global_result"]
 
 GlobalMethod = Literal["toys", "up-crossings", "Euler characteristic", "covariance"]
 
+BEYOND = 38.0
+"""Stands for the significance of a p-value that is 0 or 1 as it is written."""
 _ENOUGH_ABOVE = 0.1  # relative error of toys below which they are quoted before any formula
 
 
@@ -81,13 +83,11 @@ class GlobalSignificance:
 
     def __str__(self) -> str:
         if self.p_global is None:
-            value = (
-                f"p_global < {self.p_global_below:.3g} (95 % CL), Z_global > {self.z_global:.2f}"
-            )
+            value = f"p_global < {self.p_global_below:.3g} (95 % CL), Z_global > {_z(self)}"
         else:
             value = (
                 f"p_global = {self.p_global.value:.3g} ± {self.p_global.error:.2g}, "
-                f"Z_global = {self.z_global:.2f}"
+                f"Z_global = {_z(self)}"
             )
         marks = ", extrapolated" if self.extrapolated else ""
         lines = [
@@ -99,6 +99,10 @@ class GlobalSignificance:
         return "\n".join(lines)
 
 
+def _z(result: GlobalSignificance) -> str:
+    return f"{result.z_global:.2f}" if abs(result.z_global) < BEYOND else "–"
+
+
 def checked_local(z_local: float, p_local: float | None) -> float:
     """Local p-value of a local significance, the normal one unless another is given.
 
@@ -107,7 +111,7 @@ def checked_local(z_local: float, p_local: float | None) -> float:
     OptionError
         The significance is negative or not finite, or the p-value lies outside (0, 1].
     """
-    if not 0.0 <= z_local < 38.0:
+    if not 0.0 <= z_local < BEYOND:
         raise OptionError(f"the largest local significance lies in [0, 38), got {z_local}")
     p = survival(z_local) if p_local is None else p_local
     if not 0.0 < p <= 1.0:
@@ -133,7 +137,7 @@ def global_result(
     known = p_global.value if p_global is not None else p_global_below
     if known is None:
         raise OptionError("a global p-value or a bound on it is needed")
-    z = -quantile(known) if 0.0 < known < 1.0 else math.copysign(38.0, 0.5 - known)
+    z = -quantile(known) if 0.0 < known < 1.0 else math.copysign(BEYOND, 0.5 - known)
     density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
     factor = trials = None
     if p_global is not None:
@@ -239,13 +243,13 @@ def _row(result: GlobalSignificance) -> tuple[str, ...]:
     toys = "–" if result.toys is None else f"{result.toys.ok} / {result.toys.asked}"
     valid = "yes" if result.valid else "no"
     if p is None:
-        bound, z = f"< {result.p_global_below:.3g}", f"> {result.z_global:.2f}"
+        bound, z = f"< {result.p_global_below:.3g}", f"> {_z(result)}"
         return (result.method, bound, "–", z, _factor(result), "–", toys, valid)
     return (
         result.method,
         f"{p.value:.3g}" + (" (extrapolated)" if result.extrapolated else ""),
         f"{p.error:.2g}",
-        f"{result.z_global:.2f}",
+        _z(result),
         _factor(result),
         "–" if result.effective_trials is None else f"{result.effective_trials:.3g}",
         toys,

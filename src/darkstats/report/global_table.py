@@ -83,7 +83,7 @@ class MethodResult:
     p_global: float | None
     error: float | None
     below: float | None
-    z_global: float
+    z_global: float | None
     valid: bool
     extrapolated: bool
 
@@ -252,7 +252,7 @@ def read_global(record: Mapping[str, Any], *, source: str = "") -> GlobalTable:
                 p_global=reader.optional(item, "p_global", at),
                 error=reader.optional(item, "p_global_error", at),
                 below=reader.optional(item, "p_global_below", at),
-                z_global=reader.number(item, "z_global", at),
+                z_global=reader.optional(item, "z_global", at),
                 valid=item.get("valid") is True,
                 extrapolated=item.get("extrapolated") is True,
             )

@@ -184,6 +184,15 @@ def scan_record(
     return found
 
 
+def _significance(found: GlobalSignificance) -> dict[str, Any]:
+    """Global significance; none where the p-value is 0 or 1 as it is written."""
+    from darkstats.look_elsewhere.result import BEYOND
+
+    if abs(found.z_global) < BEYOND:
+        return {"z_global": found.z_global}
+    return {"z_global": None, "z_global_reason": "no significance belongs to a p-value of 0 or 1"}
+
+
 def _method(found: GlobalSignificance) -> dict[str, Any]:
     p = found.p_global
     return {
@@ -193,7 +202,7 @@ def _method(found: GlobalSignificance) -> dict[str, Any]:
         "p_global_low": None if p is None else p.low,
         "p_global_high": None if p is None else p.high,
         "p_global_below": found.p_global_below,
-        "z_global": found.z_global,
+        **_significance(found),
         "z_global_error": found.z_global_error,
         "trials_factor": found.trials_factor,
         "trials_factor_error": found.trials_factor_error,
@@ -326,7 +335,7 @@ def global_record(
         "p_global": None if quoted.p_global is None else quoted.p_global.value,
         "p_global_error": None if quoted.p_global is None else quoted.p_global.error,
         "p_global_below": quoted.p_global_below,
-        "z_global": quoted.z_global,
+        **_significance(quoted),
         "levels": levels,
         "methods": [_method(found) for found in comparison.results],
         "not_computed": list(not_computed),

@@ -29,8 +29,9 @@ Source = Annotated[
     str,
     argument(
         "SOURCE",
-        "Folder of a built search, a background-only workspace with --patchset or --patch, a "
-        "pallet, or an HS3 document of unbinned likelihoods.",
+        "Folder of a built search, or with background_only.json and patchset.json; a "
+        "background-only workspace with --patchset or --patch; a pallet; or an HS3 document of "
+        "unbinned likelihoods.",
     ),
 ]
 Method = Annotated[

@@ -63,7 +63,11 @@ def read_source(
     if data:
         raise OptionError("--data goes with an HS3 document of unbinned likelihoods")
     path = Path(source)
-    if path.is_dir():
+    if (pair := _workspace_and_patches(path)) is not None:
+        if patchset is not None or patches:
+            raise OptionError(f"{source} has a patch set of its own: drop --patchset and --patch")
+        source, patchset = pair
+    elif path.is_dir():
         if patchset is not None or patches:
             raise OptionError(
                 "a built search has a patch set of its own: drop --patchset and --patch"
@@ -155,6 +159,16 @@ def _loose(
     rule = None if name_pattern is None else NamingRule(name_pattern)
     made = make_patch_set(dict(document), find_patches(patterns, Opener()), rule)
     return PatchSet.from_document(made, source=", ".join(patterns))
+
+
+def _workspace_and_patches(folder: Path) -> tuple[str, str] | None:
+    """A folder of a background-only workspace and its patch set, which is no built search."""
+    base = folder / "background_only.json"
+    if (folder / "record.json").is_file() or not base.is_file():
+        return None
+    sets = [folder / name for name in ("patchset.json", "patchset.json.gz")]
+    found = [str(path) for path in sets if path.is_file()]
+    return (str(base), found[0]) if found else None
 
 
 def couplings_of(inputs: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:

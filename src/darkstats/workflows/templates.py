@@ -54,8 +54,7 @@ channels:
         counts: [200]
         free: mu_background
 
-# Several signals instead of one: darkstats scan my-search/background_only.json --patchset
-# my-search/patchset.json
+# Several signals instead of one:  darkstats scan my-search
 # labels: [mass_gev]
 # signals:
 #   m_1p0:
@@ -153,7 +152,7 @@ def build_template(request: TemplateRequest, shell: Shell | None = None) -> Outc
     first = f"{request.output}/{next(iter(documents))}"
     use = f"darkstats limit {first}"
     if "patchset.json" in documents:
-        use = f"darkstats scan {first} --patchset {request.output}/patchset.json"
+        use = f"darkstats scan {request.output}"
 
     def record() -> dict[str, Any]:
         return {

@@ -127,8 +127,7 @@ signals:
     path = write((old, ""), ("channels:\n  SR", f"{signals}channels:\n  SR"))
     folder = tmp_path / "mine"
     assert called("template", "build", path, "-o", folder)[0] == 0
-    words = ("--patchset", folder / "patchset.json", "--workers", 1)
-    status, scan, _ = called("scan", folder / "background_only.json", *words)
+    status, scan, _ = called("scan", folder, "--workers", 1)
     assert status == 0
     assert [one["values"] for one in scan["points"]] == [[1.0], [2.0]]
     one, half = (point["expected"][2] for point in scan["points"])

@@ -439,5 +439,7 @@ def _cells(one: MethodResult) -> tuple[str, str, str]:
     return p, z, f"{words}, extrapolated" if one.extrapolated else words
 
 
-def _z(value: float) -> str:
+def _z(value: float | None) -> str:
+    if value is None:
+        return "–"
     return f"{value:.2f} σ".replace("-", "−")
