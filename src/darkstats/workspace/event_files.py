@@ -12,7 +12,6 @@ import io
 import json
 import math
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -24,6 +23,7 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.errors import DocumentError, MissingExtraError, OptionError, OutputError
 from darkstats.workspace.archives import MAX_RATIO
+from darkstats.workspace.documents import parse_json
 
 __all__ = ["FORMATS", "EventTable", "encoded_events", "read_events", "write_events"]
 
@@ -264,17 +264,16 @@ def _sidecar(path: Path) -> dict[str, Any]:
     if not beside.is_file():
         return {}
     try:
-        found = json.loads(beside.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        data = beside.read_bytes()
+    except OSError as error:
         raise DocumentError(f"cannot be read: {error}", source=str(beside)) from error
+    found = parse_json(data, source=str(beside))
     return found if isinstance(found, dict) else {}
 
 
 def _json(text: str | bytes, path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise DocumentError(f"has metadata that are no JSON: {error}", source=str(path)) from error
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    found = parse_json(data, source=f"{path}, its metadata")
     return found if isinstance(found, dict) else {}
 
 
@@ -338,8 +337,6 @@ def _number_or_text(value: str) -> float | str:
         return value
 
 
-#: What NumPy raises on files that are damaged, cut off, or something else.
-_BROKEN = (OSError, TypeError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 _WHOLE = "check that the file was written whole, by numpy.savez or numpy.save"
 
 
@@ -356,7 +353,9 @@ def _npz(path: Path) -> tuple[Columns, dict[str, Any]]:
             archive = np.load(file, allow_pickle=False)
             with archive:
                 columns = {name: archive[name] for name in archive.files}
-    except _BROKEN as error:
+    except DocumentError:
+        raise
+    except Exception as error:  # NumPy reads headers with parsers of Python, which raise much
         raise DocumentError(
             f"is no npz file of plain arrays: {error}", source=str(path), remedy=_WHOLE
         ) from error
@@ -370,7 +369,9 @@ def _npy(path: Path) -> tuple[Columns, dict[str, Any]]:
             _require_bounded(_declared_bytes(file, path.stat().st_size), path)
             file.seek(0)
             table = np.load(file, allow_pickle=False)
-    except _BROKEN as error:
+    except DocumentError:
+        raise
+    except Exception as error:  # NumPy reads headers with parsers of Python, which raise much
         raise DocumentError(
             f"is no npy file of plain numbers: {error}", source=str(path), remedy=_WHOLE
         ) from error

@@ -107,6 +107,28 @@ def test_parquet_text_that_is_no_text(tmp_path: Path) -> None:
         read_events(str(path))
 
 
+@pytest.mark.parametrize("kind", ["npz", "npy"])
+def test_headers_that_no_parser_ends(tmp_path: Path, kind: str) -> None:
+    """NumPy takes a header apart with Python's tokenizer, which has errors of its own."""
+    data = npy_header("(3,)").replace(b"}", b" ", 1).replace(b"(3,)", b"((3,") + bytes(24)
+    path = tmp_path / f"e.{kind}"
+    if kind == "npz":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x.npy", data)
+    else:
+        path.write_bytes(data)
+    with pytest.raises(DocumentError):
+        read_events(str(path))
+
+
+def test_labels_of_events_nest_no_deeper_than_any_document(tmp_path: Path) -> None:
+    """A sidecar of a hundred thousand brackets is refused, not followed."""
+    (tmp_path / "e.csv").write_text("x\n0.5\n", "utf-8")
+    (tmp_path / "e.meta.json").write_text("[" * 100_000, "utf-8")
+    with pytest.raises(DocumentError, match=r"e\.meta\.json"):
+        read_events(str(tmp_path / "e.csv"))
+
+
 @pytest.mark.parametrize("kind", ["datetime64[s]", "timedelta64[ns]"])
 def test_times_are_no_numbers(tmp_path: Path, kind: str) -> None:
     """A column of times is told as such when it is asked for."""
