@@ -10,8 +10,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal, get_args
 
 from darkstats.errors import OptionError, UnknownNameError
+from darkstats.workspace.absorbing import without_modifiers
 from darkstats.workspace.findings import shown
-from darkstats.workspace.names import modifier_of
+from darkstats.workspace.names import component, modifier_of
 from darkstats.workspace.nominal import nominal_values, settings_of
 from darkstats.workspace.spec import Workspace
 
@@ -158,16 +159,16 @@ def prune(
     """Return the workspace without what is named.
 
     A channel takes its observation along, a modifier its settings in the measurements. The value
-    at which a measurement has a factor (a luminosity of 36.1, say) stays, in the yields: limits are
-    those with the parameter held there.
+    at which a measurement has a factor (a luminosity of 36.1, say) stays, in the yields, and widths
+    relative to yields stay what they are: limits are those with the parameter held there.
 
     Raises
     ------
     UnknownNameError
         The workspace has nothing of this name.
     OptionError
-        A measurement has a pull at another value than 0, or measurements have a factor at different
-        values: yields cannot say that.
+        A measurement has a pull at another value than 0, measurements have a factor at different
+        values, or a factor below 0 leaves no yields for a width: the document cannot say that.
     WorkspaceError
         What is left is no valid workspace.
     """
@@ -186,11 +187,13 @@ def prune(
     values = _values_that_stay(document, kept, gone)
     pruned = {
         "channels": [
-            {**channel, "samples": [
-                _without(sample, gone, values)
-                for sample in channel["samples"]
-                if sample["name"] not in samples
-            ]}
+            without_modifiers(
+                {**channel, "samples": [
+                    sample for sample in channel["samples"] if sample["name"] not in samples
+                ]},
+                gone,
+                values,
+            )
             for channel in document["channels"]
             if channel["name"] not in channels
         ],
@@ -254,36 +257,6 @@ def _channels_of(document: dict[str, JsonValue], name: str) -> list[str]:
     ]
 
 
-def _without(
-    sample: dict[str, JsonValue],
-    gone: set[tuple[str, str]],
-    values: Mapping[str, tuple[float, ...]],
-) -> dict[str, JsonValue]:
-    """A sample without some modifiers; factors that stay multiply all that is in events."""
-    factor = [1.0] * len(sample["data"])
-    for modifier in sample["modifiers"]:
-        if (modifier["name"], modifier["type"]) in gone and modifier["name"] in values:
-            by_bin = values[modifier["name"]]
-            by_bin = by_bin if len(by_bin) > 1 else by_bin * len(factor)
-            factor = [f * value for f, value in zip(factor, by_bin, strict=True)]
-    kept = [m for m in sample["modifiers"] if (m["name"], m["type"]) not in gone]
-    if all(f == 1.0 for f in factor):
-        return {**sample, "modifiers": kept}
-
-    def scaled(numbers: Sequence[float]) -> list[float]:
-        return [f * number for f, number in zip(factor, numbers, strict=True)]
-
-    modifiers = []
-    for modifier in kept:
-        data = modifier["data"]
-        if modifier["type"] == "histosys":
-            data = {side: scaled(data[side]) for side in data}
-        elif modifier["type"] in {"shapesys", "staterror"}:
-            data = scaled(data)
-        modifiers.append({**modifier, "data": data})
-    return {**sample, "data": scaled(sample["data"]), "modifiers": modifiers}
-
-
 def rename(
     workspace: Workspace,
     *,
@@ -295,6 +268,8 @@ def rename(
     """Return the workspace with other names, each mapping from old to new.
 
     A channel's observation, and a modifier's settings and role as parameter of interest, follow.
+    Components of a staterror in several channels are in the order of these names: so are, in the
+    result, their settings.
 
     Raises
     ------
@@ -310,6 +285,7 @@ def rename(
     _require("modifier", modifiers, [name for name, _ in workspace.modifiers])
     _require("measurement", measurements, workspace.measurement_names)
     document = workspace.document
+    orders = _new_orders(document, channels)
     renamed = {
         "channels": [
             {**_named(channel, channels), "samples": [
@@ -323,9 +299,9 @@ def rename(
         "observations": [_named(o, channels) for o in document["observations"]],
         "measurements": [
             {**_named(measurement, measurements), "config": {
-                "poi": _renamed_poi(measurement["config"]["poi"], workspace, modifiers),
+                "poi": _renamed_poi(measurement["config"]["poi"], workspace, modifiers, orders),
                 "parameters": [
-                    _named(parameter, modifiers)
+                    _named(_reordered(parameter, orders), modifiers)
                     for parameter in measurement["config"]["parameters"]
                 ],
             }}
@@ -365,10 +341,54 @@ def sort(workspace: Workspace) -> Workspace:
     return Workspace.from_document(ordered, f"{workspace.source} (sorted)", usable=False)
 
 
-def _renamed_poi(poi: str, workspace: Workspace, names: Mapping[str, str]) -> str:
+def _new_orders(
+    document: dict[str, JsonValue], channels: Mapping[str, str]
+) -> dict[str, list[int]]:
+    """Old indices of the components of each staterror, in the order of the new channel names."""
+    bins: dict[str, dict[str, int]] = {}
+    for channel in document["channels"]:
+        for sample in channel["samples"]:
+            for modifier in sample["modifiers"]:
+                if modifier["type"] == "staterror":
+                    bins.setdefault(modifier["name"], {})[channel["name"]] = len(sample["data"])
+    orders = {}
+    for name, sizes in bins.items():
+        old: dict[str, range] = {}
+        start = 0
+        for channel in sorted(sizes):
+            old[channel] = range(start, start + sizes[channel])
+            start += sizes[channel]
+        orders[name] = [
+            index
+            for channel in sorted(old, key=lambda channel: channels.get(channel, channel))
+            for index in old[channel]
+        ]
+    return orders
+
+
+def _reordered(
+    parameter: dict[str, JsonValue], orders: Mapping[str, list[int]]
+) -> dict[str, JsonValue]:
+    """Settings with one entry per component, in another order of the components."""
+    order = orders.get(parameter["name"])
+    if order is None:
+        return parameter
+    return {
+        key: [value[index] for index in order] if isinstance(value, list) else value
+        for key, value in parameter.items()
+    }
+
+
+def _renamed_poi(
+    poi: str, workspace: Workspace, names: Mapping[str, str], orders: Mapping[str, list[int]]
+) -> str:
     """Name of a parameter of interest, or of the component that is it, after renaming."""
     modifier = modifier_of(poi, {name for name, _ in workspace.modifiers})
-    return names.get(modifier, modifier) + poi[len(modifier) :]
+    new = names.get(modifier, modifier)
+    found = component(poi)
+    if modifier == poi or found is None or modifier not in orders:
+        return new + poi[len(modifier) :]
+    return f"{new}[{orders[modifier].index(found[1])}]"
 
 
 def _named(item: dict[str, JsonValue], names: Mapping[str, str]) -> dict[str, JsonValue]:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    _Place = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
 
 __all__ = ["CONSTRAINED_TYPES", "Nominal", "nominal_values", "settings_of"]
 
@@ -31,8 +33,9 @@ class Nominal:
     types
         Their types.
     values
-        One for each component. A fixed parameter stands at its initial value, a constrained one at
-        what its auxiliary data say, a free factor at 1.
+        One for each component. A fixed parameter stands at its initial value, and so does the
+        component of a bin in which a width is zero; a constrained one stands at what its auxiliary
+        data say, a free factor at 1.
     """
 
     name: str
@@ -68,55 +71,72 @@ def nominal_values(
         One of its measurements.
     """
     settings = settings_of(measurement)
-    types: dict[str, set[str]] = {}
-    first: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
-    n_bins: dict[str, dict[str, int]] = {}
-    for channel, sample, modifier in _modifiers(document):
-        name = modifier["name"]
-        types.setdefault(name, set()).add(modifier["type"])
-        first.setdefault(name, (sample, modifier))
-        n_bins.setdefault(name, {})[channel["name"]] = len(sample["data"])
-    found = {}
-    for name, kinds in types.items():
-        size = 1 if kinds <= _SINGLE else next(iter(n_bins[name].values()))
-        if "staterror" in kinds:
-            size = sum(n_bins[name].values())
-        found[name] = Nominal(
+    places: dict[str, list[_Place]] = {}
+    for place in _modifiers(document):
+        places.setdefault(place[2]["name"], []).append(place)
+    return {
+        name: Nominal(
             name=name,
-            types=frozenset(kinds),
-            values=_values(kinds, size, settings.get(name, {}), *first[name]),
+            types=frozenset(modifier["type"] for _, _, modifier in used),
+            values=_values(used, settings.get(name, {})),
         )
-    return found
+        for name, used in places.items()
+    }
 
 
-def _modifiers(
-    document: Mapping[str, Any],
-) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]]:
+def _modifiers(document: Mapping[str, Any]) -> Iterator[_Place]:
     for channel in document["channels"]:
         for sample in channel["samples"]:
             for modifier in sample["modifiers"]:
                 yield channel, sample, modifier
 
 
-def _values(
-    kinds: set[str],
-    size: int,
-    settings: Mapping[str, Any],
-    sample: Mapping[str, Any],
-    modifier: Mapping[str, Any],
-) -> tuple[float, ...]:
+def _values(places: list[_Place], settings: Mapping[str, Any]) -> tuple[float, ...]:
+    kinds = {modifier["type"] for _, _, modifier in places}
     neutral = 0.0 if kinds <= _ADDITIVE else 1.0
+    _, sample, modifier = places[0]
+    size = 1 if kinds <= _SINGLE else len(sample["data"])
+    frozen = [False] * size
+    if kinds & {"shapesys", "staterror"}:
+        frozen = _without_width(places)
+        size = len(frozen)
+    inits = [float(value) for value in settings.get("inits", [neutral] * size)]
     if settings.get("fixed"):
-        return tuple(map(float, settings.get("inits", [neutral] * size)))
+        return tuple(inits)
     if "auxdata" not in settings and "factors" not in settings:
-        return (neutral,) * size
-    if "shapesys" not in kinds:
-        return tuple(map(float, settings["auxdata"]))
-    # Auxiliary counts over the number that is expected at 1, as the model has them.
-    expected = [
-        (y / e) ** 2 if y > 0 and e > 0 else 1.0
-        for y, e in zip(sample["data"], modifier["data"], strict=True)
-    ]
-    factors = settings.get("factors", expected)
-    counts = settings.get("auxdata", expected)
-    return tuple(count / factor for count, factor in zip(counts, factors, strict=True))
+        found = [neutral] * size
+    elif "shapesys" not in kinds:
+        found = [float(value) for value in settings["auxdata"]]
+    else:  # auxiliary counts over the number that is expected at 1, as the model has them
+        expected = [
+            (y / e) ** 2 if y > 0 and e > 0 else 1.0
+            for y, e in zip(sample["data"], modifier["data"], strict=True)
+        ]
+        factors = settings.get("factors", expected)
+        counts = settings.get("auxdata", expected)
+        found = [count / factor for count, factor in zip(counts, factors, strict=True)]
+    if "fixed" in settings:  # said not to be fixed: then no component is
+        return tuple(found)
+    return tuple(
+        init if held else value for held, init, value in zip(frozen, inits, found, strict=True)
+    )
+
+
+def _without_width(places: list[_Place]) -> list[bool]:
+    """Which components of a shapesys or staterror are held, as their width is zero.
+
+    The width in a bin is relative to the sum of its samples; channels are in the order of their
+    names, as the components are.
+    """
+    used: dict[str, list[tuple[Sequence[float], Sequence[float]]]] = {}
+    for channel, sample, modifier in places:
+        used.setdefault(channel["name"], []).append((sample["data"], modifier["data"]))
+    held = []
+    for name in sorted(used):
+        in_channel = used[name]
+        for i in range(len(in_channel[0][0])):
+            total = sum(events[i] for events, _ in in_channel)
+            held.append(
+                total <= 0.0 or all((errors[i] / total) ** 2 == 0.0 for _, errors in in_channel)
+            )
+    return held
