@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from darkstats.scan import limits
 from darkstats.scan.settings import ScanSettings
 from darkstats.scan.unbinned import EventsOfScan, unbinned_point
+from darkstats.workspace.event_files import write_events
 from darkstats.workspace.hs3 import Hs3Document
 from failing_fits import Choice, FailingFits, at_random, every_lane, from_batch, whole_batches
 from record_comparison import differences
@@ -177,6 +180,61 @@ def test_toys_of_a_spectrum_with_failed_fits_are_counted(
         assert found[name]["valid"] is valid
         assert found[name]["p_global_low"] <= p <= found[name]["p_global_high"]
     assert any("failed fit" in reason for reason in found["many"]["reasons"])
+
+
+def one_toy() -> Choice:
+    """The sixth lane of the first batch of 64, which is a block of toys."""
+    blocks = itertools.count()
+    return lambda n: np.full(n, n == 64 and next(blocks) == 0) & (np.arange(n) == 5)
+
+
+@pytest.fixture
+def scan_of_events(call: Call, tmp_path: Path) -> Path:
+    """Folder of a finished scan of three masses of a committed bump hunt."""
+    document = json.loads((REPOSITORY / "models/alp/unbinned.json").read_text("utf-8"))
+    names = ("m_0p5033", "m_0p7525", "m_0p9979")
+    document["analyses"] = [a for a in document["analyses"] if a["name"] in names]
+    (tmp_path / "hunt.json").write_text(json.dumps(document), "utf-8")
+    events = np.random.default_rng(5).exponential(0.6, 1500)
+    facts = {"simulated": True, "spectrum": "diphoton_hard"}
+    write_events(tmp_path / "events.npz", {"mgg_squared_gev2": events}, facts)
+    folder = tmp_path / "scan"
+    source = (tmp_path / "hunt.json", "--data", tmp_path / "events.npz")
+    done = call("scan", *source, "-o", folder, "--workers", 1)
+    assert done.status == 0, done.messages
+    return folder
+
+
+def test_toys_of_a_spectrum_of_events_with_failed_fits_are_counted(
+    call: Call, monkeypatch: pytest.MonkeyPatch, scan_of_events: Path, tmp_path: Path
+) -> None:
+    """As above; without a fit of the background there are no toys to throw."""
+    found = {}
+    for name, choice in (
+        ("whole", None),
+        ("some", one_toy()),
+        ("many", at_random(0.2, 2)),
+        ("everything", every_lane),
+    ):
+        shutil.copytree(scan_of_events, tmp_path / name)
+        words = ("global", tmp_path / name, "--toys", 192)
+        if choice is None:
+            done = call(*words, "--workers", 1)
+        else:
+            done = disturbed(call, monkeypatch, words, choice)
+        assert done.status == int(name in {"many", "everything"}), (name, done.messages)
+        if "error" not in done.record:
+            (found[name],) = (m for m in done.record["methods"] if m["method"] == "toys")
+    assert done.record["error"] == "FitFailedError"
+    assert "the fit of the background to the data failed" in done.messages
+    p = found["whole"]["p_global"]
+    assert (found["whole"]["toys"]["failed"], found["whole"]["valid"]) == (0, True)
+    assert (found["some"]["valid"], found["many"]["valid"]) == (True, False)
+    for name in ("some", "many"):
+        toys = found[name]["toys"]
+        assert toys["failed"] == 1 if name == "some" else toys["failed"] > 30
+        assert toys["ok"] + toys["failed"] == toys["asked"] == 192
+        assert found[name]["p_global_low"] <= p <= found[name]["p_global_high"]
 
 
 def test_a_point_of_events_is_right_or_failed(monkeypatch: pytest.MonkeyPatch) -> None:
