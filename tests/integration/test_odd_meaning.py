@@ -333,3 +333,11 @@ def test_labels_are_read_like_any_document(call: Call, tmp_path: Path, text: str
     status, _, err = call("fit", path, "--plot", f"prefit={tmp_path / 'f.png'}")
     assert status == 2
     assert "w.meta.json" in err
+
+
+def test_inspecting_what_lacks_a_key(call: Call, tmp_path: Path) -> None:
+    """Data without their type are told as a fault of the document."""
+    document = bump()
+    del document["data"][0]["type"]
+    status, _, err = call("inspect", written(tmp_path / "u.json", document))
+    assert (status, "not as HS3 has it" in err) == (2, True)

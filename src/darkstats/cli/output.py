@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Annotated, Any
 
+from darkstats.cli.streams import printable
 from darkstats.errors import MissingExtraError, OptionError
 from darkstats.options import option
 from darkstats.workflows import Outcome, Shell
@@ -128,7 +129,13 @@ def print_sheet(renderable: Any) -> None:  # noqa: ANN401 -- rich has many kinds
     from rich.console import Console
 
     wide = None if sys.stdout.isatty() else _WIDTH
-    Console(width=wide, highlight=False, soft_wrap=False).print(renderable, crop=False)
+    console = Console(width=wide, highlight=False, soft_wrap=False)
+    if wide is None:
+        console.print(renderable, crop=False)
+    else:  # no colours: whatever steers a terminal comes from a name
+        with console.capture() as shown:
+            console.print(renderable, crop=False)
+        sys.stdout.write(printable(shown.get()))
     sys.stdout.flush()  # a full disk is found here, and not at the end of the process
 
 

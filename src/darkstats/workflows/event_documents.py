@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from darkstats.errors import DocumentError
 from darkstats.workflows.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -45,10 +46,21 @@ def inspect_events(source: str) -> Outcome[Hs3Document]:
     DocumentError
         It cannot be read.
     """
-    from darkstats.report.records import SCHEMAS
     from darkstats.workspace.hs3 import read_hs3
 
     found = read_hs3(source)
+    try:
+        return _inspected(found, source)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DocumentError(
+            f"an analysis, or what it names, is not as HS3 has it: {error!r}",
+            source=source, remedy="fit it: that names the place",
+        ) from error  # fmt: skip
+
+
+def _inspected(found: Hs3Document, source: str) -> Outcome[Hs3Document]:
+    from darkstats.report.records import SCHEMAS
+
     analyses = []
     for name in found.analysis_names:
         asked = found.item("analyses", name)
