@@ -209,8 +209,8 @@ def fit_batch(
 
 def _lower_of(found: BatchFit, second: BatchFit, lanes: IndexArray) -> BatchFit:
     """Minima with those of second starts in the lanes where these are lower, or alone there."""
-    before = np.where(found.converged[lanes], found.limiting[lanes], np.inf)
-    better = second.converged & (second.limiting < before)
+    kept = found.converged[lanes] & (found.limiting[lanes] <= second.limiting)
+    better = second.converged & ~kept
     into, of = lanes[better], np.flatnonzero(better)
     columns = {one.name: getattr(found, one.name).copy() for one in fields(BatchFit)}
     for name, column in columns.items():
