@@ -139,6 +139,19 @@ def test_toys_of_events(
     assert check(call, monkeypatch, words, event_faults(), relative=0.3, retried=True) > 0
 
 
+@pytest.mark.parametrize("verb", ["hypotest", "fc"])
+def test_failed_toys_of_events_are_counted(
+    call: Call, monkeypatch: pytest.MonkeyPatch, few_events: Path, verb: str
+) -> None:
+    name, *options = EVENT_TOY_VERBS[verb]
+    words = (name, few_events, "--unblind", *options, "--threads", 1)
+    done, _ = disturbed(call, monkeypatch, words, at_random(0.003, 1))
+    assert done.status == 0, done.messages
+    toys = done.record["toys"]
+    assert toys["failed"] > 0
+    assert toys["ok"] + toys["failed"] == toys["asked"]
+
+
 def _old_settle(
     self: ProfileCurve, mu: float, start: Any, observation: Any, *_: Any, **__: Any
 ) -> Any:
