@@ -341,3 +341,30 @@ def test_inspecting_what_lacks_a_key(call: Call, tmp_path: Path) -> None:
     del document["data"][0]["type"]
     status, _, err = call("inspect", written(tmp_path / "u.json", document))
     assert (status, "not as HS3 has it" in err) == (2, True)
+
+
+def test_densities_that_are_zero_wherever_they_are_drawn(call: Call, tmp_path: Path) -> None:
+    """An Asimov statistic so large that nothing of its density is in the frame."""
+    samples = [
+        {
+            "name": "signal",
+            "data": [0.0, 2e11, 3e12, 1e15],
+            "modifiers": [{"name": "mu", "type": "normfactor", "data": None}],
+        },
+        {
+            "name": "background",
+            "data": [97.0, 51.0, 73.0, 17.0],
+            "modifiers": [{"name": "free", "type": "shapefactor", "data": None}],
+        },
+    ]
+    document = {
+        "channels": [{"name": "SR", "samples": samples}],
+        "observations": [{"name": "SR", "data": [103, 50, 75, 20]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    path, figure = tmp_path / "w.json", tmp_path / "f.png"
+    path.write_text(json.dumps(document), "utf-8")
+    status, _, err = call("hypotest", path, "--test-stat", "q0", "--plot", figure)
+    assert status == 0, err
+    assert figure.stat().st_size > 0

@@ -327,6 +327,11 @@ def statistic_figure(test: HypoTestResult, samples: Samples | None, inputs: Inpu
                      (samples.tested, samples.reference)]  # fmt: skip
         top = 1.15 * max(ends)
         columns: dict[str, Sequence[float]] = {}
+        # Scales come before anything is drawn: densities may all be zero.
+        floor = 2e-4 if samples is None else 0.3 / (len(samples.tested) * top / 45.0)
+        axes.set_yscale("log")
+        axes.set_xlim(0.0, top)
+        axes.set_ylim(floor, 40.0)
         tested = f"{plain_name(test.poi)} = {test.mu:g}"
         reference = f"{plain_name(test.poi)} = {1 if test.test_stat == 'q0' else 0}"
         if samples is not None:
@@ -360,9 +365,7 @@ def statistic_figure(test: HypoTestResult, samples: Samples | None, inputs: Inpu
                 columns[f"asymptotic {name}"] = density.tolist()
         if observed is not None:
             axes.axvline(observed, color=BLACK, linewidth=1.4, label=f"observed {observed:.3g}")
-        axes.set_yscale("log")
         axes.set_xlim(0.0, top)
-        floor = 2e-4 if samples is None else 0.3 / (len(samples.tested) * top / 45.0)
         axes.set_ylim(floor, 40.0)
         axes.set_xlabel(f"test statistic {symbol}")
         axes.set_ylabel("probability density")
