@@ -192,8 +192,7 @@ def _scan(
     from darkstats.report.writing import write_text
     from darkstats.workflows.scan_requests import MassScanRequest
     from darkstats.workflows.scans import scan
-    from darkstats.workspace import pyhf_digest
-    from darkstats.workspace.loose_patches import PLACEHOLDER, NamingRule
+    from darkstats.workspace.loose_patches import LoosePatch, NamingRule, make_patch_set
 
     asked, model = request.limit, request.limit.model
     plain = WorkspaceRequest(source=model.workspace.source)
@@ -209,27 +208,9 @@ def _scan(
     if asked.method == "fc" or asked.poi_lower is not None or asked.referee is not None:
         raise OptionError("a scan has no fc, --poi-lower or --referee: give one signal at a time")
     rule = None if request.name_pattern is None else NamingRule(request.name_pattern)
-    labels = ["hypothesis"] if rule is None else list(rule.labels)
-    document = {
-        "version": "1.0.0",
-        "metadata": {
-            "name": request.name,
-            "description": f"signals of {', '.join(request.signal)}",
-            "labels": labels,
-            "digests": {"sha256": pyhf_digest(base.document)},
-            "references": {"hepdata": PLACEHOLDER},
-        },
-        "patches": [
-            {
-                "metadata": {
-                    "name": name,
-                    "values": [name] if rule is None else rule.values(name, request.signal[0]),
-                },
-                "patch": list(one.patch),
-            }
-            for name, one in placed.items()
-        ],
-    }
+    patches = [LoosePatch(request.signal[0], name, list(one.patch)) for name, one in placed.items()]
+    description = f"signals of {', '.join(request.signal)}"
+    document = make_patch_set(base.document, patches, rule, description=description)
     write_text(request.patch, json.dumps(document, indent=1) + "\n")
     return scan(
         MassScanRequest(
