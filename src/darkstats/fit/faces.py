@@ -17,6 +17,7 @@ __all__ = ["off_the_face"]
 
 _STRAIGHT = 1e-6  # of a change, relative: what rounding leaves of a straight line is smaller
 _MOST = 200  # halvings or doublings: from any unit to any other
+_LOOKS = np.array([1.0, 1e3, 1e6])  # strengths at which one look tells a straight line
 
 
 def off_the_face(
@@ -45,6 +46,9 @@ def off_the_face(
         return None
     point = starts[np.argmax(at_face)].copy()
     face = float(point[poi])
+    widest = 0.5 * (upper - face)
+    if _is_straight(model, point, poi, np.minimum(_LOOKS, widest)):
+        return None
 
     def rates(step: float) -> FloatArray:
         point[poi] = face + step
@@ -52,7 +56,6 @@ def off_the_face(
 
     base = rates(0.0)
     wanted = max(1.0, float(np.sqrt(np.abs(base).sum())))
-    widest = 0.5 * (upper - face)
 
     def change(step: float) -> float:
         found = float(np.abs(rates(step) - base).sum())
@@ -78,3 +81,14 @@ def off_the_face(
     moved = starts.copy()
     moved[at_face, poi] = face + step
     return at_face, moved
+
+
+def _is_straight(model: Model, point: FloatArray, poi: int, steps: FloatArray) -> bool:
+    """Whether rates rise in a straight line, seen at once: toys ask this of every batch."""
+    points = np.repeat(point[np.newaxis], 1 + 2 * len(steps), axis=0)
+    points[1:, poi] += np.concatenate([0.5 * steps, steps])
+    with np.errstate(all="ignore"):  # a signal may be no number so far away: then it is not seen
+        base, halves, wholes = np.split(model.expected_rates(points), [1, 1 + len(steps)])
+        size = np.abs(wholes - base).sum(axis=1)
+        bend = np.abs(wholes - 2.0 * halves + base).sum(axis=1)
+    return bool(np.all(np.isfinite(size) & (size > 0.0) & (bend <= _STRAIGHT * size)))
