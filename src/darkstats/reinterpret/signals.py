@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +9,10 @@ from pathlib import Path
 
 from darkstats.errors import DocumentError
 from darkstats.searches.card_file import Entry, read_card_file
+from darkstats.searches.csv_rows import number_in, read_rows
 
 __all__ = ["ChannelYields", "Signal", "Variation", "read_signals"]
 
-_MOST_BYTES = 50_000_000
-_MOST_ROWS = 500_000
 _COLUMNS = ("channel", "bin")
 _YIELD, _EFFICIENCY = "yield", "efficiency"
 _ALONE = "signal"  # name of the hypothesis of a table that has one
@@ -124,55 +121,17 @@ def _of_words(words: Sequence[str]) -> Signal:
             )
         if name in channels:
             raise DocumentError("names a channel twice", source=f"--signal {word}")
-        values = tuple(_number(part, f"--signal {word}", "") for part in numbers.split(","))
+        values = tuple(number_in(part, f"--signal {word}", None) for part in numbers.split(","))
         channels[name] = ChannelYields(yields=values, variations={})
     return Signal(name=_ALONE, source="--signal", channels=channels)
-
-
-def _number(text: str, source: str, place: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise DocumentError(f"{text!r} is no number", source=source, pointer=place or None)
-    return value
 
 
 # ------------------------------------------------------------------------------------------- CSV
 
 
-def _rows(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    try:
-        raw = Path(path).read_bytes()
-    except OSError as error:
-        raise DocumentError(f"cannot be read: {error.strerror}", source=path) from error
-    if len(raw) > _MOST_BYTES:
-        raise DocumentError("is larger than 50 MB, no table of yields is", source=path)
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise DocumentError("is no UTF-8 text", source=path) from None
-    reader = csv.reader(io.StringIO(text), strict=True)
-    rows: list[tuple[int, list[str]]] = []
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells) and not cells[0].lstrip().startswith("#"):
-                rows.append((reader.line_num, [cell.strip() for cell in cells]))
-            if len(rows) > _MOST_ROWS:
-                raise DocumentError(f"has more than {_MOST_ROWS} rows", source=path)
-    except csv.Error as error:
-        raise DocumentError(
-            f"no valid CSV: {error}", source=path, pointer=f"line {reader.line_num}"
-        ) from None
-    if not rows:
-        raise DocumentError("is empty", source=path)
-    return rows[0][1], rows[1:]
-
-
 def _of_csv(path: str, value: str) -> Iterator[Signal]:
     """Hypotheses of a table with the columns channel, bin, yield and what varies it."""
-    head, rows = _rows(path)
+    head, rows = read_rows(path, "yields")
     other = _EFFICIENCY if value == _YIELD else _YIELD
     if other in head:
         raise DocumentError(
@@ -210,7 +169,7 @@ def _of_csv(path: str, value: str) -> Iterator[Signal]:
             raise DocumentError(
                 f"bin {number} of {channel!r} is there twice", source=path, pointer=place
             )
-        bins[int(number)] = {key: _number(text, path, place) for key, text in row.items()}
+        bins[int(number)] = {key: number_in(text, path, place) for key, text in row.items()}
     for hypothesis, channels in table.items():
         yield Signal(
             name=hypothesis,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +11,7 @@ import numpy as np
 
 from darkstats.arrays import frozen_floats
 from darkstats.errors import DocumentError, MissingExtraError, OptionError, UnknownNameError
+from darkstats.searches.csv_rows import number_in, read_rows
 from darkstats.templates.histogram import Histogram
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OwnHistogram", "read_histogram"]
 
-_MOST_BYTES = 50_000_000
 _COLUMNS = ("histogram", "value")
 _NPZ = ("values", "errors", "edges")
 
@@ -97,60 +94,36 @@ class _Row:
     error: float | None
 
 
-@cache
+@lru_cache(maxsize=4)
 def _csv_tables(path: Path, modified_ns: int) -> Mapping[str, tuple[_Row, ...]]:
     """Rows of each histogram of a CSV file, read once for as long as it stays the same."""
-    raw = path.read_bytes()
-    if len(raw) > _MOST_BYTES:
-        raise DocumentError("is larger than 50 MB, no table of histograms is", source=str(path))
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise DocumentError("is no UTF-8 text", source=str(path)) from None
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    head = [name.strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = head
+    head, rows = read_rows(path, "histograms")
     if not set(_COLUMNS) <= set(head):
         raise DocumentError(
-            f"has the columns {', '.join(head) or '(none)'}", source=str(path),
+            f"has the columns {', '.join(head)}", source=str(path),
             remedy="the first line names them: histogram,low,high,value,error; low, high and error "
             "may be left out",
         )  # fmt: skip
     found: dict[str, list[_Row]] = {}
-    try:
-        for row in reader:
-            line = reader.line_num
-            if None in row or None in row.values():
-                raise DocumentError(
-                    "has another number of cells than the first line", source=str(path),
-                    pointer=f"line {line}",
-                )  # fmt: skip
-            numbers = {
-                key: _cell(row[key], path, line)
-                for key in ("low", "high", "value", "error")
-                if key in head
-            }
-            found.setdefault(row["histogram"].strip(), []).append(
-                _Row(
-                    line, numbers.get("low"), numbers.get("high"), numbers["value"],
-                    numbers.get("error"),
-                )
-            )  # fmt: skip
-    except csv.Error as error:
-        raise DocumentError(
-            f"no valid CSV: {error}", source=str(path), pointer=f"line {reader.line_num}"
-        ) from None
+    for line, cells in rows:
+        place = f"line {line}"
+        if len(cells) != len(head):
+            raise DocumentError(
+                "has another number of cells than the first line", source=str(path), pointer=place
+            )
+        row = dict(zip(head, cells, strict=True))
+        numbers = {
+            key: number_in(row[key], path, place)
+            for key in ("low", "high", "value", "error")
+            if key in head
+        }
+        found.setdefault(row["histogram"], []).append(
+            _Row(
+                line, numbers.get("low"), numbers.get("high"), numbers["value"],
+                numbers.get("error"),
+            )
+        )  # fmt: skip
     return {name: tuple(rows) for name, rows in found.items()}
-
-
-def _cell(text: str, path: Path, line: int) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise DocumentError(f"{text!r} is no number", source=str(path), pointer=f"line {line}")
-    return value
 
 
 def _of_csv(path: Path, name: str) -> OwnHistogram:
