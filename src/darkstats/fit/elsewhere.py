@@ -17,10 +17,10 @@ import numpy as np
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.fit.lanes import Problem
 from darkstats.gaussian import quantile
-from darkstats.model import Observation
+from darkstats.model import HistFactoryModel, Observation
 from darkstats.streams import keyed_generator
 
-__all__ = ["far_from_model", "starts_elsewhere"]
+__all__ = ["affordable", "far_from_model", "starts_elsewhere"]
 
 _RARE = 0.01  # of ordinary fits, that have one pull as large as is asked for
 _FAR = 5.0  # standard deviations of chi-square beyond the number of bins
@@ -36,6 +36,9 @@ _COMBINED = 4  # nuisance parameters whose signs are combined
 #: end of the usual range of 5.
 _SIZES = (0.95, 1.5, 4.0)
 _RANDOM = 8
+_BUDGET = 1e10  # sums of products that a look may take in a large model: a few seconds
+_STEPS = 50  # of an ordinary fit from so far away
+_RATE = 200.0  # such sums that the derivatives of one variation in one bin cost
 _STRENGTHS = (0.0, 1.0, 5.0, 50.0, 1000.0)  # in units of the background's own fluctuation
 
 
@@ -173,6 +176,22 @@ def _strengths(problem: Problem, observation: Observation, point: FloatArray) ->
     if float(signal.sum()) != 0.0:
         wanted.insert(1, (seen - expected) / float(signal.sum()))
     return np.unique(np.clip(wanted, problem.lower[poi], problem.upper[poi]))
+
+
+def affordable(problem: Problem, starts: FloatArray) -> FloatArray:
+    """Those of the starts [start, par] that a look for other minima may take, evenly chosen.
+
+    A step costs the rates, the Hessian of the parameters that act in several bins, and its factors.
+    It is counted, not timed, so that the same fit ends in the same way everywhere. All of them for
+    a model of usual size; in a very large one, none.
+    """
+    model = problem.model
+    if model.n_parameters <= _MANY_PARAMETERS or not isinstance(model, HistFactoryModel):
+        return starts
+    n = model.layout.n_global
+    step = (0.5 * n + _RATE) * n * model.n_bins + n**3 / 3.0
+    most = min(len(starts), math.floor(_BUDGET / (_STEPS * step)))
+    return starts[np.linspace(0, len(starts) - 1, most).astype(np.int64)]
 
 
 def starts_elsewhere(

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from darkstats.arrays import BoolArray, FloatArray, frozen_floats
 from darkstats.errors import FitFailedError, ImpossibleDataError, LocalMinimumError
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
-from darkstats.fit.elsewhere import starts_elsewhere
+from darkstats.fit.elsewhere import affordable, starts_elsewhere
 from darkstats.fit.feasible import feasible_point
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem
 from darkstats.fit.minima import AGREEMENT, Minimum
@@ -37,6 +37,7 @@ NEARBY = 0.3  # spread of starts around the lowest minimum so far, in pre-fit er
 SAME_PLACE = 1e-2  # relative difference of a parameter between two starts at one minimum
 ONE_MINIMUM = 1e-4  # squared distance, in standard deviations, of two ends at one minimum
 MOST_BELOW = 6  # ends below a minimum that are followed
+DEAR_STEPS = 100  # from a start far away, where fits are so dear that only some are tried
 FLAT = 1e-8  # least curvature along any direction, of a Hessian with a unit diagonal
 
 
@@ -175,9 +176,13 @@ def _lower_places(
 ) -> tuple[FloatArray, float, int]:
     """Look for places below a minimum that may be local; as :func:`_below`, and how many failed."""
     starts = starts_elsewhere(problem, observation, found.parameters, found.twice_nll)
-    if not len(starts):
-        return starts, math.nan, 0
+    chosen = affordable(problem, starts)
+    if not len(chosen):
+        return chosen, math.nan, 0
     quick = replace(options, fallback=False)
+    if len(chosen) < len(starts):
+        quick = replace(quick, max_steps=min(options.max_steps, DEAR_STEPS))
+    starts = chosen
     tried = []
     poi = problem.model.poi_index
     if poi is not None and problem.free[poi] == 1:
@@ -252,6 +257,20 @@ def _require_reached(
         f"a deviance of {twice_nll:.9g} is reached at {where}, where no minimum could be certified "
         f"({higher}); narrow the ranges of these parameters",
         reached=twice_nll,
+    )
+
+
+def _cut_short(
+    problem: Problem, observation: Observation, point: FloatArray, twice_nll: float
+) -> tuple[str, ...]:
+    """Words for a minimum that others may lie below, where not all was tried that could tell."""
+    starts = starts_elsewhere(problem, observation, point, twice_nll)
+    tried = len(affordable(problem, starts))
+    if tried == len(starts):
+        return ()
+    return (
+        f"the likelihood may have further minima, for which {tried} of {len(starts)} starts were "
+        "tried, as fits of a model of this size are dear; check the data and the largest pulls",
     )
 
 
@@ -495,6 +514,7 @@ def fit(
             rung=RUNGS[int(batch.rung[best])],
         ),
         warnings=_warnings(problem, batch, best, loose, found.spread)
+        + _cut_short(problem, observation, point, found.twice_nll)
         + _bound_warning(
             model, observation, point, resting, lower=poi_lower is None, upper=poi_upper is None
         ),

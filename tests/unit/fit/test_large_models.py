@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ from darkstats.fit import (
     FitOptions,
     FitResult,
     covariance,
+    elsewhere,
     fit,
     fit_batch,
     impacts,
+    mle,
     uncertainty,
 )
 from darkstats.fit.eigenvalues import largest_eigenvalue
+from darkstats.model import HistFactoryModel
 from large_models import large_document
 from small_models import compiled
 
@@ -192,3 +196,41 @@ def test_ranking_takes_one_covariance(
     source = w.WorkspaceRequest(source=str(example_workspaces["three_channels"]))
     w.rank(w.RankRequest(model=w.ModelRequest(workspace=source)))
     assert len(taken) == 1
+
+
+def _far_from_its_data(n_nuisance: int) -> HistFactoryModel:
+    """A model whose data no nuisance parameter explains."""
+    document = large_document(60, n_nuisance)
+    document["observations"][0]["data"][7] = 3.0e4
+    return compiled(document)
+
+
+def test_few_starts_elsewhere_where_a_fit_is_dear_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A fit of 500 nuisance parameters in 2,000 bins far from its data took three minutes."""
+    model = _far_from_its_data(30)
+    whole = fit(model, model.observation)
+    assert not any("further minima" in one for one in whole.warnings)
+    sound, lanes = mle.fit_batch, []
+
+    def counted(*given: Any, **options: Any) -> Any:
+        lanes.append((len(options["start"]), options["options"].max_steps))
+        return sound(*given, **options)
+
+    monkeypatch.setattr(mle, "fit_batch", counted)
+    monkeypatch.setattr(elsewhere, "_BUDGET", 3.5 * 50 * (15.0 + 200.0) * 32 * 60)
+    few = fit(model, model.observation)
+    assert (3, 100) in lanes
+    assert sum(n for n, _ in lanes) < 20
+    assert few.twice_nll == pytest.approx(whole.twice_nll, abs=1e-6)
+    assert any(re.search(r"for which 3 of \d\d starts were tried", one) for one in few.warnings)
+    monkeypatch.setattr(elsewhere, "_BUDGET", 0.0)
+    none = fit(model, model.observation)
+    assert any(re.search(r"for which 0 of \d\d starts were tried", one) for one in none.warnings)
+
+
+def test_a_dear_fit_near_its_data_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elsewhere, "_BUDGET", 0.0)
+    model = compiled(large_document(60, 30))
+    assert fit(model, model.observation).warnings == ()

@@ -7,7 +7,7 @@ shape whose parameters float. Here they are evaluated once for a data set, integ
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -165,6 +165,15 @@ class Shape:
     """A Gaussian, Crystal Ball or exponential with numbers in its slots; not normalised."""
 
     factor: LogFactor
+    #: See :class:`Fixed`. Computed once: it is asked for at every step of a fit.
+    integral: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        f = self.factor
+        one = [jets.constant(s, 1, 0) for s in self._slots]
+        with np.errstate(all="ignore"):  # what is not finite is refused by who divides by it
+            value = float(integral_jet(f.op, one, f.low, f.high).value[0])
+        object.__setattr__(self, "integral", value)
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -179,13 +188,6 @@ class Shape:
         """See :class:`Fixed`."""
         f = self.factor
         return np.exp(log_shape(f.op, self._slots, x[f.dim], f.low))
-
-    @property
-    def integral(self) -> float:
-        """See :class:`Fixed`."""
-        f = self.factor
-        one = [jets.constant(s, 1, 0) for s in self._slots]
-        return float(integral_jet(f.op, one, f.low, f.high).value[0])
 
     def breaks(self, dim: int) -> FloatArray:
         """See :class:`Fixed`."""
