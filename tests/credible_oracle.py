@@ -20,6 +20,10 @@ from small_models import compiled
 Factor = tuple[str, float, float]  # ("normsys", lo, hi) or ("gauss", width, 0)
 
 
+_REACH = 7.5  # standard deviations of a nuisance parameter that are summed over
+_LOWEST = -14.0  # logarithm of the smallest factor that is told from zero
+
+
 @dataclass(frozen=True)
 class OneBin:
     """A counting experiment; factors by what they act on."""
@@ -138,7 +142,7 @@ def _folded_tail(
 def _log_factor(kind: str, a: float, b: float, alpha: np.ndarray) -> np.ndarray:
     """Logarithm of a factor; of a normsys in code 4, by solving for its polynomial."""
     if kind == "gauss":
-        return np.log(np.maximum(1.0 + a * alpha, 1e-9))
+        return np.log1p(a * alpha)
     lo, hi = a, b
     rows = []
     for side in (1.0, -1.0):
@@ -157,9 +161,14 @@ def _log_factor(kind: str, a: float, b: float, alpha: np.ndarray) -> np.ndarray:
 def _sum_of(factors: tuple[Factor, ...], step: float) -> tuple[np.ndarray, np.ndarray]:
     """Histogram of the sum of the logarithms of factors: centres and masses."""
     first, mass = 0, np.ones(1)
-    alpha = np.linspace(-7.5, 7.5, 60_001)
-    cdf = special.ndtr(alpha)
+    everywhere = np.linspace(-_REACH, _REACH, 60_001)
     for kind, a, b in factors:
+        alpha = everywhere
+        if kind == "gauss" and a * _REACH > 1.0:  # cut where the factor is zero, dense towards it
+            alpha = (np.geomspace(math.exp(_LOWEST), 1.0 + a * _REACH, 60_001) - 1.0) / a
+        cdf = special.ndtr(alpha)
+        if alpha is not everywhere:  # a millionth at most lies below the lowest factor
+            cdf = (cdf - cdf[0]) / (1.0 - cdf[0])
         value = _log_factor(kind, a, b, alpha)
         if value[-1] < value[0]:
             value, law = value[::-1], (1.0 - cdf)[::-1]
@@ -167,7 +176,7 @@ def _sum_of(factors: tuple[Factor, ...], step: float) -> tuple[np.ndarray, np.nd
             law = cdf
         keep = np.concatenate([[True], np.diff(value) > 0.0])
         value, law = value[keep], law[keep]
-        low, high = math.floor(max(value[0], -6.0) / step), math.ceil(value[-1] / step)
+        low, high = math.floor(max(value[0], _LOWEST) / step), math.ceil(value[-1] / step)
         edges = (np.arange(low, high + 2) - 0.5) * step
         new = np.diff(np.interp(edges, value, law, left=0.0, right=1.0))
         size = 1 << (len(mass) + len(new) - 1).bit_length()

@@ -52,6 +52,8 @@ _DROP = 30.0  # fall of the log-posterior at which the range of the signal stren
 _COARSE = np.array([0.0, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
 _AROUND = np.array([-7.0, -4.5, -2.5, -1.0, 0.0, 1.0, 2.5, 4.5, 7.0])
 _EXTENSIONS = 6
+_FURTHER = np.array([2.0, 4.0, 8.0])  # times the largest signal strength looked at
+_BETWEEN = np.array([0.125, 0.25, 0.5])  # of the way to where no mode was found
 #: By so much the log-posterior has fallen at an end that was looked at, and looks at most.
 _FALLEN, _LOOKS = 18.0, 24
 #: By so much the log-density at the mode of a neighbour is higher where that is another mode: a
@@ -316,7 +318,7 @@ class Ranges:
             todo, grid, values = todo[keep], grid[keep], values[keep]
             if not len(todo):
                 break
-            mu = grid.max(axis=1, keepdims=True) * np.array([2.0, 4.0, 8.0])
+            mu = _further(grid, values)
         more = _confirm(problem, counts, ends, seen, problems)
         attempted, certified = attempted + more[0], certified + more[1]
         return cls(
@@ -326,6 +328,18 @@ class Ranges:
             attempted=attempted // n,
             certified=certified // n,
         )
+
+
+def _further(mu: FloatArray, values: FloatArray) -> FloatArray:
+    """Signal strengths [obs, 3] at which to look on for the end of each posterior.
+
+    Far beyond it a mode may not be found: what lies between there and the last one found is nearer.
+    """
+    further = mu.max(axis=1, keepdims=True) * _FURTHER
+    found = np.where(np.isfinite(values), mu, -np.inf).max(axis=1, keepdims=True)
+    lost = np.where(np.isfinite(values) | (mu <= found), np.inf, mu).min(axis=1, keepdims=True)
+    between = found + (np.where(np.isfinite(lost), lost, found) - found) * _BETWEEN
+    return np.where(np.isfinite(lost), between, further)
 
 
 def _confirm(

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import integrate, optimize, special
 
 from credible_oracle import Factor, OneBin
 from darkstats import credible_limit
@@ -37,6 +38,19 @@ RECOIL = OneBin(
 MILLION = OneBin(
     observed=1e6, signal=1e5, background=1e6, on_background=(either(0.03), either(0.02))
 )
+#: A recoil window of a lepton-flavour-violating search at 50 /ab, and one of 1 /ab whose background
+#: is known to 100 %.
+FALLING = OneBin(
+    observed=24_283.0,
+    signal=5e5,
+    background=24_283.514_492_753_624,
+    common=(either(0.015),),
+    on_background=(
+        *(either(0.01), either(0.04), either(0.04), either(0.02), either(0.22)),
+        ("gauss", 0.083_101_197_359, 0.0),
+    ),
+)
+UNKNOWN = OneBin(observed=3.0, signal=1e4, background=2.8562, on_background=(("gauss", 1.0, 0.0),))
 
 
 def problem(one: OneBin) -> PosteriorProblem:
@@ -52,8 +66,9 @@ def problem(one: OneBin) -> PosteriorProblem:
 @pytest.mark.parametrize(
     ("one", "brute_force", "stiff"),
     # `OneBin.limit` of each takes seconds: `test_brute_force_is_what_it_was` makes them again
-    [(RECOIL, 0.64686, 1), (MILLION, 0.582792, 0)],
-    ids=["recoil", "million"],
+    # no mode is found where FALLING is looked at beyond its end: twice as far, a pull of 33
+    [(RECOIL, 0.64686, 1), (MILLION, 0.582792, 0), (FALLING, 0.01747269, 1)],
+    ids=["recoil", "million", "falling"],
 )
 def test_laplace_is_right_where_events_are_many(
     one: OneBin, brute_force: float, stiff: int
@@ -69,9 +84,27 @@ def test_laplace_is_right_where_events_are_many(
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize(("one", "was"), [(RECOIL, 0.64686), (MILLION, 0.582792)])
+@pytest.mark.parametrize(
+    ("one", "was"), [(RECOIL, 0.64686), (MILLION, 0.582792), (FALLING, 0.01747269)]
+)
 def test_brute_force_is_what_it_was(one: OneBin, was: float) -> None:
     assert one.limit() == pytest.approx(was, rel=2e-5)
+
+
+def test_brute_force_cuts_a_gaussian_factor_at_zero() -> None:
+    """Its mass below zero was counted at zero, which made a limit 0.06 % too small."""
+    factor = np.linspace(0.0, 9.0, 90_001)
+    weight = np.exp(-0.5 * (factor - 1.0) ** 2)
+    background = UNKNOWN.background * factor
+
+    def beyond(mu: float) -> float:
+        rate = UNKNOWN.signal * mu + background
+        return float(integrate.trapezoid(weight * special.gammaincc(4.0, rate), factor))
+
+    limit = optimize.brentq(lambda mu: beyond(mu) - 0.1 * beyond(0.0), 0.0, 1e-2, xtol=1e-14)
+    found, error = UNKNOWN.limit_and_error()
+    assert found == pytest.approx(limit, rel=1e-6)
+    assert error < 1e-6 * limit
 
 
 def test_weights_of_a_ridge_do_not_depend_on_the_directions() -> None:
