@@ -60,24 +60,25 @@ class InterpolationCodes:
 
     @classmethod
     def parse(cls, text: str) -> InterpolationCodes:
-        """Read ``"normsys=code4,histosys=code4p"``; both have to be named.
+        """Read ``"normsys=code4,histosys=code4p"``; one that is not named keeps its default.
+
+        (pyhf changes the other one where only one is given.)
 
         Raises
         ------
         OptionError
-            Only one of the two is named (pyhf then silently changes the other one), or the text
-            has another form.
+            The text has another form, or names something else or the same twice.
         """
         pairs = [part.split("=") for part in text.split(",") if part.strip()]
         if any(len(pair) != 2 for pair in pairs):
             raise OptionError(f"cannot read interpolation {text!r}; write normsys=...,histosys=...")
         codes = {key.strip(): value.strip() for key, value in pairs}
-        if set(codes) != {"normsys", "histosys"} or len(pairs) != 2:
+        if not codes or not set(codes) <= {"normsys", "histosys"} or len(codes) < len(pairs):
             raise OptionError(
-                f"interpolation {text!r} has to set normsys and histosys, each once; "
+                f"interpolation {text!r} may set normsys and histosys, each once; "
                 "for example normsys=code4,histosys=code4p"
             )
-        return cls(normsys=codes["normsys"], histosys=codes["histosys"])
+        return cls(**codes)
 
     def __str__(self) -> str:
         return f"normsys={self.normsys},histosys={self.histosys}"

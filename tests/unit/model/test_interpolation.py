@@ -18,11 +18,13 @@ from small_models import compiled
 factors = st.floats(0.3, 3.0)
 
 
-def test_codes_are_set_together() -> None:
-    """Naming one code only is refused: pyhf would silently change the other."""
+def test_a_code_that_is_not_named_keeps_its_default() -> None:
+    """Not so in pyhf, which changes the other one."""
     both = InterpolationCodes.parse("normsys=code1, histosys=code0")
     assert (both.normsys, both.histosys) == ("code1", "code0")
-    for text in ("normsys=code1", "histosys=code2", "", "normsys=code1,normsys=code4", "code4"):
+    assert InterpolationCodes.parse("normsys=code1") == InterpolationCodes(normsys="code1")
+    assert InterpolationCodes.parse("histosys=code2") == InterpolationCodes(histosys="code2")
+    for text in ("", "normsys=code1,normsys=code4", "code4", "normsys=code1,shapesys=code0"):
         with pytest.raises(OptionError, match="normsys"):
             InterpolationCodes.parse(text)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-import time
 
 import pytest
 from hypothesis import given
@@ -70,17 +69,16 @@ def test_only_utf8(data: bytes) -> None:
     assert parse_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 
 
-def test_depth_is_bounded() -> None:
-    """64 levels are read, 65 are not, and neither are ten million, which take no time."""
+def test_depth_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 levels are read, 65 are not, and neither are ten million, which are not even parsed."""
     assert parse_json(nested(64))
     assert parse_json(nested(64, "")) is not None
     for data in (nested(65), nested(65, ""), b'{"a":' * 65 + b"1" + b"}" * 65, nested(10_000)):
         with pytest.raises(DocumentError, match="deeper than 64"):
             parse_json(data)
-    begin = time.perf_counter()
+    monkeypatch.delattr(documents, "json")
     with pytest.raises(DocumentError):
         parse_json(b"[" * 10_000_000)
-    assert time.perf_counter() - begin < 2.0
 
 
 def test_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
