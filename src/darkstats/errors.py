@@ -59,6 +59,7 @@ __all__ = [
     "ShardError",
     "UnknownNameError",
     "WorkspaceError",
+    "in_words",
 ]
 
 
@@ -314,3 +315,15 @@ class LimitNotFoundError(NotCertifiedError):
 
 class ShardError(NotCertifiedError):
     """Blocks of a job that are missing, damaged, of another job, or that failed."""
+
+
+def in_words(error: BaseException) -> str:
+    """What an exception says, without the number and the path that the system adds to it.
+
+    >>> in_words(FileNotFoundError(2, "No such file or directory", "x.json"))
+    'no such file or directory'
+    >>> in_words(ValueError("three columns, not two"))
+    'three columns, not two'
+    """
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text[:1].lower() + text[1:] if isinstance(error, OSError) else text

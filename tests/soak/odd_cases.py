@@ -375,7 +375,123 @@ def global_case(rng: Rng, folder: Path) -> Case:
     return Case("global", arguments, ["out"])
 
 
+def _signal_table(rng: Rng, folder: Path, document: Document) -> str:
+    """The yields of a signal: words, or a file of one of the three kinds, now and then odd."""
+    size = {c["name"]: len(c["samples"][0]["data"]) for c in document["channels"]}
+    names = list(size)[: int(rng.integers(1, 3))]
+    if chance(rng, 0.1):
+        names.append(pick(rng, NAMES))
+    kind = pick(rng, ("words", "csv", "json", "yaml"))
+    if kind == "words":
+        name = pick(rng, names)
+        return f"{name}={','.join(_word(rng, '1', '2.5', '0') for _ in range(size.get(name, 1)))}"
+    if kind == "csv":
+        more = pick(rng, ("", "stat", "scale", "theory_up,theory_down", "stat,stat", "efficiency"))
+        columns = ["channel", "bin", "yield", *(more.split(",") if more else [])]
+        if chance(rng, 0.1):
+            columns.insert(0, "hypothesis")
+        rows = [",".join(columns)]
+        for name in names:
+            for k in range(size.get(name, 1)):
+                row = {"channel": name, "bin": _word(rng, str(k)), "hypothesis": _word(rng, "m_1")}
+                rows.append(",".join(row.get(c, _word(rng, "1", "0.1", "2")) for c in columns))
+        (folder / "s.csv").write_text("\n".join(rows), "utf-8", errors="replace")
+        return "s.csv"
+    table: Any = {}
+    for name in names:
+        yields = [pick(rng, (1.0, 2.5, 0.0, pick(rng, NUMBERS))) for _ in range(size.get(name, 1))]
+        table[name] = pick(rng, (yields, {"yields": yields}, {"yields": yields, "stat": yields}))
+        if isinstance(table[name], dict) and chance(rng, 0.5):
+            odd = pick(rng, (0.1, {"up": yields, "down": yields}, [0.1] * len(yields)))
+            table[name]["systematics"] = {pick(rng, ("scale", "own", *NAMES[:9])): odd}
+    if chance(rng, 0.4):
+        table = twist(rng, table)
+    write_json(folder / f"s.{kind}", table)  # JSON is YAML, too
+    return f"s.{kind}"
+
+
+def reinterpret_case(rng: Rng, folder: Path) -> Case:
+    """A signal of one's own in an odd likelihood."""
+    document = odd_workspace(rng) if chance(rng, 0.4) else foreign_searches.background()
+    write_json(folder / "w.json", document)
+    arguments = ["reinterpret", "w.json"]
+    for _ in range(int(pick(rng, (1, 1, 1, 2)))):
+        arguments += ["--signal", _signal_table(rng, folder, document)]
+    if chance(rng, 0.8):
+        arguments += ["--missing", pick(rng, ("keep", "mask", "drop", "keep", "nix"))]
+    if chance(rng, 0.15):
+        arguments += ["--sigma", _word(rng, "1", "20"), "--lumi", _word(rng, "10", "140")]
+    if chance(rng, 0.1):
+        arguments += ["--name", _word(rng, "new", "bkg")]
+    case = Case("reinterpret", arguments)
+    if chance(rng, 0.1):
+        case.arguments += ["--write-patch", "patch.json"]
+        case.outputs.append("patch.json")
+    case.arguments += _options(rng, "limit", document)
+    return _output(rng, case, "reinterpret")
+
+
+_CARD: Document = {
+    "name": "own",
+    "simulated": True,
+    "file": "h.csv",
+    "luminosity": {"value_ifb": 50, "relative_error": 0.01},
+    "channels": {
+        "SR": {
+            "axis": "m (GeV)",
+            "data": "data",
+            "samples": {
+                "signal": {"histogram": "sig", "free": "mu", "lumi": True},
+                "bkg": {
+                    "histogram": "bkg",
+                    "yields": {"trigger": 0.02},
+                    "variations": {"scale": {"up": "up", "down": "down"}},
+                },
+            },
+        },
+        "CR": {"data": {"counts": [210]}, "samples": {"bkg": {"counts": [200], "free": "k"}}},
+    },
+}
+
+
+def template_case(rng: Rng, folder: Path) -> Case:
+    """Odd histograms, or an odd card, made into a likelihood."""
+    card = twist(rng, _CARD, int(pick(rng, (1, 1, 2)))) if chance(rng, 0.6) else _CARD
+    write_json(folder / "card.yaml", card)
+    rows = ["histogram,low,high,value,error"]
+    for name, size in (("data", 12), ("sig", 3), ("bkg", 12), ("up", 13), ("down", 11)):
+        for k in range(3):
+            value = str(size) if chance(rng, 0.97) else _word(rng, str(size))
+            rows.append(f"{name},{k},{k + 1},{value},{0.0 if name == 'data' else 0.5}")
+    if chance(rng, 0.2):
+        rows[int(rng.integers(len(rows)))] = pick(rng, ("", ",,,,", "a,b", "sig,0,1,1,1,1"))
+    (folder / "h.csv").write_text("\n".join(rows), "utf-8", errors="replace")
+    case = Case("template", ["template", "build", "card.yaml", "-o", "out"], ["out"])
+    if chance(rng, 0.4):
+        case.arguments.append("--json")
+    return case
+
+
+def shards_case(rng: Rng, folder: Path) -> Case:
+    """The plan of a sharded scan; or a shard of a plan that was changed."""
+    write_json(folder / "w.json", foreign_searches.background())
+    if chance(rng, 0.5):
+        write_json(folder / "set.json", odd_files.patch_set(rng))
+        words = ["shards", "plan", "w.json", "--patchset", "set.json", "-o", "out"]
+        return Case("shards", words, ["out"])
+    (folder / "job").mkdir()
+    write_json(folder / "job" / "job.json", twist(rng, PLAN))
+    (folder / "job" / "inputs.json.gz").write_bytes(INPUTS[0])
+    verb = pick(rng, ("run", "merge"))
+    words = ["shards", verb, pick(rng, ("job", "job", "job", "nix"))]
+    if verb == "run":
+        words += ["--shard", _word(rng, "0", "1"), "--of", _word(rng, "1", "2")]
+    return Case("shards", words, ["job"])
+
+
 SOUND: list[Document] = []
+PLAN: Document = {}
+INPUTS: list[bytes] = []
 RECORDS: list[tuple[str, Document]] = []
 FIGURES: dict[str, tuple[str, ...]] = {
     "scan.json": ("limits=f.png", "p_values=f.png", "expected=f.svg", "observed=f.png", "f.png"),
@@ -385,7 +501,8 @@ FIGURES: dict[str, tuple[str, ...]] = {
 MIX: tuple[tuple[int, Callable[[Rng, Path], Case]], ...] = (
     (50, workspace_case), (6, data_case), (7, patch_case), (5, patch_set_case), (3, create_case),
     (2, scan_case), (12, edit_case), (6, events_case), (6, unbinned_case), (2, sidecar_case),
-    (4, mangled_case), (1, record_case),
+    (4, mangled_case), (1, record_case), (6, reinterpret_case), (3, template_case),
+    (1, shards_case),
 )  # fmt: skip
 """Weights; those that draw figures are rare, because they cost a hundred times the others."""
 
@@ -420,6 +537,8 @@ def prepare(folder: Path, run: Callable[[list[str]], dict[str, Any]]) -> None:
         end = run([*words, "-o", str(where), "--workers", "1"])
         assert end["status"] == 0, end
         RECORDS.append(("scan.json", json.loads((where / "scan.json").read_text("utf-8"))))
+    PLAN.update(json.loads((where / "job.json").read_text("utf-8")))
+    INPUTS[:] = [(where / "inputs.json.gz").read_bytes()]
     signal = foreign_searches.background()
     signal["channels"][0]["samples"].append(foreign_searches.operations(3.0)[0]["value"])
     write_json(background, signal)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
@@ -28,7 +28,7 @@ def command(verb: Verb) -> Callable[..., None]:
     """Return the function that typer makes a command of."""
     request = getattr(workflows, verb.request)
     hidden = set(verb.without.split())
-    asked = [one for one in choices_of(request) if one.path[-1] not in hidden]
+    asked = [_said(one, verb.words) for one in choices_of(request) if one.path[-1] not in hidden]
     output = Drawing if verb.draws else Output
     shown = [one for one in choices_of(output) if _is_offered(verb, one)]
     parameters = {**_parameters("request", asked), **_parameters("output", shown)}
@@ -51,6 +51,14 @@ def command(verb: Verb) -> Callable[..., None]:
     run.__annotations__ = {one.name: one.annotation for one in signature}
     run.__doc__ = verb.help.replace("[", "\\[")
     return run
+
+
+def _said(choice: Choice, words: Mapping[str, str]) -> Choice:
+    """A choice with the verb's own words for it, where it has some."""
+    name = choice.path[-1]
+    if name not in words:
+        return choice
+    return replace(choice, option=replace(choice.option, help=words[name]))
 
 
 def _is_offered(verb: Verb, choice: Choice) -> bool:

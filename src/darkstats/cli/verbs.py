@@ -7,7 +7,7 @@ parser of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 __all__ = ["GROUPS", "VERBS", "Verb"]
@@ -27,6 +27,8 @@ class Verb:
         Group of the help of ``darkstats`` itself.
     without
         Fields of the request that this verb does not offer.
+    words
+        Help of fields that mean something narrower in this verb than where they are declared.
     file, figures
         Whether it offers a file for the record, and figures. A request with a folder of its own
         keeps its record there.
@@ -41,6 +43,7 @@ class Verb:
     help: str
     panel: str
     without: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
     file: bool = True
     figures: bool = True
     draws: bool = False
@@ -127,6 +130,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             help="Global significance of the largest excess of a scan, by several methods.\n\n"
             "Example: darkstats global alp-scan --toys 100000 --plot methods=methods.pdf",
             file=False,
+            words={"blind": "Open events that are not marked as simulated, for a SOURCE that is "
+                   "scanned first. There is no excess to judge in a blind scan."},
         ),
         "project": Verb(
             request="ProjectRequest", task="project", panel="Scans",
@@ -141,6 +146,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             help="Write the job of a scan into a folder, for shards to work on.\n\n"
             "Example: darkstats shards plan workspaces/alp -o job",
             without="cluster workers", file=False, figures=False,
+            words={"output": "Folder of the job, in which shards work. [required]"},
         ),
         "shards run": Verb(
             request="ShardRequest", task="run_shard", panel="Scans",
@@ -160,6 +166,16 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "channels.\n\n"
             "Example: darkstats reinterpret BkgOnly.json --signal SR=1.2,3.4 --missing keep",
             without="engine",
+            words={
+                "source": "The published likelihood, with or without a signal of its own: JSON, "
+                "JSON.gz, or ARCHIVE[:MEMBER] of a HEPData record; - reads standard input.",
+                "point": "Point of the patch set, whose signal yours takes the place of: its "
+                "name, or values 1300,60.",
+                "data": 'Other observed counts: {"channel": [counts]}.',
+                "blind": "Expected values only, from Asimov data; data stay closed.",
+                "name_pattern": "Where values stand in the names of your signals: "
+                "'sbottom_{m_sb}_{m_n1}'; they become the axes of the scan.",
+            },
         ),
         "plot": Verb(
             request="PlotRequest", task="plot", panel="Results",
@@ -187,6 +203,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "workspace.\n\n"
             "Example: darkstats patchset create BkgOnly.json -p 'patch.*.json' -o patchset.json",
             figures=False, prints_record=True,
+            words={
+                "patches": "Patches, one for each hypothesis; repeatable. A pattern in quotes "
+                "names many: 'patch.*.json', record.tar.gz:'RegionA/patch.*.json'. [required]",
+            },
         ),
         "combine": Verb(
             request="CombineRequest", task="combine", panel="Workspaces",

@@ -23,7 +23,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import OptionError, OutputError, ShardError
+from darkstats.errors import OptionError, OutputError, ShardError, in_words
 from darkstats.execution.jobs import Job
 from darkstats.provenance import digest_of
 
@@ -135,7 +135,7 @@ class BlockStore:
             sound = head["schema"] == JOB_SCHEMA and head["sha256"] == job.digest
             intact = head["inputs_file"] == hashlib.sha256(inputs).hexdigest()
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ShardError(f"{folder} holds no job: {error}; plan it again") from None
+            raise ShardError(f"{folder} holds no job ({in_words(error)}); plan it again") from None
         if not sound:
             raise ShardError(f"{path}: changed since it was written; plan the job again")
         if not intact:

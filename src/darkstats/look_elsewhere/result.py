@@ -211,7 +211,7 @@ class Comparison:
         """Return the table: a head, and a row of text for each method."""
         head = (
             "method", "p global", "error", "Z global", "trials factor", "effective trials",
-            "toys ok / asked", "valid",
+            "toys ok / thrown", "valid",
         )  # fmt: skip
         return (head, *(_row(result) for result in self.results))
 

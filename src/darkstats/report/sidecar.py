@@ -20,7 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from darkstats.errors import DocumentError
+from darkstats.errors import DocumentError, in_words
 from darkstats.workspace.documents import parse_json
 
 __all__ = ["COLLISION_TEXTS", "ChannelLabels", "Sidecar", "read_sidecar"]
@@ -93,7 +93,7 @@ def read_sidecar(source: str) -> Sidecar:
             raise DocumentError("is too large for labels", source=str(beside))
         data = beside.read_bytes()
     except OSError as error:
-        raise DocumentError(f"cannot be read: {error}", source=str(beside)) from error
+        raise DocumentError(f"cannot be read: {in_words(error)}", source=str(beside)) from error
     return _checked(parse_json(data, source=str(beside)), str(beside))
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.arrays import frozen_indices
-from darkstats.errors import DocumentError, UnknownNameError
+from darkstats.errors import DocumentError, UnknownNameError, in_words
 from darkstats.garbage import collection_paused
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ def read_fill(path: Path) -> dict[str, Any]:
         with collection_paused():
             document = json.loads(text)
     except (OSError, EOFError, ValueError) as error:
-        raise DocumentError(f"cannot be read: {error}", source=str(path)) from None
+        raise DocumentError(f"cannot be read: {in_words(error)}", source=str(path)) from None
     if not isinstance(document, dict) or document.get("schema") != FILL_SCHEMA:
         raise DocumentError(
             f"is no {FILL_SCHEMA} document", source=str(path), remedy="build the search again"

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.arrays import frozen_floats
-from darkstats.errors import DocumentError, MissingExtraError, OptionError, UnknownNameError
+from darkstats.errors import (
+    DocumentError,
+    MissingExtraError,
+    OptionError,
+    UnknownNameError,
+    in_words,
+)
 from darkstats.searches.csv_rows import number_in, read_rows
 from darkstats.templates.histogram import Histogram
 
@@ -167,7 +173,7 @@ def _of_npz(path: Path, name: str) -> OwnHistogram:
                 if key in archive
             }
     except (OSError, ValueError, TypeError, EOFError, KeyError) as error:
-        raise DocumentError(f"cannot be read: {error}", source=str(path)) from error
+        raise DocumentError(f"cannot be read: {in_words(error)}", source=str(path)) from error
     for part, array in arrays.items():
         if array.ndim != 1 or array.size != arrays["values"].size + (part == "edges"):
             raise DocumentError(
@@ -195,7 +201,7 @@ def _of_root(path: Path, name: str) -> OwnHistogram:
             if name in known:
                 theirs = file[name]
     except Exception as error:  # uproot has many of its own
-        raise DocumentError(f"cannot be read: {error}", source=place) from error
+        raise DocumentError(f"cannot be read: {in_words(error)}", source=place) from error
     if theirs is None:
         raise UnknownNameError(f"histogram (of {path})", name, known)
     try:

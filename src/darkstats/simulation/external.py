@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import InputError, MissingExtraError, OptionError
+from darkstats.errors import InputError, MissingExtraError, OptionError, in_words
 from darkstats.simulation.candidates import Candidates
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.kinematics import to_cm
@@ -66,7 +66,7 @@ def read_lhe(path: Path | str, *, frame: str = "cm") -> EventBlock:
                     pdg.append(int(particle.id))
                     momentum.append((particle.e, particle.px, particle.py, particle.pz))
     except Exception as error:  # XML and value errors of the parser
-        raise InputError(f"{path}: not a Les Houches event file: {error}") from error
+        raise InputError(f"{path}: not a Les Houches event file: {in_words(error)}") from error
     weights = np.array(weight, dtype=np.float64)
     if not len(weights) or not np.all(np.isfinite(weights)) or weights.sum() <= 0.0:
         raise InputError(f"{path}: no events with a positive weight")
@@ -135,7 +135,7 @@ def read_ntuple(
                 for name, branch in wanted.items()
             }
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a ROOT file that can be read: {error}") from error
+        raise InputError(f"{path}: not a ROOT file that can be read: {in_words(error)}") from error
     for name, branch in wanted.items():
         if not np.all(np.isfinite(found[name])):
             row = int(np.flatnonzero(~np.isfinite(found[name]))[0])

@@ -194,8 +194,14 @@ class GlobalRequest:
     output: Folder = None
     n_toys: Annotated[
         int,
-        option("--toys", metavar="N", help="Toys of the whole spectrum.", panel=TOYS, least=1),
-    ] = 10_000
+        option(
+            "--toys",
+            metavar="N",
+            help="Toys of the whole spectrum; rounded up to whole blocks.",
+            panel=TOYS,
+            least=1,
+        ),
+    ] = 10_000  # fmt: skip
     seed: Seed = 1
     extrapolate: Annotated[
         bool, option("--extrapolate", help="Follow the tail beyond the toys; it is marked.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import InputError, NotCertifiedError, OptionError
+from darkstats.errors import InputError, NotCertifiedError, OptionError, in_words
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.scan_requests import MassScanRequest
 from darkstats.workflows.scans import SCAN_FILE, first_kernel, scan, task_of
@@ -41,7 +41,8 @@ def _observed(folder: Path) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path}: no result of a finished scan ({error}); run darkstats scan … -o {folder}"
+            f"{path}: no result of a finished scan ({in_words(error)}); "
+            f"run darkstats scan … -o {folder}"
         ) from None
     if record.get("blind"):
         raise InputError(f"{path}: the scan looked at no data: there is no excess to judge")

@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from darkstats.arrays import FloatArray
-from darkstats.errors import DocumentError, MissingExtraError, OptionError, OutputError
+from darkstats.errors import DocumentError, MissingExtraError, OptionError, OutputError, in_words
 from darkstats.workspace.archives import MAX_RATIO
 from darkstats.workspace.documents import parse_json
 
@@ -266,7 +266,7 @@ def _sidecar(path: Path) -> dict[str, Any]:
     try:
         data = beside.read_bytes()
     except OSError as error:
-        raise DocumentError(f"cannot be read: {error}", source=str(beside)) from error
+        raise DocumentError(f"cannot be read: {in_words(error)}", source=str(beside)) from error
     found = parse_json(data, source=str(beside))
     return found if isinstance(found, dict) else {}
 

@@ -94,6 +94,16 @@ def test_every_choice_can_be_read_in_the_help() -> None:
                     assert word in one.option.text, (verb, one.option.name)
 
 
+def test_a_verb_may_say_what_an_option_means_to_it() -> None:
+    """Words of its own are of fields that its request has, and stand in its help."""
+    for name, verb in VERBS.items():
+        fields = {one.path[-1] for one in choices_of(getattr(workflows, verb.request))}
+        assert verb.words.keys() <= fields, name
+    patches = called(VERBS["patchset create"], "--help").output
+    assert "one for each hypothesis; repeatable" in " ".join(patches.split())
+    assert "in the place of a patch set" not in " ".join(patches.split())
+
+
 def called(verb: Verb, *words: str) -> Any:
     """What typer says, and does, with these words."""
     app = typer.Typer(rich_markup_mode=None)

@@ -78,7 +78,7 @@ BAD = {
     "poi": (["limit", W, "--poi", "nu"], "unknown parameter"),
     "measurement": (["limit", W, "--measurement", "m"], "unknown measurement 'm'"),
     "mask": (["limit", W, "--mask", "SR9"], "unknown channel 'SR9'"),
-    "interpolation": (["limit", W, "--interpolation", "normsys=code1"], "set normsys and histosys"),
+    "interpolation": (["limit", W, "--interpolation", "code1"], "write normsys=...,histosys="),
     "point alone": (["limit", W, "--point", "a"], "a patch set and a point go together"),
     "blind data": (["limit", W, "--blind", "--data", "d.json"], "do not give --data with it"),
     "blind fc": (["limit", W, "--blind", "--method", "fc"], "needs data: it cannot be blind"),
