@@ -162,6 +162,11 @@ def records(
         workers=1,
     )
     found["scan"] = [w.scan(scan_into("masses")), w.scan(bayes)]
+    bundle = str(few.with_name("bundle"))
+    found["publish"] = [w.publish(w.PublishRequest(source=str(masses), output=bundle))]
+    damaged = few.with_name("bundle") / "yields.tex"
+    damaged.write_text("changed")
+    found["verify"] = [w.verify(w.VerifyRequest(bundle=bundle, workers=1))]
     found["global"] = [
         w.global_significance(w.GlobalRequest(source=folder, n_toys=2048, workers=1))
     ]
@@ -182,7 +187,7 @@ def records(
 
 KINDS = (
     *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
-    "scan", "global", "shards", "patches", "events",
+    "scan", "global", "shards", "patches", "events", "publish", "verify",
 )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ _WIDTH = 110
 FORMATS = (".pdf", ".png", ".svg")
 #: Exit status where the work was done and nothing in its result is certified.
 EXIT_UNCERTIFIED = 1
+#: Exit status where the work was done and found a document that cannot be used.
+EXIT_MALFORMED = 2
 
 
 _PANEL = "Output"
@@ -143,12 +145,14 @@ def deliver(task: Callable[[], Outcome[Any]], output: Output, shell: Shell) -> N
     """Run a task; write its files, then print it.
 
     Files come first: whoever reads the end of standard output finds them complete. Where nothing is
-    certified, that is said before anything else, there are no figures, and the exit status is 1.
+    certified, that is said before anything else, there are no figures, and the exit status is 1;
+    it is 2 where a document was found to be malformed.
     """
     outcome = task()  # all figures are drawn before the first file is written
-    if outcome.uncertified:
+    wrong = outcome.malformed or outcome.uncertified
+    if wrong:
         undrawn = "; no figure is drawn" if output.plots else ""
-        sys.stderr.write(f"darkstats: error: {outcome.uncertified}{undrawn}\n")
+        sys.stderr.write(f"darkstats: error: {printable(wrong)}{undrawn}\n")
         output = replace(output, plots=(), csv=False)
     drawings = []
     for kind, path in output.figures:
@@ -166,7 +170,7 @@ def deliver(task: Callable[[], Outcome[Any]], output: Output, shell: Shell) -> N
         print_record(outcome.record())
     else:
         print_sheet(outcome.sheet())
-    if outcome.uncertified:
+    if wrong:
         from typer import Exit
 
-        raise Exit(EXIT_UNCERTIFIED)
+        raise Exit(EXIT_MALFORMED if outcome.malformed else EXIT_UNCERTIFIED)

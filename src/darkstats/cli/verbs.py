@@ -191,6 +191,21 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "Example: darkstats export scan.json --csv scan.csv --hepdata submission",
             file=False, figures=False,
         ),
+        "publish": Verb(
+            request="PublishRequest", task="publish", panel="Results",
+            help="Write a bundle for others: likelihood, signals, limits of a finished scan, "
+            "tables, HEPData submission, README, checksums.\n\n"
+            "Example: darkstats publish workspaces/alp --scan alp-scan -o bundle",
+            file=False, figures=False,
+        ),
+        "verify": Verb(
+            request="VerifyRequest", task="verify", panel="Results",
+            help="Check a bundle: checksums, documents, patches, tables; and compute limits "
+            "again.\n\n"
+            "Exit status: 0 all right; 1 a number differs or is not certified; 2 malformed.\n\n"
+            "Example: darkstats verify bundle --points 10",
+            figures=False,
+        ),
         "inspect": Verb(
             request="InspectRequest", task="inspect", panel="Workspaces",
             help="Show what a workspace holds, and what the linter says of it; a patch set, "

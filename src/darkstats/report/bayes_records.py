@@ -178,6 +178,7 @@ def prior_record(asked: BayesSettings) -> Record:
     )
     return {
         "name": prior.name,
+        "asked": asked.prior,
         "description": prior.describe(),
         "efficiency": nuisances.efficiency,
         "ur_prior": nuisances.ur_prior,

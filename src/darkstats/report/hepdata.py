@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
     from darkstats.report.scan_table import Collision, Limits, ScanTable
 
-__all__ = ["submission", "write_submission"]
+__all__ = ["submission", "submission_texts", "write_submission"]
 
 Document = dict[str, Any]
 
@@ -206,6 +206,19 @@ def submission(
     return {"submission.yaml": listed, **files}
 
 
+def submission_texts(documents: Mapping[str, list[Document]]) -> dict[str, str]:
+    """Return the documents of a submission as YAML, by file name; ``submission.yaml`` last."""
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return {
+        name: yaml.dump_all(
+            documents[name], Dumper=dumper, sort_keys=False, allow_unicode=True, width=100
+        )
+        for name in sorted(documents, key=lambda name: name == "submission.yaml")
+    }
+
+
 def write_submission(documents: Mapping[str, list[Document]], folder: Path) -> None:
     """Write a submission into a folder of its own, ``submission.yaml`` last.
 
@@ -214,8 +227,6 @@ def write_submission(documents: Mapping[str, list[Document]], folder: Path) -> N
     OptionError
         The folder cannot be made or written, or holds other files.
     """
-    import yaml
-
     try:
         folder.mkdir(exist_ok=True)
         others = sorted(path.name for path in folder.iterdir() if path.name not in documents)
@@ -225,9 +236,5 @@ def write_submission(documents: Mapping[str, list[Document]], folder: Path) -> N
         raise OptionError(
             f"{folder} holds other files ({', '.join(others[:3])}): name an empty folder"
         )
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    for name in sorted(documents, key=lambda name: name == "submission.yaml"):
-        text = yaml.dump_all(
-            documents[name], Dumper=dumper, sort_keys=False, allow_unicode=True, width=100,
-        )  # fmt: skip
+    for name, text in submission_texts(documents).items():
         write_text(folder / name, text)

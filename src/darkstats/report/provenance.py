@@ -9,7 +9,7 @@ from typing import Any
 
 from darkstats.errors import OptionError
 
-__all__ = ["Inputs", "provenance_record"]
+__all__ = ["Inputs", "provenance_record", "stated_date"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Inputs:
     title: str | None = None
 
 
-def _date() -> tuple[str | None, str | None]:
+def stated_date() -> tuple[str | None, str | None]:
     """Date of ``SOURCE_DATE_EPOCH``, or why there is none: a record is the same on any day."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if epoch is None:
@@ -73,7 +73,7 @@ def provenance_record(inputs: Inputs, **details: object) -> dict[str, Any]:
     """Return the ``provenance`` of a record; ``details`` that exist are added as they are."""
     from darkstats.provenance import versions  # reads package metadata: not for every table
 
-    date, reason = _date()
+    date, reason = stated_date()
     workspace: dict[str, Any] = {
         "source": inputs.source,
         "sha256": inputs.workspace_sha256,

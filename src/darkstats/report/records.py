@@ -61,11 +61,13 @@ SCHEMAS = {
     "patches": "darkstats.patches/1",
     "limit": "darkstats.limit/1",
     "plot": "darkstats.plot/1",
+    "publish": "darkstats.publish/1",
     "rank": "darkstats.rank/1",
     "reinterpret": "darkstats.reinterpret/1",
     "scan-poi": "darkstats.scan-poi/1",
     "significance": "darkstats.significance/1",
     "template": "darkstats.template/1",
+    "verify": "darkstats.verify/1",
 }
 
 NO_TOYS = "no toys were asked for"

@@ -23,13 +23,16 @@ from typing import Any
 from darkstats.errors import DocumentError, in_words
 from darkstats.workspace.documents import parse_json
 
-__all__ = ["COLLISION_TEXTS", "ChannelLabels", "Sidecar", "read_sidecar"]
+__all__ = ["CITATION_TEXTS", "COLLISION_TEXTS", "ChannelLabels", "Sidecar", "read_sidecar"]
 
 _SCHEMA = "darkstats.meta/1"
 _LARGEST = 4 * 1024 * 1024
+_LARGEST_LUMINOSITY_IPB = 1e15
 _LARGEST_ENERGY_GEV = 1e9  # beyond any accelerator: the unit is another one
 #: What is said of a collision in words, besides ``sqrt_s_gev``.
 COLLISION_TEXTS = ("beams", "collaboration", "reaction")
+#: What is said of the citation of a bundle in words, besides ``authors``.
+CITATION_TEXTS = ("doi", "url", "license", "version", "repository")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,8 @@ class Sidecar:
     channels: Mapping[str, ChannelLabels] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     collision: Mapping[str, float | str] | None = None
+    luminosity_ipb: float | None = None
+    citation: Mapping[str, str | list[str]] | None = None
     source: str = ""
 
     def require_edges(self, n_bins: Mapping[str, int]) -> None:
@@ -112,6 +117,8 @@ def _checked(document: object, source: str) -> Sidecar:
         channels={name: _channel(item, name, source) for name, item in channels.items()},
         labels=_labels(document.get("labels", {}), source),
         collision=_collision(document.get("collision"), source),
+        luminosity_ipb=_luminosity(document.get("luminosity_ipb"), source),
+        citation=_citation(document.get("citation"), source),
         source=source,
     )
 
@@ -153,6 +160,35 @@ def _collision(items: object, source: str) -> dict[str, float | str] | None:
                 "text",
             )  # fmt: skip
     return found
+
+
+def _luminosity(value: object, source: str) -> float | None:
+    if value is None:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, int | float) and number and 0.0 < value < _LARGEST_LUMINOSITY_IPB:
+        return float(value)
+    raise DocumentError(
+        "is no luminosity above zero", source=source, pointer="/luminosity_ipb",
+        remedy="write it as a number, in 1/pb",
+    )  # fmt: skip
+
+
+def _citation(items: object, source: str) -> dict[str, str | list[str]] | None:
+    if items is None:
+        return None
+    place = "/citation"
+    if not isinstance(items, dict):
+        raise DocumentError("is no object", source=source, pointer=place)
+    for key, value in items.items():
+        words = value if key == "authors" and isinstance(value, list) and value else [value]
+        known = key == "authors" if words is value else key in CITATION_TEXTS
+        if not known or not all(isinstance(word, str) and word.strip() for word in words):
+            raise DocumentError(
+                f"has {key!r}: {str(value)[:40]!r}", source=source, pointer=place,
+                remedy=f"write authors as a list of names, and {', '.join(CITATION_TEXTS)} as text",
+            )  # fmt: skip
+    return dict(items)
 
 
 def _typed(document: dict[str, Any], key: str, kind: type, source: str) -> Any:  # noqa: ANN401 -- of `kind`

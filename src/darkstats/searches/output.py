@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 RECORD_NAME = "record.json"
+_MANIFEST = "manifest.json"  # of a bundle, which holds the files of a build among others
 _COMPRESS_ABOVE = 1_000_000  # bytes
 
 
@@ -79,8 +80,10 @@ def require_free(output: Path) -> None:
     Raises
     ------
     OptionError
-        There is something that is no build.
+        There is something that is no build, or a bundle that holds one.
     """
+    if (output / _MANIFEST).exists():
+        raise OptionError(f"{output} holds a published bundle: name another folder")
     if output.exists() and not (output.is_dir() and (output / RECORD_NAME).is_file()):
         empty = output.is_dir() and not any(output.iterdir())
         if not empty:

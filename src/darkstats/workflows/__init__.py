@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from darkstats.workflows.patch_sets import create_patch_set
     from darkstats.workflows.plot_requests import ExportRequest, PlotRequest
     from darkstats.workflows.plots import plot
+    from darkstats.workflows.publication import publish
+    from darkstats.workflows.publication_requests import PublishRequest, VerifyRequest
     from darkstats.workflows.reinterpretation import ReinterpretRequest, reinterpret
     from darkstats.workflows.requests import (
         FitRequest,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
         start_template,
     )
     from darkstats.workflows.trials import global_significance
+    from darkstats.workflows.verification import verify
 
 __all__ = [
     "BayesSettings",
@@ -83,6 +86,7 @@ __all__ = [
     "PlotRequest",
     "ProjectRequest",
     "PruneRequest",
+    "PublishRequest",
     "RankRequest",
     "ReinterpretRequest",
     "RenameRequest",
@@ -94,6 +98,7 @@ __all__ = [
     "TemplateRequest",
     "TemplateStartRequest",
     "ToyRequest",
+    "VerifyRequest",
     "WorkspaceRequest",
     "build",
     "build_template",
@@ -114,6 +119,7 @@ __all__ = [
     "plot",
     "project",
     "prune",
+    "publish",
     "rank",
     "reinterpret",
     "rename",
@@ -123,6 +129,7 @@ __all__ = [
     "significance",
     "simulate",
     "start_template",
+    "verify",
 ]
 
 _HOMES = {
@@ -144,6 +151,8 @@ _HOMES = {
     "patch_sets": ("create_patch_set",),
     "plot_requests": ("ExportRequest", "PlotRequest"),
     "plots": ("plot",),
+    "publication": ("publish",),
+    "publication_requests": ("PublishRequest", "VerifyRequest"),
     "requests": (
         "BayesSettings",
         "FitRequest",
@@ -174,6 +183,7 @@ _HOMES = {
         "start_template",
     ),
     "trials": ("global_significance",),
+    "verification": ("verify",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

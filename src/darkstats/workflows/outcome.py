@@ -116,6 +116,9 @@ class Outcome(Generic[ResultT_co]):
     uncertified
         Says that nothing in the result is certified, and why; empty where something is. A shell
         says this first, and exits with status 1.
+    malformed
+        Says what is wrong with a document that was looked at; empty where nothing is. A shell says
+        this first, and exits with status 2.
     """
 
     result: ResultT_co
@@ -125,6 +128,7 @@ class Outcome(Generic[ResultT_co]):
     files: Mapping[str, Callable[[str], None]] = field(default_factory=dict, repr=False)
     no_figure: str = "this task has no figure"
     uncertified: str = ""
+    malformed: str = ""
 
     def figure(self, kind: str | None = None) -> Drawing:
         """Return a figure, by default the first kind.

@@ -119,7 +119,7 @@ def read_source(
         "title": sidecar_.title or _title(path),
         "simulated": sidecar_.simulated,
         "data": "as in the workspace",
-        "luminosity_ipb": None,
+        "luminosity_ipb": sidecar_.luminosity_ipb,
         "reference_cross_section_pb": None,
         "poi_label": sidecar_.poi_label,
         "collision": None if sidecar_.collision is None else dict(sidecar_.collision),

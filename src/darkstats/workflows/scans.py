@@ -37,6 +37,8 @@ __all__ = [
     "merge_shards",
     "plan_shards",
     "project",
+    "record_of_scan",
+    "run_limits",
     "run_shard",
     "scan",
     "task_of",
@@ -130,7 +132,7 @@ def _processors() -> int:
     return default_threads()
 
 
-def _run(
+def run_limits(
     job: Job,
     settings: ScanSettings,
     inputs: Mapping[str, Any],
@@ -141,6 +143,13 @@ def _run(
     shell: Shell,
     step: str,
 ) -> MassScan:
+    """Run the job of a scan, by blocks over processes or a cluster, and put it together.
+
+    Raises
+    ------
+    ShardError
+        A block could not be computed or kept; what is finished is kept.
+    """
     from darkstats.execution.run import executor_of, run_job
     from darkstats.scan.limits import collect_scan
 
@@ -157,7 +166,8 @@ def _run(
 
 
 @collection_paused()
-def _record(scan: MassScan, job: Job, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def record_of_scan(scan: MassScan, job: Job, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Record of a scan, with limits in all units that its inputs know."""
     from darkstats.report.scan_records import scan_record
 
     return scan_record(
@@ -224,7 +234,7 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
     if "hs3" not in source.inputs:
         first_kernel(shell)
     store = None if request.output is None else BlockStore.create(Path(request.output), job)
-    found = _run(
+    found = run_limits(
         job,
         settings,
         source.inputs,
@@ -234,7 +244,7 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
         shell=shell,
         step=f"scanning {source.facts['name']}",
     )
-    record = _record(found, job, source.inputs)
+    record = record_of_scan(found, job, source.inputs)
     where = source.facts["name"]
     if store is not None:
         _write(store.folder, record)
@@ -256,7 +266,7 @@ def _require_readable(source: Source, job: Job, settings: ScanSettings) -> None:
         ),
         inputs_digest=job.inputs_digest,
     )
-    read_scan(_record(empty, job, source.inputs), source=source.facts["name"])
+    read_scan(record_of_scan(empty, job, source.inputs), source=source.facts["name"])
 
 
 def first_kernel(shell: Shell) -> None:
@@ -390,7 +400,7 @@ def merge_shards(request: MergeRequest, shell: Shell | None = None) -> Outcome[A
     settings = ScanSettings.from_plain(job.settings)
     blocks = [store.read(block) for block in range(job.n_blocks)]
     found = collect_scan(inputs, job, settings, blocks)
-    record = _record(found, job, inputs)
+    record = record_of_scan(found, job, inputs)
     _write(store.folder, record)
     return _outcome(found, record, str(store.folder / SCAN_FILE))
 
@@ -453,7 +463,7 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
         store = None
         if request.output is not None:
             store = BlockStore.create(Path(request.output) / f"{luminosity_ifb:g}_ifb", job)
-        found = _run(
+        found = run_limits(
             job,
             settings,
             inputs,
@@ -464,7 +474,7 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
             step=f"projecting to {luminosity_ifb:g} fb^-1",
         )
         scans.append(found)
-        records.append(_record(found, job, inputs))
+        records.append(record_of_scan(found, job, inputs))
     tables = [read_scan(record, source=source.facts["name"]) for record in records]
     asked = PlotRequest(results=tuple(table.source for table in tables))
     shown = scans_outcome(asked, tables, statement=statement)

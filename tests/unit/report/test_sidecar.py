@@ -44,6 +44,15 @@ def test_gzipped_workspaces_share_the_sidecar(tmp_path: Path) -> None:
             {"schema": "darkstats.meta/1", "channels": {"a": {"edges": [False, True]}}},
             r"/channels/a/edges: are no rising numbers",
         ),
+        ({"schema": "darkstats.meta/1", "luminosity_ipb": "276"}, r"/luminosity_ipb: is no lumi"),
+        ({"schema": "darkstats.meta/1", "luminosity_ipb": 0}, r"/luminosity_ipb: is no lumi"),
+        ({"schema": "darkstats.meta/1", "luminosity_ipb": True}, r"/luminosity_ipb: is no lumi"),
+        ({"schema": "darkstats.meta/1", "luminosity_ipb": 10**400}, r"/luminosity_ipb: is no l"),
+        ({"schema": "darkstats.meta/1", "citation": []}, r"/citation: is no object"),
+        ({"schema": "darkstats.meta/1", "citation": {"authors": "A"}}, r"/citation: has 'authors'"),
+        ({"schema": "darkstats.meta/1", "citation": {"authors": []}}, r"/citation: has 'authors'"),
+        ({"schema": "darkstats.meta/1", "citation": {"doi": ["x"]}}, r"/citation: has 'doi'"),
+        ({"schema": "darkstats.meta/1", "citation": {"year": "1"}}, r"/citation: has 'year'"),
     ],
 )
 def test_a_faulty_sidecar_is_refused(tmp_path: Path, document: object, message: str) -> None:
@@ -83,3 +92,12 @@ def test_text_that_is_no_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "w.meta.json").write_text("{")
     with pytest.raises(DocumentError, match="not JSON"):
         read_sidecar(str(tmp_path / "w.json"))
+
+
+def test_luminosity_and_citation_are_read(tmp_path: Path) -> None:
+    """What a bundle is cited by, and the luminosity in 1/pb."""
+    cited = {"authors": ["A. Uthor"], "doi": "10.1/x"}
+    document = {"schema": "darkstats.meta/1", "luminosity_ipb": 276, "citation": cited}
+    found = read_sidecar(written(tmp_path, document))
+    assert found.luminosity_ipb == 276.0
+    assert found.citation == cited

@@ -1,0 +1,167 @@
+"""The documents of a bundle: workspace, patch set, sidecar, fill, record of the build and limits.
+
+The same reader serves whoever writes a bundle and whoever verifies one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from darkstats.errors import DocumentError, InputError
+from darkstats.provenance import digest_of
+from darkstats.publication.findings import MALFORMED, Problem
+from darkstats.publication.hypotheses import WITHOUT_SIGNAL, Hypotheses, compiled
+from darkstats.scan.limits import base_of, scan_inputs
+from darkstats.workspace import PatchSet, Workspace
+from darkstats.workspace.archives import unpacked
+from darkstats.workspace.documents import parse_json
+from darkstats.workspace.shared_parts import SharedParts
+
+__all__ = ["LIMITS", "Documents", "digest_of_inputs", "inputs_of", "try_hypotheses"]
+
+#: Name of the record of the limits.
+LIMITS = "limits.json"
+_WORKSPACES = ("background_only.json", "background_only.json.gz", "workspace.json")
+#: What a scan record repeats of its search; its inputs are named by a digest of this, too.
+_FACTS = (
+    "name", "title", "simulated", "data", "luminosity_ipb", "reference_cross_section_pb",
+    "poi_label", "collision", "label_words",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """What a bundle is about.
+
+    Parameters
+    ----------
+    workspace_file
+        Name of the file of the workspace.
+    workspace
+        It is linted; one that waits for its signal has no parameter of interest.
+    patch_set_file, patch_set
+        Signals; None where the workspace has its own.
+    sidecar
+        Labels, axes, units; empty where there is none.
+    fill
+        Which bins fill the windows of a built search; None for other sources.
+    build
+        Record of a built search; empty for other sources.
+    limits
+        Record of a scan; None where no limits are stated.
+    """
+
+    workspace_file: str
+    workspace: Workspace = field(repr=False)
+    patch_set_file: str | None = None
+    patch_set: PatchSet | None = field(default=None, repr=False)
+    sidecar: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    fill: Mapping[str, Any] | None = field(default=None, repr=False)
+    build: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    limits: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @classmethod
+    def read(cls, files: Mapping[str, bytes]) -> Documents:
+        """Return the documents out of the files of a bundle.
+
+        Raises
+        ------
+        InputError
+            One is damaged, or is not what its name says; or the patch set belongs to another
+            workspace.
+        """
+        name = next((name for name in _WORKSPACES if name in files), None)
+        if name is None:
+            raise DocumentError(f"there is no workspace: none of {', '.join(_WORKSPACES)}")
+        workspace = Workspace.from_document(
+            _json(files, name), name, accept=WITHOUT_SIGNAL, usable=False
+        )
+        signals = _one_of(files, "patchset.json")
+        points = None
+        if signals is not None:
+            points = PatchSet.from_document(_json(files, signals), signals)
+            points.verify(workspace.document)
+        stem = name.removesuffix(".gz").removesuffix(".json")
+        return cls(
+            workspace_file=name,
+            workspace=workspace,
+            patch_set_file=signals,
+            patch_set=points,
+            sidecar=_object(files, f"{stem}.meta.json") or {},
+            fill=_object(files, _one_of(files, "fill.json")),
+            build=_object(files, "record.json") or {},
+            limits=_object(files, LIMITS),
+        )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is known of the search: from the build, the sidecar, or the record of the limits."""
+        found: dict[str, Any] = {}
+        for source in (self.limits or {}, self.sidecar, self.build):
+            found |= {key: source[key] for key in _FACTS if source.get(key) is not None}
+        return found
+
+
+def _one_of(files: Mapping[str, bytes], name: str) -> str | None:
+    return next((one for one in (name, f"{name}.gz") if one in files), None)
+
+
+def _json(files: Mapping[str, bytes], name: str) -> Any:  # noqa: ANN401 -- a JSON document
+    return parse_json(unpacked(files[name], name), source=name)
+
+
+def _object(files: Mapping[str, bytes], name: str | None) -> dict[str, Any] | None:
+    if name is None or name not in files:
+        return None
+    found = _json(files, name)
+    if not isinstance(found, dict):
+        raise DocumentError("is no object", source=name)
+    return found
+
+
+def inputs_of(documents: Documents, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs that a scan record must have been made from, facts as the record has them.
+
+    Raises
+    ------
+    InputError
+        The documents have no hypotheses.
+    """
+    if documents.patch_set is None:
+        raise InputError(f"{documents.workspace_file} has no patch set that could be scanned")
+    found = scan_inputs(documents.workspace.document, documents.patch_set, documents.fill)
+    found["facts"] = {key: record[key] for key in _FACTS if key in record}
+    found["benchmarks"] = list(record.get("benchmarks") or ())
+    return found
+
+
+def digest_of_inputs(inputs: Mapping[str, Any]) -> str:
+    """SHA-256 that a scan record of these inputs carries."""
+    return digest_of(inputs)
+
+
+def try_hypotheses(
+    documents: Documents, progress: Callable[[int], object] = lambda _: None
+) -> Hypotheses:
+    """Compile the workspace, and apply, lint and compile each of its hypotheses."""
+    found = Hypotheses()
+    workspace = documents.workspace
+    try:
+        compiled(workspace)
+    except InputError as error:
+        place = documents.workspace_file
+        found.problems.append(Problem(kind=MALFORMED, place=place, text=str(error)))
+        return found
+    if documents.patch_set is None:
+        return found
+    base = base_of(
+        workspace.document, [{"patch": list(one.operations)} for one in documents.patch_set]
+    )
+    shared = SharedParts(base)
+    for point in documents.patch_set:
+        place = f"{documents.patch_set_file}, point {point.name}"
+        found.add(base, shared, point.operations, place)
+        progress(1)
+    return found

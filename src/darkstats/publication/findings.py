@@ -1,0 +1,56 @@
+"""What a verification finds: checks that were made, and what is wrong, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+__all__ = ["DIFFERS", "MALFORMED", "UNCERTIFIED", "Findings", "Problem"]
+
+#: A number is another one than what is stated.
+DIFFERS = "differs"
+#: A number is stated that could not be certified again.
+UNCERTIFIED = "not certified"
+#: A file is missing, changed, damaged, or belongs to something else.
+MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong.
+
+    Parameters
+    ----------
+    kind
+        :data:`DIFFERS`, :data:`UNCERTIFIED` or :data:`MALFORMED`.
+    place
+        File, with JSON pointer or line where there is one.
+    text
+        What is wrong, and where it helps what to do.
+    """
+
+    kind: str
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}" if self.place else self.text
+
+
+@dataclass(slots=True)
+class Findings:
+    """Checks that were made, in words, and what they found; grows while a bundle is verified."""
+
+    checks: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
+
+    def check(self, name: str, statement: str, problems: Iterable[Problem] = ()) -> None:
+        """Note a check: what it was, what it covered, and what is wrong."""
+        found = list(problems)
+        self.checks.append((name, f"{statement}; {len(found)} wrong" if found else statement))
+        self.problems.extend(found)
+
+    def of_kind(self, *kinds: str) -> list[Problem]:
+        """Problems of some kinds, in the order in which they were found."""
+        return [problem for problem in self.problems if problem.kind in kinds]

@@ -1,0 +1,99 @@
+"""Write a bundle: whole, or not at all, and never over a file that is not its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from darkstats.errors import DocumentError, OptionError, OutputError
+from darkstats.publication.contents import read_contents
+from darkstats.publication.findings import Findings
+from darkstats.publication.manifest import MANIFEST, check_files, is_bundle, read_manifest
+
+__all__ = ["require_free", "write_bundle"]
+
+
+def require_free(output: Path) -> None:
+    """Check that a bundle may be written: nothing is there, or an unchanged bundle.
+
+    Raises
+    ------
+    OptionError
+        There is something else, or a bundle with files that darkstats did not write.
+    """
+    if output.is_symlink():
+        raise OptionError(f"{output} is a symbolic link: name the folder itself")
+    if not output.exists():
+        return
+    if not output.is_dir():
+        raise OptionError(f"{output} is no folder: name another one")
+    if not any(output.iterdir()):
+        return
+    contents = read_contents(str(output))
+    if not is_bundle(contents):
+        raise OptionError(
+            f"{output} exists and is no bundle (it has no {MANIFEST} of one): name another folder"
+        )
+    findings = Findings()
+    try:
+        check_files(contents, read_manifest(contents.files[MANIFEST]), findings)
+    except DocumentError as error:
+        raise OptionError(f"{output} holds a damaged bundle ({error}): move it away") from None
+    if findings.problems:
+        raise OptionError(
+            f"{output} holds files that publish did not write so ({findings.problems[0]}): move "
+            "them away, or name another folder"
+        )
+
+
+def write_bundle(output: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder; an unchanged bundle of that name is replaced.
+
+    Raises
+    ------
+    OptionError
+        There is something else; nothing is touched.
+    OutputError
+        It cannot be written; what was there stays.
+    """
+    require_free(output)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}-"))
+    except OSError as error:
+        raise OutputError(f"cannot write {output}: {error.strerror or error}") from error
+    try:
+        new = beside / "new"
+        new.mkdir()
+        for name, data in files.items():
+            _write(new / name, data)
+        _put(new, output, beside / "old")
+    except OSError as error:
+        raise OutputError(f"cannot write {output}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(exist_ok=True, parents=True)
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _put(new: Path, output: Path, old: Path) -> None:
+    """Give a folder its name; what has the name comes back if that fails."""
+    if not output.exists():
+        new.rename(output)
+        return
+    try:
+        output.rename(old)
+        new.rename(output)
+    except BaseException:  # also an interrupt: the earlier bundle must not go with the rest
+        if old.exists() and not output.exists():
+            old.rename(output)
+        raise

@@ -1,0 +1,280 @@
+"""A search as a bundle for others, and a bundle verified: publish, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darkstats.errors import DocumentError, InputError, OptionError
+from darkstats.workflows.outcome import Outcome, Shell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import RenderableType
+
+    from darkstats.publication.documents import Documents
+    from darkstats.workflows.publication_requests import PublishRequest
+
+__all__ = ["conversion_notes", "publish"]
+
+Files = dict[str, bytes]
+
+
+def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[dict[str, Any]]:
+    """Write a bundle: likelihood, signals, labels, limits if given, tables, README, checksums.
+
+    Raises
+    ------
+    InputError
+        A file cannot be used, a patch does not fit, or the limits belong to something else.
+    OptionError
+        The folder holds something else, or cannot be written.
+    """
+    from darkstats.publication.derived import derived_files
+    from darkstats.publication.documents import LIMITS, Documents, try_hypotheses
+    from darkstats.publication.folder import require_free, write_bundle
+    from darkstats.publication.hypotheses import limited
+    from darkstats.publication.manifest import sealed
+    from darkstats.publication.texts import (
+        authors_of,
+        citation_text,
+        lacking_of,
+        readme_text,
+        title_of,
+    )
+    from darkstats.report.provenance import stated_date
+    from darkstats.report.records import SCHEMAS
+    from darkstats.workflows.scans import first_kernel
+
+    shell = shell or Shell()
+    output = Path(request.output)
+    require_free(output)  # said before the work
+    date, no_date = stated_date()
+    name, files = _source_files(request)
+    if request.scan is not None:
+        files[LIMITS] = _record_bytes(request.scan)
+    documents = Documents.read(files)
+    if documents.limits is not None:
+        _require_own_limits(documents, request.scan or "")
+    first_kernel(shell)
+    total = 0 if documents.patch_set is None else len(documents.patch_set)
+    with shell.step(f"checking {request.source}", total or None, "hypotheses") as step:
+        tried = try_hypotheses(documents, step.advance)
+    if tried.problems:
+        lines = [f"{request.source} is not published:", *map(str, limited(tried.problems))]
+        raise InputError("\n  ".join(lines))
+    title = title_of(documents, name)
+    made = derived_files(documents, title, conversion_notes(documents))
+    files |= {one: text.encode() for one, text in made.items()}
+    authors = authors_of(documents, request.authors)
+    lacking = (*tried.remarks, *lacking_of(documents, authors))
+    files["CITATION.cff"] = citation_text(documents, title, authors, date=date).encode()
+    names = sorted({*files, "README.md"} - {"README.md"})
+    files["README.md"] = readme_text(documents, title, names, lacking, date=date).encode()
+    facts = _facts(documents, title, lacking, request.authors)
+    facts |= {"date": date} | ({} if no_date is None else {"date_reason": no_date})
+    complete = sealed(files, facts)
+    with shell.step(f"writing {output}"):
+        write_bundle(output, complete)
+    record = {
+        "schema": SCHEMAS["publish"],
+        "bundle": request.output,
+        "title": title,
+        "simulated": documents.facts.get("simulated"),
+        "hypotheses": total,
+        "limits": documents.limits is not None,
+        "files": sorted(complete),
+        "lacking": list(lacking),
+    }
+    if record["simulated"] is None:
+        record["simulated_reason"] = "neither a sidecar nor a record says"
+
+    def sheet() -> RenderableType:
+        from darkstats.report.tables import sheet as table
+
+        stated = f"of {request.scan}" if request.scan else "none: no --scan was given"
+        notes = [
+            ("files", f"{len(complete)}, {sum(map(len, complete.values())) / 1e6:.3g} MB"),
+            ("hypotheses", str(total) if total else "the signal of the workspace"),
+            ("limits", stated),
+            *(("lacking", words) for words in lacking),
+            ("use", f"darkstats verify {request.output}"),
+        ]
+        return table(f"Bundle {request.output}", subtitle=title, notes=notes)
+
+    return Outcome(result=record, record=lambda: record, sheet=sheet)
+
+
+def _facts(
+    documents: Documents, title: str, lacking: tuple[str, ...], authors: tuple[str, ...]
+) -> dict[str, Any]:
+    """What the manifest says beside the files."""
+    from darkstats.provenance import package_version
+    from darkstats.publication.documents import LIMITS
+    from darkstats.publication.texts import NO_HS3, authors_of
+
+    workspace, points = documents.workspace, documents.patch_set
+    found: dict[str, Any] = {
+        "darkstats": package_version("darkstats"),
+        "title": title,
+        "authors": list(authors_of(documents, authors)),
+        "simulated": documents.facts.get("simulated"),
+        "workspace": {
+            "file": documents.workspace_file,
+            "sha256": workspace.digest,
+            "canonical_sha256": workspace.canonical_digest,
+        },
+        "patch_set": None,
+        "limits": None,
+        "hs3": None,
+        "hs3_reason": NO_HS3,
+        "lacking": list(lacking),
+    }
+    if found["simulated"] is None:
+        found["simulated_reason"] = "neither a sidecar nor a record says"
+    if points is None:
+        found["patch_set_reason"] = "the workspace has its own signal"
+    else:
+        found["patch_set"] = {
+            "file": documents.patch_set_file,
+            "points": len(points),
+            "labels": list(points.labels),
+        }
+    if documents.limits is None:
+        found["limits_reason"] = "no record of a scan was given"
+    else:
+        provenance = documents.limits["provenance"]
+        found["limits"] = {
+            "file": LIMITS,
+            "inputs_sha256": provenance["inputs_sha256"],
+            "versions": provenance.get("versions"),
+        }
+    return found
+
+
+def conversion_notes(documents: Documents) -> dict[str, str]:
+    """What the couplings of the stated limits rest on, by key."""
+    from darkstats.workflows.plots import benchmark_words
+
+    keys = (documents.limits or {}).get("benchmarks") or ()
+    return {key: words for key in keys if (words := benchmark_words(key)[1])}
+
+
+def _record_bytes(source: str) -> bytes:
+    """The text of a scan record, of a file or of the folder of a scan."""
+    from darkstats.workflows.scans import SCAN_FILE
+    from darkstats.workspace.sources import Opener
+
+    path = Path(source)
+    where = str(path / SCAN_FILE) if path.is_dir() else source
+    return Opener().read(where, "record")[1]
+
+
+def _require_own_limits(documents: Documents, source: str) -> None:
+    """Check that limits were made of these documents.
+
+    Raises
+    ------
+    DocumentError
+        They are no record of a scan, or one of another likelihood.
+    """
+    from darkstats.publication.documents import digest_of_inputs, inputs_of
+    from darkstats.publication.recomputation import settings_of
+    from darkstats.report.scan_table import read_scan
+
+    limits: Mapping[str, Any] = documents.limits or {}
+    read_scan(limits, source=source)
+    settings_of(limits)
+    provenance = limits.get("provenance")
+    stated = provenance.get("inputs_sha256") if isinstance(provenance, dict) else None
+    if stated != digest_of_inputs(inputs_of(documents, limits)):
+        raise DocumentError(
+            "is no scan of this source: the digest of its inputs is another one", source=source,
+            pointer="/provenance/inputs_sha256",
+            remedy="scan the source as it is, or name the source that was scanned",
+        )  # fmt: skip
+
+
+def _source_files(request: PublishRequest) -> tuple[str, Files]:
+    """Name of the source, and its documents under the names that they have in a bundle.
+
+    Raises
+    ------
+    InputError
+        A file is missing, damaged, or of another kind.
+    """
+    from darkstats.workflows.unbinned_inputs import holds_hs3
+
+    path = Path(request.source)
+    if path.is_dir():
+        if request.patchset is not None:
+            raise OptionError(f"{request.source} has a patch set of its own: drop --patchset")
+        name = path.resolve().name
+        if (path / "record.json").is_file():
+            return name, _build_files(path)
+        base = path / "background_only.json"
+        if base.is_file():
+            sets = [path / one for one in ("patchset.json", "patchset.json.gz")]
+            found = next((str(one) for one in sets if one.is_file()), None)
+            return name, _workspace_files(str(base), found)
+        if (path / "workspace.json").is_file():
+            return name, _workspace_files(str(path / "workspace.json"), None)
+        raise OptionError(
+            f"{request.source} is no folder of a search: it has no record.json, "
+            "background_only.json or workspace.json; name the workspace"
+        )
+    if holds_hs3(request.source):
+        raise OptionError(
+            f"{request.source} is an HS3 document of unbinned likelihoods: publish takes "
+            "HistFactory workspaces; an HS3 document can be published as it is"
+        )
+    name = path.name.removesuffix(".gz").removesuffix(".json")
+    return name, _workspace_files(request.source, request.patchset)
+
+
+def _build_files(folder: Path) -> Files:
+    """All documents of a built search, bytes as they are: its record names their digests."""
+    from darkstats.searches.output import RECORD_NAME, read_build
+
+    build = read_build(folder)  # checks the digests
+    documents = ("background_only.json", "background_only.meta.json", "patchset.json", "fill.json")
+    names = [name for name in build.record["files"] if name.removesuffix(".gz") in documents]
+    return {name: (folder / name).read_bytes() for name in (*names, RECORD_NAME)}
+
+
+def _workspace_files(source: str, patchset: str | None) -> Files:
+    """A workspace with what belongs to it; a pallet is taken apart."""
+    import json
+
+    from darkstats.report.sidecar import read_sidecar
+    from darkstats.workspace.containers import kind_of, patch_set_in, workspace_in
+    from darkstats.workspace.documents import parse_json
+    from darkstats.workspace.sources import Opener
+
+    opener = Opener()
+    label, data = opener.read(source, "workspace")
+    whole = parse_json(data, source=label)
+    signals: bytes | None = None
+    if kind_of(whole) == "pallet":
+        if patchset is None:
+            signals = json.dumps(patch_set_in(whole, label)).encode() + b"\n"
+        data = json.dumps(workspace_in(whole)).encode() + b"\n"
+    elif kind_of(whole) != "workspace":
+        raise DocumentError(
+            f"this is a {kind_of(whole)}, no workspace", source=label,
+            remedy="name the workspace, and this file with --patchset",
+        )  # fmt: skip
+    if patchset is not None:
+        name, raw = opener.read(patchset, "patch set")
+        found = parse_json(raw, source=name)
+        alone = patch_set_in(found, name)
+        signals = raw if alone is found else json.dumps(alone).encode() + b"\n"
+    stem = "workspace" if signals is None else "background_only"
+    files = {f"{stem}.json": data}
+    if signals is not None:
+        files["patchset.json"] = signals
+    sidecar = read_sidecar(source)
+    if sidecar.source:
+        files[f"{stem}.meta.json"] = Path(sidecar.source).read_bytes()
+    return files

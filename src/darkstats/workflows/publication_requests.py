@@ -1,0 +1,87 @@
+"""What a user asks of bundles: publish, verify."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from darkstats.errors import OptionError
+from darkstats.options import argument, check_choices, option
+from darkstats.workflows.requests import PatchSetFile
+from darkstats.workflows.scan_requests import Workers
+
+__all__ = ["PublishRequest", "VerifyRequest"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishRequest:
+    """A likelihood as a bundle; limits only from a finished scan."""
+
+    source: Annotated[
+        str,
+        argument(
+            "SOURCE",
+            "Folder of a built search, or with background_only.json and patchset.json; a "
+            "workspace, with --patchset if it has one; or a pallet.",
+        ),
+    ]
+    output: Annotated[
+        str,
+        option(
+            "-o", "--output", metavar="DIR",
+            help="Folder to write; an unchanged bundle is replaced, and nothing else.",
+        ),
+    ]  # fmt: skip
+    patchset: PatchSetFile = None
+    scan: Annotated[
+        str | None,
+        option(
+            "--scan", metavar="RECORD", usual="no limits",
+            help="Record of darkstats scan of this source, or its folder: the limits to state.",
+        ),
+    ] = None  # fmt: skip
+    authors: Annotated[
+        tuple[str, ...],
+        option(
+            "--author", metavar="NAME", usual="those of the sidecar",
+            help="Author, for CITATION.cff; repeatable.",
+        ),
+    ] = ()  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the files.
+
+        Raises
+        ------
+        OptionError
+            An author without a name.
+        """
+        check_choices(self)
+        if any(not name.strip() for name in self.authors):
+            raise OptionError("--author: give a name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyRequest:
+    """Whether a bundle is whole, and its limits are found again."""
+
+    bundle: Annotated[
+        str,
+        argument(
+            "BUNDLE",
+            "Folder that publish wrote, or an archive of it; or somebody's folder or archive of "
+            "workspaces and patches.",
+        ),
+    ]
+    points: Annotated[
+        int,
+        option(
+            "--points", metavar="N", least=0,
+            help="Stated limits to compute again, evenly chosen.",
+        ),
+    ] = 5  # fmt: skip
+    every: Annotated[bool, option("--all", help="Compute all stated limits again.")] = False
+    workers: Workers = None
+
+    def __post_init__(self) -> None:
+        check_choices(self)

@@ -1,0 +1,264 @@
+"""Whether a bundle is whole, and whether what it states is found again: verify."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from darkstats.errors import InputError, ShardError
+from darkstats.workflows.outcome import Outcome, Shell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import RenderableType
+
+    from darkstats.publication.contents import Contents
+    from darkstats.publication.documents import Documents
+    from darkstats.publication.findings import Findings, Problem
+    from darkstats.publication.manifest import Manifest
+    from darkstats.scan.settings import ScanSettings
+    from darkstats.workflows.publication_requests import VerifyRequest
+
+__all__ = ["verify"]
+
+
+def verify(request: VerifyRequest, shell: Shell | None = None) -> Outcome[Findings]:
+    """Read all files of a bundle again, check them, and compute stated limits again.
+
+    Raises
+    ------
+    InputError
+        There is no such folder or archive, or it is too large.
+    """
+    from darkstats.publication.contents import read_contents
+    from darkstats.publication.findings import Findings
+    from darkstats.publication.manifest import is_bundle
+
+    shell = shell or Shell()
+    contents = read_contents(request.bundle)
+    findings = Findings()
+    if is_bundle(contents):
+        kind = "bundle"
+        _verify_bundle(contents, request, findings, shell)
+    else:
+        from darkstats.publication.foreign import verify_foreign
+
+        kind = "foreign"
+        with shell.step(f"checking {request.bundle}", None, "patches") as step:
+            verify_foreign(contents, findings, step.advance)
+    return _outcome(request, kind, findings)
+
+
+def _verify_bundle(
+    contents: Contents, request: VerifyRequest, findings: Findings, shell: Shell
+) -> None:
+    from darkstats.publication.documents import Documents, try_hypotheses
+    from darkstats.publication.findings import MALFORMED, Problem
+    from darkstats.publication.hypotheses import limited
+    from darkstats.publication.manifest import MANIFEST, check_files, read_manifest
+    from darkstats.workflows.scans import first_kernel
+
+    def broken(what: str, error: InputError) -> None:
+        findings.check(what, "not readable", [Problem(kind=MALFORMED, place="", text=str(error))])
+
+    try:
+        manifest = read_manifest(contents.files[MANIFEST])
+    except InputError as error:
+        broken("manifest", error)
+        return
+    check_files(contents, manifest, findings)
+    named = {name: contents.files[name] for name in manifest.files if name in contents.files}
+    try:
+        documents = Documents.read(named)
+    except InputError as error:
+        broken("documents", error)
+        return
+    findings.lacking += [str(words) for words in manifest.document.get("lacking") or ()]
+    findings.check(
+        "documents", _documents_in_words(documents), _stated_problems(documents, manifest)
+    )
+    first_kernel(shell)
+    total = 0 if documents.patch_set is None else len(documents.patch_set)
+    with shell.step("applying patches", total or None, "hypotheses") as step:
+        tried = try_hypotheses(documents, step.advance)
+    words = f"{total} applied, linted and compiled" if total else "the workspace is compiled"
+    findings.check("hypotheses", words, limited(tried.problems))
+    findings.lacking += tried.remarks
+    _verify_tables(named, documents, manifest, findings)
+    _verify_limits(documents, request, findings, shell)
+
+
+def _documents_in_words(documents: Documents) -> str:
+    parts = [f"workspace {documents.workspace.digest[:12]}"]
+    if documents.patch_set is not None:
+        parts.append("the patch set has its digest")
+    if documents.limits is not None:
+        parts.append("limits")
+    return ", ".join(parts)
+
+
+def _stated_problems(documents: Documents, manifest: Manifest) -> list[Problem]:
+    """Where the manifest says another thing of the documents than they are."""
+    from darkstats.publication.findings import MALFORMED, Problem
+    from darkstats.publication.manifest import MANIFEST
+
+    def of(key: str) -> dict[str, Any]:
+        found = manifest.document.get(key)
+        return found if isinstance(found, dict) else {}
+
+    points = documents.patch_set
+    pairs = [
+        ("/workspace/sha256", of("workspace").get("sha256"), documents.workspace.digest),
+        ("/patch_set/points", of("patch_set").get("points"), points and len(points)),
+        ("/limits/file", bool(of("limits")), documents.limits is not None),
+    ]
+    return [
+        Problem(
+            kind=MALFORMED,
+            place=f"{MANIFEST}: {pointer}",
+            text=f"states {str(stated)[:70]}; the documents have {found}",
+        )
+        for pointer, stated, found in pairs
+        if stated != found
+    ]
+
+
+def _verify_tables(
+    files: dict[str, bytes], documents: Documents, manifest: Manifest, findings: Findings
+) -> None:
+    from darkstats.publication.derived import compare_derived, derived_files
+    from darkstats.publication.findings import MALFORMED, Problem
+    from darkstats.workflows.publication import conversion_notes
+
+    title = str(manifest.document.get("title") or "")
+    try:
+        made = derived_files(documents, title, conversion_notes(documents))
+    except InputError as error:
+        problem = Problem(kind=MALFORMED, place="", text=str(error))
+        findings.check("tables", "cannot be made", [problem])
+        return
+    problems = compare_derived(files, made)
+    findings.check("tables", f"{len(made)} made again from the documents", problems)
+
+
+def _verify_limits(
+    documents: Documents, request: VerifyRequest, findings: Findings, shell: Shell
+) -> None:
+    """Compare the stated limits with what the documents give."""
+    from darkstats.publication.documents import LIMITS, digest_of_inputs, inputs_of
+    from darkstats.publication.findings import MALFORMED, Problem
+    from darkstats.publication.recomputation import evenly, settings_of, tolerance_words
+    from darkstats.report.scan_table import read_scan
+
+    limits = documents.limits
+    if limits is None:
+        findings.check("limits", "none are stated")
+        return
+    try:
+        read_scan(limits, source=LIMITS)
+        settings = settings_of(limits)
+        inputs = inputs_of(documents, limits)
+    except InputError as error:
+        problem = Problem(kind=MALFORMED, place="", text=str(error))
+        findings.check("limits", "not readable", [problem])
+        return
+    provenance = limits.get("provenance")
+    stated = provenance.get("inputs_sha256") if isinstance(provenance, dict) else None
+    problems = []
+    if stated != digest_of_inputs(inputs):
+        text = "the digest of their inputs is not that of these documents"
+        problems.append(
+            Problem(kind=MALFORMED, place=f"{LIMITS}: /provenance/inputs_sha256", text=text)
+        )
+    names = [str(point["name"]) for point in limits["points"]]
+    known = [str(patch["name"]) for patch in inputs["patches"]]
+    if names != known:
+        lost = sorted(set(known) ^ set(names))[:3]
+        text = f"are not the hypotheses of the patch set: {', '.join(lost) or 'another order'}"
+        problems.append(Problem(kind=MALFORMED, place=f"{LIMITS}: /points", text=text))
+    findings.check("limits", f"{len(names)}, bound to these documents by digest", problems)
+    if problems:
+        return
+    chosen = evenly(len(names), len(names) if request.every else request.points)
+    if chosen:
+        some = {**inputs, "patches": [inputs["patches"][k] for k in chosen]}
+        stated_points = {k: limits["points"][k] for k in chosen}
+        differ = _computed_again(some, stated_points, settings, request.workers, shell)
+        within = tolerance_words(toys=settings.n_toys is not None)
+        findings.check("computed again", f"{len(chosen)} of {len(names)}; {within}", differ)
+    if len(chosen) < len(names):
+        findings.lacking.append(
+            f"{len(names) - len(chosen)} stated limits were not computed again: --all does"
+        )
+
+
+def _computed_again(
+    inputs: Mapping[str, Any],
+    stated: Mapping[int, Mapping[str, Any]],
+    settings: ScanSettings,
+    workers: int | None,
+    shell: Shell,
+) -> list[Problem]:
+    """Compute the limits of all inputs, and compare them with points of the record, by position."""
+    from darkstats.publication.documents import LIMITS
+    from darkstats.publication.findings import UNCERTIFIED, Problem
+    from darkstats.publication.recomputation import compare_point
+    from darkstats.scan.limits import limits_job
+    from darkstats.workflows.scans import record_of_scan, run_limits
+
+    job = limits_job(inputs, settings)
+    try:
+        scan = run_limits(
+            job, settings, inputs, None, cluster=None, workers=workers, shell=shell,
+            step="computing limits again",
+        )  # fmt: skip
+    except ShardError as error:
+        return [Problem(kind=UNCERTIFIED, place=LIMITS, text=str(error))]
+    points = record_of_scan(scan, job, inputs)["points"]
+    return [
+        problem
+        for (index, point), found in zip(stated.items(), points, strict=True)
+        for problem in compare_point(point, found, index)
+    ]
+
+
+def _outcome(request: VerifyRequest, kind: str, findings: Findings) -> Outcome[Findings]:
+    from darkstats.publication.findings import DIFFERS, MALFORMED, UNCERTIFIED
+    from darkstats.report.records import SCHEMAS
+
+    malformed = findings.of_kind(MALFORMED)
+    numbers = findings.of_kind(DIFFERS, UNCERTIFIED)
+    good = "verified" if kind == "bundle" else "no fault found"
+    state = "malformed" if malformed else "differs" if numbers else good
+    record = {
+        "schema": SCHEMAS["verify"],
+        "bundle": request.bundle,
+        "kind": kind,
+        "state": state,
+        "checks": [{"name": name, "statement": words} for name, words in findings.checks],
+        "problems": [
+            {"kind": one.kind, "place": one.place, "text": one.text} for one in findings.problems
+        ],
+        "lacking": list(findings.lacking),
+    }
+
+    def sheet() -> RenderableType:
+        from darkstats.report.tables import sheet as table
+
+        return table(
+            f"{request.bundle}: {state}",
+            notes=[*findings.checks, *(("lacking", words) for words in findings.lacking)],
+            warnings=[f"{one.kind}: {one}" for one in findings.problems],
+        )
+
+    def said(words: str, problems: list[Problem]) -> str:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        return f"{request.bundle} {words}: {problems[0]}{more}" if problems else ""
+
+    return Outcome(
+        result=findings,
+        record=lambda: record,
+        sheet=sheet,
+        uncertified="" if malformed else said("is not found again", numbers),
+        malformed=said("is malformed", malformed),
+    )

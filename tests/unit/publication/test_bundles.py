@@ -1,0 +1,624 @@
+"""Bundles: written whole and reproducibly, and verified whatever was done to them."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from darkstats.cli import run
+
+Files = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def scanned(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished scan of the six masses of the example."""
+    folder = tmp_path_factory.mktemp("scan") / "masses"
+    source = repository / "workspaces/examples/mass_scan"
+    assert run(["scan", str(source), "-o", str(folder), "--workers", "1"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def published(repository: Path, scanned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of the example with its limits."""
+    output = tmp_path_factory.mktemp("bundles") / "masses"
+    source = repository / "workspaces/examples/mass_scan"
+    arguments = ["--scan", str(scanned), "--author", "A. Uthor", "-o", str(output)]
+    assert run(["publish", str(source), *arguments]) == 0
+    return output
+
+
+@pytest.fixture
+def bundle(published: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return Path(shutil.copytree(published, tmp_path / "bundle"))
+
+
+def files_of(folder: Path) -> Files:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def verified(bundle: Path, *options: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, Any]:
+    """Exit status and record."""
+    capsys.readouterr()
+    status = run(["verify", str(bundle), "--workers", "1", "--json", *options])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def sealed_again(bundle: Path) -> None:
+    """What somebody would do who changes a file, and all checksums with it."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    for entry in manifest["files"]:
+        data = (bundle / entry["name"]).read_bytes()
+        entry |= {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    names = [entry["name"] for entry in manifest["files"]] + ["manifest.json"]
+    lines = [f"{hashlib.sha256((bundle / n).read_bytes()).hexdigest()}  {n}\n" for n in names]
+    (bundle / "SHA256SUMS").write_text("".join(sorted(lines)))
+
+
+def changed(path: Path, change: Callable[[Any], object]) -> None:
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+
+
+def places(record: Any, kind: str) -> list[str]:
+    return [problem["place"] for problem in record["problems"] if problem["kind"] == kind]
+
+
+# --- writing --------------------------------------------------------------------------------
+
+
+def test_a_bundle_holds_what_a_reader_needs(published: Path) -> None:
+    """Likelihood, signals, labels, limits, tables, submission, README, citation, checksums."""
+    names = set(files_of(published))
+    assert names == {
+        "CITATION.cff", "README.md", "SHA256SUMS", "background_only.json",
+        "background_only.meta.json", "hepdata/limits_signal_strength.yaml",
+        "hepdata/p_values.yaml", "hepdata/submission.yaml", "limits.csv", "limits.json",
+        "limits_signal_strength.tex", "manifest.json", "patchset.json", "yields.csv", "yields.tex",
+    }  # fmt: skip
+    readme = (published / "README.md").read_text()
+    assert "no writer for HistFactory" in readme  # no HS3, and it says so
+    assert all(f"`{name}`" in readme for name in names - {"README.md"})
+
+
+def test_checksums_are_those_of_sha256sum(published: Path) -> None:
+    """SHA256SUMS is what ``sha256sum -c`` reads, and covers every other file."""
+    lines = (published / "SHA256SUMS").read_text().splitlines()
+    stated = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    found = {
+        name: hashlib.sha256(data).hexdigest()
+        for name, data in files_of(published).items()
+        if name != "SHA256SUMS"
+    }
+    assert stated == found
+
+
+def test_the_same_source_gives_the_same_bytes(
+    repository: Path, scanned: Path, published: Path, tmp_path: Path
+) -> None:
+    """No date, no path of the machine, no order of a folder is in a bundle."""
+    output = tmp_path / "elsewhere" / "again"
+    source = repository / "workspaces/examples/mass_scan"
+    arguments = ["--scan", str(scanned / "scan.json"), "--author", "A. Uthor", "-o", str(output)]
+    assert run(["publish", str(source), *arguments]) == 0
+    assert files_of(output) == files_of(published)
+
+
+def test_the_date_is_that_of_the_epoch(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SOURCE_DATE_EPOCH dates a bundle; without it there is no date, and the manifest says why."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    source = str(repository / "workspaces/examples/two_bins.json")
+    assert run(["publish", source, "-o", str(tmp_path / "dated")]) == 0
+    citation = yaml.safe_load((tmp_path / "dated/CITATION.cff").read_text())
+    assert str(citation["date-released"]) == "2023-11-14"
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    assert run(["publish", source, "-o", str(tmp_path / "undated")]) == 0
+    manifest = json.loads((tmp_path / "undated/manifest.json").read_text())
+    assert manifest["date"] is None
+    assert manifest["date_reason"]
+
+
+def test_the_citation_is_one(published: Path) -> None:
+    """CITATION.cff has what the format demands, and the authors that were given."""
+    citation = yaml.safe_load((published / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+    assert citation["title"] == "Mass scan"
+    assert citation["authors"] == [{"name": "A. Uthor"}]
+
+
+def test_nobody_named_is_said(repository: Path, tmp_path: Path) -> None:
+    """Where neither option nor sidecar names an author, citation and README say so."""
+    source = str(repository / "workspaces/examples/two_bins.json")
+    assert run(["publish", source, "-o", str(tmp_path / "b")]) == 0
+    assert "authors not stated" in (tmp_path / "b/CITATION.cff").read_text()
+    assert "authors: give --author" in (tmp_path / "b/README.md").read_text()
+
+
+def test_the_sidecar_names_authors_and_more(repository: Path, tmp_path: Path) -> None:
+    """``citation`` in the sidecar becomes fields of CITATION.cff."""
+    shutil.copy(repository / "workspaces/examples/two_bins.json", tmp_path / "w.json")
+    cited = {"authors": ["A. Uthor", "B. Elle"], "doi": "10.1/x", "license": "CC-BY-4.0"}
+    meta = {"schema": "darkstats.meta/1", "title": "T: 1", "simulated": True, "citation": cited}
+    (tmp_path / "w.meta.json").write_text(json.dumps(meta))
+    assert run(["publish", str(tmp_path / "w.json"), "-o", str(tmp_path / "b")]) == 0
+    citation = yaml.safe_load((tmp_path / "b/CITATION.cff").read_text())
+    assert citation["title"] == "T: 1"
+    assert [author["name"] for author in citation["authors"]] == cited["authors"]
+    assert (citation["doi"], citation["license"]) == ("10.1/x", "CC-BY-4.0")
+
+
+def test_no_limits_are_made_silently(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without --scan there are no limits, and bundle and command say so."""
+    source = str(repository / "workspaces/examples/mass_scan")
+    assert run(["publish", source, "-o", str(tmp_path / "b")]) == 0
+    assert "no --scan was given" in capsys.readouterr().out
+    assert not (tmp_path / "b/limits.csv").exists()
+    assert "No limits" in (tmp_path / "b/README.md").read_text()
+    assert json.loads((tmp_path / "b/manifest.json").read_text())["limits_reason"]
+    status, record = verified(tmp_path / "b", capsys=capsys)
+    assert (status, record["state"]) == (0, "verified")
+
+
+def test_limits_of_another_likelihood_are_refused(
+    repository: Path, scanned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A scan record is taken only if the digest of its inputs is that of the source."""
+    source = shutil.copytree(repository / "workspaces/examples/mass_scan", tmp_path / "mass_scan")
+    changed(source / "patchset.json", lambda d: d["patches"].pop())
+    output = tmp_path / "b"
+    status = run(["publish", str(source), "--scan", str(scanned), "-o", str(output)])
+    assert status == 2
+    assert "/provenance/inputs_sha256" in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_a_patch_that_does_not_fit_is_not_published(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is written that verify would refuse."""
+    source = shutil.copytree(repository / "workspaces/examples/mass_scan", tmp_path / "mass_scan")
+    changed(
+        source / "patchset.json",
+        lambda d: d["patches"][2]["patch"][0].update(path="/channels/7/samples/0"),
+    )
+    assert run(["publish", str(source), "-o", str(tmp_path / "b")]) == 2
+    assert "mass_1p6" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def test_an_unchanged_bundle_is_replaced(repository: Path, bundle: Path) -> None:
+    """publish may write again what publish wrote."""
+    source = str(repository / "workspaces/examples/mass_scan")
+    assert run(["publish", source, "-o", str(bundle)]) == 0
+    assert not (bundle / "limits.csv").exists()
+    assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+
+
+@pytest.mark.parametrize("what", ["foreign file", "edited file", "no bundle", "file", "link"])
+def test_what_is_not_its_own_is_never_overwritten(
+    repository: Path, bundle: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that publish did not write so, or another folder, stays as it is."""
+    output = bundle
+    if what == "foreign file":
+        (bundle / "notes.txt").write_text("mine")
+    elif what == "edited file":
+        (bundle / "README.md").write_text("mine")
+    elif what == "no bundle":
+        (bundle / "manifest.json").unlink()
+    elif what == "file":
+        output = bundle / "README.md"
+    else:
+        output = bundle.with_name("link")
+        output.symlink_to(bundle, target_is_directory=True)
+    before = files_of(bundle)
+    source = str(repository / "workspaces/examples/mass_scan")
+    assert run(["publish", source, "-o", str(output)]) == 2
+    assert str(output) in capsys.readouterr().err
+    assert files_of(bundle) == before
+
+
+def test_a_write_that_fails_leaves_the_earlier_bundle(
+    repository: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written whole or not at all: a full disk in the middle changes nothing."""
+    before, synced = files_of(bundle), []
+
+    def full(handle: int) -> None:
+        synced.append(handle)
+        if len(synced) > 3:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    source = str(repository / "workspaces/examples/mass_scan")
+    assert run(["publish", source, "-o", str(bundle)]) == 2
+    assert files_of(bundle) == before
+    assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_an_interrupt_between_the_renames_restores_the_earlier_bundle(
+    repository: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C at the worst moment does not lose what was there."""
+    before, rename = files_of(bundle), Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    source = str(repository / "workspaces/examples/mass_scan")
+    assert run(["publish", source, "-o", str(bundle)]) == 130
+    assert files_of(bundle) == before
+
+
+def test_a_build_does_not_replace_a_bundle(bundle: Path) -> None:
+    """A bundle of a built search has the record of the build: it is no build for all that."""
+    from darkstats.errors import OptionError
+    from darkstats.searches.output import require_free
+
+    (bundle / "record.json").write_text("{}")
+    with pytest.raises(OptionError, match="bundle"):
+        require_free(bundle)
+
+
+# --- verifying ------------------------------------------------------------------------------
+
+
+def test_a_bundle_is_verified(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All files, patches, tables, and all limits with --all."""
+    status, record = verified(published, "--all", capsys=capsys)
+    assert (status, record["state"], record["problems"]) == (0, "verified", [])
+    statements = {check["name"]: check["statement"] for check in record["checks"]}
+    assert statements["computed again"].startswith("6 of 6")
+
+
+def test_an_archive_of_a_bundle_is_verified(
+    published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As ``tar czf`` packs it, with the folder in front."""
+    packed = tmp_path / "masses.tar.gz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(published, arcname="masses")
+    status, record = verified(packed, "--points", "1", capsys=capsys)
+    assert (status, record["kind"], record["problems"]) == (0, "bundle", [])
+
+
+def test_it_says_what_was_not_computed(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A few limits are computed by default, and the rest is counted."""
+    status, record = verified(published, "--points", "2", capsys=capsys)
+    assert status == 0
+    assert "4 stated limits were not computed again: --all does" in record["lacking"]
+
+
+@pytest.mark.parametrize(
+    "name", ["background_only.json", "patchset.json", "README.md", "hepdata/p_values.yaml"]
+)
+def test_a_changed_byte_is_found(
+    bundle: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One byte of any file: malformed, with the name of the file."""
+    data = bytearray((bundle / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (bundle / name).write_bytes(data)
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert (status, record["state"]) == (2, "malformed")
+    assert name in places(record, "malformed")
+
+
+@pytest.mark.parametrize(
+    "name", ["patchset.json", "limits.json", "SHA256SUMS", "background_only.json", "yields.tex"]
+)
+def test_a_missing_file_is_found(
+    bundle: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Malformed, with the name of the file."""
+    (bundle / name).unlink()
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert status == 2
+    assert name in places(record, "malformed")
+
+
+def test_a_file_too_many_is_found(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the manifest does not list does not belong to the bundle."""
+    (bundle / "hepdata/more.yaml").write_text("x: 1\n")
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert status == 2
+    assert places(record, "malformed") == ["hepdata/more.yaml"]
+
+
+def test_a_checksum_that_differs_from_the_manifest_is_found(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The two lists must say the same."""
+    sums = (bundle / "SHA256SUMS").read_text()
+    (bundle / "SHA256SUMS").write_text(sums.replace(sums[:8], "00000000", 1))
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert status == 2
+    assert places(record, "malformed") == ["SHA256SUMS"]
+
+
+def test_an_extra_patch_is_found(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A patch more, with all checksums made to fit: the limits belong to other documents."""
+
+    def add(document: Any) -> None:
+        extra = json.loads(json.dumps(document["patches"][0]))
+        extra["metadata"] = {"name": "mass_9p9", "values": [9.9]}
+        document["patches"].append(extra)
+
+    changed(bundle / "patchset.json", add)
+    status, _ = verified(bundle, "--points", "0", capsys=capsys)
+    assert status == 2
+    sealed_again(bundle)
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert status == 2
+    found = places(record, "malformed")
+    assert "limits.json: /provenance/inputs_sha256" in found
+    assert "manifest.json: /patch_set/points" in found
+    assert any("mass_9p9" in problem["text"] for problem in record["problems"])
+
+
+def test_another_background_is_found(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The digest of the patch set is not that of the workspace, whatever the checksums say."""
+    changed(
+        bundle / "background_only.json",
+        lambda d: d["observations"][0]["data"].__setitem__(0, 12345.0),
+    )
+    sealed_again(bundle)
+    status, record = verified(bundle, capsys=capsys)
+    assert status == 2
+    assert any("sha256" in problem["text"] for problem in record["problems"])
+
+
+def test_a_changed_limit_in_a_table_is_found(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With fitting checksums, too: tables are made again, and the line is named."""
+    text = (bundle / "limits.csv").read_text()
+    row = next(line for line in text.splitlines() if line.startswith("mass_1p6"))
+    names = next(line for line in text.splitlines() if line.startswith("hypothesis")).split(",")
+    cells = row.split(",")
+    cells[names.index("signal_strength_observed")] = "0.1"
+    (bundle / "limits.csv").write_text(text.replace(row, ",".join(cells)))
+    sealed_again(bundle)
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert (status, record["state"]) == (1, "differs")
+    number = text.splitlines().index(row) + 1
+    assert places(record, "differs") == [f"limits.csv, line {number}"]
+
+
+@pytest.mark.parametrize(
+    ("field", "pointer"), [("observed", "observed"), ("expected", "expected/2"), ("p0", "p0")]
+)
+def test_a_changed_limit_everywhere_is_found(
+    bundle: Path, field: str, pointer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Record, tables and checksums say the same wrong number: it is computed again."""
+
+    def change(document: Any) -> None:
+        point = document["points"][0]
+        if field == "expected":
+            point["expected"][2] *= 1.001
+        else:
+            point[field] *= 0.99
+
+    changed(bundle / "limits.json", change)
+    made_again(bundle)
+    sealed_again(bundle)
+    status, record = verified(bundle, capsys=capsys)
+    assert (status, record["state"]) == (1, "differs")
+    assert places(record, "differs") == [f"limits.json: /points/0/{pointer} (mass_1p2)"]
+    assert "found" in record["problems"][0]["text"]
+
+
+def made_again(bundle: Path) -> None:
+    """Tables that fit a changed record."""
+    from darkstats.publication.derived import derived_files
+    from darkstats.publication.documents import Documents
+
+    documents = Documents.read(files_of(bundle))
+    for name, text in derived_files(documents, "Mass scan", {}).items():
+        (bundle / name).write_text(text)
+
+
+def test_a_limit_where_none_can_be_certified_is_found(
+    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stated number that now fails is said not to be certified: exit 1."""
+    from darkstats.errors import FitFailedError
+    from darkstats.scan import limits
+
+    def fails(*_: object, **__: object) -> None:
+        raise FitFailedError("no certified minimum")
+
+    monkeypatch.setattr(limits, "point_of_model", fails)
+    status, record = verified(bundle, "--points", "1", capsys=capsys)
+    assert status == 1
+    assert places(record, "not certified") == ["limits.json: /points/3 (mass_1p8)"]
+    assert "no certified minimum" in record["problems"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../outside.txt", "/etc/hostname", "hepdata/../../outside.txt", "a\\..\\b", "C:/x", "", "."],
+)
+def test_a_name_that_leads_out_is_refused(
+    bundle: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of the manifest are looked up among the files that were found, and never opened."""
+    outside = bundle.parent / "outside.txt"
+    outside.write_text("secret")
+    digest = hashlib.sha256(b"secret").hexdigest()
+    changed(
+        bundle / "manifest.json",
+        lambda d: d["files"].append({"name": name, "size": 6, "sha256": digest}),
+    )
+    opened: list[str] = []
+    open_file = os.open
+
+    def watched(path: Any, *rest: Any, **more: Any) -> int:
+        opened.append(os.path.realpath(path))
+        return open_file(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", watched)
+    status, record = verified(bundle, capsys=capsys)
+    assert (status, record["state"]) == (2, "malformed")
+    assert "no name within the bundle" in record["problems"][0]["text"]
+    assert opened
+    assert [path for path in opened if not path.startswith(str(bundle.resolve()))] == []
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "dangling", "pipe"])
+def test_links_are_not_followed(
+    bundle: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A link in the place of a file, even to the same bytes, is malformed; so is a pipe."""
+    target = bundle.parent / "target"
+    if kind == "folder":
+        (bundle / "hepdata").rename(target)
+        (bundle / "hepdata").symlink_to(target, target_is_directory=True)
+        name = "hepdata"
+    else:
+        name = "yields.tex"
+        (bundle / name).rename(target)
+        if kind == "pipe":
+            os.mkfifo(bundle / name)
+        else:
+            (bundle / name).symlink_to(target if kind == "file" else bundle / "nowhere")
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert status == 2
+    assert name in places(record, "malformed")
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b'{"schema": "darkstats.bundle/2"}', b'{"schema": "darkstats.bundle/1"}']
+)
+def test_a_damaged_manifest_is_malformed(
+    bundle: Path, text: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever stands there, the answer is a message and exit status 2."""
+    (bundle / "manifest.json").write_bytes(text or b'["darkstats.bundle"]')
+    status, record = verified(bundle, capsys=capsys)
+    assert (status, record["state"]) == (2, "malformed")
+
+
+def test_no_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 2, and the name."""
+    assert run(["verify", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+# --- a built search -------------------------------------------------------------------------
+
+
+def test_a_built_search_is_published_and_verified(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The documents are those of the build, byte for byte, so that the bundle can be scanned."""
+    source = repository / "workspaces/zprime_invisible_2018"
+    output = tmp_path / "bundle"
+    assert run(["publish", str(source), "-o", str(output)]) == 0
+    for path in source.iterdir():
+        assert (output / path.name).read_bytes() == path.read_bytes()
+    readme = (output / "README.md").read_text()
+    assert "276 / pb" in readme
+    assert "169 signal hypotheses" in readme
+    rows = list(csv.reader((output / "yields.csv").read_text().splitlines()))
+    assert ["recoil", "observed", "145.0", ""] in rows
+    status, record = verified(output, capsys=capsys)
+    assert (status, record["problems"]) == (0, [])
+
+
+# --- likelihoods of others ------------------------------------------------------------------
+
+
+def test_a_foreign_folder_is_checked_and_told_what_it_lacks(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Background and patch set alone: digests, patches; what is lacking is listed; exit 0."""
+    source = repository / "workspaces/examples/mass_scan"
+    for name in ("background_only.json", "patchset.json"):
+        shutil.copy(source / name, tmp_path / name)
+    status, record = verified(tmp_path, capsys=capsys)
+    assert (status, record["kind"], record["state"]) == (0, "foreign", "no fault found")
+    lacking = {words.partition(":")[0] for words in record["lacking"]}
+    assert lacking == {"manifest", "citation", "luminosity", "axes", "units", "limits"}
+
+
+def test_a_foreign_patch_set_of_another_workspace_is_malformed(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No workspace beside it has its digest."""
+    source = repository / "workspaces/examples"
+    shutil.copy(source / "two_bins.json", tmp_path / "two_bins.json")
+    shutil.copy(source / "mass_scan/patchset.json", tmp_path / "patchset.json")
+    status, record = verified(tmp_path, capsys=capsys)
+    assert status == 2
+    assert places(record, "malformed") == ["patchset.json"]
+
+
+def test_foreign_loose_patches_are_applied_to_the_workspace_beside_them(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An archive of regions with a patch for each signal; one that does not fit is named."""
+    source = repository / "workspaces/examples/mass_scan"
+    points = json.loads((source / "patchset.json").read_text())["patches"]
+    for region in ("A", "B"):
+        (tmp_path / region).mkdir()
+        shutil.copy(source / "background_only.json", tmp_path / region / "BkgOnly.json")
+        (tmp_path / region / "patch.1.json").write_text(json.dumps(points[0]["patch"]))
+    packed = tmp_path / "likelihoods.tar.gz"
+
+    def pack() -> None:
+        with tarfile.open(packed, "w:gz") as archive:
+            for region in ("A", "B"):
+                archive.add(tmp_path / region, arcname=region)
+
+    pack()
+    status, record = verified(packed, capsys=capsys)
+    assert (status, record["problems"]) == (0, [])
+    (tmp_path / "B/patch.1.json").write_text('[{"op": "remove", "path": "/channels/5"}]')
+    pack()
+    status, record = verified(packed, capsys=capsys)
+    assert status == 2
+    assert places(record, "malformed") == ["B/patch.1.json"]
+
+
+def test_a_folder_without_a_likelihood_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is nothing to check."""
+    (tmp_path / "notes.txt").write_text("nothing")
+    assert run(["verify", str(tmp_path)]) == 2
+    assert "holds no workspace" in capsys.readouterr().err
+
+
+def test_checksums_agree_with_the_system(published: Path) -> None:
+    """``sha256sum -c`` says the same, where there is one."""
+    if shutil.which("sha256sum") is None:
+        return
+    done = subprocess.run(
+        ["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=published, check=False, timeout=60
+    )
+    assert done.returncode == 0
