@@ -20,6 +20,7 @@ from darkstats.fit.feasible import feasible_point
 from darkstats.fit.lanes import FitOptions, FitStatus, Lanes, Problem, run_kernel
 from darkstats.fit.starts import jittered_starts
 from darkstats.kernel.simd import LANES
+from darkstats.minuit import silenced
 from darkstats.model import LaneData
 from darkstats.model.unbinned.events import EventLanes
 
@@ -78,7 +79,8 @@ def _minuit_point(
         for low, high in zip(problem.lower[free], problem.upper[free], strict=True)
     ]
     minuit.strategy = 1
-    minuit.migrad(ncall=min(2000 + 200 * len(free), most_calls), iterate=1)
+    with silenced(minuit):
+        minuit.migrad(ncall=min(2000 + 200 * len(free), most_calls), iterate=1)
     point = start.copy()
     point[free] = np.asarray(minuit.values)
     clipped = np.clip(

@@ -9,6 +9,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray
 from darkstats.errors import NotCertifiedError
+from darkstats.minuit import silenced
 
 __all__ = ["CrystalBall", "fit_crystal_ball"]
 
@@ -95,7 +96,8 @@ def fit_crystal_ball(edges: FloatArray, contents: FloatArray) -> CrystalBall:
         minuit.errordef = Minuit.LIKELIHOOD
         minuit.limits = list(_LIMITS.values())
         minuit.strategy = 1
-        minuit.migrad(ncall=20_000)
+        with silenced(minuit):
+            minuit.migrad(ncall=20_000)
         if best is None or minuit.fval < best.fval:
             best = minuit
     assert best is not None
