@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from darkstats import workflows as w
 from darkstats.errors import UnknownNameError, WorkspaceError
 from darkstats.report.citations import citation_record
 from darkstats.report.records import SCHEMAS, error_record
+from darkstats.workflows.couplings import CouplingAtMass, CouplingRequest
 from darkstats.workspace import read_workspace
 from darkstats.workspace.hs3 import write_hs3
 from unbinned_models import bump
@@ -25,14 +27,18 @@ Record = dict[str, Any]
 FREE = (
     "mle_parameters", "modifiers_by_type", "provenance.versions", "provenance.certification",
     "references[]", "unbinned.values", "unbinned.channels[].observables",
-    "engines[].diagnostics",
+    "engines[].diagnostics", "couplings", "points[].couplings",
 )  # fmt: skip
 STATISTICAL = ("limit", "hypotest", "significance", "gof")
 ON_ONE_MINIMUM = ("fit", "rank", "scan-poi")
 #: Sections that also hold for a kind of record, by their titles in the page.
 SHARED = {
-    **dict.fromkeys(STATISTICAL, ("Common fields", "Checks", "Provenance", "Referee", "Unbinned")),
+    **dict.fromkeys(
+        STATISTICAL,
+        ("Common fields", "Checks", "Provenance", "Referee", "Unbinned", "Conversions"),
+    ),
     **dict.fromkeys(ON_ONE_MINIMUM, ("Common fields", "Checks", "Provenance", "Referee")),
+    "scan": ("Conversions",),
     "inspect": ("Provenance", "Findings"),
     "error": ("Findings",),
 }
@@ -72,6 +78,8 @@ def documented(repository: Path) -> dict[str, set[str]]:
             parents = re.findall(r"`([^`]+)`", names)
             parts = re.findall(r"`((?:\.|\[\]\.)[^`]+)`", meaning)
             fields |= {*parents, *(f"{parent}{part}" for parent in parents for part in parts)}
+    scans = {f"points[].{field}" for field in found["Conversions"] if not field.startswith("conv")}
+    found["Conversions"] |= scans
     found["limit"] |= found.pop("Probe") | found.pop("Bayesian limits") | found["Unbinned"]
     return found
 
@@ -110,8 +118,10 @@ def records(
     points = w.WorkspaceRequest(
         source=str(repository / "workspaces/examples/mass_scan/patchset.json")
     )
+    of_coupling = CouplingAtMass(cross_sections="sigma_fb = g**2", unit_signal="5 fb")
     limits = (
         w.LimitRequest(model=model("few")),
+        w.LimitRequest(model=model("few"), couplings=of_coupling),
         w.LimitRequest(model=model(blind=True), method="pcl"),
         w.LimitRequest(model=model("on_off"), method="fc", toys=toys),
         w.LimitRequest(model=model(), referee="pyhf"),
@@ -147,6 +157,7 @@ def records(
             patchset=str(masses / "patchset.json"),
             output=str(few.with_name(folder)),
             workers=1,
+            couplings=CouplingRequest(cross_sections=str(masses / "dark_vector.csv")),
         )
 
     folder = str(few.with_name("masses"))
@@ -171,7 +182,7 @@ def records(
         w.global_significance(w.GlobalRequest(source=folder, n_toys=2048, workers=1))
     ]
     found["shards"] = [
-        w.plan_shards(scan_into("shards")),
+        w.plan_shards(replace(scan_into("shards"), couplings=CouplingRequest())),
         w.run_shard(w.ShardRequest(folder=folder)),
         w.merge_shards(w.MergeRequest(folder=f"{folder}/toys_seed_1")),
     ]

@@ -55,7 +55,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "limit": Verb(
             request="LimitRequest", task="limit", panel="Statistics",
             help="Upper limit on the signal strength, observed and expected.\n\n"
-            "Example: darkstats limit workspace.json --cl 0.90 --plot limit.pdf",
+            "Example: darkstats limit workspace.json --cl 0.90 --plot limit.pdf\n\n"
+            "On a coupling: darkstats limit workspace.json --cross-sections 'sigma_fb = "
+            "12.3*g**2/mass_gev**2' --unit-signal g=0.1 --mass 1.8",
         ),
         "hypotest": Verb(
             request="HypoTestRequest", task="hypotest", panel="Statistics",
@@ -122,7 +124,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "scan": Verb(
             request="MassScanRequest", task="scan", panel="Scans",
             help="Limits and local p-values at all mass hypotheses of a search.\n\n"
-            "Example: darkstats scan workspaces/alp -o alp-scan --plot alp.pdf",
+            "Example: darkstats scan workspaces/alp -o alp-scan --plot alp.pdf\n\n"
+            "On the coupling of a model: darkstats scan search --cross-sections model.csv -o scan",
             file=False,
         ),
         "global": Verb(
@@ -145,7 +148,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             request="MassScanRequest", task="plan_shards", panel="Scans",
             help="Write the job of a scan into a folder, for shards to work on.\n\n"
             "Example: darkstats shards plan workspaces/alp -o job",
-            without="cluster workers", file=False, figures=False,
+            without="cluster workers cross_sections unit_signal", file=False, figures=False,
             words={"output": "Folder of the job, in which shards work. [required]"},
         ),
         "shards run": Verb(

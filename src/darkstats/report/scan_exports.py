@@ -61,7 +61,9 @@ def scan_columns(table: ScanTable) -> dict[str, list[Any]]:
     ):
         columns[name] = getattr(table, name).tolist()
     for key, limits in table.limits.items():
-        unit = {None: "", "1/GeV": "_per_gev"}.get(limits.unit, f"_{limits.unit}")
+        unit = {None: "", "1/GeV": "_per_gev", "1/TeV": "_per_tev"}.get(
+            limits.unit, f"_{limits.unit}"
+        )
         columns[f"{key}{unit}_observed"] = limits.observed.tolist()
         columns |= {
             f"{key}{unit}_expected_{name}": values.tolist()
@@ -88,5 +90,10 @@ def scan_csv(table: ScanTable) -> str:
         facts.append(f"prior: {table.prior}")
     if table.luminosity_ipb is not None:
         facts.append(f"luminosity: {table.luminosity_ipb:g} / pb")
+    facts += [
+        f"{key}: {one.conversion.words}"
+        for key, one in table.limits.items()
+        if one.conversion is not None
+    ]
     head = "".join(f"# {fact}\n" for fact in facts)
     return head + csv_text(scan_columns(table))

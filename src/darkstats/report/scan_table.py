@@ -10,9 +10,10 @@ arrays, a gap in a figure, an empty cell in a table, and is counted.
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.errors import DocumentError, UnknownNameError
 
-__all__ = ["SCHEMA", "Axis", "Collision", "Limits", "ScanTable", "read_scan"]
+__all__ = ["SCHEMA", "Axis", "Collision", "Conversion", "Limits", "ScanTable", "read_scan"]
 
 SCHEMA = "darkstats.scan/1"
 
@@ -79,6 +80,29 @@ class Axis:
         return self.label[: -len(end)] if end and len(end) < len(self.label) else self.label
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """What a record says of the model whose coupling is limited.
+
+    Parameters
+    ----------
+    label
+        Axis title, in LaTeX; None for the symbol.
+    words
+        Where cross sections come from, how they are interpolated, what signal strength 1 is, and
+        what is assumed.
+    note
+        What the author says of it, or the file: a line of a legend.
+    constraints_of
+        Benchmark whose earlier constraints are on this coupling; None for none.
+    """
+
+    label: str | None
+    words: str
+    note: str
+    constraints_of: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Limits:
     """Upper limits on one quantity, one for each hypothesis of a scan.
@@ -97,6 +121,8 @@ class Limits:
         What holds, observed and then expected, where an asymptotic CLs limit or an entry of its
         band lies below that of no event at all: shape [6, point], ``nan`` for other hypotheses.
         None where there is no such hypothesis.
+    conversion
+        Of a coupling of the user's own model; None for others.
     """
 
     key: str
@@ -105,6 +131,7 @@ class Limits:
     observed: FloatArray = field(repr=False)
     expected: FloatArray = field(repr=False)
     low_counts: FloatArray | None = field(default=None, repr=False)
+    conversion: Conversion | None = None
 
     @property
     def n_low_counts(self) -> int:
@@ -448,8 +475,13 @@ def _with_unit(symbol: str, unit: str | None) -> tuple[str, str | None]:
     return symbol, unit or None
 
 
-def _couplings(reader: _Reader, rows: list[_Row], first: Sequence[str]) -> list[Limits]:
-    """Limits on every coupling that a point of the record names: ``first``, then by name.
+def _couplings(
+    reader: _Reader,
+    rows: list[_Row],
+    first: Sequence[str],
+    conversions: Mapping[str, Conversion],
+) -> list[Limits]:
+    """Limits on every coupling that a point of the record names: the user's, ``first``, the rest.
 
     The keys of an object have no order, and the first coupling is the one that figures show.
     """
@@ -466,8 +498,41 @@ def _couplings(reader: _Reader, rows: list[_Row], first: Sequence[str]) -> list[
                 symbol = reader.get(value, "symbol", str, pointer)
                 unit = reader.optional(value, "unit", str, pointer)
                 known[key] = _with_unit(symbol, unit)
+    first = [*conversions, *first]
     order = [*(key for key in first if key in known), *sorted(known.keys() - set(first))]
-    return [_limits(reader, rows, ("couplings", key), *known[key]) for key in order]
+    return [
+        replace(
+            _limits(reader, rows, ("couplings", key), *known[key]), conversion=conversions.get(key)
+        )
+        for key in order
+    ]
+
+
+def _conversions(reader: _Reader, record: Mapping[str, Any]) -> dict[str, Conversion]:
+    """What the record says of models of the user's, by name."""
+    found = {}
+    for k, one in enumerate(reader.optional(record, "conversions", list, "") or []):
+        place = f"/conversions/{k}"
+        if not isinstance(one, dict):
+            raise reader.fail(place, "is no object")
+        text = {
+            key: reader.get(one, key, str, place)
+            for key in ("name", "source", "kind", "interpolation", "unit_signal", "assumption")
+        }
+        note = reader.optional(one, "note", str, place) or ""
+        expression = reader.optional(one, "expression", str, place)
+        file = re.split(r"[/\\]", text["source"])[-1]
+        words = [
+            expression or f"table {file}", note, f"interpolation {text['interpolation']}",
+            f"signal strength 1: {text['unit_signal']}", text["assumption"],
+        ]  # fmt: skip
+        found[text["name"]] = Conversion(
+            label=reader.optional(one, "label", str, place),
+            words="; ".join(word for word in words if word),
+            note=note or (expression or f"cross sections of {file}"),
+            constraints_of=reader.optional(one, "constraints_of", str, place),
+        )
+    return found
 
 
 def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
@@ -524,7 +589,9 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
     limits = [
         _limits(reader, certified, (), "mu", None),
         _limits(reader, certified, ("cross_section_fb",), "sigma", "fb"),
-        *_couplings(reader, certified, record.get("benchmarks") or ()),
+        *_couplings(
+            reader, certified, record.get("benchmarks") or (), _conversions(reader, record)
+        ),
     ]
     cl = float(reader.get(record, "cl", _NUMBER, ""))
     if not 0.0 < cl < 1.0:

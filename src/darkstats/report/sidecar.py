@@ -6,9 +6,11 @@ The workspace schema has no place for them. All keys are optional::
      "channels": {"SR": {"label": "Signal region", "axis": "m (GeV)", "edges": [0, 1, 2]}},
      "labels": {"m1": {"title": "m(chargino)", "unit": "GeV"}},
      "collision": {"sqrt_s_gev": 13000, "beams": "p p", "collaboration": "ATLAS",
-                   "reaction": "P P --> CHARGINO NEUTRALINO"}}
+                   "reaction": "P P --> CHARGINO NEUTRALINO"},
+     "reference_cross_section_pb": 0.5}
 
 ``labels`` are those of the patch set; ``collision`` is for exports, and no key of it is guessed.
+The reference cross section is that of signal strength 1, the same for all hypotheses.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ __all__ = ["CITATION_TEXTS", "COLLISION_TEXTS", "ChannelLabels", "Sidecar", "rea
 _SCHEMA = "darkstats.meta/1"
 _LARGEST = 4 * 1024 * 1024
 _LARGEST_LUMINOSITY_IPB = 1e15
+_LARGEST_CROSS_SECTION_PB = 1e15
 _LARGEST_ENERGY_GEV = 1e9  # beyond any accelerator: the unit is another one
 #: What is said of a collision in words, besides ``sqrt_s_gev``.
 COLLISION_TEXTS = ("beams", "collaboration", "reaction")
@@ -56,6 +59,7 @@ class Sidecar:
     collision: Mapping[str, float | str] | None = None
     luminosity_ipb: float | None = None
     citation: Mapping[str, str | list[str]] | None = None
+    reference_cross_section_pb: float | None = None
     source: str = ""
 
     def require_edges(self, n_bins: Mapping[str, int]) -> None:
@@ -119,6 +123,7 @@ def _checked(document: object, source: str) -> Sidecar:
         collision=_collision(document.get("collision"), source),
         luminosity_ipb=_luminosity(document.get("luminosity_ipb"), source),
         citation=_citation(document.get("citation"), source),
+        reference_cross_section_pb=_reference(document.get("reference_cross_section_pb"), source),
         source=source,
     )
 
@@ -171,6 +176,18 @@ def _luminosity(value: object, source: str) -> float | None:
     raise DocumentError(
         "is no luminosity above zero", source=source, pointer="/luminosity_ipb",
         remedy="write it as a number, in 1/pb",
+    )  # fmt: skip
+
+
+def _reference(value: object, source: str) -> float | None:
+    if value is None:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, int | float) and number and 0.0 < value < _LARGEST_CROSS_SECTION_PB:
+        return float(value)
+    raise DocumentError(
+        "is no cross section above zero", source=source, pointer="/reference_cross_section_pb",
+        remedy="write it as a number, in pb",
     )  # fmt: skip
 
 

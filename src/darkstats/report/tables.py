@@ -378,6 +378,11 @@ def below(main: RenderableType, title: str, notes: Notes) -> RenderableType:
     return Group(main, sheet(title, notes=notes))
 
 
+def under(main: RenderableType, other: RenderableType) -> RenderableType:
+    """Put a sheet under another one."""
+    return Group(main, other)
+
+
 def _signed(value: float) -> str:
     return f"{value:+.2e}".replace("-", "−")
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from darkstats.inference.bayes.priors import PoiPrior
     from darkstats.inference.bayes.results import CredibleLimit
     from darkstats.inference.results import Significance
+    from darkstats.report.figures.coupling_axis import CouplingAxis
     from darkstats.report.figures.style import Drawing
     from darkstats.workflows.requests import LimitRequest
 
@@ -58,8 +59,14 @@ def prior_of(text: str) -> PoiPrior:
     return Tabulated(mu=tuple(columns[0]), density=tuple(columns[1]), source=source)
 
 
-def credible(request: LimitRequest, likelihood: Likelihood, shell: Shell) -> Outcome[CredibleLimit]:
-    """Credible limit of a likelihood.
+def credible(
+    request: LimitRequest,
+    likelihood: Likelihood,
+    shell: Shell,
+    *,
+    coupling: CouplingAxis | None = None,
+) -> Outcome[CredibleLimit]:
+    """Credible limit of a likelihood; figures have the axis of a ``coupling``, too.
 
     Raises
     ------
@@ -143,12 +150,15 @@ def credible(request: LimitRequest, likelihood: Likelihood, shell: Shell) -> Out
             draws=found.draws,
             prior_density=_prior_curve(prior, likelihood, found),
             poi_label=likelihood.sidecar.poi_label,
+            coupling=coupling,
         )
 
     def band() -> Drawing:
         from darkstats.report.figures.posteriors import credible_figure
 
-        return credible_figure(found, likelihood.inputs, poi_label=likelihood.sidecar.poi_label)
+        return credible_figure(
+            found, likelihood.inputs, poi_label=likelihood.sidecar.poi_label, coupling=coupling
+        )
 
     return Outcome(
         result=found, record=record, sheet=sheet, figures={"posterior": posterior, "limit": band}

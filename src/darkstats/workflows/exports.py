@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkstats.report.records import SCHEMAS
-from darkstats.report.scan_table import Collision, ScanTable, read_scan
+from darkstats.report.scan_table import Collision, Limits, ScanTable, read_scan
+from darkstats.workflows.couplings import with_couplings
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.plot_requests import ExportRequest
-from darkstats.workflows.plots import benchmark_words, read_record
+from darkstats.workflows.plots import coupling_words, read_record
 
 #: Options of what a submission says of the collision.
 _WORDS = {
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 __all__ = ["citation", "export"]
 
 
+def _words(limits: Limits) -> str:
+    """What a conversion rests on, all of it where it is one of the user's."""
+    own = limits.conversion
+    return coupling_words(limits)[1] if own is None else own.words
+
+
 def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTable]:
     """Write a scan as CSV, or as a HEPData submission.
 
@@ -42,14 +49,18 @@ def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTa
     from darkstats.report.writing import write_text
 
     shell = shell or Shell()
-    table = read_scan(read_record(request.result), source=request.result)
+    record = read_record(request.result)
+    table = read_scan(record, source=request.result)
+    if request.couplings.cross_sections is not None:
+        record = with_couplings(record, request.couplings, request.result)
+        table = read_scan(record, source=request.result)
     written: list[str] = []
     left_out: tuple[str, ...] = ()
     if request.csv is not None:
         write_text(request.csv, scan_csv(table))
         written.append(request.csv)
     if request.hepdata is not None:
-        notes = {key: words for key in table.couplings if (words := benchmark_words(key)[1])}
+        notes = {key: words for key in table.couplings if (words := _words(table.limits[key]))}
         known = table.collision
         collision = Collision(
             sqrt_s_gev=request.sqrt_s_gev or known.sqrt_s_gev,

@@ -7,6 +7,12 @@ from typing import Annotated
 
 from darkstats.errors import OptionError
 from darkstats.options import argument, option
+from darkstats.workflows.couplings import (
+    NO_MODEL,
+    NO_MODEL_AT_MASS,
+    CouplingAtMass,
+    CouplingRequest,
+)
 
 __all__ = ["CATALOGUE", "NONE", "ExportRequest", "PlotRequest"]
 
@@ -102,6 +108,7 @@ class PlotRequest:
         str | None,
         option("--note", metavar="WORDS", help="A line of the legend.", panel=_FIGURE),
     ] = None
+    couplings: CouplingAtMass = NO_MODEL_AT_MASS
 
     def __post_init__(self) -> None:
         """Check what can be checked without the records.
@@ -146,6 +153,7 @@ class ExportRequest:
     reaction: Annotated[
         str | None, option("--reaction", metavar="WORDS", help="Reaction by HEPData's rules.")
     ] = None
+    couplings: CouplingRequest = NO_MODEL
 
     def __post_init__(self) -> None:
         """Check that there is something to do.

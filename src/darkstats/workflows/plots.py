@@ -13,6 +13,7 @@ from darkstats.report.limit_table import SCHEMA as LIMIT
 from darkstats.report.records import SCHEMAS
 from darkstats.report.scan_table import SCHEMA as SCAN
 from darkstats.report.scan_table import Limits, ScanTable, read_scan
+from darkstats.workflows.couplings import axis_of_record, with_couplings
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.plot_requests import CATALOGUE, NONE, PlotRequest
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from darkstats.report.figures.coupling_limits import Favoured
     from darkstats.report.figures.style import Drawing
 
-__all__ = ["benchmark_words", "global_outcome", "plot", "read_record", "scans_outcome"]
+__all__ = ["coupling_words", "global_outcome", "plot", "read_record", "scans_outcome"]
 
 Record = dict[str, Any]
 Figures = dict[str, Callable[[], "Drawing"]]
@@ -60,6 +61,19 @@ def benchmark_words(key: str) -> tuple[str | None, str]:
     return (None, "") if found is None else (found.label, found.assumption)
 
 
+def coupling_words(limits: Limits) -> tuple[str | None, str]:
+    """The same of limits on any coupling, that of a model of the user's included."""
+    if limits.conversion is None:
+        return benchmark_words(limits.key)
+    return limits.conversion.label, limits.conversion.note
+
+
+def _kind(limits: Limits) -> str:
+    """Name of the coupling in the catalogue of constraints."""
+    own = limits.conversion
+    return limits.key if own is None else own.constraints_of or limits.key
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Subject:
     """What a figure of a scan shows."""
@@ -74,8 +88,8 @@ class _Subject:
     @classmethod
     def of(cls, table: ScanTable, request: PlotRequest) -> _Subject:
         limits = table.limits_on(request.coupling)
-        label, note = benchmark_words(limits.key)
-        constraints, statements = _constraints(request, limits.key)
+        label, note = coupling_words(limits)
+        constraints, statements = _constraints(request, _kind(limits))
         return cls(
             table=table,
             limits=limits,
@@ -141,7 +155,7 @@ def _on_one_mass(request: PlotRequest, subject: _Subject) -> Figures:
             label=subject.label,
             note=subject.note,
             constraints=subject.constraints,
-            favoured=_anomaly(request, subject.limits.key, [subject.table]),
+            favoured=_anomaly(request, _kind(subject.limits), [subject.table]),
             mass_range=request.mass_range_gev,
             value_range=request.value_range,
         )
@@ -232,7 +246,7 @@ def scans_outcome(
                 label=subject.label,
                 notes=tuple(words for words in (subject.note, statement) if words),
                 constraints=subject.constraints,
-                favoured=_anomaly(request, subject.limits.key, tables),
+                favoured=_anomaly(request, _kind(subject.limits), tables),
             )
 
         figures: Figures = {"projections": projections}
@@ -251,7 +265,7 @@ def scans_outcome(
             kinds=tuple(figures),
             constraints=subject.constraints,
             statements=subject.statements,
-            notes={subject.limits.key: subject.note} if subject.note else {},
+            notes=_conversions(subject),
         )
 
     return Outcome(
@@ -260,6 +274,13 @@ def scans_outcome(
         sheet=sheet,
         figures=figures,
     )
+
+
+def _conversions(subject: _Subject) -> dict[str, str]:
+    """What the conversion of the shown quantity, and of any model of the user's, rests on."""
+    found = {subject.limits.key: subject.note} if subject.note else {}
+    own = {key: one.conversion for key, one in subject.table.limits.items()}
+    return found | {key: one.words for key, one in own.items() if one is not None}
 
 
 def _source(one: Constraint | Statement) -> Record:
@@ -293,7 +314,9 @@ def _plot_record(
             "name": subject.table.name,
             "simulated": subject.table.simulated,
             "quantity": subject.limits.key,
-            "conversion": subject.note,
+            "conversion": subject.note
+            if subject.limits.conversion is None
+            else subject.limits.conversion.words,
             "hypotheses": len(subject.table.points),
             "failed": int(subject.table.failed.sum()),
             "constraints": [_source(one) for one in subject.constraints],
@@ -326,6 +349,18 @@ def global_outcome(request: PlotRequest, record: Record, source: str) -> Outcome
     return _simple(request, figures, table.title or table.name, source, table)
 
 
+def _table(request: PlotRequest, record: object, source: str) -> ScanTable:
+    """The table of a scan record, with the couplings of the model that is asked for."""
+    if not isinstance(record, dict):
+        raise DocumentError("is no record of a scan", source=source)
+    table = read_scan(record, source=source)
+    if request.couplings.cross_sections is None:
+        return table
+    if request.couplings.masses:
+        raise OptionError("--mass is for the record of a limit: a scan has its masses")
+    return read_scan(with_couplings(record, request.couplings, source), source=source)
+
+
 def _of_projection(request: PlotRequest, record: Record, source: str) -> Outcome[Any]:
     scans, statement = record.get("scans"), record.get("systematics_statement")
     if not isinstance(scans, list) or not isinstance(statement, str):
@@ -333,7 +368,7 @@ def _of_projection(request: PlotRequest, record: Record, source: str) -> Outcome
             "has no scans, or no statement on systematic errors", source=source,
             remedy="make it with darkstats project",
         )  # fmt: skip
-    tables = [read_scan(scan, source=f"{source}, scan {k}") for k, scan in enumerate(scans, 1)]
+    tables = [_table(request, scan, f"{source}, scan {k}") for k, scan in enumerate(scans, 1)]
     return scans_outcome(request, tables, statement=statement)
 
 
@@ -341,13 +376,14 @@ def _of_limit(request: PlotRequest, record: Record, source: str) -> Outcome[Any]
     from darkstats.report.limit_table import inputs_of, interval_of, limit_of
 
     inputs = inputs_of(record)
+    coupling = axis_of_record(request.couplings, record, source)
     if record.get("method") == "fc":
         interval = interval_of(record, source)
 
         def accepted() -> Drawing:
             from darkstats.report.figures.limits import interval_figure
 
-            return interval_figure(interval, inputs)
+            return interval_figure(interval, inputs, coupling=coupling)
 
         return _simple(request, {"interval": accepted}, "Confidence interval", source, interval)
     limit = limit_of(record, source)
@@ -355,7 +391,7 @@ def _of_limit(request: PlotRequest, record: Record, source: str) -> Outcome[Any]
     def curve() -> Drawing:
         from darkstats.report.figures.limits import limit_figure
 
-        return limit_figure(limit, inputs)
+        return limit_figure(limit, inputs, coupling=coupling)
 
     return _simple(request, {"cls": curve}, "Upper limit", source, limit)
 
@@ -389,6 +425,11 @@ def _regimes(request: PlotRequest) -> Outcome[Any]:
     return _simple(request, {"regimes": regimes}, title, "", None)
 
 
+def _no_model(request: PlotRequest, what: str) -> None:
+    if request.couplings.cross_sections is not None:
+        raise OptionError(f"--cross-sections is for limits, and {what} holds none")
+
+
 def plot(request: PlotRequest, shell: Shell | None = None) -> Outcome[Any]:
     """Draw finished results: scans, projections, global significance, limits.
 
@@ -398,17 +439,19 @@ def plot(request: PlotRequest, shell: Shell | None = None) -> Outcome[Any]:
         A record or a constraint cannot be read, or the request cannot be met.
     """
     if not request.results:
+        _no_model(request, "the regimes")
         return _regimes(request)
     records = [(source, read_record(source)) for source in request.results]
     schemas = {record.get("schema") for _, record in records}
     if schemas == {SCAN}:
-        return scans_outcome(request, [read_scan(record, source=name) for name, record in records])
+        return scans_outcome(request, [_table(request, record, name) for name, record in records])
     if len(records) > 1:
         raise OptionError("several results in one figure have to be scans of one search")
     name, record = records[0]
     if schemas == {_PROJECTION}:
         return _of_projection(request, record, name)
     if schemas == {GLOBAL}:
+        _no_model(request, name)
         return global_outcome(request, record, name)
     if schemas == {LIMIT}:
         return _of_limit(request, record, name)

@@ -155,10 +155,15 @@ def _facts(
 
 def conversion_notes(documents: Documents) -> dict[str, str]:
     """What the couplings of the stated limits rest on, by key."""
+    from darkstats.report.scan_table import read_scan
     from darkstats.workflows.plots import benchmark_words
 
-    keys = (documents.limits or {}).get("benchmarks") or ()
-    return {key: words for key in keys if (words := benchmark_words(key)[1])}
+    if documents.limits is None:
+        return {}
+    keys = documents.limits.get("benchmarks") or ()
+    own = {key: one.conversion for key, one in read_scan(documents.limits).limits.items()}
+    found = {key: words for key in keys if (words := benchmark_words(key)[1])}
+    return found | {key: one.words for key, one in own.items() if one is not None}
 
 
 def _record_bytes(source: str) -> bytes:

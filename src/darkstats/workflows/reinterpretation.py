@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from darkstats.errors import OptionError
 from darkstats.options import check_choices, option
+from darkstats.workflows.couplings import CouplingRequest
 from darkstats.workflows.inputs import likelihood_of, read
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import LimitRequest, NamePattern, WorkspaceRequest
@@ -121,7 +122,9 @@ def reinterpret(request: ReinterpretRequest, shell: Shell | None = None) -> Outc
     found = placed(signals[0])
     model = replace(asked, poi=poi, masked=(*asked.masked, *found.masked))
     likelihood = likelihood_of(found.workspace, model, shell)
-    outcome = limit_of(replace(request.limit, model=model), likelihood, shell)
+    outcome = limit_of(
+        replace(request.limit, model=model), likelihood, shell, signal_fb=request.cross_section_fb
+    )
     return _with_signal(request, outcome, signals[0], found)
 
 
@@ -207,6 +210,8 @@ def _scan(
         raise OptionError("several signals make a patch set: name its file with --write-patch")
     if asked.method == "fc" or asked.poi_lower is not None or asked.referee is not None:
         raise OptionError("a scan has no fc, --poi-lower or --referee: give one signal at a time")
+    if asked.couplings.masses:
+        raise OptionError("several signals have several masses: --name-pattern says them")
     rule = None if request.name_pattern is None else NamingRule(request.name_pattern)
     patches = [LoosePatch(request.signal[0], name, list(one.patch)) for name, one in placed.items()]
     description = f"signals of {', '.join(request.signal)}"
@@ -225,7 +230,17 @@ def _scan(
             seed=asked.toys.seed or 0,
             blind=model.blind,
             bayes=asked.bayes,
+            couplings=_couplings(request),
             workers=model.threads,
         ),
         shell,
     )
+
+
+def _couplings(request: ReinterpretRequest) -> CouplingRequest:
+    """The model whose coupling is limited; ``--sigma`` says what signal strength 1 is."""
+    asked = request.limit.couplings
+    said = asked.unit_signal
+    if asked.cross_sections is not None and said is None and request.cross_section_fb is not None:
+        said = f"{request.cross_section_fb!r} fb"
+    return CouplingRequest(cross_sections=asked.cross_sections, unit_signal=said)

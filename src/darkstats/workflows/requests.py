@@ -14,6 +14,7 @@ from typing import Annotated
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
 from darkstats.scan.settings import BayesSettings
+from darkstats.workflows.couplings import NO_MODEL_AT_MASS, CouplingAtMass
 
 __all__ = [
     "BAYES_LEVEL",
@@ -326,6 +327,7 @@ class LimitRequest:
     poi_lower: LowerBound = None
     bayes: BayesSettings = _FLAT
     toys: ToyRequest = ToyRequest()
+    couplings: CouplingAtMass = NO_MODEL_AT_MASS
     referee: Referee = None
     scan_points: int = 41
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
 from darkstats.scan.settings import BayesSettings
+from darkstats.workflows.couplings import NO_MODEL, CouplingRequest
 from darkstats.workflows.requests import (
     LARGEST_SEED,
     LIKELIHOOD,
@@ -87,6 +89,19 @@ Folder = Annotated[
     ),
 ]  # fmt: skip
 
+Luminosity = Annotated[
+    float | None,
+    option(
+        "--luminosity", metavar="IFB", panel=LIKELIHOOD,
+        help="Luminosity of the counts, 1/fb, where neither the search nor its sidecar says it.",
+    ),
+]  # fmt: skip
+
+
+def _check_luminosity(luminosity_ifb: float | None) -> None:
+    if luminosity_ifb is not None and not 0.0 < luminosity_ifb < math.inf:
+        raise OptionError(f"--luminosity {luminosity_ifb:g}: give a number above zero, in 1/fb")
+
 
 def _check_table(bayes: BayesSettings) -> None:
     if bayes.prior.startswith("table:"):
@@ -133,6 +148,8 @@ class MassScanRequest:
     seed: Seed = 0
     blind: Blind = None
     bayes: BayesSettings = _AS_USUAL
+    couplings: CouplingRequest = NO_MODEL
+    luminosity_ifb: Luminosity = None
     cluster: Cluster = None
     workers: Workers = None
 
@@ -145,6 +162,7 @@ class MassScanRequest:
             A value out of range, or options that contradict.
         """
         check_choices(self)
+        _check_luminosity(self.luminosity_ifb)
         if self.cl is not None:
             check_level(self.cl, self.method)
         if self.patches and self.patchset is not None:
@@ -176,6 +194,7 @@ class MergeRequest:
     others: Annotated[
         tuple[str, ...], argument("[DIR]...", "Further folders, which other shards wrote.")
     ] = ()
+    couplings: CouplingRequest = NO_MODEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +266,8 @@ class ProjectRequest:
         ),
     ] = "same"  # fmt: skip
     bayes: BayesSettings = _AS_USUAL
+    couplings: CouplingRequest = NO_MODEL
+    luminosity_ifb: Luminosity = None
     cluster: Cluster = None
     workers: Workers = None
 
@@ -259,6 +280,7 @@ class ProjectRequest:
             A value out of range.
         """
         check_choices(self)
+        _check_luminosity(self.luminosity_ifb)
         _check_table(self.bayes)
         if not self.luminosities_ifb or any(not x > 0.0 for x in self.luminosities_ifb):
             raise OptionError("--lumi: give luminosities above zero, in 1/fb")

@@ -41,14 +41,41 @@ def read_source(
     patches: Sequence[str] = (),
     name_pattern: str | None = None,
     blind: bool | None = None,
+    luminosity_ifb: float | None = None,
 ) -> Source:
     """Read a built search, a workspace with its patch set, or an HS3 document with events.
+
+    ``luminosity_ifb`` is for a workspace that says none.
 
     Raises
     ------
     InputError
-        A file is missing, damaged, or belongs to another one.
+        A file is missing, damaged, or belongs to another one; or says another luminosity.
     """
+    found = _read_source(
+        source, patchset, data, patches=patches, name_pattern=name_pattern, blind=blind
+    )
+    if luminosity_ifb is None:
+        return found
+    facts, asked_ipb = found.inputs["facts"], 1e3 * luminosity_ifb
+    known_ipb = facts["luminosity_ipb"]
+    if known_ipb is not None and abs(known_ipb - asked_ipb) > 1e-9 * asked_ipb:
+        raise OptionError(
+            f"--luminosity {luminosity_ifb:g}: {source} says {known_ipb / 1e3:g} fb^-1; drop it"
+        )
+    facts["luminosity_ipb"] = asked_ipb if known_ipb is None else known_ipb
+    return found
+
+
+def _read_source(
+    source: str,
+    patchset: str | None,
+    data: Sequence[str],
+    *,
+    patches: Sequence[str],
+    name_pattern: str | None,
+    blind: bool | None,
+) -> Source:
     from darkstats.scan.limits import scan_inputs
     from darkstats.workflows.unbinned_inputs import holds_hs3
     from darkstats.workspace import read_patchset
@@ -120,7 +147,7 @@ def read_source(
         "simulated": sidecar_.simulated,
         "data": "as in the workspace",
         "luminosity_ipb": sidecar_.luminosity_ipb,
-        "reference_cross_section_pb": None,
+        "reference_cross_section_pb": sidecar_.reference_cross_section_pb,
         "poi_label": sidecar_.poi_label,
         "collision": None if sidecar_.collision is None else dict(sidecar_.collision),
     }

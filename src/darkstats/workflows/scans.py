@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError
 from darkstats.garbage import collection_paused
+from darkstats.workflows.couplings import CouplingRequest, check_scan, with_couplings
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import (
     BAYES_LEVEL,
@@ -58,6 +59,7 @@ def _source_of(request: MassScanRequest) -> Source:
         patches=request.patches,
         name_pattern=request.name_pattern,
         blind=request.blind,
+        luminosity_ifb=request.luminosity_ifb,
     )
 
 
@@ -166,17 +168,25 @@ def run_limits(
 
 
 @collection_paused()
-def record_of_scan(scan: MassScan, job: Job, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Record of a scan, with limits in all units that its inputs know."""
+def record_of_scan(
+    scan: MassScan,
+    job: Job,
+    inputs: Mapping[str, Any],
+    couplings: CouplingRequest | None = None,
+) -> dict[str, Any]:
+    """Record of a scan in all units that its inputs know, and on the coupling of a model."""
     from darkstats.report.scan_records import scan_record
 
-    return scan_record(
+    record = scan_record(
         scan,
         facts=inputs["facts"],
         couplings=couplings_of(inputs),
         job_digest=job.digest,
         versions=job.settings["versions"],
     )
+    if couplings is None:
+        return record
+    return with_couplings(record, couplings, str(inputs["facts"]["name"]))
 
 
 @collection_paused()
@@ -231,6 +241,7 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
     settings = _settings(request, source)
     job = _job(source.inputs, settings)
     _require_readable(source, job, settings)
+    check_scan(request.couplings, source.inputs)
     if "hs3" not in source.inputs:
         first_kernel(shell)
     store = None if request.output is None else BlockStore.create(Path(request.output), job)
@@ -244,7 +255,7 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
         shell=shell,
         step=f"scanning {source.facts['name']}",
     )
-    record = record_of_scan(found, job, source.inputs)
+    record = record_of_scan(found, job, source.inputs, request.couplings)
     where = source.facts["name"]
     if store is not None:
         _write(store.folder, record)
@@ -291,6 +302,8 @@ def plan_shards(request: MassScanRequest, shell: Shell | None = None) -> Outcome
 
     if request.output is None:
         raise OptionError("shards plan needs a folder: -o DIR")
+    if request.couplings.cross_sections is not None:
+        raise OptionError("a plan has no couplings yet: give --cross-sections to shards merge")
     source = _source_of(request)
     settings = _settings(request, source)
     job = _job(source.inputs, settings)
@@ -397,10 +410,11 @@ def merge_shards(request: MergeRequest, shell: Shell | None = None) -> Outcome[A
     if job.kind not in _LIMIT_KINDS:
         return _shard_outcome(store, {"taken": merged.taken, "known": merged.known})
     inputs = read_inputs(job.inputs)
+    check_scan(request.couplings, inputs)
     settings = ScanSettings.from_plain(job.settings)
     blocks = [store.read(block) for block in range(job.n_blocks)]
     found = collect_scan(inputs, job, settings, blocks)
-    record = record_of_scan(found, job, inputs)
+    record = record_of_scan(found, job, inputs, request.couplings)
     _write(store.folder, record)
     return _outcome(found, record, str(store.folder / SCAN_FILE))
 
@@ -425,12 +439,18 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
     from darkstats.workflows.scan_requests import MassScanRequest
 
     shell = shell or Shell()
-    source = read_source(request.source, request.patchset, blind=True)
+    source = read_source(
+        request.source, request.patchset, blind=True, luminosity_ifb=request.luminosity_ifb
+    )
     if "hs3" in source.inputs:
         raise OptionError("projections are made of binned searches: name the folder of the build")
     now = source.facts["luminosity_ipb"]
     if now is None:
-        raise OptionError(f"{request.source} does not say its luminosity: project a built search")
+        raise OptionError(
+            f"{request.source} does not say its luminosity: give --luminosity, or luminosity_ipb "
+            "in its sidecar"
+        )
+    check_scan(request.couplings, source.inputs)
     base = _settings(
         MassScanRequest(
             source=request.source,
@@ -474,7 +494,7 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
             step=f"projecting to {luminosity_ifb:g} fb^-1",
         )
         scans.append(found)
-        records.append(record_of_scan(found, job, inputs))
+        records.append(record_of_scan(found, job, inputs, request.couplings))
     tables = [read_scan(record, source=source.facts["name"]) for record in records]
     asked = PlotRequest(results=tuple(table.source for table in tables))
     shown = scans_outcome(asked, tables, statement=statement)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
         UpperLimit,
     )
     from darkstats.referee import Verdict
+    from darkstats.report.figures.coupling_axis import CouplingAxis
     from darkstats.report.figures.style import Drawing
+    from darkstats.workflows.couplings import LimitConversion
     from darkstats.workflows.outcome import Step
     from darkstats.workflows.requests import (
         GoodnessRequest,
@@ -115,15 +117,35 @@ def limit(
 
 
 def limit_of(
-    request: LimitRequest, likelihood: Likelihood, shell: Shell
+    request: LimitRequest,
+    likelihood: Likelihood,
+    shell: Shell,
+    *,
+    signal_fb: float | None = None,
 ) -> Outcome[UpperLimit | Interval | CredibleLimit]:
-    """Limit of a likelihood that is there already; as :func:`limit`."""
+    """Limit of a likelihood that is there already; as :func:`limit`.
+
+    ``signal_fb`` is the cross section that the signal was made with, where that is known.
+    """
+    from darkstats.workflows.couplings import limit_conversion, with_coupling
+
+    conversion = limit_conversion(request.couplings, request.model, likelihood, signal_fb=signal_fb)
+    found = _limit_of(request, likelihood, shell, conversion)
+    return found if conversion is None else with_coupling(found, conversion)
+
+
+def _limit_of(
+    request: LimitRequest,
+    likelihood: Likelihood,
+    shell: Shell,
+    conversion: LimitConversion | None,
+) -> Outcome[UpperLimit | Interval | CredibleLimit]:
     if request.method == "fc":
-        return _interval(request, likelihood, shell)
+        return _interval(request, likelihood, shell, conversion)
     if request.method == "bayes":
         from darkstats.workflows.bayes import credible
 
-        return credible(request, likelihood, shell)
+        return credible(request, likelihood, shell, coupling=_axis(conversion))
     from darkstats.inference.upper_limit import upper_limit
 
     by_toys = request.calculator == "toys"
@@ -184,12 +206,26 @@ def limit_of(
     def curve() -> Drawing:
         from darkstats.report.figures.limits import limit_figure
 
-        return limit_figure(found, likelihood.inputs, poi_label=likelihood.sidecar.poi_label)
+        return limit_figure(
+            found,
+            likelihood.inputs,
+            poi_label=likelihood.sidecar.poi_label,
+            coupling=_axis(conversion),
+        )
 
     return Outcome(result=found, record=record, sheet=sheet, figures={"cls": curve})
 
 
-def _interval(request: LimitRequest, likelihood: Likelihood, shell: Shell) -> Outcome[Interval]:
+def _axis(conversion: LimitConversion | None) -> CouplingAxis | None:
+    return None if conversion is None else conversion.axis()
+
+
+def _interval(
+    request: LimitRequest,
+    likelihood: Likelihood,
+    shell: Shell,
+    conversion: LimitConversion | None,
+) -> Outcome[Interval]:
     from darkstats.inference.feldman_cousins import feldman_cousins
 
     if likelihood.blind:
@@ -230,7 +266,12 @@ def _interval(request: LimitRequest, likelihood: Likelihood, shell: Shell) -> Ou
     def curve() -> Drawing:
         from darkstats.report.figures.limits import interval_figure
 
-        return interval_figure(found, likelihood.inputs, poi_label=likelihood.sidecar.poi_label)
+        return interval_figure(
+            found,
+            likelihood.inputs,
+            poi_label=likelihood.sidecar.poi_label,
+            coupling=_axis(conversion),
+        )
 
     return Outcome(result=found, record=record, sheet=sheet, figures={"p": curve})
 

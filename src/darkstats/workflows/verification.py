@@ -8,7 +8,7 @@ from darkstats.errors import InputError, ShardError
 from darkstats.workflows.outcome import Outcome, Shell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -183,7 +183,10 @@ def _verify_limits(
     if chosen:
         some = {**inputs, "patches": [inputs["patches"][k] for k in chosen]}
         stated_points = {k: limits["points"][k] for k in chosen}
-        differ = _computed_again(some, stated_points, settings, request.workers, shell)
+        own = limits.get("conversions") or ()
+        differ = _computed_again(
+            some, stated_points, settings, request.workers, shell, conversions=own
+        )
         within = tolerance_words(toys=settings.n_toys is not None)
         findings.check("computed again", f"{len(chosen)} of {len(names)}; {within}", differ)
     if len(chosen) < len(names):
@@ -198,12 +201,18 @@ def _computed_again(
     settings: ScanSettings,
     workers: int | None,
     shell: Shell,
+    *,
+    conversions: Sequence[Mapping[str, Any]],
 ) -> list[Problem]:
-    """Compute the limits of all inputs, and compare them with points of the record, by position."""
+    """Compute the limits of all inputs, and compare them with points of the record, by position.
+
+    Couplings of ``conversions``, models of the user's, are converted as the record states it.
+    """
     from darkstats.publication.documents import LIMITS
     from darkstats.publication.findings import UNCERTIFIED, Problem
     from darkstats.publication.recomputation import compare_point
     from darkstats.scan.limits import limits_job
+    from darkstats.workflows.couplings import restated
     from darkstats.workflows.scans import record_of_scan, run_limits
 
     job = limits_job(inputs, settings)
@@ -218,7 +227,7 @@ def _computed_again(
     return [
         problem
         for (index, point), found in zip(stated.items(), points, strict=True)
-        for problem in compare_point(point, found, index)
+        for problem in compare_point(point, restated(found, point, conversions), index)
     ]
 
 

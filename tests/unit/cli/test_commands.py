@@ -59,11 +59,13 @@ def test_an_option_is_one_thing_everywhere() -> None:
 
 
 def test_whoever_scans_takes_the_options_of_scan() -> None:
-    """A plan for shards leaves out who works; a projection what cannot be projected."""
+    """A plan leaves out who works, and the model, which merge takes; a projection more."""
     scan = asked_of("scan")
+    later = {"--cross-sections", "--unit-signal"}
     assert asked_of("shards plan") == {
-        name: one for name, one in scan.items() if name not in {"--cluster", "--workers"}
+        name: one for name, one in scan.items() if name not in {"--cluster", "--workers"} | later
     }
+    assert later <= asked_of("shards merge").keys()
     project = asked_of("project")
     assert scan.keys() - project.keys() == {
         "--patch", "--name-pattern", "--data", "--calculator", "--test-stat", "--band", "--toys",

@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Protocol
 
+from darkstats.report.figures.coupling_axis import (
+    CouplingAxis,
+    coupling_columns,
+    draw_coupling,
+)
 from darkstats.report.figures.smooth import p_curve
 from darkstats.report.figures.style import (
     BAND_1,
@@ -76,10 +81,17 @@ def _limit_line(panels: Panels, at: float | None, level: float, dashes: str) -> 
             axes.plot([at, at], [1e-300, level], color=BLACK, linestyle=dashes, linewidth=1.0)
 
 
-def limit_figure(limit: UpperLimit, inputs: Inputs, *, poi_label: str | None = None) -> Drawing:
+def limit_figure(
+    limit: UpperLimit,
+    inputs: Inputs,
+    *,
+    poi_label: str | None = None,
+    coupling: CouplingAxis | None = None,
+) -> Drawing:
     """Observed and expected p-value against the signal strength, with the limits marked.
 
-    One axis in two panels: linear above, logarithmic below a tenth, where the limits are read.
+    One axis in two panels: linear above, logarithmic below a tenth, where the limits are read. A
+    ``coupling`` has an axis of its own below.
     """
     scan = limit.scan
     alpha = 1.0 - limit.cl
@@ -109,6 +121,7 @@ def limit_figure(limit: UpperLimit, inputs: Inputs, *, poi_label: str | None = N
         _limit_line(panels, limit.observed, alpha, "-")
         _limit_line(panels, limit.expected[2], alpha, "--")
         lower.set_xlabel(poi_text(limit.poi, poi_label))
+        draw_coupling(lower, coupling)
         quantity = _QUANTITIES.get(scan.quantity if scan else "CLs", "p-value")
         figure.supylabel(quantity, fontsize=12.0)
         header(upper, inputs, f"{method_name(limit.method).figure}, {limit.calculator}")
@@ -123,7 +136,7 @@ def limit_figure(limit: UpperLimit, inputs: Inputs, *, poi_label: str | None = N
             title="\n".join(words), alignment="left", fontsize=9.5, title_fontsize=9.5,
             borderaxespad=0.8, labelspacing=0.35,
         )  # fmt: skip
-    return Drawing(figure=figure, columns=columns)
+    return Drawing(figure=figure, columns=coupling_columns(columns, coupling))
 
 
 def _axes_of_p(upper: Axes, lower: Axes, middle: float, floor: float) -> None:
@@ -229,7 +242,13 @@ def _draw_points(
         )  # fmt: skip
 
 
-def interval_figure(interval: Interval, inputs: Inputs, *, poi_label: str | None = None) -> Drawing:
+def interval_figure(
+    interval: Interval,
+    inputs: Inputs,
+    *,
+    poi_label: str | None = None,
+    coupling: CouplingAxis | None = None,
+) -> Drawing:
     """P-value against the signal strength, with the accepted interval."""
     scan, alpha = interval.scan, 1.0 - interval.cl
     with style():
@@ -264,6 +283,7 @@ def interval_figure(interval: Interval, inputs: Inputs, *, poi_label: str | None
             ha="right", va="bottom", fontsize=9.5,
         )  # fmt: skip
         axes.set_xlabel(poi_text(interval.poi, poi_label))
+        draw_coupling(axes, coupling)
         axes.set_ylabel("p-value")
         axes.set_yticks([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
         header(axes, inputs, f"Feldman–Cousins, {plain_name(interval.construction)}")
@@ -275,7 +295,7 @@ def interval_figure(interval: Interval, inputs: Inputs, *, poi_label: str | None
             loc="upper right", title=title, alignment="left", frameon=True, framealpha=1.0,
             edgecolor="none",
         )  # fmt: skip
-    return Drawing(figure=figure, columns=columns)
+    return Drawing(figure=figure, columns=coupling_columns(columns, coupling))
 
 
 def _normal(x: FloatArray) -> FloatArray:

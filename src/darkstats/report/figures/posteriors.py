@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from darkstats.report.figures.coupling_axis import (
+    CouplingAxis,
+    coupling_columns,
+    draw_coupling,
+)
 from darkstats.report.figures.style import (
     BAND_1,
     BAND_2,
@@ -36,6 +41,7 @@ def posterior_figure(
     draws: FloatArray | None = None,
     prior_density: tuple[FloatArray, FloatArray] | None = None,
     poi_label: str | None = None,
+    coupling: CouplingAxis | None = None,
 ) -> Drawing:
     """Posterior density with the credible limit and, where it is proper, the prior.
 
@@ -49,6 +55,8 @@ def posterior_figure(
         Signal strengths, and the density of a proper prior there.
     poi_label
         Axis title.
+    coupling
+        Coupling for an axis of its own.
     """
     import numpy as np
 
@@ -96,14 +104,19 @@ def posterior_figure(
         axes.set_xlim(0.0, right)
         axes.set_ylim(0.0, 1.25 * top if top > 0.0 else 1.0)
         axes.set_xlabel(poi_text(limit.poi, poi_label))
+        draw_coupling(axes, coupling)
         axes.set_ylabel("posterior density")
         header(axes, inputs, f"{limit.prior.name} prior, {limit.engine}")
         axes.legend(loc="upper right", title=f"{percent(limit.cl)} credibility", alignment="left")
-    return Drawing(figure=figure, columns=columns)
+    return Drawing(figure=figure, columns=coupling_columns(columns, coupling))
 
 
 def credible_figure(
-    limit: CredibleLimit, inputs: Inputs, *, poi_label: str | None = None
+    limit: CredibleLimit,
+    inputs: Inputs,
+    *,
+    poi_label: str | None = None,
+    coupling: CouplingAxis | None = None,
 ) -> Drawing:
     """Posterior probability beyond a signal strength, and the limit in its expected band."""
     import numpy as np
@@ -150,7 +163,8 @@ def credible_figure(
         axes.set_xlim(0.0, right)
         axes.set_ylim(0.0, 1.05)
         axes.set_xlabel(poi_text(limit.poi, poi_label))
+        draw_coupling(axes, coupling)
         axes.set_ylabel("posterior probability beyond")
         header(axes, inputs, f"{limit.prior.name} prior, {limit.engine}")
         axes.legend(loc="upper right", title=f"{percent(limit.cl)} credibility", alignment="left")
-    return Drawing(figure=figure, columns=columns)
+    return Drawing(figure=figure, columns=coupling_columns(columns, coupling))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from darkstats.report.figures.coupling_axis import label_text
 from darkstats.report.figures.style import header_words, plain_name, typeset
 from darkstats.report.methods import method_name
 from darkstats.report.numbers import level_words
@@ -58,7 +59,7 @@ def at_axis(axis: Axis, value: float, digits: int = 6) -> str:
 def limits_title(table: ScanTable, limits: Limits, label: str | None) -> str:
     """Axis title of the quantity that is limited; ``label`` is that of the benchmark."""
     if label is not None:
-        return label
+        return label if limits.conversion is None else label_text(label)
     if limits.key == "cross_section":
         return r"$\sigma$ [fb]"
     if limits.key == "signal_strength":

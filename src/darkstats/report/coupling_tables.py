@@ -1,0 +1,71 @@
+"""Table for a terminal: a limit as a cross section and as a coupling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from darkstats.report.numbers import BAND_LABELS, number, with_error
+from darkstats.report.tables import grid, sheet
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["coupling_sheet"]
+
+
+def _rows(name: str, found: Mapping[str, Any]) -> list[list[str]]:
+    rows = [
+        [
+            f"{name} <",
+            with_error(found["observed"], found.get("observed_error") or 0.0),
+            *(number(value) for value in found["expected"]),
+        ]
+    ]
+    errors = found.get("expected_error") or []
+    if any(errors):
+        rows.append(["± toys", "", *(number(error, 2) for error in errors)])
+    held = found.get("low_counts")
+    if held is not None:
+        observed = with_error(held["observed"], held.get("observed_error") or 0.0)
+        words = [f"{name} <, low counts", observed]
+        rows.append([*words, *(number(value) for value in held["expected"])])
+    return rows
+
+
+def coupling_sheet(record: Mapping[str, Any]) -> RenderableType:
+    """Limits on cross section and coupling, and what the conversion rests on.
+
+    Parameters
+    ----------
+    record
+        Of a limit, with ``conversions``.
+    """
+    conversion = record["conversions"][0]
+    entry = record["couplings"][conversion["name"]]
+    sizes = record["cross_section_fb"]
+    held = record.get("low_counts") or {}
+    if "cross_section_fb" in held:
+        sizes = {**sizes, "low_counts": held["cross_section_fb"]}
+    rows = [*_rows("cross section [fb]", sizes), *_rows(entry["symbol"], entry)]
+    at = ", ".join(f"{key} = {mass:g}" for key, mass in entry["masses"].items())
+    said = (
+        f"{entry['signal_cross_section_fb']:.6g} fb: {conversion['unit_signal']}",
+        f"{entry['reference_cross_section_fb']:.6g} fb at {conversion['symbol']} = "
+        f"{entry['reference_coupling']:g}, power {conversion['power']:g}",
+    )
+    notes = [
+        ("signal strength 1", said[0]),
+        ("model", f"{said[1]}{f'; {at}' if at else ''}"),
+        ("source", conversion["expression"] or conversion["source"]),
+        ("interpolation", conversion["interpolation"]),
+        ("assumed", conversion["assumption"]),
+    ]
+    if conversion["note"]:
+        notes.append(("note", conversion["note"]))
+    if entry["observed"] is None and entry.get("observed_reason"):
+        notes.insert(0, ("observed", entry["observed_reason"]))
+    return sheet(
+        f"Upper limit on {entry['symbol']}", tables=[grid(["", "observed", *BAND_LABELS], rows)],
+        notes=notes,
+    )  # fmt: skip
