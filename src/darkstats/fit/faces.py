@@ -58,7 +58,8 @@ def off_the_face(
     wanted = max(1.0, float(np.sqrt(np.abs(base).sum())))
 
     def change(step: float) -> float:
-        found = float(np.abs(rates(step) - base).sum())
+        with np.errstate(invalid="ignore"):  # what is infinite at both ends is not seen
+            found = float(np.abs(rates(step) - base).sum())
         return found if np.isfinite(found) else np.inf
 
     step = min(1.0, widest)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["prediction_figure", "rate_errors"]
 
 _MOST_CHANNELS = 12
+_FROM_ZERO = -0.5  # the lower edge of a bin that is numbered, not measured
 
 
 def rate_errors(fit: FitResult, covariance: Covariance) -> FloatArray:
@@ -148,11 +149,12 @@ def prediction_figure(
                 errors=errors[bins],
                 data=fit.observation.counts[bins],
                 data_label=label,
+                mu=None if model.poi_index is None else float(parameters[model.poi_index]),
             )
             _stack(main, fit, panel, order)
             _ratio(ratio, panel)
             main.tick_params(axis="x", labelbottom=False)
-            ratio.set_xlabel(typeset(labels.axis or "bin"))
+            ratio.set_xlabel(typeset(labels.axis or "bin (the first is 0)"))
             main.set_ylabel(_counts_title(panel.edges, labels))
             ratio.set_ylabel("data / pred.", fontsize=10.0)
             _channel_name(main, channel, labels)
@@ -188,7 +190,7 @@ def _edges(channel: ChannelBins, labels: ChannelLabels) -> FloatArray:
     n = channel.stop - channel.start
     if labels.edges is not None and len(labels.edges) == n + 1:
         return np.array(labels.edges)
-    numbered: FloatArray = np.arange(n + 1, dtype=np.float64) + 0.5
+    numbered: FloatArray = np.arange(n + 1, dtype=np.float64) - 0.5  # as tables and messages count
     return numbered
 
 
@@ -228,6 +230,7 @@ class _Panel:
     errors: FloatArray
     data: FloatArray
     data_label: str
+    mu: float | None
 
     @property
     def total(self) -> FloatArray:
@@ -263,7 +266,7 @@ def _stack(axes: Axes, fit: FitResult, panel: _Panel, order: list[int]) -> None:
         mplhep.histplot(
             [panel.samples[s] for s in present], edges, ax=axes, stack=True, histtype="fill",
             color=[colors[s] for s in present], edgecolor=BLACK, linewidth=0.5,
-            label=[plain_name(model.samples[s]) for s in present],
+            label=[_sample_name(fit, panel, s, order) for s in present],
         )  # fmt: skip
     if np.any(error > 0.0):
         axes.fill_between(
@@ -277,9 +280,18 @@ def _stack(axes: Axes, fit: FitResult, panel: _Panel, order: list[int]) -> None:
     )  # fmt: skip
     axes.set_xlim(float(edges[0]), float(edges[-1]))
     axes.set_ylim(0.0, 1.35 * float(np.max(np.maximum(total + error, data + above))))
-    if len(data) <= 12 and edges[0] == 0.5:
-        axes.set_xticks(range(1, len(data) + 1))
+    if len(data) <= 12 and edges[0] == _FROM_ZERO:
+        axes.set_xticks(range(len(data)))
         axes.xaxis.set_minor_locator(_no_ticks())
+
+
+def _sample_name(fit: FitResult, panel: _Panel, sample: int, order: list[int]) -> str:
+    """Name of a sample; that of the signal says at which strength it is drawn."""
+    model = _in_bins(fit)
+    name = plain_name(model.samples[sample])
+    if model.poi_index is None or panel.mu is None or sample != order[-1]:
+        return name
+    return f"{name}, {plain_name(model.parameters[model.poi_index].name)} = {panel.mu:.3g}"
 
 
 def _no_ticks() -> Any:  # noqa: ANN401 -- an untyped locator
@@ -310,8 +322,14 @@ def _ratio(axes: Axes, panel: _Panel) -> None:
     reach = np.nanmax(
         np.abs(np.concatenate([ratio + bars[1] - 1.0, ratio - bars[0] - 1.0, width, [0.1]]))
     )
-    reach = min(1.1 * float(reach), 2.0)
+    reach = min(1.25 * float(reach), 2.0)
     axes.set_ylim(max(1.0 - reach, 0.0), 1.0 + reach)
+    above = ratio > 1.0 + reach
+    if above.any():  # an arrow where the point lies beyond the frame
+        axes.plot(
+            panel.centres[above], np.full(int(above.sum()), 1.0 + 0.93 * reach), color=BLACK,
+            marker="^", markersize=5.0, linestyle="none", zorder=6,
+        )  # fmt: skip
 
 
 def _channel_name(axes: Axes, channel: ChannelBins, labels: ChannelLabels) -> None:
