@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from darkstats.errors import OptionError, OutputError
 __all__ = ["csv_text", "json_text", "plain", "require_writable", "whole_file", "write_text"]
 
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # as OWASP lists them
+_OBEYED = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _FLOATS = frozenset({float})
 _WORDS = frozenset({str, int, bool, type(None)})
 _WHOLE = _WORDS | {dict}  # no number is missing in these themselves
@@ -74,14 +76,18 @@ def _why_missing(item: object) -> str | None:
 
 
 def json_text(record: Mapping[str, Any]) -> str:
-    """Return a record as JSON with sorted keys and a final newline, the same bytes every time."""
+    """Return a record as JSON with sorted keys and a final newline, the same bytes every time.
+
+    Characters that steer a terminal or turn the direction of text are written as escapes.
+    """
     found = plain(record)
     text = _written(found, "\n", encode_basestring)
     try:
         text.encode()
     except UnicodeEncodeError:  # a name of a file that is no text
         text = _written(found, "\n", encode_basestring_ascii)
-    return text + "\n"
+    # They stand in strings alone, and a terminal would obey them.
+    return _OBEYED.sub(lambda one: f"\\u{ord(one[0]):04x}", text) + "\n"
 
 
 def _written(value: Any, line: str, quoted: Callable[[str], str]) -> str:  # noqa: ANN401

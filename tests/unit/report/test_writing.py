@@ -66,9 +66,19 @@ _VALUES = st.recursive(
 @settings(deadline=None, max_examples=50)
 @given(record=st.dictionaries(st.text(), _VALUES))
 def test_json_is_that_of_the_library(record: dict[str, object]) -> None:
-    """Byte for byte, whatever is in it."""
+    """Byte for byte, whatever is in it but for characters that a terminal obeys."""
     expected = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False)
+    for one in {*range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)}:
+        expected = expected.replace(chr(one), f"\\u{one:04x}")
     assert json_text(record) == expected + "\n"
+
+
+@pytest.mark.parametrize("odd", ["\x1b[31m", "\x7f", "\x9b2J", "\u202eabc", "\u2067x"])
+def test_what_a_terminal_obeys_is_written_as_an_escape(odd: str) -> None:
+    """A key of a patch that nobody checks went to the terminal as it was."""
+    text = json_text({odd: [odd]})
+    assert json.loads(text) == {odd: [odd]}
+    assert text.isprintable() or text.replace("\n", "").isprintable()
 
 
 def test_a_matrix_is_not_written_number_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
