@@ -37,6 +37,7 @@ def command(verb: Verb) -> Callable[..., None]:
         chosen = _chosen(parameters, given)
         where = _made(output, chosen["output"])
         where = where.output() if isinstance(where, Drawing) else where
+        _check_figures(verb, where)
         if verb.prints_record and where.path is None:
             where = Output(json=True)
         what = _made(request, chosen["request"])
@@ -51,6 +52,14 @@ def command(verb: Verb) -> Callable[..., None]:
     run.__annotations__ = {one.name: one.annotation for one in signature}
     run.__doc__ = verb.help.replace("[", "\\[")
     return run
+
+
+def _check_figures(verb: Verb, output: Output) -> None:
+    """Refuse a figure that the verb never draws, before the work and not after it."""
+    known = tuple(verb.kinds.split())
+    for kind, _ in output.figures:
+        if kind is not None and known and kind not in known:
+            raise UnknownNameError("figure", kind, known)
 
 
 def _said(choice: Choice, words: Mapping[str, str]) -> Choice:

@@ -32,6 +32,8 @@ class Verb:
     file, figures
         Whether it offers a file for the record, and figures. A request with a folder of its own
         keeps its record there.
+    kinds
+        All kinds of figures that it may draw, where that is known before the work.
     draws
         Whether figures are what it is for.
     prints_record
@@ -46,14 +48,19 @@ class Verb:
     words: Mapping[str, str] = field(default_factory=dict)
     file: bool = True
     figures: bool = True
+    kinds: str = ""
     draws: bool = False
     prints_record: bool = False
 
+
+_LIMIT = "cls p posterior limit"
+_SCAN = "limits p_values against_first against_second expected observed significance projections"
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "limit": Verb(
             request="LimitRequest", task="limit", panel="Statistics",
+            kinds=_LIMIT,
             help="Upper limit on the signal strength, observed and expected.\n\n"
             "Example: darkstats limit workspace.json --cl 0.90 --plot limit.pdf\n\n"
             "On a coupling: darkstats limit workspace.json --cross-sections 'sigma_fb = "
@@ -61,24 +68,28 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "hypotest": Verb(
             request="HypoTestRequest", task="hypotest", panel="Statistics",
+            kinds="statistic",
             help="Test one signal strength: CLs, CLs+b and CLb, observed and expected.\n\n"
             "Example: darkstats hypotest workspace.json --mu 1.0 --json",
             without="engine",
         ),
         "significance": Verb(
             request="SignificanceRequest", task="significance", panel="Statistics",
+            kinds="scan",
             help="Significance of an excess, observed and expected for signal strength 1.\n\n"
             "Example: darkstats significance workspace.json --calculator toys --toys 100000",
             without="engine",
         ),
         "gof": Verb(
             request="GoodnessRequest", task="gof", panel="Statistics",
+            kinds="gof",
             help="Goodness of fit against the saturated model.\n\n"
             "Example: darkstats gof workspace.json --calculator toys --toys 5000 --plot gof.pdf",
             without="engine blind",
         ),
         "fit": Verb(
             request="FitRequest", task="fit", panel="Fits",
+            kinds="pulls correlation data prefit",
             help="Maximum-likelihood fit: values, errors, pulls. Figures: pulls, correlation, "
             "data, prefit.\n\n"
             "Example: darkstats fit workspace.json --plot pulls.pdf --plot data=data.pdf",
@@ -86,12 +97,14 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "rank": Verb(
             request="RankRequest", task="rank", panel="Fits",
+            kinds="ranking",
             help="Rank nuisance parameters by their impact on the parameter of interest.\n\n"
             "Example: darkstats rank workspace.json --plot ranking.pdf",
             without="engine",
         ),
         "scan-poi": Verb(
             request="ScanRequest", task="scan_poi", panel="Fits",
+            kinds="scan",
             help="Scan the profile likelihood along one parameter, or two.\n\n"
             "Example: darkstats scan-poi workspace.json --range 0:5 --plot scan.pdf",
             without="engine",
@@ -123,6 +136,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "scan": Verb(
             request="MassScanRequest", task="scan", panel="Scans",
+            kinds=_SCAN,
             help="Limits and local p-values at all mass hypotheses of a search.\n\n"
             "Example: darkstats scan workspaces/alp -o alp-scan --plot alp.pdf\n\n"
             "On the coupling of a model: darkstats scan search --cross-sections model.csv -o scan",
@@ -130,6 +144,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "global": Verb(
             request="GlobalRequest", task="global_significance", panel="Scans",
+            kinds="methods crossings",
             help="Global significance of the largest excess of a scan, by several methods.\n\n"
             "Example: darkstats global alp-scan --toys 100000 --plot methods=methods.pdf",
             file=False,
@@ -138,6 +153,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "project": Verb(
             request="ProjectRequest", task="project", panel="Scans",
+            kinds=_SCAN,
             help="Expected limits at other luminosities, with a statement on the systematic "
             "errors.\n\n"
             "Example: darkstats project workspaces/zprime_invisible_2020 --lumi 50,200 --plot "
@@ -159,12 +175,14 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "shards merge": Verb(
             request="MergeRequest", task="merge_shards", panel="Scans",
+            kinds=_SCAN,
             help="Make the result of a planned scan, from its folder and those of other shards.\n\n"
             "Example: darkstats shards merge job",
             file=False,
         ),
         "reinterpret": Verb(
             request="ReinterpretRequest", task="reinterpret", panel="Statistics",
+            kinds=f"{_LIMIT} {_SCAN}",
             help="Limit on a signal of your own in a published likelihood, by names of "
             "channels.\n\n"
             "Example: darkstats reinterpret BkgOnly.json --signal SR=1.2,3.4 --missing keep",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -179,3 +181,44 @@ def test_output_options_follow_the_verb() -> None:
     assert offered["scan"] == {"--json", "--plot", "--csv"}
     assert offered["digest"] == {"--json", "--output"}
     assert offered["build"] == {"--json"}
+
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "workspaces/examples"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "limit two_bins.json",
+        "limit two_bins.json --method fc --toys 100",
+        "limit two_bins.json --method bayes",
+        "hypotest two_bins.json",
+        "significance two_bins.json",
+        "gof two_bins.json",
+        "fit two_bins.json",
+        "rank two_bins.json",
+        "scan-poi two_bins.json --points 3",
+        "reinterpret two_bins.json --signal signal_region=1,2",
+        "scan mass_scan",
+    ],
+)
+def test_a_figure_that_a_verb_never_draws_is_refused_before_the_work(
+    words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each verb says all that it may draw: nothing else, and nothing that it does not."""
+    name, source, *options = words.split()
+    monkeypatch.chdir(tmp_path)
+    figure = tmp_path / "f.png"
+    arguments = [str(EXAMPLES / source), *options, "--json"]
+    seen = []
+
+    def watched(task: Callable[[], Any], *_: Any) -> None:
+        seen.append(set(task().figures))
+
+    monkeypatch.setattr(commands, "deliver", watched)
+    assert called(VERBS[name], *arguments, "--plot", f"nix={figure}").exit_code != 0
+    assert seen == []
+    assert called(VERBS[name], *arguments).exit_code == 0
+    (found,) = seen
+    assert found
+    assert found <= set(VERBS[name].kinds.split())
