@@ -52,6 +52,11 @@ class Merged:
     known: int
 
 
+def _seal(job: Job) -> str:
+    """SHA-256 of a job and its number of blocks, which may grow and is no part of its own one."""
+    return digest_of({"job": job.digest, "n_blocks": job.n_blocks})
+
+
 class BlockStore:
     """The folder of one job.
 
@@ -103,6 +108,7 @@ class BlockStore:
             "schema": JOB_SCHEMA,
             "sha256": job.digest,
             "n_blocks": job.n_blocks,
+            "n_blocks_sha256": _seal(job),
             "inputs_file": hashlib.sha256(job.inputs).hexdigest(),
             **job.plain(),
         }
@@ -132,7 +138,11 @@ class BlockStore:
                 inputs_digest=str(head["inputs"]),
                 inputs=inputs,
             )
-            sound = head["schema"] == JOB_SCHEMA and head["sha256"] == job.digest
+            sound = (
+                head["schema"] == JOB_SCHEMA
+                and head["sha256"] == job.digest
+                and head["n_blocks_sha256"] == _seal(job)
+            )
             intact = head["inputs_file"] == hashlib.sha256(inputs).hexdigest()
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ShardError(f"{folder} holds no job ({in_words(error)}); plan it again") from None

@@ -184,3 +184,13 @@ def test_arrays_come_back_with_their_shapes():
     assert str(found["scalar"]) == "line"
     with pytest.raises(ShardError, match="holds no arrays"):
         unpack_arrays({"bad": "AAAA"})
+
+
+def test_a_changed_number_of_blocks_is_refused(store):
+    """It is no part of the digest, because it may grow; a million empty ones took for ever."""
+    path = store.folder / "job.json"
+    head = json.loads(path.read_text("utf-8"))
+    for n in (10**6, 0, -1):
+        path.write_text(json.dumps({**head, "n_blocks": n}), "utf-8")
+        with pytest.raises(ShardError, match="changed since it was written"):
+            BlockStore.open(store.folder)
