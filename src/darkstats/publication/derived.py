@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from darkstats.publication.documents import LIMITS, Documents
 from darkstats.publication.findings import DIFFERS, Problem
 from darkstats.publication.hypotheses import compiled
 from darkstats.publication.limit_tables import limit_files
-from darkstats.publication.yields import yield_files, yields_of
+from darkstats.publication.yields import SignalRow, signal_csv, yield_files, yields_of
 from darkstats.report.scan_table import read_scan
 
 __all__ = ["compare_derived", "derived_files"]
@@ -17,13 +17,17 @@ __all__ = ["compare_derived", "derived_files"]
 _MOST_LINES = 5
 
 
-def derived_files(documents: Documents, title: str, notes: Mapping[str, str]) -> dict[str, str]:
+def derived_files(
+    documents: Documents, signals: Sequence[SignalRow], title: str, notes: Mapping[str, str]
+) -> dict[str, str]:
     """Return tables of yields, and of limits where there are any, by the name of the file.
 
     Parameters
     ----------
     documents
         What the bundle is about.
+    signals
+        What its hypotheses bring.
     title
         Of the search.
     notes
@@ -35,6 +39,8 @@ def derived_files(documents: Documents, title: str, notes: Mapping[str, str]) ->
         The workspace makes no model, or the record of the limits is none.
     """
     found = yield_files(yields_of(compiled(documents.workspace)), title)
+    if documents.patch_set is not None:
+        found["signals.csv"] = signal_csv(signals, documents.patch_set.labels, title)
     if documents.limits is not None:
         found |= limit_files(read_scan(documents.limits, source=LIMITS), notes)
     return found

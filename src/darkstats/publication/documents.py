@@ -13,6 +13,8 @@ from darkstats.errors import DocumentError, InputError
 from darkstats.provenance import digest_of
 from darkstats.publication.findings import MALFORMED, Problem
 from darkstats.publication.hypotheses import WITHOUT_SIGNAL, Hypotheses, compiled
+from darkstats.publication.yields import SignalRow, signal_rows
+from darkstats.report.sidecar import sidecar_of
 from darkstats.scan.limits import base_of, scan_inputs
 from darkstats.workspace import PatchSet, Workspace
 from darkstats.workspace.archives import unpacked
@@ -83,13 +85,17 @@ class Documents:
         if signals is not None:
             points = PatchSet.from_document(_json(files, signals), signals)
             points.verify(workspace.document)
-        stem = name.removesuffix(".gz").removesuffix(".json")
+        labels = f"{name.removesuffix('.gz').removesuffix('.json')}.meta.json"
+        sidecar = _object(files, labels)
+        if sidecar is not None:
+            bins = {c["name"]: len(c["samples"][0]["data"]) for c in workspace.document["channels"]}
+            sidecar_of(sidecar, labels).require_edges(bins)
         return cls(
             workspace_file=name,
             workspace=workspace,
             patch_set_file=signals,
             patch_set=points,
-            sidecar=_object(files, f"{stem}.meta.json") or {},
+            sidecar=sidecar or {},
             fill=_object(files, _one_of(files, "fill.json")),
             build=_object(files, "record.json") or {},
             limits=_object(files, LIMITS),
@@ -144,24 +150,26 @@ def digest_of_inputs(inputs: Mapping[str, Any]) -> str:
 
 def try_hypotheses(
     documents: Documents, progress: Callable[[int], object] = lambda _: None
-) -> Hypotheses:
-    """Compile the workspace, and apply, lint and compile each of its hypotheses."""
-    found = Hypotheses()
+) -> tuple[Hypotheses, list[SignalRow]]:
+    """Compile the workspace; apply, lint and compile each hypothesis; return its yields, too."""
+    found, rows = Hypotheses(), list[SignalRow]()
     workspace = documents.workspace
     try:
         compiled(workspace)
     except InputError as error:
         place = documents.workspace_file
         found.problems.append(Problem(kind=MALFORMED, place=place, text=str(error)))
-        return found
+        return found, rows
     if documents.patch_set is None:
-        return found
+        return found, rows
     base = base_of(
         workspace.document, [{"patch": list(one.operations)} for one in documents.patch_set]
     )
     shared = SharedParts(base)
     for point in documents.patch_set:
         place = f"{documents.patch_set_file}, point {point.name}"
-        found.add(base, shared, point.operations, place)
+        made = found.add(base, shared, point.operations, place)
+        if made is not None:
+            rows += signal_rows(point, *made, shared)
         progress(1)
-    return found
+    return found, rows

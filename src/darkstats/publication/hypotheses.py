@@ -52,8 +52,8 @@ class Hypotheses:
 
     def add(
         self, base: Mapping[str, Any], shared: SharedParts, operations: Sequence[Any], place: str
-    ) -> HistFactoryModel | None:
-        """Apply the patch of a signal to a document; return its model, None where that fails."""
+    ) -> tuple[Workspace, HistFactoryModel] | None:
+        """Apply the patch of a signal to a document; return what it makes, None where it fails."""
         self.tried += 1
         try:
             document = apply_patch(base, list(operations), source=place, size=shared.size)
@@ -68,7 +68,7 @@ class Hypotheses:
             return None
         if model.poi_name is None:
             self.silent.append(place)
-        return model
+        return workspace, model
 
     @property
     def remarks(self) -> list[str]:

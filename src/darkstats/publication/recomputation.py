@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -11,8 +11,19 @@ from darkstats.errors import DocumentError
 from darkstats.publication.documents import LIMITS
 from darkstats.publication.findings import DIFFERS, UNCERTIFIED, Problem
 from darkstats.scan.settings import BayesSettings, ScanSettings
+from darkstats.workspace.findings import shown
 
-__all__ = ["TOLERANCES", "Tolerance", "compare_point", "evenly", "settings_of", "tolerance_words"]
+__all__ = [
+    "TOLERANCES",
+    "Tolerance",
+    "check_points",
+    "compare_point",
+    "compare_summary",
+    "compare_units",
+    "evenly",
+    "settings_of",
+    "tolerance_words",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +49,8 @@ TOLERANCES: Mapping[str, Tolerance] = {
     "twice_nll": Tolerance(absolute=1e-4),
     "expected_spectrum_significance": Tolerance(absolute=1e-3),
 }
+#: Of a conversion: that of the arithmetic of another machine.
+_CONVERSION = Tolerance(relative=1e-9)
 #: Parts of a point in other units, with limits inside.
 _NESTED = ("cross_section_fb", "couplings", "low_counts")
 #: Errors that belong to a value: of toys, or of an integral.
@@ -59,39 +72,119 @@ def settings_of(record: Mapping[str, Any], *, hypotheses_per_block: int = 16) ->
     DocumentError
         The record does not say it, or says what this version does not know.
     """
+    take = _Taker(record, "")
     prior = record.get("prior")
-    try:
-        bayes = None
-        if prior is not None:
-            bayes = BayesSettings(
-                prior=str(prior.get("asked") or prior["name"]),
-                engine=str(prior["engine_asked"]),
-                expected=str(prior["expected"]),
-                efficiency=str(prior["efficiency"]),
-                ur_prior=str(prior["ur_prior"]),
-                ranges=tuple(
-                    (str(one["name"]), float(one["edges"][0]), float(one["edges"][1]))
-                    for one in prior["ranges"]
-                ),
-            )
-        return ScanSettings(
-            method=str(record["method"]),
-            cl=float(record["cl"]),
-            test_stat=str(record.get("test_stat") or "qtilde"),
-            calculator=str(record["calculator"]),
-            band=str(record.get("band") or "root"),
-            n_toys=record["toys_per_hypothesis"],
-            seed=int(record["seed"] or 0),
-            blind=bool(record["blind"]),
-            interpolation=str(record["interpolation"]),
-            bayes=bayes,
-            hypotheses_per_block=hypotheses_per_block,
-        )
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise DocumentError(
-            f"does not say how its limits were made ({type(error).__name__}: {error})",
-            source=LIMITS, remedy="let darkstats scan write the record again",
-        ) from None  # fmt: skip
+    return ScanSettings(
+        method=take.text("method"),
+        cl=take.number("cl"),
+        test_stat=take.optional_text("test_stat") or "qtilde",
+        calculator=take.text("calculator"),
+        band=take.optional_text("band") or "root",
+        n_toys=take.optional_whole("toys_per_hypothesis"),
+        seed=take.optional_whole("seed") or 0,
+        blind=take.of("blind", bool),
+        interpolation=take.text("interpolation"),
+        bayes=None if prior is None else _bayes(take.of("prior", dict)),
+        hypotheses_per_block=hypotheses_per_block,
+    )
+
+
+def _bayes(prior: Mapping[str, Any]) -> BayesSettings:
+    take = _Taker(prior, "/prior")
+    ranges = []
+    for k, item in enumerate(take.of("ranges", list)):
+        edges = item.get("edges") if isinstance(item, dict) else None
+        if not isinstance(edges, list) or len(edges) != 2 or not all(map(_is_number, edges)):
+            raise take.fault(f"ranges/{k}", "is no range")
+        ranges.append((str(item.get("name")), float(edges[0]), float(edges[1])))
+    return BayesSettings(
+        prior=take.optional_text("asked") or take.text("name"),
+        engine=take.text("engine_asked"),
+        expected=take.text("expected"),
+        efficiency=take.text("efficiency"),
+        ur_prior=take.text("ur_prior"),
+        ranges=tuple(ranges),
+    )
+
+
+#: Fields of a point: numbers, lists of five of them, and the others, each of which may be null.
+_NUMBERS = (
+    "observed", "observed_error", "mu_hat", "sigma", "p0", "significance", "signed_significance",
+    "expected_spectrum_significance", "twice_nll", "CLs_obs",
+)  # fmt: skip
+_BANDS = ("expected", "expected_error", "CLs_exp")
+_OTHERS: Mapping[str, type] = {
+    "reason": str, "model_digest": str, "engine": str, "warnings": list, "fits": dict,
+    "toys": dict, "low_counts": dict, "cross_section_fb": dict, "couplings": dict,
+}  # fmt: skip
+
+
+def check_points(record: Mapping[str, Any]) -> None:
+    """Check the fields of all points of a scan record, whether they are computed again or not.
+
+    Raises
+    ------
+    DocumentError
+        A field is of another kind; names the first one.
+    """
+    for index, point in enumerate(record["points"]):
+        take = _Taker(point, f"/points/{index}")
+        for key in _NUMBERS:
+            if point.get(key) is not None:
+                take.number(key)
+        for key in _BANDS:
+            band = point.get(key)
+            if band is None and key == "CLs_exp":
+                continue
+            good = isinstance(band, list) and len(band) == 5
+            if not good or not all(value is None or _is_number(value) for value in band):
+                raise take.fault(key, "is no list of five numbers")
+        for key, kind in _OTHERS.items():
+            if point.get(key) is not None:
+                take.of(key, kind)
+        for key, value in point.items():
+            if key.endswith("_reason") and value is not None:
+                take.text(key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taker:
+    """Takes values out of a part of the record, or says where it is wrong."""
+
+    part: Mapping[str, Any]
+    pointer: str
+
+    def fault(self, key: str, problem: str) -> DocumentError:
+        return DocumentError(
+            problem, source=LIMITS, pointer=f"{self.pointer}/{key}",
+            remedy="let darkstats scan write the record again",
+        )  # fmt: skip
+
+    def of(self, key: str, kind: type) -> Any:  # noqa: ANN401 -- of `kind`
+        value = self.part.get(key)
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+            raise self.fault(key, f"is {_shown(value)}, no {_KINDS[kind]}")
+        return value
+
+    def text(self, key: str) -> str:
+        return str(self.of(key, str))
+
+    def optional_text(self, key: str) -> str | None:
+        return None if self.part.get(key) is None else self.text(key)
+
+    def optional_whole(self, key: str) -> int | None:
+        return None if self.part.get(key) is None else int(self.of(key, int))
+
+    def number(self, key: str) -> float:
+        value = self.part.get(key)
+        if not _is_number(value):
+            raise self.fault(key, f"is {_shown(value)}, no number")
+        return float(value)
+
+
+_KINDS: Mapping[type, str] = {
+    str: "text", int: "whole number", bool: "truth value", list: "list", dict: "object",
+}  # fmt: skip
 
 
 def evenly(total: int, wanted: int) -> list[int]:
@@ -139,6 +232,34 @@ def compare_point(
         yield from _nested(at.below(key), stated.get(key), found.get(key), _relative(found))
 
 
+def compare_units(
+    stated: Mapping[str, Any], found: Mapping[str, Any], index: int
+) -> Iterator[Problem]:
+    """Yield where stated limits in other units do not follow from the stated strengths.
+
+    Parameters
+    ----------
+    stated
+        Point of a scan record.
+    found
+        The same point, converted again; its values are those of the patch set.
+    index
+        Position in the record, for the place.
+    """
+    at = _Place(str(stated.get("name")), ("points", index))
+    if list(stated.get("values") or ()) != list(found["values"]):
+        yield at.below("values").problem(DIFFERS, "are not those of the patch set")
+    for key in _NESTED:
+        yield from _nested(at.below(key), stated.get(key), found.get(key), _CONVERSION)
+
+
+def compare_summary(stated: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield where the summary of a scan record says another thing than its points."""
+    at = _Place("", ("summary",))
+    for key in ("points", "failed", "largest_excess"):
+        yield from _nested(at.below(key), stated.get(key), found[key], _CONVERSION)
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where in the record: hypothesis, and the steps of the pointer."""
@@ -151,7 +272,8 @@ class _Place:
 
     def problem(self, kind: str, text: str) -> Problem:
         pointer = "".join(f"/{step}" for step in self.steps)
-        return Problem(kind=kind, place=f"{LIMITS}: {pointer} ({self.name})", text=text)
+        point = f" ({self.name})" if self.name else ""
+        return Problem(kind=kind, place=f"{LIMITS}: {pointer}{point}", text=text)
 
 
 def _relative(found: Mapping[str, Any]) -> Tolerance:
@@ -199,10 +321,13 @@ def _both(stated: object, found: object) -> str:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether it is a number that a float can hold."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return -sys.float_info.max <= value <= sys.float_info.max
 
 
 def _shown(value: object) -> str:
     if _is_number(value):
         return f"{value:.6g}"
-    return "none" if value is None else str(value)[:40]
+    return "none" if value is None else shown(value, limit=40)

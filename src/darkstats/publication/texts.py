@@ -35,6 +35,7 @@ _WHAT = {
     "limits.csv": "the same, a row for each hypothesis",
     "yields.csv": "expected events by channel and sample, with errors",
     "yields.tex": "the same in LaTeX",
+    "signals.csv": "expected events of what each hypothesis brings, with errors",
     "hepdata/submission.yaml": "a submission to HEPData, with the tables beside it",
 }
 
@@ -72,9 +73,7 @@ def lacking_of(documents: Documents, authors: Sequence[str]) -> tuple[str, ...]:
     channels = channels if isinstance(channels, dict) else {}
     for key, words in (("axis", "axis title with unit"), ("edges", "bin edges")):
         lost = [
-            name
-            for name in documents.workspace.channel_names
-            if not isinstance(channels.get(name), dict) or not channels[name].get(key)
+            name for name in documents.workspace.channel_names if not _says(channels.get(name), key)
         ]
         if lost:
             few = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
@@ -83,6 +82,13 @@ def lacking_of(documents: Documents, authors: Sequence[str]) -> tuple[str, ...]:
         found.append("limits: no record of a scan was given; run darkstats scan, then give --scan")
     found.append(f"HS3: {NO_HS3}")
     return tuple(found)
+
+
+def _says(labels: object, key: str) -> bool:
+    """Whether the labels of a channel have a key; in a plane each axis has edges of its own."""
+    return isinstance(labels, dict) and any(
+        value for name, value in labels.items() if name == key or f"_{key}_" in name
+    )
 
 
 def readme_text(

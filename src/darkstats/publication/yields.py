@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +12,10 @@ from darkstats.arrays import FloatArray
 from darkstats.model import HistFactoryModel
 from darkstats.publication.latex import table, tex_text, tex_with_error
 from darkstats.report.writing import csv_text
+from darkstats.workspace import SignalPoint, Workspace
+from darkstats.workspace.shared_parts import SharedParts
 
-__all__ = ["Yields", "yield_files", "yields_of"]
+__all__ = ["SignalRow", "Yields", "signal_csv", "signal_rows", "yield_files", "yields_of"]
 
 _STATEMENT = (
     "Expected events with all parameters at their initial values; errors are the changes by one "
@@ -20,6 +23,8 @@ _STATEMENT = (
     "factors carry no error."
 )
 _CHANNELS_BESIDE = 5
+#: Hypothesis, values of its labels, channel, sample, events, error.
+SignalRow = tuple[str, tuple[float | int | str, ...], str, str, float, float]
 TOTAL, OBSERVED = "total", "observed"
 
 
@@ -117,6 +122,45 @@ def _rows(yields: Yields) -> Iterator[tuple[str, str, float, float | None]]:
 def _digits(value: float) -> float:
     """Ten digits: the last ones depend on the order in which a machine adds."""
     return float(f"{value:.10g}")
+
+
+def signal_rows(
+    point: SignalPoint, workspace: Workspace, model: HistFactoryModel, shared: SharedParts
+) -> Iterator[SignalRow]:
+    """Yield the events of what a hypothesis brings: samples that the background has not as such.
+
+    Parameters
+    ----------
+    point
+        The hypothesis.
+    workspace, model
+        The background with its signal.
+    shared
+        Samples of the background.
+    """
+    yields: Yields | None = None
+    for channel in workspace.document["channels"]:
+        for sample in channel["samples"]:
+            if shared.holds(sample):
+                continue
+            yields = yields or yields_of(model)
+            s, c = yields.samples.index(sample["name"]), yields.channels.index(channel["name"])
+            numbers = _digits(yields.values[s, c]), _digits(yields.errors[s, c])
+            yield point.name, point.values, channel["name"], sample["name"], *numbers
+
+
+def signal_csv(rows: Sequence[SignalRow], labels: Sequence[str], title: str) -> str:
+    """Return the events that each hypothesis brings, as CSV."""
+    taken = {"hypothesis", "channel", "sample", "events", "error"}
+    columns: dict[str, list[Any]] = {"hypothesis": [row[0] for row in rows]}
+    for k, label in enumerate(labels):
+        name = f"label_{label}" if label in taken else label
+        columns[name] = [row[1][k] for row in rows]
+    columns |= {
+        name: [row[k] for row in rows]
+        for k, name in enumerate(("channel", "sample", "events", "error"), 2)
+    }
+    return f"# {' '.join(title.split())}\n# {_STATEMENT}\n" + csv_text(columns)
 
 
 def _latex(yields: Yields, title: str) -> str:

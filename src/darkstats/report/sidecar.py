@@ -25,7 +25,14 @@ from typing import Any
 from darkstats.errors import DocumentError, in_words
 from darkstats.workspace.documents import parse_json
 
-__all__ = ["CITATION_TEXTS", "COLLISION_TEXTS", "ChannelLabels", "Sidecar", "read_sidecar"]
+__all__ = [
+    "CITATION_TEXTS",
+    "COLLISION_TEXTS",
+    "ChannelLabels",
+    "Sidecar",
+    "read_sidecar",
+    "sidecar_of",
+]
 
 _SCHEMA = "darkstats.meta/1"
 _LARGEST = 4 * 1024 * 1024
@@ -103,10 +110,17 @@ def read_sidecar(source: str) -> Sidecar:
         data = beside.read_bytes()
     except OSError as error:
         raise DocumentError(f"cannot be read: {in_words(error)}", source=str(beside)) from error
-    return _checked(parse_json(data, source=str(beside)), str(beside))
+    return sidecar_of(parse_json(data, source=str(beside)), str(beside))
 
 
-def _checked(document: object, source: str) -> Sidecar:
+def sidecar_of(document: object, source: str) -> Sidecar:
+    """Return the sidecar that a document is.
+
+    Raises
+    ------
+    DocumentError
+        It is none; names the place.
+    """
     if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
         raise DocumentError(
             f'is no sidecar: it has no "schema": "{_SCHEMA}"', source=source, remedy="add it"

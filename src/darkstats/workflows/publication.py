@@ -60,12 +60,12 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[dict
     first_kernel(shell)
     total = 0 if documents.patch_set is None else len(documents.patch_set)
     with shell.step(f"checking {request.source}", total or None, "hypotheses") as step:
-        tried = try_hypotheses(documents, step.advance)
+        tried, signals = try_hypotheses(documents, step.advance)
     if tried.problems:
         lines = [f"{request.source} is not published:", *map(str, limited(tried.problems))]
         raise InputError("\n  ".join(lines))
     title = title_of(documents, name)
-    made = derived_files(documents, title, conversion_notes(documents))
+    made = derived_files(documents, signals, title, conversion_notes(documents))
     files |= {one: text.encode() for one, text in made.items()}
     authors = authors_of(documents, request.authors)
     lacking = (*tried.remarks, *lacking_of(documents, authors))
@@ -185,11 +185,12 @@ def _require_own_limits(documents: Documents, source: str) -> None:
         They are no record of a scan, or one of another likelihood.
     """
     from darkstats.publication.documents import digest_of_inputs, inputs_of
-    from darkstats.publication.recomputation import settings_of
+    from darkstats.publication.recomputation import check_points, settings_of
     from darkstats.report.scan_table import read_scan
 
     limits: Mapping[str, Any] = documents.limits or {}
     read_scan(limits, source=source)
+    check_points(limits)
     settings_of(limits)
     provenance = limits.get("provenance")
     stated = provenance.get("inputs_sha256") if isinstance(provenance, dict) else None

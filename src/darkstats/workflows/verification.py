@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from darkstats.publication.documents import Documents
     from darkstats.publication.findings import Findings, Problem
     from darkstats.publication.manifest import Manifest
+    from darkstats.publication.yields import SignalRow
     from darkstats.scan.settings import ScanSettings
     from darkstats.workflows.publication_requests import VerifyRequest
 
@@ -80,11 +81,11 @@ def _verify_bundle(
     first_kernel(shell)
     total = 0 if documents.patch_set is None else len(documents.patch_set)
     with shell.step("applying patches", total or None, "hypotheses") as step:
-        tried = try_hypotheses(documents, step.advance)
+        tried, signals = try_hypotheses(documents, step.advance)
     words = f"{total} applied, linted and compiled" if total else "the workspace is compiled"
     findings.check("hypotheses", words, limited(tried.problems))
     findings.lacking += tried.remarks
-    _verify_tables(named, documents, manifest, findings)
+    _verify_tables(named, documents, signals, manifest, findings)
     _verify_limits(documents, request, findings, shell)
 
 
@@ -124,7 +125,11 @@ def _stated_problems(documents: Documents, manifest: Manifest) -> list[Problem]:
 
 
 def _verify_tables(
-    files: dict[str, bytes], documents: Documents, manifest: Manifest, findings: Findings
+    files: dict[str, bytes],
+    documents: Documents,
+    signals: Sequence[SignalRow],
+    manifest: Manifest,
+    findings: Findings,
 ) -> None:
     from darkstats.publication.derived import compare_derived, derived_files
     from darkstats.publication.findings import MALFORMED, Problem
@@ -132,7 +137,7 @@ def _verify_tables(
 
     title = str(manifest.document.get("title") or "")
     try:
-        made = derived_files(documents, title, conversion_notes(documents))
+        made = derived_files(documents, signals, title, conversion_notes(documents))
     except InputError as error:
         problem = Problem(kind=MALFORMED, place="", text=str(error))
         findings.check("tables", "cannot be made", [problem])
@@ -147,7 +152,12 @@ def _verify_limits(
     """Compare the stated limits with what the documents give."""
     from darkstats.publication.documents import LIMITS, digest_of_inputs, inputs_of
     from darkstats.publication.findings import MALFORMED, Problem
-    from darkstats.publication.recomputation import evenly, settings_of, tolerance_words
+    from darkstats.publication.recomputation import (
+        check_points,
+        evenly,
+        settings_of,
+        tolerance_words,
+    )
     from darkstats.report.scan_table import read_scan
 
     limits = documents.limits
@@ -156,6 +166,7 @@ def _verify_limits(
         return
     try:
         read_scan(limits, source=LIMITS)
+        check_points(limits)
         settings = settings_of(limits)
         inputs = inputs_of(documents, limits)
     except InputError as error:
@@ -179,6 +190,11 @@ def _verify_limits(
     findings.check("limits", f"{len(names)}, bound to these documents by digest", problems)
     if problems:
         return
+    findings.check(
+        "summary and units",
+        "those of all points follow from the strengths",
+        _in_units(limits, inputs, settings),
+    )
     chosen = evenly(len(names), len(names) if request.every else request.points)
     if chosen:
         some = {**inputs, "patches": [inputs["patches"][k] for k in chosen]}
@@ -193,6 +209,30 @@ def _verify_limits(
         findings.lacking.append(
             f"{len(names) - len(chosen)} stated limits were not computed again: --all does"
         )
+
+
+def _in_units(
+    limits: Mapping[str, Any], inputs: Mapping[str, Any], settings: ScanSettings
+) -> list[Problem]:
+    """Convert all stated strengths again: without a fit, so that it costs nothing."""
+    from darkstats.publication.recomputation import compare_summary, compare_units
+    from darkstats.report.scan_records import scan_record
+    from darkstats.scan.results import MassScan, ScanPoint
+    from darkstats.workflows.scan_sources import couplings_of
+
+    points = [
+        ScanPoint.from_plain({**point, "values": patch["values"]})
+        for point, patch in zip(limits["points"], inputs["patches"], strict=True)
+    ]
+    scan = MassScan(labels=tuple(inputs["labels"]), settings=settings, points=tuple(points))
+    found = scan_record(
+        scan, facts=inputs["facts"], couplings=couplings_of(inputs), job_digest="", versions={}
+    )
+    summary = limits.get("summary")
+    problems = list(compare_summary(summary if isinstance(summary, dict) else {}, found["summary"]))
+    for index, (stated, made) in enumerate(zip(limits["points"], found["points"], strict=True)):
+        problems += compare_units(stated, made, index)
+    return problems
 
 
 def _computed_again(

@@ -90,7 +90,8 @@ def test_a_bundle_holds_what_a_reader_needs(published: Path) -> None:
         "CITATION.cff", "README.md", "SHA256SUMS", "background_only.json",
         "background_only.meta.json", "hepdata/limits_signal_strength.yaml",
         "hepdata/p_values.yaml", "hepdata/submission.yaml", "limits.csv", "limits.json",
-        "limits_signal_strength.tex", "manifest.json", "patchset.json", "yields.csv", "yields.tex",
+        "limits_signal_strength.tex", "manifest.json", "patchset.json", "signals.csv",
+        "yields.csv", "yields.tex",
     }  # fmt: skip
     readme = (published / "README.md").read_text()
     assert "no writer for HistFactory" in readme  # no HS3, and it says so
@@ -435,10 +436,11 @@ def test_a_changed_limit_everywhere_is_found(
 def made_again(bundle: Path) -> None:
     """Tables that fit a changed record."""
     from darkstats.publication.derived import derived_files
-    from darkstats.publication.documents import Documents
+    from darkstats.publication.documents import Documents, try_hypotheses
 
     documents = Documents.read(files_of(bundle))
-    for name, text in derived_files(documents, "Mass scan", {}).items():
+    _, signals = try_hypotheses(documents)
+    for name, text in derived_files(documents, signals, "Mass scan", {}).items():
         (bundle / name).write_text(text)
 
 
@@ -527,6 +529,85 @@ def test_no_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str
     """Exit status 2, and the name."""
     assert run(["verify", str(tmp_path / "nowhere")]) == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["coupling", "value", "cross section", "largest excess"])
+def test_what_is_said_of_limits_is_checked_at_every_point(
+    repository: Path, tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without any fit: a coupling, a cross section or a mass that does not follow is found."""
+    source = repository / "workspaces/zprime_invisible_2018"
+    few = shutil.copytree(source, tmp_path / "zprime_invisible_2018")
+    changed(few / "patchset.json", lambda d: d.update(patches=d["patches"][:3]))
+    built = json.loads((few / "record.json").read_text())
+    built["files"]["patchset.json"] = hashlib.sha256(
+        (few / "patchset.json").read_bytes()
+    ).hexdigest()
+    (few / "record.json").write_text(json.dumps(built))
+    scan, bundle = tmp_path / "scan", tmp_path / "bundle"
+    assert run(["scan", str(few), "-o", str(scan), "--workers", "1"]) == 0
+    assert run(["publish", str(few), "--scan", str(scan), "-o", str(bundle)]) == 0
+    status, record = verified(bundle, "--all", capsys=capsys)
+    assert (status, record["problems"]) == (0, [])
+
+    def change(document: Any) -> None:
+        point = document["points"][1]
+        if what == "coupling":
+            point["couplings"]["lmu_ltau"]["expected"][2] *= 1.00001
+        elif what == "value":
+            point["values"][0] = 0.88
+        elif what == "cross section":
+            point["cross_section_fb"]["observed"] *= 1.00001
+        else:
+            document["summary"]["largest_excess"]["significance"] += 1.0
+
+    changed(bundle / "limits.json", change)
+    sealed_again(bundle)
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert status == 1
+    pointer = {
+        "coupling": "/points/1/couplings/lmu_ltau/expected/2 (m_1p1644)",
+        "value": "/points/1/values (m_1p1644)",
+        "cross section": "/points/1/cross_section_fb/observed (m_1p1644)",
+        "largest excess": "/summary/largest_excess/significance",
+    }
+    assert f"limits.json: {pointer[what]}" in places(record, "differs")
+
+
+@pytest.mark.parametrize(
+    ("name", "pointer", "value"),
+    [
+        ("limits.json", "/points/3/CLs_exp", [1, 2, 3, 4, "5"]),
+        ("limits.json", "/points/3/expected_error", 0),
+        ("limits.json", "/points/3/twice_nll", 10**400),
+        ("limits.json", "/points/3/mu_hat_reason", {}),
+        ("limits.json", "/points/3/fits", 7),
+        ("limits.json", "/seed", ""),
+        ("limits.json", "/blind", 0),
+        ("limits.json", "/prior", []),
+        ("limits.json", "/points/3/observed", True),
+        ("background_only.meta.json", "/channels/mass/edges", [0, 1]),
+        ("background_only.meta.json", "/channels", 0),
+        ("patchset.json", "/patches/2/patch", {}),
+    ],
+)
+def test_a_field_of_another_kind_is_malformed(
+    bundle: Path, name: str, pointer: str, value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a point that is not computed again, too: file and pointer are named, exit 2."""
+    *steps, last = pointer.strip("/").split("/")
+
+    def change(document: Any) -> None:
+        for step in steps:
+            document = document[int(step) if isinstance(document, list) else step]
+        document[last] = value
+
+    changed(bundle / name, change)
+    sealed_again(bundle)
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert (status, record["state"]) == (2, "malformed")
+    said = " ".join(f"{one['place']} {one['text']}" for one in record["problems"])
+    assert f"{name}: {pointer}" in said
 
 
 # --- a built search -------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from darkstats.model import compile_workspace
 from darkstats.publication.latex import table, tex_number, tex_text, tex_with_error
 from darkstats.publication.recomputation import compare_point, evenly
-from darkstats.publication.yields import yield_files, yields_of
-from darkstats.workspace import Workspace
+from darkstats.publication.yields import signal_csv, signal_rows, yield_files, yields_of
+from darkstats.workspace import SignalPoint, Workspace
+from darkstats.workspace.patch import apply_patch
+from darkstats.workspace.shared_parts import SharedParts
 
 DOCUMENT: dict[str, Any] = {
     "version": "1.0.0",
@@ -89,6 +92,26 @@ def test_a_sample_that_a_channel_lacks_is_no_zero() -> None:
     row = next(line for line in files["yields.tex"].splitlines() if line.startswith("signal"))
     assert "--" in row
     assert r"b\_one" in files["yields.tex"]
+
+
+def test_signals_are_what_a_hypothesis_brings() -> None:
+    """Samples of the background that a patch leaves alone are not listed again."""
+    background = json.loads(json.dumps(DOCUMENT))
+    signal = background["channels"][0]["samples"].pop(0)
+    signal["modifiers"].append(
+        {"name": "trigger", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}
+    )
+    patch = [{"op": "add", "path": "/channels/0/samples/-", "value": signal}]
+    point = SignalPoint(name="m_1", values=(1.5, "a"), operations=tuple(patch), metadata={})
+    shared = SharedParts(background)
+    workspace = Workspace.from_document(apply_patch(background, patch), shared=shared)
+    rows = list(signal_rows(point, workspace, compile_workspace(workspace), shared))
+    assert rows == [("m_1", (1.5, "a"), "SR", "signal", 4.0, pytest.approx(0.4))]
+    text = signal_csv(rows, ("mass_gev", "channel"), "title")
+    assert text.splitlines()[2:] == [
+        "hypothesis,mass_gev,label_channel,channel,sample,events,error",
+        "m_1,1.5,a,SR,signal,4.0,0.4",
+    ]
 
 
 def test_latex_says_what_the_number_is() -> None:
