@@ -190,11 +190,15 @@ def _verify_limits(
     findings.check("limits", f"{len(names)}, bound to these documents by digest", problems)
     if problems:
         return
-    findings.check(
-        "summary and units",
-        "those of all points follow from the strengths",
-        _in_units(limits, inputs, settings),
-    )
+    try:
+        problems = _in_units(limits, inputs, settings)
+    except (InputError, KeyError, TypeError, AttributeError) as error:
+        place = f"{LIMITS}: /conversions"
+        text = f"does not say how its couplings were made ({error})"
+        problems = [Problem(kind=MALFORMED, place=place, text=text)]
+    findings.check("summary and units", "those of all points follow from the strengths", problems)
+    if any(problem.kind == MALFORMED for problem in problems):
+        return
     chosen = evenly(len(names), len(names) if request.every else request.points)
     if chosen:
         some = {**inputs, "patches": [inputs["patches"][k] for k in chosen]}
@@ -218,6 +222,7 @@ def _in_units(
     from darkstats.publication.recomputation import compare_summary, compare_units
     from darkstats.report.scan_records import scan_record
     from darkstats.scan.results import MassScan, ScanPoint
+    from darkstats.workflows.couplings import restated
     from darkstats.workflows.scan_sources import couplings_of
 
     points = [
@@ -228,10 +233,11 @@ def _in_units(
     found = scan_record(
         scan, facts=inputs["facts"], couplings=couplings_of(inputs), job_digest="", versions={}
     )
+    own = limits.get("conversions") or ()
     summary = limits.get("summary")
     problems = list(compare_summary(summary if isinstance(summary, dict) else {}, found["summary"]))
     for index, (stated, made) in enumerate(zip(limits["points"], found["points"], strict=True)):
-        problems += compare_units(stated, made, index)
+        problems += compare_units(stated, restated(made, stated, own), index)
     return problems
 
 

@@ -610,6 +610,33 @@ def test_a_field_of_another_kind_is_malformed(
     assert f"{name}: {pointer}" in said
 
 
+@pytest.mark.parametrize("what", ["nothing", "coupling", "conversion"])
+def test_couplings_of_a_model_of_ones_own_are_checked(
+    repository: Path, tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They follow from the strengths by the conversion that the record states."""
+    source = str(repository / "workspaces/examples/mass_scan")
+    model = f"{source}/dark_vector.csv"
+    scan, bundle = tmp_path / "scan", tmp_path / "bundle"
+    asked = ["--cross-sections", model, "-o", str(scan), "--workers", "1"]
+    assert run(["scan", source, *asked]) == 0
+    assert run(["publish", source, "--scan", str(scan), "-o", str(bundle)]) == 0
+
+    def change(document: Any) -> None:
+        if what == "coupling":
+            (coupling,) = document["points"][1]["couplings"].values()
+            coupling["observed"] *= 1.001
+        elif what == "conversion":
+            del document["points"][1]["couplings"]
+
+    if what != "nothing":
+        changed(bundle / "limits.json", change)
+        sealed_again(bundle)
+    status, record = verified(bundle, "--points", "2", capsys=capsys)
+    assert status == {"nothing": 0, "coupling": 1, "conversion": 2}[what]
+    assert record["state"] == {0: "verified", 1: "differs", 2: "malformed"}[status]
+
+
 # --- a built search -------------------------------------------------------------------------
 
 
