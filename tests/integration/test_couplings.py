@@ -180,6 +180,30 @@ def test_a_finished_scan_takes_another_model(scan: Path, tmp_path: Path) -> None
     assert (status, "already" in err) == (2, True)
 
 
+def test_shards_make_the_record_of_the_scan(scan: Path, tmp_path: Path) -> None:
+    """Merged with the model, shards give the bytes of one scan; a plan has no model."""
+    job = tmp_path / "job"
+    assert called("shards", "plan", MASSES, "-o", job)[0] == 0
+    assert called("shards", "run", job)[0] == 0
+    assert called("shards", "merge", job, "--cross-sections", MODEL)[0] == 0
+    assert (job / "scan.json").read_bytes() == (scan / "scan.json").read_bytes()
+    assert called("shards", "plan", MASSES, "-o", job, "--cross-sections", MODEL)[0] == 2
+
+
+def test_a_bundle_with_couplings_is_verified(scan: Path, tmp_path: Path) -> None:
+    """Stated couplings are found again; a changed one is not."""
+    bundle, changed = tmp_path / "bundle", tmp_path / "changed.json"
+    assert called("publish", MASSES, "--scan", scan, "-o", bundle)[0] == 0
+    assert called("verify", bundle, "--all")[0] == 0
+    record = json.loads((scan / "scan.json").read_text("utf-8"))
+    record["points"][2]["couplings"]["dark_vector"]["observed"] *= 1.01
+    changed.write_text(json.dumps(record), "utf-8")
+    assert called("publish", MASSES, "--scan", changed, "-o", tmp_path / "other")[0] == 0
+    status, out, _ = called("verify", tmp_path / "other", "--all")
+    assert status == 1
+    assert "/points/2/couplings/dark_vector/observed" in out.replace("\n", "").replace(" ", "")
+
+
 def test_a_scan_is_refused_before_anything_is_fitted(tmp_path: Path) -> None:
     """A mass outside the table names the hypothesis; nothing is written."""
     table = tmp_path / "short.csv"

@@ -13,18 +13,22 @@ if TYPE_CHECKING:
 
 __all__ = ["coupling_sheet"]
 
+_SMALL = 1e-4  # relative: an error that no digit shows
+
 
 def _rows(name: str, found: Mapping[str, Any]) -> list[list[str]]:
+    pairs = [(found["observed"], found.get("observed_error"))]
+    pairs += zip(found["expected"], found.get("expected_error") or [None] * 5, strict=True)
+    shown = [error if error and value and error > _SMALL * value else 0.0 for value, error in pairs]
     rows = [
         [
             f"{name} <",
-            with_error(found["observed"], found.get("observed_error") or 0.0),
+            with_error(found["observed"], shown[0]),
             *(number(value) for value in found["expected"]),
         ]
     ]
-    errors = found.get("expected_error") or []
-    if any(errors):
-        rows.append(["± toys", "", *(number(error, 2) for error in errors)])
+    if any(shown[1:]):
+        rows.append(["± error", "", *(number(error, 2) for error in shown[1:])])
     held = found.get("low_counts")
     if held is not None:
         observed = with_error(held["observed"], held.get("observed_error") or 0.0)
@@ -49,8 +53,11 @@ def coupling_sheet(record: Mapping[str, Any]) -> RenderableType:
         sizes = {**sizes, "low_counts": held["cross_section_fb"]}
     rows = [*_rows("cross section [fb]", sizes), *_rows(entry["symbol"], entry)]
     at = ", ".join(f"{key} = {mass:g}" for key, mass in entry["masses"].items())
+    made = f"{entry['signal_cross_section_fb']:g} fb"
     said = (
-        f"{entry['signal_cross_section_fb']:.6g} fb: {conversion['unit_signal']}",
+        conversion["unit_signal"]
+        if made in conversion["unit_signal"]
+        else f"{made}: {conversion['unit_signal']}",
         f"{entry['reference_cross_section_fb']:.6g} fb at {conversion['symbol']} = "
         f"{entry['reference_coupling']:g}, power {conversion['power']:g}",
     )

@@ -145,6 +145,8 @@ def _of_search(reference_pb: float | None, where: str) -> tuple[UnitSignal, ...]
 _NEGATIVE = "a signal strength below zero has no coupling"
 _BEYOND = "beyond the range of numbers"
 _NO_ERROR = "no derivative at zero"
+_BAND = 5
+_MOST = 1e300
 _Convert = Callable[[float], float | None]
 
 
@@ -153,6 +155,36 @@ def _none_words(mu: object, reason: str | None) -> str:
     if mu is None:
         return reason or "no limit on the signal strength"
     return _NEGATIVE if isinstance(mu, int | float) and mu < 0.0 else _BEYOND
+
+
+def _require_numbers(point: Mapping[str, Any], where: str, pointer: str) -> None:
+    """Check what a table of the scan does not: errors, and limits at low counts.
+
+    Raises
+    ------
+    DocumentError
+        They are no numbers, or not as many as the limits.
+    """
+    held = point.get("low_counts")
+    for part, place in ((point, pointer), (held or {}, f"{pointer}/low_counts")):
+        lists = {key: part[key] for key in ("expected", "expected_error") if part.get(key)}
+        for key, values in lists.items():
+            good = isinstance(values, list) and len(values) == _BAND
+            if not good or not all(map(_is_number, values)):
+                raise DocumentError(
+                    "is no list of five numbers", source=where, pointer=f"{place}/{key}",
+                    remedy="let darkstats scan write the record again",
+                )  # fmt: skip
+        for key in ("observed", "observed_error"):
+            if not _is_number(part.get(key)):
+                raise DocumentError(
+                    "is no number", source=where, pointer=f"{place}/{key}",
+                    remedy="let darkstats scan write the record again",
+                )  # fmt: skip
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (type(value) in {int, float} and abs(value) < _MOST)  # type: ignore[arg-type]  # a number
 
 
 def _converted(point: Mapping[str, Any], value: _Convert, error: Callable[..., Any]) -> Record:
@@ -282,16 +314,16 @@ def _points(
     words = record.get("label_words") or {}
     units = {label: (words.get(label) or {}).get("unit") for label in record["labels"]}
     of_search = _of_search(record.get("reference_cross_section_pb"), where)
-    earlier = [one["name"] for one in record.get("conversions") or ()]
+    earlier = list(record.get("conversions") or ())
     found = []
     for point in record["points"]:
         entries = point.get("couplings") or {}
         known = tuple(
             UnitSignal(
-                kind="cross section", value=entries[name]["signal_cross_section_fb"],
-                origin=f"{name} of {where}",
+                kind="cross section", value=_stated(one, point, where)[0].signal_cross_section_fb,
+                origin=f"{one['name']} of {where}",
             )
-            for name in earlier if name in entries
+            for one in earlier if one["name"] in entries
         )  # fmt: skip
         hypothesis = dict(zip(record["labels"], point["values"], strict=True))
         try:
@@ -351,6 +383,8 @@ def _with(record: Record, request: CouplingRequest, where: str, *, points: bool)
     found = _points(record, model, stated, where)
     if not points:
         return record
+    for k, point in enumerate(record["points"]):
+        _require_numbers(point, where, f"/points/{k}")
     reference = record.get("reference_cross_section_pb")
     all_stated = (*model.unit_signals, *stated, *_of_search(reference, where))
     if not all_stated:

@@ -238,6 +238,17 @@ def test_signal_strength_1_is_said_and_said_once(tmp_path: Path) -> None:
     assert read_cross_sections(column).at({"mass": 1.0}).coupling(1.0) == pytest.approx(0.2)
 
 
+def test_an_expression_may_have_several_masses() -> None:
+    """Each is the label of its name; one that is missing is refused."""
+    model = read_cross_sections("sigma_fb = g**2*m_a_gev*m_h_mev")
+    at = model.at({"m_h": 0.5, "m_a_gev": 3.0}, units={"m_h": "GeV"}, stated=[
+        UnitSignal.parse("6 pb", symbol="g", origin="here")
+    ])  # fmt: skip
+    assert at.coupling(1.0) == pytest.approx(2.0)
+    with pytest.raises(DocumentError, match="'m_h_mev', and the hypothesis has the labels: m_a"):
+        model.at({"m_a": 3.0}, stated=[REFERENCE])
+
+
 def test_a_mass_is_found_by_its_label(tmp_path: Path) -> None:
     """The only mass, a label by name; several or none are refused."""
     named = csv(tmp_path, "1,5,0.1,2", "3,1,0.1,2", head=HEAD.replace("mass_", "m_sb_"))
@@ -323,6 +334,19 @@ def test_what_is_null_stays_null_with_its_reason(tmp_path: Path) -> None:
     assert sizes["observed_error"] == pytest.approx(40.0)
     assert sizes["expected_error"] == pytest.approx([20.0] * 5)
     json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("expected_error", [1.0]), ("expected_error", "x"), ("observed_error", "big"),
+     ("low_counts", {"observed": "x", "expected": [None] * 5})],
+)  # fmt: skip
+def test_a_damaged_record_is_refused_with_its_place(key: str, value: Any) -> None:
+    """Nothing is converted that is no number."""
+    damaged = record("mass_gev", [1.0, 2.0])
+    damaged["points"][1][key] = value
+    with pytest.raises(DocumentError, match=f"/points/1/{key}"):
+        with_couplings(damaged, CouplingRequest(cross_sections="sigma_fb = g"), "here")
 
 
 def test_a_record_takes_a_model_once_and_several_models(tmp_path: Path) -> None:
