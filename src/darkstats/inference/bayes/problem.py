@@ -339,7 +339,7 @@ def _further(mu: FloatArray, values: FloatArray) -> FloatArray:
     found = np.where(np.isfinite(values), mu, -np.inf).max(axis=1, keepdims=True)
     lost = np.where(np.isfinite(values) | (mu <= found), np.inf, mu).min(axis=1, keepdims=True)
     between = found + (np.where(np.isfinite(lost), lost, found) - found) * _BETWEEN
-    return np.where(np.isfinite(lost), between, further)
+    return np.asarray(np.where(np.isfinite(lost), between, further), dtype=np.float64)
 
 
 def _confirm(
