@@ -9,6 +9,7 @@ value lies inside.
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -124,10 +125,22 @@ def _judge(what: str, compute: Callable[[Any], tuple[Comparison, ...]]) -> Verdi
 
 
 @contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Nothing goes to the log of a package: a failure of its fit comes back as a verdict."""
+    log = logging.getLogger(name)
+    before = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+@contextmanager
 def _numpy_and_scipy(pyhf: Any) -> Iterator[None]:  # noqa: ANN401 -- an untyped module
-    """Set pyhf's global backend, then put it back; its warnings stay inside."""
+    """Set pyhf's global backend, then put it back; its warnings and its log stay inside."""
     tensorlib, optimizer = pyhf.get_backend()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _silent("pyhf"):
         warnings.simplefilter("ignore")
         pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(), precision="64b")
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import time
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 import foreign_searches
+from darkstats import referee
 from darkstats.cli import run
 from darkstats.fit import FitOptions, FitStatus, ladder
 from darkstats.fit.lanes import Lanes, Problem
@@ -368,3 +370,36 @@ def test_densities_that_are_zero_wherever_they_are_drawn(call: Call, tmp_path: P
     status, _, err = call("hypotest", path, "--test-stat", "q0", "--plot", figure)
     assert status == 0, err
     assert figure.stat().st_size > 0
+
+
+def test_a_record_whose_errors_are_negative_is_refused(call: Call, tmp_path: Path) -> None:
+    """It was an internal error of the figure: each number by itself is one."""
+    pytest.importorskip("mplhep", reason="mplhep is an optional extra")
+    source, record = written(tmp_path / "w.json", with_signal()), tmp_path / "limit.json"
+    words = ("--calculator", "toys", "--toys", "200")
+    assert call("limit", source, *words, "-o", record)[0] == 0
+    found = json.loads(record.read_text("utf-8"))
+    found["scan"]["observed_error"] = [-1.0 for _ in found["scan"]["observed_error"]]
+    written(record, found)
+    status, _, said = call("plot", record, "-o", tmp_path / "f.png")
+    assert status == 2
+    assert "holds numbers of which no figure can be made" in said
+    assert not (tmp_path / "f.png").exists()
+
+
+def test_the_referee_keeps_its_log_to_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """pyhf logs the traceback of a fit that it gives up; the verdict says it."""
+    log = logging.getLogger("pyhf.optimize.mixins")
+    log.error("said")
+    with referee._silent("pyhf"):
+        log.error("hidden")
+    log.error("said again")
+    assert caplog.messages == ["said", "said again"]
+
+
+def test_a_deviance_that_overflows_is_infinite(call: Call, tmp_path: Path) -> None:
+    document = with_signal()
+    for channel in document["observations"]:
+        channel["data"] = [1e306 for _ in channel["data"]]
+    status, _, _ = call("fit", written(tmp_path / "w.json", document))
+    assert status in {0, 1, 2}

@@ -248,7 +248,8 @@ def _from_starts(
             options=options,
         )
     good = status == FitStatus.CONVERGED
-    twice_nll = np.where(good, 2.0 * lanes.value, np.nan)
+    with np.errstate(over="ignore"):  # infinite is what it is, then
+        twice_nll = 2.0 * np.where(good, lanes.value, np.nan)
     limiting = twice_nll.copy()
     # Where a factor is held at zero the kernel puts a tiny number: with events in such a bin the
     # deviance would be that of the tiny number.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -441,6 +441,33 @@ def plot(request: PlotRequest, shell: Shell | None = None) -> Outcome[Any]:
     if not request.results:
         _no_model(request, "the regimes")
         return _regimes(request)
+    shown = _of_records(request)
+    source = ", ".join(request.results)
+    figures = {kind: _checked(draw, source) for kind, draw in shown.figures.items()}
+    return replace(shown, figures=figures)
+
+
+def _checked(draw: Callable[[], Drawing], source: str) -> Callable[[], Drawing]:
+    """A figure of a record that somebody may have changed: numbers that cannot be drawn are said.
+
+    What a record holds is checked number by number; that an error is negative, or an axis ends at
+    an overflow, is seen where it is drawn.
+    """
+
+    def drawn() -> Drawing:
+        try:
+            return draw()
+        except (ValueError, OverflowError) as error:
+            raise DocumentError(
+                f"holds numbers of which no figure can be made: {error}",
+                source=source, remedy="make the record again, with the command that it names",
+            ) from error  # fmt: skip
+
+    return drawn
+
+
+def _of_records(request: PlotRequest) -> Outcome[Any]:
+    """What can be shown of one or several records, by their schemas."""
     records = [(source, read_record(source)) for source in request.results]
     schemas = {record.get("schema") for _, record in records}
     if schemas == {SCAN}:
