@@ -403,3 +403,26 @@ def test_a_deviance_that_overflows_is_infinite(call: Call, tmp_path: Path) -> No
         channel["data"] = [1e306 for _ in channel["data"]]
     status, _, _ = call("fit", written(tmp_path / "w.json", document))
     assert status in {0, 1, 2}
+
+
+def test_a_name_that_is_no_text_is_refused(call: Call, tmp_path: Path) -> None:
+    """A shell hands over bytes that are no UTF-8 as half a surrogate pair."""
+    source = written(tmp_path / "w.json", with_signal())
+    status, _, said = call("rename", source, "--channel", "SR=\udc80")
+    assert status == 2
+    assert "[bad-name]" in said
+
+
+@pytest.mark.parametrize(("kind", "key"), [("domains", "axes"), ("parameter_points", "parameters")])
+@pytest.mark.parametrize("value", [None, 3, "x", [1], {}])
+def test_a_list_that_an_unbinned_document_lacks(
+    call: Call, tmp_path: Path, kind: str, key: str, value: Any
+) -> None:
+    document = bump()
+    document[kind][0][key] = value
+    source = written(tmp_path / "u.json", document)
+    for verb in ("fit", "scan"):
+        more = ["-o", tmp_path / "out"] if verb == "scan" else []
+        status, _, said = call(verb, source, *more)
+        assert status == 2
+        assert f"has no list {key!r} of objects" in said or key in said

@@ -277,15 +277,25 @@ class Hs3Document:
             data=found,
         )
 
+    def _list(self, kind: str, name: str, key: str) -> list[Item]:
+        """A list of objects that an item has to have."""
+        found = self.item(kind, name).get(key)
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise DocumentError(
+                f"{kind} {name!r} has no list {key!r} of objects", source=self.source,
+                remedy="write it as HS3 has it, or take the document from its source again",
+            )  # fmt: skip
+        return found
+
     def _parameters(self, analysis: Item) -> tuple[Hs3Parameter, ...]:
         point = analysis.get("init") or self._only("parameter_points")
-        values = self.item("parameter_points", point)["parameters"]
+        values = self._list("parameter_points", point, "parameters")
         ranges: dict[str, tuple[float, float]] = {}
         domains = analysis.get("domains") or [analysis.get("domain")]
         if domains == [None]:
             raise DocumentError(f"analysis {analysis['name']!r} has no domains", source=self.source)
         for name in domains:
-            for axis in self.item("domains", name)["axes"]:
+            for axis in self._list("domains", name, "axes"):
                 if is_number(axis.get("min")) and is_number(axis.get("max")):
                     ranges[axis["name"]] = (float(axis["min"]), float(axis["max"]))
         found = []

@@ -21,7 +21,10 @@ MAX_FINDINGS = 200
 LARGEST_NUMBER = 1e100
 """Beyond this the fifth powers of the interpolation overflow double precision."""
 
-_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]")
+#: Half a surrogate pair is what a shell makes of bytes that are no UTF-8.
+_CONTROL = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
 _NUMERIC_TYPES = frozenset({float, int})
 
 
