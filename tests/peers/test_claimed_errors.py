@@ -80,6 +80,8 @@ def test_a_broken_claim_is_seen(records: list[dict[str, Any]]) -> None:
 def test_the_page_has_a_row_for_each_engine(records: list[dict[str, Any]]) -> None:
     """It is made from the summaries."""
     engines = {name: summary(records, name) for name in ("quadrature", "laplace")}
-    text = page({"models": 100, "unsettled": 0, "nuts_every": 15, "cl": 0.9, "engines": engines})
+    about = {"models": 100, "first": 7, "unsettled": 0, "nuts_every": 15, "cl": 0.9}
+    text = page({**about, "engines": engines})
+    assert "--first 7 --models 100" in text
     assert "| quadrature |" in text
     assert "| laplace |" in text
