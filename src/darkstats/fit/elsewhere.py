@@ -20,7 +20,7 @@ from darkstats.gaussian import quantile
 from darkstats.model import HistFactoryModel, Observation
 from darkstats.streams import keyed_generator
 
-__all__ = ["affordable", "far_from_model", "starts_elsewhere"]
+__all__ = ["affordable", "far_from_model", "most_starts", "starts_elsewhere"]
 
 _RARE = 0.01  # of ordinary fits, that have one pull as large as is asked for
 _FAR = 5.0  # standard deviations of chi-square beyond the number of bins
@@ -178,19 +178,25 @@ def _strengths(problem: Problem, observation: Observation, point: FloatArray) ->
     return np.unique(np.clip(wanted, problem.lower[poi], problem.upper[poi]))
 
 
-def affordable(problem: Problem, starts: FloatArray) -> FloatArray:
-    """Those of the starts [start, par] that a look for other minima may take, evenly chosen.
+def most_starts(problem: Problem) -> int | None:
+    """How many starts a look for other minima may take; None for a model of usual size: all.
 
     A step costs the rates, the Hessian of the parameters that act in several bins, and its factors.
-    It is counted, not timed, so that the same fit ends in the same way everywhere. All of them for
-    a model of usual size; in a very large one, none.
+    It is counted, not timed, so that the same fit ends in the same way everywhere.
     """
     model = problem.model
     if model.n_parameters <= _MANY_PARAMETERS or not isinstance(model, HistFactoryModel):
-        return starts
+        return None
     n = model.layout.n_global
     step = (0.5 * n + _RATE) * n * model.n_bins + n**3 / 3.0
-    most = min(len(starts), math.floor(_BUDGET / (_STEPS * step)))
+    return math.floor(_BUDGET / (_STEPS * step))
+
+
+def affordable(problem: Problem, starts: FloatArray) -> FloatArray:
+    """Those of the starts [start, par] that a look for other minima may take, evenly chosen."""
+    most = most_starts(problem)
+    if most is None or most >= len(starts):
+        return starts
     return starts[np.linspace(0, len(starts) - 1, most).astype(np.int64)]
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from darkstats.arrays import BoolArray, FloatArray, frozen_floats
 from darkstats.errors import FitFailedError, ImpossibleDataError, LocalMinimumError
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
-from darkstats.fit.elsewhere import affordable, starts_elsewhere
+from darkstats.fit.elsewhere import affordable, most_starts, starts_elsewhere
 from darkstats.fit.feasible import feasible_point
 from darkstats.fit.lanes import FitOptions, FitStatus, Problem
 from darkstats.fit.minima import AGREEMENT, Minimum
@@ -264,8 +264,11 @@ def _cut_short(
     problem: Problem, observation: Observation, point: FloatArray, twice_nll: float
 ) -> tuple[str, ...]:
     """Words for a minimum that others may lie below, where not all was tried that could tell."""
+    most = most_starts(problem)
+    if most is None:
+        return ()
     starts = starts_elsewhere(problem, observation, point, twice_nll)
-    tried = len(affordable(problem, starts))
+    tried = min(most, len(starts))
     if tried == len(starts):
         return ()
     return (

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from darkstats.errors import DocumentError, InputError
-from darkstats.provenance import digest_of
 from darkstats.publication.findings import MALFORMED, Problem
 from darkstats.publication.hypotheses import WITHOUT_SIGNAL, Hypotheses, compiled
 from darkstats.publication.yields import SignalRow, signal_rows
@@ -21,7 +20,7 @@ from darkstats.workspace.archives import unpacked
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.shared_parts import SharedParts
 
-__all__ = ["LIMITS", "Documents", "digest_of_inputs", "inputs_of", "try_hypotheses"]
+__all__ = ["LIMITS", "Documents", "inputs_of", "try_hypotheses"]
 
 #: Name of the record of the limits.
 LIMITS = "limits.json"
@@ -141,11 +140,6 @@ def inputs_of(documents: Documents, record: Mapping[str, Any]) -> dict[str, Any]
     found["facts"] = {key: record[key] for key in _FACTS if key in record}
     found["benchmarks"] = list(record.get("benchmarks") or ())
     return found
-
-
-def digest_of_inputs(inputs: Mapping[str, Any]) -> str:
-    """SHA-256 that a scan record of these inputs carries."""
-    return digest_of(inputs)
 
 
 def try_hypotheses(

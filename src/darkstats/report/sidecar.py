@@ -135,11 +135,17 @@ def sidecar_of(document: object, source: str) -> Sidecar:
         channels={name: _channel(item, name, source) for name, item in channels.items()},
         labels=_labels(document.get("labels", {}), source),
         collision=_collision(document.get("collision"), source),
-        luminosity_ipb=_luminosity(document.get("luminosity_ipb"), source),
+        luminosity_ipb=_positive(
+            document, "luminosity_ipb", source,
+            what="luminosity", unit="1/pb", largest=_LARGEST_LUMINOSITY_IPB,
+        ),
         citation=_citation(document.get("citation"), source),
-        reference_cross_section_pb=_reference(document.get("reference_cross_section_pb"), source),
+        reference_cross_section_pb=_positive(
+            document, "reference_cross_section_pb", source,
+            what="cross section", unit="pb", largest=_LARGEST_CROSS_SECTION_PB,
+        ),
         source=source,
-    )
+    )  # fmt: skip
 
 
 def _labels(items: object, source: str) -> dict[str, dict[str, str]]:
@@ -181,27 +187,19 @@ def _collision(items: object, source: str) -> dict[str, float | str] | None:
     return found
 
 
-def _luminosity(value: object, source: str) -> float | None:
+def _positive(
+    document: dict[str, Any], key: str, source: str, *, what: str, unit: str, largest: float
+) -> float | None:
+    """A size of the search that is a number above zero, in the unit of its key."""
+    value = document.get(key)
     if value is None:
         return None
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(value, int | float) and number and 0.0 < value < _LARGEST_LUMINOSITY_IPB:
+    if number and 0.0 < value < largest:
         return float(value)
     raise DocumentError(
-        "is no luminosity above zero", source=source, pointer="/luminosity_ipb",
-        remedy="write it as a number, in 1/pb",
-    )  # fmt: skip
-
-
-def _reference(value: object, source: str) -> float | None:
-    if value is None:
-        return None
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(value, int | float) and number and 0.0 < value < _LARGEST_CROSS_SECTION_PB:
-        return float(value)
-    raise DocumentError(
-        "is no cross section above zero", source=source, pointer="/reference_cross_section_pb",
-        remedy="write it as a number, in pb",
+        f"is no {what} above zero", source=source, pointer=f"/{key}",
+        remedy=f"write it as a number, in {unit}",
     )  # fmt: skip
 
 

@@ -196,7 +196,7 @@ def _converted(point: Mapping[str, Any], value: _Convert, error: Callable[..., A
             found[key] = None if mu is None else value(mu)
             if found[key] is None:
                 found[f"{key}_reason"] = _none_words(mu, point.get(f"{key}_reason"))
-    strengths = list(point.get("expected") or [None] * 5)
+    strengths = list(point.get("expected") or [None] * _BAND)
     found["expected"] = [None if mu is None else value(mu) for mu in strengths]
     for mu, one in zip(strengths, found["expected"], strict=True):
         if one is None and "expected_reason" not in found:
@@ -456,8 +456,7 @@ class LimitConversion:
     @property
     def title(self) -> str:
         """Axis title of the coupling."""
-        unit = f" [{self.model.unit}]" if self.model.unit else ""
-        return self.model.label or f"{self.model.symbol}{unit}"
+        return self.model.label or _symbol(self.model)
 
     def axis(self) -> CouplingAxis:
         """The coupling as an axis of a figure."""

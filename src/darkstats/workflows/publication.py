@@ -184,7 +184,8 @@ def _require_own_limits(documents: Documents, source: str) -> None:
     DocumentError
         They are no record of a scan, or one of another likelihood.
     """
-    from darkstats.publication.documents import digest_of_inputs, inputs_of
+    from darkstats.provenance import digest_of
+    from darkstats.publication.documents import inputs_of
     from darkstats.publication.recomputation import check_points, settings_of
     from darkstats.report.scan_table import read_scan
 
@@ -194,7 +195,7 @@ def _require_own_limits(documents: Documents, source: str) -> None:
     settings_of(limits)
     provenance = limits.get("provenance")
     stated = provenance.get("inputs_sha256") if isinstance(provenance, dict) else None
-    if stated != digest_of_inputs(inputs_of(documents, limits)):
+    if stated != digest_of(inputs_of(documents, limits)):
         raise DocumentError(
             "is no scan of this source: the digest of its inputs is another one", source=source,
             pointer="/provenance/inputs_sha256",

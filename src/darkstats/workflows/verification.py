@@ -150,7 +150,8 @@ def _verify_limits(
     documents: Documents, request: VerifyRequest, findings: Findings, shell: Shell
 ) -> None:
     """Compare the stated limits with what the documents give."""
-    from darkstats.publication.documents import LIMITS, digest_of_inputs, inputs_of
+    from darkstats.provenance import digest_of
+    from darkstats.publication.documents import LIMITS, inputs_of
     from darkstats.publication.findings import MALFORMED, Problem
     from darkstats.publication.recomputation import (
         check_points,
@@ -176,7 +177,7 @@ def _verify_limits(
     provenance = limits.get("provenance")
     stated = provenance.get("inputs_sha256") if isinstance(provenance, dict) else None
     problems = []
-    if stated != digest_of_inputs(inputs):
+    if stated != digest_of(inputs):
         text = "the digest of their inputs is not that of these documents"
         problems.append(
             Problem(kind=MALFORMED, place=f"{LIMITS}: /provenance/inputs_sha256", text=text)
