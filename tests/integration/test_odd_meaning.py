@@ -426,3 +426,56 @@ def test_a_list_that_an_unbinned_document_lacks(
         status, _, said = call(verb, source, *more)
         assert status == 2
         assert f"has no list {key!r} of objects" in said or key in said
+
+
+@pytest.mark.parametrize("name", ["\ud800", "A\u202e B", "A\nB", " "])
+def test_an_author_is_plain_text(call: Call, tmp_path: Path, name: str) -> None:
+    source = written(tmp_path / "w.json", with_signal())
+    status, _, said = call("publish", source, "-o", tmp_path / "out", "--author", name)
+    assert status == 2
+    assert "is no name" in said
+
+
+@pytest.mark.parametrize("value", [[], {}, 3, None])
+def test_couplings_of_a_record_are_named_by_text(call: Call, tmp_path: Path, value: Any) -> None:
+    background = written(tmp_path / "w.json", foreign_searches.background())
+    patches = written(tmp_path / "set.json", foreign_searches.patch_set(["m"], [[1.0], [2.0]]))
+    folder = tmp_path / "scan"
+    assert call("scan", background, "--patchset", patches, "-o", folder)[0] == 0
+    record = json.loads((folder / "scan.json").read_text("utf-8"))
+    limits = written(tmp_path / "limits.json", {**record, "benchmarks": [value]})
+    for words in (
+        ["publish", background, "--patchset", patches, "--scan", limits],
+        ["plot", limits],
+    ):
+        status, _, said = call(*words, "-o", tmp_path / f"{words[0]}.png")
+        assert status == 2
+        assert "/benchmarks/0: is " in said
+        assert "which is no text" in said
+
+
+@pytest.mark.parametrize("operation", [[], 3, None, "replace", {"op": []}])
+def test_operations_of_a_bundle_may_be_no_objects(
+    call: Call, tmp_path: Path, operation: Any
+) -> None:
+    """What is no bundle of ours is looked at, too, and no patch has been checked there."""
+    (tmp_path / "foreign").mkdir()
+    made = foreign_searches.patch_set(["m"], [[1.0], [2.0]])
+    made["patches"][0]["patch"] = [operation]
+    written(tmp_path / "foreign/background_only.json", foreign_searches.background())
+    written(tmp_path / "foreign/patchset.json", made)
+    status, _, said = call("verify", tmp_path / "foreign", "--workers", "1")
+    assert status == 2
+    assert "point_0" in said or "/patches/0" in said
+
+
+@pytest.mark.parametrize(("coupling", "size"), [("1e200", "inf"), ("1e-300", "0")])
+def test_a_signal_beyond_the_range_of_numbers(
+    call: Call, tmp_path: Path, coupling: str, size: str
+) -> None:
+    table = tmp_path / "x.csv"
+    table.write_text("mass_gev,cross_section_fb,reference_coupling,power\n1,9,0.1,2\n2,5,0.1,2\n")
+    words = ["limit", written(tmp_path / "w.json", with_signal()), "--cross-sections", table]
+    status, _, said = call(*words, "--unit-signal", f"g={coupling}", "--mass", "1")
+    assert status == 2
+    assert f"signal strength 1 is {size} fb by --unit-signal" in said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -489,7 +491,129 @@ def shards_case(rng: Rng, folder: Path) -> Case:
     return Case("shards", words, ["job"])
 
 
+def coupling_case(rng: Rng, folder: Path) -> Case:
+    """A coupling by odd cross sections."""
+    document = foreign_searches.background()
+    document["channels"][0]["samples"].append(foreign_searches.operations(3.0)[0]["value"])
+    write_json(folder / "w.json", document)
+    kind = pick(rng, ("csv", "yaml", "json", "words"))
+    model = f"x.{kind}"
+    if kind == "words":
+        formulas = (
+            "12.3*g**2/mass_gev**2",
+            "g**2",
+            "9*g**4",
+            "g**2/log(1+mass_gev)",
+            "exp(g)/mass_gev",
+            "g**4*log(mass_gev)",
+            "g*",
+        )
+        model = f"sigma_fb = {_word(rng, *formulas)}"
+    elif kind == "csv":
+        rows = ["mass_gev,cross_section_fb,reference_coupling,power"]
+        rows += [f"{m},{_word(rng, str(9 / m))},{_word(rng, '0.1')},2" for m in (1, 2, 3)]
+        if chance(rng, 0.3):
+            rows[int(rng.integers(4))] = pick(
+                rng, ("", ",,", "mass,x", "# coupling: \u202eg", "2,1")
+            )
+        (folder / model).write_text("\n".join(rows), "utf-8", errors="replace")
+    else:
+        rows = [{"mass_gev": m, "cross_section_fb": 9 / m, "reference_coupling": 0.1, "power": 2}
+                for m in (1, 2, 3)]  # fmt: skip
+        table: Any = pick(rng, ({"table": rows}, {"expression": "sigma_fb = 9*g**2/mass_gev"}))
+        table |= {"coupling": "g", "unit_signal": pick(rng, ("reference", "2.5 fb", "g=0.1"))}
+        write_json(folder / model, twist(rng, table) if chance(rng, 0.6) else table)
+    arguments = ["limit", "w.json", "--cross-sections", model]
+    if chance(rng, 0.8):
+        signals = ("reference", "2.5 fb", "g=0.1", "2.5 fb", "g=0.1", "g=0", "1 barn", "= fb")
+        arguments += ["--unit-signal", _word(rng, *signals)]
+    if chance(rng, 0.8):
+        arguments += ["--mass", _word(rng, "2", "2.5", "1", "1.5", "2", "m=2", "1.8 GeV")]
+    return _output(rng, Case("coupling", [*arguments, "--threads", "1"]), "limit")
+
+
+def _sealed(files: dict[str, bytes]) -> dict[str, bytes]:
+    """With checksums made again, so that more than these find what was changed."""
+    made = dict(files)
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+        manifest = json.loads(made["manifest.json"])
+        for entry in manifest["files"]:
+            data = made.get(entry["name"], b"")
+            entry |= {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        made["manifest.json"] = json.dumps(manifest).encode()
+    rows = [f"{hashlib.sha256(d).hexdigest()}  {n}\n" for n, d in sorted(made.items())
+            if n != "SHA256SUMS"]  # fmt: skip
+    made["SHA256SUMS"] = "".join(rows).encode()
+    return made
+
+
+def verify_case(rng: Rng, folder: Path) -> Case:
+    """A bundle of which files were changed, moved, lost or added."""
+    files = dict(BUNDLE)
+    for _ in range(int(pick(rng, (1, 1, 2)))):
+        name = pick(rng, list(files))
+        body = files[name]
+        if name.endswith(".json") and chance(rng, 0.9):
+            with contextlib.suppress(ValueError):
+                body = json.dumps(twist(rng, json.loads(body))).encode()
+        elif chance(rng, 0.7):
+            lines = body.decode("utf-8", "replace").split("\n")
+            at = int(rng.integers(len(lines)))
+            cells = lines[at].split(",")
+            cells[int(rng.integers(len(cells)))] = _word(rng, "1", "0.5", "SR")
+            lines[at] = ",".join(cells)
+            body = "\n".join(lines).encode("utf-8", "replace")
+        else:
+            body = pick(rng, (b"", body[: len(body) // 2], body + b"\x00", b"\xff\xfe"))
+        files[name] = body
+        if chance(rng, 0.1):
+            del files[name]
+        elif chance(rng, 0.05):
+            files[f"{_path_of(pick(rng, NAMES))}.json"] = files[name]
+    if chance(rng, 0.6):
+        files = _sealed(files)
+    for name, body in files.items():
+        path = folder / "bundle" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    arguments = ["verify", "bundle", "--workers", "1"]
+    if chance(rng, 0.9):
+        arguments += ["--points", _word(rng, "0", "1")]
+    return _output(rng, Case("verify", arguments), "scan")
+
+
+def _path_of(name: str) -> str:
+    """A name that a file may have here."""
+    text = name.encode("utf-8", "replace").decode().replace("/", "_").replace("\x00", "")
+    return text[:40] or "empty"
+
+
+def publish_case(rng: Rng, folder: Path) -> Case:
+    """A likelihood, signals and limits of odd kind, made into a bundle."""
+    background = foreign_searches.background()
+    plain = foreign_searches.patch_set(["m"], [[1.0], [2.0], [3.0]])
+    write_json(folder / "w.json", background if chance(rng, 0.7) else odd_workspace(rng))
+    write_json(folder / "set.json", plain if chance(rng, 0.6) else odd_files.patch_set(rng))
+    if chance(rng, 0.5):
+        write_json(folder / "w.meta.json", odd_files.sidecar(rng, background))
+    arguments = ["publish", "w.json", "-o", pick(rng, ("out", "out", "out", "w.json", "nix/out"))]
+    if chance(rng, 0.85):
+        arguments += ["--patchset", "set.json"]
+    if chance(rng, 0.6):
+        record = SCANNED if chance(rng, 0.4) else twist(rng, SCANNED)
+        write_json(folder / "limits.json", record)
+        arguments += ["--scan", "limits.json"]
+    if chance(rng, 0.4):
+        arguments += ["--author", pick(rng, ("A. Uthor", *NAMES))]
+    case = Case("publish", arguments, ["out", "nix"])
+    if chance(rng, 0.4):
+        case.arguments.append("--json")
+    return case
+
+
 SOUND: list[Document] = []
+SCANNED: Document = {}
+BUNDLE: dict[str, bytes] = {}
 PLAN: Document = {}
 INPUTS: list[bytes] = []
 RECORDS: list[tuple[str, Document]] = []
@@ -502,7 +626,7 @@ MIX: tuple[tuple[int, Callable[[Rng, Path], Case]], ...] = (
     (50, workspace_case), (6, data_case), (7, patch_case), (5, patch_set_case), (3, create_case),
     (2, scan_case), (12, edit_case), (6, events_case), (6, unbinned_case), (2, sidecar_case),
     (4, mangled_case), (1, record_case), (6, reinterpret_case), (3, template_case),
-    (1, shards_case),
+    (1, shards_case), (2, publish_case), (2, verify_case), (2, coupling_case),
 )  # fmt: skip
 """Weights; those that draw figures are rare, because they cost a hundred times the others."""
 
@@ -539,6 +663,13 @@ def prepare(folder: Path, run: Callable[[list[str]], dict[str, Any]]) -> None:
         RECORDS.append(("scan.json", json.loads((where / "scan.json").read_text("utf-8"))))
     PLAN.update(json.loads((where / "job.json").read_text("utf-8")))
     INPUTS[:] = [(where / "inputs.json.gz").read_bytes()]
+    SCANNED.update(RECORDS[-1][1])
+    words = ["publish", str(background), "--patchset", str(folder / "set.json")]
+    end = run([*words, "--scan", str(where), "-o", str(folder / "bundle")])
+    assert end["status"] == 0, end
+    for path in sorted((folder / "bundle").rglob("*")):
+        if path.is_file():
+            BUNDLE[path.relative_to(folder / "bundle").as_posix()] = path.read_bytes()
     signal = foreign_searches.background()
     signal["channels"][0]["samples"].append(foreign_searches.operations(3.0)[0]["value"])
     write_json(background, signal)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Annotated, Any
 
-from darkstats.cli.streams import printable
+from darkstats.characters import printable
 from darkstats.errors import MissingExtraError, OptionError
 from darkstats.options import option
 from darkstats.workflows import Outcome, Shell

@@ -7,10 +7,10 @@ import contextlib
 import errno
 import io
 import os
-import re
 import sys
 from types import MappingProxyType
 
+from darkstats.characters import printable
 from darkstats.errors import OutputError
 
 __all__ = ["output_failed", "prepare", "say", "silence_output"]
@@ -20,9 +20,6 @@ _SPELLED = (
 )
 _SPELLED += " τ:tau γ:gamma Φ:Phi \u0303:~"  # the last is a combining tilde, of q̃
 _PLAIN_LETTERS = MappingProxyType(dict(pair.split(":") for pair in _SPELLED.split()))
-
-#: Control characters apart from line feed and tabulator, and those that turn the direction of text.
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 #: What writing to a full disk, a closed descriptor or a lost device ends with.
 _FAILED_WRITES = frozenset({errno.ENOSPC, errno.EBADF, errno.EIO, errno.EDQUOT, errno.EFBIG})
@@ -68,11 +65,6 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="darkstats-spell")
-
-
-def printable(text: str) -> str:
-    """Text without characters that steer a terminal, spelled instead: names come from files."""
-    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def say(text: str) -> None:

@@ -34,7 +34,8 @@ _BUDGET_S = 4.0
 _MINUIT_S = 1.0
 _PROBE_S = 0.25  # of a batch without fallback
 _CALL_S = 5e-5  # of the likelihood, from Python
-_ROUND_S = 2.5e-3  # of a step of all lanes of events, which Python leads, on a busy machine
+_ROUND_S = 2.5e-3  # of a look at all lanes of events, which Python leads, on a busy machine
+_ROUNDS = 2  # looks at the events that a step of lanes takes: derivatives, then values
 _FEWEST_STEPS = 20  # in fewer, hardly any fit ends
 #: Lanes that are rescued one by one. Where more fail, the batch fails as a whole: of a block of
 #: toys a hundredth may.
@@ -109,7 +110,7 @@ class _Climb:
         self.lanes, self.status, self.rung, self.options = lanes, status, rung, options
         self.left = _BUDGET_S if options.fallback else _PROBE_S
         self.step_s = _step_seconds(problem, data)
-        self.round_s = _ROUND_S if isinstance(data, EventLanes) else 0.0
+        self.round_s = _ROUNDS * _ROUND_S if isinstance(data, EventLanes) else 0.0
 
     @property
     def failed(self) -> IndexArray:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from darkstats.arrays import FloatArray
+from darkstats.arrays import FloatArray, IndexArray
 from darkstats.kernel import JIT, Memory, kernel, kernel_entry
 from darkstats.kernel.simd import LANES, Floats, Integers, floats_at, store
 from darkstats.model.derivatives import deviance_derivatives
 from darkstats.model.rates import deviance, rates
-from darkstats.model.scratch import SCRATCH_WORDS, Scratch, scratch_at, scratch_sizes, table_of
+from darkstats.model.scratch import SCRATCH_WORDS, Scratch, scratch_at, scratch_sizes, table_with
 from darkstats.model.structure import (
     LAYOUT_WORDS,
     NUMBERS_WORDS,
@@ -17,6 +17,7 @@ from darkstats.model.structure import (
     Numbers,
     layout_at,
     numbers_at,
+    words_of,
 )
 
 __all__ = ["component_rates", "dense_derivatives", "rates_of_points"]
@@ -116,15 +117,25 @@ def _evaluate(table: Integers, task: int, n_points: int) -> float:
 
 
 def dense_derivatives(
-    layout: Layout, numbers: Numbers, counts: FloatArray, auxdata: FloatArray, x: FloatArray
+    layout: Layout,
+    numbers: Numbers,
+    counts: FloatArray,
+    auxdata: FloatArray,
+    x: FloatArray,
+    *,
+    words: IndexArray | None = None,
 ) -> tuple[float, FloatArray, FloatArray]:
-    """Half the deviance, its gradient [par] and its full Hessian [par, par] at one point."""
+    """Half the deviance, its gradient [par] and its full Hessian [par, par] at one point.
+
+    ``words``: those of :func:`~darkstats.model.structure.words_of`, where they are at hand.
+    """
     n = layout.n_parameters
     gradient, full = np.empty(n), np.zeros(n * n)
     counts, auxdata, x = (np.ascontiguousarray(a, dtype=float) for a in (counts, auxdata, x))
     memory = Memory(scratch_sizes(layout, numbers))
     if JIT:
-        table = table_of(layout, numbers, memory, (counts, auxdata, x, gradient, full))
+        words = words_of(layout, numbers) if words is None else words
+        table = table_with(words, memory, (counts, auxdata, x, gradient, full))
         value = _evaluate(table, 1, 1)
     else:
         scratch = Scratch(*memory.views())
@@ -132,27 +143,33 @@ def dense_derivatives(
     return float(value), gradient, full.reshape(n, n)
 
 
-def rates_of_points(layout: Layout, numbers: Numbers, points: FloatArray) -> FloatArray:
+def rates_of_points(
+    layout: Layout, numbers: Numbers, words: IndexArray, points: FloatArray
+) -> FloatArray:
     """Expected events. Shapes: [point, par] -> [point, bin]."""
-    out, _ = _rates(layout, numbers, points)
+    out, _ = _rates(layout, numbers, words, points)
     return out
 
 
-def component_rates(layout: Layout, numbers: Numbers, point: FloatArray) -> FloatArray:
+def component_rates(
+    layout: Layout, numbers: Numbers, words: IndexArray, point: FloatArray
+) -> FloatArray:
     """Expected events of every component, as one flat array. Shapes: [par] -> [flat]."""
-    _, memory = _rates(layout, numbers, point.reshape(1, -1))
+    _, memory = _rates(layout, numbers, words, point.reshape(1, -1))
     rate: FloatArray = Scratch(*memory.views()).rate[:, 0].copy()
     return rate
 
 
-def _rates(layout: Layout, numbers: Numbers, points: FloatArray) -> tuple[FloatArray, Memory]:
+def _rates(
+    layout: Layout, numbers: Numbers, words: IndexArray, points: FloatArray
+) -> tuple[FloatArray, Memory]:
     points = np.ascontiguousarray(points, dtype=float)
     n_points, out = len(points), np.empty((len(points), layout.n_bins))
     memory = Memory(scratch_sizes(layout, numbers))
     if n_points == 0:
         return out, memory
     if JIT:
-        _evaluate(table_of(layout, numbers, memory, (points, out)), 0, n_points)
+        _evaluate(table_with(words, memory, (points, out)), 0, n_points)
     else:
         scratch = Scratch(*memory.views())
         _rates_of_points(layout, numbers, points.ravel(), n_points, scratch, out.reshape(-1))

@@ -173,13 +173,13 @@ class HistFactoryModel(ParameterTable):
         """
         points = np.asarray(parameters, dtype=float)
         flat = frozen_floats(points.reshape(-1, self.n_parameters))
-        result = np.asarray(rates_of_points(self.layout, self.numbers, flat))
+        result = np.asarray(rates_of_points(self.layout, self.numbers, self.words, flat))
         result = np.where(np.abs(result) < LEAST_RATE, 0.0, result)
         return result.reshape(*points.shape[:-1], self.n_bins)
 
     def expected_by_sample(self, parameters: FloatArray) -> FloatArray:
         """Events expected of each sample. Shapes: [par] -> [sample, bin]."""
-        flat = component_rates(self.layout, self.numbers, frozen_floats(parameters))
+        flat = component_rates(self.layout, self.numbers, self.words, frozen_floats(parameters))
         result = np.zeros((len(self.samples), self.n_bins))
         for k, sample in enumerate(self.component_samples):
             start, stop = self.layout.component_start[k], self.layout.component_stop[k]
@@ -256,13 +256,14 @@ class HistFactoryModel(ParameterTable):
         self, parameters: FloatArray, data: LaneData, auxdata: FloatArray
     ) -> tuple[float, FloatArray, FloatArray]:
         """Half the deviance, its gradient [par] and its Hessian [par, par] on one lane."""
-        counts = self.lanes_of(data)
+        counts, numbers = self.lanes_of(data), self.likelihood_numbers()
         return dense_derivatives(
             self.layout,
-            self.likelihood_numbers(),
+            numbers,
             np.asarray(counts)[0],
             frozen_floats(auxdata),
             frozen_floats(parameters),
+            words=self.likelihood_words(numbers),
         )
 
     def impossible(self, points: FloatArray, data: LaneData) -> BoolArray:

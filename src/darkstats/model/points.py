@@ -25,7 +25,7 @@ from darkstats.kernel.simd import LANES, Floats, Integers, fill, floats_at, inte
 from darkstats.model.derivatives import constraint_slope, deviance_derivatives, rate_slopes
 from darkstats.model.histfactory import HistFactoryModel
 from darkstats.model.rates import away_from_zero, deviance
-from darkstats.model.scratch import SCRATCH_WORDS, Scratch, scratch_at, scratch_sizes, table_of
+from darkstats.model.scratch import SCRATCH_WORDS, Scratch, scratch_at, scratch_sizes, table_with
 from darkstats.model.structure import (
     LAYOUT_WORDS,
     NUMBERS_WORDS,
@@ -229,12 +229,13 @@ def deviance_at(
     gradient = np.empty(n_points * n if derivatives >= _GRADIENT else 1)
     hessian = np.zeros(n_points * n * n if derivatives >= _HESSIAN else 1)
     numbers = model.likelihood_numbers()
+    words = model.likelihood_words(numbers)
 
     def work(first: int, stop: int) -> None:
         memory = Memory(scratch_sizes(model.layout, numbers))
         arrays = (points, data, aux, rows, value, gradient, hessian)
         if JIT:
-            table = table_of(model.layout, numbers, memory, arrays)
+            table = table_with(words, memory, arrays)
             _points_entry(table, derivatives, first, stop)
             return
         flat = (points.reshape(-1), data.reshape(-1), aux, rows, value, gradient, hessian)

@@ -9,9 +9,9 @@ import numpy as np
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.kernel import Memory, kernel
 from darkstats.kernel.simd import Floats, Integers, floats_at
-from darkstats.model.structure import Layout, Numbers, addresses_of, words_of
+from darkstats.model.structure import Layout, Numbers, addresses_of
 
-__all__ = ["SCRATCH_WORDS", "Scratch", "scratch_at", "scratch_sizes", "table_of", "table_with"]
+__all__ = ["SCRATCH_WORDS", "Scratch", "scratch_at", "scratch_sizes", "table_with"]
 
 
 class Scratch(NamedTuple):
@@ -73,17 +73,13 @@ def scratch_sizes(layout: Layout, numbers: Numbers) -> tuple[int, ...]:
 SCRATCH_WORDS = len(Scratch._fields)
 
 
-def table_of(
-    layout: Layout, numbers: Numbers, memory: Memory, arrays: tuple[FloatArray | IndexArray, ...]
-) -> IndexArray:
-    """The table that an entry unpacks: numbers and addresses. Arrays must outlive the call."""
-    return table_with(words_of(layout, numbers), memory, arrays)
-
-
 def table_with(
     words: IndexArray, memory: Memory, arrays: tuple[FloatArray | IndexArray, ...]
 ) -> IndexArray:
-    """The same, from the words of :func:`words_of`."""
+    """The table that an entry unpacks: numbers and addresses. Arrays must outlive the call.
+
+    ``words``: those of :func:`~darkstats.model.structure.words_of`.
+    """
     rest = [*memory.addresses(), *addresses_of(arrays)]
     return np.concatenate([words, np.array(rest, dtype=np.int64)])
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from darkstats.characters import spelled
 from darkstats.errors import DocumentError
 from darkstats.publication.findings import MALFORMED, Problem
 from darkstats.workspace.archives import MAX_ARCHIVE_BYTES, MAX_MEMBERS, read_members, unpacked
@@ -90,7 +91,7 @@ def _folder(root: Path, source: str) -> Contents:
             raise _too_large(source)
         if not stat.S_ISREG(mode):
             what = "a symbolic link, which is not followed" if stat.S_ISLNK(mode) else "no file"
-            refused.append(Problem(kind=MALFORMED, place=_printable(name), text=f"is {what}"))
+            refused.append(Problem(kind=MALFORMED, place=spelled(name), text=f"is {what}"))
             continue
         data = _read(path, left)
         left -= len(data)
@@ -112,7 +113,7 @@ def _entries(
 ) -> Iterator[tuple[str, str, int]]:
     """Name, path and mode of all that is no folder, in the order of the names."""
     if depth > _MAX_DEPTH:
-        refused.append(Problem(kind=MALFORMED, place=_printable(prefix), text="nests too deep"))
+        refused.append(Problem(kind=MALFORMED, place=spelled(prefix), text="nests too deep"))
         return
     with os.scandir(folder) as found:
         entries = sorted(found, key=lambda entry: entry.name)
@@ -132,7 +133,7 @@ def _archive(raw: bytes, source: str) -> Contents:
     refused = [
         Problem(
             kind=MALFORMED,
-            place=_printable(member.name),
+            place=spelled(member.name),
             text="is a name that leads out of the archive",
         )
         for member in members
@@ -154,7 +155,3 @@ def _common_folder(names: list[str]) -> str:
     if len(tops) == 1 and all("/" in name for name in names):
         return f"{tops.pop()}/"
     return ""
-
-
-def _printable(name: str) -> str:
-    return name if name.isprintable() else ascii(name)[1:-1]

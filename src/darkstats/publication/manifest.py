@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from darkstats.characters import spelled
 from darkstats.errors import DocumentError
 from darkstats.publication.contents import Contents, is_safe_name
 from darkstats.publication.findings import MALFORMED, Findings, Problem
@@ -135,7 +136,7 @@ def check_files(contents: Contents, manifest: Manifest, findings: Findings) -> N
             problems.append(_malformed(name, "is not the file of the manifest: SHA-256 differs"))
     known = {*manifest.files, MANIFEST, CHECKSUMS}
     problems += [
-        _malformed(name if name.isprintable() else ascii(name), "is not in the manifest")
+        _malformed(spelled(name), "is not in the manifest")
         for name in contents.files
         if name not in known
     ]

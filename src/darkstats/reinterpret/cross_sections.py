@@ -526,13 +526,27 @@ class CrossSections:
                 )  # fmt: skip
         return first
 
+    def _scaled_fb(self, reference_fb: float, ratio: float, origin: str) -> float:
+        """The cross section at another coupling, ``ratio`` times the reference."""
+        try:
+            found = float(reference_fb * ratio**self.power)
+        except OverflowError:
+            found = math.inf
+        if not 0.0 < found < math.inf:
+            raise DocumentError(
+                f"signal strength 1 is {found:g} fb by {origin}: the coupling is {ratio:g} times "
+                f"that of the cross section, to the power {self.power:g}", source=self.source,
+                remedy="correct the coupling",
+            )  # fmt: skip
+        return found
+
     def _one_signal_fb(
         self, stated: UnitSignal, masses: Mapping[str, float], coupling: float, reference_fb: float
     ) -> float:
         if stated.kind == "cross section" and stated.value is not None:
             return stated.value
         if stated.kind == "coupling" and stated.value is not None:
-            return reference_fb * float((stated.value / coupling) ** self.power)
+            return self._scaled_fb(reference_fb, stated.value / coupling, stated.origin)
         if stated.kind == "column" and isinstance(self.rule, Table) and self.rule.signal_fb:
             found = self.rule.at(next(iter(masses.values())), self.rule.signal_fb)
             if found is not None:

@@ -475,6 +475,15 @@ def _with_unit(symbol: str, unit: str | None) -> tuple[str, str | None]:
     return symbol, unit or None
 
 
+def _benchmarks(reader: _Reader, record: Mapping[str, Any]) -> list[str]:
+    """Keys of the couplings that the record's own search has, in its order."""
+    keys = reader.optional(record, "benchmarks", list, "") or []
+    for k, key in enumerate(keys):
+        if not isinstance(key, str):
+            raise reader.fail(f"/benchmarks/{k}", f"is {_shown(key)}, which is no text")
+    return keys
+
+
 def _couplings(
     reader: _Reader,
     rows: list[_Row],
@@ -589,9 +598,7 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
     limits = [
         _limits(reader, certified, (), "mu", None),
         _limits(reader, certified, ("cross_section_fb",), "sigma", "fb"),
-        *_couplings(
-            reader, certified, record.get("benchmarks") or (), _conversions(reader, record)
-        ),
+        *_couplings(reader, certified, _benchmarks(reader, record), _conversions(reader, record)),
     ]
     cl = float(reader.get(record, "cl", _NUMBER, ""))
     if not 0.0 < cl < 1.0:

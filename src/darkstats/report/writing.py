@@ -7,7 +7,6 @@ import io
 import json
 import math
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,12 +14,12 @@ from json.encoder import encode_basestring, encode_basestring_ascii
 from pathlib import Path
 from typing import Any
 
+from darkstats.characters import json_escaped
 from darkstats.errors import OptionError, OutputError
 
 __all__ = ["csv_text", "json_text", "plain", "require_writable", "whole_file", "write_text"]
 
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # as OWASP lists them
-_OBEYED = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _FLOATS = frozenset({float})
 _WORDS = frozenset({str, int, bool, type(None)})
 _WHOLE = _WORDS | {dict}  # no number is missing in these themselves
@@ -86,8 +85,7 @@ def json_text(record: Mapping[str, Any]) -> str:
         text.encode()
     except UnicodeEncodeError:  # a name of a file that is no text
         text = _written(found, "\n", encode_basestring_ascii)
-    # They stand in strings alone, and a terminal would obey them.
-    return _OBEYED.sub(lambda one: f"\\u{ord(one[0]):04x}", text) + "\n"
+    return json_escaped(text) + "\n"
 
 
 def _written(value: Any, line: str, quoted: Callable[[str], str]) -> str:  # noqa: ANN401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from darkstats.workspace.patch import apply_patch
 from darkstats.workspace.shared_parts import SharedParts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from darkstats.inference.results import UpperLimit
     from darkstats.model import HistFactoryModel, Model, Observation
@@ -132,6 +133,11 @@ def collect_scan(
     )
 
 
+def _replaces(operation: object) -> bool:
+    """Whether a patch, of which nothing has been checked, has an operation that replaces."""
+    return isinstance(operation, Mapping) and operation.get("op") == "replace"
+
+
 def base_of(document: Mapping[str, Any], patches: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what patches are applied to: a short document where all of them replace the spectrum.
 
@@ -141,7 +147,7 @@ def base_of(document: Mapping[str, Any], patches: Sequence[Mapping[str, Any]]) -
     replaced = {"/channels", "/observations"}
     for patch in patches:
         first = patch["patch"][:2]
-        if {op.get("path") for op in first if op.get("op") == "replace"} != replaced:
+        if {op.get("path") for op in first if _replaces(op)} != replaced:
             return dict(document)
     return {**document, "channels": [], "observations": []}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from darkstats.characters import no_name
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
 from darkstats.workflows.requests import PatchSetFile
@@ -54,11 +55,12 @@ class PublishRequest:
         Raises
         ------
         OptionError
-            An author without a name.
+            An author's name is empty or no plain text.
         """
         check_choices(self)
-        if any(not name.strip() for name in self.authors):
-            raise OptionError("--author: give a name")
+        for name in self.authors:
+            if not name.strip() or no_name(name):
+                raise OptionError(f"--author: {name!r} is no name; write it as plain text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

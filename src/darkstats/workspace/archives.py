@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from darkstats.characters import spelled
 from darkstats.errors import DocumentError
 from darkstats.workspace.documents import MAX_DOCUMENT_BYTES
 from darkstats.workspace.findings import shown
@@ -277,8 +278,7 @@ def _count(index: int, source: str) -> None:
 
 def clean_name(name: str) -> str:
     """Return a member's name without a leading ``./``, printable in any case."""
-    name = name.removeprefix("./")
-    return name if name.isprintable() else ascii(name)[1:-1]
+    return spelled(name.removeprefix("./"))
 
 
 def _unique(members: list[Member], source: str) -> list[Member]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from darkstats.characters import spelled
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -179,5 +181,5 @@ def _brief(value: object) -> str:
 
 
 def _printable(text: str, limit: int = 300) -> str:
-    safe = text if text.isprintable() else ascii(text)[1:-1]
+    safe = spelled(text)
     return safe if len(safe) <= limit else safe[: limit - 3] + "..."

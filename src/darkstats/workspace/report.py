@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from darkstats.characters import no_name
 from darkstats.workspace.findings import ACCEPTABLE_CODES, Finding, join_pointer, shown
 from darkstats.workspace.names import same_to_the_eye
 
@@ -21,10 +21,6 @@ MAX_FINDINGS = 200
 LARGEST_NUMBER = 1e100
 """Beyond this the fifth powers of the interpolation overflow double precision."""
 
-#: Half a surrogate pair is what a shell makes of bytes that are no UTF-8.
-_CONTROL = re.compile(
-    "[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
-)
 _NUMERIC_TYPES = frozenset({float, int})
 
 
@@ -176,7 +172,7 @@ class Report:
             return False
         if value and not value.isspace() and (value.isprintable() or _can_be_seen(value)):
             return True
-        problem = f"{shown(value)} has control characters" if _has_control(value) else "is empty"
+        problem = f"{shown(value)} has control characters" if no_name(value) else "is empty"
         self.error("bad-name", place, f"the {what} name {problem}", "give it a printable name")
         return False
 
@@ -251,9 +247,4 @@ def _has_nan(values: Sequence[JsonValue]) -> bool:
 
 def _can_be_seen(text: str) -> bool:
     """Whether text has no control characters, and more than marks without width."""
-    return bool(same_to_the_eye(text)) and not _has_control(text)
-
-
-def _has_control(text: str) -> bool:
-    """Whether text holds control characters, line breaks or marks that reorder what is shown."""
-    return _CONTROL.search(text) is not None
+    return bool(same_to_the_eye(text)) and not no_name(text)
