@@ -68,10 +68,21 @@ def tasks() -> dict[str, str]:
     found["combine"] = f"combine {_TWO} {_BUMP}"
     found["inspect events"] = f"inspect {_HS3}"
     found["point"] = f"limit {_ALP} --point m_0p9403"
-    found["events fit"] = f"fit {_HS3} --point m_0p9979 --unblind"
-    found["events limit"] = f"limit {_HS3} --point m_0p9979 --unblind"
-    found["events test"] = f"hypotest {_HS3} --point m_0p9979 --unblind"
-    found["events significance"] = f"significance {_HS3} --point m_0p9979 --unblind"
+    found["build"] = (
+        "build models/alp.yaml -o {here}/alp --quick --workers 1 --cache {here}/cache --events npz"
+    )
+    events = f"{_HS3} --point 0.9979 --data {{here}}/alp --unblind"
+    for verb in ("fit", "limit", "hypotest", "significance", "gof"):
+        found[f"events {verb}"] = f"{verb} {events}"
+    for method in ("clsb", "pcl", "bayes"):
+        found[f"events limit {method}"] = f"limit {events} --method {method}"
+    found["events toys"] = f"hypotest {events} --calculator toys --toys 100"
+    found["events fc"] = f"limit {events} --method fc --toys 50"
+    found["scan events"] = (
+        f"scan {_HS3} --data {{here}}/alp -o {{here}}/events --workers 1 --unblind"
+    )
+    found["scan events bayes"] = f"scan {_HS3} --data {{here}}/alp --method bayes --workers 1"
+    found["global events"] = "global {here}/events --toys 20 --workers 1"
     found["scan"] = "scan workspaces/zprime_lfv_2018 --method cls -o {here}/lfv --workers 1"
     found["scan bayes"] = "scan workspaces/zprime_lfv_2018 --method bayes --workers 1"
     found["scan toys"] = (
@@ -84,7 +95,6 @@ def tasks() -> dict[str, str]:
     found["merge"] = "shards merge {here}/job"
     found["plot"] = "plot {here}/lfv/scan.json"
     found["export"] = "export {here}/lfv/scan.json --csv {here}/scan.csv"
-    found["build"] = "build models/alp.yaml -o {here}/alp --quick --workers 1 --cache {here}/cache"
     found["citation"] = "citation"
     found["no such point"] = f"limit {_ALP} --point m_1"
     found["level"] = f"limit {_TWO} --cl 95"

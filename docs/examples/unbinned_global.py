@@ -20,8 +20,8 @@ from darkstats.searches.output import read_build
 from darkstats.searches.pseudo_events import pseudo_events
 from darkstats.searches.unbinned import bump_hunt_document
 from darkstats.workflows import GlobalRequest, global_significance
-from darkstats.workspace.event_files import write_events
 from darkstats.workspace.hs3 import write_hs3
+from darkstats.workspace.hs3.event_files import write_events
 
 sys.path.insert(0, str(Path(__file__).parent))
 from make_unbinned_models import samples

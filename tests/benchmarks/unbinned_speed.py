@@ -30,7 +30,7 @@ from darkstats.model.unbinned.zfit_engine import ZfitEngine
 from darkstats.model.unbinned.zfit_model import import_zfit, zfit_likelihood
 from darkstats.provenance import package_version, versions
 from darkstats.workspace.hs3 import Hs3Document
-from darkstats.workspace.hs3_building import bernstein_expression, chebyshev_expression
+from darkstats.workspace.hs3.building import bernstein_expression, chebyshev_expression
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from unbinned_models import outline

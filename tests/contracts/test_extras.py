@@ -113,7 +113,7 @@ def test_zfit_that_is_absent_is_named(
     import numpy as np
 
     from darkstats.cli import run
-    from darkstats.workspace.event_files import write_events
+    from darkstats.workspace.hs3.event_files import write_events
 
     x = np.linspace(0.2, 2.0, 500)
     write_events(tmp_path / "e.npz", {"mgg_squared_gev2": x}, {"simulated": True})

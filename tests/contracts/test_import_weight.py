@@ -68,7 +68,7 @@ def test_an_unbinned_limit_needs_no_tensorflow(
     model = repository / "models/alp/unbinned.json"
     statements = (
         "import sys, numpy\nfrom darkstats.cli import main\n"
-        "from darkstats.workspace.event_files import write_events\n"
+        "from darkstats.workspace.hs3.event_files import write_events\n"
         "from pathlib import Path\n"
         "x = numpy.linspace(0.2, 2.0, 500)\n"
         "write_events(Path('e.npz'), {'mgg_squared_gev2': x}, {'simulated': True})\n"

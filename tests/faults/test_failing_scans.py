@@ -15,8 +15,8 @@ import pytest
 from darkstats.scan import limits
 from darkstats.scan.settings import ScanSettings
 from darkstats.scan.unbinned import EventsOfScan, unbinned_point
-from darkstats.workspace.event_files import write_events
 from darkstats.workspace.hs3 import Hs3Document
+from darkstats.workspace.hs3.event_files import write_events
 from failing_fits import Choice, FailingFits, at_random, every_lane, from_batch, whole_batches
 from record_comparison import differences
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from darkstats.cli import run
-from darkstats.workspace.event_files import write_events
 from darkstats.workspace.hs3 import write_hs3
+from darkstats.workspace.hs3.event_files import write_events
 from unbinned_models import bump, compiled
 
 

@@ -13,7 +13,7 @@ from darkstats.cli import run
 from darkstats.report.scan_table import read_scan
 from darkstats.searches.output import read_build
 from darkstats.searches.pseudo_events import pseudo_events
-from darkstats.workspace.event_files import read_events, write_events
+from darkstats.workspace.hs3.event_files import read_events, write_events
 
 REPOSITORY = Path(__file__).parents[2]
 ALP = REPOSITORY / "models" / "alp" / "unbinned.json"

@@ -21,7 +21,7 @@ from darkstats.inference import upper_limit
 from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
 from darkstats.model.unbinned.tables import density_at
 from darkstats.workspace.hs3 import Hs3Document, read_hs3, write_hs3
-from darkstats.workspace.hs3_building import bernstein_expression, chebyshev_expression
+from darkstats.workspace.hs3.building import bernstein_expression, chebyshev_expression
 from unbinned_models import DOCUMENTS, bump, compiled, outline, thrown
 
 UNBINNED = [name for name in DOCUMENTS if name != "joint"]

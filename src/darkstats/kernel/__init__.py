@@ -72,7 +72,7 @@ _SOURCES = (
     "model/scratch.py",
     "model/structure.py",
     "model/unbinned/density.py",
-    "model/unbinned/slots.py",
+    "model/unbinned/shape_derivatives.py",
     "fit/linear_algebra.py",
     "fit/minimise.py",
     "fit/newton_steps.py",

@@ -28,7 +28,7 @@ from darkstats.reinterpret.cross_sections import (
 )
 from darkstats.searches.card_file import Entry, read_card_file
 from darkstats.searches.csv_rows import number_in, read_rows
-from darkstats.workspace.hs3_expressions import names_of, parse_expression
+from darkstats.workspace.hs3.expressions import names_of, parse_expression
 
 __all__ = ["read_cross_sections"]
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from darkstats.errors import DocumentError
-from darkstats.workspace.hs3_expressions import Call, Name, Node, Number, names_of
+from darkstats.workspace.hs3.expressions import Call, Name, Node, Number, names_of
 
 __all__ = [
     "ASSUMED",
@@ -162,7 +162,7 @@ def power_of(node: Node, name: str) -> float | None:  # noqa: PLR0911 -- case by
 
     Examples
     --------
-    >>> from darkstats.workspace.hs3_expressions import parse_expression
+    >>> from darkstats.workspace.hs3.expressions import parse_expression
     >>> power_of(parse_expression("12.3 * g**2 / m**2"), "g")
     2.0
     >>> power_of(parse_expression("g**2 + g**4"), "g") is None

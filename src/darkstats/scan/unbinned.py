@@ -21,8 +21,8 @@ from darkstats.scan.credible import credible_fields
 from darkstats.scan.limits import point_of_model
 from darkstats.scan.results import ScanPoint
 from darkstats.scan.settings import ScanSettings
-from darkstats.workspace.event_files import EventTable
 from darkstats.workspace.hs3 import Hs3Document
+from darkstats.workspace.hs3.event_files import EventTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,7 +18,7 @@ from darkstats.searches.pseudo_events import pseudo_events
 from darkstats.searches.recoil_hunt import RecoilHunt, build_recoil_hunt
 from darkstats.simulation.production import SampleRequest, produce
 from darkstats.streams import keyed_generator
-from darkstats.workspace.event_files import encoded_events
+from darkstats.workspace.hs3.event_files import encoded_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

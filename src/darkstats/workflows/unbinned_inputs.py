@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.workflows.outcome import Shell
     from darkstats.workflows.requests import ModelRequest
-    from darkstats.workspace.event_files import EventTable
     from darkstats.workspace.hs3 import Hs3Document
+    from darkstats.workspace.hs3.event_files import EventTable
 
 __all__ = [
     "CLOSED",
@@ -99,7 +99,7 @@ def stay_closed(blind: bool | None, *, simulated: bool | None, missing: bool, of
 def _table(data: str, document: Hs3Document, analysis: str) -> EventTable:
     """Events of a file, or those that an analysis looks at among the files of a build."""
     from darkstats.scan.unbinned import EventsOfScan
-    from darkstats.workspace.event_files import read_events
+    from darkstats.workspace.hs3.event_files import read_events
 
     if not Path(data).is_dir():
         return read_events(data)

@@ -30,8 +30,8 @@ def unbinned_source(
         simulated_together,
         stay_closed,
     )
-    from darkstats.workspace.event_files import read_events
     from darkstats.workspace.hs3 import read_hs3
+    from darkstats.workspace.hs3.event_files import read_events
 
     document = read_hs3(source)
     events = EventsOfScan.of([read_events(name) for name in event_files(data)])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from darkstats.errors import DocumentError, OptionError, WorkspaceError
 from darkstats.workspace.containers import kind_of, patch_set_in, workspace_in
 from darkstats.workspace.documents import parse_json
-from darkstats.workspace.hs3_checks import looks_like_hs3
+from darkstats.workspace.hs3.checks import looks_like_hs3
 from darkstats.workspace.patch import apply_patch, parse_patch
 from darkstats.workspace.patchset import PatchSet
 from darkstats.workspace.sources import Opener

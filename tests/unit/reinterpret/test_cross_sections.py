@@ -17,7 +17,7 @@ from darkstats.reinterpret.cross_sections import power_of
 from darkstats.signals.benchmarks import BENCHMARKS
 from darkstats.workflows.couplings import CouplingRequest, restated, with_couplings
 from darkstats.workflows.scan_sources import couplings_of
-from darkstats.workspace.hs3_expressions import parse_expression
+from darkstats.workspace.hs3.expressions import parse_expression
 
 HEAD = "mass_gev,cross_section_fb,reference_coupling,power"
 REFERENCE = UnitSignal(kind="reference", origin="here")

@@ -28,8 +28,8 @@ from darkstats.scan.unbinned import (
     unbinned_point,
 )
 from darkstats.scan.unbinned_toys import EventSpectrum, roots_of_spectra
-from darkstats.workspace.event_files import EventTable
 from darkstats.workspace.hs3 import Hs3Document, read_hs3
+from darkstats.workspace.hs3.event_files import EventTable
 from unbinned_models import compiled, plane
 
 MASSES = ("m_0p5033", "m_0p7525", "m_0p9979")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from darkstats.errors import DocumentError, OptionError
-from darkstats.workspace.event_files import read_events, write_events
+from darkstats.workspace.hs3.event_files import read_events, write_events
 
 X = np.array([0.125, 0.5, 1.0 / 3.0])
 Y = np.array([1.0, 2.0, 3.0])

@@ -16,7 +16,7 @@ from darkstats.errors import CardError, DocumentError, PatchError
 from darkstats.report.writing import csv_text
 from darkstats.searches.card_file import read_card_file
 from darkstats.workspace.archives import MAX_MEMBERS, read_members
-from darkstats.workspace.event_files import read_events
+from darkstats.workspace.hs3.event_files import read_events
 from darkstats.workspace.patch import MAX_OPERATIONS, parse_patch
 
 MIB = 1024**2

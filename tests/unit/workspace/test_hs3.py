@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from darkstats.errors import DocumentError, UnknownNameError
 from darkstats.model.unbinned.formulas import array_value, fold
 from darkstats.workspace.hs3 import Hs3Document, looks_like_hs3, read_hs3, write_hs3
-from darkstats.workspace.hs3_expressions import Number, names_of, parse_expression
+from darkstats.workspace.hs3.expressions import Number, names_of, parse_expression
 from unbinned_models import bump
 
 

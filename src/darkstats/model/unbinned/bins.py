@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from darkstats.model.unbinned.names import Names
-from darkstats.workspace.hs3_checks import is_number
+from darkstats.workspace.hs3.checks import is_number
 
 __all__ = ["edges_of", "numbers_of"]
 

@@ -47,7 +47,7 @@ from darkstats.model.unbinned.shapes import (
     LogFactor,
 )
 from darkstats.workspace.hs3 import Hs3Channel, Hs3Document
-from darkstats.workspace.hs3_expressions import (
+from darkstats.workspace.hs3.expressions import (
     Binary,
     Name,
     Node,

@@ -11,7 +11,7 @@ from darkstats.arrays import FloatArray
 from darkstats.errors import DocumentError
 from darkstats.model.parameters import Parameter
 from darkstats.workspace.expectation_checks import LARGEST_COUNT
-from darkstats.workspace.hs3_checks import is_number
+from darkstats.workspace.hs3.checks import is_number
 
 if TYPE_CHECKING:
     from darkstats.model.histfactory import Observation

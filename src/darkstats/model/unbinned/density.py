@@ -30,7 +30,7 @@ from darkstats.kernel.simd import (
 )
 from darkstats.model.scratch import table_with
 from darkstats.model.structure import addresses_of
-from darkstats.model.unbinned.slots import PAIR_STRIDE, slot_derivatives
+from darkstats.model.unbinned.shape_derivatives import PAIR_STRIDE, slot_derivatives
 
 __all__ = ["ChannelLayout", "density_is_compiled", "event_derivatives"]
 

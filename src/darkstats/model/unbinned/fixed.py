@@ -23,7 +23,7 @@ from darkstats.model.unbinned.shapes import (
     integral_jet,
     log_shape,
 )
-from darkstats.workspace.hs3_expressions import Binary, Name, Node, Number
+from darkstats.workspace.hs3.expressions import Binary, Name, Node, Number
 
 __all__ = [
     "Blend",

@@ -12,7 +12,7 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.model.unbinned import jets
 from darkstats.model.unbinned.jets import Jet
-from darkstats.workspace.hs3_expressions import Binary, Call, Name, Node, Number, names_of
+from darkstats.workspace.hs3.expressions import Binary, Call, Name, Node, Number, names_of
 
 __all__ = ["ARITHMETIC", "Formula", "array_value", "fold", "number"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from darkstats.model.unbinned.formulas import fold
-from darkstats.workspace.hs3_expressions import Binary, Node, Number, names_of
+from darkstats.workspace.hs3.expressions import Binary, Node, Number, names_of
 
 __all__ = [
     "MOST_TERMS",

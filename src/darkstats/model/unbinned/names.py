@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError
 from darkstats.model.unbinned.formulas import Formula, fold
-from darkstats.workspace.hs3_expressions import (
+from darkstats.workspace.hs3.expressions import (
     SPLIT,
     Binary,
     Call,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from darkstats.arrays import BoolArray, FloatArray
     from darkstats.model.histfactory import Observation
     from darkstats.model.unbinned.model import UnbinnedModel
-    from darkstats.workspace.event_files import EventTable
+    from darkstats.workspace.hs3.event_files import EventTable
 
 __all__ = ["observed_events", "within"]
 

@@ -11,7 +11,7 @@ from darkstats.arrays import FloatArray
 from darkstats.errors import DocumentError
 from darkstats.model.unbinned.fixed import nodes_on
 from darkstats.model.unbinned.formulas import array_value
-from darkstats.workspace.hs3_expressions import Node
+from darkstats.workspace.hs3.expressions import Node
 
 __all__ = ["Scalar"]
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from darkstats.errors import DocumentError
 from darkstats.model.unbinned.zfit_pdfs import PdfBuilder, import_zfit
-from darkstats.workspace.hs3_expressions import Name, Number
+from darkstats.workspace.hs3.expressions import Name, Number
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray

@@ -15,7 +15,7 @@ import numpy as np
 from darkstats.errors import DocumentError, MissingExtraError
 from darkstats.model.unbinned.formulas import ARITHMETIC, fold
 from darkstats.model.unbinned.names import Names
-from darkstats.workspace.hs3_expressions import Binary, Call, Name, Node, Number, names_of
+from darkstats.workspace.hs3.expressions import Binary, Call, Name, Node, Number, names_of
 
 if TYPE_CHECKING:
     from darkstats.workspace.hs3 import Hs3Analysis, Hs3Document

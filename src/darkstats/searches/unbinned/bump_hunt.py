@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from darkstats.simulation.candidates import Candidates
     from darkstats.templates.crystal_ball import CrystalBall
     from darkstats.workspace.hs3 import Hs3Document
-    from darkstats.workspace.hs3_building import Hs3Builder
+    from darkstats.workspace.hs3.building import Hs3Builder
 
 __all__ = ["bump_hunt_document"]
 

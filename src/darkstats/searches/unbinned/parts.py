@@ -13,7 +13,7 @@ from darkstats.provenance import package_version
 from darkstats.searches.pseudo_events import CONTAINED
 from darkstats.searches.windows import nearest_edges
 from darkstats.templates.crystal_ball import CrystalBall, fit_crystal_ball
-from darkstats.workspace.hs3_building import Hs3Builder
+from darkstats.workspace.hs3.building import Hs3Builder
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from darkstats.searches.plane import PlaneScan
     from darkstats.simulation.candidates import Candidates
     from darkstats.workspace.hs3 import Hs3Document
-    from darkstats.workspace.hs3_building import Hs3Builder
+    from darkstats.workspace.hs3.building import Hs3Builder
 
 __all__ = ["ellipse_of", "plane_document"]
 

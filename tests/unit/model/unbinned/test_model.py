@@ -17,8 +17,8 @@ from darkstats.model.unbinned import fixed
 from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
 from darkstats.model.unbinned.observed import observed_events
 from darkstats.model.unbinned.tables import density_at
-from darkstats.workspace.event_files import EventTable
 from darkstats.workspace.hs3 import Hs3Document
+from darkstats.workspace.hs3.event_files import EventTable
 from unbinned_models import DOCUMENTS, bernstein, bump, compiled, crystal_ball, joint, plane, thrown
 
 ALL = pytest.mark.parametrize("name", DOCUMENTS)

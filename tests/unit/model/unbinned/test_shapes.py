@@ -24,7 +24,7 @@ from darkstats.model.unbinned.shapes import (
     integral_jet,
     log_shape,
 )
-from darkstats.workspace.hs3_expressions import parse_expression
+from darkstats.workspace.hs3.expressions import parse_expression
 
 SHAPES = [
     (GAUSSIAN, (0.4, 0.05)),

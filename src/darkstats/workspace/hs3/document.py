@@ -3,7 +3,7 @@
 `HS3 <https://github.com/hep-statistics-serialization-standard>`_ is JSON. What is read here is the
 part of it that an extended unbinned likelihood needs; what the standard cannot say, or what says
 one thing to one reader and another to the next, is refused with the reason. No code is ever
-executed from a document: expressions go through :mod:`darkstats.workspace.hs3_expressions`.
+executed from a document: expressions go through :mod:`darkstats.workspace.hs3.expressions`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from darkstats.errors import DocumentError, OptionError, UnknownNameError
 from darkstats.provenance import digest_of
 from darkstats.workspace.documents import parse_json
-from darkstats.workspace.hs3_checks import (
+from darkstats.workspace.hs3.checks import (
     HS3_VERSION,
     SECTIONS,
     check_outline,

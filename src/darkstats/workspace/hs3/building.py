@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from darkstats.arrays import FloatArray
 from darkstats.errors import OptionError
-from darkstats.workspace.hs3 import HS3_VERSION, Hs3Document, check_name
+from darkstats.workspace.hs3.document import HS3_VERSION, Hs3Document, check_name
 
 __all__ = ["Hs3Builder", "bernstein_expression", "chebyshev_expression"]
 
