@@ -479,3 +479,29 @@ def test_a_signal_beyond_the_range_of_numbers(
     status, _, said = call(*words, "--unit-signal", f"g={coupling}", "--mass", "1")
     assert status == 2
     assert f"signal strength 1 is {size} fb by --unit-signal" in said
+
+
+@pytest.mark.parametrize("schema", [{}, [], None, 3, {"a": 1}])
+def test_a_schema_that_is_no_text_is_named(call: Call, tmp_path: Path, schema: Any) -> None:
+    record = written(tmp_path / "fit.json", {"schema": schema})
+    status, _, said = call("plot", record, "-o", tmp_path / "f.png")
+    assert status == 2
+    assert "of which no figure can be made again" in said
+
+
+def test_a_fit_without_free_parameters_has_nothing_to_vary(call: Call, tmp_path: Path) -> None:
+    """Where its one point has no likelihood, no minimiser is asked."""
+    modifiers = [{"name": "k", "type": "shapesys", "data": [13.0]}]
+    strength = [{"name": "mu", "type": "normfactor", "data": None}]
+    document = {
+        "channels": [{"name": "SR", "samples": [
+            {"name": "bkg", "data": [127.0], "modifiers": modifiers},
+            {"name": "signal", "data": [16.0], "modifiers": strength}]}],
+        "observations": [{"name": "SR", "data": [0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }  # fmt: skip
+    source = written(tmp_path / "w.json", document)
+    status, _, said = call("fit", source, "--mu", "0", "--fix", "k=0")
+    assert status in {1, 2}
+    assert "darkstats: error" in said

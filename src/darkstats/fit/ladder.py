@@ -33,9 +33,9 @@ _PATIENCE = 10  # times the ordinary number of steps, where the budget allows it
 _BUDGET_S = 4.0
 _MINUIT_S = 1.0
 _PROBE_S = 0.25  # of a batch without fallback
+_EVENTS_SHARE = 0.5  # of these, for events: their verbs fit three to six batches before they refuse
 _CALL_S = 5e-5  # of the likelihood, from Python
 _ROUND_S = 2.5e-3  # of a look at all lanes of events, which Python leads, on a busy machine
-_ROUNDS = 2  # looks at the events that a step of lanes takes: derivatives, then values
 _FEWEST_STEPS = 20  # in fewer, hardly any fit ends
 #: Lanes that are rescued one by one. Where more fail, the batch fails as a whole: of a block of
 #: toys a hundredth may.
@@ -110,7 +110,9 @@ class _Climb:
         self.lanes, self.status, self.rung, self.options = lanes, status, rung, options
         self.left = _BUDGET_S if options.fallback else _PROBE_S
         self.step_s = _step_seconds(problem, data)
-        self.round_s = _ROUNDS * _ROUND_S if isinstance(data, EventLanes) else 0.0
+        self.round_s = 0.0
+        if isinstance(data, EventLanes):
+            self.round_s, self.left = _ROUND_S, _EVENTS_SHARE * self.left
 
     @property
     def failed(self) -> IndexArray:
@@ -141,10 +143,11 @@ class _Climb:
             starts,
             replace(self.options, max_steps=steps),
             damping=damping,
+            most_rounds=max(steps, int(0.5 * self.left / self.round_s)) if self.round_s else None,
         )
         steps_taken = again.report[:, 1]
         self.left -= float(steps_taken.sum()) * self.step_s
-        self.left -= float(steps_taken.max()) * self.round_s
+        self.left -= again.rounds * self.round_s
         good = again.status(self.options.edm_tolerance) == FitStatus.CONVERGED
         there = chosen[good]
         self.lanes.parameters[there] = again.parameters[good]
@@ -184,6 +187,8 @@ class _Climb:
 
     def minuit(self, held: FloatArray, impossible: IndexArray) -> None:
         """Fit lanes from where iminuit ends."""
+        if not self.problem.free.any():
+            return  # one point, which the kernel looked at: iminuit wants something to vary
         calls = int(_MINUIT_S / (_CALL_S + self.step_s + self.round_s))
         chosen, points = [], []
         for lane in np.setdiff1d(self.failed, impossible)[:_MOST_SINGLE_LANES]:

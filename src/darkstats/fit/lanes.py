@@ -110,6 +110,7 @@ class Lanes:
     edm: FloatArray
     min_rate: FloatArray
     report: IndexArray
+    rounds: int = 0  # looks at the data of all lanes, where Python leads them
 
     @classmethod
     def starting_at(cls, parameters: FloatArray) -> Lanes:
@@ -144,17 +145,21 @@ def run_kernel(
     options: FitOptions,
     *,
     damping: float = 0.0,
+    most_rounds: int | None = None,
 ) -> Lanes:
     """One pass of the minimiser over all lanes. Shapes: [lane, bin], [lane, par], [lane, par].
 
-    A model that brings an evaluator of its own is minimised by :mod:`darkstats.fit.newton`.
+    A model that brings an evaluator of its own is minimised by :mod:`darkstats.fit.newton`, where
+    ``most_rounds`` ends it: a step may be tried at many lengths.
     """
     model = problem.model
     evaluator = model.lane_evaluator(data, auxdata, threads=options.threads or default_threads())
     if evaluator is not None:
         from darkstats.fit.newton import newton_lanes
 
-        return newton_lanes(problem, evaluator, starts, options, damping=damping)
+        return newton_lanes(
+            problem, evaluator, starts, options, damping=damping, most_rounds=most_rounds
+        )
     if not isinstance(model, HistFactoryModel):
         raise OptionError("a model that is not HistFactory has to bring an evaluator")
     counts = np.asarray(data)

@@ -38,16 +38,19 @@ def newton_lanes(
     options: FitOptions,
     *,
     damping: float = 0.0,
+    most_rounds: int | None = None,
 ) -> Lanes:
-    """Minimise all lanes from their starts [lane, par]."""
+    """Minimise all lanes from their starts [lane, par], in at most so many looks at the events."""
     with np.errstate(all="ignore"):  # as compiled kernels do: what is not finite is data
         if isinstance(evaluator, SlopeEvaluator) and len(starts) >= _ENOUGH:
             starts = approach(problem, evaluator, starts, options)
         lanes = Lanes.starting_at(starts)
         run = _Run(problem, evaluator, lanes, options, damping)
         run.begin()
-        while run.active.size:
+        while run.active.size and lanes.rounds != most_rounds:
             run.round()
+            lanes.rounds += 1
+        run.give_up()
     lanes.min_rate[:] = evaluator.least_rates(
         lanes.parameters, np.arange(len(starts), dtype=np.int64)
     )
@@ -170,6 +173,10 @@ class _Run:
         self.lanes.report[done, 2] = np.count_nonzero(self._flat(done), axis=1)
         self.lanes.parameters[done] = self.x[done]
         self.active = np.setdiff1d(self.active, done, assume_unique=True)
+
+    def give_up(self) -> None:
+        """Finish the lanes that are still on their way."""
+        self._finish(self.active, CODE_MAX_STEPS)
 
     def _flat(self, chosen: IndexArray) -> BoolArray:
         """Free parameters that change nothing at all here: a shape of which no event is left."""

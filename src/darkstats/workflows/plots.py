@@ -469,20 +469,22 @@ def _checked(draw: Callable[[], Drawing], source: str) -> Callable[[], Drawing]:
 def _of_records(request: PlotRequest) -> Outcome[Any]:
     """What can be shown of one or several records, by their schemas."""
     records = [(source, read_record(source)) for source in request.results]
-    schemas = {record.get("schema") for _, record in records}
-    if schemas == {SCAN}:
+    if all(record.get("schema") == SCAN for _, record in records):
         return scans_outcome(request, [_table(request, record, name) for name, record in records])
     if len(records) > 1:
         raise OptionError("several results in one figure have to be scans of one search")
+    from darkstats.workspace.findings import shown as in_words
+
     name, record = records[0]
-    if schemas == {_PROJECTION}:
+    schema = record.get("schema")
+    if schema == _PROJECTION:
         return _of_projection(request, record, name)
-    if schemas == {GLOBAL}:
+    if schema == GLOBAL:
         _no_model(request, name)
         return global_outcome(request, record, name)
-    if schemas == {LIMIT}:
+    if schema == LIMIT:
         return _of_limit(request, record, name)
     raise DocumentError(
-        f"has schema {record.get('schema')!r}, of which no figure can be made again",
+        f"has schema {in_words(schema)}, of which no figure can be made again",
         source=name, remedy=f"give a record of {SCAN}, {_PROJECTION}, {GLOBAL} or {LIMIT}",
     )  # fmt: skip
