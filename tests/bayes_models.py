@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from scipy import optimize, special
 
-from darkstats.inference.bayes.counting import WindowGroup
-from darkstats.inference.bayes.counting_limits import CountingAnswer, counting_limits
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.priors import Flat, PoiPrior
-from darkstats.inference.bayes.recognition import recognise
+from darkstats.inference.bayes.quadrature.recognition import recognise
+from darkstats.inference.bayes.quadrature.window_limits import CountingAnswer, counting_limits
+from darkstats.inference.bayes.quadrature.window_posteriors import WindowGroup
 from darkstats.inference.bayes.rules import normsys_factor
 from darkstats.model import HistFactoryModel
 from darkstats.model.interpolation import normsys_coefficients

@@ -87,7 +87,7 @@ def test_the_next_process_compiles_nothing(
 CREDIBLE = """
 import json, sys
 from darkstats.inference.bayes import bayes_limits
-from darkstats.inference.bayes.window_kernel import _window_entry
+from darkstats.inference.bayes.quadrature.window_kernel import _window_entry
 from darkstats.model import compile_workspace
 from darkstats.workspace import read_patchset, read_workspace
 folder = sys.argv[1]

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import darkstats.inference.bayes.problem as problems
-from darkstats.inference.bayes import sampling
-from darkstats.inference.bayes.diagnostics import bulk_size, r_hat, tail_size
-from darkstats.inference.bayes.importance import effective_size, pareto_k
-from darkstats.inference.bayes.nuts import Chains
+from darkstats.inference.bayes.laplace.importance import effective_size, pareto_k
+from darkstats.inference.bayes.nuts import chains
+from darkstats.inference.bayes.nuts.diagnostics import bulk_size, r_hat, tail_size
+from darkstats.inference.bayes.nuts.sampler import Chains
 from failing_fits import Choice, FailingFits, at_random, every_lane, from_batch, whole_batches
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def test_a_sampler_with_chains_that_stand_still_is_refused(
     call: Call, monkeypatch: pytest.MonkeyPatch, binned: Path, still: int
 ) -> None:
     """One of 32 chains at the centre, where no mean would show it; and all of them."""
-    transition = sampling.transition
+    transition = chains.transition
 
     def stuck(target: Any, chains: Chains, **options: Any) -> Any:
         moved = transition(target, chains, **options)
@@ -157,8 +157,8 @@ def test_a_sampler_with_chains_that_stand_still_is_refused(
         )
 
     words = (*LIMIT, binned, "--engine", "nuts", "--expected", "none")
-    monkeypatch.setattr(sampling, "transition", stuck)
-    monkeypatch.setattr(sampling.NutsOptions, "__init__", _few_draws(sampling.NutsOptions.__init__))
+    monkeypatch.setattr(chains, "transition", stuck)
+    monkeypatch.setattr(chains.NutsOptions, "__init__", _few_draws(chains.NutsOptions.__init__))
     done = call(*words)
     assert done.status == 1
     assert f"{still} of 32 chains never moved" in done.messages

@@ -34,7 +34,7 @@ from darkstats.fit import FitOptions
 from darkstats.inference.bayes import Flat, NuisancePriors
 from darkstats.inference.bayes.engines import RUNNERS, Bench
 from darkstats.inference.bayes.gate import imprecision
-from darkstats.inference.bayes.sampling import NutsOptions
+from darkstats.inference.bayes.nuts.chains import NutsOptions
 from darkstats.model import HistFactoryModel, compile_workspace
 from darkstats.workspace import read_workspace
 

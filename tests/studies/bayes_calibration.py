@@ -29,9 +29,9 @@ import numpy as np
 from tests.studies.bayes_calibration_models import CALIBRATION_MODELS, CalibrationModel
 
 from darkstats.errors import DarkstatsError
-from darkstats.inference.bayes.batch import bayes_limits
 from darkstats.inference.bayes.engines import RUNNERS, Bench
-from darkstats.inference.bayes.laplace import laplace_posteriors
+from darkstats.inference.bayes.laplace.approximation import laplace_posteriors
+from darkstats.inference.bayes.many_models import bayes_limits
 from darkstats.inference.bayes.priors import Flat
 from darkstats.inference.bayes.problem import PosteriorProblem
 from darkstats.inference.chi_square import chi_square_survival

@@ -77,9 +77,9 @@ _SOURCES = (
     "fit/minimise.py",
     "fit/newton_steps.py",
     "fit/slots.py",
-    "inference/bayes/window_kernel.py",
-    "scan/counting.py",
-    "look_elsewhere/counting.py",
+    "inference/bayes/quadrature/window_kernel.py",
+    "scan/event_counts.py",
+    "look_elsewhere/root_tallies.py",
 )
 
 

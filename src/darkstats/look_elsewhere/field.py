@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.errors import OptionError
-from darkstats.look_elsewhere.counting import scan_maxima
 from darkstats.look_elsewhere.geometry import ScanGeometry
+from darkstats.look_elsewhere.root_tallies import scan_maxima
 
 __all__ = ["ScanField", "signed_roots"]
 

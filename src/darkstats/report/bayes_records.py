@@ -20,7 +20,7 @@ from darkstats.report.writing import plain
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from darkstats.inference.bayes.results import CredibleLimit
+    from darkstats.inference.bayes.answers import CredibleLimit
     from darkstats.inference.results import Significance
     from darkstats.report.provenance import Inputs
     from darkstats.scan.settings import BayesSettings

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from darkstats.look_elsewhere import Comparison, GlobalSignificance, LocalPValue
     from darkstats.look_elsewhere.spectrum_job import Tallies
-    from darkstats.scan.results import MassScan, ScanPoint
+    from darkstats.scan.mass_scan import MassScan, ScanPoint
 
 __all__ = ["Conversion", "global_record", "scan_record"]
 

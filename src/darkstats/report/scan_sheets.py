@@ -12,7 +12,7 @@ from darkstats.report.methods import method_name
 from darkstats.report.numbers import level_words, number, p_and_error, p_number
 from darkstats.report.tables import grid, sheet
 from darkstats.scan.expected_spectrum import LARGEST_BIAS
-from darkstats.scan.results import results_in_words
+from darkstats.scan.mass_scan import results_in_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -18,11 +18,11 @@ from darkstats.inference.test_statistics import test_statistic
 from darkstats.inference.upper_limit import limit_of_curve
 from darkstats.model import InterpolationCodes, compile_workspace
 from darkstats.provenance import versions
-from darkstats.scan.credible import credible_fields
+from darkstats.scan.credible_blocks import credible_fields
 from darkstats.scan.expected_spectrum import NO_SPECTRUM, ExpectedSpectrum, bias_words
 from darkstats.scan.local import local_fields
+from darkstats.scan.mass_scan import MassScan, ScanPoint
 from darkstats.scan.projection import projected
-from darkstats.scan.results import MassScan, ScanPoint
 from darkstats.scan.settings import ScanSettings
 from darkstats.scan.simulation_share import projection_warnings
 from darkstats.workspace import Workspace

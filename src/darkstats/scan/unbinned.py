@@ -17,9 +17,9 @@ from darkstats.inference.asimov import blinded_observation
 from darkstats.model.unbinned.model import compile_hs3
 from darkstats.model.unbinned.observed import observed_events, within
 from darkstats.provenance import versions
-from darkstats.scan.credible import credible_fields
+from darkstats.scan.credible_blocks import credible_fields
 from darkstats.scan.limits import point_of_model
-from darkstats.scan.results import ScanPoint
+from darkstats.scan.mass_scan import ScanPoint
 from darkstats.scan.settings import ScanSettings
 from darkstats.workspace.hs3 import Hs3Document
 from darkstats.workspace.hs3.event_files import EventTable

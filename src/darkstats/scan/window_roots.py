@@ -17,7 +17,7 @@ import numpy as np
 from darkstats.arrays import frozen_indices
 from darkstats.errors import OptionError
 from darkstats.fit import FitOptions, fit_batch
-from darkstats.scan.counting import count_windows, roots_of_windows, sort_events
+from darkstats.scan.event_counts import count_windows, roots_of_windows, sort_events
 from darkstats.scan.spectrum_toys import auxiliary_normals, noise_key
 
 if TYPE_CHECKING:

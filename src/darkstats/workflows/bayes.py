@@ -10,8 +10,8 @@ from darkstats.workflows.outcome import Outcome, Shell
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from darkstats.inference.bayes.answers import CredibleLimit
     from darkstats.inference.bayes.priors import PoiPrior
-    from darkstats.inference.bayes.results import CredibleLimit
     from darkstats.inference.results import Significance
     from darkstats.report.figures.coupling_axis import CouplingAxis
     from darkstats.report.figures.style import Drawing

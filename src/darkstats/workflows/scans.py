@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from darkstats.execution.jobs import Job
     from darkstats.execution.store import BlockStore
-    from darkstats.scan.results import MassScan
+    from darkstats.scan.mass_scan import MassScan
     from darkstats.scan.settings import ScanSettings
     from darkstats.workflows.scan_requests import (
         MassScanRequest,
@@ -266,7 +266,7 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
 def _require_readable(source: Source, job: Job, settings: ScanSettings) -> None:
     """Read the record that a scan without any result would give: before the work, not after it."""
     from darkstats.report.scan_table import read_scan
-    from darkstats.scan.results import MassScan, ScanPoint
+    from darkstats.scan.mass_scan import MassScan, ScanPoint
 
     empty = MassScan(
         labels=tuple(source.inputs["labels"]),

@@ -12,7 +12,7 @@ from darkstats.workflows.outcome import Outcome, Shell
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from darkstats.inference.bayes.results import CredibleLimit
+    from darkstats.inference.bayes.answers import CredibleLimit
     from darkstats.inference.results import (
         Calculator,
         GoodnessOfFit,

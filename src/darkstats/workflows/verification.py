@@ -222,7 +222,7 @@ def _in_units(
     """Convert all stated strengths again: without a fit, so that it costs nothing."""
     from darkstats.publication.recomputation import compare_summary, compare_units
     from darkstats.report.scan_records import scan_record
-    from darkstats.scan.results import MassScan, ScanPoint
+    from darkstats.scan.mass_scan import MassScan, ScanPoint
     from darkstats.workflows.couplings import restated
     from darkstats.workflows.scan_sources import couplings_of
 

@@ -23,7 +23,7 @@ from darkstats.report.scan_records import _point
 from darkstats.report.scan_sheets import scan_sheet
 from darkstats.report.scan_table import Collision, read_scan
 from darkstats.scan.limits import _fields
-from darkstats.scan.results import ScanPoint
+from darkstats.scan.mass_scan import ScanPoint
 from darkstats.workflows.trials import _statement
 from small_models import counting
 

@@ -24,7 +24,7 @@ from darkstats.scan.limits import (
     scan_point,
     scan_points,
 )
-from darkstats.scan.results import MassScan, ScanPoint
+from darkstats.scan.mass_scan import MassScan, ScanPoint
 from darkstats.scan.settings import BayesSettings, ScanSettings
 from darkstats.workspace import read_patchset
 

@@ -19,7 +19,7 @@ from darkstats.report.scan_records import scan_record
 from darkstats.report.scan_table import read_scan
 from darkstats.scan.expected_spectrum import LARGEST_BIAS, bias_words
 from darkstats.scan.limits import LIMITS, collect_scan, limits_job
-from darkstats.scan.results import MassScan
+from darkstats.scan.mass_scan import MassScan
 from darkstats.scan.settings import ScanSettings
 
 CODES = "normsys=code4,histosys=code4p"

@@ -11,8 +11,8 @@ from darkstats.errors import UnknownNameError
 from darkstats.execution.processes import InProcess, LocalProcesses
 from darkstats.execution.run import run_job
 from darkstats.scan.limits import LIMITS, base_of, collect_scan, limits_job, scan_inputs, scan_point
+from darkstats.scan.mass_scan import ScanPoint
 from darkstats.scan.projection import SYSTEMATICS, projected
-from darkstats.scan.results import ScanPoint
 from darkstats.scan.settings import ScanSettings
 from darkstats.scan.simulation_share import uncertain_share
 from darkstats.workspace import Workspace, read_patchset

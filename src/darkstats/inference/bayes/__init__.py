@@ -13,12 +13,22 @@ as the reference. ``python -m tests.studies.bayes_calibration`` shows how far to
 
 from __future__ import annotations
 
-from darkstats.inference.bayes.batch import bayes_limits
+from darkstats.inference.bayes.answers import (
+    ENGINES,
+    EXPECTED,
+    CredibleLimit,
+    EngineAnswer,
+    NuisancePosterior,
+    PosteriorSummary,
+    PredictiveCheck,
+)
 from darkstats.inference.bayes.credible import credible_limit
 from darkstats.inference.bayes.draws import PosteriorDraws, posterior_draws
 from darkstats.inference.bayes.inference_data import inference_data
 from darkstats.inference.bayes.jeffreys import Jeffreys
+from darkstats.inference.bayes.many_models import bayes_limits
 from darkstats.inference.bayes.nuisances import NuisancePriors, ParameterPrior
+from darkstats.inference.bayes.nuts.chains import NutsOptions
 from darkstats.inference.bayes.posterior import PoiPosterior
 from darkstats.inference.bayes.prior_text import parse_prior
 from darkstats.inference.bayes.priors import (
@@ -29,16 +39,6 @@ from darkstats.inference.bayes.priors import (
     PoiPrior,
     Tabulated,
 )
-from darkstats.inference.bayes.results import (
-    ENGINES,
-    EXPECTED,
-    CredibleLimit,
-    EngineAnswer,
-    NuisancePosterior,
-    PosteriorSummary,
-    PredictiveCheck,
-)
-from darkstats.inference.bayes.sampling import NutsOptions
 
 __all__ = [
     "ENGINES",

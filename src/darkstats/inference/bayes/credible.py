@@ -12,6 +12,12 @@ import numpy as np
 
 from darkstats.errors import DarkstatsError, NotCertifiedError
 from darkstats.inference.asimov import blinded_observation
+from darkstats.inference.bayes.answers import (
+    CredibleLimit,
+    EngineAnswer,
+    PosteriorSummary,
+    check_options,
+)
 from darkstats.inference.bayes.engines import RUNNERS, Bench, EngineRun, declined
 from darkstats.inference.bayes.expected import DEFAULT_TOYS, ToyBand, counted_band, toy_band
 from darkstats.inference.bayes.gate import imprecision
@@ -24,22 +30,16 @@ from darkstats.inference.bayes.marginals import (
 )
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.priors import Flat
-from darkstats.inference.bayes.results import (
-    CredibleLimit,
-    EngineAnswer,
-    PosteriorSummary,
-    check_options,
-)
 from darkstats.inference.results import FitCounts, ToyOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from darkstats.fit import FitOptions
+    from darkstats.inference.bayes.answers import NuisancePosterior
     from darkstats.inference.bayes.nuisances import ParameterPrior
+    from darkstats.inference.bayes.nuts.chains import NutsOptions
     from darkstats.inference.bayes.priors import PoiPrior
-    from darkstats.inference.bayes.results import NuisancePosterior
-    from darkstats.inference.bayes.sampling import NutsOptions
     from darkstats.model import Model, Observation
 
 __all__ = ["BLINDED", "DEFINITIONS", "REFERENCES", "credible_limit", "range_warnings"]

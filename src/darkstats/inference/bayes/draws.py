@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import NotCertifiedError
+from darkstats.inference.bayes.answers import check_options
 from darkstats.inference.bayes.engines import RUNNERS, Bench
 from darkstats.inference.bayes.marginals import LEAST_SIZE, sample_from
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.priors import Flat
-from darkstats.inference.bayes.results import check_options
 from darkstats.streams import keyed_generator
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
     from darkstats.fit import FitOptions
+    from darkstats.inference.bayes.nuts.chains import NutsOptions
     from darkstats.inference.bayes.priors import PoiPrior
-    from darkstats.inference.bayes.sampling import NutsOptions
     from darkstats.model import Model, Observation
 
 __all__ = ["PosteriorDraws", "posterior_draws"]

@@ -10,21 +10,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import DarkstatsError, NotCertifiedError
-from darkstats.inference.bayes.adaptive import Cloud, learnt_cloud
-from darkstats.inference.bayes.counting import WindowGroup
-from darkstats.inference.bayes.counting_limits import CountingAnswer, counting_limits
+from darkstats.inference.bayes.answers import EngineAnswer
 from darkstats.inference.bayes.gate import Diagnosis, refusal
-from darkstats.inference.bayes.grid import MOST_DIMENSIONS, GridAnswer, grid_posterior
 from darkstats.inference.bayes.joint import JointDensity
-from darkstats.inference.bayes.laplace import LaplaceAnswer, laplace_posteriors
+from darkstats.inference.bayes.laplace.adaptive import Cloud, learnt_cloud
+from darkstats.inference.bayes.laplace.approximation import LaplaceAnswer, laplace_posteriors
 from darkstats.inference.bayes.marginals import JointSample
+from darkstats.inference.bayes.nuts.chains import NutsAnswer, NutsOptions, sample_posterior
+from darkstats.inference.bayes.nuts.straightened import straightened
 from darkstats.inference.bayes.posterior import PoiPosterior
 from darkstats.inference.bayes.problem import PosteriorProblem, Ranges
-from darkstats.inference.bayes.recognition import recognise
-from darkstats.inference.bayes.results import EngineAnswer
+from darkstats.inference.bayes.quadrature.few_nuisances import (
+    MOST_DIMENSIONS,
+    GridAnswer,
+    grid_posterior,
+)
+from darkstats.inference.bayes.quadrature.recognition import recognise
+from darkstats.inference.bayes.quadrature.window_limits import CountingAnswer, counting_limits
+from darkstats.inference.bayes.quadrature.window_posteriors import WindowGroup
 from darkstats.inference.bayes.rows import observed_rows
-from darkstats.inference.bayes.sampling import NutsAnswer, NutsOptions, sample_posterior
-from darkstats.inference.bayes.straightened import straightened
 from darkstats.inference.results import FitCounts
 from darkstats.model.histfactory import HistFactoryModel
 from darkstats.streams import keyed_generator

@@ -21,10 +21,10 @@ import numpy as np
 from darkstats.errors import PriorError
 from darkstats.fit import fit_batch
 from darkstats.gaussian import cdf
-from darkstats.inference.bayes.enumeration import count_range
-from darkstats.inference.bayes.laplace import laplace_posteriors
-from darkstats.inference.bayes.quick import quick_limits
-from darkstats.inference.bayes.reweighting import BroadSample
+from darkstats.inference.bayes.laplace.approximation import laplace_posteriors
+from darkstats.inference.bayes.laplace.quick import quick_limits
+from darkstats.inference.bayes.laplace.reweighting import BroadSample
+from darkstats.inference.bayes.quadrature.enumeration import count_range
 from darkstats.inference.bayes.rows import joined_rows, observed_rows
 from darkstats.inference.results import N_SIGMA, ToyCounts, ToyOptions
 from darkstats.model.histfactory import HistFactoryModel

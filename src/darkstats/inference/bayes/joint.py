@@ -8,7 +8,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray
 from darkstats.inference.bayes.coordinates import Coordinates
-from darkstats.inference.bayes.density import NuisanceDensity
+from darkstats.inference.bayes.nuisance_density import NuisanceDensity
 from darkstats.inference.bayes.priors import BoundPrior
 from darkstats.inference.bayes.rows import rows_of
 from darkstats.model import LaneData

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.arrays import FloatArray
-from darkstats.inference.bayes.adaptive import Cloud
-from darkstats.inference.bayes.importance import effective_size
-from darkstats.inference.bayes.results import NuisancePosterior, PredictiveCheck
+from darkstats.inference.bayes.answers import NuisancePosterior, PredictiveCheck
+from darkstats.inference.bayes.laplace.adaptive import Cloud
+from darkstats.inference.bayes.laplace.importance import effective_size
 from darkstats.streams import keyed_generator, poisson_counts
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray
 from darkstats.fit import FitOptions, fit_batch
-from darkstats.inference.bayes.density import NuisanceDensity
+from darkstats.inference.bayes.nuisance_density import NuisanceDensity
 from darkstats.inference.bayes.nuisances import ParameterPrior
 from darkstats.model import LaneData, Model
 

@@ -22,8 +22,8 @@ from darkstats.errors import (
     OptionError,
 )
 from darkstats.fit import FitOptions, FitStatus, fit_batch
-from darkstats.inference.bayes.density import NuisanceDensity
 from darkstats.inference.bayes.modes import Modes, conditional_modes, starts, widened
+from darkstats.inference.bayes.nuisance_density import NuisanceDensity
 from darkstats.inference.bayes.posterior import SLOWEST, PoiPosterior
 from darkstats.inference.bayes.propriety import require_proper
 from darkstats.inference.bayes.rows import rows_of

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from darkstats.fit.warming import smallest_model
-from darkstats.inference.bayes.batch import bayes_limits
-from darkstats.inference.bayes.window_kernel import windows_are_compiled
+from darkstats.inference.bayes.many_models import bayes_limits
+from darkstats.inference.bayes.quadrature.window_kernel import windows_are_compiled
 from darkstats.kernel import compile_elsewhere
 from darkstats.model.points import points_are_compiled
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from darkstats.arrays import FloatArray
-    from darkstats.inference.bayes.results import CredibleLimit
+    from darkstats.inference.bayes.answers import CredibleLimit
     from darkstats.report.provenance import Inputs
 
 __all__ = ["credible_figure", "posterior_figure"]

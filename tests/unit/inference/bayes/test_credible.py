@@ -230,9 +230,9 @@ def test_an_engine_that_declines_says_so() -> None:
 
 def test_disagreement_is_told() -> None:
     """Two engines more than four errors apart: a warning with both numbers."""
+    from darkstats.inference.bayes.answers import EngineAnswer
     from darkstats.inference.bayes.credible import _disagreements
     from darkstats.inference.bayes.engines import EngineRun
-    from darkstats.inference.bayes.results import EngineAnswer
 
     def run(engine: str, limit: float) -> EngineRun:
         return EngineRun(
@@ -392,7 +392,7 @@ def test_arviz_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_inference_data_has_what_was_drawn() -> None:
     """Groups, names, shapes; and our diagnostics are ArviZ's."""
     arviz = pytest.importorskip("arviz", reason="ArviZ is an extra")
-    from darkstats.inference.bayes.diagnostics import bulk_size, r_hat
+    from darkstats.inference.bayes.nuts.diagnostics import bulk_size, r_hat
 
     model = counting(4.0, 1.0, 3.0, 1.5)
     draws = posterior_draws(model, engine="nuts", nuts=NutsOptions(block=100, most_blocks=4))

@@ -8,15 +8,15 @@ from scipy import stats
 
 from bayes_models import normsys, window
 from darkstats.inference.bayes.coordinates import Coordinates
-from darkstats.inference.bayes.density import NuisanceDensity
-from darkstats.inference.bayes.importance import (
+from darkstats.inference.bayes.joint import JointDensity
+from darkstats.inference.bayes.laplace.importance import (
     effective_size,
     normal_quantile,
     pareto_k,
     proposal,
     tempered,
 )
-from darkstats.inference.bayes.joint import JointDensity
+from darkstats.inference.bayes.nuisance_density import NuisanceDensity
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.priors import Flat, FlatInCoupling, LogFlat
 from small_models import counting, on_off

@@ -7,12 +7,12 @@ import pytest
 
 from bayes_models import answer, normsys, window
 from darkstats.errors import EmptySupportError, ImproperPosteriorError, InsensitiveError
-from darkstats.inference.bayes.adaptive import learnt_cloud
-from darkstats.inference.bayes.diagnostics import bulk_size, quantile_error, r_hat, tail_size
-from darkstats.inference.bayes.grid import _narrower, grid_posterior
-from darkstats.inference.bayes.laplace import LaplaceOptions, laplace_posteriors
+from darkstats.inference.bayes.laplace.adaptive import learnt_cloud
+from darkstats.inference.bayes.laplace.approximation import LaplaceOptions, laplace_posteriors
 from darkstats.inference.bayes.nuisances import NuisancePriors
-from darkstats.inference.bayes.nuts import Chains, StepSize, transition
+from darkstats.inference.bayes.nuts.chains import NutsOptions, sample_posterior
+from darkstats.inference.bayes.nuts.diagnostics import bulk_size, quantile_error, r_hat, tail_size
+from darkstats.inference.bayes.nuts.sampler import Chains, StepSize, transition
 from darkstats.inference.bayes.posterior import PoiPosterior
 from darkstats.inference.bayes.priors import Flat, FlatInCoupling, LogFlat, Tabulated
 from darkstats.inference.bayes.problem import (
@@ -22,8 +22,8 @@ from darkstats.inference.bayes.problem import (
     _ends,
     gaussian_at,
 )
+from darkstats.inference.bayes.quadrature.few_nuisances import _narrower, grid_posterior
 from darkstats.inference.bayes.rules import legendre_panels
-from darkstats.inference.bayes.sampling import NutsOptions, sample_posterior
 from darkstats.model import HistFactoryModel
 from darkstats.model.points import deviance_at
 from small_models import compiled, counting, on_off, spectrum, two_bins_one_empty
@@ -485,7 +485,7 @@ def test_diagnostics_on_chains_that_are_known() -> None:
 
 def test_one_sample_serves_all_toys() -> None:
     """Weighted anew, a broad sample gives each outcome the limit that its own posterior has."""
-    from darkstats.inference.bayes.reweighting import BroadSample
+    from darkstats.inference.bayes.laplace.reweighting import BroadSample
 
     model = COUNTING["two bins"]
     here = problem(model)

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from bayes_models import answer, normsys, window
-from darkstats.inference.bayes.enumeration import count_range, enumeration
+from darkstats.inference.bayes.quadrature.enumeration import count_range, enumeration
 from darkstats.inference.results import N_SIGMA
 from darkstats.model import HistFactoryModel
 from small_models import counting, on_off

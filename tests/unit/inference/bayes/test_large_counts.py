@@ -11,15 +11,16 @@ from scipy import integrate, optimize, special
 from credible_oracle import Factor, OneBin
 from darkstats import credible_limit
 from darkstats.errors import NotCertifiedError
-from darkstats.inference.bayes import NutsOptions, grid
-from darkstats.inference.bayes.importance import proposal
+from darkstats.inference.bayes import NutsOptions
 from darkstats.inference.bayes.joint import JointDensity
-from darkstats.inference.bayes.laplace import LaplaceOptions, laplace_posteriors
+from darkstats.inference.bayes.laplace.approximation import LaplaceOptions, laplace_posteriors
+from darkstats.inference.bayes.laplace.importance import proposal
+from darkstats.inference.bayes.laplace.ridges import Ridges, ridge_weights
 from darkstats.inference.bayes.nuisances import NuisancePriors
+from darkstats.inference.bayes.nuts.straightened import straightened
 from darkstats.inference.bayes.priors import Flat
 from darkstats.inference.bayes.problem import PosteriorProblem, Ranges, gaussian_at
-from darkstats.inference.bayes.ridges import Ridges, ridge_weights
-from darkstats.inference.bayes.straightened import straightened
+from darkstats.inference.bayes.quadrature import few_nuisances as grid
 
 
 def either(width: float) -> Factor:

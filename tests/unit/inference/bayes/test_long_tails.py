@@ -14,10 +14,10 @@ from scipy import stats
 from bayes_models import answer, mixture_limit, normsys, panels, window
 from darkstats.inference.bayes import posterior as posteriors
 from darkstats.inference.bayes.engines import RUNNERS, Bench
-from darkstats.inference.bayes.grid import grid_posterior
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.posterior import PoiPosterior, split
 from darkstats.inference.bayes.priors import Flat
+from darkstats.inference.bayes.quadrature.few_nuisances import grid_posterior
 from darkstats.inference.bayes.rules import legendre_rule, normsys_factor
 from darkstats.model import HistFactoryModel
 from darkstats.model.interpolation import normsys_coefficients

@@ -12,9 +12,9 @@ import pytest
 
 from bayes_models import normsys, window
 from darkstats.inference.bayes.nuisances import NuisancePriors
-from darkstats.inference.bayes.recognition import recognise, structure_key
+from darkstats.inference.bayes.quadrature.recognition import recognise, structure_key
+from darkstats.inference.bayes.quadrature.windows import LEVELS, mixtures
 from darkstats.inference.bayes.rules import combine, gamma_rule, gauss_rule, legendre_panels
-from darkstats.inference.bayes.windows import LEVELS, mixtures
 from darkstats.workspace import read_patchset, read_workspace
 from small_models import counting, on_off, spectrum
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import NotCertifiedError, PosteriorError
-from darkstats.inference.bayes.importance import effective_size, proposal
-from darkstats.inference.bayes.laplace import LaplaceOptions, log_mean, log_weights
+from darkstats.inference.bayes.laplace.approximation import LaplaceOptions, log_mean, log_weights
+from darkstats.inference.bayes.laplace.importance import effective_size, proposal
+from darkstats.inference.bayes.laplace.ridges import Ridges, ridge_weights
 from darkstats.inference.bayes.problem import (
     PosteriorProblem,
     Ranges,
@@ -23,12 +24,11 @@ from darkstats.inference.bayes.problem import (
     resolved,
     strengths,
 )
-from darkstats.inference.bayes.ridges import Ridges, ridge_weights
 from darkstats.inference.bayes.rows import rows_of
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
-    from darkstats.inference.bayes.importance import Proposal
+    from darkstats.inference.bayes.laplace.importance import Proposal
     from darkstats.inference.bayes.problem import Lanes
     from darkstats.model import LaneData
 

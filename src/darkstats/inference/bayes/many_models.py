@@ -15,14 +15,14 @@ import numpy as np
 
 from darkstats.errors import DarkstatsError, NotCertifiedError, OptionError
 from darkstats.inference.asimov import blinded_observation
-from darkstats.inference.bayes.counting import WindowGroup
-from darkstats.inference.bayes.counting_limits import CountingAnswer, counting_limits
+from darkstats.inference.bayes.answers import CredibleLimit, check_options
 from darkstats.inference.bayes.credible import BLINDED, DEFINITIONS, REFERENCES, credible_limit
 from darkstats.inference.bayes.engines import of_window
 from darkstats.inference.bayes.nuisances import NuisancePriors, Use, uses_of
 from darkstats.inference.bayes.priors import Flat
-from darkstats.inference.bayes.recognition import recognise, structure_key
-from darkstats.inference.bayes.results import CredibleLimit, check_options
+from darkstats.inference.bayes.quadrature.recognition import recognise, structure_key
+from darkstats.inference.bayes.quadrature.window_limits import CountingAnswer, counting_limits
+from darkstats.inference.bayes.quadrature.window_posteriors import WindowGroup
 from darkstats.model.histfactory import HistFactoryModel
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.inference.bayes.recognition import CountingPlan, Variable
+from darkstats.inference.bayes.quadrature.recognition import CountingPlan, Variable
 from darkstats.inference.bayes.rules import (
     combine,
     gamma_rule,

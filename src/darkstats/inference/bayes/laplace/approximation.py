@@ -6,8 +6,8 @@ points thrown from it. The same points serve all signal strengths, so that what 
 of them leaves is a smooth, nearly common factor. Replicates of the points give the error.
 
 Where weights are uneven, or there are several modes, the Gaussian at a mode is the wrong one: see
-:mod:`darkstats.inference.bayes.ridges` for many events, whose posterior is a thin curved sheet, and
-:mod:`darkstats.inference.bayes.adaptive` for the rest.
+:mod:`darkstats.inference.bayes.laplace.ridges` for many events, whose posterior is a thin curved
+sheet, and :mod:`darkstats.inference.bayes.laplace.adaptive` for the rest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ import numpy as np
 
 from darkstats.errors import DarkstatsError, NotCertifiedError, PosteriorError
 from darkstats.inference.bayes.gate import Diagnosis, ImpreciseError, refusal
-from darkstats.inference.bayes.importance import Proposal, effective_size, pareto_k, proposal
+from darkstats.inference.bayes.laplace.importance import (
+    Proposal,
+    effective_size,
+    pareto_k,
+    proposal,
+)
 from darkstats.inference.bayes.posterior import PoiPosterior
 from darkstats.inference.bayes.problem import (
     Lanes,
@@ -141,8 +146,8 @@ def laplace_posteriors(
     options
         Points, and the gates.
     """
-    from darkstats.inference.bayes.adaptive import adaptive_posterior
-    from darkstats.inference.bayes.ridge_posterior import ridge_posterior
+    from darkstats.inference.bayes.laplace.adaptive import adaptive_posterior
+    from darkstats.inference.bayes.laplace.ridge_posterior import ridge_posterior
 
     options = options or LaplaceOptions()
     most = options.most_points

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import NotCertifiedError
-from darkstats.inference.bayes.importance import effective_size, proposal, tempered
 from darkstats.inference.bayes.joint import JointDensity
-from darkstats.inference.bayes.laplace import (
+from darkstats.inference.bayes.laplace.approximation import (
     LANES,
     CoarseError,
     LaplaceAnswer,
@@ -27,6 +26,7 @@ from darkstats.inference.bayes.laplace import (
     log_mean,
     nodes_from,
 )
+from darkstats.inference.bayes.laplace.importance import effective_size, proposal, tempered
 from darkstats.inference.bayes.problem import (
     PosteriorProblem,
     chebyshev,
@@ -204,7 +204,7 @@ def adaptive_posterior(
     span
         Range of the signal strength.
     cl, seed, options
-        As of :func:`~darkstats.inference.bayes.laplace.laplace_posteriors`.
+        As of :func:`~darkstats.inference.bayes.laplace.approximation.laplace_posteriors`.
     """
     options = options or LaplaceOptions()
     counts = rows_of(problem.density.model, counts)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from darkstats.arrays import FloatArray
-from darkstats.inference.bayes.importance import normal_quantile
+from darkstats.inference.bayes.laplace.importance import normal_quantile
 
 __all__ = ["bulk_size", "quantile_error", "r_hat", "split", "tail_size"]
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from darkstats.errors import NotCertifiedError
 from darkstats.inference.bayes.gate import ImpreciseError
-from darkstats.inference.bayes.importance import proposal
-from darkstats.inference.bayes.laplace import (
+from darkstats.inference.bayes.laplace.approximation import (
     CoarseError,
     LaplaceAnswer,
     LaplaceOptions,
@@ -18,6 +17,8 @@ from darkstats.inference.bayes.laplace import (
     log_mean,
     nodes_from,
 )
+from darkstats.inference.bayes.laplace.importance import proposal
+from darkstats.inference.bayes.laplace.ridges import Ridges, ridge_weights
 from darkstats.inference.bayes.problem import (
     PosteriorProblem,
     chebyshev,
@@ -25,7 +26,6 @@ from darkstats.inference.bayes.problem import (
     log_height,
     strengths,
 )
-from darkstats.inference.bayes.ridges import Ridges, ridge_weights
 
 if TYPE_CHECKING:
     from darkstats.model import LaneData
@@ -53,7 +53,7 @@ def ridge_posterior(
     span
         Range of the signal strength.
     cl, seed, options
-        As of :func:`~darkstats.inference.bayes.laplace.laplace_posteriors`.
+        As of :func:`~darkstats.inference.bayes.laplace.approximation.laplace_posteriors`.
     """
     options = options or LaplaceOptions()
     answer: LaplaceAnswer | None = None

@@ -20,7 +20,7 @@ import numpy as np
 from darkstats.arrays import FloatArray, IndexArray
 
 if TYPE_CHECKING:
-    from darkstats.inference.bayes.importance import Proposal
+    from darkstats.inference.bayes.laplace.importance import Proposal
     from darkstats.inference.bayes.problem import Lanes, PosteriorProblem
     from darkstats.model import LaneData
 

@@ -9,16 +9,16 @@ import numpy as np
 
 from darkstats.errors import DarkstatsError, NotCertifiedError, PosteriorError
 from darkstats.fit import fit_batch
-from darkstats.inference.bayes.counting import (
+from darkstats.inference.bayes.posterior import TAIL, PoiPosterior, require_falling
+from darkstats.inference.bayes.quadrature.enumeration import Enumeration, count_range, enumeration
+from darkstats.inference.bayes.quadrature.window_posteriors import (
     Layout,
     Outcomes,
     WindowGroup,
     WindowPosteriors,
     window_posteriors_of,
 )
-from darkstats.inference.bayes.enumeration import Enumeration, count_range, enumeration
-from darkstats.inference.bayes.posterior import TAIL, PoiPosterior, require_falling
-from darkstats.inference.bayes.windows import LEVELS, mixtures
+from darkstats.inference.bayes.quadrature.windows import LEVELS, mixtures
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray

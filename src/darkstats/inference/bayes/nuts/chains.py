@@ -14,10 +14,10 @@ import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray
 from darkstats.errors import DarkstatsError, NotCertifiedError, OptionError
-from darkstats.inference.bayes.diagnostics import bulk_size, quantile_error, r_hat, tail_size
 from darkstats.inference.bayes.gate import PRECISE, Diagnosis, refusal
 from darkstats.inference.bayes.joint import JointDensity
-from darkstats.inference.bayes.nuts import Chains, StepSize, transition
+from darkstats.inference.bayes.nuts.diagnostics import bulk_size, quantile_error, r_hat, tail_size
+from darkstats.inference.bayes.nuts.sampler import Chains, StepSize, transition
 from darkstats.streams import keyed_generator
 
 __all__ = ["NutsAnswer", "NutsOptions", "sample_posterior"]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import DarkstatsError
-from darkstats.inference.bayes.adaptive import learn, learnt_cloud
-from darkstats.inference.bayes.importance import effective_size
+from darkstats.inference.bayes.laplace.adaptive import learn, learnt_cloud
+from darkstats.inference.bayes.laplace.importance import effective_size
 from darkstats.inference.bayes.problem import Ranges
 from darkstats.streams import keyed_generator
 

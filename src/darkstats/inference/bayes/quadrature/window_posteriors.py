@@ -18,20 +18,20 @@ from darkstats.arrays import FloatArray, IndexArray
 from darkstats.errors import EmptySupportError, InsensitiveError
 from darkstats.inference.bayes.posterior import finer, panel_edges, split
 from darkstats.inference.bayes.propriety import require_proper
-from darkstats.inference.bayes.rules import (
-    legendre_panels,
-    legendre_rule,
-    log_gamma,
-    normsys_factor,
-)
-from darkstats.inference.bayes.window_kernel import (
+from darkstats.inference.bayes.quadrature.window_kernel import (
     ORDER,
     Shape,
     WindowArrays,
     legendre_transform,
     window_posteriors,
 )
-from darkstats.inference.bayes.windows import Mixtures, Resolution, mixtures
+from darkstats.inference.bayes.quadrature.windows import Mixtures, Resolution, mixtures
+from darkstats.inference.bayes.rules import (
+    legendre_panels,
+    legendre_rule,
+    log_gamma,
+    normsys_factor,
+)
 from darkstats.kernel import default_threads, run_blocks
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from darkstats.inference.bayes.nuisances import ParameterPrior
     from darkstats.inference.bayes.priors import BoundPrior
-    from darkstats.inference.bayes.recognition import CountingPlan
+    from darkstats.inference.bayes.quadrature.recognition import CountingPlan
     from darkstats.model import HistFactoryModel
 
 __all__ = ["Outcomes", "WindowGroup", "WindowPosteriors", "window_posteriors_of"]

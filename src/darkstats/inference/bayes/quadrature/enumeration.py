@@ -15,7 +15,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray
 from darkstats.gaussian import cdf
-from darkstats.inference.bayes.counting import Outcomes
+from darkstats.inference.bayes.quadrature.window_posteriors import Outcomes
 from darkstats.inference.results import N_SIGMA
 
 __all__ = ["MOST_OUTCOMES", "Enumeration", "count_range", "enumeration"]
