@@ -282,3 +282,37 @@ def _method(
         "extrapolated": extrapolated,
         "reasons": [],
     }
+
+
+def regions(*names: str) -> list[Record]:
+    """Scans of one irregular grid of three masses by several regions, with limits and with CLs.
+
+    Each region is strongest at masses of its own. The limit on the signal strength is 1 where CLs
+    at strength 1 is 0.05. Every hypothesis has ``m_dm`` = 60, or lies 130 below ``m_heavy2``.
+    """
+    places = [
+        (float(heavy), float(second), 60.0)
+        for k, heavy in enumerate(range(400, 1300, 100))
+        for second in range(210 + 10 * (k % 3), heavy, 130)
+    ]
+    places += [(float(heavy), second, second - 130.0) for heavy in range(400, 1300, 200)
+               for second in (135.0, 240.0, 370.0)]  # fmt: skip
+    found = []
+    for n, name in enumerate(names):
+        points = []
+        for k, (heavy, second, dark) in enumerate(places):
+            strongest = 500.0 + 300.0 * n
+            median = math.exp((heavy - 850.0) / 200.0 + ((second - strongest) / 400.0) ** 2)
+            one = point(f"sb_{heavy:g}_{second:g}_{dark:g}", [heavy, second, dark], median, 0.7 * k)
+            one["CLs_obs"] = 0.05 ** (1.0 / one["observed"])
+            one["CLs_exp"] = [0.05 ** (1.0 / limit) for limit in one["expected"]]
+            del one["cross_section_fb"]
+            points.append(one)
+        found.append(
+            _record(
+                name, f"Search for heavy squarks, region {name}", ["m_heavy_gev", "m_heavy2_gev",
+                "m_dm_gev"], points, cl=0.95, reference_cross_section_pb=None, poi_label=None,
+                provenance={"inputs_sha256": f"{n:064x}"},
+            )
+        )  # fmt: skip
+    return found

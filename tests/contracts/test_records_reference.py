@@ -27,7 +27,7 @@ Record = dict[str, Any]
 FREE = (
     "mle_parameters", "modifiers_by_type", "provenance.versions", "provenance.certification",
     "references[]", "unbinned.values", "unbinned.channels[].observables",
-    "engines[].diagnostics", "couplings", "points[].couplings",
+    "engines[].diagnostics", "couplings", "points[].couplings", "points[].values",
 )  # fmt: skip
 STATISTICAL = ("limit", "hypotest", "significance", "gof")
 ON_ONE_MINIMUM = ("fit", "rank", "scan-poi")
@@ -149,6 +149,14 @@ def records(
     found["plot"] = [w.plot(w.PlotRequest(results=(str(scan),)))]
     export = w.ExportRequest(result=str(scan), csv=str(few.with_name("scan.csv")))
     found["export"] = [w.export(export)]
+    regions = []
+    for name, record in zip("AB", scan_records.regions("A", "B"), strict=True):
+        record["points"][0] |= {"status": "failed", "reason": "no minimum"}
+        path = few.with_name(f"{name}.json")
+        path.write_text(json.dumps(record))
+        regions.append(f"{name}={path}")
+    plane = {"x": "m_heavy_gev", "y": "m_heavy2_gev", "where": ("m_dm_gev=60",)}
+    found["contour"] = [w.contour(w.ContourRequest(results=tuple(regions), **plane))]
     masses = repository / "workspaces/examples/mass_scan"
 
     def scan_into(folder: str) -> w.MassScanRequest:
@@ -198,7 +206,7 @@ def records(
 
 KINDS = (
     *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
-    "scan", "global", "shards", "patches", "events", "publish", "verify",
+    "contour", "scan", "global", "shards", "patches", "events", "publish", "verify",
 )  # fmt: skip
 
 

@@ -206,6 +206,14 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "AxionPhoton",
             draws=True,
         ),
+        "contour": Verb(
+            request="ContourRequest", task="contour", panel="Results",
+            kinds="contours",
+            help="Exclusion contours of finished scans over two masses, observed and expected.\n\n"
+            "Example: darkstats contour scan.json --plot contours.pdf --curves contours.csv\n\n"
+            "Of several regions: darkstats contour A=a/scan.json B=b/scan.json --x m_sb --y m_n2 "
+            "--where m_n1=60",
+        ),
         "export": Verb(
             request="ExportRequest", task="export", panel="Results",
             help="Write a scan as CSV or as HEPData tables.\n\n"

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
     from darkstats.report.scan_table import Collision, Limits, ScanTable
 
-__all__ = ["submission", "submission_texts", "write_submission"]
+__all__ = [
+    "Document",
+    "comment",
+    "described",
+    "number_of",
+    "qualifiers",
+    "submission",
+    "submission_texts",
+    "write_submission",
+]
 
 Document = dict[str, Any]
 
@@ -29,7 +38,8 @@ _DIGITS = 6
 _LONGEST_NAME = 64
 
 
-def _number(value: float) -> float | str:
+def number_of(value: float) -> float | str:
+    """Return a number with as many digits as a submission has; ``-`` where there is none."""
     return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else "-"
 
 
@@ -37,7 +47,7 @@ def _axes(table: ScanTable) -> list[Document]:
     return [
         {
             "header": {"name": axis.name} | ({"units": axis.unit} if axis.unit else {}),
-            "values": [{"value": _number(value)} for value in table.coordinates[:, k].tolist()],
+            "values": [{"value": number_of(value)} for value in table.coordinates[:, k].tolist()],
         }
         for k, axis in enumerate(table.axis_words)
     ]
@@ -48,24 +58,25 @@ def _tags(table: ScanTable) -> list[Document]:
         {
             "header": {"name": label},
             "values": [
-                {"value": value if isinstance(value, str) else _number(value)} for value in values
+                {"value": value if isinstance(value, str) else number_of(value)} for value in values
             ],
         }
         for label, values in table.tags.items()
     ]
 
 
-def _qualifiers(table: ScanTable, collision: Collision, *, limits: bool) -> list[Document]:
+def qualifiers(table: ScanTable, collision: Collision, *, limits: bool) -> list[Document]:
+    """What holds for all values of a variable: collision, luminosity, level, method, data."""
     found: list[Document] = []
     if collision.reaction is not None:
         found.append({"name": "RE", "value": collision.reaction})
     if collision.sqrt_s_gev is not None:
-        found.append({"name": "SQRT(S)", "units": "GeV", "value": _number(collision.sqrt_s_gev)})
+        found.append({"name": "SQRT(S)", "units": "GeV", "value": number_of(collision.sqrt_s_gev)})
     if table.luminosity_ipb is not None:
         found.append({"name": "LUMINOSITY", "units": "pb^-1", "value": table.luminosity_ipb})
     if limits:
         name = "CREDIBILITY" if table.method == "bayes" else "CL"
-        found.append({"name": name, "units": "%", "value": _number(100.0 * table.cl)})
+        found.append({"name": name, "units": "%", "value": number_of(100.0 * table.cl)})
         method = method_name(table.method).text
         found.append({"name": "METHOD", "value": f"{method}, {table.calculator}"})
         if table.prior:
@@ -79,9 +90,9 @@ def _band(limits: Limits) -> list[Document]:
     """Median expected limits with their band as labelled errors."""
     rows = []
     for low2, low1, median, high1, high2 in limits.expected.T.tolist():
-        row: Document = {"value": _number(median)}
+        row: Document = {"value": number_of(median)}
         errors = [
-            {"asymerror": {"minus": _number(low - median), "plus": _number(high - median)},
+            {"asymerror": {"minus": number_of(low - median), "plus": number_of(high - median)},
              "label": f"{n} s.d."}
             for n, low, high in ((1, low1, high1), (2, low2, high2))
             if math.isfinite(low) and math.isfinite(high) and math.isfinite(median) and high > low
@@ -91,7 +102,7 @@ def _band(limits: Limits) -> list[Document]:
 
 
 def _values(values: FloatArray) -> list[Document]:
-    return [{"value": _number(value)} for value in values.tolist()]
+    return [{"value": number_of(value)} for value in values.tolist()]
 
 
 def _limit_table(table: ScanTable, limits: Limits, collision: Collision) -> Document:
@@ -99,7 +110,7 @@ def _limit_table(table: ScanTable, limits: Limits, collision: Collision) -> Docu
     dependent: list[Document] = [
         {
             "header": {"name": f"{kind} upper limit on {limits.symbol}", **units},
-            "qualifiers": _qualifiers(table, collision, limits=True),
+            "qualifiers": qualifiers(table, collision, limits=True),
             "values": values,
         }
         for kind, values in (("Observed", _values(limits.observed)), ("Expected", _band(limits)))
@@ -110,7 +121,7 @@ def _limit_table(table: ScanTable, limits: Limits, collision: Collision) -> Docu
         dependent += [
             {
                 "header": {"name": f"{kind} upper limit on {limits.symbol}, low counts", **units},
-                "qualifiers": _qualifiers(table, collision, limits=True),
+                "qualifiers": qualifiers(table, collision, limits=True),
                 "values": values,
             }
             for kind, values in (("Observed", _values(held.observed)), ("Expected", _band(held)))
@@ -132,7 +143,7 @@ def _p_table(table: ScanTable, collision: Collision) -> Document:
         "dependent_variables": [
             {
                 "header": {"name": name},
-                "qualifiers": _qualifiers(table, collision, limits=False),
+                "qualifiers": qualifiers(table, collision, limits=False),
                 "values": _values(values),
             }
             for name, values in columns
@@ -140,16 +151,26 @@ def _p_table(table: ScanTable, collision: Collision) -> Document:
     }
 
 
-def _described(name: str, file: str, words: str, collision: Collision) -> Document:
-    phrase = "upper limit" if file.startswith("limits") else "local p-value"
+def described(name: str, file: str, words: str, collision: Collision, *, phrase: str) -> Document:
+    """Return the entry of a table in ``submission.yaml``; its name is cut where it is too long."""
+    name = name[:_LONGEST_NAME]
     keywords: list[Document] = [{"name": "phrases", "values": [phrase]}]
     if file == "limits_cross_section.yaml":
         keywords.append({"name": "observables", "values": ["SIG"]})
     if collision.reaction is not None:
         keywords.append({"name": "reactions", "values": [collision.reaction]})
     if collision.sqrt_s_gev is not None:
-        keywords.append({"name": "cmenergies", "values": [_number(collision.sqrt_s_gev)]})
+        keywords.append({"name": "cmenergies", "values": [number_of(collision.sqrt_s_gev)]})
     return {"name": name, "description": words, "keywords": keywords, "data_file": file}
+
+
+def comment(words: str, collision: Collision) -> Document:
+    """Return the first entry of ``submission.yaml``: what it is, and who collided what."""
+    if collision.collaboration is not None:
+        words += f" Collaboration: {collision.collaboration}."
+    if collision.beams is not None:
+        words += f" Beams: {collision.beams}."
+    return {"comment": words}
 
 
 def _quantity(table: ScanTable, limits: Limits) -> str:
@@ -183,12 +204,7 @@ def submission(
     failed = int(table.failed.sum())
     missing = f" {failed} of {len(table.points)} hypotheses have no certified result: '-'."
     files: dict[str, list[Document]] = {}
-    comment = f"{kind}{table.title or table.name}."
-    if collision.collaboration is not None:
-        comment += f" Collaboration: {collision.collaboration}."
-    if collision.beams is not None:
-        comment += f" Beams: {collision.beams}."
-    listed: list[Document] = [{"comment": comment}]
+    listed: list[Document] = [comment(f"{kind}{table.title or table.name}.", collision)]
     for key, limits in table.limits.items():
         if not limits.exists:
             continue
@@ -198,10 +214,12 @@ def submission(
             f"{kind}Observed and expected upper limits on {_quantity(table, limits)}; errors of "
             f"the expected ones are the 1 and 2 s.d. bands.{note}{missing if failed else ''}"
         )
-        listed.append(_described(f"limits {key}"[:_LONGEST_NAME], file, words, collision))
+        listed.append(described(f"limits {key}", file, words, collision, phrase="upper limit"))
         files[file] = [_limit_table(table, limits, collision)]
     words = f"{kind}Local p-values of the background-only hypothesis.{missing if failed else ''}"
-    listed.append(_described("local p-values", "p_values.yaml", words, collision))
+    listed.append(
+        described("local p-values", "p_values.yaml", words, collision, phrase="local p-value")
+    )
     files["p_values.yaml"] = [_p_table(table, collision)]
     return {"submission.yaml": listed, **files}
 

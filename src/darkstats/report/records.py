@@ -49,6 +49,7 @@ Record = dict[str, Any]
 #: Name and version of every kind of record.
 SCHEMAS = {
     "combine": "darkstats.workspace/1",
+    "contour": "darkstats.contour/1",
     "digest": "darkstats.digest/1",
     "download": "darkstats.download/1",
     "error": "darkstats.error/1",

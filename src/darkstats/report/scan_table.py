@@ -195,6 +195,11 @@ class ScanTable:
     expected_spectrum_significance
         Signed Asimov significance of the search's own expected spectrum in each window. Shape
         [point]; ``nan`` where there is none.
+    cls_observed, cls_expected
+        CLs at signal strength 1, shapes [point] and [5, point], from -2 to +2 standard deviations
+        of the outcome; ``nan`` where there is none.
+    label_words
+        Title and unit of each label, tags included.
     source
         File name, for messages.
     """
@@ -223,6 +228,9 @@ class ScanTable:
     significance: FloatArray = field(repr=False)
     signed_significance: FloatArray = field(repr=False)
     expected_spectrum_significance: FloatArray = field(repr=False)
+    cls_observed: FloatArray = field(repr=False)
+    cls_expected: FloatArray = field(repr=False)
+    label_words: Mapping[str, Axis] = field(repr=False)
     prior: str | None = None
     collision: Collision = Collision()
     source: str = ""
@@ -371,6 +379,16 @@ def _limits(
         expected=expected,
         low_counts=held if np.isfinite(held).any() else None,
     )
+
+
+def _cls_band(reader: _Reader, rows: list[_Row]) -> FloatArray:
+    """Expected CLs at signal strength 1. Shape [5, point]."""
+    none = [math.nan] * _BAND
+    bands = []
+    for row in rows:
+        band = row.point.get("CLs_exp")
+        bands.append(none if band is None else reader.band(band, f"{row.pointer}/CLs_exp"))
+    return np.array(bands).T
 
 
 _Column = tuple[float, ...] | tuple[str, ...]
@@ -639,6 +657,9 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
         significance=column("significance"),
         signed_significance=column("signed_significance"),
         expected_spectrum_significance=column("expected_spectrum_significance"),
+        cls_observed=column("CLs_obs"),
+        cls_expected=_cls_band(reader, certified),
+        label_words=words,
         collision=_collision(reader, record),
         prior=None if prior is None else reader.get(prior, "description", str, "/prior"),
         source=source,

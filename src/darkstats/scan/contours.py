@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from darkstats.arrays import FloatArray, frozen_floats
+from darkstats.arrays import BoolArray, FloatArray, frozen_floats
 from darkstats.scan.triangulation import Triangulation
 
 __all__ = ["Piece", "between", "contour"]
@@ -82,7 +82,7 @@ def contour(grid: Triangulation, values: FloatArray) -> tuple[Piece, ...]:
     return tuple(found)
 
 
-def _crossed(grid: Triangulation, below: FloatArray) -> FloatArray:
+def _crossed(grid: Triangulation, below: BoolArray) -> BoolArray:
     of_corners = below[grid.triangles]
     return np.asarray(of_corners.any(axis=1) & ~of_corners.all(axis=1))
 
@@ -107,8 +107,9 @@ def _piece(
 ) -> Piece | None:
     """Return the crossings of a chain of edges as a line, None where it has no extension."""
     low, high = np.array(chain).T
-    part = (values[low] / (values[low] - values[high]))[:, np.newaxis]  # 1 where the end is at zero
-    vertices = grid.places[low] * (1.0 - part) + grid.places[high] * part
+    part = (values[low] / (values[low] - values[high]))[:, np.newaxis]
+    start, stop = grid.places[low], grid.places[high]
+    vertices = np.where(part == 1.0, stop, start + part * (stop - start))
     moved = np.append(True, (vertices[1:] != vertices[:-1]).any(axis=1))
     vertices = vertices[moved]
     if closed and len(vertices) > 1 and (vertices[0] == vertices[-1]).all():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from darkstats.scan.settings import BayesSettings
     from darkstats.workflows.builds import BuildRequest, SimulateRequest, build, simulate
+    from darkstats.workflows.contours import contour
     from darkstats.workflows.document_requests import (
         CitationRequest,
         CombineRequest,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.fits import fit, rank, scan_poi
     from darkstats.workflows.outcome import Outcome, Shell
     from darkstats.workflows.patch_sets import create_patch_set
-    from darkstats.workflows.plot_requests import ExportRequest, PlotRequest
+    from darkstats.workflows.plot_requests import ContourRequest, ExportRequest, PlotRequest
     from darkstats.workflows.plots import plot
     from darkstats.workflows.publication import publish
     from darkstats.workflows.publication_requests import PublishRequest, VerifyRequest
@@ -69,6 +70,7 @@ __all__ = [
     "BuildRequest",
     "CitationRequest",
     "CombineRequest",
+    "ContourRequest",
     "DigestRequest",
     "DownloadRequest",
     "ExportRequest",
@@ -104,6 +106,7 @@ __all__ = [
     "build_template",
     "citation",
     "combine",
+    "contour",
     "create_patch_set",
     "digest",
     "download",
@@ -134,6 +137,7 @@ __all__ = [
 
 _HOMES = {
     "builds": ("BuildRequest", "SimulateRequest", "build", "simulate"),
+    "contours": ("contour",),
     "document_requests": (
         "CitationRequest",
         "CombineRequest",
@@ -149,7 +153,7 @@ _HOMES = {
     "fits": ("fit", "rank", "scan_poi"),
     "outcome": ("Outcome", "Shell"),
     "patch_sets": ("create_patch_set",),
-    "plot_requests": ("ExportRequest", "PlotRequest"),
+    "plot_requests": ("ContourRequest", "ExportRequest", "PlotRequest"),
     "plots": ("plot",),
     "publication": ("publish",),
     "publication_requests": ("PublishRequest", "VerifyRequest"),

@@ -24,14 +24,31 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from darkstats.workflows.document_requests import CitationRequest
+    from darkstats.workflows.plot_requests import ContourRequest
 
-__all__ = ["citation", "export"]
+__all__ = ["citation", "collision_of", "export", "not_said"]
 
 
 def _words(limits: Limits) -> str:
     """What a conversion rests on, all of it where it is one of the user's."""
     own = limits.conversion
     return coupling_words(limits)[1] if own is None else own.words
+
+
+def collision_of(request: ExportRequest | ContourRequest, known: Collision) -> Collision:
+    """What collided: what the request says, or else the record."""
+    return Collision(
+        sqrt_s_gev=request.sqrt_s_gev or known.sqrt_s_gev,
+        beams=request.beams or known.beams,
+        collaboration=request.collaboration or known.collaboration,
+        reaction=request.reaction or known.reaction,
+    )
+
+
+def not_said(collision: Collision) -> str:
+    """Say which options tell what a submission leaves out; empty where it leaves nothing out."""
+    words = ", ".join(_WORDS[name] for name in collision.missing)
+    return f"not known: {words}; the record does not say, give options" if words else ""
 
 
 def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTable]:
@@ -61,13 +78,7 @@ def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTa
         written.append(request.csv)
     if request.hepdata is not None:
         notes = {key: words for key in table.couplings if (words := _words(table.limits[key]))}
-        known = table.collision
-        collision = Collision(
-            sqrt_s_gev=request.sqrt_s_gev or known.sqrt_s_gev,
-            beams=request.beams or known.beams,
-            collaboration=request.collaboration or known.collaboration,
-            reaction=request.reaction or known.reaction,
-        )
+        collision = collision_of(request, table.collision)
         left_out = collision.missing
         documents = submission(table, collision=collision, notes=notes)
         with shell.step(f"writing {request.hepdata}"):
@@ -79,8 +90,7 @@ def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTa
 
         notes = []
         if left_out:
-            words = ", ".join(_WORDS[name] for name in left_out)
-            notes.append(("left out", f"not known: {words}; the record does not say, give options"))
+            notes.append(("left out", not_said(collision)))
         return table_of(f"Wrote {', '.join(written)}", subtitle=request.result, notes=notes)
 
     return Outcome(

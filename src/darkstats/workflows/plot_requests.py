@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from darkstats.errors import OptionError
-from darkstats.options import argument, option
+from darkstats.options import argument, check_choices, option
+from darkstats.report.methods import QUANTITIES
 from darkstats.workflows.couplings import (
     NO_MODEL,
     NO_MODEL_AT_MASS,
@@ -14,14 +15,28 @@ from darkstats.workflows.couplings import (
     CouplingRequest,
 )
 
-__all__ = ["CATALOGUE", "NONE", "ExportRequest", "PlotRequest"]
+__all__ = ["CATALOGUE", "NONE", "ContourRequest", "ExportRequest", "PlotRequest"]
 
 _LARGEST_ENERGY_GEV = 1e9  # beyond any accelerator: the unit is another one
 #: Words that stand for a folder of constraints.
 CATALOGUE, NONE = "catalogue", "none"
 
-
 _FIGURE = "Figure"
+
+HepData = Annotated[
+    str | None, option("--hepdata", metavar="DIR", help="Write a HEPData submission to a folder.")
+]
+SqrtS = Annotated[
+    float | None,
+    option("--sqrt-s", metavar="GEV", help="Energy in the centre of mass, for HEPData."),
+]
+Beams = Annotated[str | None, option("--beams", metavar="WORDS", help="Beams, for HEPData.")]
+Collaboration = Annotated[
+    str | None, option("--collaboration", metavar="NAME", help="Collaboration, for HEPData.")
+]
+Reaction = Annotated[
+    str | None, option("--reaction", metavar="WORDS", help="Reaction by HEPData's rules.")
+]
 
 
 def _masses(texts: tuple[str, ...]) -> tuple[float, ...]:
@@ -136,23 +151,11 @@ class ExportRequest:
     csv: Annotated[
         str | None, option("--csv", metavar="FILE", help="Write one row a hypothesis.")
     ] = None
-    hepdata: Annotated[
-        str | None,
-        option("--hepdata", metavar="DIR", help="Write a HEPData submission to a folder."),
-    ] = None
-    sqrt_s_gev: Annotated[
-        float | None,
-        option("--sqrt-s", metavar="GEV", help="Energy in the centre of mass, for HEPData."),
-    ] = None
-    beams: Annotated[str | None, option("--beams", metavar="WORDS", help="Beams, for HEPData.")] = (
-        None
-    )
-    collaboration: Annotated[
-        str | None, option("--collaboration", metavar="NAME", help="Collaboration, for HEPData.")
-    ] = None
-    reaction: Annotated[
-        str | None, option("--reaction", metavar="WORDS", help="Reaction by HEPData's rules.")
-    ] = None
+    hepdata: HepData = None
+    sqrt_s_gev: SqrtS = None
+    beams: Beams = None
+    collaboration: Collaboration = None
+    reaction: Reaction = None
     couplings: CouplingRequest = NO_MODEL
 
     def __post_init__(self) -> None:
@@ -165,8 +168,81 @@ class ExportRequest:
         """
         if self.csv is None and self.hepdata is None:
             raise OptionError("name a file with --csv, or a folder with --hepdata")
-        if self.sqrt_s_gev is not None and not 0.0 < self.sqrt_s_gev < _LARGEST_ENERGY_GEV:
-            raise OptionError(f"--sqrt-s {self.sqrt_s_gev:g}: give an energy in GeV, above zero")
-        given = (self.sqrt_s_gev, self.beams, self.collaboration, self.reaction)
-        if self.hepdata is None and any(one is not None for one in given):
-            raise OptionError("--sqrt-s, --beams, --collaboration, --reaction go with --hepdata")
+        _check_collision(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContourRequest:
+    """Exclusion contours of scans over two masses: in which plane, of which quantity."""
+
+    results: Annotated[
+        tuple[str, ...],
+        argument(
+            "[NAME=]SCAN...",
+            "Records of darkstats scan; of several, each hypothesis is that with the strongest "
+            "expected limit.",
+        ),
+    ]
+    interpolate: Annotated[
+        str,
+        option(
+            "--interpolate", metavar="QUANTITY", choices=QUANTITIES, kind="quantity",
+            help="Whose log is interpolated: the limit on the signal strength (mu), or CLs at "
+            "strength 1; {choices}.",
+        ),
+    ] = "mu"  # fmt: skip
+    x: Annotated[
+        str | None,
+        option("--x", metavar="LABEL", help="Horizontal axis: a label, or LABEL-LABEL."),
+    ] = None
+    y: Annotated[
+        str | None,
+        option("--y", metavar="LABEL", help="Vertical axis: a label, or LABEL-LABEL."),
+    ] = None
+    where: Annotated[
+        tuple[str, ...],
+        option(
+            "--where", metavar="LABEL=VALUE",
+            help="Hypotheses of the plane: a label, or LABEL-LABEL, has this value; repeatable.",
+        ),
+    ] = ()  # fmt: skip
+    ignored: Annotated[
+        tuple[str, ...],
+        option(
+            "--ignore", metavar="LABEL",
+            help="Label that may have any value in the plane; repeatable.",
+        ),
+    ] = ()  # fmt: skip
+    curves: Annotated[
+        str | None,
+        option("--curves", metavar="FILE", help="Write the contours as CSV, one row a vertex."),
+    ] = None
+    hepdata: HepData = None
+    sqrt_s_gev: SqrtS = None
+    beams: Beams = None
+    collaboration: Collaboration = None
+    reaction: Reaction = None
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the records.
+
+        Raises
+        ------
+        OptionError
+            There is no scan, or words on the collision stand without a submission.
+        UnknownNameError
+            There is no such quantity.
+        """
+        check_choices(self)
+        if not self.results:
+            raise OptionError("name a record of darkstats scan")
+        _check_collision(self)
+
+
+def _check_collision(request: ExportRequest | ContourRequest) -> None:
+    energy = request.sqrt_s_gev
+    if energy is not None and not 0.0 < energy < _LARGEST_ENERGY_GEV:
+        raise OptionError(f"--sqrt-s {energy:g}: give an energy in GeV, above zero")
+    given = (energy, request.beams, request.collaboration, request.reaction)
+    if request.hepdata is None and any(one is not None for one in given):
+        raise OptionError("--sqrt-s, --beams, --collaboration, --reaction go with --hepdata")

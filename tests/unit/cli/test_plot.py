@@ -237,3 +237,47 @@ def test_export(call: Call, scans: dict[str, Path], tmp_path: Path) -> None:
     assert "only the photon coupling" in (folder / "submission.yaml").read_text()
     assert "name a file with --csv" in call("export", scans["alp"]).err
     assert "is no scan record" in call("export", scans["global"], "--csv", table).err
+
+
+def test_contours_of_regions_from_the_command_line(call: Call, tmp_path: Path) -> None:
+    """``contour`` writes record, CSV, submission and figure, and says what it interpolated."""
+    files = []
+    for record in scan_records.regions("A", "B"):
+        path = tmp_path / f"{record['name']}.json"
+        path.write_text(json.dumps(record))
+        files.append(path)
+    plane = ("--x", "m_heavy_gev", "--y", "m_heavy_gev-m_heavy2_gev", "--where", "m_dm_gev=60")
+    out = [tmp_path / name for name in ("c.json", "c.csv", "hep", "c.png")]
+    done = call("contour", *files, *plane, "-o", out[0], "--curves", out[1], "--hepdata", out[2],
+                "--plot", out[3])  # fmt: skip
+    assert done.status == 0, done.err
+    assert "log of the upper limit" in done.out
+    assert "lowest median expected" in done.out
+    record = json.loads(out[0].read_text())
+    assert [one["name"] for one in record["scans"]] == ["A", "B"]
+    assert out[1].read_text().startswith("# Search for heavy squarks")
+    assert (out[2] / "submission.yaml").exists()
+    assert out[3].stat().st_size > 10_000
+    printed = call("contour", *files, *plane, "--json").record
+    assert printed == record
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--interpolate", "p"), "choose one of: mu, cls"),
+        (("--sqrt-s", "13000"), "go with --hepdata"),
+        (("--x", "m_heavy_gev"), "stand together"),
+        (("--curves", "nowhere/c.csv"), "make it first"),
+        (("--plot", "observed=c.png"), "choose one of: contours"),
+    ],
+)
+def test_contours_refuse_what_they_cannot_do(
+    call: Call, tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    """Options that cannot be met end with status 2 and a remedy."""
+    path = tmp_path / "plane.json"
+    path.write_text(json.dumps(scan_records.predicted_plane()))
+    done = call("contour", path, *options)
+    assert done.status == 2
+    assert words in done.err

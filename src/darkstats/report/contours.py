@@ -1,0 +1,551 @@
+"""Exclusion contours of a scan over two masses, or of the best expected of several scans.
+
+A hypothesis is excluded where its upper limit on the signal strength lies below 1, or, what is the
+same, where its CLs at signal strength 1 lies below 1 - CL. The logarithm of one of the two is
+linear in each triangle of a Delaunay triangulation; see :mod:`darkstats.scan.triangulation`.
+
+One triangulation serves the observed and the expected contours. Its hypotheses have all numbers
+that are needed; so the contours of a band, whose numbers are in order at each hypothesis, cannot
+cross.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkstats.errors import OptionError, UnknownNameError
+from darkstats.report.contour_plane import (
+    Condition,
+    PlaneAxis,
+    Values,
+    check_plane,
+    plane_axes,
+    values_of,
+)
+from darkstats.report.numbers import level_words
+from darkstats.report.scan_exports import BAND_NAMES
+from darkstats.scan.contours import Piece, contour
+from darkstats.scan.triangulation import Triangulation, triangulate
+
+if TYPE_CHECKING:
+    from darkstats.arrays import FloatArray
+    from darkstats.report.scan_table import ScanTable
+
+__all__ = [
+    "ContourPoint",
+    "Contours",
+    "Curve",
+    "LeftOut",
+    "Region",
+    "exclusion_contours",
+]
+
+_BAND_WORDS = ("−2σ", "−1σ", "median", "+1σ", "+2σ")
+_SAME = 1e-9  # relative: of what two ways to say "excluded" may differ by rounding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """One of the scans.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    table
+        The scan.
+    inputs_sha256
+        Digest of its inputs, by its record; None where that does not say.
+    in_plane, chosen
+        Hypotheses in the plane; those whose strongest expected limit is that of this region.
+    """
+
+    name: str
+    table: ScanTable = field(repr=False)
+    inputs_sha256: str | None
+    in_plane: int
+    chosen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContourPoint:
+    """A hypothesis that contours are made from.
+
+    Parameters
+    ----------
+    name
+        Of the hypothesis, in the scan that was chosen.
+    values
+        By label.
+    place
+        Position in the plane.
+    region
+        Which of the scans was chosen.
+    observed, expected
+        What is interpolated: upper limit on the signal strength, or CLs; None where the scan is
+        blind.
+    """
+
+    name: str
+    values: Mapping[str, float | str]
+    place: tuple[float, float]
+    region: int
+    observed: float | None
+    expected: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A hypothesis of the plane that no contour is made from: of which scan, where, and why."""
+
+    name: str
+    region: str
+    place: tuple[float, float]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """One contour, in pieces.
+
+    Parameters
+    ----------
+    key, words
+        ``"observed"``, ``"expected_median"``, ...; the same in words.
+    excluded
+        Hypotheses that are excluded.
+    pieces
+        Connected pieces; see :class:`darkstats.scan.contours.Piece`.
+    reason
+        Why there is no piece; None where there is one.
+    """
+
+    key: str
+    words: str
+    excluded: int | None
+    pieces: tuple[Piece, ...] = field(repr=False)
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contours:
+    """Observed and expected exclusion contours, and what they were made from.
+
+    Parameters
+    ----------
+    regions
+        The scans.
+    quantity, level
+        One of :data:`darkstats.report.methods.QUANTITIES`; its value on the contour.
+    axes, where
+        Of the plane, and what holds in it.
+    ignored
+        Labels that may have any value.
+    points
+        In the order of the triangulation.
+    left_out
+        Hypotheses of the plane without a number that is needed.
+    elsewhere
+        How many hypotheses do not lie in the plane.
+    incomplete
+        Hypotheses that not all scans have.
+    grid
+        The triangulation.
+    logs
+        Logarithm of the quantity over its value on the contour: observed (``nan`` where the scans
+        are blind), then -2 to +2 standard deviations. Shape [6, point].
+    curves
+        Observed, then expected, from -2 to +2 standard deviations.
+    warnings
+        What a reader has to know.
+    """
+
+    regions: tuple[Region, ...]
+    quantity: str
+    level: float
+    axes: tuple[PlaneAxis, PlaneAxis]
+    where: tuple[Condition, ...]
+    ignored: tuple[str, ...]
+    points: tuple[ContourPoint, ...] = field(repr=False)
+    left_out: tuple[LeftOut, ...] = field(repr=False)
+    elsewhere: int
+    incomplete: tuple[str, ...] = field(repr=False)
+    grid: Triangulation = field(repr=False)
+    logs: FloatArray = field(repr=False)
+    curves: tuple[Curve, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def table(self) -> ScanTable:
+        """The first scan, whose method and level are those of all."""
+        return self.regions[0].table
+
+    @property
+    def simulated(self) -> bool | None:
+        """Whether any counts are simulated; None where no scan says so and one does not say."""
+        said = [one.table.simulated for one in self.regions]
+        return True if True in said else None if None in said else False
+
+    @property
+    def title(self) -> str:
+        """Of the search, or of the searches."""
+        titles = dict.fromkeys(one.table.title or one.table.name for one in self.regions)
+        return "; ".join(titles)
+
+    @property
+    def interpolation(self) -> str:
+        """What was interpolated, and how, in words."""
+        what = {
+            "mu": "log of the upper limit on the signal strength",
+            "cls": "log of CLs at signal strength 1",
+        }[self.quantity]
+        names = " and ".join(axis.words.label for axis in self.axes)
+        return f"{what}, linear in the triangles of a Delaunay triangulation in {names}"
+
+    @property
+    def definition(self) -> str:
+        """What is excluded, in words."""
+        level = level_words(self.table.method, self.table.cl)
+        what = "upper limit on the signal strength" if self.quantity == "mu" else "CLs"
+        return f"excluded at {level} where the {what} is below {self.level:g}"
+
+    @property
+    def choice(self) -> str | None:
+        """Which scan a hypothesis takes its numbers from, in words; None of a single scan."""
+        if len(self.regions) < 2:
+            return None
+        names = ", ".join(one.name for one in self.regions)
+        what = "upper limit" if self.quantity == "mu" else "CLs"
+        return f"the scan with the lowest median expected {what} at each hypothesis, of {names}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A hypothesis in one scan, at its place there: observed and expected numbers, or why none."""
+
+    name: str
+    region: int
+    place: int
+    values: Values
+    numbers: FloatArray
+    reason: str | None
+
+
+def exclusion_contours(
+    tables: Sequence[ScanTable],
+    names: Sequence[str],
+    *,
+    quantity: str = "mu",
+    axes: tuple[str | None, str | None] = (None, None),
+    where: Sequence[str] = (),
+    ignored: Sequence[str] = (),
+    digests: Sequence[str | None] = (),
+) -> Contours:
+    """Return observed and expected exclusion contours in a plane of two masses.
+
+    Parameters
+    ----------
+    tables, names
+        Scans over the same labels with the same method, and what each is called. Of several, each
+        hypothesis takes all its numbers from the scan in which its median expected limit is lowest.
+    quantity
+        One of :data:`darkstats.report.methods.QUANTITIES`.
+    axes
+        Labels or differences of labels; both None for the two labels that vary.
+    where
+        Conditions, ``LABEL=VALUE``.
+    ignored
+        Labels that may have any value.
+    digests
+        SHA-256 of the inputs of each scan, for the record.
+
+    Raises
+    ------
+    OptionError
+        The scans do not belong together, their hypotheses lie in no plane, or the quantity is not
+        one of theirs.
+    UnknownNameError
+        There is no such label.
+    """
+    first = tables[0]
+    _check_scans(tables, names, quantity)
+    labels = tuple(first.label_words)
+    for one in ignored:
+        _known(one, labels)
+    conditions = tuple(Condition.read(text, labels) for text in where)
+    level = 1.0 if quantity == "mu" else 1.0 - first.cl
+    found, elsewhere = _rows(tables, names, quantity, conditions)
+    some = [rows[0] for rows in found]
+    plane = plane_axes(axes, first, [row.values for row in some], ignored)
+    check_plane(plane, labels, [(row.name, row.values) for row in some], ignored)
+    chosen, left_out = _chosen(found, names, plane)
+    if len(chosen) < 3:
+        raise OptionError(_too_few(len(chosen), left_out))
+    grid = triangulate(*([axis.at(row.values) for row in chosen] for axis in plane))
+    ordered = [chosen[k] for k in grid.order]
+    logs = np.log(np.array([row.numbers for row in ordered]).T / level)
+    in_plane = [row.region for rows in found for row in rows]
+    picked = [row.region for row in ordered]
+    return Contours(
+        regions=tuple(
+            Region(
+                name=name,
+                table=table,
+                inputs_sha256=digests[k] if digests else None,
+                in_plane=in_plane.count(k),
+                chosen=picked.count(k),
+            )
+            for k, (table, name) in enumerate(zip(tables, names, strict=True))
+        ),
+        quantity=quantity,
+        level=level,
+        axes=plane,
+        where=conditions,
+        ignored=tuple(ignored),
+        points=tuple(
+            _point(row, place) for row, place in zip(ordered, grid.places.tolist(), strict=True)
+        ),
+        left_out=tuple(left_out),
+        elsewhere=elsewhere,
+        incomplete=tuple(rows[0].name for rows in found if len(rows) < len(tables)),
+        grid=grid,
+        logs=logs,
+        curves=_curves(grid, logs, _observed_name(tables)),
+        warnings=tuple(_contradictions(ordered, tables, quantity)),
+    )
+
+
+def _known(label: str, labels: Sequence[str]) -> None:
+    if label not in labels:
+        raise UnknownNameError("label", label, tuple(labels))
+
+
+def _check_scans(tables: Sequence[ScanTable], names: Sequence[str], quantity: str) -> None:
+    """Refuse scans whose numbers are no exclusion, or that do not belong together."""
+    first = tables[0]
+    if len(set(names)) < len(names):
+        raise OptionError(
+            f"the scans are called {', '.join(names)}: tell them apart with NAME=SCAN"
+        )
+    for table, name in zip(tables, names, strict=True):
+        if table.reference_cross_section_pb is not None:
+            raise OptionError(
+                f"{name}: signal strength 1 is a reference cross section of "
+                f"{table.reference_cross_section_pb:g} pb, a unit and no prediction: nothing is "
+                "excluded where a limit is below 1"
+            )
+        if quantity == "cls" and table.method != "cls":
+            raise OptionError(
+                f"{name}: the scan has limits of method {table.method!r}, not of CLs: interpolate "
+                "mu"
+            )
+        for what in ("method", "cl", "calculator", "prior"):
+            if getattr(table, what) != getattr(first, what):
+                raise OptionError(
+                    f"{names[0]} and {name} do not belong together: {what} is "
+                    f"{getattr(first, what)} and {getattr(table, what)}"
+                )
+        if set(table.label_words) != set(first.label_words):
+            raise OptionError(
+                f"{names[0]} and {name} do not belong together: their labels are "
+                f"{', '.join(first.label_words)} and {', '.join(table.label_words)}"
+            )
+    blind = [bool(np.isnan(_numbers(table, quantity)[0]).all()) for table in tables]
+    if len(set(blind)) > 1:
+        raise OptionError(
+            f"{names[blind.index(True)]} has no observed numbers, {names[blind.index(False)]} has: "
+            "give scans that are all blind, or none"
+        )
+
+
+def _numbers(table: ScanTable, quantity: str) -> FloatArray:
+    """What is interpolated: observed, then expected. Shape [6, point]."""
+    if quantity == "cls":
+        return np.vstack([table.cls_observed, table.cls_expected])
+    limits = table.limits_on("signal_strength")
+    found = np.vstack([limits.observed, limits.expected])
+    held = limits.low_counts
+    # asymptotic limits below that of no event at all are none; beside them stands what holds
+    return found if held is None else np.where(np.isfinite(held).any(axis=0), held, found)
+
+
+def _rows(
+    tables: Sequence[ScanTable],
+    names: Sequence[str],
+    quantity: str,
+    conditions: Sequence[Condition],
+) -> tuple[list[list[_Row]], int]:
+    """Hypotheses of the plane, each in all scans that have it, and how many lie elsewhere."""
+    labels = tuple(tables[0].label_words)
+    found: dict[tuple[Any, ...], list[_Row]] = {}
+    elsewhere = set()
+    for region, table in enumerate(tables):
+        numbers = _numbers(table, quantity)
+        blind = bool(np.isnan(numbers[0]).all())
+        for k, values in enumerate(values_of(table)):
+            key = tuple(values[label] for label in labels)
+            if not all(condition.holds(values) for condition in conditions):
+                elsewhere.add(key)
+                continue
+            rows = found.setdefault(key, [])
+            if rows and rows[-1].region == region:
+                raise OptionError(
+                    f"{names[region]}: {rows[-1].name} and {table.points[k]} have the same values"
+                )
+            reason = _lacking(table, k, numbers[:, k], quantity, blind=blind)
+            rows.append(_Row(table.points[k], region, k, values, numbers[:, k], reason))
+    if not found:
+        raise OptionError(
+            f"no hypothesis has {' and '.join(one.text for one in conditions)}; "
+            f"{_what_there_is(tables[0], conditions)}"
+        )
+    return list(found.values()), len(elsewhere)
+
+
+def _what_there_is(table: ScanTable, conditions: Sequence[Condition]) -> str:
+    """Values of what the conditions are about, most frequent first."""
+    said = []
+    for condition in conditions:
+        counts: dict[Any, int] = {}
+        for values in values_of(table):
+            found = condition.of(values)
+            if found is not None:
+                counts[found] = counts.get(found, 0) + 1
+        common = sorted(counts, key=lambda value: -counts[value])[:4]
+        shown = [one if isinstance(one, str) else f"{float(one):g}" for one in common]
+        name = condition.text.rpartition("=")[0].strip()
+        said.append(f"{name} is, most often first, {', '.join(shown) or 'no number'}")
+    return "; ".join(said)
+
+
+def _lacking(
+    table: ScanTable, k: int, numbers: FloatArray, quantity: str, *, blind: bool
+) -> str | None:
+    """Why a hypothesis has not all numbers that contours need; None where it has."""
+    if table.failed[k]:
+        return table.reasons[k] or "failed"
+    what = "upper limit" if quantity == "mu" else "CLs at signal strength 1"
+    held = table.limits_on("signal_strength").low_counts
+    if quantity == "cls" and held is not None and np.isfinite(held[:, k]).any():
+        return (
+            "its asymptotic limit or band lies below that of no event at all and does not hold; "
+            "what does is known for the limit (--interpolate mu)"
+        )
+    for name, value in zip(("observed", *_BAND_WORDS), numbers.tolist(), strict=True):
+        if name == "observed" and blind:
+            continue
+        kind = "observed" if name == "observed" else f"expected ({name})"
+        if not np.isfinite(value):
+            return f"has no {kind} {what}"
+        if value <= 0.0:
+            return f"its {kind} {what} is {value:g}, which has no logarithm"
+    if (np.diff(numbers[1:]) < 0.0).any():
+        return f"its expected {what} does not rise from −2σ to +2σ"
+    return None
+
+
+def _chosen(
+    found: Sequence[Sequence[_Row]], names: Sequence[str], plane: tuple[PlaneAxis, PlaneAxis]
+) -> tuple[list[_Row], list[LeftOut]]:
+    """Take each hypothesis from the scan with the lowest median expected number.
+
+    Where one scan has no number, nobody knows whether it would be the strongest: the hypothesis is
+    left out.
+    """
+    chosen, left_out = [], []
+    for rows in found:
+        lost = [row for row in rows if row.reason is not None]
+        if lost:
+            left_out += [
+                LeftOut(
+                    name=row.name,
+                    region=names[row.region],
+                    place=(float(plane[0].at(row.values)), float(plane[1].at(row.values))),
+                    reason=row.reason or "",
+                )
+                for row in lost
+            ]
+        else:
+            chosen.append(min(rows, key=lambda row: (float(row.numbers[3]), row.region)))
+    return chosen, left_out
+
+
+def _too_few(n: int, left_out: Sequence[LeftOut]) -> str:
+    words = f"{n or 'no'} hypotheses of the plane have all numbers: a contour needs three"
+    if left_out:
+        one = left_out[0]
+        words += f"; the first of {len(left_out)} without, {one.name} of {one.region}: {one.reason}"
+    return words
+
+
+def _point(row: _Row, place: Sequence[float]) -> ContourPoint:
+    observed, *expected = row.numbers.tolist()
+    return ContourPoint(
+        name=row.name,
+        values={
+            label: value if isinstance(value, str) else float(value)
+            for label, value in row.values.items()
+        },
+        place=(place[0], place[1]),
+        region=row.region,
+        observed=None if np.isnan(observed) else observed,
+        expected=tuple(expected),
+    )
+
+
+def _observed_name(tables: Sequence[ScanTable]) -> str:
+    """What observed numbers are called: those of simulated data not without saying so."""
+    return next((one.observed_name for one in tables if one.simulated), tables[0].observed_name)
+
+
+def _curves(grid: Triangulation, logs: FloatArray, observed: str) -> tuple[Curve, ...]:
+    keys = ("observed", *(f"expected_{name}" for name in BAND_NAMES))
+    words = (observed, *(f"expected, {name}" for name in _BAND_WORDS))
+    found = []
+    for key, said, values in zip(keys, words, logs, strict=True):
+        if np.isnan(values).any():
+            found.append(
+                Curve(key=key, words=said, excluded=None, pieces=(), reason="the scans are blind")
+            )
+            continue
+        pieces, excluded = contour(grid, values), int(np.count_nonzero(values < 0.0))
+        reason = None
+        if excluded == 0:
+            reason = "no hypothesis is excluded"
+        elif excluded == len(values):
+            reason = "all hypotheses are excluded: the contour lies outside the grid"
+        elif not pieces:
+            reason = "all hypotheses are excluded but for single ones exactly on the contour"
+        found.append(Curve(key=key, words=said, excluded=excluded, pieces=pieces, reason=reason))
+    return tuple(found)
+
+
+def _contradictions(rows: Sequence[_Row], tables: Sequence[ScanTable], quantity: str) -> list[str]:
+    """Say where limit and CLs do not agree on what is excluded, which is one question."""
+    if tables[0].method != "cls":
+        return []
+    other = "cls" if quantity == "mu" else "mu"
+    numbers = [_numbers(table, other) for table in tables]
+    level = {"mu": 1.0, "cls": 1.0 - tables[0].cl}
+    found = []
+    for row in rows:
+        table, k = tables[row.region], row.place
+        held = table.limits_on("signal_strength").low_counts
+        if held is not None and np.isfinite(held[:, k]).any():
+            continue
+        for which, name in ((0, table.observed_name), (3, "median expected")):
+            one = row.numbers[which] / level[quantity] - 1.0
+            two = numbers[row.region][which, k] / level[other] - 1.0
+            if one * two < 0.0 and min(abs(one), abs(two)) > _SAME:
+                found.append(f"{row.name} ({name})")
+    if not found:
+        return []
+    return [
+        f"limit and CLs do not agree on whether {found[0]} is excluded"
+        + (f", nor for {len(found) - 1} more" if len(found) > 1 else "")
+        + ": look at its record; the exclusion may have several edges in the signal strength"
+    ]
