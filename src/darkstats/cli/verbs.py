@@ -277,6 +277,13 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "Example: darkstats digest BkgOnly.json",
             figures=False,
         ),
+        "hs3": Verb(
+            request="Hs3Request", task="hs3", panel="Workspaces",
+            help="Write a workspace as HS3, for ROOT, pyhs3 and others; HS3 is read like any "
+            "workspace.\n\n"
+            "Example: darkstats hs3 BkgOnly.json -p signal.json -o model.hs3.json",
+            figures=False, prints_record=True,
+        ),
         "download": Verb(
             request="DownloadRequest", task="download", panel="Workspaces",
             help="Fetch a published likelihood and show its digests. The only verb that uses the "

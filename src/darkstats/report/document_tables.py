@@ -19,6 +19,7 @@ __all__ = [
     "digest_sheet",
     "download_sheet",
     "events_sheet",
+    "hs3_sheet",
     "patches_sheet",
     "summary_sheet",
     "workspace_sheet",
@@ -159,6 +160,22 @@ def workspace_sheet(workspace: Workspace) -> RenderableType:
         ],
         warnings=[str(one).removeprefix("warning ") for one in workspace.warnings],
     )
+
+
+def hs3_sheet(document: dict[str, Any], source: str) -> RenderableType:
+    """An HS3 document that was written, in one line each."""
+    channels = [d for d in document["distributions"] if d["type"] == "histfactory_dist"]
+    constraints = len(document["distributions"]) - len(channels)
+    return sheet(
+        f"HS3 {document['metadata']['hs3_version']} of {source}",
+        notes=[
+            ("analyses", ", ".join(one["name"] for one in document["analyses"])),
+            ("channels", ", ".join(one["name"] for one in channels)),
+            ("parameters", str(len(document["parameter_points"][0]["parameters"]))),
+            ("constraints", f"{constraints} auxiliary distributions, and those of normsys and "
+             "histosys"),
+        ],
+    )  # fmt: skip
 
 
 def digest_sheet(source: str, record: dict[str, Any]) -> RenderableType:

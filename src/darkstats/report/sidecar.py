@@ -69,6 +69,11 @@ class Sidecar:
     reference_cross_section_pb: float | None = None
     source: str = ""
 
+    @property
+    def edges(self) -> Mapping[str, tuple[float, ...]]:
+        """Bin edges by channel, of the channels that have them."""
+        return {name: one.edges for name, one in self.channels.items() if one.edges is not None}
+
     def require_edges(self, n_bins: Mapping[str, int]) -> None:
         """Raise unless every channel has one edge more than bins, by the names in ``n_bins``.
 

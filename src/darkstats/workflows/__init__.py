@@ -20,12 +20,13 @@ if TYPE_CHECKING:
         CombineRequest,
         DigestRequest,
         DownloadRequest,
+        Hs3Request,
         InspectRequest,
         PatchSetRequest,
         PruneRequest,
         RenameRequest,
     )
-    from darkstats.workflows.documents import combine, digest, download, inspect, prune, rename
+    from darkstats.workflows.documents import combine, digest, download, hs3, inspect, prune, rename
     from darkstats.workflows.exports import citation, export
     from darkstats.workflows.fits import fit, rank, scan_poi
     from darkstats.workflows.outcome import Outcome, Shell
@@ -77,6 +78,7 @@ __all__ = [
     "FitRequest",
     "GlobalRequest",
     "GoodnessRequest",
+    "Hs3Request",
     "HypoTestRequest",
     "InspectRequest",
     "LimitRequest",
@@ -114,6 +116,7 @@ __all__ = [
     "fit",
     "global_significance",
     "gof",
+    "hs3",
     "hypotest",
     "inspect",
     "limit",
@@ -143,12 +146,13 @@ _HOMES = {
         "CombineRequest",
         "DigestRequest",
         "DownloadRequest",
+        "Hs3Request",
         "InspectRequest",
         "PatchSetRequest",
         "PruneRequest",
         "RenameRequest",
     ),
-    "documents": ("combine", "digest", "download", "inspect", "prune", "rename"),
+    "documents": ("combine", "digest", "download", "hs3", "inspect", "prune", "rename"),
     "exports": ("citation", "export"),
     "fits": ("fit", "rank", "scan_poi"),
     "outcome": ("Outcome", "Shell"),

@@ -14,6 +14,7 @@ __all__ = [
     "CombineRequest",
     "DigestRequest",
     "DownloadRequest",
+    "Hs3Request",
     "InspectRequest",
     "PatchSetRequest",
     "PruneRequest",
@@ -149,6 +150,13 @@ class DigestRequest:
     sort: Annotated[bool, option("--sort", help="Of the workspace with all its lists sorted.")] = (
         False
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hs3Request:
+    """A workspace as an HS3 document."""
+
+    workspace: WorkspaceRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Workspaces as documents: inspect, combine, prune, rename, digest, download. Nothing is fitted."""
+"""Workspaces as documents: inspect, combine, prune, rename, digest, hs3, download; no fits."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CombineRequest,
         DigestRequest,
         DownloadRequest,
+        Hs3Request,
         InspectRequest,
         PruneRequest,
         RenameRequest,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from darkstats.workspace.download import Download
     from darkstats.workspace.hs3 import Hs3Document
 
-__all__ = ["Digests", "combine", "digest", "download", "inspect", "prune", "rename"]
+__all__ = ["Digests", "combine", "digest", "download", "hs3", "inspect", "prune", "rename"]
 
 
 def inspect(
@@ -57,7 +58,7 @@ def inspect(
     patches = _patches(request.workspace)
     if patches is not None:
         return patches
-    workspace = read(request.workspace, as_document=True)
+    workspace = read(request.workspace, as_document=True, measurement=request.measurement)
     if request.measurement is not None:
         workspace.measurement(request.measurement)
     sidecar = read_sidecar(request.workspace.source)
@@ -235,6 +236,30 @@ def digest(request: DigestRequest, shell: Shell | None = None) -> Outcome[Digest
         return digest_sheet(found.source, record())
 
     return Outcome(result=found, record=record, sheet=sheet)
+
+
+def hs3(request: Hs3Request, shell: Shell | None = None) -> Outcome[dict[str, Any]]:
+    """A workspace as an HS3 document: its record is the document.
+
+    Raises
+    ------
+    InputError
+        The workspace cannot be read, or makes no model.
+    """
+    from darkstats.model.hs3_writing import hs3_document
+
+    workspace = read(request.workspace, needs_poi=False)
+    sidecar = read_sidecar(request.workspace.source)
+    observed = workspace.document["observations"]
+    sidecar.require_edges({one["name"]: len(one["data"]) for one in observed})
+    document = hs3_document(workspace, edges=sidecar.edges, description=sidecar.title)
+
+    def sheet() -> RenderableType:
+        from darkstats.report.document_tables import hs3_sheet
+
+        return hs3_sheet(document, workspace.source)
+
+    return Outcome(result=document, record=lambda: document, sheet=sheet)
 
 
 def download(request: DownloadRequest, shell: Shell | None = None) -> Outcome[Download]:

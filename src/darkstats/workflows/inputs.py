@@ -103,9 +103,13 @@ _WITHOUT_POI = ("poi-unknown", "poi-no-effect")
 
 
 def read(
-    request: WorkspaceRequest, *, as_document: bool = False, needs_poi: bool = True
+    request: WorkspaceRequest,
+    *,
+    as_document: bool = False,
+    needs_poi: bool = True,
+    measurement: str | None = None,
 ) -> Workspace:
-    """Read and patch the workspace of a request.
+    """Read and patch the workspace of a request; ``measurement`` is the analysis of HS3.
 
     ``as_document``, or not ``needs_poi``: the parameter of interest need not be there, as in a
     background-only workspace.
@@ -120,6 +124,7 @@ def read(
         patchset=request.patchset,
         point=request.point,
         accept=_FOR_DOCUMENTS if as_document else () if needs_poi else _WITHOUT_POI,
+        analysis=measurement,
     )
 
 
@@ -161,7 +166,7 @@ def load(request: ModelRequest, shell: Shell, *, needs_poi: bool = True) -> Like
     if request.engine == "zfit":
         raise OptionError("--engine zfit is for unbinned models, not for HistFactory workspaces")
     needs_poi = needs_poi and request.poi is None
-    workspace = read(request.workspace, needs_poi=needs_poi)
+    workspace = read(request.workspace, needs_poi=needs_poi, measurement=request.measurement)
     if request.data is not None:
         workspace = _with_data(workspace, request.data, needs_poi=needs_poi)
     return likelihood_of(workspace, request, shell)

@@ -38,7 +38,10 @@ NONE_GIVEN = "no data were given: expected values only; name events with --data"
 
 
 def holds_hs3(source: str) -> bool:
-    """Whether a file is an HS3 document, by a look at its text."""
+    """Whether a file is an HS3 document of unbinned likelihoods, by a look at its text.
+
+    One of HistFactory channels is read as a workspace.
+    """
     path = Path(source)
     if source == "-" or not path.is_file():
         return False
@@ -48,7 +51,7 @@ def holds_hs3(source: str) -> bool:
         data = unpacked(path.read_bytes(), source)
     except DocumentError:
         return False  # the reader of workspaces will say what is wrong
-    return b'"hs3_version"' in data
+    return b'"hs3_version"' in data and b'"histfactory_dist"' not in data
 
 
 def event_files(named: Sequence[str]) -> tuple[str, ...]:

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from darkstats.workspace.report import Place, Report
     from darkstats.workspace.structure import SamplePart, Sound
 
-__all__ = ["check_measurements"]
+__all__ = ["DEFAULTS", "check_measurements"]
 
 _SCALED = (1.0, (1e-10, 10.0))
 _FREE = (1.0, (0.0, 10.0))
 _PULL = (0.0, (-5.0, 5.0))
-_DEFAULTS: dict[str, tuple[float, tuple[float, float]]] = {
+DEFAULTS: dict[str, tuple[float, tuple[float, float]]] = {
     "normfactor": _FREE,
     "shapefactor": _FREE,
     "shapesys": _SCALED,
@@ -196,7 +196,7 @@ def _initial(
     place: Place, config: dict[str, JsonValue], kind: str, n_parameters: int, report: Report
 ) -> None:
     """Check that the initial values lie within the bounds, configured or default."""
-    default = _DEFAULTS.get(kind)
+    default = DEFAULTS.get(kind)
     inits = config.get("inits", [default[0]] * n_parameters if default else [])
     bounds = config.get("bounds", [default[1]] * n_parameters if default else [])
     if len(inits) != n_parameters or len(bounds) != n_parameters:

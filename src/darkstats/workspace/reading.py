@@ -11,6 +11,8 @@ from darkstats.errors import DocumentError, OptionError, WorkspaceError
 from darkstats.workspace.containers import kind_of, patch_set_in, workspace_in
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.hs3.checks import looks_like_hs3
+from darkstats.workspace.hs3.document import Hs3Document
+from darkstats.workspace.hs3.histfactory import has_histfactory, histfactory_workspace
 from darkstats.workspace.patch import apply_patch, parse_patch
 from darkstats.workspace.patchset import PatchSet
 from darkstats.workspace.sources import Opener
@@ -40,6 +42,7 @@ def read_workspace(
     stdin: BinaryIO | None = None,
     accept: Collection[str] = (),
     usable: bool = True,
+    analysis: str | None = None,
 ) -> Workspace:
     """Return the workspace that a source holds, patched and linted.
 
@@ -48,7 +51,8 @@ def read_workspace(
     source
         JSON, gzipped JSON, or a tar or zip archive (HEPData record) of them. An archive with one
         workspace needs no member name; archives within archives are read, too. Of a *pallet*, a
-        workspace with its patch sets, the workspace.
+        workspace with its patch sets, the workspace. An HS3 document of HistFactory channels is
+        read as the workspace that says the same.
     patches
         JSON patches (RFC 6902), applied in this order, after the point of the patch set.
     patchset, point
@@ -62,6 +66,8 @@ def read_workspace(
         Whether at least one measurement must be usable. Without one, as in a background-only
         workspace that waits for its signal, the workspace can be read and changed, but makes no
         model.
+    analysis
+        Of an HS3 document, the analysis that is meant, where they differ in channels or data.
 
     Raises
     ------
@@ -85,7 +91,7 @@ def read_workspace(
     opener = Opener(stdin=stdin if stdin is not None else _standard_input(given))
     label, data = opener.read(source, "workspace")
     whole: JsonValue = parse_json(data, source=label)
-    _require_workspace(whole, label)
+    whole = _workspace_or_refused(whole, label, analysis, patched=len(given) > 1)
     document = workspace_in(whole)
     bare = document  # patches do not change what they are applied to
     if point is not None:
@@ -135,8 +141,13 @@ def read_patchset(source: Source, *, stdin: BinaryIO | None = None) -> PatchSet:
     return PatchSet.from_document(document, source=label)
 
 
-def _require_workspace(document: JsonValue, source: str) -> None:
-    """Refuse what is applied to a workspace in the place of one, and documents of another kind."""
+def _workspace_or_refused(
+    document: JsonValue, source: str, analysis: str | None, *, patched: bool
+) -> JsonValue:
+    """Return a document that is, or holds, a workspace; one of HS3 as a workspace.
+
+    What is applied to a workspace is refused in the place of one, and documents of another kind.
+    """
     kind = kind_of(document)
     if kind in {"patch", "patch set", "patch sets"}:
         raise DocumentError(
@@ -145,11 +156,19 @@ def _require_workspace(document: JsonValue, source: str) -> None:
             remedy="name the workspace that it belongs to, and this file with "
             + ("--patch" if kind == "patch" else "--patchset"),
         )
-    if looks_like_hs3(document):
+    if not looks_like_hs3(document):
+        return document
+    if not has_histfactory(document):
         raise DocumentError(
             "this is an HS3 document of unbinned likelihoods, no workspace", source=source,
             remedy="limit, hypotest, significance, fit, rank, scan-poi, scan and global read it",
         )  # fmt: skip
+    if patched:
+        raise DocumentError(
+            "this is an HS3 document, and patches are made for the JSON of a workspace",
+            source=source, remedy="name the workspace that the patches belong to",
+        )  # fmt: skip
+    return histfactory_workspace(Hs3Document.from_document(document, source), analysis)
 
 
 def _standard_input(given: Sequence[Source]) -> BinaryIO | None:
