@@ -115,7 +115,7 @@ def test_a_constraint_off_centre_is_refused_by_pyhs3_and_not_misread(pyhs3: Any)
 def test_why_staterror_is_not_written(pyhs3: Any) -> None:
     """pyhs3 0.4.2 makes no likelihood of a staterror in its default form.
 
-    When this fails, pyhs3 has learnt it; decision 28 may be looked at again.
+    When this fails, pyhs3 has learnt it; decision 29 may be looked at again.
     """
     axis = {"name": "x", "min": 0.0, "max": 1.0, "nbins": 1}
     modifier = {"name": "stat", "type": "staterror", "constraint": "Gauss", "parameters": ["g"]}

@@ -4,7 +4,7 @@ The standard leaves the meaning of three things to the program: what ``vals`` of
 (squares in its text, relative errors in ROOT, events in pyhs3), what constrains a ``staterror``,
 and what ``normsys`` and ``histosys`` are constrained to if not to zero. So factors of single bins
 are written as ``shapefactor`` with one auxiliary distribution for each constrained bin, which says
-one thing to every reader. See ``docs/decisions/0028-histfactory-as-hs3.md``.
+one thing to every reader. See ``docs/decisions/0029-histfactory-as-hs3.md``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """HistFactory channels of an HS3 document as a workspace.
 
 What the two formats say alike is carried over; what a workspace cannot say, and what HS3 leaves to
-the program, is refused with its place. See ``docs/decisions/0028-histfactory-as-hs3.md``.
+the program, is refused with its place. See ``docs/decisions/0029-histfactory-as-hs3.md``.
 """
 
 from __future__ import annotations
