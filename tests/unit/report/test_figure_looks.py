@@ -322,10 +322,8 @@ def map_of(table: ScanTable, what: str, key: str = "signal_strength") -> Drawing
 
 def contours(drawing: Drawing) -> list[Any]:
     """Lines through a map. Each: its vertices, shape [point, 2]."""
-    from matplotlib.contour import ContourSet
-
-    found = drawing.figure.axes[0].findobj(ContourSet)
-    return [np.concatenate([path.vertices for path in one.get_paths()]) for one in found]
+    lines = drawing.figure.axes[0].get_lines()
+    return [np.asarray(line.get_xydata()) for line in lines if len(line.get_xdata()) > 1]
 
 
 @pytest.mark.parametrize(("what", "lines"), [("expected", 3), ("observed", 2)])

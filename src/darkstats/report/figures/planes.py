@@ -9,7 +9,7 @@ are. Only the line where a limit crosses a signal strength of 1 is interpolated.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ from darkstats.report.figures.style import (
     style,
 )
 from darkstats.report.scan_table import Limits
+from darkstats.scan.contours import contour
+from darkstats.scan.triangulation import exact, triangulate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,9 +56,6 @@ MAPS: Mapping[str, str] = MappingProxyType(
     }
 )
 _FAILED = "#f3f3f3"
-#: Circles inscribed in triangles at the edge of a plane, in parts of those around them, below which
-#: a triangle joins hypotheses that are no neighbours.
-_FLAT = 0.02
 _ROOM = 0.16  # above the plane, for the legend
 
 
@@ -203,25 +202,22 @@ def _exclusion(axes: Axes, table: ScanTable, limits: Limits, what: str) -> list[
 def _cross(axes: Axes, places: FloatArray, values: FloatArray, dashes: str, width: float) -> bool:
     """Draw the line on which positive values cross 1; whether there is one."""
     from matplotlib.patheffects import withStroke
-    from matplotlib.tri import TriAnalyzer, Triangulation
 
-    good = np.isfinite(values) & (values > 0.0)
-    if np.count_nonzero(good) < 3 or not values[good].min() < 1.0 < values[good].max():
-        return False
-    scaled = (places - places.min(axis=0)) / np.ptp(places, axis=0)
     try:
-        triangles = Triangulation(scaled[:, 0], scaled[:, 1])
-    except (RuntimeError, ValueError):  # all on one line
+        grid = triangulate(*([exact(value) for value in axis] for axis in places.T.tolist()))
+    except OptionError:  # all on one line
         return False
-    flat = TriAnalyzer(triangles).get_flat_tri_mask(_FLAT)
-    mask = flat | ~good[triangles.triangles].all(axis=1)
-    found = Triangulation(places[:, 0], places[:, 1], triangles.triangles, mask=mask)
-    lines = axes.tricontour(
-        found, np.log(np.where(good, values, 1.0)), levels=[0.0], colors=[BLACK],
-        linestyles=[dashes], linewidths=[width], zorder=3.0,
-    )  # fmt: skip
-    lines.set_path_effects([withStroke(linewidth=width + 1.4, foreground="white")])
-    return any(np.asarray(path.vertices).size > 0 for path in lines.get_paths())
+    values = values[grid.order]
+    good = np.isfinite(values) & (values > 0.0)
+    known = replace(grid, triangles=grid.triangles[good[grid.triangles].all(axis=1)])
+    pieces = contour(known, np.log(np.where(good, values, 1.0)))
+    for piece in pieces:
+        vertices = np.vstack([piece.vertices, piece.vertices[: int(piece.closed)]])
+        axes.plot(
+            vertices[:, 0], vertices[:, 1], color=BLACK, linestyle=dashes, linewidth=width,
+            zorder=3.0, path_effects=[withStroke(linewidth=width + 1.4, foreground="white")],
+        )  # fmt: skip
+    return bool(pieces)
 
 
 def _values(table: ScanTable, limits: Limits, what: str) -> FloatArray:
