@@ -81,7 +81,6 @@ def tasks() -> dict[str, str]:
     found["scan events"] = (
         f"scan {_HS3} --data {{here}}/alp -o {{here}}/events --workers 1 --unblind"
     )
-    found["scan events bayes"] = f"scan {_HS3} --data {{here}}/alp --method bayes --workers 1"
     found["global events"] = "global {here}/events --toys 20 --workers 1"
     found["scan"] = "scan workspaces/zprime_lfv_2018 --method cls -o {here}/lfv --workers 1"
     found["scan bayes"] = "scan workspaces/zprime_lfv_2018 --method bayes --workers 1"
