@@ -505,3 +505,11 @@ def test_a_fit_without_free_parameters_has_nothing_to_vary(call: Call, tmp_path:
     status, _, said = call("fit", source, "--mu", "0", "--fix", "k=0")
     assert status in {1, 2}
     assert "darkstats: error" in said
+
+
+def test_an_observable_up_to_the_largest_number(call: Call, tmp_path: Path) -> None:
+    document = bump()
+    document["data"][0]["axes"][0]["max"] = 1.7976931348623157e308
+    status, _, said = call("fit", written(tmp_path / "u.json", document))
+    assert status == 2
+    assert "darkstats: error" in said

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from darkstats.workflows.answers import Thrown, answered
 from darkstats.workflows.inputs import Likelihood
 from darkstats.workflows.outcome import Outcome, Shell
 
@@ -83,7 +85,7 @@ def credible(
     asked = request.bayes
     prior = prior_of(asked.prior)
     seed = request.toys.seed or 0
-    n_toys = request.toys.n_toys or DEFAULT_TOYS
+    toys = ToyOptions(n_toys=request.toys.n_toys or DEFAULT_TOYS, seed=seed)
     with shell.step("integrating", None) as step:
         found = credible_limit(
             likelihood.model,
@@ -97,7 +99,7 @@ def credible(
             ),
             engine=asked.engine,
             expected=asked.expected,
-            toys=ToyOptions(n_toys=n_toys, seed=seed, on_toys=step.advance),
+            toys=replace(toys, on_toys=step.advance),
             seed=seed,
             blind=likelihood.blind,
             options=likelihood.options,
@@ -111,35 +113,21 @@ def credible(
 
     def record() -> dict[str, Any]:
         from darkstats.report.bayes_records import credible_record
-        from darkstats.report.records import verdict_record
 
-        plain = credible_record(
+        return credible_record(
             found,
             likelihood.inputs,
             calculator_asked=request.calculator,
             discovery=discovery,
             discovery_reason=reason,
         )
-        plain["toys_per_hypothesis"] = None if found.toys is None else n_toys
-        if found.toys is None:
-            plain["toys_per_hypothesis_reason"] = plain["toys_reason"]
-        plain["toys_of_earlier_result"] = 0
-        plain["referee"] = verdict_record(verdict)
-        if verdict is None:
-            plain["referee_reason"] = "not asked"
-        plain["workspace_warnings"] = list(likelihood.workspace_warnings)
-        if likelihood.unbinned is not None:
-            plain["unbinned"] = dict(likelihood.unbinned)
-        return plain
 
     def sheet() -> RenderableType:
         from darkstats.report.bayes_records import credible_sheet
-        from darkstats.report.tables import with_appendix
 
-        main = credible_sheet(
+        return credible_sheet(
             found, likelihood.inputs, discovery=discovery, discovery_reason=reason
         )
-        return with_appendix(main, verdict, likelihood.workspace_warnings)
 
     def posterior() -> Drawing:
         from darkstats.report.figures.posteriors import posterior_figure
@@ -160,8 +148,14 @@ def credible(
             found, likelihood.inputs, poi_label=likelihood.sidecar.poi_label, coupling=coupling
         )
 
-    return Outcome(
-        result=found, record=record, sheet=sheet, figures={"posterior": posterior, "limit": band}
+    return answered(
+        found,
+        likelihood,
+        record=record,
+        sheet=sheet,
+        figures={"posterior": posterior, "limit": band},
+        thrown=Thrown(quoted=None if found.toys is None else toys),
+        verdict=verdict,
     )
 
 

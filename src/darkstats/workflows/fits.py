@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import FitFailedError, OptionError
+from darkstats.workflows.answers import answered
 from darkstats.workflows.inputs import Likelihood, load
 from darkstats.workflows.outcome import Outcome, Shell
 
@@ -93,23 +94,15 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
 
     def record() -> dict[str, Any]:
         from darkstats.report.fit_records import fit_record
-        from darkstats.report.records import verdict_record
 
-        plain = fit_record(
+        return fit_record(
             best, matrix, reason, intervals, likelihood.inputs, covariance_file=request.covariance
         )
-        plain["referee"] = verdict_record(verdict)
-        if verdict is None:
-            plain["referee_reason"] = "not asked"
-        plain["workspace_warnings"] = list(likelihood.workspace_warnings)
-        return plain
 
     def sheet() -> RenderableType:
         from darkstats.report.fit_tables import fit_sheet
-        from darkstats.report.tables import with_appendix
 
-        main = fit_sheet(best, matrix, reason, intervals, likelihood.inputs)
-        return with_appendix(main, verdict, likelihood.workspace_warnings)
+        return fit_sheet(best, matrix, reason, intervals, likelihood.inputs)
 
     def pulls() -> Drawing:
         from darkstats.report.figures.parameters import pulls_figure
@@ -140,12 +133,14 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
 
         write_covariance(path, best, _known(matrix, reason))
 
-    return Outcome(
-        result=found,
+    return answered(
+        found,
+        likelihood,
         record=record,
         sheet=sheet,
         figures={"pulls": pulls, "correlation": correlation, "data": data, "prefit": prefit},
         files={} if request.covariance is None else {request.covariance: matrix_file},
+        verdict=verdict,
     )
 
 
@@ -209,15 +204,12 @@ def rank(request: RankRequest, shell: Shell | None = None) -> Outcome[Ranking]:
     def record() -> dict[str, Any]:
         from darkstats.report.fit_records import rank_record
 
-        plain = rank_record(moved, best, error, likelihood.inputs)
-        return {**plain, "workspace_warnings": list(likelihood.workspace_warnings)}
+        return rank_record(moved, best, error, likelihood.inputs)
 
     def sheet() -> RenderableType:
         from darkstats.report.fit_tables import rank_sheet
-        from darkstats.report.tables import with_appendix
 
-        main = rank_sheet(moved, best, error, likelihood.inputs, top=request.top)
-        return with_appendix(main, None, likelihood.workspace_warnings)
+        return rank_sheet(moved, best, error, likelihood.inputs, top=request.top)
 
     def ranking() -> Drawing:
         from darkstats.report.figures.parameters import ranking_figure
@@ -227,7 +219,14 @@ def rank(request: RankRequest, shell: Shell | None = None) -> Outcome[Ranking]:
             poi_label=likelihood.sidecar.poi_label,
         )  # fmt: skip
 
-    return Outcome(result=found, record=record, sheet=sheet, figures={"ranking": ranking})
+    return answered(
+        found,
+        likelihood,
+        record=record,
+        sheet=sheet,
+        figures={"ranking": ranking},
+        refereed=False,
+    )
 
 
 def _grid(
@@ -305,20 +304,23 @@ def scan_poi(request: ScanRequest, shell: Shell | None = None) -> Outcome[Profil
     def record() -> dict[str, Any]:
         from darkstats.report.fit_records import scan_record
 
-        plain = scan_record(found, likelihood.inputs)
-        return {**plain, "workspace_warnings": list(likelihood.workspace_warnings)}
+        return scan_record(found, likelihood.inputs)
 
     def sheet() -> RenderableType:
         from darkstats.report.fit_tables import scan_sheet
-        from darkstats.report.tables import with_appendix
 
-        return with_appendix(
-            scan_sheet(found, likelihood.inputs), None, likelihood.workspace_warnings
-        )
+        return scan_sheet(found, likelihood.inputs)
 
     def scan() -> Drawing:
         from darkstats.report.figures.scans import scan_figure
 
         return scan_figure(found, likelihood.inputs, poi_label=likelihood.sidecar.poi_label)
 
-    return Outcome(result=found, record=record, sheet=sheet, figures={"scan": scan})
+    return answered(
+        found,
+        likelihood,
+        record=record,
+        sheet=sheet,
+        figures={"scan": scan},
+        refereed=False,
+    )

@@ -91,7 +91,8 @@ class Likelihood:
         """What the linter found worth a look, and notes on the data."""
         if self.workspace is None:
             return self.notes
-        return tuple(str(one).removeprefix("warning ") for one in self.workspace.warnings)
+        found = (str(one).removeprefix("warning ") for one in self.workspace.warnings)
+        return (*found, *self.notes)
 
 
 #: Errors that keep nobody from reading a document, nor from renaming and pruning what is in it.
@@ -216,6 +217,7 @@ def likelihood_of(workspace: Workspace, request: ModelRequest, shell: Shell) -> 
         threads=request.threads,
         options=FitOptions(threads=request.threads or _threads(model)),
         blind=blind,
+        notes=_other_strengths(workspace, model),
         inputs=Inputs(
             source=workspace.source,
             workspace_sha256=workspace.digest,
@@ -253,6 +255,24 @@ def _poi(workspace: Workspace, request: ModelRequest) -> str | None:
     place = f"/measurements/{chosen}/config/poi"
     absent = any(w.code in _WITHOUT_POI and w.pointer == place for w in workspace.warnings)
     return "" if absent else None
+
+
+def _other_strengths(workspace: Workspace, model: HistFactoryModel) -> tuple[str, ...]:
+    """Note that the document's own parameter of interest is free where another one was chosen.
+
+    Its signal is then a background of any size, and the limit one in its presence.
+    """
+    chosen = next(m for m in workspace.document["measurements"] if m["name"] == model.measurement)
+    own = chosen["config"]["poi"]
+    if not own or own == model.poi_name or model.poi_name is None:
+        return ()
+    found = next((one for one in model.parameters if one.name == own), None)
+    if found is None or found.fixed:
+        return ()
+    return (
+        f"{own}, the parameter of interest of measurement {model.measurement!r}, floats freely "
+        f"here: {model.poi_name} was chosen in its place",
+    )
 
 
 def _threads(model: HistFactoryModel) -> int | None:

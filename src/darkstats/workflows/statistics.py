@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError
-from darkstats.workflows.inputs import Likelihood, load, toy_options
+from darkstats.workflows.answers import answered, calculator_of, throwing, toys_of
+from darkstats.workflows.inputs import Likelihood, load
 from darkstats.workflows.outcome import Outcome, Shell
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from darkstats.inference.bayes.answers import CredibleLimit
     from darkstats.inference.results import (
-        Calculator,
         GoodnessOfFit,
         HypoTestResult,
         Interval,
@@ -22,82 +21,21 @@ if TYPE_CHECKING:
         ToyOptions,
         UpperLimit,
     )
-    from darkstats.referee import Verdict
     from darkstats.report.figures.coupling_axis import CouplingAxis
     from darkstats.report.figures.style import Drawing
     from darkstats.workflows.couplings import LimitConversion
-    from darkstats.workflows.outcome import Step
     from darkstats.workflows.requests import (
         GoodnessRequest,
         HypoTestRequest,
         LimitRequest,
         SignificanceRequest,
-        ToyRequest,
     )
 
 __all__ = ["gof", "hypotest", "limit", "limit_of", "significance"]
 
 
-def _calculator(asked: str) -> Calculator:
-    """``auto`` never changes the number: it is the asymptotic one, with a probe beside it."""
-    return "toys" if asked == "toys" else "asymptotic"
-
-
-def _throwing(options: ToyOptions | None) -> str:
-    if options is None:
-        return "fitting"
-    return f"throwing {options.n_toys} toys per hypothesis"
-
-
 def _total(toys: ToyOptions | None, hypotheses: int) -> int | None:
     return None if toys is None else hypotheses * toys.n_toys
-
-
-def _watched(toys: ToyOptions | None, step: Step) -> ToyOptions | None:
-    """The same toys, counted by ``step`` as they are done."""
-    return None if toys is None else replace(toys, on_toys=step.advance)
-
-
-def _options(
-    request: ToyRequest, likelihood: Likelihood, kind: str, *, wanted: bool, **asked: object
-) -> tuple[ToyOptions | None, int]:
-    """Toys to throw; a seed alone serves the probe."""
-    if not wanted and request.seed is None:
-        return None, 0
-    options, earlier = toy_options(request, likelihood.model, kind, asked)
-    return replace(options, threads=likelihood.threads), earlier
-
-
-def _completed(
-    record: dict[str, Any],
-    likelihood: Likelihood,
-    *,
-    toys: ToyOptions | None,
-    earlier: int,
-    verdict: Verdict | None,
-) -> dict[str, Any]:
-    """Add what all statistical records share."""
-    from darkstats.report.records import verdict_record
-
-    record["toys_per_hypothesis"] = None if toys is None else toys.n_toys
-    record["toys_of_earlier_result"] = earlier
-    if toys is None:
-        record["toys_per_hypothesis_reason"] = record.get("toys_reason", "no toys")
-    record["referee"] = verdict_record(verdict)
-    if verdict is None:
-        record["referee_reason"] = "not asked"
-    record["workspace_warnings"] = list(likelihood.workspace_warnings)
-    if likelihood.unbinned is not None:
-        record["unbinned"] = dict(likelihood.unbinned)
-    return record
-
-
-def _sheets(
-    main: RenderableType, likelihood: Likelihood, verdict: Verdict | None
-) -> RenderableType:
-    from darkstats.report.tables import with_appendix
-
-    return with_appendix(main, verdict, likelihood.workspace_warnings)
 
 
 def limit(
@@ -149,25 +87,26 @@ def _limit_of(
     from darkstats.inference.upper_limit import upper_limit
 
     by_toys = request.calculator == "toys"
-    toys, earlier = _options(
+    thrown = toys_of(
         request.toys,
         likelihood,
         "limit",
         wanted=by_toys,
+        probes=True,
         method=request.method,
         test_stat=request.test_stat,
         cl=request.level,
     )
-    with shell.step(_throwing(toys if by_toys else None)) as step:
+    with shell.step(throwing(thrown.quoted)) as step:
         found = upper_limit(
             likelihood.model,
             likelihood.observation,
             cl=request.level,
             method=request.method,
             test_stat=request.test_stat,
-            calculator=_calculator(request.calculator),
+            calculator=calculator_of(request.calculator),
             band=request.band,
-            toys=_watched(toys, step),
+            toys=thrown.counted(step),
             poi_lower=request.poi_lower,
             scan_points=request.scan_points,
             blind=likelihood.blind,
@@ -190,18 +129,16 @@ def _limit_of(
         workspace, model = likelihood.histfactory("pyhf")
         with shell.step("asking pyhf"):
             verdict = referee_limit(workspace, model, found)
-    used = toys if by_toys else None
 
     def record() -> dict[str, Any]:
         from darkstats.report.records import limit_record
 
-        plain = limit_record(found, likelihood.inputs, calculator_asked=request.calculator)
-        return _completed(plain, likelihood, toys=used, earlier=earlier, verdict=verdict)
+        return limit_record(found, likelihood.inputs, calculator_asked=request.calculator)
 
     def sheet() -> RenderableType:
         from darkstats.report.tables import limit_sheet
 
-        return _sheets(limit_sheet(found, likelihood.inputs), likelihood, verdict)
+        return limit_sheet(found, likelihood.inputs)
 
     def curve() -> Drawing:
         from darkstats.report.figures.limits import limit_figure
@@ -213,7 +150,15 @@ def _limit_of(
             coupling=_axis(conversion),
         )
 
-    return Outcome(result=found, record=record, sheet=sheet, figures={"cls": curve})
+    return answered(
+        found,
+        likelihood,
+        record=record,
+        sheet=sheet,
+        figures={"cls": curve},
+        thrown=thrown,
+        verdict=verdict,
+    )
 
 
 def _axis(conversion: LimitConversion | None) -> CouplingAxis | None:
@@ -233,15 +178,13 @@ def _interval(
             "a Feldman-Cousins interval needs data: events that are not marked as simulated stay "
             "closed unless --unblind is given"
         )
-    toys, earlier = _options(
-        request.toys, likelihood, "limit", wanted=True, method="fc", cl=request.level
-    )
-    with shell.step(_throwing(toys)) as step:
+    thrown = toys_of(request.toys, likelihood, "limit", wanted=True, method="fc", cl=request.level)
+    with shell.step(throwing(thrown.quoted)) as step:
         found = feldman_cousins(
             likelihood.model,
             likelihood.observation,
             cl=request.level,
-            toys=_watched(toys, step),
+            toys=thrown.counted(step),
             options=likelihood.options,
         )
     verdict = None
@@ -253,15 +196,14 @@ def _interval(
     def record() -> dict[str, Any]:
         from darkstats.report.records import interval_record
 
-        plain = interval_record(
+        return interval_record(
             found, likelihood.inputs, calculator_asked=request.calculator, test_stat="ttilde"
         )
-        return _completed(plain, likelihood, toys=toys, earlier=earlier, verdict=verdict)
 
     def sheet() -> RenderableType:
         from darkstats.report.tables import interval_sheet
 
-        return _sheets(interval_sheet(found, likelihood.inputs), likelihood, verdict)
+        return interval_sheet(found, likelihood.inputs)
 
     def curve() -> Drawing:
         from darkstats.report.figures.limits import interval_figure
@@ -273,7 +215,15 @@ def _interval(
             coupling=_axis(conversion),
         )
 
-    return Outcome(result=found, record=record, sheet=sheet, figures={"p": curve})
+    return answered(
+        found,
+        likelihood,
+        record=record,
+        sheet=sheet,
+        figures={"p": curve},
+        thrown=thrown,
+        verdict=verdict,
+    )
 
 
 def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[HypoTestResult]:
@@ -291,7 +241,7 @@ def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[Hy
     shell = shell or Shell()
     likelihood = load(request.model, shell)
     by_toys = request.calculator == "toys"
-    toys, earlier = _options(
+    thrown = toys_of(
         request.toys,
         likelihood,
         "hypotest",
@@ -299,15 +249,14 @@ def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[Hy
         mu=request.tested,
         test_stat=request.test_stat,
     )
-    toys = toys if by_toys else None
-    with shell.step(_throwing(toys), _total(toys, 2)) as step:
+    with shell.step(throwing(thrown.quoted), _total(thrown.quoted, 2)) as step:
         found = test(
             likelihood.model,
             likelihood.observation,
             request.tested,
             test_stat=request.test_stat,
-            calculator=_calculator(request.calculator),
-            toys=_watched(toys, step),
+            calculator=calculator_of(request.calculator),
+            toys=thrown.counted(step),
             poi_lower=request.poi_lower,
             blind=likelihood.blind,
             options=likelihood.options,
@@ -323,25 +272,34 @@ def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[Hy
     def record() -> dict[str, Any]:
         from darkstats.report.records import hypotest_record
 
-        plain = hypotest_record(found, likelihood.inputs)
-        return _completed(plain, likelihood, toys=toys, earlier=earlier, verdict=verdict)
+        return hypotest_record(found, likelihood.inputs)
 
     def sheet() -> RenderableType:
         from darkstats.report.tables import hypotest_sheet
 
-        return _sheets(hypotest_sheet(found, likelihood.inputs), likelihood, verdict)
+        return hypotest_sheet(found, likelihood.inputs)
 
     def distributions() -> Drawing:
         from darkstats.report.figures.limits import statistic_figure
         from darkstats.workflows.toy_samples import statistic_samples
 
         samples = None
-        if toys is not None:
-            with shell.step(_throwing(toys)):
-                samples = statistic_samples(likelihood, found, toys, blind=likelihood.blind)
+        if thrown.quoted is not None:
+            with shell.step(throwing(thrown.quoted)):
+                samples = statistic_samples(
+                    likelihood, found, thrown.quoted, blind=likelihood.blind
+                )
         return statistic_figure(found, samples, likelihood.inputs)
 
-    return Outcome(result=found, record=record, sheet=sheet, figures={"statistic": distributions})
+    return answered(
+        found,
+        likelihood,
+        record=record,
+        sheet=sheet,
+        figures={"statistic": distributions},
+        thrown=thrown,
+        verdict=verdict,
+    )
 
 
 def significance(request: SignificanceRequest, shell: Shell | None = None) -> Outcome[Significance]:
@@ -359,17 +317,16 @@ def significance(request: SignificanceRequest, shell: Shell | None = None) -> Ou
     shell = shell or Shell()
     likelihood = load(request.model, shell)
     by_toys = request.calculator == "toys"
-    toys, earlier = _options(
+    thrown = toys_of(
         request.toys, likelihood, "significance", wanted=by_toys, uncapped=request.uncapped
     )
-    toys = toys if by_toys else None
-    with shell.step(_throwing(toys), _total(toys, 2)) as step:
+    with shell.step(throwing(thrown.quoted), _total(thrown.quoted, 2)) as step:
         found = discover(
             likelihood.model,
             likelihood.observation,
-            calculator=_calculator(request.calculator),
+            calculator=calculator_of(request.calculator),
             uncapped=request.uncapped,
-            toys=_watched(toys, step),
+            toys=thrown.counted(step),
             blind=likelihood.blind,
             options=likelihood.options,
         )
@@ -384,13 +341,12 @@ def significance(request: SignificanceRequest, shell: Shell | None = None) -> Ou
     def record() -> dict[str, Any]:
         from darkstats.report.records import significance_record
 
-        plain = significance_record(found, likelihood.inputs)
-        return _completed(plain, likelihood, toys=toys, earlier=earlier, verdict=verdict)
+        return significance_record(found, likelihood.inputs)
 
     def sheet() -> RenderableType:
         from darkstats.report.tables import significance_sheet
 
-        return _sheets(significance_sheet(found, likelihood.inputs), likelihood, verdict)
+        return significance_sheet(found, likelihood.inputs)
 
     def scan() -> Drawing:
         from darkstats.report.figures.scans import discovery_figure
@@ -402,7 +358,15 @@ def significance(request: SignificanceRequest, shell: Shell | None = None) -> Ou
             found, points, likelihood.inputs, poi_label=likelihood.sidecar.poi_label
         )
 
-    return Outcome(result=found, record=record, sheet=sheet, figures={"scan": scan})
+    return answered(
+        found,
+        likelihood,
+        record=record,
+        sheet=sheet,
+        figures={"scan": scan},
+        thrown=thrown,
+        verdict=verdict,
+    )
 
 
 def gof(request: GoodnessRequest, shell: Shell | None = None) -> Outcome[GoodnessOfFit]:
@@ -420,36 +384,36 @@ def gof(request: GoodnessRequest, shell: Shell | None = None) -> Outcome[Goodnes
     shell = shell or Shell()
     likelihood = load(request.model, shell, needs_poi=False)
     by_toys = request.calculator == "toys"
-    toys, earlier = _options(request.toys, likelihood, "gof", wanted=by_toys)
-    toys = toys if by_toys else None
-    with shell.step(_throwing(toys), _total(toys, 1)) as step:
+    thrown = toys_of(request.toys, likelihood, "gof", wanted=by_toys)
+    with shell.step(throwing(thrown.quoted), _total(thrown.quoted, 1)) as step:
         found = goodness_of_fit(
             likelihood.model,
             likelihood.observation,
-            calculator=_calculator(request.calculator),
-            toys=_watched(toys, step),
+            calculator=calculator_of(request.calculator),
+            toys=thrown.counted(step),
             options=likelihood.options,
         )
 
     def record() -> dict[str, Any]:
         from darkstats.report.records import goodness_record
 
-        plain = goodness_record(found, likelihood.inputs)
-        return _completed(plain, likelihood, toys=toys, earlier=earlier, verdict=None)
+        return goodness_record(found, likelihood.inputs)
 
     def sheet() -> RenderableType:
         from darkstats.report.tables import goodness_sheet
 
-        return _sheets(goodness_sheet(found, likelihood.inputs), likelihood, None)
+        return goodness_sheet(found, likelihood.inputs)
 
     def distribution() -> Drawing:
         from darkstats.report.figures.limits import goodness_figure
         from darkstats.workflows.toy_samples import goodness_sample
 
         values = None
-        if toys is not None:
-            with shell.step(_throwing(toys)):
-                values = goodness_sample(likelihood, toys)
+        if thrown.quoted is not None:
+            with shell.step(throwing(thrown.quoted)):
+                values = goodness_sample(likelihood, thrown.quoted)
         return goodness_figure(found, values, likelihood.inputs)
 
-    return Outcome(result=found, record=record, sheet=sheet, figures={"gof": distribution})
+    return answered(
+        found, likelihood, record=record, sheet=sheet, figures={"gof": distribution}, thrown=thrown
+    )

@@ -59,6 +59,7 @@ FINDING_CODES: Mapping[str, str] = MappingProxyType(
         # modifiers
         "negative-uncertainty": "an uncertainty is negative",
         "uncertainty-out-of-range": "an uncertainty is too small or too large to compute with",
+        "wide-uncertainty": "an uncertainty is larger than the yield of its bin",
         "zero-uncertainty": "bins with yield have no statistical uncertainty",
         "frozen-bins": "an uncertainty on bins without yield has no effect",
         "bad-normsys": "a normsys factor is not positive, or absurdly far from 1",

@@ -21,6 +21,10 @@ SMALLEST_FACTOR, LARGEST_FACTOR = 1e-10, 1e4
 LARGEST_VARIATION = 1e10
 """Range of a histosys, in the largest yield of its sample or in events; beyond, the interpolation
 loses the other samples in its rounding, and no minimum can be found."""
+_RELATIVE, _PER_CENT = 0.5, 1.5
+"""Equal factors up to the first look like relative errors; from the second on, like per cent."""
+_WIDEST = 1.0 + 1e-9
+"""Uncertainty of a bin in its yield: that of a single simulated event is all of it."""
 _INTERPOLATED = frozenset({"normsys", "histosys"})
 
 
@@ -210,7 +214,7 @@ def _normsys(sample: SamplePart, modifier: ModifierPart, report: Report) -> None
             "harmless; where the file is yours, remove it unless its parameter is wanted",
         )
     elif (low - 1) * (high - 1) > 0:
-        _one_sided(sample, modifier, report)
+        _one_sided(sample, modifier, report, _meant(low, high))
     if not (0.1 <= low <= 10 and 0.1 <= high <= 10):
         _large(sample, modifier, report)
 
@@ -229,12 +233,26 @@ def _normsys_remedy(value: float, other: float) -> str:
     )
 
 
-def _one_sided(sample: SamplePart, modifier: ModifierPart, report: Report) -> None:
+def _meant(low: float, high: float) -> str:
+    """What equal or nearly equal factors may have been meant for: relative errors, or per cent."""
+    if max(low, high) <= _RELATIVE:
+        return (
+            f"relative errors of {low:g} and {high:g} are written {1 - low:.4g} and {1 + high:.4g}"
+        )
+    if min(low, high) >= _PER_CENT:
+        low, high = 1 - low / 100, 1 + high / 100
+        return f"per cent are written {low:.4g} and {high:.4g}"
+    return "check both templates"
+
+
+def _one_sided(
+    sample: SamplePart, modifier: ModifierPart, report: Report, meant: str = "check both templates"
+) -> None:
     report.gather(
         "one-sided",
         _place(sample, modifier),
         f"both variations of the {modifier.type} {shown(modifier.name)} go the same way",
-        "it is fitted as written; where the file is yours, check both templates",
+        f"it is fitted as written; where the file is yours, {meant}",
     )
 
 
@@ -267,7 +285,7 @@ def _uncertainties(sample: SamplePart, modifier: ModifierPart, report: Report) -
             "write the absolute uncertainty of the yield, in events",
         )
         return
-    frozen = 0
+    frozen = wide = 0
     for index, (value, events) in enumerate(zip(values, data, strict=True)):
         if value > 0 and events > 0 and not SMALLEST_RATIO <= value / events <= LARGEST_RATIO:
             report.error(
@@ -278,6 +296,14 @@ def _uncertainties(sample: SamplePart, modifier: ModifierPart, report: Report) -
             )
             return
         frozen += value > 0 >= events
+        wide += value > _WIDEST * events > 0
+    if wide:
+        report.gather(
+            "wide-uncertainty",
+            _place(sample, modifier),
+            f"the {modifier.type} {shown(modifier.name)} is larger than the yield in {wide} bin(s)",
+            "uncertainties are in events, not in per cent; where the file is yours, check them",
+        )
     if frozen and modifier.type == "shapesys":
         report.gather(
             "frozen-bins",

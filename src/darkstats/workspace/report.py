@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from darkstats.characters import no_name
@@ -195,14 +196,19 @@ class Report:
         keys = value.keys()
         if keys == required:
             return True
-        for key in sorted(required - keys):
+        missing = sorted(required - keys)
+        for key in missing:
             self.error("missing-key", place, f"the key {key!r} is missing", f"add {key!r}")
-        for key in keys - required - optional:
+        for key in sorted(map(str, keys - required - optional)):
+            like = [name for name in missing if key and (key in name or name in key)]
+            like = like or get_close_matches(key, missing, 1)
             self.error(
                 "unexpected-key",
-                place.at(str(key)),
+                place.at(key),
                 f"the workspace schema has no key {shown(key)} here",
-                "remove it; notes and units belong in a file beside the workspace",
+                f"rename it to {like[0]!r}"
+                if like
+                else "remove it; notes and units belong in a file beside the workspace",
             )
         return keys >= required
 

@@ -257,6 +257,8 @@ WARNINGS: list[tuple[str, Change]] = [
     ("large-variation", put(f"{MODIFIERS}/0/data/hi", 20.0)),
     ("large-variation", put(f"{MODIFIERS}/1/data/hi_data/0", 2000.0)),
     ("negative-variation", put(f"{MODIFIERS}/1/data/lo_data/0", -1.0)),
+    ("wide-uncertainty", put(f"{MODIFIERS}/4/data/0", 51.0)),
+    ("wide-uncertainty", put(f"{MODIFIERS}/3/data/1", 61.0)),
     ("one-sided", put(f"{MODIFIERS}/0/data/lo", 1.05)),
     ("one-sided", put(f"{MODIFIERS}/1/data", {"lo_data": [55, 65], "hi_data": [60, 70]})),
     ("no-effect", put(f"{MODIFIERS}/0/data", {"lo": 1.0, "hi": 1})),
@@ -415,3 +417,31 @@ def test_a_great_many_measurements_look_at_few_bins(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(measurement_checks, "check_background", counted)
     assert by_severity(lint(document), "error") == []
     assert 0 < len(looks) <= measurement_checks.MAX_BACKGROUND_CHECKS
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (8.0, 8.0, "per cent are written 0.92 and 1.08"),
+        (0.08, 0.1, "relative errors of 0.08 and 0.1 are written 0.92 and 1.1"),
+        (1.05, 1.1, "check both templates"),
+    ],
+)
+def test_factors_that_look_like_errors(low: float, high: float, words: str) -> None:
+    document = plain()
+    document["channels"][0]["samples"][1]["modifiers"][0]["data"] = {"lo": low, "hi": high}
+    found = [one for one in lint(document) if one.code == "one-sided"]
+    assert len(found) == 1
+    assert words in found[0].remedy
+
+
+def test_a_key_that_nearly_is_the_missing_one() -> None:
+    document = plain()
+    data = document["channels"][0]["samples"][1]["modifiers"][1]["data"]
+    document["channels"][0]["samples"][1]["modifiers"][1]["data"] = {
+        "hi": data["hi_data"],
+        "low_data": data["lo_data"],
+    }
+    found = {one.pointer.rpartition("/")[2]: one.remedy for one in lint(document)}
+    assert found["hi"] == "rename it to 'hi_data'"
+    assert found["low_data"] == "rename it to 'lo_data'"

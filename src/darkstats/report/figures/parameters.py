@@ -232,6 +232,7 @@ def ranking_figure(
                 pulls.text(
                     0.0, y, with_error(impact.best, impact.error), ha="center", va="center",
                     fontsize=9.0, zorder=3,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
                 )  # fmt: skip
         reach = max(
             [2.4, *(abs(i.pull) + (i.constraint or 0.0) + 0.2 for i in shown if i.pull is not None)]

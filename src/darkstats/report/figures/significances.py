@@ -423,9 +423,12 @@ def _bar(axes: Axes, row: int, one: MethodResult, value: float, error: float) ->
         axes.plot([value], [row], marker="|", markersize=9.0, color=color)
         return
     axes.errorbar(
-        [value], [row], xerr=[[min(error, 0.95 * value)], [error]], color=color, marker="o",
-        markersize=5.5, markerfacecolor="white" if one.extrapolated or not one.valid else color,
+        [value], [row], xerr=[[min(error, 0.95 * value)], [error]], color=color, linestyle="none",
         capsize=3.0, linewidth=1.3,
+    )  # fmt: skip
+    axes.plot(
+        [value], [row], color=color, marker="o", markersize=5.5, linestyle="none", zorder=4,
+        markerfacecolor="white" if one.extrapolated or not one.valid else color, clip_on=False,
     )  # fmt: skip
 
 
@@ -435,7 +438,7 @@ def _cells(one: MethodResult) -> tuple[str, str, str]:
         p, z = f"< {p_number(one.below)}, 95 %", f"> {_z(one.z_global)}"
     else:
         p, z = p_and_error(one.p_global, one.error), _z(one.z_global)
-    words = "hold" if one.valid else "do not hold"
+    words = "met" if one.valid else "not met"
     return p, z, f"{words}, extrapolated" if one.extrapolated else words
 
 

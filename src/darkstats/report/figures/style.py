@@ -78,6 +78,7 @@ _STYLE: dict[str, Any] = {
     "axes.titlesize": 11.0,
     "axes.labelsize": 12.0,
     "axes.linewidth": 0.9,
+    "xtick.major.pad": 6.0,  # so that the two zeros of an origin keep apart
     "axes.axisbelow": False,
     "axes.unicode_minus": True,
     "legend.frameon": False,
