@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["json_escaped", "no_name", "printable", "spelled"]
+__all__ = ["json_escaped", "no_name", "no_text", "printable", "spelled"]
 
 _TURNING = "\u202a-\u202e\u2066-\u2069"  # the direction of text
 _LATER = "\x7f-\x9f"  # controls that JSON leaves as they are
@@ -18,6 +18,7 @@ _BREAKS = "\u2028\u2029"
 _HALVES = "\ud800-\udfff"
 
 _NO_NAME = re.compile(f"[\x00-\x1f{_LATER}{_BREAKS}{_TURNING}{_HALVES}]")
+_HALF = re.compile(f"[{_HALVES}]")
 _STEERING = re.compile(f"[\x00-\x08\x0b-\x1f{_LATER}{_MARKS}{_TURNING}]")
 _RAW_IN_JSON = re.compile(f"[{_LATER}{_TURNING}]")
 
@@ -25,6 +26,11 @@ _RAW_IN_JSON = re.compile(f"[{_LATER}{_TURNING}]")
 def no_name(text: str) -> bool:
     """Whether text holds controls, line breaks, marks that reorder it, or what is no text."""
     return _NO_NAME.search(text) is not None
+
+
+def no_text(text: str) -> bool:
+    """Whether text cannot be written: half of a surrogate pair, as of bytes that are no UTF-8."""
+    return _HALF.search(text) is not None
 
 
 def printable(text: str) -> str:

@@ -17,6 +17,13 @@ from darkstats.errors import OptionError, UnknownNameError
 __all__ = ["Choice", "Option", "argument", "check_choices", "choices_of", "option"]
 
 
+#: Parts of the words for values that are files, folders or records.
+_PLACES = (
+    "FILE", "DIR", "RESULT", "RECORD", "WORKSPACE", "CARD", "LEFT", "RIGHT", "SOURCE", "BUNDLE",
+    "SCAN", "CONFIG", "HS3",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """What a user reads and writes of one field.
@@ -57,6 +64,11 @@ class Option:
     def name(self) -> str:
         """The longest flag, or the word for the value."""
         return max(self.flags, key=len).partition("/")[0] if self.flags else str(self.metavar)
+
+    @property
+    def names_file(self) -> bool:
+        """Whether the value is a place on disk, whose name may be any bytes."""
+        return self.metavar is not None and any(word in self.metavar for word in _PLACES)
 
     @property
     def text(self) -> str:

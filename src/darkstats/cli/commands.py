@@ -14,9 +14,10 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 
 from darkstats import workflows
+from darkstats.characters import no_text
 from darkstats.cli.output import Drawing, Output, deliver
 from darkstats.cli.verbs import Verb
-from darkstats.errors import UnknownNameError
+from darkstats.errors import OptionError, UnknownNameError
 from darkstats.options import Choice, Option, choices_of
 
 __all__ = ["command"]
@@ -143,6 +144,9 @@ def _chosen(
 
 def _value(asked: Option, value: Any) -> Any:  # noqa: ANN401 -- any type of a field
     value = tuple(value) if isinstance(value, list) else value
+    for one in value if isinstance(value, tuple) else (value,):
+        if isinstance(one, str) and not asked.names_file and no_text(one):
+            raise OptionError(f"{asked.name} {one!a}: is no text in UTF-8; write it anew")
     return value if asked.read is None else asked.read(value)
 
 
