@@ -96,7 +96,7 @@ class DocumentError(InputError):
 
 
 class CardError(InputError):
-    """A search card that cannot be used.
+    """A card that cannot be used: of a search, or of another program that is converted.
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ from darkstats.report.records import SCHEMAS, error_record
 from darkstats.workflows.couplings import CouplingAtMass, CouplingRequest
 from darkstats.workspace import read_workspace
 from darkstats.workspace.hs3 import write_hs3
+from public_datacards import CARDS
 from unbinned_models import bump
 
 Record = dict[str, Any]
@@ -66,6 +67,13 @@ def _patch(beside: Path) -> w.InspectRequest:
     path = beside.with_name("patch.json")
     path.write_text(json.dumps([{"op": "remove", "path": "/channels/0"}]))
     return w.InspectRequest(workspace=w.WorkspaceRequest(source=str(path)))
+
+
+def _card(beside: Path) -> w.ConvertRequest:
+    path = beside.with_name("card.txt")
+    path.write_text(CARDS["realistic"] + "k lnN 0.9/1.2 - - -\n")
+    path.write_text(path.read_text().replace("kmax 5", "kmax 6"))
+    return w.ConvertRequest(sources=(str(path),), output=str(beside.with_name("converted")))
 
 
 def documented(repository: Path) -> dict[str, set[str]]:
@@ -143,6 +151,7 @@ def records(
         "patches": [w.inspect(w.InspectRequest(workspace=points)), w.inspect(_patch(few))],
         "events": [w.inspect(w.InspectRequest(workspace=w.WorkspaceRequest(source=str(unbinned))))],
         "digest": [w.digest(w.DigestRequest(workspace=document))],
+        "convert": [w.convert(_card(few))],
     }
     scan = few.with_name("scan.json")
     scan.write_text(json.dumps(scan_records.alp()))
@@ -206,7 +215,7 @@ def records(
 
 KINDS = (
     *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
-    "contour", "scan", "global", "shards", "patches", "events", "publish", "verify",
+    "contour", "convert", "scan", "global", "shards", "patches", "events", "publish", "verify",
 )  # fmt: skip
 
 

@@ -271,6 +271,14 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "Example: darkstats rename workspace.json -m mu=mu_sig -o renamed.json",
             without="patches patchset point", figures=False, prints_record=True,
         ),
+        "convert": Verb(
+            request="ConvertRequest", task="convert", panel="Workspaces",
+            help="Make a workspace of CMS Combine datacards, or of HistFactory XML with its ROOT "
+            "files.\n\n"
+            "Example: darkstats convert datacard.txt -o converted\n\n"
+            "Several cards: darkstats convert sr=signal.txt cr=control.txt -o both --mass 125",
+            file=False, figures=False,
+        ),
         "digest": Verb(
             request="DigestRequest", task="digest", panel="Workspaces",
             help="Print the digests of a workspace: by pyhf's rule, and canonical.\n\n"

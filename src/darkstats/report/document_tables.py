@@ -11,11 +11,13 @@ from darkstats.workspace.names import modifier_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from darkstats.conversion.converted import Conversion
     from darkstats.report.provenance import Inputs
     from darkstats.report.summaries import ParameterSummary, WorkspaceSummary
     from darkstats.workspace import Workspace
 
 __all__ = [
+    "conversion_sheet",
     "digest_sheet",
     "download_sheet",
     "events_sheet",
@@ -176,6 +178,43 @@ def hs3_sheet(document: dict[str, Any], source: str) -> RenderableType:
              "histosys"),
         ],
     )  # fmt: skip
+
+
+def conversion_sheet(
+    found: Conversion, folder: str, files: tuple[str, ...], use: str
+) -> RenderableType:
+    """What was converted, what differs by how much, and how to use it."""
+    workspace = found.workspace
+    rows = [
+        [one.parameter, one.what, percent_of(one.size), percent_of(one.size_default)]
+        for one in found.differences
+    ]
+    head = ["parameter", "carried differently", "size", "default codes"]
+    notes = [
+        ("channels", ", ".join(workspace.channel_names)),
+        ("samples", ", ".join(workspace.sample_names)),
+        ("files", ", ".join(files)),
+        ("digest", f"sha256 {workspace.digest}"),
+    ]
+    if found.interpolation is not None:
+        notes.append(("codes", f"{found.interpolation}: no workspace can state them, so ask"))
+    if found.differences:
+        notes.append(("size", "largest change of a yield within one standard deviation"))
+    notes.append(("use", use))
+    said = [*found.notes, *(str(one).removeprefix("warning ") for one in workspace.warnings)]
+    tables = [grid(head, rows, left=2, flexible=(0, 1))] if rows else []
+    return sheet(f"Likelihood {folder}", tables=tables, notes=notes, warnings=said)
+
+
+def percent_of(size: float | None) -> str:
+    """A relative size in percent, to two digits; a dash where there is none.
+
+    >>> percent_of(0.0), percent_of(0.0123), percent_of(9.8e-8), percent_of(None)
+    ('0', '1.2 %', '9.8e−06 %', '–')
+    """
+    if size is None or size == 0.0:
+        return number(size, 2)
+    return f"{number(100.0 * size, 2)} %"
 
 
 def digest_sheet(source: str, record: dict[str, Any]) -> RenderableType:

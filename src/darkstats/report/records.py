@@ -50,6 +50,7 @@ Record = dict[str, Any]
 SCHEMAS = {
     "combine": "darkstats.workspace/1",
     "contour": "darkstats.contour/1",
+    "convert": "darkstats.convert/1",
     "digest": "darkstats.digest/1",
     "download": "darkstats.download/1",
     "error": "darkstats.error/1",

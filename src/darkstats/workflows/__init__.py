@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from darkstats.scan.settings import BayesSettings
     from darkstats.workflows.builds import BuildRequest, SimulateRequest, build, simulate
     from darkstats.workflows.contours import contour
+    from darkstats.workflows.conversions import ConvertRequest, convert
     from darkstats.workflows.document_requests import (
         CitationRequest,
         CombineRequest,
@@ -72,6 +73,7 @@ __all__ = [
     "CitationRequest",
     "CombineRequest",
     "ContourRequest",
+    "ConvertRequest",
     "DigestRequest",
     "DownloadRequest",
     "ExportRequest",
@@ -109,6 +111,7 @@ __all__ = [
     "citation",
     "combine",
     "contour",
+    "convert",
     "create_patch_set",
     "digest",
     "download",
@@ -141,6 +144,7 @@ __all__ = [
 _HOMES = {
     "builds": ("BuildRequest", "SimulateRequest", "build", "simulate"),
     "contours": ("contour",),
+    "conversions": ("ConvertRequest", "convert"),
     "document_requests": (
         "CitationRequest",
         "CombineRequest",
