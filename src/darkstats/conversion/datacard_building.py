@@ -159,9 +159,8 @@ def _channel(name: str, count: float | None, building: _Building) -> None:
         nominal, errors = _yields(column, building, counting=counting)
         if nominal is None:
             continue
-        sample = {"name": column.process, "data": _listed(nominal), "modifiers": []}
-        sample["modifiers"] = _modifiers(column, nominal, building)
-        samples.append(sample)
+        modifiers = _modifiers(column, nominal, building)
+        samples.append({"name": column.process, "data": _listed(nominal), "modifiers": modifiers})
         scale = math.prod(
             one.initial for one in _free_factors(column, building) if one.initial is not None
         )
@@ -169,7 +168,7 @@ def _channel(name: str, count: float | None, building: _Building) -> None:
             Part(
                 process=column.process, is_signal=column.is_signal, nominal=nominal,
                 errors=errors, scale=scale, responses=_responses(column, building),
-                variations=_variations(sample["modifiers"], nominal),
+                variations=_variations(modifiers, nominal),
             )
         )  # fmt: skip
     if not counting and name in card.statistics:
