@@ -100,7 +100,7 @@ def convert_datacard(
     card
         A card, or several that were joined.
     mass
-        What ``$MASS`` stands for, as Combine's ``-m``.
+        What ``$MASS`` stands for: a number in GeV, as histograms are named; Combine's ``-m``.
     statistics
         ``"shared"``: backgrounds share the statistical parameter of a bin, and so do signals, with
         the relative error of the nominal yields. ``"own"``: each process has its own, which is
@@ -564,7 +564,7 @@ def _sidecar(building: _Building, mass: str | None, interpolation: str | None) -
             channels[name]["edges"] = list(building.edges[name])
     made: dict[str, Any] = {"source": card.source, "format": "CMS Combine datacard"}
     if mass is not None:
-        made["mass"] = mass
+        made["mass_gev"] = float(mass)
     if interpolation is not None:
         made["interpolation"] = interpolation
     sidecar: dict[str, Any] = {

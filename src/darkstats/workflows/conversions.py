@@ -51,7 +51,7 @@ class ConvertRequest:
     mass: Annotated[
         str | None,
         option(
-            "-m", "--mass", metavar="VALUE", help="What $MASS stands for in a datacard.",
+            "--mass", metavar="GEV", help="What $MASS stands for in a datacard, as Combine's -m.",
         ),
     ] = None  # fmt: skip
     keywords: Annotated[
@@ -66,8 +66,8 @@ class ConvertRequest:
         option(
             "--statistics", metavar="HOW", kind="way to carry autoMCStats",
             choices=("shared", "own"),
-            help="autoMCStats: backgrounds of a bin share a parameter, or each process has its "
-            "own, which follows the rates as in Combine.",
+            help="autoMCStats: shared, a parameter of all backgrounds of a bin; or own, one of "
+            "each process, which follows the rates as in Combine.",
         ),
     ] = "shared"  # fmt: skip
     base: Annotated[
@@ -87,6 +87,8 @@ class ConvertRequest:
             No source; several that are not datacards; or an option of the other format.
         """
         check_choices(self)
+        if self.mass is not None and not re.fullmatch(r"\d+(\.\d*)?|\.\d+", self.mass):
+            raise OptionError(f"--mass {self.mass}: give a number in GeV, as histograms are named")
         if not self.sources:
             raise OptionError("name a datacard, or the XML file of a combination")
         if any(_is_xml(source) for source in self.sources):

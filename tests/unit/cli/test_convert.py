@@ -23,7 +23,7 @@ def test_files_and_sheet(call, card: Path, tmp_path: Path) -> None:
     assert done.status == 0, done.err
     assert "--interpolation normsys=code1,histosys=code4p" in done.out.replace("\n", " ")
     sidecar = json.loads((tmp_path / "out/workspace.meta.json").read_text())
-    assert sidecar["conversion"]["mass"] == "125"
+    assert sidecar["conversion"]["mass_gev"] == 125.0
     limit = call("limit", tmp_path / "out/workspace.json", "--json")
     assert limit.status == 0, limit.err
     assert limit.record["poi"] == "r"
@@ -62,6 +62,7 @@ def test_refusals(call, card: Path, tmp_path: Path) -> None:
     [
         (["--base", "x"], "--base is for XML"),
         (["--keyword", "A"], "write WORD=VALUE"),
+        (["--mass", "heavy"], "give a number in GeV"),
         (["--statistics", "none"], "choose one of: shared, own"),
         (["other.xml"], "give one XML file"),
     ],

@@ -187,7 +187,7 @@ nuisance edit freeze k
 """
     found = make(lines, mass="125")
     assert found.sidecar["groups"] == {"theory": ["k", "m"]}
-    assert found.sidecar["conversion"]["mass"] == "125"
+    assert found.sidecar["conversion"]["mass_gev"] == 125.0
     assert parameter(found, "k")["fixed"] is True
     assert parameter(found, "r")["bounds"] == [[0.0, 20.0]]
 

@@ -161,7 +161,7 @@ def test_mass_keywords_and_rules(tmp_path: Path, make: Make) -> None:
     card = CARD.replace("bin a\n", "shapes s * h.root $CHANNEL/s$MASS\nbin a\n", 1)
     histograms = {**HISTOGRAMS, "a/s125": [2.0, 2.0, 2.0]}
     found = make(card=card, histograms=histograms, mass="125")
-    assert found.sidecar["conversion"]["mass"] == "125"
+    assert found.sidecar["conversion"]["mass_gev"] == 125.0
     assert rates(found)[0] == 12.0
     with pytest.raises(CardError, match=r"line 5: the card leaves the mass open; say --mass"):
         make(card=card, histograms=histograms)
