@@ -216,7 +216,6 @@ def records(
 KINDS = (
     *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
     "contour", "convert", "scan", "global", "shards", "patches", "events", "publish", "verify",
-    "convert", "scan", "global", "shards", "patches", "events", "publish", "verify",
 )  # fmt: skip
 
 
