@@ -41,6 +41,7 @@ SHARED = {
     **dict.fromkeys(ON_ONE_MINIMUM, ("Common fields", "Checks", "Provenance", "Referee")),
     "scan": ("Conversions",),
     "inspect": ("Provenance", "Findings"),
+    "simplify": ("Provenance",),
     "error": ("Findings",),
 }
 FEW_EVENTS = {
@@ -203,11 +204,21 @@ def records(
         w.run_shard(w.ShardRequest(folder=folder)),
         w.merge_shards(w.MergeRequest(folder=f"{folder}/toys_seed_1")),
     ]
+    simplified = []
+    for response in ("linear", "quadratic"):
+        report = few.with_name(f"{response}.json")
+        asked_for = w.SimplifyRequest(
+            model=model("three_channels"), response=response, report=str(report)
+        )
+        for path, write in w.simplify(asked_for).files.items():
+            write(path)
+        simplified.append(json.loads(report.read_text("utf-8")))
     with pytest.raises(WorkspaceError) as refused:
         read_workspace(b"{}")
     errors = (refused.value, UnknownNameError("channel", "SR", ("CR",)))
     return {
         **{kind: [one.record() for one in outcomes] for kind, outcomes in found.items()},
+        "simplify": simplified,
         "citation": [citation_record()],
         "error": [error_record(error, exit_status=2, command="darkstats") for error in errors],
     }
@@ -216,6 +227,7 @@ def records(
 KINDS = (
     *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
     "contour", "convert", "scan", "global", "shards", "patches", "events", "publish", "verify",
+    "simplify",
 )  # fmt: skip
 
 
@@ -247,4 +259,4 @@ def test_every_kind_of_record_has_a_section(repository: Path) -> None:
     sections = documented(repository)
     kinds = {schema.split("/")[0].removeprefix("darkstats.") for schema in SCHEMAS.values()}
     assert kinds - {"workspace"} <= set(sections)
-    assert "combine`, `prune`, `rename" in sections
+    assert "combine`, `prune`, `rename`, `simplify" in sections

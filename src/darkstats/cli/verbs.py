@@ -264,6 +264,14 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "Example: darkstats prune workspace.json -c control_region -o pruned.json",
             without="patches patchset point", figures=False, prints_record=True,
         ),
+        "simplify": Verb(
+            request="SimplifyRequest", task="simplify", panel="Workspaces",
+            help="Write a simplified likelihood: few Gaussian nuisance parameters, and what that "
+            "changes.\n\n"
+            "Example: darkstats simplify workspace.json -o simplified.json --report fidelity.json",
+            without="engine blind simulated", figures=False, prints_record=True,
+            words={"data": 'Other observed counts: {"channel": [counts]}.'},
+        ),
         "rename": Verb(
             request="RenameRequest", task="rename", panel="Workspaces",
             help="Rename channels, samples, modifiers or measurements; all options are "

@@ -76,6 +76,20 @@ CITATIONS = (
         doi="10.1140/epjc/s10052-011-1554-0",
     ),
     _article(
+        "Buckley:2018vdr",
+        "simplified likelihoods",
+        author="Buckley, Andy and Citron, Matthew and Fichet, Sylvain and Kraml, Sabine and "
+        "Waltenberger, Wolfgang and Wardle, Nicholas",
+        title="{The Simplified Likelihood Framework}",
+        journal="JHEP",
+        volume="04",
+        pages="064",
+        year="2019",
+        eprint="1809.05548",
+        archivePrefix="arXiv",
+        doi="10.1007/JHEP04(2019)064",
+    ),
+    _article(
         "Read:2002hq",
         "CLs",
         author="Read, Alexander L.",

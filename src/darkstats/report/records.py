@@ -68,6 +68,7 @@ SCHEMAS = {
     "reinterpret": "darkstats.reinterpret/1",
     "scan-poi": "darkstats.scan-poi/1",
     "significance": "darkstats.significance/1",
+    "simplify": "darkstats.simplify/1",
     "template": "darkstats.template/1",
     "verify": "darkstats.verify/1",
 }

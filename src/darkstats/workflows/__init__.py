@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         ShardRequest,
     )
     from darkstats.workflows.scans import merge_shards, plan_shards, project, run_shard, scan
+    from darkstats.workflows.simplification import SimplifyRequest, simplify
     from darkstats.workflows.statistics import gof, hypotest, limit, significance
     from darkstats.workflows.templates import (
         TemplateRequest,
@@ -100,6 +101,7 @@ __all__ = [
     "ShardRequest",
     "Shell",
     "SignificanceRequest",
+    "SimplifyRequest",
     "SimulateRequest",
     "TemplateRequest",
     "TemplateStartRequest",
@@ -136,6 +138,7 @@ __all__ = [
     "scan",
     "scan_poi",
     "significance",
+    "simplify",
     "simulate",
     "start_template",
     "verify",
@@ -187,6 +190,7 @@ _HOMES = {
         "ShardRequest",
     ),
     "scans": ("merge_shards", "plan_shards", "project", "run_shard", "scan"),
+    "simplification": ("SimplifyRequest", "simplify"),
     "statistics": ("gof", "hypotest", "limit", "significance"),
     "templates": (
         "TemplateRequest",

@@ -1,0 +1,213 @@
+"""Smaller likelihoods with their price: simplified ones, and those without small uncertainties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from darkstats.errors import NotCertifiedError, OptionError
+from darkstats.options import check_choices, option
+from darkstats.workflows.outcome import Outcome, Shell
+from darkstats.workflows.requests import LARGEST_SEED, TOYS, ModelRequest, check_level
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from darkstats.inference.simplified import LimitComparison, SimplifiedLikelihood, TimedLimit
+    from darkstats.workflows.inputs import Likelihood
+
+__all__ = ["Simplified", "SimplifyRequest", "simplify"]
+
+Tolerance = Annotated[
+    float,
+    option(
+        "--tolerance", metavar="FRACTION",
+        help="Refuse to write where the observed or an expected limit changes by more.",
+    ),
+]  # fmt: skip
+Report = Annotated[
+    str | None,
+    option("--report", metavar="FILE", help="Write what it changes to this file, as a record."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimplifyRequest:
+    """A simplified likelihood, no worse than a tolerance.
+
+    ``keep`` names the channels whose bins stay (empty: all), ``response="auto"`` takes of linear
+    and quadratic what changes the limits least.
+    """
+
+    model: ModelRequest
+    keep: Annotated[
+        tuple[str, ...],
+        option(
+            "--keep", metavar="CHANNEL", usual="all",
+            help="Keep the bins of this channel; the counts of all others go into the covariance. "
+            "Repeatable.",
+        ),
+    ] = ()  # fmt: skip
+    response: Annotated[
+        str,
+        option(
+            "--response", metavar="NAME", kind="response", choices=("auto", "linear", "quadratic"),
+            help="How backgrounds follow their eigen-nuisances: {choices}. auto takes what changes "
+            "the limits least.",
+        ),
+    ] = "auto"  # fmt: skip
+    moments: Annotated[
+        str,
+        option(
+            "--moments", metavar="NAME", kind="source of moments", choices=("fit", "toys"),
+            help="Covariance of the fit, or of parameters drawn from it: {choices}.",
+        ),
+    ] = "fit"  # fmt: skip
+    n_toys: Annotated[
+        int,
+        option(
+            "--toys", metavar="N", help="Points drawn for --moments toys.", panel=TOYS, least=100
+        ),
+    ] = 5000
+    seed: Annotated[
+        int,
+        option(
+            "--seed", metavar="S", help="Seed of these points.", panel=TOYS, least=0,
+            most=LARGEST_SEED,
+        ),
+    ] = 0  # fmt: skip
+    cl: Annotated[
+        float, option("--cl", metavar="LEVEL", help="Level of the limits that are compared.")
+    ] = 0.95
+    tolerance: Tolerance = 0.1
+    report: Report = None
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        check_level(self.cl, None)
+        check_tolerance(self.tolerance, "--tolerance")
+        if self.model.blind:
+            raise OptionError("a simplified likelihood holds the observed counts: drop --blind")
+
+
+def check_tolerance(value: float, name: str) -> None:
+    """Check that a change that is allowed can be one.
+
+    Raises
+    ------
+    OptionError
+        It is not in (0, 1).
+    """
+    if not 0.0 < value < 1.0:
+        raise OptionError(f"{name} is a fraction between 0 and 1, got {value:g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Simplified:
+    """A simplified likelihood, and what it changes."""
+
+    likelihood: SimplifiedLikelihood
+    fidelity: LimitComparison
+
+
+def simplify(request: SimplifyRequest, shell: Shell | None = None) -> Outcome[Simplified]:
+    """A simplified likelihood with its fidelity: the record *is* the workspace.
+
+    Raises
+    ------
+    InputError
+        The request cannot be met.
+    NotCertifiedError
+        It cannot be made, or changes the limits by more than the tolerance.
+    """
+    from darkstats.inference.simplified import RESPONSES, timed_limit
+    from darkstats.report.writing import require_writable
+    from darkstats.workflows.inputs import load
+    from darkstats.workflows.unbinned_inputs import holds_hs3
+
+    shell = shell or Shell()
+    if holds_hs3(request.model.workspace.source):
+        raise OptionError(
+            f"{request.model.workspace.source} is an unbinned likelihood: only a HistFactory "
+            "workspace can be simplified"
+        )
+    if request.report is not None:
+        require_writable(request.report)
+    likelihood = load(request.model, shell)
+    responses = RESPONSES if request.response == "auto" else (request.response,)
+    _, model = likelihood.histfactory("a simplified likelihood")
+    with shell.step("limit of the full likelihood"):
+        full = timed_limit(model, cl=request.cl, options=likelihood.options)
+    tried: list[Simplified] = []
+    failures: list[str] = []
+    for response in responses:
+        with shell.step(f"simplifying, {response} response"):
+            try:
+                tried.append(_simplified(request, likelihood, response, full))
+            except NotCertifiedError as error:
+                failures.append(f"{response} response: {error}")
+    measured = [(one.fidelity.largest, k) for k, one in enumerate(tried)]
+    known = [(change, k) for change, k in measured if change is not None]
+    if not known:
+        missing = "; ".join(failures) or (
+            "one of the two likelihoods has a limit where the other has none"
+        )
+        raise NotCertifiedError(f"no simplified likelihood is written: {missing}")
+    change, best = min(known)
+    found = tried[best]
+    if change > request.tolerance:
+        raise NotCertifiedError(
+            "no simplified likelihood is written: the best of "
+            f"{' and '.join(one.likelihood.response for one in tried)} response changes a limit by "
+            f"{change:.1%}, more than {request.tolerance:.1%}; --tolerance allows more, --keep "
+            "chooses channels"
+        )
+    inputs = likelihood.inputs
+
+    def sheet() -> RenderableType:
+        from darkstats.report.simplify_tables import simplify_sheet
+
+        return simplify_sheet(found.likelihood, found.fidelity, inputs)
+
+    def report(path: str) -> None:
+        from darkstats.report.simplify_records import simplify_record
+        from darkstats.report.writing import json_text, write_text
+
+        plain = simplify_record(
+            found.likelihood, found.fidelity, inputs, tolerance=request.tolerance
+        )
+        plain["workspace_warnings"] = list(likelihood.workspace_warnings)
+        write_text(path, json_text(plain))
+
+    def record() -> dict[str, Any]:
+        return found.likelihood.workspace.document
+
+    return Outcome(
+        result=found,
+        record=record,
+        sheet=sheet,
+        files={} if request.report is None else {request.report: report},
+    )
+
+
+def _simplified(
+    request: SimplifyRequest, likelihood: Likelihood, response: str, full: TimedLimit
+) -> Simplified:
+    from darkstats.inference.simplified import comparison, timed_limit
+    from darkstats.inference.simplified import simplify as make
+    from darkstats.model import compile_workspace
+
+    workspace, model = likelihood.histfactory("a simplified likelihood")
+    made = make(
+        workspace,
+        model,
+        keep=request.keep,
+        response=response,
+        moments=request.moments,
+        n_toys=request.n_toys,
+        seed=request.seed,
+        options=likelihood.options,
+    )
+    small = compile_workspace(made.workspace)  # by the usual codes, as its readers will
+    limit = timed_limit(small, cl=request.cl, options=likelihood.options)
+    return Simplified(likelihood=made, fidelity=comparison(full, limit))
