@@ -146,7 +146,7 @@ def records(
         "significance": [w.significance(w.SignificanceRequest(model=model(), **asked))],
         "gof": [w.gof(w.GoodnessRequest(model=model(), **asked))],
         "fit": [w.fit(fitted)],
-        "rank": [w.rank(w.RankRequest(model=model()))],
+        "rank": [w.rank(w.RankRequest(model=model(), groups=(("all", "*"),)))],
         "scan-poi": [w.scan_poi(w.ScanRequest(model=model(), points=3))],
         "inspect": [w.inspect(w.InspectRequest(workspace=document))],
         "patches": [w.inspect(w.InspectRequest(workspace=points)), w.inspect(_patch(few))],

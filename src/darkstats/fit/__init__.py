@@ -4,6 +4,8 @@ Use :func:`fit` for a number that is printed, :func:`fit_batch` for toys and sca
 """
 
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
+from darkstats.fit.groups import ErrorBudget, GroupImpact, error_budget
+from darkstats.fit.groups import members as group_members
 from darkstats.fit.lanes import FitOptions, FitStatus
 from darkstats.fit.mle import Certification, FitResult, fit
 from darkstats.fit.profile import Impact, ProfileScan, impacts, profile_scan
@@ -14,15 +16,19 @@ __all__ = [
     "BatchFit",
     "Certification",
     "Covariance",
+    "ErrorBudget",
     "FitOptions",
     "FitResult",
     "FitStatus",
+    "GroupImpact",
     "Impact",
     "ProfileInterval",
     "ProfileScan",
     "covariance",
+    "error_budget",
     "fit",
     "fit_batch",
+    "group_members",
     "impacts",
     "profile_interval",
     "profile_scan",

@@ -11,7 +11,14 @@ from darkstats.report.records import SCHEMAS, Record
 from darkstats.report.writing import plain, whole_file
 
 if TYPE_CHECKING:
-    from darkstats.fit import Covariance, FitResult, Impact, ProfileInterval, ProfileScan
+    from darkstats.fit import (
+        Covariance,
+        ErrorBudget,
+        FitResult,
+        Impact,
+        ProfileInterval,
+        ProfileScan,
+    )
     from darkstats.model import Parameter
 
 __all__ = [
@@ -188,7 +195,11 @@ def write_covariance(path: str, fit: FitResult, covariance: Covariance) -> None:
 
 
 def rank_record(
-    impacts: tuple[Impact, ...], fit: FitResult, poi_error: float | None, inputs: Inputs
+    impacts: tuple[Impact, ...],
+    fit: FitResult,
+    poi_error: float | None,
+    inputs: Inputs,
+    budget: ErrorBudget | None,
 ) -> Record:
     """Record of the impacts of nuisance parameters (``darkstats.rank/1``)."""
     rows = []
@@ -209,6 +220,9 @@ def rank_record(
         "schema": SCHEMAS["rank"],
         "interpolation": dict(inputs.interpolation),
         "poi_error": poi_error,
+        "poi_error_statistical": None if budget is None else budget.statistical,
+        "poi_error_systematic": None if budget is None else budget.systematic,
+        "groups": [] if budget is None else [asdict(group) for group in budget.groups],
         "impacts": rows,
         "fits": certification_record(fit),
         "twice_nll": fit.twice_nll,
@@ -218,6 +232,9 @@ def rank_record(
     _poi(record, fit)
     if poi_error is None:
         record["poi_error_reason"] = "the data do not determine the parameter of interest"
+    if budget is None:
+        for name in ("statistical", "systematic"):
+            record[f"poi_error_{name}_reason"] = "the parameter of interest has no error"
     result: Record = plain(record)
     return result
 

@@ -11,8 +11,16 @@ from darkstats.report.tables import grid, sheet, subtitle_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
-    from darkstats.fit import Covariance, FitResult, Impact, ProfileInterval, ProfileScan
+    from darkstats.fit import (
+        Covariance,
+        ErrorBudget,
+        FitResult,
+        Impact,
+        ProfileInterval,
+        ProfileScan,
+    )
     from darkstats.report.provenance import Inputs
 
 __all__ = ["fit_sheet", "rank_sheet", "scan_sheet"]
@@ -104,8 +112,9 @@ def rank_sheet(
     inputs: Inputs,
     *,
     top: int,
+    budget: ErrorBudget | None,
 ) -> RenderableType:
-    """Nuisance parameters by their impact on the parameter of interest."""
+    """Nuisance parameters, and groups of them, by their impact on the parameter of interest."""
     rows = [
         [
             str(place),
@@ -124,13 +133,41 @@ def rank_sheet(
     notes = [("best fit", f"{poi} = {with_error(fit.poi, poi_error)} (may be negative here)")]
     if len(impacts) > top:
         notes.append(("parameters", f"{len(impacts) - top} more; --top shows more of them"))
+    tables = [grid(columns, rows, left=2)]
+    if budget is not None:
+        notes.insert(
+            1,
+            (
+                "error",
+                f"{number(budget.total, 3)} = {number(budget.statistical, 3)} (statistical) ⊕ "
+                f"{number(budget.systematic, 3)} (systematic)",
+            ),
+        )
+        if budget.groups:
+            tables.append(_groups_table(budget))
     return sheet(
         f"Impacts on {poi}",
         subtitle=subtitle_of(inputs, "Asimov data" if inputs.blind else ""),
-        tables=[grid(columns, rows, left=2)],
+        tables=tables,
         notes=[*notes, *_checks(fit)],
         warnings=(*fit.warnings, *failed_impacts(impacts)),
     )
+
+
+def _groups_table(budget: ErrorBudget) -> Table:
+    """Groups by their contribution to the error."""
+    rows = [
+        [
+            group.name,
+            str(len(group.parameters)),
+            _impact(group.impact, budget.total).removeprefix("+"),
+            percent(round((group.impact / budget.total) ** 2, 4)),
+            number(group.frozen_error, 3),
+        ]
+        for group in budget.groups
+    ]
+    columns = ["group", "parameters", "impact", "of the variance", "error without it"]
+    return grid(columns, rows)
 
 
 def _impact(value: float | None, scale: float | None) -> str:

@@ -7,8 +7,10 @@ The workspace schema has no place for them. All keys are optional::
      "labels": {"m1": {"title": "m(chargino)", "unit": "GeV"}},
      "collision": {"sqrt_s_gev": 13000, "beams": "p p", "collaboration": "ATLAS",
                    "reaction": "P P --> CHARGINO NEUTRALINO"},
+     "groups": {"jets": ["JES_*", "JER_*"]},
      "reference_cross_section_pb": 0.5}
 
+``groups`` of nuisance parameters, by patterns of their names, are for impacts;
 ``labels`` are those of the patch set; ``collision`` is for exports, and no key of it is guessed.
 The reference cross section is that of signal strength 1, the same for all hypotheses.
 """
@@ -63,6 +65,7 @@ class Sidecar:
     poi_label: str | None = None
     channels: Mapping[str, ChannelLabels] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     collision: Mapping[str, float | str] | None = None
     luminosity_ipb: float | None = None
     citation: Mapping[str, str | list[str]] | None = None
@@ -139,6 +142,7 @@ def sidecar_of(document: object, source: str) -> Sidecar:
         poi_label=_typed(document, "poi_label", str, source),
         channels={name: _channel(item, name, source) for name, item in channels.items()},
         labels=_labels(document.get("labels", {}), source),
+        groups=_groups(document.get("groups", {}), source),
         collision=_collision(document.get("collision"), source),
         luminosity_ipb=_positive(
             document, "luminosity_ipb", source,
@@ -168,6 +172,20 @@ def _labels(items: object, source: str) -> dict[str, dict[str, str]]:
             if not isinstance(text, str):
                 raise DocumentError("is no text", source=source, pointer=f"/labels/{name}/{key}")
     return {name: dict(words) for name, words in items.items()}
+
+
+def _groups(items: object, source: str) -> dict[str, tuple[str, ...]]:
+    """Patterns of nuisance parameters by group."""
+    if not isinstance(items, dict):
+        raise DocumentError("is no object", source=source, pointer="/groups")
+    for name, patterns in items.items():
+        good = isinstance(patterns, list) and patterns and name
+        if not good or not all(isinstance(one, str) and one for one in patterns):
+            raise DocumentError(
+                "is no list of patterns", source=source, pointer=f"/groups/{name}",
+                remedy='write {"jets": ["JES_*", "JER_*"]}',
+            )  # fmt: skip
+    return {name: tuple(patterns) for name, patterns in items.items()}
 
 
 def _collision(items: object, source: str) -> dict[str, float | str] | None:

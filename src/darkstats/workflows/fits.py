@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from darkstats.arrays import FloatArray
-    from darkstats.fit import Covariance, FitResult, Impact, ProfileInterval, ProfileScan
+    from darkstats.fit import (
+        Covariance,
+        ErrorBudget,
+        FitResult,
+        Impact,
+        ProfileInterval,
+        ProfileScan,
+    )
     from darkstats.model import Model
     from darkstats.report.figures.style import Drawing
     from darkstats.workflows.requests import FitRequest, RankRequest, ScanRequest
@@ -37,11 +44,15 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ranking:
-    """Impacts of nuisance parameters, the largest first, and the fit that they refer to."""
+    """Impacts of nuisance parameters, the largest first, and the fit that they refer to.
+
+    ``budget`` splits the error of the parameter of interest; None where there is no such error.
+    """
 
     impacts: tuple[Impact, ...]
     fit: FitResult
     poi_error: float | None
+    budget: ErrorBudget | None
 
 
 def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
@@ -180,12 +191,19 @@ def rank(request: RankRequest, shell: Shell | None = None) -> Outcome[Ranking]:
     """
     import math
 
-    from darkstats.fit import covariance, impacts
+    from darkstats.fit import covariance, error_budget, group_members, impacts
     from darkstats.fit import fit as minimise
 
     shell = shell or Shell()
     likelihood = load(request.model, shell)
     model = likelihood.model
+    groups: dict[str, list[str]] = {}
+    for name, pattern in request.groups:
+        groups.setdefault(name, []).append(pattern)
+    if not groups:
+        groups = {name: list(patterns) for name, patterns in likelihood.sidecar.groups.items()}
+    for name, patterns in groups.items():  # said before the fits
+        group_members(model, patterns, group=name)
     poi = model.parameters[model.require_poi()].name
     unbounded = model.with_range(poi, -math.inf, math.inf)
     with shell.step("ranking nuisance parameters"):
@@ -199,24 +217,25 @@ def rank(request: RankRequest, shell: Shell | None = None) -> Outcome[Ranking]:
             matrix=matrix,
             options=likelihood.options,
         )
-    found = Ranking(impacts=moved, fit=best, poi_error=error)
+        budget = error_budget(best, matrix, groups)
+    found = Ranking(impacts=moved, fit=best, poi_error=error, budget=budget)
 
     def record() -> dict[str, Any]:
         from darkstats.report.fit_records import rank_record
 
-        return rank_record(moved, best, error, likelihood.inputs)
+        return rank_record(moved, best, error, likelihood.inputs, budget)
 
     def sheet() -> RenderableType:
         from darkstats.report.fit_tables import rank_sheet
 
-        return rank_sheet(moved, best, error, likelihood.inputs, top=request.top)
+        return rank_sheet(moved, best, error, likelihood.inputs, top=request.top, budget=budget)
 
     def ranking() -> Drawing:
         from darkstats.report.figures.parameters import ranking_figure
 
         return ranking_figure(
             moved, best, error, likelihood.inputs, top=request.top,
-            poi_label=likelihood.sidecar.poi_label,
+            poi_label=likelihood.sidecar.poi_label, budget=budget,
         )  # fmt: skip
 
     return answered(

@@ -517,14 +517,37 @@ class GoodnessRequest:
             raise OptionError("a goodness of fit compares with data: it cannot be blind")
 
 
+def _groups(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Read NAME=PATTERN of each."""
+    found = []
+    for text in texts:
+        name, sign, pattern = text.partition("=")
+        if not (sign and name and pattern):
+            raise OptionError(f"--group {text!r}: write NAME=PATTERN, for example jets='JES_*'")
+        found.append((name, pattern))
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankRequest:
-    """Impacts of nuisance parameters on the parameter of interest."""
+    """Impacts of nuisance parameters, and of groups of them, on the parameter of interest.
+
+    ``groups`` are pairs of a name and a pattern; those of the sidecar where there are none.
+    """
 
     model: ModelRequest
     top: Annotated[
         int, option("--top", metavar="N", help="Show this many parameters.", least=1)
     ] = 20
+    groups: Annotated[
+        tuple[tuple[str, str], ...],
+        option(
+            "--group", metavar="NAME=PATTERN", read=_groups, repeated=True,
+            usual="groups of the sidecar",
+            help="Impact of all parameters whose name, or whose modifier's, has this pattern: "
+            "jets='JES_*'. Repeatable; patterns of one name are one group.",
+        ),
+    ] = ()  # fmt: skip
 
     def __post_init__(self) -> None:
         check_choices(self)

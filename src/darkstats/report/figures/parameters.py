@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from darkstats.fit import Covariance, FitResult, Impact
+    from darkstats.fit import Covariance, ErrorBudget, FitResult, GroupImpact, Impact
     from darkstats.report.provenance import Inputs
 
 __all__ = ["correlation_figure", "pulls_figure", "ranking_figure"]
@@ -212,16 +212,19 @@ def ranking_figure(
     *,
     top: int,
     poi_label: str | None = None,
+    budget: ErrorBudget | None = None,
 ) -> Drawing:
-    """Impacts on the parameter of interest beside pulls, the largest on top."""
+    """Impacts on the parameter of interest beside pulls, the largest on top; groups below them."""
     shown = impacts[:top]
+    groups = () if budget is None else budget.groups
     if not shown:
         raise OptionError("there are no nuisance parameters to rank")
     poi = fit.model.poi_name or ""
     with style():
-        figure = canvas(8.0, 1.7 + 0.27 * len(shown))
+        n_rows = len(shown) + len(groups)
+        figure = canvas(8.0, 1.7 + 0.27 * n_rows)
         pulls, effects = figure.subplots(1, 2, sharey=True, width_ratios=(1.0, 1.25))
-        _pull_axes(pulls, len(shown))
+        _pull_axes(pulls, n_rows)
         for y, impact in enumerate(shown):
             if impact.pull is not None:
                 pulls.errorbar(
@@ -238,18 +241,45 @@ def ranking_figure(
             [2.4, *(abs(i.pull) + (i.constraint or 0.0) + 0.2 for i in shown if i.pull is not None)]
         )
         pulls.set_xlim(-reach, reach)
-        pulls.set_yticks(range(len(shown)), [_short(impact.name) for impact in shown], fontsize=9.5)
+        labels = [_short(impact.name) for impact in shown]
+        labels += [_short(f"{group.name} ({len(group.parameters)})") for group in groups]
+        pulls.set_yticks(range(n_rows), labels, fontsize=9.5)
         pulls.set_xlabel("pull (σ)")
+        _group_bars(effects, groups, len(shown))
         _effects(effects, shown)
+        if groups:
+            for axes in (pulls, effects):
+                axes.axhline(len(shown) - 0.5, color=BLACK, linewidth=0.8, zorder=5)
         effects.set_xlabel(f"impact on {poi_text(poi, poi_label)}")
         best = f"{plain_name(poi)} = {with_error(fit.poi, poi_error)}"
         header(pulls, inputs, best, right_axes=effects)
-        handles, labels = effects.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9.5)
+        handles, texts = effects.get_legend_handles_labels()
+        figure.legend(handles, texts, loc="outside lower center", ncols=4, fontsize=9.5)
     names = ("prefit_up", "prefit_down", "postfit_up", "postfit_down", "pull", "constraint")
     columns: dict[str, list[Any]] = {"parameter": [impact.name for impact in impacts]}
     columns |= {name: [getattr(impact, name) for impact in impacts] for name in names}
+    if groups:
+        rest: list[Any] = [None] * (len(impacts) + len(groups))
+        columns = {name: [*values, *rest[len(values) :]] for name, values in columns.items()}
+        columns["group"] = [*rest[len(groups) :], *(group.name for group in groups)]
+        columns["group_impact"] = [*rest[len(groups) :], *(group.impact for group in groups)]
     return Drawing(figure=figure, columns=columns)
+
+
+def _group_bars(axes: Axes, groups: tuple[GroupImpact, ...], first: int) -> None:
+    """Contribution of each group to the error, to both sides."""
+    if not groups:
+        return
+    axes.barh(
+        [first + y for y in range(len(groups))],
+        [2.0 * group.impact for group in groups],
+        left=[-group.impact for group in groups],
+        height=0.6,
+        color=GREY,
+        linewidth=0.0,
+        label="group",
+        zorder=2,
+    )
 
 
 def _effects(axes: Axes, shown: tuple[Impact, ...]) -> None:
