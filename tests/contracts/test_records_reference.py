@@ -41,6 +41,7 @@ SHARED = {
     **dict.fromkeys(ON_ONE_MINIMUM, ("Common fields", "Checks", "Provenance", "Referee")),
     "scan": ("Conversions",),
     "inspect": ("Provenance", "Findings"),
+    "prune": ("Provenance",),
     "simplify": ("Provenance",),
     "error": ("Findings",),
 }
@@ -213,11 +214,19 @@ def records(
         for path, write in w.simplify(asked_for).files.items():
             write(path)
         simplified.append(json.loads(report.read_text("utf-8")))
+    report = few.with_name("pruned.json")
+    cut = w.PruneRequest(
+        workspace=model("three_channels").workspace, threshold=0.02, report=str(report)
+    )
+    for path, write in w.prune(cut).files.items():
+        write(path)
+    pruned = json.loads(report.read_text("utf-8"))
     with pytest.raises(WorkspaceError) as refused:
         read_workspace(b"{}")
     errors = (refused.value, UnknownNameError("channel", "SR", ("CR",)))
     return {
         **{kind: [one.record() for one in outcomes] for kind, outcomes in found.items()},
+        "prune": [pruned],
         "simplify": simplified,
         "citation": [citation_record()],
         "error": [error_record(error, exit_status=2, command="darkstats") for error in errors],
@@ -227,7 +236,7 @@ def records(
 KINDS = (
     *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
     "contour", "convert", "scan", "global", "shards", "patches", "events", "publish", "verify",
-    "simplify",
+    "simplify", "prune",
 )  # fmt: skip
 
 

@@ -260,8 +260,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "prune": Verb(
             request="PruneRequest", task="prune", panel="Workspaces",
-            help="Remove channels, samples, modifiers or measurements.\n\n"
-            "Example: darkstats prune workspace.json -c control_region -o pruned.json",
+            help="Remove channels, samples, modifiers or measurements; or what changes the limit "
+            "least, as measured.\n\n"
+            "Example: darkstats prune workspace.json -c control_region -o pruned.json\n\n"
+            "Small uncertainties: darkstats prune workspace.json --threshold 0.01 -o pruned.json",
             without="patches patchset point", figures=False, prints_record=True,
         ),
         "simplify": Verb(

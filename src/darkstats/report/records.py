@@ -63,6 +63,7 @@ SCHEMAS = {
     "patches": "darkstats.patches/1",
     "limit": "darkstats.limit/1",
     "plot": "darkstats.plot/1",
+    "prune": "darkstats.prune/1",
     "publish": "darkstats.publish/1",
     "rank": "darkstats.rank/1",
     "reinterpret": "darkstats.reinterpret/1",

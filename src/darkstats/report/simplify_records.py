@@ -11,10 +11,11 @@ from darkstats.report.records import SCHEMAS, Record
 from darkstats.report.writing import plain
 
 if TYPE_CHECKING:
+    from darkstats.inference.pruning import Pruned
     from darkstats.inference.results import UpperLimit
     from darkstats.inference.simplified import LimitComparison, SimplifiedLikelihood
 
-__all__ = ["CARRIED", "comparison_record", "simplify_record"]
+__all__ = ["CARRIED", "comparison_record", "pruned_record", "simplify_record"]
 
 #: What a document carries, by response.
 CARRIED = {
@@ -105,5 +106,21 @@ def simplify_record(
         record["third_moment_reason"] = found.third_moment_reason
     if found.n_toys is None:
         record["toys_drawn_reason"] = record["seed_reason"] = "nothing was drawn"
+    result: Record = plain(record)
+    return result
+
+
+def pruned_record(found: Pruned, inputs: Inputs) -> Record:
+    """Record of what was pruned by a threshold (``darkstats.prune/1``)."""
+    record: Record = {
+        "schema": SCHEMAS["prune"],
+        "pruned_sha256": found.workspace.digest,
+        "threshold": found.threshold,
+        "dropped": [{"name": name, "expected_change": size} for name, size in found.dropped],
+        "kept": [{"name": name, "expected_change": size} for name, size in found.kept],
+        "parameters": {"full": found.parameters_before, "pruned": found.parameters_after},
+        "change": comparison_record(found.change, "full", "pruned"),
+        "provenance": provenance_record(inputs),
+    }
     result: Record = plain(record)
     return result

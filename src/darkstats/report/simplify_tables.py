@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from darkstats.inference.pruning import Pruned
     from darkstats.inference.simplified import LimitComparison, SimplifiedLikelihood
     from darkstats.report.provenance import Inputs
 
-__all__ = ["comparison_table", "simplify_sheet"]
+__all__ = ["comparison_table", "pruned_sheet", "simplify_sheet"]
 
+_SHOWN = 20
 _COLUMNS = ("observed", "−2σ", "−1σ", "median", "+1σ", "+2σ")
 
 
@@ -69,4 +71,22 @@ def simplify_sheet(
         tables=[comparison_table(fidelity, "full", "simplified")],
         notes=notes,
         warnings=found.warnings,
+    )
+
+
+def pruned_sheet(found: Pruned, inputs: Inputs) -> RenderableType:
+    """What a threshold took away, and what that changes."""
+    names = ", ".join(name for name, _ in found.dropped[:_SHOWN])
+    if len(found.dropped) > _SHOWN:
+        names += f", and {len(found.dropped) - _SHOWN} more"
+    return sheet(
+        f"Pruned: limits change by no more than {percent(found.threshold)}",
+        subtitle=subtitle_of(inputs),
+        tables=[comparison_table(found.change, "full", "pruned")],
+        notes=[
+            ("dropped", f"{len(found.dropped)} modifier(s): {names}"),
+            ("parameters", f"{found.parameters_before} → {found.parameters_after}"),
+            ("digest", f"sha256 {found.workspace.digest}"),
+        ],
+        warnings=[str(one).removeprefix("warning ") for one in found.workspace.warnings],
     )

@@ -23,6 +23,10 @@ __all__ = [
 
 Names = tuple[str, ...]
 Pairs = tuple[tuple[str, str], ...]
+Report = Annotated[
+    str | None,
+    option("--report", metavar="FILE", help="Write what it changes to this file, as a record."),
+]
 
 
 def _pairs(texts: tuple[str, ...]) -> Pairs:
@@ -123,6 +127,33 @@ class PruneRequest:
     measurements: Annotated[
         Names, option("--measurement", metavar="NAME", help="Measurement; repeatable.")
     ] = ()
+    threshold: Annotated[
+        float | None,
+        option(
+            "--threshold", metavar="FRACTION",
+            help="Nuisance parameters that together change the observed limit and the expected "
+            "ones by no more than this, as measured; after all other cuts.",
+        ),
+    ] = None  # fmt: skip
+    report: Report = None
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None:
+            check_fraction(self.threshold, "--threshold")
+        elif self.report is not None:
+            raise OptionError("--report says what --threshold changes: give --threshold with it")
+
+
+def check_fraction(value: float, name: str) -> None:
+    """Check that a relative change can be one.
+
+    Raises
+    ------
+    OptionError
+        It is not in (0, 1).
+    """
+    if not 0.0 < value < 1.0:
+        raise OptionError(f"{name} is a fraction between 0 and 1, got {value:g}")
 
 
 def _renaming(*flags: str, what: str) -> object:

@@ -1,4 +1,7 @@
-"""Workspaces as documents: inspect, combine, prune, rename, digest, hs3, download; no fits."""
+"""Workspaces as documents: inspect, combine, prune, rename, digest, hs3, download.
+
+Nothing is fitted, unless a threshold of ``prune`` asks for limits.
+"""
 
 from __future__ import annotations
 
@@ -146,6 +149,8 @@ def prune(request: PruneRequest, shell: Shell | None = None) -> Outcome[Workspac
     ------
     InputError
         The workspace cannot be read, has no part of that name, or cannot do without it.
+    NotCertifiedError
+        A limit that a threshold asks for cannot be certified.
     """
     from darkstats.workspace import prune as cut
 
@@ -156,11 +161,19 @@ def prune(request: PruneRequest, shell: Shell | None = None) -> Outcome[Workspac
         "modifier_types": request.modifier_types,
         "measurements": request.measurements,
     }
-    if not any(groups.values()):
+    if not any(groups.values()) and request.threshold is None:
         raise OptionError(
-            "say what to prune: --channel, --sample, --modifier, --modifier-type or --measurement"
+            "say what to prune: --channel, --sample, --modifier, --modifier-type, --measurement or "
+            "--threshold"
         )
-    return _document(cut(read(request.workspace, as_document=True), **groups))
+    workspace = read(request.workspace, as_document=True)
+    if any(groups.values()):
+        workspace = cut(workspace, **groups)
+    if request.threshold is None:
+        return _document(workspace)
+    from darkstats.workflows.simplification import prune_small
+
+    return prune_small(request, workspace, shell or Shell())
 
 
 def rename(request: RenameRequest, shell: Shell | None = None) -> Outcome[Workspace]:

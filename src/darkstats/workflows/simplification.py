@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from darkstats.errors import NotCertifiedError, OptionError
 from darkstats.options import check_choices, option
+from darkstats.workflows.document_requests import Report, check_fraction
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import LARGEST_SEED, TOYS, ModelRequest, check_level
 
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from darkstats.inference.simplified import LimitComparison, SimplifiedLikelihood, TimedLimit
+    from darkstats.workflows.document_requests import PruneRequest
     from darkstats.workflows.inputs import Likelihood
+    from darkstats.workspace import Workspace
 
-__all__ = ["Simplified", "SimplifyRequest", "simplify"]
+__all__ = ["Simplified", "SimplifyRequest", "prune_small", "simplify"]
 
 Tolerance = Annotated[
     float,
@@ -25,10 +28,6 @@ Tolerance = Annotated[
         help="Refuse to write where the observed or an expected limit changes by more.",
     ),
 ]  # fmt: skip
-Report = Annotated[
-    str | None,
-    option("--report", metavar="FILE", help="Write what it changes to this file, as a record."),
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,21 +84,9 @@ class SimplifyRequest:
     def __post_init__(self) -> None:
         check_choices(self)
         check_level(self.cl, None)
-        check_tolerance(self.tolerance, "--tolerance")
+        check_fraction(self.tolerance, "--tolerance")
         if self.model.blind:
             raise OptionError("a simplified likelihood holds the observed counts: drop --blind")
-
-
-def check_tolerance(value: float, name: str) -> None:
-    """Check that a change that is allowed can be one.
-
-    Raises
-    ------
-    OptionError
-        It is not in (0, 1).
-    """
-    if not 0.0 < value < 1.0:
-        raise OptionError(f"{name} is a fraction between 0 and 1, got {value:g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -211,3 +198,48 @@ def _simplified(
     small = compile_workspace(made.workspace)  # by the usual codes, as its readers will
     limit = timed_limit(small, cl=request.cl, options=likelihood.options)
     return Simplified(likelihood=made, fidelity=comparison(full, limit))
+
+
+def prune_small(request: PruneRequest, workspace: Workspace, shell: Shell) -> Outcome[Workspace]:
+    """A workspace without the nuisance parameters that matter least, and what that changes.
+
+    Raises
+    ------
+    InputError
+        The workspace has no signal, or nothing stays below the threshold.
+    NotCertifiedError
+        A fit or a limit cannot be certified.
+    """
+    from darkstats.fit.warming import ensure_compiled, kernels_are_compiled
+    from darkstats.inference.pruning import prune_below
+    from darkstats.report.sidecar import read_sidecar
+    from darkstats.report.writing import require_writable
+    from darkstats.workflows.inputs import announce_compiling, workspace_inputs
+
+    if request.report is not None:
+        require_writable(request.report)
+    if not kernels_are_compiled():
+        announce_compiling(shell)
+        ensure_compiled()
+    with shell.step("measuring what may go"):
+        found = prune_below(workspace, request.threshold or 0.0)
+    simulated = read_sidecar(request.workspace.source).simulated
+    inputs = workspace_inputs(workspace, shell, simulated=simulated)
+
+    def sheet() -> RenderableType:
+        from darkstats.report.simplify_tables import pruned_sheet
+
+        return pruned_sheet(found, inputs)
+
+    def report(path: str) -> None:
+        from darkstats.report.simplify_records import pruned_record
+        from darkstats.report.writing import json_text, write_text
+
+        write_text(path, json_text(pruned_record(found, inputs)))
+
+    return Outcome(
+        result=found.workspace,
+        record=lambda: found.workspace.document,
+        sheet=sheet,
+        files={} if request.report is None else {request.report: report},
+    )
