@@ -12,6 +12,7 @@ from darkstats.fit import FitOptions, covariance, fit
 from darkstats.inference.simplified import LimitComparison, TimedLimit, comparison, timed_limit
 from darkstats.model import HistFactoryModel, compile_workspace
 from darkstats.workspace import Workspace, prune
+from darkstats.workspace.names import modifier_of
 from darkstats.workspace.nominal import nominal_values
 
 __all__ = ["Pruned", "expected_effects", "prune_below"]
@@ -139,12 +140,14 @@ def prune_below(
     """
     if not 0.0 < threshold < 1.0:
         raise OptionError(f"a threshold is a fraction between 0 and 1, got {threshold:g}")
-    model = compile_workspace(workspace, measurement)
-    if model.poi_index is None:
+    poi = workspace.measurement(measurement)["config"]["poi"]
+    names = {name for name, _ in workspace.modifiers}
+    if modifier_of(poi, names) not in names:
         raise OptionError(
             f"{workspace.source} has no signal, so that there is no limit to compare: apply a "
             "patch before"
         )
+    model = compile_workspace(workspace, measurement)
     full = timed_limit(model, cl=cl, options=options)
     scale = full.limit.observed or full.limit.expected[2]
     if not scale:
