@@ -106,6 +106,23 @@ def paths(value: object, at: str = "") -> Iterator[str]:
             yield from paths(item, f"{at}[]")
 
 
+def _smaller(model: w.ModelRequest, folder: Path) -> dict[str, list[Record]]:
+    """Records of verbs that write a workspace, in files of their own."""
+    report = str(folder / "report.json")
+    outcomes: list[w.Outcome[Any]] = [
+        w.prune(w.PruneRequest(workspace=model.workspace, threshold=0.02, report=report)),
+        *(
+            w.simplify(w.SimplifyRequest(model=model, response=response, report=report))
+            for response in ("linear", "quadratic")
+        ),
+    ]
+    found = []
+    for outcome in outcomes:
+        outcome.files[report](report)
+        found.append(json.loads(Path(report).read_text("utf-8")))
+    return {"prune": found[:1], "simplify": found[1:]}
+
+
 @pytest.fixture(scope="module")
 def records(
     repository: Path,
@@ -205,29 +222,12 @@ def records(
         w.run_shard(w.ShardRequest(folder=folder)),
         w.merge_shards(w.MergeRequest(folder=f"{folder}/toys_seed_1")),
     ]
-    simplified = []
-    for response in ("linear", "quadratic"):
-        report = few.with_name(f"{response}.json")
-        asked_for = w.SimplifyRequest(
-            model=model("three_channels"), response=response, report=str(report)
-        )
-        for path, write in w.simplify(asked_for).files.items():
-            write(path)
-        simplified.append(json.loads(report.read_text("utf-8")))
-    report = few.with_name("pruned.json")
-    cut = w.PruneRequest(
-        workspace=model("three_channels").workspace, threshold=0.02, report=str(report)
-    )
-    for path, write in w.prune(cut).files.items():
-        write(path)
-    pruned = json.loads(report.read_text("utf-8"))
     with pytest.raises(WorkspaceError) as refused:
         read_workspace(b"{}")
     errors = (refused.value, UnknownNameError("channel", "SR", ("CR",)))
     return {
         **{kind: [one.record() for one in outcomes] for kind, outcomes in found.items()},
-        "prune": [pruned],
-        "simplify": simplified,
+        **_smaller(model("three_channels"), few.parent),
         "citation": [citation_record()],
         "error": [error_record(error, exit_status=2, command="darkstats") for error in errors],
     }
