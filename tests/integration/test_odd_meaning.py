@@ -541,3 +541,13 @@ def test_a_file_may_have_any_name(call: Call, tmp_path: Path) -> None:
     assert status == 0
     assert json.loads(out)["observed"] > 0.0
     assert (tmp_path / "out\udcff.json").exists()
+
+
+def test_a_label_longer_than_a_page(call: Call, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="draws a figure")
+    source = written(tmp_path / "w.json", with_signal())
+    labels = {"SR": {"label": "Z" * 300, "axis": "x" * 400}}
+    meta = {"schema": "darkstats.meta/1", "simulated": True, "channels": labels}
+    written(tmp_path / "w.meta.json", meta)
+    status, _, _ = call("fit", source, "--plot", f"prefit={tmp_path / 'f.png'}")
+    assert status == 0

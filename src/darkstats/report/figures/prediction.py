@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["prediction_figure", "rate_errors"]
 
+_LONGEST_NAME = 60  # letters of a channel, which stand beside each other on a page
+
 _MOST_CHANNELS = 12
 _FROM_ZERO = -0.5  # the lower edge of a bin that is numbered, not measured
 
@@ -333,6 +335,8 @@ def _ratio(axes: Axes, panel: _Panel) -> None:
 
 
 def _channel_name(axes: Axes, channel: ChannelBins, labels: ChannelLabels) -> None:
-    name = typeset(labels.label) if labels.label else plain_name(channel.name)
+    words = labels.label or channel.name
+    words = words if len(words) <= _LONGEST_NAME else f"{words[: _LONGEST_NAME - 1]}…"
+    name = typeset(words) if labels.label else plain_name(words)
     text = f"{name} (masked)" if channel.masked else name
     axes.text(0.04, 0.95, text, transform=axes.transAxes, ha="left", va="top", fontsize=11.0)

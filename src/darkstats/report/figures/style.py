@@ -127,6 +127,8 @@ def style() -> Iterator[None]:
             mpl.rcParams[cast("Any", key)] = value
         with np.errstate(all="ignore"), warnings.catch_warnings():  # of places outside the axes
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # it shows as a box
+            # words that are wider than a page leave no room for axes: they are seen to be
+            warnings.filterwarnings("ignore", message="constrained_layout not applied")
             yield
 
 
