@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from darkstats.errors import DocumentError, OptionError, OutputError
+from darkstats.errors import DocumentError, OptionError
+from darkstats.folders import write_folder
 from darkstats.publication.contents import read_contents
 from darkstats.publication.findings import Findings
 from darkstats.publication.manifest import MANIFEST, check_files, is_bundle, read_manifest
@@ -60,40 +58,4 @@ def write_bundle(output: Path, files: Mapping[str, bytes]) -> None:
         It cannot be written; what was there stays.
     """
     require_free(output)
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}-"))
-    except OSError as error:
-        raise OutputError(f"cannot write {output}: {error.strerror or error}") from error
-    try:
-        new = beside / "new"
-        new.mkdir()
-        for name, data in files.items():
-            _write(new / name, data)
-        _put(new, output, beside / "old")
-    except OSError as error:
-        raise OutputError(f"cannot write {output}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(exist_ok=True, parents=True)
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _put(new: Path, output: Path, old: Path) -> None:
-    """Give a folder its name; what has the name comes back if that fails."""
-    if not output.exists():
-        new.rename(output)
-        return
-    try:
-        output.rename(old)
-        new.rename(output)
-    except BaseException:  # also an interrupt: the earlier bundle must not go with the rest
-        if old.exists() and not output.exists():
-            old.rename(output)
-        raise
+    write_folder(output, files)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import InputError, OptionError
+from darkstats.folders import write_folder
 from darkstats.workspace import PatchSet, Workspace, pyhf_digest
 
 if TYPE_CHECKING:
@@ -111,7 +109,9 @@ def write_build(
     Raises
     ------
     OptionError
-        The folder exists and is no build, or it cannot be written.
+        The folder exists and is no build.
+    OutputError
+        It cannot be written; an earlier build stays.
     """
     require_free(output)
     Workspace.from_document(product.workspace)  # refuses what no number should come from
@@ -133,25 +133,7 @@ def write_build(
     }
     text = json.dumps(complete, sort_keys=True, allow_nan=False, indent=2)
     files[RECORD_NAME] = text.encode() + b"\n"
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}-"))
-    except OSError as error:
-        raise OptionError(f"{output}: cannot be written: {error.strerror}") from None
-    try:
-        for name, data in files.items():
-            with (temporary / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.chmod(0o755)
-        if output.exists():
-            shutil.rmtree(output)
-        temporary.replace(output)
-    except OSError as error:
-        raise OptionError(f"{output}: cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    write_folder(output, files)
     return complete
 
 
