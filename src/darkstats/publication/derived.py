@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 
 from darkstats.publication.documents import LIMITS, Documents
 from darkstats.publication.findings import DIFFERS, Problem
 from darkstats.publication.hypotheses import compiled
 from darkstats.publication.limit_tables import limit_files
+from darkstats.publication.resources import listed
 from darkstats.publication.yields import SignalRow, signal_csv, yield_files, yields_of
 from darkstats.report.scan_table import read_scan
 
@@ -18,7 +19,12 @@ _MOST_LINES = 5
 
 
 def derived_files(
-    documents: Documents, signals: Sequence[SignalRow], title: str, notes: Mapping[str, str]
+    documents: Documents,
+    signals: Sequence[SignalRow],
+    title: str,
+    notes: Mapping[str, str],
+    *,
+    carried: Collection[str] = (),
 ) -> dict[str, str]:
     """Return tables of yields, and of limits where there are any, by the name of the file.
 
@@ -32,6 +38,8 @@ def derived_files(
         Of the search.
     notes
         What conversions to couplings rest on, by key.
+    carried
+        Files of the bundle, of which a submission carries some beside its tables.
 
     Raises
     ------
@@ -42,7 +50,7 @@ def derived_files(
     if documents.patch_set is not None:
         found["signals.csv"] = signal_csv(signals, documents.patch_set.labels, title)
     if documents.limits is not None:
-        found |= limit_files(read_scan(documents.limits, source=LIMITS), notes)
+        found |= limit_files(read_scan(documents.limits, source=LIMITS), notes, listed(carried))
     return found
 
 

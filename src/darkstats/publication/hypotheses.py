@@ -20,8 +20,10 @@ WITHOUT_SIGNAL = ("poi-unknown", "poi-no-effect")
 _MOST_PROBLEMS = 20
 
 
-def compiled(workspace: Workspace) -> HistFactoryModel:
+def compiled(workspace: Workspace, measurement: str | None = None) -> HistFactoryModel:
     """Return the model of a workspace; one that waits for its signal has no parameter of interest.
+
+    ``measurement`` is the first one by default.
 
     Raises
     ------
@@ -29,7 +31,7 @@ def compiled(workspace: Workspace) -> HistFactoryModel:
         It makes no model.
     """
     waits = any(found.code in WITHOUT_SIGNAL for found in workspace.warnings)
-    return compile_workspace(workspace, poi="" if waits else None)
+    return compile_workspace(workspace, measurement, poi="" if waits else None)
 
 
 @dataclass(slots=True)

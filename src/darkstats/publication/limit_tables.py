@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from darkstats.publication.latex import table, tex_number, tex_text
 from darkstats.report.hepdata import submission, submission_texts
@@ -19,7 +19,9 @@ __all__ = ["limit_files"]
 _BAND = (r"$-2\sigma$", r"$-1\sigma$", "median", r"$+1\sigma$", r"$+2\sigma$")
 
 
-def limit_files(scan: ScanTable, notes: Mapping[str, str]) -> dict[str, str]:
+def limit_files(
+    scan: ScanTable, notes: Mapping[str, str], resources: Sequence[dict[str, Any]] = ()
+) -> dict[str, str]:
     """Return tables of a scan by the name of the file.
 
     Parameters
@@ -28,13 +30,15 @@ def limit_files(scan: ScanTable, notes: Mapping[str, str]) -> dict[str, str]:
         The limits.
     notes
         What the conversion to a coupling rests on, by key of the quantity.
+    resources
+        What the submission carries beside its tables.
     """
     found = {"limits.csv": scan_csv(scan)}
     for key, limits in scan.limits.items():
         if limits.exists:
             name = "".join(letter if letter.isalnum() else "_" for letter in key.lower())
             found[f"limits_{name}.tex"] = _latex(scan, limits, notes.get(key, ""))
-    documents = submission_texts(submission(scan, notes=notes))
+    documents = submission_texts(submission(scan, notes=notes, resources=resources))
     return found | {f"hepdata/{name}": text for name, text in documents.items()}
 
 

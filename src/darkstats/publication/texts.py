@@ -14,11 +14,8 @@ from darkstats.report.sidecar import CITATION_TEXTS
 if TYPE_CHECKING:
     from darkstats.publication.documents import Documents
 
-__all__ = ["NO_HS3", "authors_of", "citation_text", "lacking_of", "readme_text", "title_of"]
+__all__ = ["authors_of", "citation_text", "lacking_of", "readme_text", "title_of"]
 
-NO_HS3 = (
-    "darkstats writes HS3 of unbinned likelihoods only; it has no writer for HistFactory workspaces"
-)
 _PYHF_AUTHORS = (
     ("Heinrich", "Lukas"), ("Feickert", "Matthew"), ("Stark", "Giordon"), ("Cranmer", "Kyle"),
 )  # fmt: skip
@@ -26,6 +23,8 @@ _WHAT = {
     "CITATION.cff": "how to cite it",
     "background_only.json": "the likelihood without signal, HistFactory JSON as pyhf reads it",
     "background_only.meta.json": "labels, axes, units and bin edges",
+    "background_only.hs3.json": "the same as HS3 0.2, for ROOT, pyhs3 and others",
+    "workspace.hs3.json": "the same as HS3 0.2, for ROOT, pyhs3 and others",
     "workspace.json": "the likelihood, HistFactory JSON as pyhf reads it",
     "workspace.meta.json": "labels, axes, units and bin edges",
     "patchset.json": "the signals, a pyhf patch set bound to the likelihood by its digest",
@@ -37,6 +36,8 @@ _WHAT = {
     "yields.tex": "the same in LaTeX",
     "signals.csv": "expected events of what each hypothesis brings, with errors",
     "hepdata/submission.yaml": "a submission to HEPData, with the tables beside it",
+    "hepdata/likelihood.tar.gz": "likelihood and signals, a resource of the submission",
+    "hepdata/likelihood.hs3.json": "the likelihood as HS3, a resource of the submission",
 }
 
 
@@ -59,8 +60,13 @@ def authors_of(documents: Documents, given: Sequence[str]) -> tuple[str, ...]:
     return (who,) if isinstance(who, str) else ()
 
 
-def lacking_of(documents: Documents, authors: Sequence[str]) -> tuple[str, ...]:
-    """What a reader would want and nobody has said, each with the way to say it."""
+def lacking_of(
+    documents: Documents, authors: Sequence[str], *, no_hs3: str = ""
+) -> tuple[str, ...]:
+    """What a reader would want and nobody has said, each with the way to say it.
+
+    ``no_hs3`` says why there is no HS3; empty where there is.
+    """
     facts, sidecar = documents.facts, documents.sidecar
     found = []
     if not authors:
@@ -80,7 +86,8 @@ def lacking_of(documents: Documents, authors: Sequence[str]) -> tuple[str, ...]:
             found.append(f"{words} of {few}: give channels.NAME.{key} in the sidecar")
     if documents.limits is None:
         found.append("limits: no record of a scan was given; run darkstats scan, then give --scan")
-    found.append(f"HS3: {NO_HS3}")
+    if no_hs3:
+        found.append(f"HS3: {no_hs3}")
     return tuple(found)
 
 
@@ -123,13 +130,21 @@ def readme_text(
         lines.append(
             f"darkstats limit {here} --patchset {documents.patch_set_file} --point {point}"
         )
-    lines += ["```", "", "## Not in this bundle", "", *(f"* {words}" for words in lacking)]
+        lines.append(
+            f"darkstats hs3 {here} --patchset {documents.patch_set_file} --point {point} "
+            "-o hypothesis.hs3.json"
+        )
+    lines.append("```")
+    if lacking:
+        lines += ["", "## Not in this bundle", "", *(f"* {words}" for words in lacking)]
     version = package_version("darkstats") or "unreleased"
     lines += ["", f"Written by darkstats {version}."]
     return "\n".join(lines) + "\n"
 
 
 def _what(name: str) -> str:
+    if name in _WHAT:
+        return _WHAT[name]
     plain = name.removesuffix(".gz")
     if plain in _WHAT:
         return _WHAT[plain] + (", gzipped" if plain != name else "")

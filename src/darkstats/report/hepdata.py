@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,7 +180,11 @@ def _quantity(table: ScanTable, limits: Limits) -> str:
 
 
 def submission(
-    table: ScanTable, *, collision: Collision | None = None, notes: Mapping[str, str] | None = None
+    table: ScanTable,
+    *,
+    collision: Collision | None = None,
+    notes: Mapping[str, str] | None = None,
+    resources: Sequence[Document] = (),
 ) -> dict[str, list[Document]]:
     """Return the documents of a submission, by file name.
 
@@ -192,6 +196,8 @@ def submission(
         What collided; by default, what the scan says. What is not known is left out.
     notes
         What the conversion to a coupling rests on, by key of the quantity.
+    resources
+        ``additional_resources``: location, description, type.
 
     Returns
     -------
@@ -205,6 +211,8 @@ def submission(
     missing = f" {failed} of {len(table.points)} hypotheses have no certified result: '-'."
     files: dict[str, list[Document]] = {}
     listed: list[Document] = [comment(f"{kind}{table.title or table.name}.", collision)]
+    if resources:
+        listed[0]["additional_resources"] = list(resources)
     for key, limits in table.limits.items():
         if not limits.exists:
             continue

@@ -65,14 +65,16 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[dict
         lines = [f"{request.source} is not published:", *map(str, limited(tried.problems))]
         raise InputError("\n  ".join(lines))
     title = title_of(documents, name)
-    made = derived_files(documents, signals, title, conversion_notes(documents))
+    with shell.step("writing HS3"):
+        no_hs3 = _add_hs3(files, documents, title)
+    made = derived_files(documents, signals, title, conversion_notes(documents), carried=files)
     files |= {one: text.encode() for one, text in made.items()}
     authors = authors_of(documents, request.authors)
-    lacking = (*tried.remarks, *lacking_of(documents, authors))
+    lacking = (*tried.remarks, *lacking_of(documents, authors, no_hs3=no_hs3))
     files["CITATION.cff"] = citation_text(documents, title, authors, date=date).encode()
     names = sorted({*files, "README.md"} - {"README.md"})
     files["README.md"] = readme_text(documents, title, names, lacking, date=date).encode()
-    facts = _facts(documents, title, lacking, request.authors)
+    facts = _facts(documents, title, lacking, request.authors, no_hs3)
     facts |= {"date": date} | ({} if no_date is None else {"date_reason": no_date})
     complete = sealed(files, facts)
     with shell.step(f"writing {output}"):
@@ -106,13 +108,36 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[dict
     return Outcome(result=record, record=lambda: record, sheet=sheet)
 
 
+def _add_hs3(files: Files, documents: Documents, title: str) -> str:
+    """Add the likelihood as HS3, and what a submission carries; return why there is no HS3."""
+    from darkstats.publication.hs3 import hs3_file, hs3_name
+    from darkstats.publication.resources import ARCHIVE, HS3_RESOURCE, likelihood_archive
+
+    submitted = documents.limits is not None
+    if submitted:
+        files[ARCHIVE] = likelihood_archive(documents, files, title)
+    try:
+        data = hs3_file(documents, title)
+    except InputError as error:
+        return str(error)
+    files[hs3_name(documents)] = data
+    if submitted:
+        files[HS3_RESOURCE] = data
+    return ""
+
+
 def _facts(
-    documents: Documents, title: str, lacking: tuple[str, ...], authors: tuple[str, ...]
+    documents: Documents,
+    title: str,
+    lacking: tuple[str, ...],
+    authors: tuple[str, ...],
+    no_hs3: str,
 ) -> dict[str, Any]:
     """What the manifest says beside the files."""
     from darkstats.provenance import package_version
     from darkstats.publication.documents import LIMITS
-    from darkstats.publication.texts import NO_HS3, authors_of
+    from darkstats.publication.hs3 import HS3_VERSION, hs3_name
+    from darkstats.publication.texts import authors_of
 
     workspace, points = documents.workspace, documents.patch_set
     found: dict[str, Any] = {
@@ -127,10 +152,11 @@ def _facts(
         },
         "patch_set": None,
         "limits": None,
-        "hs3": None,
-        "hs3_reason": NO_HS3,
+        "hs3": None if no_hs3 else {"file": hs3_name(documents), "version": HS3_VERSION},
         "lacking": list(lacking),
     }
+    if no_hs3:
+        found["hs3_reason"] = no_hs3
     if found["simulated"] is None:
         found["simulated_reason"] = "neither a sidecar nor a record says"
     if points is None:

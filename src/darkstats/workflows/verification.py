@@ -85,6 +85,7 @@ def _verify_bundle(
     words = f"{total} applied, linted and compiled" if total else "the workspace is compiled"
     findings.check("hypotheses", words, limited(tried.problems))
     findings.lacking += tried.remarks
+    _verify_hs3(named, documents, manifest, findings)
     _verify_tables(named, documents, signals, manifest, findings)
     _verify_limits(documents, request, findings, shell)
 
@@ -124,6 +125,37 @@ def _stated_problems(documents: Documents, manifest: Manifest) -> list[Problem]:
     ]
 
 
+def _verify_hs3(
+    files: dict[str, bytes], documents: Documents, manifest: Manifest, findings: Findings
+) -> None:
+    """Read the likelihood again as HS3, and what a submission carries; compare."""
+    from darkstats.publication.findings import MALFORMED, Problem
+    from darkstats.publication.hs3 import compare_hs3, hs3_name
+    from darkstats.publication.resources import ARCHIVE, HS3_RESOURCE, compare_archive
+
+    name = hs3_name(documents)
+    if manifest.document.get("hs3") is None and name not in files:
+        findings.check("HS3", "none is stated")
+    elif name not in files:
+        problem = Problem(kind=MALFORMED, place=name, text="is stated, and not there")
+        findings.check("HS3", "missing", [problem])
+    else:
+        problems = compare_hs3(files[name], name, documents)
+        findings.check("HS3", "the same likelihood as the workspace", problems)
+    carried = []
+    if HS3_RESOURCE in files and files[HS3_RESOURCE] != files.get(name):
+        text = f"is not {name}"
+        carried.append(Problem(kind=MALFORMED, place=HS3_RESOURCE, text=text))
+    if ARCHIVE in files:
+        title = str(manifest.document.get("title") or "")
+        try:
+            carried += compare_archive(files[ARCHIVE], documents, files, title)
+        except InputError as error:
+            carried.append(Problem(kind=MALFORMED, place=ARCHIVE, text=str(error)))
+    if ARCHIVE in files or HS3_RESOURCE in files:
+        findings.check("resources", "the submission carries the same documents", carried)
+
+
 def _verify_tables(
     files: dict[str, bytes],
     documents: Documents,
@@ -137,7 +169,7 @@ def _verify_tables(
 
     title = str(manifest.document.get("title") or "")
     try:
-        made = derived_files(documents, signals, title, conversion_notes(documents))
+        made = derived_files(documents, signals, title, conversion_notes(documents), carried=files)
     except InputError as error:
         problem = Problem(kind=MALFORMED, place="", text=str(error))
         findings.check("tables", "cannot be made", [problem])

@@ -84,17 +84,18 @@ def places(record: Any, kind: str) -> list[str]:
 
 
 def test_a_bundle_holds_what_a_reader_needs(published: Path) -> None:
-    """Likelihood, signals, labels, limits, tables, submission, README, citation, checksums."""
+    """Likelihood, HS3, signals, labels, limits, tables, submission, README, checksums."""
     names = set(files_of(published))
     assert names == {
         "CITATION.cff", "README.md", "SHA256SUMS", "background_only.json",
-        "background_only.meta.json", "hepdata/limits_signal_strength.yaml",
+        "background_only.hs3.json", "background_only.meta.json", "hepdata/likelihood.hs3.json",
+        "hepdata/likelihood.tar.gz", "hepdata/limits_signal_strength.yaml",
         "hepdata/p_values.yaml", "hepdata/submission.yaml", "limits.csv", "limits.json",
         "limits_signal_strength.tex", "manifest.json", "patchset.json", "signals.csv",
         "yields.csv", "yields.tex",
     }  # fmt: skip
     readme = (published / "README.md").read_text()
-    assert "no writer for HistFactory" in readme  # no HS3, and it says so
+    assert "HS3:" not in readme  # nothing is lacking of it
     assert all(f"`{name}`" in readme for name in names - {"README.md"})
 
 
@@ -440,7 +441,9 @@ def made_again(bundle: Path) -> None:
 
     documents = Documents.read(files_of(bundle))
     _, signals = try_hypotheses(documents)
-    for name, text in derived_files(documents, signals, "Mass scan", {}).items():
+    for name, text in derived_files(
+        documents, signals, "Mass scan", {}, carried=files_of(bundle)
+    ).items():
         (bundle / name).write_text(text)
 
 
@@ -730,3 +733,133 @@ def test_checksums_agree_with_the_system(published: Path) -> None:
         ["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=published, check=False, timeout=60
     )
     assert done.returncode == 0
+
+
+# --- HS3, and what a submission carries --------------------------------------------------------
+
+HS3 = "background_only.hs3.json"
+
+
+def test_hs3_is_the_workspace_of_the_bundle(published: Path) -> None:
+    """Read as a workspace it has its channels and data, and bin edges of the sidecar are kept."""
+    from darkstats.workspace.hs3 import read_hs3
+    from darkstats.workspace.hs3.histfactory import histfactory_workspace
+
+    document = read_hs3(published / HS3)
+    found = histfactory_workspace(document)
+    wanted = json.loads((published / "background_only.json").read_text())
+    assert found["channels"] == wanted["channels"]
+    assert found["observations"] == wanted["observations"]
+    labels = json.loads((published / "background_only.meta.json").read_text())
+    (axis,) = document.document["data"][0]["axes"]
+    assert axis["edges"] == labels["channels"]["mass"]["edges"]
+    manifest = json.loads((published / "manifest.json").read_text())
+    assert manifest["hs3"] == {"file": HS3, "version": "0.2"}
+
+
+def yields(document: Any) -> Any:
+    return document["distributions"][0]["samples"][0]["data"]["contents"]
+
+
+WRONG: dict[str, tuple[Callable[[Any], object], str, str]] = {
+    "a yield": (lambda d: yields(d).__setitem__(3, yields(d)[3] * (1 + 1e-6)), "differs",
+                "expected events at the start, bin 3 of channel 'mass'"),
+    "a count": (lambda d: d["data"][0]["contents"].__setitem__(5, 1e4), "differs",
+                "observed events, bin 5 of channel 'mass'"),
+    "a range": (lambda d: d["domains"][0]["axes"][0].update(max=9.0), "differs",
+                "upper of"),
+    "a held parameter": (lambda d: d["parameter_points"][0]["parameters"][0].update(const=True),
+                         "differs", "fixed of"),
+    "a channel less": (lambda d: d["distributions"][0]["samples"].pop(), "differs",
+                       "has other parameters"),
+    "a modifier": (
+        lambda d: d["distributions"][0]["samples"][0]["modifiers"][0].update(type="custom"),
+        "malformed", "of type 'custom'"),
+    "another version": (lambda d: d["metadata"].update(hs3_version="9"), "malformed", "HS3 9"),
+    "another analysis": (lambda d: d["analyses"][0].update(name="x"), "malformed",
+                         "unknown analysis"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_hs3_that_says_another_thing_is_found(
+    bundle: Path, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    """A wrong number is found although all checksums fit, in the file and in its copy."""
+    change, kind, words = WRONG[what]
+    changed(bundle / HS3, change)
+    shutil.copy(bundle / HS3, bundle / "hepdata/likelihood.hs3.json")
+    sealed_again(bundle)
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert status == {"differs": 1, "malformed": 2}[kind]
+    assert all(place.startswith(HS3) for place in places(record, kind))
+    assert words in " ".join(problem["text"] for problem in record["problems"])
+
+
+def test_a_submission_carries_likelihood_and_signals(published: Path) -> None:
+    """Resources of HEPData's types lie beside submission.yaml; the archive holds the documents."""
+    head = next(yaml.safe_load_all((published / "hepdata/submission.yaml").read_text()))
+    kinds = {one["location"]: one["type"] for one in head["additional_resources"]}
+    assert kinds == {"likelihood.tar.gz": "HistFactory", "likelihood.hs3.json": "HS3"}
+    assert all((published / "hepdata" / name).is_file() for name in kinds)
+    with tarfile.open(published / "hepdata/likelihood.tar.gz") as archive:
+        members = {one.name: one for one in archive.getmembers()}
+        assert set(members) == {"background_only.json", "patchset.json", "README.md"}
+        assert {(one.mtime, one.uid, one.uname) for one in members.values()} == {(0, 0, "")}
+        for name in ("background_only.json", "patchset.json"):
+            stream = archive.extractfile(members[name])
+            assert stream is not None
+            assert stream.read() == (published / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["likelihood.tar.gz", "likelihood.hs3.json"])
+def test_a_resource_of_something_else_is_found(
+    bundle: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """An archive of other documents, or another HS3, is malformed or differs; so does garbage."""
+    from darkstats.publication.documents import Documents
+    from darkstats.publication.resources import likelihood_archive
+
+    path = bundle / "hepdata" / name
+    if name.endswith("json"):
+        changed(path, lambda d: d["metadata"].update(description="another"))
+    else:
+        files = files_of(bundle)
+        documents = Documents.read(files)
+        path.write_bytes(likelihood_archive(documents, files, "Another title"))
+    sealed_again(bundle)
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert status in (1, 2)
+    assert record["problems"][0]["place"].startswith(f"hepdata/{name}")
+    path.write_bytes(b"garbage")
+    sealed_again(bundle)
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert status == 2
+    assert places(record, "malformed")[0].startswith(f"hepdata/{name}")
+
+
+def test_a_bundle_of_an_earlier_darkstats_has_no_hs3(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without HS3 and resources a bundle is verified as before, and it is said."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    gone = {HS3, "hepdata/likelihood.tar.gz", "hepdata/likelihood.hs3.json"}
+    for name in gone:
+        (bundle / name).unlink()
+    manifest["files"] = [one for one in manifest["files"] if one["name"] not in gone]
+    manifest["hs3"] = None
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    head, *rest = yaml.safe_load_all((bundle / "hepdata/submission.yaml").read_text())
+    head.pop("additional_resources")
+    from darkstats.report.hepdata import submission_texts
+
+    texts = submission_texts({"submission.yaml": [head, *rest]})
+    (bundle / "hepdata/submission.yaml").write_text(texts["submission.yaml"])
+    sealed_again(bundle)
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert (status, record["problems"]) == (0, [])
+    assert {"name": "HS3", "statement": "none is stated"} in record["checks"]
+    manifest["hs3"] = {"file": HS3, "version": "0.2"}
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    sealed_again(bundle)
+    assert verified(bundle, "--points", "0", capsys=capsys)[0] == 2
