@@ -315,7 +315,7 @@ def exclusion_contours(
         grid=grid,
         logs=logs,
         curves=_curves(grid, logs, _observed_name(tables)),
-        warnings=tuple(_contradictions(ordered, tables, quantity)),
+        warnings=(*_contradictions(ordered, tables, quantity), *_carried(ordered, tables)),
     )
 
 
@@ -522,6 +522,18 @@ def _curves(grid: Triangulation, logs: FloatArray, observed: str) -> tuple[Curve
             reason = "all hypotheses are excluded but for single ones exactly on the contour"
         found.append(Curve(key=key, words=said, excluded=excluded, pieces=pieces, reason=reason))
     return tuple(found)
+
+
+def _carried(rows: Sequence[_Row], tables: Sequence[ScanTable]) -> list[str]:
+    """Say how many hypotheses carry warnings of their scan, by what is said of the first."""
+    found = [(row.name, tables[row.region].warnings[row.place]) for row in rows]
+    said = [(name, texts[0]) for name, texts in found if texts]
+    if not said:
+        return []
+    return [
+        f"{len(said)} of {len(rows)} hypotheses carry warnings in their scans, the first of them "
+        f"{said[0][0]}: {said[0][1]}"
+    ]
 
 
 def _contradictions(rows: Sequence[_Row], tables: Sequence[ScanTable], quantity: str) -> list[str]:

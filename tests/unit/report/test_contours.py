@@ -127,6 +127,15 @@ def test_a_limit_and_a_cls_that_contradict_each_other_are_named() -> None:
     assert name in warning
 
 
+def test_warnings_of_hypotheses_are_carried_on() -> None:
+    """What a scan says of a hypothesis is not lost where its numbers make a contour."""
+    (record,) = scan_records.regions("A")
+    record["points"][2]["warnings"] = ["few events"]
+    (warning,) = contours(record).warnings
+    assert warning.startswith("1 of 45 hypotheses")
+    assert warning.endswith(f"{record['points'][2]['name']}: few events")
+
+
 def test_contours_of_a_band_do_not_cross() -> None:
     """What is excluded at +2 sigma is excluded at -2 sigma, everywhere in the plane."""
     found = contours(*scan_records.regions("A", "B"))

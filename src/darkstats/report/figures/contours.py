@@ -102,7 +102,7 @@ def _draw_bands(axes: Axes, contours: Contours) -> None:
         axes.add_collection(
             PolyCollection(
                 [np.asarray(part) for part in parts], facecolors=colour, edgecolors=colour,
-                linewidths=0.3, zorder=1.0 + 0.1 * (low == 2), label=words,
+                linewidths=0.8, zorder=1.0 + 0.1 * (low == 2), label=words,
             )
         )  # fmt: skip
 
