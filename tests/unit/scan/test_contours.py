@@ -120,6 +120,7 @@ def test_points_at_zero_are_on_the_edge_of_the_region() -> None:
     x, _ = grid.places.T
     (line,) = contour(grid, x)
     assert line.vertices.tolist() == [[0.0, y] for y in (-1.0, -0.5, 0.0, 0.5, 1.0)]
+    assert contour(grid, np.maximum(x, 0.0)) == ()  # a plateau at zero is not below it
     alone = np.where((grid.places == 0.0).all(axis=1), 0.0, -1.0)
     assert contour(grid, alone) == ()
 

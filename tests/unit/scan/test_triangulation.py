@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+import itertools
 
 import numpy as np
 import pytest
@@ -48,12 +48,22 @@ def test_a_rectangular_grid_has_one_triangulation_in_any_order_and_unit() -> Non
     assert (places[grid.order] == grid.places).all()
 
 
+def test_ties_are_broken_by_the_first_point() -> None:
+    """Each cell of a grid is cut by the diagonal from its first corner, as it is documented."""
+    grid = of(np.array([(float(i), float(j)) for i in range(4) for j in range(3)]))
+    for triangle in corners(grid):
+        low = tuple(min(place[k] for place in triangle) for k in (0, 1))
+        assert {low, (low[0] + 1.0, low[1] + 1.0)} <= triangle
+
+
 def test_tenths_are_tenths() -> None:
-    """A grid in steps of 0.1, whose cells are no rectangles in binary, is that of whole numbers."""
-    whole = [(i, j) for i in range(6) for j in range(6)]
-    tenths = triangulate([Fraction(i, 10) for i, _ in whole], [Fraction(j) for _, j in whole])
-    floats = of(np.array([(float(f"0.{i}"), j) for i, j in whole]))
-    assert (tenths.triangles == floats.triangles).all()
+    """Diamonds in steps of 0.1, which are on no circle in binary, are those of whole numbers."""
+    found = []
+    for x, y, radius in itertools.product(range(3, 7), range(3, 7), range(1, 4)):
+        whole = [(x - radius, y), (x, y - radius), (x, y + radius), (x + radius, y)]
+        tenths = of(np.array([(float(f"0.{a}"), float(f"0.{b}")) for a, b in whole]))
+        found.append(tenths.triangles.tolist())
+    assert found == [[[0, 1, 3], [0, 3, 2]]] * 48
 
 
 def test_triangles_turn_left_and_fill_the_hull() -> None:
