@@ -184,7 +184,13 @@ def records(
         path.write_text(json.dumps(record))
         regions.append(f"{name}={path}")
     plane = {"x": "m_heavy_gev", "y": "m_heavy2_gev", "where": ("m_dm_gev=60",)}
-    found["contour"] = [w.contour(w.ContourRequest(results=tuple(regions), **plane))]
+    record["points"][0] |= {"status": "ok", "reason": None}
+    path.with_name("whole.json").write_text(json.dumps(record))
+    whole = (regions[0], f"B={path.with_name('whole.json')}")
+    found["contour"] = [
+        w.contour(w.ContourRequest(results=tuple(regions), **plane)),
+        w.contour(w.ContourRequest(results=whole, failed="scan", **plane)),
+    ]
     masses = repository / "workspaces/examples/mass_scan"
 
     def scan_into(folder: str) -> w.MassScanRequest:

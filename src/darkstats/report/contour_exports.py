@@ -104,6 +104,10 @@ def contour_record(contours: Contours) -> Record:
             {"name": one.name, "scan": one.region, "reason": one.reason}
             for one in contours.left_out
         ],
+        "undecided": [
+            {"name": one.name, "scan": one.region, "reason": one.reason}
+            for one in contours.undecided
+        ],
         "in_other_planes": contours.elsewhere,
         "not_in_all_scans": list(contours.incomplete),
         "triangles": contours.grid.triangles.tolist(),
@@ -156,6 +160,7 @@ def contour_facts(contours: Contours) -> list[str]:
     if contours.where:
         facts.append(f"where {', '.join(one.text for one in contours.where)}")
     facts += [f"left out: {one.name} ({one.region}): {one.reason}" for one in contours.left_out]
+    facts += [f"passed over: {o.region} at {o.name}: {o.reason}" for o in contours.undecided]
     facts += [f"{curve.key}: {curve.reason}" for curve in contours.curves if curve.reason]
     facts += [f"warning: {words}" for words in contours.warnings]
     return facts
@@ -245,8 +250,13 @@ def contour_submission(contours: Contours, collision: Collision) -> dict[str, li
             listed.append(described(name, file, words, collision, phrase="exclusion"))
     lost = f" Left out: {', '.join(one.name for one in contours.left_out)}."
     words = f"{kind}What the contours are made from.{choice}{where}"
+    if contours.left_out:
+        words += lost
+    if contours.undecided:
+        names = ", ".join(f"{one.region} at {one.name}" for one in contours.undecided)
+        words += f" Without a number, and passed over: {names}."
     listed.append(
-        described("hypotheses", "hypotheses.yaml", words + (lost if contours.left_out else ""),
+        described("hypotheses", "hypotheses.yaml", words,
                   collision, phrase="exclusion")
     )  # fmt: skip
     files["hypotheses.yaml"] = [_hypotheses(contours, said)]

@@ -153,6 +153,8 @@ class Contours:
         How many hypotheses do not lie in the plane.
     incomplete
         Hypotheses that not all scans have.
+    undecided
+        Failures of single scans at hypotheses for which the other scans decide, as was asked for.
     grid
         The triangulation.
     logs
@@ -174,6 +176,7 @@ class Contours:
     left_out: tuple[LeftOut, ...] = field(repr=False)
     elsewhere: int
     incomplete: tuple[str, ...] = field(repr=False)
+    undecided: tuple[LeftOut, ...] = field(repr=False)
     grid: Triangulation = field(repr=False)
     logs: FloatArray = field(repr=False)
     curves: tuple[Curve, ...]
@@ -243,6 +246,7 @@ def exclusion_contours(
     axes: tuple[str | None, str | None] = (None, None),
     where: Sequence[str] = (),
     ignored: Sequence[str] = (),
+    failed: str = "point",
     digests: Sequence[str | None] = (),
 ) -> Contours:
     """Return observed and expected exclusion contours in a plane of two masses.
@@ -260,6 +264,9 @@ def exclusion_contours(
         Conditions, ``LABEL=VALUE``.
     ignored
         Labels that may have any value.
+    failed
+        What is left out where one of several scans has no number: the ``"point"``, because nobody
+        knows whether that scan would be the strongest; or that ``"scan"`` alone.
     digests
         SHA-256 of the inputs of each scan, for the record.
 
@@ -282,7 +289,7 @@ def exclusion_contours(
     some = [rows[0] for rows in found]
     plane = plane_axes(axes, first, [row.values for row in some], ignored)
     check_plane(plane, labels, [(row.name, row.values) for row in some], ignored)
-    chosen, left_out = _chosen(found, names, plane)
+    chosen, left_out, undecided = _chosen(found, names, plane, failed)
     if len(chosen) < 3:
         raise OptionError(_too_few(len(chosen), left_out))
     grid = triangulate(*([axis.at(row.values) for row in chosen] for axis in plane))
@@ -312,10 +319,15 @@ def exclusion_contours(
         left_out=tuple(left_out),
         elsewhere=elsewhere,
         incomplete=tuple(rows[0].name for rows in found if len(rows) < len(tables)),
+        undecided=tuple(undecided),
         grid=grid,
         logs=logs,
         curves=_curves(grid, logs, _observed_name(tables)),
-        warnings=(*_contradictions(ordered, tables, quantity), *_carried(ordered, tables)),
+        warnings=(
+            *_passed_over(undecided),
+            *_contradictions(ordered, tables, quantity),
+            *_carried(ordered, tables),
+        ),
     )
 
 
@@ -427,7 +439,7 @@ def _lacking(
 ) -> str | None:
     """Why a hypothesis has not all numbers that contours need; None where it has."""
     if table.failed[k]:
-        return table.reasons[k] or "failed"
+        return " ".join((table.reasons[k] or "failed").split())
     what = "upper limit" if quantity == "mu" else "CLs at signal strength 1"
     held = table.limits_on("signal_strength").low_counts
     if quantity == "cls" and held is not None and np.isfinite(held[:, k]).any():
@@ -449,29 +461,35 @@ def _lacking(
 
 
 def _chosen(
-    found: Sequence[Sequence[_Row]], names: Sequence[str], plane: tuple[PlaneAxis, PlaneAxis]
-) -> tuple[list[_Row], list[LeftOut]]:
+    found: Sequence[Sequence[_Row]],
+    names: Sequence[str],
+    plane: tuple[PlaneAxis, PlaneAxis],
+    failed: str,
+) -> tuple[list[_Row], list[LeftOut], list[LeftOut]]:
     """Take each hypothesis from the scan with the lowest median expected number.
 
-    Where one scan has no number, nobody knows whether it would be the strongest: the hypothesis is
-    left out.
+    Returns the rows that are taken, failures of hypotheses that are left out, and failures of
+    single scans where the others decide.
     """
-    chosen, left_out = [], []
+    chosen: list[_Row] = []
+    left_out: list[LeftOut] = []
+    undecided: list[LeftOut] = []
     for rows in found:
-        lost = [row for row in rows if row.reason is not None]
-        if lost:
-            left_out += [
-                LeftOut(
-                    name=row.name,
-                    region=names[row.region],
-                    place=(float(plane[0].at(row.values)), float(plane[1].at(row.values))),
-                    reason=row.reason or "",
-                )
-                for row in lost
-            ]
-        else:
-            chosen.append(min(rows, key=lambda row: (float(row.numbers[3]), row.region)))
-    return chosen, left_out
+        good = [row for row in rows if row.reason is None]
+        take = bool(good) and (failed == "scan" or len(good) == len(rows))
+        (undecided if take else left_out).extend(
+            LeftOut(
+                name=row.name,
+                region=names[row.region],
+                place=(float(plane[0].at(row.values)), float(plane[1].at(row.values))),
+                reason=row.reason,
+            )
+            for row in rows
+            if row.reason is not None
+        )
+        if take:
+            chosen.append(min(good, key=lambda row: (float(row.numbers[3]), row.region)))
+    return chosen, left_out, undecided
 
 
 def _too_few(n: int, left_out: Sequence[LeftOut]) -> str:
@@ -522,6 +540,17 @@ def _curves(grid: Triangulation, logs: FloatArray, observed: str) -> tuple[Curve
             reason = "all hypotheses are excluded but for single ones exactly on the contour"
         found.append(Curve(key=key, words=said, excluded=excluded, pieces=pieces, reason=reason))
     return tuple(found)
+
+
+def _passed_over(undecided: Sequence[LeftOut]) -> list[str]:
+    """Say for how many hypotheses scans without a number were passed over."""
+    if not undecided:
+        return []
+    n, one = len({failure.place for failure in undecided}), undecided[0]
+    return [
+        f"at {n} hypotheses a scan has no number and the others decide, as if it were not the "
+        f"strongest; the first of them {one.name} of {one.region}: {one.reason}"
+    ]
 
 
 def _carried(rows: Sequence[_Row], tables: Sequence[ScanTable]) -> list[str]:

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["METHODS", "QUANTITIES", "MethodName", "method_name"]
+__all__ = ["LOSSES", "METHODS", "QUANTITIES", "MethodName", "method_name"]
 
 #: What contours may interpolate: the upper limit on the signal strength, or CLs at strength 1.
 QUANTITIES = ("mu", "cls")
+
+#: What contours leave out where one of several scans has no number.
+LOSSES = ("point", "scan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,7 @@ def contour(request: ContourRequest, shell: Shell | None = None) -> Outcome[Cont
             axes=(request.x, request.y),
             where=request.where,
             ignored=request.ignored,
+            failed=request.failed,
             digests=digests,
         )
     unsaid = ""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
-from darkstats.report.methods import QUANTITIES
+from darkstats.report.methods import LOSSES, QUANTITIES
 from darkstats.workflows.couplings import (
     NO_MODEL,
     NO_MODEL_AT_MASS,
@@ -213,6 +213,14 @@ class ContourRequest:
             help="Label that may have any value in the plane; repeatable.",
         ),
     ] = ()  # fmt: skip
+    failed: Annotated[
+        str,
+        option(
+            "--failed", metavar="WHAT", choices=LOSSES, kind="loss",
+            help="Left out where one of several scans has no number: the point, or that scan "
+            "alone, as if it were not the strongest; {choices}.",
+        ),
+    ] = "point"  # fmt: skip
     curves: Annotated[
         str | None,
         option("--curves", metavar="FILE", help="Write the contours as CSV, one row a vertex."),

@@ -189,6 +189,24 @@ def test_a_failure_in_one_of_the_scans_leaves_the_hypothesis_out() -> None:
     assert name not in {point.name for point in found.points}
 
 
+def test_a_scan_that_failed_may_be_passed_over() -> None:
+    """Where that is asked for, the other scans decide, and every export says at which points."""
+    records = scan_records.regions("A", "B")
+    name = records[1]["points"][3]["name"]
+    records[1]["points"][3] |= {"status": "failed", "reason": "no minimum"}
+    for record in records:
+        record["points"][5] |= {"status": "failed", "reason": "no minimum"}
+    found = contours(*records, failed="scan")
+    (point,) = (point for point in found.points if point.name == name)
+    assert found.regions[point.region].name == "A"
+    assert [(one.name, one.region) for one in found.undecided] == [(name, "B")]
+    assert [one.region for one in found.left_out] == ["A", "B"]
+    assert any("as if it were not the strongest" in words for words in found.warnings)
+    assert f"# passed over: B at {name}: no minimum" in contour_csv(found)
+    (*_, entry) = contour_submission(found, Collision())["submission.yaml"]
+    assert f"passed over: B at {name}" in entry["description"]
+
+
 def test_a_hypothesis_that_a_scan_does_not_have_is_named_and_taken_from_the_others() -> None:
     """Regions publish different numbers of points; where one has none the others decide."""
     records = scan_records.regions("A", "B")
