@@ -149,8 +149,8 @@ def events_sheet(record: dict[str, Any], shown: int) -> RenderableType:
     return sheet(title, tables=[grid(head, rows[:shown], left=2)], notes=notes)
 
 
-def workspace_sheet(workspace: Workspace) -> RenderableType:
-    """A workspace that was written, in one line each."""
+def workspace_sheet(workspace: Workspace, said: tuple[str, ...] = ()) -> RenderableType:
+    """A workspace that was written, in one line each, with what was said while it was made."""
     return sheet(
         f"Workspace {workspace.source}",
         notes=[

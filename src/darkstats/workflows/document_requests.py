@@ -104,6 +104,35 @@ class CombineRequest:
     merge_channels: Annotated[
         bool, option("--merge-channels", help="Merge the samples of common channels.")
     ] = False
+    correlations: Annotated[
+        str | None,
+        option(
+            "--map", metavar="FILE",
+            help="Which nuisance parameters the two share: correlate, decorrelate, coefficients, "
+            "as JSON.",
+            usual="those of one name",
+        ),
+    ] = None  # fmt: skip
+    left_patchset: Annotated[
+        str | None, option("--left-patchset", metavar="FILE", help="Patch set of LEFT.")
+    ] = None
+    left_point: Annotated[
+        str | None, option("--left-point", metavar="NAME", help="Point of that patch set.")
+    ] = None
+    right_patchset: Annotated[
+        str | None, option("--right-patchset", metavar="FILE", help="Patch set of RIGHT.")
+    ] = None
+    right_point: Annotated[
+        str | None, option("--right-point", metavar="NAME", help="Point of that patch set.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        for side, patchset, point in (
+            ("left", self.left_patchset, self.left_point),
+            ("right", self.right_patchset, self.right_point),
+        ):
+            if (patchset is None) != (point is None):
+                raise OptionError(f"--{side}-patchset and --{side}-point go together")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

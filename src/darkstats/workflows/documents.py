@@ -110,13 +110,13 @@ def _patches(request: WorkspaceRequest) -> Outcome[dict[str, Any]] | None:
     return inspect_patches(document, label, kind)
 
 
-def _document(workspace: Workspace) -> Outcome[Workspace]:
+def _document(workspace: Workspace, notes: tuple[str, ...] = ()) -> Outcome[Workspace]:
     """A workspace as result: its record *is* the workspace, ready for the next command."""
 
     def sheet() -> RenderableType:
         from darkstats.report.document_tables import workspace_sheet
 
-        return workspace_sheet(workspace)
+        return workspace_sheet(workspace, notes)
 
     return Outcome(result=workspace, record=lambda: workspace.document, sheet=sheet)
 
@@ -137,9 +137,26 @@ def combine(request: CombineRequest, shell: Shell | None = None) -> Outcome[Work
     chosen = next((name for name in JOINS if name == request.join), None)
     if chosen is None:
         raise OptionError(f"unknown join {request.join!r}; choose one of: {', '.join(JOINS)}")
-    left = read(WorkspaceRequest(source=request.left), as_document=True)
-    right = read(WorkspaceRequest(source=request.right), as_document=True)
-    return _document(join(left, right, join=chosen, merge_channels=request.merge_channels))
+    left = read(
+        WorkspaceRequest(
+            source=request.left, patchset=request.left_patchset, point=request.left_point
+        ),
+        as_document=True,
+    )
+    right = read(
+        WorkspaceRequest(
+            source=request.right, patchset=request.right_patchset, point=request.right_point
+        ),
+        as_document=True,
+    )
+    notes: tuple[str, ...] = ()
+    if request.correlations is not None:
+        from darkstats.workspace.correlations import read_correlations, with_correlations
+
+        correlations = read_correlations(request.correlations)
+        left, right, notes = with_correlations(left, right, correlations)
+    joined = join(left, right, join=chosen, merge_channels=request.merge_channels)
+    return _document(joined, notes)
 
 
 def prune(request: PruneRequest, shell: Shell | None = None) -> Outcome[Workspace]:
