@@ -369,7 +369,7 @@ def _rotated(
                 made += _split(modifier, sample["data"], one.coefficient, rest)
             sample["modifiers"] = made
     # The shared part keeps the old name here; it is renamed with all others.
-    notes = ()
+    notes: tuple[str, ...] = ()
     if worst > 1e-9:
         notes = (
             f"{one.right}: its variation up is not that down, and {worst:.2g} of the yield at one "
@@ -414,7 +414,7 @@ def _split(modifier: Modifier, nominal: Sequence[float], c: float, rest: str) ->
             for s, d in zip(odd, even, strict=True)
         ]
         if modifier["type"] == "normsys":
-            data = {"hi": math.exp(shifts[0][0]), "lo": math.exp(shifts[0][1])}
+            data: dict[str, Any] = {"hi": math.exp(shifts[0][0]), "lo": math.exp(shifts[0][1])}
         else:
             data = {
                 "hi_data": [n + up for n, (up, _) in zip(nominal, shifts, strict=True)],
