@@ -74,6 +74,19 @@ def test_plot_without_matplotlib_names_the_extra(
     assert not (tmp_path / "limit.png").exists()
 
 
+def test_convert_without_uproot_names_the_extra(tmp_path: Path) -> None:
+    """A datacard with templates, and HistFactory XML, need the extra that reads ROOT files."""
+    from darkstats.conversion.datacard_building import convert_datacard
+    from darkstats.conversion.datacard_reading import read_datacard
+
+    (tmp_path / "h.root").write_bytes(b"root")
+    lines = "shapes * * h.root $PROCESS", "bin a", "observation 1", "bin a a", "process s b"
+    (tmp_path / "card.txt").write_text("\n".join([*lines, "process 0 1", "rate 1 2", ""]))
+    card = read_datacard(tmp_path / "card.txt")
+    with absent("uproot"), pytest.raises(MissingExtraError, match=r"darkstats\[templates\]"):
+        convert_datacard(card)
+
+
 def test_a_limit_without_any_extra(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A limit needs no optional package at all."""
     from darkstats.cli import run

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import darkstats
@@ -191,3 +192,32 @@ def test_statistics_of_the_tutorial(
     assert bool(told) == shapes
     found = limits(converted)
     assert peer.cls(found.observed, found.expected[2]) == pytest.approx((0.05, 0.05), rel=0.04)
+
+
+@pytest.mark.parametrize(("threshold", "kind"), [(0, "staterror"), (10, "shapesys")])
+def test_pyhf_reads_the_likelihood_of_a_converted_card(
+    threshold: int, kind: str, make: Make, tmp_path: Path
+) -> None:
+    """Shapes, shared and separate statistics, products: log-likelihoods differ by one constant."""
+    pyhf = pytest.importorskip("pyhf")
+    write_shapes(tmp_path, errors=0.4)
+    lines = "f rateParam * background 1 [0,3]\ng rateParam * signal @0 f\n"
+    converted = make(f"{CARDS['shapes']}{lines}* autoMCStats {threshold}\n")
+    assert any(found == kind for _, found in converted.workspace.modifiers)
+    theirs = pyhf.Workspace(converted.workspace.document)
+    their_model = theirs.model()
+    data = theirs.data(their_model)
+    model = compile_workspace(converted.workspace)
+    names = list(model.parameter_names)
+    start = np.array(their_model.config.suggested_init())
+    free = ~np.array(their_model.config.suggested_fixed())
+    random = np.random.default_rng(1)
+    constants = []
+    for _ in range(4):
+        point = start + 0.1 * random.normal(size=start.size) * free
+        ours = np.array(model.inits, dtype=float)
+        for name, value in zip(their_model.config.par_names, point, strict=True):
+            ours[names.index(name)] = value
+        value = float(their_model.logpdf(point, data)[0])
+        constants.append(value - model.log_density(ours, model.observation))
+    assert np.ptp(constants) < 1e-9

@@ -40,6 +40,7 @@ from darkstats.conversion.datacard import (
 from darkstats.conversion.datacard_statistics import Part, statistical_modifiers
 from darkstats.conversion.datacard_templates import DATA, Templates
 from darkstats.workspace import Workspace
+from darkstats.workspace.modifier_checks import LARGEST_FACTOR, SMALLEST_FACTOR
 
 __all__ = ["convert_datacard"]
 
@@ -391,6 +392,16 @@ def _factor_parameter(factor: RateFactor, building: _Building) -> None:
 
 
 def _lognormal(one: Systematic, effect: LogNormal, building: _Building) -> Modifier:
+    if (
+        not SMALLEST_FACTOR
+        <= min(effect.low, effect.high)
+        <= max(effect.low, effect.high)
+        <= LARGEST_FACTOR
+    ):
+        one.place.refuse(
+            f"the factors {effect.low:g} and {effect.high:g} are absurdly far from 1",
+            "write the ratio of the varied to the nominal yield, such as 0.95/1.05", key=one.name,
+        )  # fmt: skip
     symmetric = math.isclose(effect.low * effect.high, 1.0, rel_tol=1e-12)
     distance = lognormal_distance(effect.low, effect.high)
     if symmetric:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import NoReturn
+from pathlib import Path
 
 import numpy as np
 
 from darkstats.arrays import FloatArray
 from darkstats.conversion.datacard import Datacard, Place, ShapeRule
-from darkstats.errors import InputError, UnknownNameError
+from darkstats.errors import InputError, MissingExtraError, UnknownNameError
 from darkstats.searches.histogram_files import OwnHistogram, read_histogram
 
 __all__ = ["DATA", "Templates"]
@@ -35,6 +35,9 @@ class Templates:
     card: Datacard
     mass: str | None
     _rules: dict[tuple[str, str], ShapeRule] = field(init=False)
+    _read_already: dict[tuple[Path, str], OwnHistogram | None] = field(
+        init=False, default_factory=dict
+    )
     _edges: dict[str, tuple[FloatArray | None, str]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -151,12 +154,11 @@ class Templates:
         if path is None:
             return None
         path = path.with_name(self._words(rule, path.name, bin_name))
-        try:
-            found = read_histogram(path, name)
-        except UnknownNameError:
+        if (path, name) not in self._read_already:
+            self._read_already[path, name] = _histogram(path, name, rule.place)
+        found = self._read_already[path, name]
+        if found is None:
             return None
-        except InputError as error:
-            _as_of(rule.place, error)
         known, place = self._edges.setdefault(bin_name, (found.edges, found.place))
         if known is not None and found.edges is not None and not _same(known, found.edges):
             rule.place.refuse(
@@ -169,10 +171,13 @@ def _same(first: FloatArray, second: FloatArray) -> bool:
     return first.shape == second.shape and bool(np.allclose(first, second, rtol=1e-9, atol=1e-12))
 
 
-def _as_of(place: Place, error: InputError) -> NoReturn:
-    """Raise an error of a file as one of the line that names it."""
-    from darkstats.errors import MissingExtraError
-
-    if isinstance(error, MissingExtraError):
-        raise error
-    place.refuse(str(error))
+def _histogram(path: Path, name: str, place: Place) -> OwnHistogram | None:
+    """Read a histogram; what is wrong with its file is said of the line that names it."""
+    try:
+        return read_histogram(path, name)
+    except UnknownNameError:
+        return None
+    except MissingExtraError:
+        raise
+    except InputError as error:
+        place.refuse(str(error))

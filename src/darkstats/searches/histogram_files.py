@@ -188,22 +188,30 @@ def _of_npz(path: Path, name: str) -> OwnHistogram:
     )
 
 
-def _of_root(path: Path, name: str) -> OwnHistogram:
+@lru_cache(maxsize=2)
+def _root_file(path: Path, modified_ns: int) -> tuple[Any, dict[str, None]]:
+    """An open ROOT file and the names in it: opening takes as long as many histograms."""
     try:
         import uproot
     except ImportError:
         raise MissingExtraError("uproot", "templates") from None
+    file = uproot.open(path)
+    return file, dict.fromkeys(key.rpartition(";")[0] for key in file.keys(recursive=True))
+
+
+def _of_root(path: Path, name: str) -> OwnHistogram:
     place = f"{path}: {name}"
     theirs: Any = None
     try:
-        with uproot.open(path) as file:
-            known = [key.rpartition(";")[0] for key in file.keys(recursive=True)]
-            if name in known:
-                theirs = file[name]
+        file, known = _root_file(path, path.stat().st_mtime_ns)
+        if name in known:
+            theirs = file[name]
+    except MissingExtraError:
+        raise
     except Exception as error:  # uproot has many of its own
         raise DocumentError(f"cannot be read: {in_words(error)}", source=place) from error
     if theirs is None:
-        raise UnknownNameError(f"histogram (of {path})", name, known)
+        raise UnknownNameError(f"histogram (of {path})", name, tuple(known))
     try:
         found = Histogram.from_uhi(theirs)
     except OptionError as error:

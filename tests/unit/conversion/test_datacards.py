@@ -252,6 +252,8 @@ REFUSED = {
     "k lnN - nan -": (10, "'nan' is no number"),
     "k lnN - -0.5 -": (10, "not positive"),
     "k lnN - 0/1.2 -": (10, "not positive"),
+    "k lnN - 1e-320 -": (10, "absurdly far from 1"),
+    "k lnN - 0.9/1e9 -": (10, "absurdly far from 1"),
     "k lnN - 0.9/1/1.1 -": (10, "two numbers or more"),
     "k lnN - 1.1 -\nk lnN - 1.2 -": (11, "acts twice on b of a"),
     "r lnN - 1.1 -": (10, "signal strength"),
