@@ -532,12 +532,7 @@ def _responses(column: Column, building: _Building) -> Mapping[str, tuple[float,
 def _measurement(building: _Building) -> None:
     parameters = building.parameters
     parameters[_POI] = {"name": _POI, "inits": [1.0], "bounds": [list(_POI_RANGE)]}
-    present = {
-        modifier["name"]
-        for channel in building.channels
-        for sample in channel["samples"]
-        for modifier in sample["modifiers"]
-    }
+    present = _present(building)
     for name in [name for name in parameters if name not in present]:
         if name != _POI:
             del parameters[name]
@@ -546,6 +541,16 @@ def _measurement(building: _Building) -> None:
         entry["fixed"] = True
     unused = [one for one in building.card.systematics if one.name not in present]
     building.notes += [f"{one.place}: {one.name} acts on no process with events" for one in unused]
+
+
+def _present(building: _Building) -> set[str]:
+    """Names of all modifiers of the workspace."""
+    return {
+        modifier["name"]
+        for channel in building.channels
+        for sample in channel["samples"]
+        for modifier in sample["modifiers"]
+    }
 
 
 def _settled(building: _Building) -> tuple[str | None, tuple[Difference, ...]]:
@@ -581,9 +586,7 @@ def _sidecar(building: _Building, mass: str | None, interpolation: str | None) -
     sidecar: dict[str, Any] = {
         "schema": "darkstats.meta/1", "poi_label": _POI, "channels": channels, "conversion": made,
     }  # fmt: skip
-    names: Sequence[str] = [one.name for one in card.systematics] + [
-        one.name for one in card.rate_factors if not one.factors
-    ]
+    names = _present(building) - card.frozen  # only free parameters have an impact
     groups = {
         group: [name for name in members if name in names] for group, members in card.groups.items()
     }

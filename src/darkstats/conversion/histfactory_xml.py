@@ -16,7 +16,8 @@ from typing import Any
 from darkstats.conversion.converted import Conversion, Difference
 from darkstats.conversion.datacard import Place
 from darkstats.conversion.xml_elements import Element, read_elements
-from darkstats.errors import CardError, MissingExtraError, in_words
+from darkstats.errors import CardError, DocumentError, MissingExtraError, in_words
+from darkstats.searches.histogram_files import root_names
 from darkstats.workspace import Workspace
 
 __all__ = ["convert_xml"]
@@ -73,6 +74,7 @@ def convert_xml(path: Path, *, base: Path | None = None) -> Conversion:
     for element in combination.all("Input"):
         channel = read_elements(base / element.text.strip(), "Channel")
         _check_channel(channel, reading)
+        _check_histograms(channel, base)
         reading.channels.append(channel)
     document = _read_by_pyhf(path, base)
     _check_bins(combination, document)
@@ -162,6 +164,60 @@ def _check_channel(channel: Element, reading: _Reading) -> None:
         reading.notes.append(
             f"{channel.place}: {', '.join(silent)} say nothing of NormalizeByTheory: their yields "
             "have no error of the luminosity"
+        )
+
+
+_OF_SAMPLE = ("HistoName", "InputFile", "HistoPath")
+_OF_ERRORS = ("HistoName", "HistoFile", "HistoPath")
+
+
+def _check_histograms(channel: Element, base: Path) -> None:
+    """See that pyhf, which looks for bare names first, takes the histograms that are meant."""
+    for element in (*channel.all("Data"), *channel.all("Sample")):
+        _check_histogram(element, _OF_SAMPLE, (channel,), base)
+    for sample in channel.all("Sample"):
+        above = (sample, channel)
+        for element in sample.children:
+            if element.tag == "HistoSys":
+                for side in ("Low", "High"):
+                    keys = tuple(f"{key}{side}" for key in _OF_ERRORS)
+                    _check_histogram(element, keys, above, base)
+            elif element.tag == "ShapeSys":
+                _check_histogram(element, _OF_SAMPLE, above, base)
+            elif element.tag == "StatError" and element.attributes.get("HistoName"):
+                _check_histogram(element, _OF_ERRORS, above, base)
+
+
+def _check_histogram(
+    element: Element, keys: tuple[str, ...], above: tuple[Element, ...], base: Path
+) -> None:
+    """Check one histogram; ``keys`` are the attributes with its name, file and folder."""
+    name, file, folder = keys
+    histogram = element.get(name)
+    files = [one.attributes.get("InputFile", "") for one in above]
+    source = element.attributes.get(file) or next((one for one in files if one), "")
+    if not source:
+        element.place.refuse(f"no file is named for {histogram}", f'write {file}="..."')
+    stated = element.attributes.get(folder)
+    inherited = next(
+        (one.attributes["HistoPath"] for one in above if one.attributes.get("HistoPath")), ""
+    )
+    if stated is None and inherited and element.tag not in {"Data", "Sample"}:
+        element.place.refuse(
+            f"{histogram} has no {folder}, and {inherited} stands above it",
+            f'write {folder}="...": readers differ in whether it is inherited',
+        )
+    path = (inherited if stated is None else stated).strip("/")
+    wanted = f"{path}/{histogram}" if path else histogram
+    try:
+        names = root_names(base / source)
+    except DocumentError as error:
+        element.place.refuse(str(error), "correct the name of the file")
+    if wanted not in names:
+        element.place.refuse(f"{wanted} is not in {base / source}", "correct its name or its path")
+    if path and histogram in names:
+        element.place.refuse(
+            f"{base / source} holds {histogram} and {wanted}; pyhf takes the first", "rename it"
         )
 
 

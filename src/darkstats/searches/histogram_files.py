@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from darkstats.arrays import FloatArray
 
-__all__ = ["OwnHistogram", "read_histogram"]
+__all__ = ["OwnHistogram", "read_histogram", "root_names"]
 
 _COLUMNS = ("histogram", "value")
 _NPZ = ("values", "errors", "edges")
@@ -197,6 +197,24 @@ def _root_file(path: Path, modified_ns: int) -> tuple[Any, dict[str, None]]:
         raise MissingExtraError("uproot", "templates") from None
     file = uproot.open(path)
     return file, dict.fromkeys(key.rpartition(";")[0] for key in file.keys(recursive=True))
+
+
+def root_names(path: Path) -> tuple[str, ...]:
+    """Names of all that a ROOT file holds, folders joined by slashes.
+
+    Raises
+    ------
+    DocumentError
+        The file cannot be read.
+    MissingExtraError
+        uproot is not installed.
+    """
+    try:
+        return tuple(_root_file(path, path.stat().st_mtime_ns)[1])
+    except MissingExtraError:
+        raise
+    except Exception as error:  # uproot has many of its own
+        raise DocumentError(f"cannot be read: {in_words(error)}", source=str(path)) from error
 
 
 def _of_root(path: Path, name: str) -> OwnHistogram:

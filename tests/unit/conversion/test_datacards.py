@@ -178,15 +178,17 @@ p rateParam A b (@0*@1*@2) d,t,u
 
 
 def test_groups_mass_and_frozen_parameters(make: Make) -> None:
-    """Groups and mass go to the sidecar; a frozen parameter is fixed."""
+    """Groups of free parameters and the mass go to the sidecar; a frozen parameter is fixed."""
     lines = """k lnN - 1.1 -
 m lnN 1.2 - -
-theory group = k
+n lnN - 1.1 -
+o lnN - - -
+theory group = k n o
 theory group += m
 nuisance edit freeze k
 """
     found = make(lines, mass="125")
-    assert found.sidecar["groups"] == {"theory": ["k", "m"]}
+    assert found.sidecar["groups"] == {"theory": ["n", "m"]}
     assert found.sidecar["conversion"]["mass_gev"] == 125.0
     assert parameter(found, "k")["fixed"] is True
     assert parameter(found, "r")["bounds"] == [[0.0, 20.0]]

@@ -58,6 +58,8 @@ def make(tmp_path: Path) -> Make:
     histograms = {
         "data": ([122.0, 112.0], 0.0), "signal": ([20.0, 10.0], 0.0),
         "background1": ([100.0, 20.0], 0.02), "background2": ([5.0, 80.0], 0.2),
+        "same": ([1.0, 1.0], 0.0), "folder/same": ([2.0, 2.0], 0.0),
+        "folder/deep": ([20.0, 10.0], 0.0),
         "low": ([4.0, 78.0], 0.0), "high": ([6.0, 84.0], 0.0), "relative": ([0.1, 0.3], 0.0),
     }  # fmt: skip
 
@@ -161,7 +163,22 @@ REFUSED = {
     "boolean": ((('ByTheory="True"', 'ByTheory="true"'),), TOP, r"line 9: .*'true'; write True"),
     "activate": ((('Activate="True"', 'Activate="yes"'),), TOP, r"line 10: Activate"),
     "data": ((('  <Data HistoName="data" HistoPath=""/>\n', ""),), TOP, r"has no data"),
-    "histogram": ((('HistoName="signal"', 'HistoName="sig"'),), TOP, r"sig.*not found in"),
+    "histogram": ((('HistoName="signal"', 'HistoName="sig"'),), TOP, r"line 5: sig is not in"),
+    "twice": (
+        (('HistoPath="" HistoName="signal"', 'HistoPath="/folder/" HistoName="same"'),),
+        TOP,
+        r"line 5: .*holds same and folder/same; pyhf takes the first",
+    ),
+    "inherited": (
+        (
+            ('HistoPath="" NormalizeByTheory="True" HistoName="background2"',
+             'HistoPath="folder" NormalizeByTheory="True" HistoName="deep"'),
+        ),
+        TOP,
+        r"line 15: low has no HistoPathLow, and folder stands above",
+    ),
+    "no file": ((('InputFile="./data/example.root"', ""),), TOP, r"line 3: no file is named"),
+    "file": ((("example.root", "other.root"),), TOP, r"line 3: .*other\.root: cannot be read"),
     "syntax": ((("</Channel>", ""),), TOP, r"channel\.xml, line 18: no XML"),
     "root": ((("<Channel ", "<Chanel "), ("</Channel>", "</Chanel>")), TOP, r"not with <Channel>"),
     "constraint": (
@@ -189,6 +206,12 @@ def test_xml_that_is_refused(name: str, make: Make) -> None:
     changes, top, words = REFUSED[name]
     with pytest.raises(CardError, match=words):
         make(*changes, top=top)
+
+
+def test_histograms_in_folders(make: Make) -> None:
+    """A histogram of a folder is found by its path."""
+    found = make(('HistoPath="" HistoName="signal"', 'HistoPath="/folder" HistoName="deep"'))
+    assert found.workspace.document["channels"][0]["samples"][0]["data"] == [20.0, 10.0]
 
 
 def test_base(make: Make, tmp_path: Path) -> None:
