@@ -41,8 +41,8 @@ class ConvertRequest:
         tuple[str, ...],
         argument(
             "SOURCE...",
-            "Datacards of CMS Combine, several as LABEL=CARD; or one HistFactory XML file of a "
-            "combination.",
+            "Datacards of CMS Combine, several as LABEL=CARD (.=CARD keeps the names of its bins); "
+            "or one HistFactory XML file of a combination.",
         ),
     ]
     output: Annotated[
@@ -174,9 +174,11 @@ def _converted(request: ConvertRequest) -> Conversion:
 
     cards = []
     for number, source in enumerate(request.sources, 1):
-        match = _LABELLED.fullmatch(source)
+        match = None if Path(source).exists() else _LABELLED.fullmatch(source)
         label, path = match.groups() if match else (None, source)
         if label is None and len(request.sources) > 1:
             label = f"ch{number}"  # as combineCards.py names it
+        elif label == ".":
+            label = ""  # the names of the bins as they are, as there
         cards.append((label or "", read_datacard(Path(path), dict(request.keywords))))
     return convert_datacard(join(cards), mass=request.mass, statistics=request.statistics)

@@ -46,6 +46,12 @@ def test_several_cards(call, card: Path, tmp_path: Path) -> None:
     assert done.status == 0, done.err
     names = json.loads((tmp_path / "out/workspace.json").read_text())["channels"]
     assert [one["name"] for one in names] == ["sr", "ch2"]
+    other = tmp_path / "a=b.txt"  # a file of this name is no label
+    other.write_text(card.read_text())
+    done = call("convert", other, f".={card}", "-o", tmp_path / "out")
+    assert done.status == 0, done.err
+    names = json.loads((tmp_path / "out/workspace.json").read_text())["channels"]
+    assert [one["name"] for one in names] == ["ch1", "bin1"]
 
 
 def test_refusals(call, card: Path, tmp_path: Path) -> None:
