@@ -160,6 +160,8 @@ def contour_facts(contours: Contours) -> list[str]:
     if contours.where:
         facts.append(f"where {', '.join(one.text for one in contours.where)}")
     facts += [f"left out: {one.name} ({one.region}): {one.reason}" for one in contours.left_out]
+    if contours.incomplete:
+        facts.append(f"not in all scans: {', '.join(contours.incomplete)}")
     facts += [f"passed over: {o.region} at {o.name}: {o.reason}" for o in contours.undecided]
     facts += [f"{curve.key}: {curve.reason}" for curve in contours.curves if curve.reason]
     facts += [f"warning: {words}" for words in contours.warnings]
@@ -252,6 +254,8 @@ def contour_submission(contours: Contours, collision: Collision) -> dict[str, li
     words = f"{kind}What the contours are made from.{choice}{where}"
     if contours.left_out:
         words += lost
+    if contours.incomplete:
+        words += f" Not in all scans: {', '.join(contours.incomplete)}."
     if contours.undecided:
         names = ", ".join(f"{one.region} at {one.name}" for one in contours.undecided)
         words += f" Without a number, and passed over: {names}."

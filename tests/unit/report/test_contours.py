@@ -205,6 +205,11 @@ def test_a_scan_that_failed_may_be_passed_over() -> None:
     assert f"# passed over: B at {name}: no minimum" in contour_csv(found)
     (*_, entry) = contour_submission(found, Collision())["submission.yaml"]
     assert f"passed over: B at {name}" in entry["description"]
+    pytest.importorskip("matplotlib")
+    from darkstats.report.figures.contours import contours_figure
+
+    (legend,) = contours_figure(found).figure.legends
+    assert "passed over at 1 hypotheses" in legend.get_title().get_text()
 
 
 def test_a_hypothesis_that_a_scan_does_not_have_is_named_and_taken_from_the_others() -> None:
@@ -213,6 +218,7 @@ def test_a_hypothesis_that_a_scan_does_not_have_is_named_and_taken_from_the_othe
     lost = records[0]["points"].pop(2)
     found = contours(*records)
     assert found.incomplete == (lost["name"],)
+    assert f"# not in all scans: {lost['name']}" in contour_csv(found)
     (point,) = (point for point in found.points if point.name == lost["name"])
     assert found.regions[point.region].name == "B"
 

@@ -87,6 +87,9 @@ def _title(contours: Contours) -> list[str]:
     if len(contours.regions) > 1:
         names = ", ".join(plain_name(typeset(one.name)) for one in contours.regions)
         lines.append(f"at each hypothesis the strongest expected of {names}")
+    if contours.undecided:
+        n = len({one.place for one in contours.undecided})
+        lines.append(f"a scan without a number is passed over at {n} hypotheses")
     if any(curve.reason for curve in contours.curves):
         lines += [f"no contour {c.words}: {c.reason}" for c in contours.curves if c.reason]
     return lines
