@@ -30,10 +30,10 @@ def their_density(pyhs3: Any, document: Item, point: np.ndarray) -> float:
     return float(np.ravel(evaluate(*(np.asarray(values[name]) for name in inputs)))[0])
 
 
-def a_point(model: HistFactoryModel, seed: int) -> np.ndarray:
+def a_point(model: HistFactoryModel, seed: int, largest: float = 0.3) -> np.ndarray:
     """A point near the start; held parameters stay, for pyhs3 has them as constants."""
     rng = np.random.default_rng(seed)
-    step = rng.uniform(-0.3, 0.3, model.n_parameters)
+    step = rng.uniform(-largest, largest, model.n_parameters)
     moved = [p.init if p.fixed else min(max(p.init + s, p.lower), p.upper)
              for p, s in zip(model.parameters, step, strict=True)]  # fmt: skip
     return np.array(moved)

@@ -250,6 +250,11 @@ def _typed(document: dict[str, Any], key: str, kind: type, source: str) -> Any: 
     return value
 
 
+def _is_axis(key: str, value: object) -> bool:
+    """Whether a key of a channel holds edges of a further axis, such as ``theta_edges_deg``."""
+    return key != "edges" and "edges" in key.split("_") and isinstance(value, list)
+
+
 def _channel(item: object, name: str, source: str) -> ChannelLabels:
     if not isinstance(item, dict):
         raise DocumentError("is no object", source=source, pointer=f"/channels/{name}")
@@ -260,6 +265,8 @@ def _channel(item: object, name: str, source: str) -> ChannelLabels:
             raise DocumentError(
                 "are no rising numbers", source=source, pointer=f"/channels/{name}/edges"
             )
+    if any(_is_axis(key, item[key]) for key in item):
+        edges = None  # those of one axis of several: they are not the edges of the bins
     return ChannelLabels(
         label=_typed(item, "label", str, source),
         axis=_typed(item, "axis", str, source),

@@ -374,6 +374,12 @@ REFUSED: dict[str, tuple[Item, str]] = {
         "'nowhere' is named as a constraint",
     ),
     "vals": (unsaid(), "may be relative errors, events, or their squares"),
+    "tiny vals": (unsaid(constraint="Gauss", data={"vals": [1e-300, 7.0]}), "may be relative"),
+    "tiny errors": (
+        changed(hf001(), lambda d: [s["data"].update(errors=[1e-200, 1e-200])
+                                    for s in d["distributions"][0]["samples"][:2]]),
+        "is out of range",
+    ),
     "vals missing": (unsaid(data={}), "is no list of numbers"),
     "staterror unsaid": (
         changed(hf001(None), lambda d: d["metadata"].pop("packages")),

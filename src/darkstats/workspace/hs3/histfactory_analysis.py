@@ -32,6 +32,7 @@ _CODES: Mapping[str, tuple[object, ...]] = {
     "normsys": (4, "code4", {"type": "mult", "in": "poly6", "out": "exp"}),
     "histosys": (4, "code4p", "poly6", {"type": "add", "in": "poly6", "out": "poly1"}),
 }
+_LEAST_ERROR = 1e-20  # relative: its inverse square is a number that a workspace can have
 #: Programs in whose documents the variations of a histosys are yields.
 _YIELDS = frozenset({"root", "darkstats", "pyhs3"})
 
@@ -465,6 +466,11 @@ class _Reader:
         for parameter, width in zip(use.parameters, relative, strict=True):
             if not width > 0.0:
                 self.constants.add(parameter)
+            elif not _LEAST_ERROR <= width <= 1.0 / _LEAST_ERROR:
+                raise self.fault(
+                    f"the relative error {width:g} of {parameter!r} is out of range", pointer,
+                    "write 0 for no error, or errors of the size of the yields",
+                )  # fmt: skip
             elif kind == "Gauss":
                 own = Constraint(kind=GAUSSIAN, auxdata=1.0, width=width)
                 add(parameter, own, "its modifiers", pointer)
