@@ -48,7 +48,8 @@ def hs3_file(documents: Documents, title: str) -> bytes:
     InputError
         A measurement makes no model.
     """
-    edges = sidecar_of(dict(documents.sidecar), documents.workspace_file).edges
+    stated = documents.sidecar
+    edges = sidecar_of(dict(stated), documents.workspace_file).edges if stated else {}
     return render_hs3(hs3_document(documents.workspace, edges=edges, description=title)).encode()
 
 

@@ -283,12 +283,17 @@ def _workspace_files(source: str, patchset: str | None) -> Files:
     from darkstats.report.sidecar import read_sidecar
     from darkstats.workspace.containers import kind_of, patch_set_in, workspace_in
     from darkstats.workspace.documents import parse_json
+    from darkstats.workspace.hs3 import Hs3Document, looks_like_hs3
+    from darkstats.workspace.hs3.histfactory import histfactory_workspace
     from darkstats.workspace.sources import Opener
 
     opener = Opener()
     label, data = opener.read(source, "workspace")
     whole = parse_json(data, source=label)
     signals: bytes | None = None
+    if looks_like_hs3(whole):
+        whole = histfactory_workspace(Hs3Document.from_document(whole, label))
+        data = json.dumps(whole).encode() + b"\n"
     if kind_of(whole) == "pallet":
         if patchset is None:
             signals = json.dumps(patch_set_in(whole, label)).encode() + b"\n"

@@ -125,7 +125,7 @@ class Opener:
     def _from_archive(self, data: bytes, label: str, member: str, kind: str) -> tuple[str, bytes]:
         if member:
             return self._named(data, label, clean_name(member))
-        found = find_documents(data, label, kind)
+        found = _different(find_documents(data, label, kind))
         if len(found) == 1:
             return f"{label}:{found[0][0]}", found[0][1]
         names = [name for name, _ in found]
@@ -163,6 +163,15 @@ class Opener:
             source=where,
             remedy=f"choose one of: {near or '(it holds no JSON)'}",
         )
+
+
+def _different(documents: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Documents without copies, as of an archive within a bundle; the name of least depth stays."""
+    kept: dict[bytes, str] = {}
+    for name, data in sorted(documents, key=lambda one: one[0].count(":")):
+        kept.setdefault(data, name)
+    names = set(kept.values())
+    return [(name, data) for name, data in documents if name in names]
 
 
 def _is_folder(text: str) -> bool:

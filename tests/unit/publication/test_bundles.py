@@ -863,3 +863,29 @@ def test_a_bundle_of_an_earlier_darkstats_has_no_hs3(
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     sealed_again(bundle)
     assert verified(bundle, "--points", "0", capsys=capsys)[0] == 2
+
+
+def test_an_archive_of_a_bundle_has_one_workspace(
+    published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The copy in the archive of the submission is no second workspace; its name is not needed."""
+    path = tmp_path / "bundle.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(published, "bundle")
+    words = ["--patchset", f"{path}", "--point", "mass_1p2"]
+    assert run(["inspect", str(path), *words]) == 0
+    assert "bundle/background_only.json" in capsys.readouterr().out
+
+
+def test_hs3_can_be_published(
+    example_workspaces: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A document of HistFactory channels is published as the workspace that it is."""
+    path = tmp_path / "three.hs3.json"
+    assert run(["hs3", str(example_workspaces["three_channels"]), "-o", str(path)]) == 0
+    assert run(["publish", str(path), "-o", str(tmp_path / "bundle")]) == 0
+    status, record = verified(tmp_path / "bundle", capsys=capsys)
+    assert (status, record["problems"]) == (0, [])
+    manifest = json.loads((tmp_path / "bundle/manifest.json").read_text())
+    assert manifest["hs3"] == {"file": "workspace.hs3.json", "version": "0.2"}
+    assert {"name": "HS3", "statement": "the same likelihood as the workspace"} in record["checks"]
