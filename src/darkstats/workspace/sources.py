@@ -166,12 +166,11 @@ class Opener:
 
 
 def _different(documents: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """Documents without copies, as of an archive within a bundle; the name of least depth stays."""
-    kept: dict[bytes, str] = {}
-    for name, data in sorted(documents, key=lambda one: one[0].count(":")):
-        kept.setdefault(data, name)
-    names = set(kept.values())
-    return [(name, data) for name, data in documents if name in names]
+    """Documents without their copies in archives within the archive, as in that of a bundle."""
+    least: dict[bytes, int] = {}
+    for name, data in documents:
+        least[data] = min(name.count(":"), least.get(data, MAX_NESTING))
+    return [(name, data) for name, data in documents if name.count(":") == least[data]]
 
 
 def _is_folder(text: str) -> bool:
