@@ -155,6 +155,8 @@ class RateFactor:
         Range; None where the card gives none.
     factors
         Names of the parameters whose product it is; empty for a free parameter.
+    mean, error
+        Of the Gaussian constraint that ``param`` gives it; None where it has none.
     """
 
     name: str
@@ -163,6 +165,8 @@ class RateFactor:
     initial: float | None = None
     bounds: tuple[float, float] | None = None
     factors: tuple[str, ...] = ()
+    mean: float | None = None
+    error: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

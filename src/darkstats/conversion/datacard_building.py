@@ -160,7 +160,14 @@ def _channel(name: str, count: float | None, building: _Building) -> None:
         nominal, errors = _yields(column, building, counting=counting)
         if nominal is None:
             continue
+        constraint = _constraint(column, building)
+        if constraint is not None and constraint.mean is not None:
+            nominal = nominal * constraint.mean
+            errors = None if errors is None else errors * constraint.mean
         modifiers = _modifiers(column, nominal, building)
+        variations = _variations(modifiers, nominal)
+        if constraint is not None:
+            modifiers.append(_constraint_modifier(constraint, nominal, building))
         samples.append({"name": column.process, "data": _listed(nominal), "modifiers": modifiers})
         scale = math.prod(
             one.initial for one in _free_factors(column, building) if one.initial is not None
@@ -169,7 +176,7 @@ def _channel(name: str, count: float | None, building: _Building) -> None:
             Part(
                 process=column.process, is_signal=column.is_signal, nominal=nominal,
                 errors=errors, scale=scale, responses=_responses(column, building),
-                variations=_variations(modifiers, nominal),
+                variations=variations,
             )
         )  # fmt: skip
     if not counting and name in card.statistics:
@@ -367,8 +374,54 @@ def _gamma_modifier(one: Systematic, nominal: FloatArray, building: _Building) -
 def _free_factors(column: Column, building: _Building) -> list[RateFactor]:
     """Free parameters on the rate of a process, those of products included."""
     by_name = {one.name: one for one in building.card.rate_factors}
-    here = [one for one in building.card.rate_factors if column.key in one.keys]
+    here = [
+        one for one in building.card.rate_factors if column.key in one.keys and one.mean is None
+    ]
     return [by_name[name] for one in here for name in (one.factors if one.factors else (one.name,))]
+
+
+def _constraint(column: Column, building: _Building) -> RateFactor | None:
+    """The rate parameter with a Gaussian constraint on a process: a histosys states one alone."""
+    found = [
+        one for one in building.card.rate_factors if column.key in one.keys and one.mean is not None
+    ]
+    if not found:
+        return None
+    shapes = any(
+        isinstance(one.effects.get(column.key), Shape) for one in building.card.systematics
+    )
+    if len(found) > 1 or shapes:
+        what = "a shape uncertainty" if shapes else f"{found[1].name}, which is constrained, too"
+        found[0].place.refuse(
+            f"the constrained rateParam stands beside {what}, on {_named(column)}: variations of a "
+            "workspace add, and do not multiply",
+            "write lnN in its place: 1 + error/mean, and the mean into the rate", key=found[0].name,
+        )  # fmt: skip
+    return found[0]
+
+
+def _constraint_modifier(factor: RateFactor, nominal: FloatArray, building: _Building) -> Modifier:
+    """A factor mean + error theta, theta of a unit Gaussian, as a linear variation."""
+    mean, error = factor.mean or 1.0, factor.error or 1.0
+    low, high = -min(5.0, mean / error), 5.0  # the yield stays above zero
+    if factor.bounds is not None:
+        low = max(low, (factor.bounds[0] - mean) / error)
+        high = min(high, (factor.bounds[1] - mean) / error)
+    if not low < 0.0 < high:
+        factor.place.refuse(
+            f"the mean {mean:g} is outside the range, or at its end", key=factor.name
+        )
+    if factor.name not in building.parameters:
+        building.parameters[factor.name] = {"name": factor.name, "bounds": [[low, high]]}
+        building.notes.append(
+            f"{factor.place}: {factor.name} counts errors of {error:g} from {mean:g}, and its mean "
+            "is in the rates"
+        )
+    data = {
+        "lo_data": _listed(nominal * (1.0 - error / mean)),
+        "hi_data": _listed(nominal * (1.0 + error / mean)),
+    }
+    return {"name": factor.name, "type": "histosys", "data": data}
 
 
 def _factor_parameter(factor: RateFactor, building: _Building) -> None:

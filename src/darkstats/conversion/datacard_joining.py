@@ -88,10 +88,10 @@ def _add_factor(new: RateFactor, factors: dict[str, RateFactor]) -> None:
     if old is None:
         factors[new.name] = new
         return
-    if (old.initial, old.bounds, old.factors) != (new.initial, new.bounds, new.factors):
+    if replace(old, place=new.place, keys=new.keys) != new:
         new.place.refuse(
             f"the rateParam {new.name} has another value or range than at {old.place}",
-            "write the same in both cards, or rename it in one",
+            "write the same in both cards, its param as well, or rename it in one",
         )
     factors[new.name] = replace(old, keys=(*old.keys, *new.keys))
 

@@ -57,7 +57,7 @@ class Draft:
     systematics: dict[str, Systematic] = field(default_factory=dict)
     n_systematics: int = 0
     factors: dict[str, RateFactor] = field(default_factory=dict)
-    params: dict[str, Place] = field(default_factory=dict)
+    params: dict[str, Line] = field(default_factory=dict)
     groups: dict[str, tuple[Place, list[str]]] = field(default_factory=dict)
     statistics: dict[str, AutoStatistics] = field(default_factory=dict)
     edits: list[Edit] = field(default_factory=list)

@@ -22,7 +22,7 @@ from darkstats.conversion.datacard import (
 from darkstats.conversion.datacard_edits import Edit
 from darkstats.conversion.datacard_lines import Draft, Line, number_in, unread
 
-__all__ = ["add_systematic", "read_parameter"]
+__all__ = ["add_systematic", "constrained", "read_parameter"]
 
 _PRODUCT = re.compile(r"\(?\s*@\d+(\s*\*\s*@\d+)*\s*\)?")
 _SHAPES = re.compile(r"shape(N?)2?(\??)")  # the 2 chooses how, not what, is interpolated
@@ -230,7 +230,37 @@ def _range(text: str, place: Place, key: str) -> tuple[float, float] | None:
 
 def _param(name: str, line: Line, draft: Draft) -> None:
     draft.n_systematics += 1
-    draft.params[name] = line.place
+    draft.params[name] = line
+
+
+def constrained(factor: RateFactor, line: Line) -> RateFactor:
+    """Return a rate parameter with the Gaussian constraint of a line of ``param``.
+
+    Raises
+    ------
+    CardError
+        The constraint is not symmetric, or not around a positive value.
+    """
+    words, place, name = line.words[2:], line.place, factor.name
+    if len(words) < 2:
+        place.refuse("too few words", "write: NAME param MEAN ERROR [MIN,MAX]", key=name)
+    if "/" in words[1]:
+        place.refuse(
+            "a constraint of two errors cannot be stated in a workspace",
+            "write lnN of two numbers in the place of both lines", key=name,
+        )  # fmt: skip
+    mean, error = (_number(word, place) for word in words[:2])
+    if mean <= 0.0 or error <= 0.0 or factor.factors:
+        place.refuse(
+            f"a constraint of {mean:g} and {error:g} on it cannot be stated in a workspace",
+            "constrain a rateParam with a value of its own, around a positive number", key=name,
+        )  # fmt: skip
+    bounds = _range("".join(words[2:]), place, name) or factor.bounds
+    return replace(factor, mean=mean, error=error, bounds=bounds)
+
+
+def _number(word: str, place: Place) -> float:
+    return number_in(word, place, "mean and error")
 
 
 def _flat(name: str, line: Line, draft: Draft) -> None:

@@ -12,7 +12,7 @@ from darkstats.conversion.datacard import Datacard, Place, Systematic
 from darkstats.conversion.datacard_edits import edited
 from darkstats.conversion.datacard_head import HEAD
 from darkstats.conversion.datacard_lines import Draft, lines_of, unread
-from darkstats.conversion.datacard_parameters import read_parameter
+from darkstats.conversion.datacard_parameters import constrained, read_parameter
 from darkstats.errors import CardError
 
 __all__ = ["read_datacard"]
@@ -56,14 +56,11 @@ def _finished(draft: Draft, place: Place) -> Datacard:
             f"kmax is {asked}, and there are {draft.n_systematics} systematic uncertainties",
             "see that the card is complete; correct it, or write kmax *",
         )
-    for name, at in draft.params.items():
+    for name, line in draft.params.items():
         if name in draft.factors:
-            at.refuse(
-                f"the rateParam {name} with a Gaussian constraint cannot be stated in a workspace",
-                "write lnN in the place of both lines: 1 + error/mean, and the mean into the rates",
-                key=name,
-            )
-        draft.notes.append(f"{at}: param {name} acts on no rate and is left out")
+            draft.factors[name] = constrained(draft.factors[name], line)
+        else:
+            draft.notes.append(f"{line.place}: param {name} acts on no rate and is left out")
     systematics, frozen = edited(draft.systematics, draft.factors, draft.edits)
     _check_factors(draft)
     _check_names(systematics, draft)
@@ -94,7 +91,7 @@ def _check_factors(draft: Draft) -> None:
     for factor in draft.factors.values():
         for name in factor.factors:
             one = draft.factors.get(name)
-            if one is None or one.factors:
+            if one is None or one.factors or one.mean is not None:
                 factor.place.refuse(
                     f"the product names {name}, which is no free rateParam",
                     "give it a line of its own: NAME rateParam BIN PROCESS VALUE", key=factor.name,

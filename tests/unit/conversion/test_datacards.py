@@ -177,6 +177,16 @@ p rateParam A b (@0*@1*@2) d,t,u
     assert rates(found, r=0.0) == pytest.approx([10.0, 50.0, 100.0, 500.0])
 
 
+@pytest.mark.parametrize("theta", [-2.0, -0.5, 0.0, 1.0, 3.0])
+def test_a_constrained_rate_parameter_is_linear(theta: float, make: Make) -> None:
+    """rateParam with param: the factor is mean + error theta, theta of a unit Gaussian."""
+    found = make("f rateParam a b 1 [0,3]\nf param 1.2 0.3\nk lnN - 1.1 -\n")
+    assert parameter(found, "f")["bounds"] == [[-4.0, 5.0]]
+    expected = 9.0 + 10.0 * (1.2 + 0.3 * theta) * 1.1**0.7
+    assert rates(found, f=theta, k=0.7) == pytest.approx([expected], rel=1e-9)
+    assert any("counts errors of 0.3 from 1.2" in note for note in found.notes)
+
+
 def test_groups_mass_and_frozen_parameters(make: Make) -> None:
     """Groups of free parameters and the mass go to the sidecar; a frozen parameter is fixed."""
     lines = """k lnN - 1.1 -
@@ -272,7 +282,14 @@ REFUSED = {
     "f rateParam a b 5 [0,2]": (10, "outside the range"),
     "f rateParam a b file.root:w": (10, "formula"),
     "f rateParam a b 1\nf rateParam a c 2": (11, "another value or range than at"),
-    "f rateParam a b 1\nf param 1 0.1": (11, "write lnN"),
+    "f rateParam a b 1\nf param 1 -0.1/+0.2": (11, "write lnN of two numbers"),
+    "f rateParam a b 1\nf param 0 0.1": (11, "around a positive number"),
+    "f rateParam a b 1 [2,3]\nf param 1 0.1": (10, "outside the range"),
+    "f rateParam a b 1\nf param 1 0.1\ng rateParam a b 1\ng param 1 0.2": (
+        10,
+        "is constrained, too",
+    ),
+    "f rateParam a b 1\nf param 1 0.1\ng rateParam a c @0 f": (12, "no free rateParam"),
     "f extArg w.root:w": (10, "RooFit workspace"),
     "d discrete": (10, "discrete choice"),
     "g group = k": (10, "names k, which is no parameter"),

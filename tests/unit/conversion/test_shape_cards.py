@@ -262,6 +262,17 @@ def test_statistics_of_scaled_processes(make: Make) -> None:
     assert modifiers(own, "c")["prop_bina_c staterror"]["data"] == [2.0, 2.0, 2.0]
 
 
+def test_a_constrained_rate_parameter_beside_templates(make: Make) -> None:
+    """It scales templates and their errors; beside a shape it is refused."""
+    lines = "f rateParam a b 1\nf param 2 0.1\n* autoMCStats 0\n"
+    found = make(lines, errors={"s": [0.1] * 3, "b": [1.0, 1.0, 1.0]})
+    assert rates(found, f=1.0, r=0.0) == pytest.approx(2.1 * np.array(HISTOGRAMS["b"]))
+    assert modifiers(found, "b")["prop_bina staterror"]["data"] == [2.0, 2.0, 2.0]
+    assert not [one for one in found.differences if "absolute" in one.what]
+    with pytest.raises(CardError, match="beside a shape uncertainty, on b in bin a"):
+        make(f"{lines}e shape - 1\n")
+
+
 def test_curves() -> None:
     """The log-normal of two numbers, and its distances, against the likelihood written apart."""
     theta = np.linspace(-2.0, 2.0, 41)
