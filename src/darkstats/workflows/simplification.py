@@ -123,6 +123,11 @@ def simplify(request: SimplifyRequest, shell: Shell | None = None) -> Outcome[Si
     likelihood = load(request.model, shell)
     responses = RESPONSES if request.response == "auto" else (request.response,)
     _, model = likelihood.histfactory("a simplified likelihood")
+    if model.poi_index is None:
+        raise OptionError(
+            f"{request.model.workspace.source} has no signal whose limit could be compared: apply "
+            "a patch with -p, or --patchset and --point"
+        )
     with shell.step("limit of the full likelihood"):
         full = timed_limit(model, cl=request.cl, options=likelihood.options)
     tried: list[Simplified] = []
@@ -136,9 +141,9 @@ def simplify(request: SimplifyRequest, shell: Shell | None = None) -> Outcome[Si
     measured = [(one.fidelity.largest, k) for k, one in enumerate(tried)]
     known = [(change, k) for change, k in measured if change is not None]
     if not known:
-        missing = "; ".join(failures) or (
-            "one of the two likelihoods has a limit where the other has none"
-        )
+        told = {said.partition(": ")[2] for said in failures}
+        missing = told.pop() if len(told) == 1 else "; ".join(failures)
+        missing = missing or ("one of the two likelihoods has a limit where the other has none")
         raise NotCertifiedError(f"no simplified likelihood is written: {missing}")
     change, best = min(known)
     found = tried[best]

@@ -263,3 +263,33 @@ def test_pyhf_reads_it_and_agrees(example_workspaces: dict[str, Any]) -> None:
     model = theirs.model()
     cls = pyhf.infer.hypotest(limit.observed, theirs.data(model), model, test_stat="qtilde")
     assert float(cls) == pytest.approx(0.05, abs=2e-4)
+
+
+def test_names_of_the_signal_are_left_alone() -> None:
+    """A signal sample may be called background, and the document stays valid."""
+    whole = document([50.0], [shape("u", [44.0], [56.0])], [53.0], [10.0])
+    whole["channels"][0]["samples"][0]["name"] = "background"
+    whole["channels"][0]["samples"][1]["name"] = "rest"
+    _, _, found = made(whole)
+    assert set(found.workspace.sample_names) == {"background", "total_background"}
+    assert changes(whole) == pytest.approx(np.zeros(6), abs=1e-7)
+
+
+def test_channels_in_any_order() -> None:
+    """Bins belong to their channels, whichever comes first in the document."""
+    first = document([50.0, 20.0], [shape("u", [44.0, 21.0], [56.0, 19.0])], [53.0, 18.0],
+                     [10.0, 1.0])  # fmt: skip
+    second = json.loads(json.dumps(first["channels"][0]))
+    first["channels"][0]["name"] = "Z"
+    first["observations"][0]["name"] = "Z"
+    for sample in second["samples"]:
+        sample["data"] = [2.0 * value for value in sample["data"]]
+    second["samples"][1]["modifiers"] = [shape("u", [70.0, 43.0], [130.0, 37.0])]
+    first["channels"].append(second)
+    first["observations"].append({"name": "A", "data": [104.0, 41.0]})
+    _, _, found = made(first)
+    assert [name for name, _ in found.places] == ["Z", "Z", "A", "A"]
+    u = np.array([6.0, -1.0, 30.0, -3.0])
+    assert found.covariance == pytest.approx(np.outer(u, u), rel=1e-8)
+    assert changes(first) == pytest.approx(np.zeros(6), abs=1e-6)
+    assert found.workspace.document["observations"][1] == {"name": "A", "data": [104.0, 41.0]}
