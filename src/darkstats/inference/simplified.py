@@ -48,6 +48,8 @@ _LEAST_EVENTS = 0.1  # fewer expected events weigh no more in what is negligible
 _WIDE = 0.3  # relative error of an expected background, above which a Gaussian is doubtful
 _MUCH_WIDER = 30.0  # than post-fit: a deviation without the kept bins that is too far to go
 _REACH = 30.0  # range of a free direction, in standard deviations of the fit
+_NOTHING = 1e-9  # of the information in the kept bins: rounding
+_FACTORS = frozenset({"normfactor", "shapefactor"})
 _BIN_TYPES = frozenset({"staterror", "shapesys", "shapefactor"})
 _MOST_BINS = 5000  # beyond, a covariance takes more than 200 MB
 _OUTSIDE = 0.02  # of the points drawn may lie outside the range of a parameter
@@ -294,6 +296,7 @@ def simplify(
     warnings = _warnings(view, shape, reduced)
     document = _document(view, shape, reduced, quadratic)
     source = f"{workspace.source} (simplified)"
+    n_free = reduced.free.shape[1] + shape.scaled.shape[1]
     bin_errors = int(((shape.bin_error > 0.0) | (shape.counted_error > 0.0)).sum())
     made = Workspace.from_document(document, source, usable=bool(view.signals))
     return SimplifiedLikelihood(
@@ -310,13 +313,13 @@ def simplify(
         third_moment_reason=unknown or None,
         carried_third_moment=carried,
         eigen=reduced.background.shape[1],
-        free=reduced.free.shape[1],
+        free=n_free,
         signal_only=reduced.signal_only.shape[-1],
         bin_errors=bin_errors,
         parameters_before=len(best.free) + 1,
         parameters_after=1
         + reduced.background.shape[1]
-        + reduced.free.shape[1]
+        + n_free
         + reduced.signal_only.shape[-1]
         + bin_errors,
         lost=reduced.lost,
@@ -428,7 +431,8 @@ class _Parabola:
 
     best: FloatArray  # [par]
     centre: FloatArray  # [par]
-    shared: IndexArray  # parameters that act on several bins
+    axes: IndexArray  # free factors that nothing but the kept bins speaks of
+    shared: IndexArray  # all others that act on several bins
     single: IndexArray  # parameters that act on one kept bin each, and are constrained there
     scale: FloatArray  # [par] steps of about a standard deviation
     spread: FloatArray  # [shared, direction] a standard deviation of each constrained direction
@@ -483,7 +487,9 @@ def _parabola(view: _View, best: FitResult) -> _Parabola:
             )
         scale[p] = 1.0 / math.sqrt(full[p, p])
     single = _single_bins(view, best, free, beyond, scale)
-    shared = np.array([p for p in free if p not in set(single.tolist())], dtype=np.int64)
+    axes = np.array([p for p in free if _is_axis(model, p, beyond, scale)], dtype=np.int64)
+    aside = {*single.tolist(), *axes.tolist()}
+    shared = np.array([p for p in free if p not in aside], dtype=np.int64)
     spread, width, loose = _directions(model, full, beyond, shared, scale)
     centre = np.array(best.parameters, dtype=float)
     centre[shared] -= spread @ (spread.T @ gradient[shared])
@@ -498,6 +504,7 @@ def _parabola(view: _View, best: FitResult) -> _Parabola:
     return _Parabola(
         best=np.asarray(best.parameters),
         centre=centre,
+        axes=axes,
         shared=shared,
         single=single,
         scale=scale,
@@ -507,6 +514,16 @@ def _parabola(view: _View, best: FitResult) -> _Parabola:
         single_error=single_error,
         counted=counted,
     )
+
+
+def _is_axis(model: HistFactoryModel, p: int, beyond: FloatArray, scale: FloatArray) -> bool:
+    """Whether a parameter is a free factor, and no constraint or left-out channel has a say."""
+    parameter = model.parameters[p]
+    if parameter.constrained or not set(parameter.modifier_types) <= _FACTORS:
+        return False
+    known = np.flatnonzero(scale > 0.0)
+    coupled: BoolArray = np.abs(beyond[p, known]) * scale[p] * scale[known] > _NOTHING
+    return not bool(coupled.any())
 
 
 def _single_bins(
@@ -589,6 +606,8 @@ class _Shape:
 
     background: FloatArray  # [bin]
     fitted: FloatArray  # [bin] at the background-only fit
+    factors: tuple[tuple[float, float], ...]  # range of each free factor, in units of its best fit
+    scaled: FloatArray  # [bin, factor] events that it multiplies, at its best fit
     signal: FloatArray  # [row]
     moves: FloatArray  # [bin, column]; moves @ moves.T is a covariance
     signal_moves: FloatArray  # [row, column]
@@ -635,16 +654,34 @@ def _shape(
     return _Shape(
         background=background,
         fitted=view.backgrounds(parabola.best[None, :])[0],
+        factors=_ranges(view.model, parabola),
+        scaled=_slopes(view.backgrounds, point, parabola.axes, scale)
+        * parabola.best[parabola.axes],
         signal=np.where((signal < 0.0) & (at_best >= 0.0), 0.0, signal),
         moves=moves,
         signal_moves=signal_moves,
         free=slopes @ parabola.free,
-        signal_free=signal_slopes @ parabola.free,
+        signal_free=np.hstack(
+            [
+                signal_slopes @ parabola.free,
+                _slopes(view.signals_at, point, parabola.axes, scale) * scale[parabola.axes],
+            ]
+        ),
         bin_error=np.sqrt(np.where(alone, 0.0, gaussian + poisson)),
         counted=np.where(alone, single_slopes[:, parabola.counted] @ centres, 0.0),
         counted_error=np.sqrt(np.where(alone, poisson, 0.0)),
         drawn=drawn,
     )
+
+
+def _ranges(model: HistFactoryModel, parabola: _Parabola) -> tuple[tuple[float, float], ...]:
+    """Range of each free factor in units of its best fit, the smaller end first."""
+    found = []
+    for p in parabola.axes:
+        ends = [model.parameters[p].lower, model.parameters[p].upper]
+        low, high = sorted(end / float(parabola.best[p]) for end in ends)
+        found.append((low, high))
+    return tuple(found)
 
 
 def _drawn_points(view: _View, parabola: _Parabola, *, n_toys: int, seed: int) -> FloatArray:
@@ -824,7 +861,8 @@ def _document(
     poi = model.parameters[model.require_poi()].name
     stem = _free_stem({poi, *(sample for _, sample in view.signals)})
     observations = {one["name"]: one for one in whole["observations"]}
-    base = shape.background - shape.counted
+    base = shape.background - shape.counted - shape.scaled.sum(axis=1)
+    base = np.where(np.abs(base) < _NOTHING * np.abs(shape.background), 0.0, base)
     even = np.zeros_like(reduced.background) if quadratic is None else quadratic.background
     if shape.drawn is not None:  # its mean is that of the toys, even terms included
         base = base - even.sum(axis=1)
@@ -853,17 +891,17 @@ def _document(
                     ],
                 }
             )
-        for k in range(reduced.free.shape[1]):
-            if not np.any(reduced.free[at, k]):
+        for k, events in enumerate(np.hstack([shape.scaled, reduced.free])[at].T):
+            if not np.any(events):
                 continue
             free = f"{stem}_free_{k + 1}"
-            samples.append(
-                {
-                    "name": free,
-                    "data": reduced.free[at, k].tolist(),
-                    "modifiers": [{"name": free, "type": "normfactor", "data": None}],
-                }
-            )
+            factor: list[dict[str, JsonValue]] = [
+                {"name": free, "type": "normfactor", "data": None}
+            ]
+            if k < shape.scaled.shape[1] and (shape.bin_error[at] > 0.0).any():
+                none = [0.0] * len(at)  # the error of the sum stands in the first sample
+                factor.append({"name": f"{stem}_bins_{name}", "type": "staterror", "data": none})
+            samples.append({"name": free, "data": events.tolist(), "modifiers": factor})
         begin = 0
         for (channel, sample), (_, where) in zip(view.signals, view.owners, strict=True):
             rows = slice(begin, begin + len(where))
@@ -883,9 +921,13 @@ def _document(
                 }
             )
         channels.append({"name": name, "samples": samples})
+    settings = [
+        *((1.0, low, high) for low, high in shape.factors),
+        *((0.0, -_REACH, _REACH) for _ in range(reduced.free.shape[1])),
+    ]
     parameters = [
-        {"name": f"{stem}_free_{k + 1}", "inits": [0.0], "bounds": [[-_REACH, _REACH]]}
-        for k in range(reduced.free.shape[1])
+        {"name": f"{stem}_free_{k + 1}", "inits": [start], "bounds": [[low, high]]}
+        for k, (start, low, high) in enumerate(settings)
     ]
     ours = next(one for one in whole["measurements"] if one["name"] == model.measurement)
     parameters += [one for one in ours["config"]["parameters"] if one["name"] == poi]
