@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from darkstats.model import HistFactoryModel, compile_workspace
 from darkstats.model.hs3_writing import hs3_document
-from darkstats.workspace import Workspace
+from darkstats.workspace import Workspace, read_workspace
 from darkstats.workspace.hs3 import Hs3Document
 from darkstats.workspace.hs3.document import render_hs3
 from darkstats.workspace.hs3.histfactory import histfactory_workspace
@@ -64,6 +65,28 @@ def test_the_likelihood_survives_hs3(document: Document, seed: int) -> None:
             stated = before.log_density(point, before.observation)
             found = after.log_density(point, after.observation)
             assert math.isclose(found, stated, rel_tol=ROUNDING, abs_tol=ROUNDING)
+
+
+def test_published_likelihoods_survive_hs3(reference_data: Path) -> None:
+    """Workspaces of ATLAS, and pyhf's: the very bits of the likelihood, background alone."""
+    sources = sorted((reference_data / "pyhf_validation").glob("*.json"))
+    found = [str(path) for path in sources if b'"observations"' in path.read_bytes()]
+    (record,) = (reference_data / "atlas_susy_2018_31").glob("*.gz")
+    found += [f"{record}:Region{region}/BkgOnly.json" for region in "ABC"]
+    assert len(found) > 5
+    for source in found:
+        workspace = read_workspace(source, accept=("poi-unknown", "poi-no-effect"), usable=False)
+        (measurement, *_) = workspace.measurement_names
+        document = Hs3Document.from_document(hs3_document(workspace))
+        back = Workspace.from_document(
+            histfactory_workspace(document, measurement),
+            accept=("poi-unknown", "poi-no-effect"), usable=False,
+        )  # fmt: skip
+        one, other = (compile_workspace(w, measurement, poi="") for w in (workspace, back))
+        assert numbers_of(other) == numbers_of(one)
+        for point in points_of(one, 3):
+            stated = one.log_density(point, one.observation)
+            assert math.isclose(other.log_density(point, other.observation), stated, rel_tol=1e-14)
 
 
 ODD_NAMES = st.text(
