@@ -12,7 +12,8 @@ import gzip
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,11 @@ WITHIN = 0.1
 SIGNAL = 0.1  # of the background of one signal region, where a publication has no signal
 
 
-def cases(per_search: int) -> Iterator[tuple[str, str, Workspace]]:
-    """Group, name and workspace of each case."""
+def cases(per_search: int) -> Iterator[tuple[str, str, Callable[[], Workspace]]]:
+    """Group, name and reader of each case."""
     for path in sorted((ROOT / "workspaces/examples").glob("*.json")):
         if not path.name.endswith(".meta.json"):
-            yield "examples", path.stem, read_workspace(path)
+            yield "examples", path.stem, partial(read_workspace, path)
     for search in SEARCHES:
         folder = ROOT / "workspaces" / search
         (source,) = (p for p in folder.glob("background_only.json*"))
@@ -57,33 +58,36 @@ def cases(per_search: int) -> Iterator[tuple[str, str, Workspace]]:
         text = gzip.decompress(raw) if patches.suffix == ".gz" else raw
         names = [patch["metadata"]["name"] for patch in json.loads(text)["patches"]]
         for name in names[:: max(1, len(names) // per_search)][:per_search]:
-            yield search, name, read_workspace(source, patchset=patches, point=name)
+            yield search, name, partial(read_workspace, source, patchset=patches, point=name)
     data = Path(os.environ["DARKSTATS_DATA"]) / "likelihoods" if _has_data() else None
     if data is None:
         return
     for path in sorted((data / "pyhf_validation").glob("*bin*.json")):
-        yield "pyhf validation", path.stem, read_workspace(path)
+        yield "pyhf validation", path.stem, partial(read_workspace, path)
     for point in POINTS:
         region, signal = point.split("/")
         inside = f"{data / SBOTTOM}:Region{region}"
         yield (
             "ATLAS-SUSY-2018-31",
             point,
-            read_workspace(
-                f"{inside}/BkgOnly.json", patches=[f"{inside}/patch.sbottom_{signal}.json"]
+            partial(
+                read_workspace,
+                f"{inside}/BkgOnly.json",
+                patches=[f"{inside}/patch.sbottom_{signal}.json"],
             ),
         )
     for name in PUBLIC:
-        with gzip.open(data / "public" / f"{name}.json.gz") as stream:
-            yield "published backgrounds", name, _with_signal(json.load(stream), name)
+        yield "published backgrounds", name, partial(_with_signal, data, name)
 
 
 def _has_data() -> bool:
     return "DARKSTATS_DATA" in os.environ
 
 
-def _with_signal(document: Row, name: str) -> Workspace:
+def _with_signal(data: Path, name: str) -> Workspace:
     """Put a signal into the signal region of middle size: a tenth of its background."""
+    with gzip.open(data / "public" / f"{name}.json.gz") as stream:
+        document: Row = json.load(stream)
     regions = [one for one in document["channels"] if "SR" in one["name"]]
     regions.sort(key=lambda one: sum(sum(sample["data"]) for sample in one["samples"]))
     chosen = regions[len(regions) // 2]
@@ -123,11 +127,12 @@ def run(per_search: int, kept: Path) -> list[Row]:
     """All cases, linear and quadratic, and the better of the two; goes on where it was stopped."""
     rows: list[Row] = json.loads(kept.read_text("utf-8")) if kept.exists() else []
     done = {(row["group"], row["name"]) for row in rows}
-    for group, name, workspace in cases(per_search):
+    for group, name, read in cases(per_search):
         if (group, name) in done:
             continue
         row: Row = {"group": group, "name": name}
         try:
+            workspace = read()
             model = compile_workspace(workspace)
             full = timed_limit(model)
             row |= {one: measured(workspace, model, one, full) for one in RESPONSES}

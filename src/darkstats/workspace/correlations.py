@@ -255,6 +255,8 @@ def with_correlations(
             right = _scaled(right, scale)
     for one in correlations.correlated:
         if one.coefficient not in (0.0, 1.0):
+            _require_pull(left, one.left, "left", one, correlations.source)
+            _require_pull(right, one.right, "right", one, correlations.source)
             right, said = _rotated(right, one, correlations.source)
             notes.extend(said)
     moved_left = {old: new for old, new in new_left.items() if old != new}
@@ -324,23 +326,29 @@ def _scaled(workspace: Workspace, scale: float) -> Workspace:
     )
 
 
+def _require_pull(
+    workspace: Workspace, name: str, side: str, one: Correlation, source: str
+) -> None:
+    """Raise unless a parameter is a pull of width 1 around 0, which alone can be rotated."""
+    types = {kind for modifier, kind in workspace.modifiers if modifier == name}
+    if not types <= _PULLS:
+        raise DocumentError(
+            f"gives {name!r} of the {side} workspace, a {' and '.join(sorted(types - _PULLS))}, "
+            f"the coefficient {one.coefficient:g}", source=source, pointer=one.place,
+            remedy="only normsys and histosys are rotated; correlate with 1, or decorrelate",
+        )  # fmt: skip
+    if any(name in settings_of(m) for m in workspace.document["measurements"]):
+        raise DocumentError(
+            f"gives {name!r} of the {side} workspace the coefficient {one.coefficient:g}, but a "
+            "measurement has settings of it", source=source, pointer=one.place,
+            remedy="a rotation needs a pull of width 1 around 0: take the settings out",
+        )  # fmt: skip
+
+
 def _rotated(
     workspace: Workspace, one: Correlation, source: str
 ) -> tuple[Workspace, tuple[str, ...]]:
     """The right workspace with one pull split into a shared and a new one."""
-    types = {kind for name, kind in workspace.modifiers if name == one.right}
-    if not types <= _PULLS:
-        raise DocumentError(
-            f"gives {one.right!r}, a {' and '.join(sorted(types - _PULLS))}, the coefficient "
-            f"{one.coefficient:g}", source=source, pointer=one.place,
-            remedy="only normsys and histosys are rotated; correlate with 1, or decorrelate",
-        )  # fmt: skip
-    if any(one.right in settings_of(m) for m in workspace.document["measurements"]):
-        raise DocumentError(
-            f"gives {one.right!r} the coefficient {one.coefficient:g}, but a measurement has "
-            "settings of it", source=source, pointer=one.place,
-            remedy="a rotation needs a pull of width 1 around 0: take the settings out",
-        )  # fmt: skip
     rest = f"{one.right}_uncorrelated"
     if rest in {name for name, _ in workspace.modifiers}:
         raise DocumentError(

@@ -41,6 +41,16 @@ def shape(name: str, up: float, down: float | None = None) -> Document:
     return {"name": name, "type": "histosys", "data": {"hi_data": [100.0 + up], "lo_data": [low]}}
 
 
+def workspace_with_lumi(modifier: Document) -> Workspace:
+    document = workspace("A", []).document
+    document["channels"][0]["samples"][1]["modifiers"] = [modifier]
+    document["measurements"][0]["config"]["parameters"] = [
+        {"name": modifier["name"], "auxdata": [1.0], "sigmas": [0.02], "inits": [1.0],
+         "bounds": [[0.5, 1.5]]}
+    ]  # fmt: skip
+    return Workspace.from_document(document)
+
+
 def norm(name: str, hi: float, lo: float) -> Document:
     return {"name": name, "type": "normsys", "data": {"hi": hi, "lo": lo}}
 
@@ -151,6 +161,12 @@ def test_what_cannot_be_rotated_is_refused() -> None:
         with pytest.raises(DocumentError, match=said) as refused:
             with_correlations(left, right, mapped(correlate=[entry]))
         assert "/correlate/0" in str(refused.value)
+    lumi = {"name": "lumi", "type": "lumi", "data": None}
+    with pytest.raises(DocumentError, match="left workspace, a lumi"):
+        with_correlations(
+            workspace_with_lumi(lumi), workspace("B", [shape("b", 5.0)]),
+            mapped(correlate=[{**entry, "left": "lumi"}]),
+        )  # fmt: skip
     document = workspace("B", [shape("b", 5.0)]).document
     document["measurements"][0]["config"]["parameters"] = [{"name": "b", "fixed": True}]
     with pytest.raises(DocumentError, match="settings"):
