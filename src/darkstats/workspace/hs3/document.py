@@ -38,6 +38,7 @@ __all__ = [
     "write_hs3",
 ]
 
+_FARTHEST = 1e100  # ends of an observable: squares and integrals have to be numbers, too
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 Item = dict[str, Any]
 
@@ -261,11 +262,15 @@ class Hs3Document:
             edges = axis.get("edges")
             if isinstance(edges, list) and edges:
                 low, high = edges[0], edges[-1]
-            if not is_number(low) or not is_number(high) or not low < high:
+            if (
+                not is_number(low)
+                or not is_number(high)
+                or not -_FARTHEST <= low < high <= _FARTHEST
+            ):
                 raise DocumentError(
                     f"axis {axis.get('name')!r} of data {data!r} has no range",
                     source=self.source,
-                    remedy="give finite min < max: the densities are normalised on it",
+                    remedy="give min < max, both within 1e100: the densities are normalised on it",
                 )
             axes.append((str(axis["name"]), float(low), float(high)))
         if not axes:
