@@ -71,6 +71,7 @@ WALKS: dict[str, Walk] = {
         lambda ws: w.scan_poi(w.ScanRequest(model=model(ws), ranges=((0.0, 3.0),), points=7)),
     ),
     "inspect": (["inspect"], lambda ws: w.inspect(w.InspectRequest(workspace=ws))),
+    "hs3": (["hs3"], lambda ws: w.hs3(w.Hs3Request(workspace=ws))),
     "digest": (["digest"], lambda ws: w.digest(w.DigestRequest(workspace=ws))),
     "rename": (
         ["rename", "-m", "mu=strength"],
