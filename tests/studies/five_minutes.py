@@ -197,7 +197,8 @@ def go(way: Way, folder: Path, programs: Path, *, cold: bool = True) -> dict[str
     return {
         "title": way.title, "commands": len(way.commands),
         "seconds": [round(value, 1) for value in seconds], "total_s": round(sum(seconds), 1),
-        "observed": record.get("limit", record).get("observed"), "points": len(record.get("points", ())) or None,
+        "observed": record.get("limit", record).get("observed"),
+        "points": len(record.get("points", ())) or None,
     }  # fmt: skip
 
 
