@@ -122,6 +122,14 @@ def test_errors_below_the_threshold_are_left_out(make: Make) -> None:
     assert sum(name.startswith("staterror") for name in model.parameter_names) == 2
 
 
+@pytest.mark.parametrize(("threshold", "kept"), [("0.021", 2.0), ("0.022", 0.0)])
+def test_the_threshold_is_that_of_the_xml(threshold: str, kept: float, make: Make) -> None:
+    """The joint relative error of the first bin is 0.0213: it stays below, and goes above it."""
+    found = make(('Threshold="0.05"', f'Threshold="{threshold}"'))
+    data = modifiers(found, "background1")["staterror_channel1 staterror"]["data"]
+    assert data[0] == pytest.approx(kept)
+
+
 def test_a_threshold_that_nobody_stated(make: Make) -> None:
     """Without StatErrorConfig the errors stay, and what ROOT would do is told with its size."""
     config = '  <StatErrorConfig RelErrorThreshold="0.05" ConstraintType="Gaussian"/>\n'

@@ -244,6 +244,23 @@ def test_statistics_by_threshold(make: Make) -> None:
     assert signal["prop_bina_s staterror"]["data"] == [0, 0, 0, 0.2]
 
 
+def test_statistics_at_the_threshold(make: Make) -> None:
+    """Numbers of events are rounded; one at the threshold is not beyond it; signals may count."""
+    histograms = {"data_obs": [4.0, 4.0], "s": [4.0, 4.0], "b": [4.0, 4.0]}
+    errors = {"s": [0.1, 4.0], "b": [1.9, 1.0]}  # 4.43 and 16 events of the background
+    at = make("* autoMCStats 4\n", histograms=histograms, errors=errors)
+    found = modifiers(at, "b")
+    assert found["prop_bina_b_poisson shapesys"]["data"] == [4.0 / 2.0, 0.0]
+    assert found["prop_bina staterror"]["data"] == [0.0, 1.0]
+    below = make("* autoMCStats 3\n", histograms=histograms, errors=errors)
+    assert modifiers(below, "b")["prop_bina staterror"]["data"] == [1.9, 1.0]
+    with_signal = make("* autoMCStats 4 1\n", histograms=histograms, errors=errors)
+    found = modifiers(with_signal, "b")  # 17.7 and 3.8 events of both
+    assert found["prop_bina staterror"]["data"] == [1.9, 0.0]
+    assert found["prop_bina_b staterror"]["data"] == [0.0, 1.0]
+    assert "prop_bina_s_poisson shapesys" in modifiers(with_signal, "s")
+
+
 def test_statistics_of_scaled_processes(make: Make) -> None:
     """Relative errors are those at the initial values of rate parameters."""
     errors = {"s": [0.1, 0.1, 0.1], "b": [1.0, 1.0, 1.0], "c": [2.0, 2.0, 2.0]}
