@@ -873,8 +873,9 @@ def test_an_archive_of_a_bundle_has_one_workspace(
     with tarfile.open(path, "w:gz") as archive:
         archive.add(published, "bundle")
     words = ["--patchset", f"{path}", "--point", "mass_1p2"]
-    assert run(["inspect", str(path), *words]) == 0
-    assert "bundle/background_only.json" in capsys.readouterr().out
+    assert run(["digest", str(path), *words, "--json"]) == 0
+    source = json.loads(capsys.readouterr().out)["source"]
+    assert source == f"{path}:bundle/background_only.json + mass_1p2"
 
 
 def test_hs3_can_be_published(
