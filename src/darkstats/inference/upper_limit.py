@@ -162,10 +162,15 @@ def asymptotic_limit(
 def _scan(
     curve: ProfileCurve, method: str, top: float, n_points: int, *, blind: bool
 ) -> LimitScan | None:
-    """P-values on an even grid from 0 to 1.3 times the largest limit."""
+    """P-values on an even grid from 0 to 1.3 times the largest limit.
+
+    The best fit is a point, too: the p-values of one-sided statistics have a corner there.
+    """
     if n_points < 2 or not top > 0.0:
         return None
     grid = [float(mu) for mu in np.linspace(0.0, 1.3 * top, n_points)]
+    if not blind and grid[0] < curve.mu_hat < grid[-1]:
+        grid = sorted({*grid, curve.mu_hat})
     curve.evaluate(grid)
     known = set(curve.points)
     kept = [mu for mu in grid if mu in known]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from darkstats.report.numbers import number
-from darkstats.report.tables import grid, sheet
+from darkstats.report.tables import grid, sheet, short_source
 from darkstats.workspace.names import modifier_of
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def summary_sheet(summary: WorkspaceSummary, inputs: Inputs) -> RenderableType:
     if not summary.findings:
         notes.append(("linter", "nothing to report"))
     return sheet(
-        f"Workspace {summary.source if summary.source != '-' else 'from standard input'}",
+        f"Workspace {short_source(summary.source)}",
         subtitle="simulated data; channel rows: sum of the backgrounds"
         if inputs.simulated
         else "channel rows: sum of the backgrounds",
@@ -152,7 +152,7 @@ def events_sheet(record: dict[str, Any], shown: int) -> RenderableType:
 def workspace_sheet(workspace: Workspace, said: tuple[str, ...] = ()) -> RenderableType:
     """A workspace that was written, in one line each, with what was said while it was made."""
     return sheet(
-        f"Workspace {workspace.source}",
+        f"Workspace {short_source(workspace.source)}",
         notes=[
             ("channels", ", ".join(workspace.channel_names)),
             ("samples", ", ".join(workspace.sample_names)),
