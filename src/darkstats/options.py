@@ -46,6 +46,8 @@ class Option:
         type of the field says it all.
     repeated
         Whether ``read`` takes a tuple of texts.
+    writes
+        Whether the value is a file or folder that is written.
     """
 
     flags: tuple[str, ...]
@@ -59,6 +61,7 @@ class Option:
     usual: str | None
     read: Callable[[Any], Any] | None
     repeated: bool
+    writes: bool
 
     @property
     def name(self) -> str:
@@ -95,11 +98,12 @@ def option(
     usual: str | None = None,
     read: Callable[[Any], Any] | None = None,
     repeated: bool = False,
+    writes: bool = False,
 ) -> Option:
     """Declare an option; see :class:`Option`."""
     return Option(
         flags=flags, metavar=metavar, help=help, panel=panel, choices=choices, kind=kind,
-        least=least, most=most, usual=usual, read=read, repeated=repeated,
+        least=least, most=most, usual=usual, read=read, repeated=repeated, writes=writes,
     )  # fmt: skip
 
 

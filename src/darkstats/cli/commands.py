@@ -7,6 +7,7 @@ parses. Two fields may share a flag (``--engine``): the word goes to those that 
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -24,6 +25,8 @@ __all__ = ["command"]
 
 Path = tuple[str, ...]
 
+_DOCUMENT = "Write the document to this file, whole or not; it is printed otherwise."
+
 
 def command(verb: Verb) -> Callable[..., None]:
     """Return the function that typer makes a command of."""
@@ -31,7 +34,8 @@ def command(verb: Verb) -> Callable[..., None]:
     hidden = set(verb.without.split())
     asked = [_said(one, verb.words) for one in choices_of(request) if one.path[-1] not in hidden]
     output = Drawing if verb.draws else Output
-    shown = [one for one in choices_of(output) if _is_offered(verb, one)]
+    words = {"path": _DOCUMENT} if verb.prints_record else {}
+    shown = [_said(one, words) for one in choices_of(output) if _is_offered(verb, one)]
     parameters = {**_parameters("request", asked), **_parameters("output", shown)}
 
     def run(context: typer.Context, **given: Any) -> None:  # noqa: ANN401 -- as declared
@@ -39,6 +43,7 @@ def command(verb: Verb) -> Callable[..., None]:
         where = _made(output, chosen["output"])
         where = where.output() if isinstance(where, Drawing) else where
         _check_figures(verb, where)
+        _check_files(asked, chosen["request"], where)
         if verb.prints_record and where.path is None:
             where = Output(json=True)
         what = _made(request, chosen["request"])
@@ -61,6 +66,19 @@ def _check_figures(verb: Verb, output: Output) -> None:
     for kind, _ in output.figures:
         if kind is not None and known and kind not in known:
             raise UnknownNameError("figure", kind, known)
+
+
+def _check_files(asked: Iterable[Choice], chosen: Mapping[Path, Any], output: Output) -> None:
+    """Refuse one file for two things, of which the second would replace the first."""
+    written = [(one.option.name, chosen.get(one.path)) for one in asked if one.option.writes]
+    written += [("--plot", path) for _, path in output.figures] + [("--output", output.path)]
+    seen: dict[str, str] = {}
+    for flag, path in written:
+        if isinstance(path, str):
+            place = os.path.realpath(path)
+            if place in seen:
+                raise OptionError(f"{seen[place]} and {flag} both write {path}: name two files")
+            seen[place] = flag
 
 
 def _said(choice: Choice, words: Mapping[str, str]) -> Choice:

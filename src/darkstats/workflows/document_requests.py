@@ -25,7 +25,12 @@ Names = tuple[str, ...]
 Pairs = tuple[tuple[str, str], ...]
 Report = Annotated[
     str | None,
-    option("--report", metavar="FILE", help="Write what it changes to this file, as a record."),
+    option(
+        "--report",
+        metavar="FILE",
+        writes=True,
+        help="Write what it changes to this file, as a record.",
+    ),
 ]
 
 

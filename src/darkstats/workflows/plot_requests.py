@@ -24,7 +24,8 @@ CATALOGUE, NONE = "catalogue", "none"
 _FIGURE = "Figure"
 
 HepData = Annotated[
-    str | None, option("--hepdata", metavar="DIR", help="Write a HEPData submission to a folder.")
+    str | None,
+    option("--hepdata", metavar="DIR", writes=True, help="Write a HEPData submission to a folder."),
 ]
 SqrtS = Annotated[
     float | None,
@@ -149,7 +150,7 @@ class ExportRequest:
 
     result: Annotated[str, argument("RESULT", "Record of darkstats scan.")]
     csv: Annotated[
-        str | None, option("--csv", metavar="FILE", help="Write one row a hypothesis.")
+        str | None, option("--csv", metavar="FILE", writes=True, help="Write one row a hypothesis.")
     ] = None
     hepdata: HepData = None
     sqrt_s_gev: SqrtS = None
@@ -223,7 +224,12 @@ class ContourRequest:
     ] = "point"  # fmt: skip
     curves: Annotated[
         str | None,
-        option("--curves", metavar="FILE", help="Write the contours as CSV, one row a vertex."),
+        option(
+            "--curves",
+            metavar="FILE",
+            writes=True,
+            help="Write the contours as CSV, one row a vertex.",
+        ),
     ] = None
     hepdata: HepData = None
     sqrt_s_gev: SqrtS = None

@@ -63,7 +63,7 @@ class ReinterpretRequest:
     patch: Annotated[
         str | None,
         option(
-            "--write-patch", metavar="FILE", panel=_PANEL,
+            "--write-patch", metavar="FILE", panel=_PANEL, writes=True,
             help="Write the patch (RFC 6902), or the patch set of several hypotheses.",
         ),
     ] = None  # fmt: skip

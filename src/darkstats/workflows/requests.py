@@ -469,7 +469,7 @@ class FitRequest:
     covariance: Annotated[
         str | None,
         option(
-            "--covariance", metavar="FILE.npz", panel=OUTPUT,
+            "--covariance", metavar="FILE.npz", panel=OUTPUT, writes=True,
             help="Write the covariance matrix to this file of NumPy arrays.",
         ),
     ] = None  # fmt: skip

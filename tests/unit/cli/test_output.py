@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -233,3 +233,26 @@ def test_a_reader_that_goes_away_is_no_error(command: Start, two_bins: Path) -> 
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fit", "--plot", "a.png", "--plot", "prefit=./a.png"),
+        ("fit", "--covariance", "a.npz", "-o", "a.npz"),
+        ("limit", "--plot", "a.svg", "-o", "b/../a.svg"),
+        ("simplify", "--report", "a.json", "-o", "a.json"),
+        ("reinterpret", "--signal", "SR=1,2", "--write-patch", "a.json", "-o", "a.json"),
+    ],
+)
+def test_one_file_is_not_two_things(
+    call: Any, two_bins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str]
+) -> None:
+    """The second would replace the first; nothing is computed and nothing written."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b").mkdir()
+    verb, *more = words
+    done = call(verb, str(two_bins), *more)
+    assert done.status == 2
+    assert "both write" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
