@@ -13,7 +13,7 @@ from darkstats.errors import FitFailedError
 from darkstats.execution.processes import InProcess, LocalProcesses
 from darkstats.execution.run import run_job
 from darkstats.inference.bayes import FlatInCoupling, NuisancePriors, credible_limit
-from darkstats.scan import credible
+from darkstats.scan import credible_blocks
 from darkstats.scan.limits import (
     LIMITS,
     base_of,
@@ -131,7 +131,7 @@ def test_a_limit_outlives_a_fit_that_cannot_be_certified(
     def broken(null: object) -> None:
         raise FitFailedError("no minimum")
 
-    monkeypatch.setattr(credible, "window_fields", broken)
+    monkeypatch.setattr(credible_blocks, "window_fields", broken)
     some = {**inputs, "patches": inputs["patches"][:1]}
     (point,) = points(some, BAYES)
     assert point.status == "ok"
