@@ -134,7 +134,7 @@ class Combined:
         nominal = self.templates[process]
         fractions, change = nominal / nominal.sum(), 1.0
         acting = {one: scales[i] for one, scales in self.shape.items() if scales[i]}
-        region = min(acting.values(), default=1.0)
+        region = min([1.0, *acting.values()])  # as in ShapeTools: the search begins at 1
         moved = fractions.copy()
         for one, scale in acting.items():
             up, down = self.templates[f"{process}_{one}Up"], self.templates[f"{process}_{one}Down"]

@@ -77,7 +77,8 @@ def vertical_distance(
 ) -> float:
     """Return how far code 4p of a ``histosys`` is from ``shape``, relative to the nominal yields.
 
-    Zero unless templates that are not symmetric stand beside others of a smaller scale.
+    Zero unless templates that are not symmetric have another scale than the smallest of their
+    process, or one above 1; or a bin falls below zero, where Combine cuts it.
 
     Parameters
     ----------
@@ -88,10 +89,12 @@ def vertical_distance(
     region
         Smallest scale of the process, within which Combine smooths all its templates.
     """
-    x = scale * _INSIDE
-    curve = 0.5 * scale * _INSIDE * (smooth_step(x, region) - smooth_step(_INSIDE))
-    shift = np.abs(np.outer(curve, high + low - 2.0 * nominal))
-    return _relative(shift, nominal)
+    x = scale * _INSIDE[:, None]
+    linear, bent = 0.5 * (high - low), 0.5 * (high + low - 2.0 * nominal)
+    theirs = x * (linear + bent * smooth_step(x, region))
+    ours = x * (linear + bent * smooth_step(_INSIDE[:, None]))
+    cut = np.maximum(-nominal - theirs, 0.0)  # bins that Combine holds at zero
+    return _relative(np.abs(ours - theirs - cut), nominal)
 
 
 def vertical_logarithmic(

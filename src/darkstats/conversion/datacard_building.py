@@ -47,6 +47,7 @@ from darkstats.workspace import Workspace
 
 __all__ = ["convert_datacard"]
 
+_MOST_NAMED = 6  # processes of a note
 _POI_RANGE = (0.0, 20.0)  # Combine's own
 _SUM_TOLERANCE = 0.01  # of a rate beside its template: as Combine's
 _EXACT_CODES = "normsys=code1,histosys=code4p"
@@ -117,6 +118,7 @@ def _channel(name: str, count: float | None, building: Building) -> None:
     for column in columns:
         nominal, errors = _yields(column, building, counting=counting)
         if nominal is None:
+            building.empty.append(named(column))
             continue
         constraint = constraint_of(column, building)
         if constraint is not None and constraint.mean is not None:
@@ -248,6 +250,10 @@ def _measurement(building: Building) -> None:
         entry["fixed"] = True
     unused = [one for one in building.card.systematics if one.name not in present]
     building.notes += [f"{one.place}: {one.name} acts on no process with events" for one in unused]
+    if building.empty:
+        first, more = ", ".join(building.empty[:_MOST_NAMED]), len(building.empty) - _MOST_NAMED
+        tail = f" and {more} more" if more > 0 else ""
+        building.notes.append(f"left out, because they expect no event: {first}{tail}")
 
 
 def _present(building: Building) -> set[str]:

@@ -56,6 +56,8 @@ class Building:
         What is carried in another way, by kind and else; what was left out or assumed.
     controls
         Gamma functions that get a channel of their own, by name.
+    empty
+        Processes without events, and their bins.
     """
 
     card: Datacard
@@ -69,6 +71,7 @@ class Building:
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     controls: dict[str, Systematic] = field(default_factory=dict)
+    empty: list[str] = field(default_factory=list)
 
     def differ(self, kind: str, what: str, one: Systematic, distance: Distance) -> None:
         """Say that a parameter is carried in another way."""

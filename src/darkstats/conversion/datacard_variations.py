@@ -27,6 +27,7 @@ __all__ = [
     "variations_of",
 ]
 
+_ROUNDING = 1e-9  # of a yield
 _NO_YIELD = 1e-3  # Combine leaves out changes of the sum of templates below
 
 
@@ -68,13 +69,13 @@ def lognormal_modifier(one: Systematic, effect: LogNormal, building: Building) -
 
 
 def smooth_region(column: Column, building: Building) -> float:
-    """Smallest scale of the shapes of a process: Combine smooths all of them within it."""
+    """Smallest scale of the shapes of a process, at most 1: Combine smooths all within it."""
     scales = [
         effect.scale
         for one in building.card.systematics
         if isinstance(effect := one.effects.get(column.key), Shape)
     ]
-    return min(scales, default=1.0)
+    return min([1.0, *scales])
 
 
 def shape_modifiers(
@@ -146,8 +147,11 @@ def _shape_difference(
     if effect.logarithmic:
         what = "shapeN interpolates logarithms of the fractions; a histosys adds events"
     else:
-        what = "shape beside others of a smaller scale is smoothed within that scale by Combine"
-    if size > 1e-12 or effect.logarithmic:
+        what = (
+            "shape of a scale that is not the smallest, or above 1: Combine smooths it within the "
+            "smallest scale, and cuts what falls below zero"
+        )
+    if size > _ROUNDING or effect.logarithmic:
         kind = "shapeN" if effect.logarithmic else "scaled shape"
         building.differ(kind, what, one, Distance(size, size))
 

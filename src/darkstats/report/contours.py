@@ -324,6 +324,8 @@ def exclusion_contours(
         logs=logs,
         curves=_curves(grid, logs, _observed_name(tables)),
         warnings=(
+            *_few_events(ordered, tables),
+            *_units(tables),
             *_passed_over(undecided),
             *_contradictions(ordered, tables, quantity),
             *_carried(ordered, tables),
@@ -540,6 +542,36 @@ def _curves(grid: Triangulation, logs: FloatArray, observed: str) -> tuple[Curve
             reason = "all hypotheses are excluded but for single ones exactly on the contour"
         found.append(Curve(key=key, words=said, excluded=excluded, pieces=pieces, reason=reason))
     return tuple(found)
+
+
+def _few_events(rows: Sequence[_Row], tables: Sequence[ScanTable]) -> list[str]:
+    """Say where limits that hold for few events stand beside asymptotic ones."""
+    found = []
+    for row in rows:
+        held = tables[row.region].limits["signal_strength"].low_counts
+        if held is not None and np.isfinite(held[:, row.place]).any():
+            found.append(row.name)
+    if not found:
+        return []
+    return [
+        f"{len(found)} of {len(rows)} hypotheses have limits for few events in the place of "
+        f"asymptotic ones, and their neighbours may have none: pieces about {found[0]} and others "
+        "may come of that; compare with a scan by toys"
+    ]
+
+
+def _units(tables: Sequence[ScanTable]) -> list[str]:
+    """Say what signal strength 1 is where somebody said it: the contour lies there."""
+    said = {
+        one.conversion.words: None
+        for table in tables
+        for one in table.limits.values()
+        if one.conversion is not None
+    }
+    return [
+        f"the contour is that of the signal as it was simulated, not of a coupling: {words}"
+        for words in said
+    ]
 
 
 def _passed_over(undecided: Sequence[LeftOut]) -> list[str]:

@@ -160,7 +160,7 @@ def workspace_sheet(workspace: Workspace, said: tuple[str, ...] = ()) -> Rendera
             ("measurements", ", ".join(workspace.measurement_names)),
             ("digest", f"sha256 {workspace.digest}"),
         ],
-        warnings=[str(one).removeprefix("warning ") for one in workspace.warnings],
+        warnings=[*said, *(str(one).removeprefix("warning ") for one in workspace.warnings)],
     )
 
 

@@ -457,3 +457,15 @@ def test_records_on_disk_keep_their_digests(call_contour: Callable[..., Contours
     found = call_contour(*scan_records.regions("A", "B"), x=X, y=Y, where=("m_dm_gev=60",))
     assert [one.inputs_sha256 for one in found.regions] == [f"{k:064x}" for k in (0, 1)]
     assert [one.name for one in found.regions] == ["A", "B"]
+
+
+def test_limits_for_few_events_are_named() -> None:
+    """They stand beside asymptotic ones, which a reader of the contour has to know."""
+    record = scan_records.predicted_plane()
+    options: dict[str, Any] = {"axes": (None, None), "where": ()}
+    assert not any("few events" in said for said in contours(record, **options).warnings)
+    held = {"observed": 1.0, "expected": [1.0, 1.0, 1.0, 1.0, 1.0]}
+    found = contours(changed(record, 4, low_counts=held), **options)
+    (said,) = [text for text in found.warnings if "few events" in text]
+    assert said.startswith(f"1 of {len(record['points'])} hypotheses")
+    assert record["points"][4]["name"] in said

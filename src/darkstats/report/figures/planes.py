@@ -19,6 +19,7 @@ from darkstats.errors import OptionError, UnknownNameError
 from darkstats.report.figures.coupling_limits import draw_limits, gaps_note, in_order, limit_columns
 from darkstats.report.figures.scan_words import (
     at_axis,
+    axis_symbol,
     axis_title,
     limits_title,
     method_words,
@@ -418,9 +419,12 @@ def slices_figure(
         scan_header(panels[0, 0], table, right_axes=panels[0, across - 1])
         handles = in_order(*panels.flat)
         title = method_words(table) + (f"; {typeset(note)}" if note else "")
+        total = len(np.unique(table.coordinates[:, fixed]))
+        if total > len(at):
+            title += f"; {len(at)} of {total} values of {axis_symbol(table.axis_words[fixed])}"
         figure.legend(
-            list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles),
-            title=title, fontsize=9.0, title_fontsize=9.0,
+            list(handles.values()), list(handles), loc="outside lower center",
+            ncols=min(len(handles), 4), title=title, fontsize=9.0, title_fontsize=9.0,
         )  # fmt: skip
     return Drawing(figure=figure, columns=columns)
 

@@ -156,7 +156,7 @@ def prediction_figure(
             _stack(main, fit, panel, order)
             _ratio(ratio, panel)
             main.tick_params(axis="x", labelbottom=False)
-            ratio.set_xlabel(typeset(labels.axis or "bin (the first is 0)"))
+            ratio.set_xlabel(typeset(_axis_title(panel.edges, labels)))
             main.set_ylabel(_counts_title(panel.edges, labels))
             ratio.set_ylabel("data / pred.", fontsize=10.0)
             _channel_name(main, channel, labels)
@@ -194,6 +194,13 @@ def _edges(channel: ChannelBins, labels: ChannelLabels) -> FloatArray:
         return np.array(labels.edges)
     numbered: FloatArray = np.arange(n + 1, dtype=np.float64) - 0.5  # as tables and messages count
     return numbered
+
+
+def _axis_title(edges: FloatArray, labels: ChannelLabels) -> str:
+    """What the sidecar says; edges without a title are values, not numbers of bins."""
+    if labels.axis:
+        return labels.axis
+    return "bin (the first is 0)" if edges[0] == _FROM_ZERO else "observable of the channel"
 
 
 def _counts_title(edges: FloatArray, labels: ChannelLabels) -> str:

@@ -27,6 +27,8 @@ __all__ = [
     "typeset",
 ]
 
+_WRITTEN_OUT = 1e6
+
 _MASSES = {
     "m_a_gev": "$m_{a}$",
     "m_zprime_gev": r"$M_{Z^{\prime}}$",
@@ -53,6 +55,8 @@ def axis_title(axis: Axis) -> str:
 def at_axis(axis: Axis, value: float, digits: int = 6) -> str:
     """A coordinate and its value, such as ``m = 2 GeV``."""
     unit = f" {typeset(axis.unit)}" if axis.unit else ""
+    if abs(value) < _WRITTEN_OUT:  # a mass of 1000 is written so
+        digits = max(digits, len(f"{abs(value):.0f}"))
     return f"{axis_symbol(axis)} = {value:.{digits}g}{unit}"
 
 
