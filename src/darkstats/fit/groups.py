@@ -9,12 +9,13 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from darkstats.arrays import FloatArray
 from darkstats.errors import OptionError
 from darkstats.fit.mle import FitResult
 from darkstats.fit.uncertainty import Covariance
 from darkstats.model import Model
 
-__all__ = ["ErrorBudget", "GroupImpact", "error_budget", "members"]
+__all__ = ["ErrorBudget", "GroupImpact", "error_budget", "members", "response_to"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +166,23 @@ def _taken(
     if not parameters:
         return 0.0
     held = [row[name] for name in parameters]
+    taken = float(response_to(matrix, row[poi], held) @ matrix.matrix[row[poi], held])
+    return min(max(taken, 0.0), float(matrix.matrix[row[poi], row[poi]]))
+
+
+def response_to(matrix: Covariance, poi: int, held: Sequence[int]) -> FloatArray:
+    r"""How far the parameter of interest goes along with parameters that are held elsewhere.
+
+    :math:`V_{GG}^{-1} V_{G\mu}`, solved in units of the errors. Shape [held].
+
+    Parameters
+    ----------
+    matrix
+        Covariance.
+    poi, held
+        Rows of the parameter of interest and of the group :math:`G`.
+    """
     scale = np.sqrt(np.diag(matrix.matrix)[held])
     block = matrix.matrix[np.ix_(held, held)] / np.outer(scale, scale)
-    slope = matrix.matrix[row[poi], held] / scale
-    taken = float(slope @ np.linalg.solve(block, slope))
-    return min(max(taken, 0.0), float(matrix.matrix[row[poi], row[poi]]))
+    found: FloatArray = np.linalg.solve(block, matrix.matrix[poi, held] / scale) / scale
+    return found

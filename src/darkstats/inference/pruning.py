@@ -9,6 +9,7 @@ import numpy as np
 
 from darkstats.errors import NotCertifiedError, OptionError
 from darkstats.fit import FitOptions, covariance, fit
+from darkstats.fit.groups import response_to
 from darkstats.inference.simplified import LimitComparison, TimedLimit, comparison, timed_limit
 from darkstats.model import HistFactoryModel, compile_workspace
 from darkstats.workspace import Workspace, prune
@@ -87,12 +88,10 @@ def expected_effects(
         if len(known) < len(inside):  # at a bound: no parabola
             continue
         held = [row[model.parameters[p].name] for p in known]
-        scale = np.sqrt(np.diag(matrix.matrix)[held])
-        block = matrix.matrix[np.ix_(held, held)] / np.outer(scale, scale)
-        slope = np.linalg.solve(block, matrix.matrix[row[poi], held] / scale)
-        taken = float(slope @ (matrix.matrix[row[poi], held] / scale))
+        slope = response_to(matrix, row[poi], held)
+        taken = float(slope @ matrix.matrix[row[poi], held])
         nominal = np.array([_nominal(model, p) for p in known])
-        moved = float(slope @ ((nominal - np.asarray(best.parameters)[known]) / scale))
+        moved = float(slope @ (nominal - np.asarray(best.parameters)[known]))
         shrunk = 1.0 - math.sqrt(max(1.0 - taken / total, 0.0))
         found[name] = shrunk + abs(moved) / limit
     return found
