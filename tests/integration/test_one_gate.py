@@ -14,7 +14,7 @@ from darkstats.cli import run
 from darkstats.errors import NotCertifiedError
 from darkstats.inference.bayes import credible_limit
 from darkstats.inference.bayes.gate import Diagnosis, refusal
-from darkstats.inference.bayes.laplace.approximation import LaplaceAnswer
+from darkstats.inference.bayes.laplace.from_nodes import LaplaceAnswer
 from darkstats.scan.limits import compile_point
 from darkstats.scan.projection import projected
 from darkstats.scan.settings import ScanSettings

@@ -139,7 +139,7 @@ def test_a_loss_of_a_user_is_minimised(zfit: Any) -> None:
     shaped = compiled(document)  # only lays out the events
     lanes = [shaped.observe([x[None, :]]).events.channels[0] for x in events]
     from darkstats.fit.lanes import Problem
-    from darkstats.model.unbinned.events import EventLanes
+    from darkstats.model.event_lanes import EventLanes
 
     evaluator = engine.evaluator(EventLanes(channels=tuple(lanes)), np.zeros((1, 6)))
     start = np.array([[float(p.value()) for p in engine.parameters]])

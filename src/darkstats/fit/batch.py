@@ -18,8 +18,9 @@ from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.faces import off_the_face
 from darkstats.fit.ladder import climb
-from darkstats.fit.lanes import FitOptions, FitStatus, Problem, run_kernel
+from darkstats.fit.lanes import FitOptions, FitStatus, Problem
 from darkstats.fit.minima import Minimum
+from darkstats.fit.passes import run_kernel
 from darkstats.model import LaneData, Model
 from darkstats.model.base import LEAST_RATE
 

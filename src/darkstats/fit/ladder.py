@@ -17,12 +17,13 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray, frozen_floats
 from darkstats.fit.feasible import feasible_point
-from darkstats.fit.lanes import FitOptions, FitStatus, Lanes, Problem, run_kernel
+from darkstats.fit.lanes import FitOptions, FitStatus, Lanes, Problem
+from darkstats.fit.passes import run_kernel
 from darkstats.fit.starts import jittered_starts
 from darkstats.kernel.simd import LANES
 from darkstats.minuit import silenced
 from darkstats.model import LaneData
-from darkstats.model.unbinned.events import EventLanes
+from darkstats.model.event_lanes import EventLanes
 
 __all__ = ["climb"]
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_check
 import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray
+from darkstats.model.event_lanes import EventLanes
 from darkstats.model.parameters import Parameter
-from darkstats.model.unbinned.events import EventLanes
 from darkstats.streams import poisson_counts
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from darkstats.model.base import (
     thrown_auxdata,
 )
 from darkstats.model.evaluate import component_rates, dense_derivatives, rates_of_points
+from darkstats.model.event_lanes import EventLanes
 from darkstats.model.interpolation import InterpolationCodes
 from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.structure import Layout, Numbers, words_of
-from darkstats.model.unbinned.events import EventLanes
 from darkstats.provenance import digest_of
 from darkstats.streams import poisson_counts
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit import FitOptions, fit_batch
-from darkstats.model.unbinned.events import EventLanes
+from darkstats.model.event_lanes import EventLanes
 from darkstats.model.unbinned.tables import density_at, lanes_from
 from darkstats.scan.spectrum_toys import auxiliary_normals, noise_key
 from darkstats.scan.window_roots import roots_of_counts

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from darkstats.workflows.inputs import Likelihood, toy_options
+from darkstats.workflows.inputs import toy_options
+from darkstats.workflows.likelihoods import Likelihood
 from darkstats.workflows.outcome import Outcome, Step
 
 if TYPE_CHECKING:

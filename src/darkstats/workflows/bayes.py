@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from darkstats.workflows.answers import Thrown, answered
-from darkstats.workflows.inputs import Likelihood
+from darkstats.workflows.likelihoods import Likelihood
 from darkstats.workflows.outcome import Outcome, Shell
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from darkstats.reinterpret.cross_sections import AtMass, CrossSections, UnitSignal
     from darkstats.report.figures.coupling_axis import CouplingAxis
-    from darkstats.workflows.inputs import Likelihood
+    from darkstats.workflows.likelihoods import Likelihood
     from darkstats.workflows.outcome import Outcome
     from darkstats.workflows.requests import ModelRequest
 

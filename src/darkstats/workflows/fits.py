@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.workflows.answers import answered
-from darkstats.workflows.inputs import Likelihood, load
+from darkstats.workflows.inputs import load
+from darkstats.workflows.likelihoods import Likelihood
 from darkstats.workflows.outcome import Outcome, Shell
 
 if TYPE_CHECKING:

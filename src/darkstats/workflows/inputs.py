@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, OptionError
 from darkstats.report.provenance import Inputs
-from darkstats.report.sidecar import Sidecar, read_sidecar
+from darkstats.report.sidecar import read_sidecar
+from darkstats.workflows.likelihoods import Likelihood
+from darkstats.workflows.outcome import announce_compiling
+from darkstats.workflows.unbinned_inputs import holds_hs3, load_unbinned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from darkstats.fit import FitOptions
     from darkstats.inference.results import ToyOptions
-    from darkstats.model import HistFactoryModel, Model, Observation
-    from darkstats.model.unbinned.model import UnbinnedModel
+    from darkstats.model import HistFactoryModel, Model
     from darkstats.workflows.outcome import Shell
     from darkstats.workflows.requests import ModelRequest, ToyRequest, WorkspaceRequest
     from darkstats.workspace import Finding, Workspace
-    from darkstats.workspace.hs3 import Hs3Document
 
 __all__ = [
-    "Likelihood",
-    "announce_compiling",
     "likelihood_of",
     "load",
     "read",
@@ -34,65 +31,6 @@ __all__ = [
 
 DEFAULT_TOYS = 10_000
 _SMALL_MODEL = 2000  # bins times parameters
-_COMPILING = "compiling kernels (once per installation)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Likelihood:
-    """A compiled model, the data to confront it with, and where both come from.
-
-    ``workspace`` is that of a HistFactory model, ``document`` that of an unbinned one; ``blind``
-    says whether the observation is Asimov data; ``notes`` hold what a reader has to know of the
-    data, ``unbinned`` the fields of a record that only an unbinned model has.
-    """
-
-    workspace: Workspace | None
-    model: Model
-    observation: Observation
-    inputs: Inputs
-    sidecar: Sidecar
-    options: FitOptions
-    threads: int | None
-    blind: bool = False
-    document: Hs3Document | None = None
-    notes: tuple[str, ...] = ()
-    unbinned: Mapping[str, Any] | None = None
-
-    def histfactory(self, what: str) -> tuple[Workspace, HistFactoryModel]:
-        """The workspace and the model, where they are HistFactory's.
-
-        Raises
-        ------
-        OptionError
-            The model is unbinned; ``what`` says what needs the other kind.
-        """
-        from darkstats.model import HistFactoryModel
-
-        if self.workspace is None or not isinstance(self.model, HistFactoryModel):
-            raise OptionError(f"{what} needs a HistFactory workspace, not an unbinned model")
-        return self.workspace, self.model
-
-    def unbinned_model(self) -> tuple[Hs3Document, UnbinnedModel]:
-        """The document and the model, where it is unbinned.
-
-        Raises
-        ------
-        OptionError
-            It is HistFactory's.
-        """
-        from darkstats.model.unbinned.model import UnbinnedModel
-
-        if self.document is None or not isinstance(self.model, UnbinnedModel):
-            raise OptionError("zfit is the referee of unbinned models: use --referee pyhf")
-        return self.document, self.model
-
-    @property
-    def workspace_warnings(self) -> tuple[str, ...]:
-        """What the linter found worth a look, and notes on the data."""
-        if self.workspace is None:
-            return self.notes
-        found = (str(one).removeprefix("warning ") for one in self.workspace.warnings)
-        return (*found, *self.notes)
 
 
 #: Errors that keep nobody from reading a document, nor from renaming and pruning what is in it.
@@ -160,8 +98,6 @@ def load(request: ModelRequest, shell: Shell, *, needs_poi: bool = True) -> Like
     InputError
         A file, a patch, a name or an option cannot be used.
     """
-    from darkstats.workflows.unbinned_inputs import holds_hs3, load_unbinned
-
     if holds_hs3(request.workspace.source):
         return load_unbinned(request, shell)
     if request.engine == "zfit":
@@ -210,8 +146,8 @@ def likelihood_of(workspace: Workspace, request: ModelRequest, shell: Shell) -> 
     simulated = sidecar.simulated if request.simulated is None else request.simulated
     blind = bool(request.blind)
     return Likelihood(
-        workspace=workspace,
         model=model,
+        binned=(workspace, model),
         observation=observation,
         sidecar=sidecar,
         threads=request.threads,
@@ -237,13 +173,6 @@ def likelihood_of(workspace: Workspace, request: ModelRequest, shell: Shell) -> 
             title=sidecar.title,
         ),
     )
-
-
-def announce_compiling(shell: Shell) -> None:
-    """Say that kernels are compiled, and where they cannot be kept what to do about it."""
-    from darkstats.kernel import CACHE_NOTE
-
-    shell.announce(_COMPILING if CACHE_NOTE is None else f"{_COMPILING}: {CACHE_NOTE}")
 
 
 def _poi(workspace: Workspace, request: ModelRequest) -> str | None:

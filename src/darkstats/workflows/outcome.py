@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from darkstats.report.figures.style import Drawing
 
-__all__ = ["Outcome", "Progress", "Shell", "quiet", "silent"]
+__all__ = ["Outcome", "Progress", "Shell", "announce_compiling", "quiet", "silent"]
+
+_COMPILING = "compiling kernels (once per installation)"
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
@@ -93,6 +95,13 @@ class Shell:
     def step(self, name: str, total: int | None = None, unit: str = "toys") -> Step:
         """Return the step ``name``, to be used as a context."""
         return self.progress(name, total, unit)
+
+
+def announce_compiling(shell: Shell) -> None:
+    """Say that kernels are compiled, and where they cannot be kept what to do about it."""
+    from darkstats.kernel import CACHE_NOTE
+
+    shell.announce(_COMPILING if CACHE_NOTE is None else f"{_COMPILING}: {CACHE_NOTE}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

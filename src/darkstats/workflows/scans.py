@@ -283,7 +283,7 @@ def _require_readable(source: Source, job: Job, settings: ScanSettings) -> None:
 def first_kernel(shell: Shell) -> None:
     """Compile kernels once, before several processes do it at a time."""
     from darkstats.fit.warming import ensure_compiled, kernels_are_compiled
-    from darkstats.workflows.inputs import announce_compiling
+    from darkstats.workflows.outcome import announce_compiling
 
     if not kernels_are_compiled():
         announce_compiling(shell)

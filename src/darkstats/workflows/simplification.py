@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from darkstats.inference.simplified import LimitComparison, SimplifiedLikelihood, TimedLimit
     from darkstats.workflows.document_requests import PruneRequest
-    from darkstats.workflows.inputs import Likelihood
+    from darkstats.workflows.likelihoods import Likelihood
     from darkstats.workspace import Workspace
 
 __all__ = ["Simplified", "SimplifyRequest", "prune_small", "simplify"]
@@ -219,7 +219,8 @@ def prune_small(request: PruneRequest, workspace: Workspace, shell: Shell) -> Ou
     from darkstats.inference.pruning import prune_below
     from darkstats.report.sidecar import read_sidecar
     from darkstats.report.writing import require_writable
-    from darkstats.workflows.inputs import announce_compiling, workspace_inputs
+    from darkstats.workflows.inputs import workspace_inputs
+    from darkstats.workflows.outcome import announce_compiling
 
     if request.report is not None:
         require_writable(request.report)

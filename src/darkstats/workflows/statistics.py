@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError
 from darkstats.workflows.answers import answered, calculator_of, throwing, toys_of
-from darkstats.workflows.inputs import Likelihood, load
+from darkstats.workflows.inputs import load
+from darkstats.workflows.likelihoods import Likelihood
 from darkstats.workflows.outcome import Outcome, Shell
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
     from darkstats.inference.results import HypoTestResult, ToyOptions
-    from darkstats.workflows.inputs import Likelihood
+    from darkstats.workflows.likelihoods import Likelihood
 
 __all__ = ["StatisticSamples", "goodness_sample", "statistic_samples"]
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from darkstats.errors import DocumentError, OptionError
 from darkstats.report.provenance import Inputs
 from darkstats.report.sidecar import read_sidecar
-from darkstats.workflows.inputs import Likelihood, announce_compiling
+from darkstats.workflows.likelihoods import Likelihood
+from darkstats.workflows.outcome import announce_compiling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,9 +183,8 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     if blind:
         observation = blinded_observation(model) if model.poi_index is not None else observation
     return Likelihood(
-        workspace=None,
-        document=document,
         model=model,
+        events=(document, model),
         observation=observation,
         sidecar=sidecar,
         threads=request.threads,

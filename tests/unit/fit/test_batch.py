@@ -212,7 +212,8 @@ def test_minimum_is_one(seed: int) -> None:
 def test_damping_shortens_the_first_step() -> None:
     """A damped start moves less in its first step, and ends at the same minimum."""
     from darkstats.arrays import frozen_floats
-    from darkstats.fit.lanes import Problem, run_kernel
+    from darkstats.fit.lanes import Problem
+    from darkstats.fit.passes import run_kernel
 
     model = counting(n=30.0, signal=2.0, background=3.0, width=1.0)
     problem = Problem.of(model, fix_poi=False, fixed={}, poi_lower=None, poi_upper=100.0)

@@ -14,7 +14,8 @@ from darkstats.inference.bayes.answers import EngineAnswer
 from darkstats.inference.bayes.gate import Diagnosis, refusal
 from darkstats.inference.bayes.joint import JointDensity
 from darkstats.inference.bayes.laplace.adaptive import Cloud, learnt_cloud
-from darkstats.inference.bayes.laplace.approximation import LaplaceAnswer, laplace_posteriors
+from darkstats.inference.bayes.laplace.approximation import laplace_posteriors
+from darkstats.inference.bayes.laplace.from_nodes import LaplaceAnswer
 from darkstats.inference.bayes.marginals import JointSample
 from darkstats.inference.bayes.nuts.chains import NutsAnswer, NutsOptions, sample_posterior
 from darkstats.inference.bayes.nuts.straightened import straightened

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkstats.model.event_lanes import EventLanes, stacked
 from darkstats.model.histfactory import HistFactoryModel
 from darkstats.model.points import PointValues, deviance_at
-from darkstats.model.unbinned.events import EventLanes, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

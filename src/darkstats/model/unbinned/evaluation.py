@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray, frozen_floats, frozen_indices
+from darkstats.model.event_lanes import EventLanes
 from darkstats.model.parameters import Parameter
 from darkstats.model.unbinned.channels import Channel, Component
 from darkstats.model.unbinned.density import ChannelLayout, event_derivatives
-from darkstats.model.unbinned.events import EventLanes
 from darkstats.model.unbinned.grid import Grid
 from darkstats.model.unbinned.jets import Jet
 from darkstats.model.unbinned.shapes import CRYSTAL_BALL, integral_jet

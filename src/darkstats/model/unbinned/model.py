@@ -19,6 +19,7 @@ from darkstats.model.base import (
     few_places,
     thrown_auxdata,
 )
+from darkstats.model.event_lanes import ChannelEvents, EventLanes, stacked
 from darkstats.model.histfactory import Observation
 from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.unbinned.channels import Channel
@@ -30,7 +31,6 @@ from darkstats.model.unbinned.declared import (
     require_countable,
 )
 from darkstats.model.unbinned.evaluation import UnbinnedEvaluator, channel_layout
-from darkstats.model.unbinned.events import ChannelEvents, EventLanes, stacked
 from darkstats.model.unbinned.grid import Grid, grid_of
 from darkstats.model.unbinned.names import Names
 from darkstats.model.unbinned.sampling import thrown_events

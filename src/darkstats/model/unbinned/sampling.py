@@ -8,8 +8,8 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.errors import OptionError
+from darkstats.model.event_lanes import EventLanes
 from darkstats.model.unbinned.channels import Channel, Component
-from darkstats.model.unbinned.events import EventLanes
 from darkstats.model.unbinned.fixed import Blend, Fixed, Polynomial
 from darkstats.model.unbinned.grid import Grid
 from darkstats.model.unbinned.shapes import draw

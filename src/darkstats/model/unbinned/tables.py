@@ -8,8 +8,8 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.kernel.simd import LANES
+from darkstats.model.event_lanes import ChannelEvents, padded
 from darkstats.model.unbinned.channels import Channel, Component
-from darkstats.model.unbinned.events import ChannelEvents, padded
 from darkstats.model.unbinned.fixed import Polynomial, nodes_on
 from darkstats.model.unbinned.jets import constant
 from darkstats.model.unbinned.shapes import integral_jet, log_shape

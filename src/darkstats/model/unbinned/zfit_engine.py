@@ -16,7 +16,7 @@ import numpy as np
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.kernel.simd import LANES
-from darkstats.model.unbinned.events import EventLanes
+from darkstats.model.event_lanes import EventLanes
 from darkstats.model.unbinned.zfit_model import ZfitLikelihood
 from darkstats.model.unbinned.zfit_pdfs import import_zfit
 

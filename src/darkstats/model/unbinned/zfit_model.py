@@ -21,7 +21,7 @@ from darkstats.workspace.hs3.expressions import Name, Number
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
-    from darkstats.model.unbinned.events import EventLanes
+    from darkstats.model.event_lanes import EventLanes
     from darkstats.workspace.hs3 import Hs3Channel, Hs3Document
 
 __all__ = ["ZfitLikelihood", "import_zfit", "zfit_likelihood"]

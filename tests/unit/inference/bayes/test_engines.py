@@ -8,7 +8,8 @@ import pytest
 from bayes_models import answer, normsys, window
 from darkstats.errors import EmptySupportError, ImproperPosteriorError, InsensitiveError
 from darkstats.inference.bayes.laplace.adaptive import learnt_cloud
-from darkstats.inference.bayes.laplace.approximation import LaplaceOptions, laplace_posteriors
+from darkstats.inference.bayes.laplace.approximation import laplace_posteriors
+from darkstats.inference.bayes.laplace.from_nodes import LaplaceOptions
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.nuts.chains import NutsOptions, sample_posterior
 from darkstats.inference.bayes.nuts.diagnostics import bulk_size, quantile_error, r_hat, tail_size

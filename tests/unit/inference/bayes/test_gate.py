@@ -16,7 +16,7 @@ from darkstats.errors import NotCertifiedError
 from darkstats.inference.bayes import NuisancePriors, NutsOptions, expected
 from darkstats.inference.bayes.expected import ToyBand, counted_band, toy_band
 from darkstats.inference.bayes.gate import Diagnosis, ImpreciseError, imprecision, refusal
-from darkstats.inference.bayes.laplace.approximation import LaplaceAnswer
+from darkstats.inference.bayes.laplace.from_nodes import LaplaceAnswer
 from darkstats.inference.bayes.priors import Flat
 from darkstats.inference.bayes.problem import PosteriorProblem
 from darkstats.inference.results import ToyOptions

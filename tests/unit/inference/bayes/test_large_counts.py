@@ -13,7 +13,8 @@ from darkstats import credible_limit
 from darkstats.errors import NotCertifiedError
 from darkstats.inference.bayes import NutsOptions
 from darkstats.inference.bayes.joint import JointDensity
-from darkstats.inference.bayes.laplace.approximation import LaplaceOptions, laplace_posteriors
+from darkstats.inference.bayes.laplace.approximation import laplace_posteriors
+from darkstats.inference.bayes.laplace.from_nodes import LaplaceOptions
 from darkstats.inference.bayes.laplace.importance import proposal
 from darkstats.inference.bayes.laplace.ridges import Ridges, ridge_weights
 from darkstats.inference.bayes.nuisances import NuisancePriors

@@ -17,7 +17,7 @@ import numpy as np
 
 from darkstats.errors import NotCertifiedError
 from darkstats.inference.bayes.joint import JointDensity
-from darkstats.inference.bayes.laplace.approximation import (
+from darkstats.inference.bayes.laplace.from_nodes import (
     LANES,
     CoarseError,
     LaplaceAnswer,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import NotCertifiedError, PosteriorError
-from darkstats.inference.bayes.laplace.approximation import LaplaceOptions, log_mean, log_weights
+from darkstats.inference.bayes.laplace.approximation import log_weights
+from darkstats.inference.bayes.laplace.from_nodes import LaplaceOptions, log_mean
 from darkstats.inference.bayes.laplace.importance import effective_size, proposal
 from darkstats.inference.bayes.laplace.ridges import Ridges, ridge_weights
 from darkstats.inference.bayes.problem import (

@@ -9,7 +9,7 @@ import numpy as np
 
 from darkstats.errors import NotCertifiedError
 from darkstats.inference.bayes.gate import ImpreciseError
-from darkstats.inference.bayes.laplace.approximation import (
+from darkstats.inference.bayes.laplace.from_nodes import (
     CoarseError,
     LaplaceAnswer,
     LaplaceOptions,
