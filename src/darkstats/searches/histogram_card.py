@@ -11,6 +11,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, frozen_floats
 from darkstats.searches.card_file import Entry, read_card_file
+from darkstats.searches.event_card import OF_EVENTS, EventHistograms
 from darkstats.searches.histogram_files import OwnHistogram, read_histogram
 from darkstats.workspace import Workspace, apply_patch, pyhf_digest
 from darkstats.workspace.loose_patches import PLACEHOLDER
@@ -19,10 +20,11 @@ __all__ = ["BuiltTemplates", "build_templates", "is_cabinetry"]
 
 _TOP = ("channels",)
 _ALSO = (
-    "name", "poi", "file", "signals", "labels", "parameters", "luminosity", "simulated", "title",
-    "collision",
+    "name", "poi", "file", "tree", "signals", "labels", "parameters", "luminosity", "simulated",
+    "title", "collision",
 )  # fmt: skip
 _SAMPLE = ("histogram", "counts", "file", "stat", "free", "yields", "variations", "scale", "lumi")
+_CHANNEL = ("data", "axis", "label", "variable", "edges", "selection")
 _LUMI = "lumi"  # as the workspace schema asks
 _OF_CABINETRY = {"General", "Regions", "Samples"}
 
@@ -43,12 +45,15 @@ class BuiltTemplates:
         Labels, edges and what is simulated.
     notes
         What a reader should know: events outside histograms, variations that were mirrored.
+    events
+        What went into each histogram that was filled from events, by its place in the card.
     """
 
     workspace: Workspace = field(repr=False)
     patchset: Item | None = field(repr=False)
     sidecar: Item = field(repr=False)
     notes: tuple[str, ...]
+    events: tuple[Item, ...] = field(default=(), repr=False)
 
 
 def is_cabinetry(entry: Entry) -> bool:
@@ -84,11 +89,12 @@ class _Builder:
         self.notes: list[str] = []
         self.edges: dict[str, FloatArray | None] = {}
         self.sizes: dict[str, int] = {}
+        self.events = EventHistograms(card, folder)
 
     def built(self) -> BuiltTemplates:
         channels, observations = [], []
         for name, entry in self.card["channels"].mapping().items():
-            entry.keys(required=("samples",), optional=("data", "axis", "label"))
+            entry.keys(required=("samples",), optional=_CHANNEL)
             samples = [
                 self.sample(name, one, item) for one, item in entry["samples"].mapping().items()
             ]
@@ -121,19 +127,31 @@ class _Builder:
             patchset=signals,
             sidecar=self.sidecar(),
             notes=tuple(dict.fromkeys(self.notes)),
+            events=self.events.told,
         )
 
     # ------------------------------------------------------------------------- histograms
 
-    def histogram(self, channel: str, entry: Entry, *, of: Entry | None = None) -> OwnHistogram:
-        """A histogram: by name of a file, or counts that stand in the card."""
-        if isinstance(entry.value, list) or (isinstance(entry.value, dict) and "counts" in entry):
+    def histogram(self, channel: str, entry: Entry, *of: Entry) -> OwnHistogram:
+        """A histogram: of events, by name of a file, or counts that stand in the card.
+
+        ``of`` is what it belongs to, the nearest first.
+        """
+        if entry in self.events:
+            found = self.events[entry]
+            empty = np.flatnonzero(found.errors == 0.0) if found.errors is not None else ()
+            if len(empty) and not of:
+                self.notes.append(
+                    f"{entry.key}: no simulated event in bin {', '.join(map(str, empty))}; what "
+                    "is expected there is taken for exactly zero"
+                )
+        elif isinstance(entry.value, list) or (isinstance(entry.value, dict) and "counts" in entry):
             items = entry if isinstance(entry.value, list) else entry["counts"]
             values = frozen_floats([one.number() for one in items])
             found = OwnHistogram(values=values, errors=None, edges=None, place=entry.key)
         else:
             name = entry.text() if isinstance(entry.value, str) else entry["histogram"].text()
-            found = read_histogram(self.folder / self.file(entry, of), name)
+            found = read_histogram(self.folder / self.file(entry, *of), name)
         size = self.sizes.setdefault(channel, len(found.values))
         if len(found.values) != size:
             entry.fail(
@@ -144,18 +162,19 @@ class _Builder:
             if known is not None and not np.allclose(known, found.edges, rtol=1e-9, atol=0.0):
                 entry.fail(f"{found.place} has other edges than the channel's first histogram")
             self.edges[channel] = found.edges
-        if found.outside:
+        if found.outside and not (of and entry in self.events):
             self.notes.append(
                 f"{found.place}: {found.outside:.6g} events lie outside its bins; not used"
             )
         return found
 
-    def file(self, entry: Entry, of: Entry | None) -> str:
-        """The file of a histogram: its own, that of its sample, or that of the card."""
+    def file(self, *places: Entry) -> str:
+        """The file of a histogram: its own, that of what it belongs to, or that of the card."""
+        entry = places[0]
         named = [
             place["file"]
-            for place in (entry, of, self.card)
-            if place is not None and isinstance(place.value, dict) and "file" in place
+            for place in (*places, self.card)
+            if isinstance(place.value, dict) and "file" in place
         ]
         if not named:
             entry.fail("names no file", "add 'file' here, or at the top of the card")
@@ -165,7 +184,13 @@ class _Builder:
 
     def sample(self, channel: str, name: str, entry: Entry) -> Item:
         if not isinstance(entry.value, (list, str)):
-            entry.keys(optional=_SAMPLE)
+            entry.keys(optional=(*_SAMPLE, *OF_EVENTS))
+            if entry not in self.events:
+                for key in OF_EVENTS:
+                    if key in entry:
+                        entry[key].fail(
+                            "goes with events", "give the channel 'variable' and 'edges'"
+                        )
         nominal = self.histogram(channel, entry)
         parts = entry.mapping() if isinstance(entry.value, dict) else {}
         scale = parts["scale"].number(above=0.0) if "scale" in parts else 1.0
@@ -234,7 +259,7 @@ class _Builder:
         """Histograms at plus and minus one standard deviation."""
         entry.keys(optional=("up", "down", "mirror", "file"))
         sides = {
-            side: scale * self.histogram(channel, entry[side], of=of).values
+            side: scale * self.histogram(channel, entry[side], entry, of).values
             for side in ("up", "down")
             if side in entry
         }

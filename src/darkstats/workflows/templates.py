@@ -54,6 +54,20 @@ channels:
         counts: [200]
         free: mu_background
 
+# Events instead of histograms: a channel with a variable is filled from .root, .parquet, .csv, .npz
+#   signal_region:
+#     variable: m
+#     edges: {bins: 20, low: 0, high: 10}
+#     selection: "n_photons == 3 and e_miss < 0.5"
+#     data: {file: data.root, tree: events}
+#     samples:
+#       background:
+#         file: background.root
+#         tree: events
+#         weight: w
+#         variations:
+#           pileup: {up: {weight: w_up}, down: {weight: w_down}}
+
 # Several signals instead of one:  darkstats scan my-search
 # labels: [mass_gev]
 # signals:
@@ -132,6 +146,7 @@ def build_template(request: TemplateRequest, shell: Shell | None = None) -> Outc
     folder = Path(request.output)
     documents: dict[str, Any]
     notes: tuple[str, ...] = ()
+    events: tuple[dict[str, Any], ...] = ()
     with shell.step(f"building {request.card}"):
         if is_cabinetry(read_card_file(card)):
             from darkstats.templates.users import workspace_from_cabinetry
@@ -142,7 +157,7 @@ def build_template(request: TemplateRequest, shell: Shell | None = None) -> Outc
             warnings = made.warnings
         else:
             found = build_templates(card)
-            documents, notes = _documents(found), found.notes
+            documents, notes, events = _documents(found), found.notes, found.events
             made, warnings = found.workspace, found.workspace.warnings
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{request.output} is no folder: name one with -o")
@@ -159,6 +174,7 @@ def build_template(request: TemplateRequest, shell: Shell | None = None) -> Outc
             "schema": SCHEMAS["template"],
             "files": [f"{request.output}/{name}" for name in documents],
             "notes": list(notes),
+            "events": list(events),
         }
 
     def sheet() -> RenderableType:

@@ -25,7 +25,16 @@ from darkstats.errors import DocumentError, MissingExtraError, OptionError, Outp
 from darkstats.workspace.archives import MAX_RATIO
 from darkstats.workspace.documents import parse_json
 
-__all__ = ["FORMATS", "EventTable", "encoded_events", "read_events", "write_events"]
+__all__ = [
+    "FORMATS",
+    "EventTable",
+    "encoded_events",
+    "numbers_of",
+    "read_events",
+    "tree_of",
+    "unreadable",
+    "write_events",
+]
 
 #: Endings of the names of event files.
 FORMATS = (".parquet", ".root", ".csv", ".npz", ".npy")
@@ -182,7 +191,7 @@ def read_events(source: str) -> EventTable:
     numbers: dict[str, FloatArray] = {}
     unusable: dict[str, str] = {}
     for name, values in columns.items():
-        found = _numbers(np.asarray(values))
+        found = numbers_of(np.asarray(values))
         if isinstance(found, str):
             unusable[name] = found
         else:
@@ -206,7 +215,7 @@ def _flat(values: Column) -> Column:
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 
-def _numbers(values: Column) -> FloatArray | str:
+def numbers_of(values: Column) -> FloatArray | str:
     """Values of a column as floats, or what is wrong with it."""
     values = _flat(values)
     if values.ndim != 1:
@@ -296,7 +305,7 @@ def _parquet(path: Path) -> tuple[Columns, dict[str, Any]]:
     except DocumentError:
         raise
     except Exception as error:  # a parser of another project may raise anything on hostile bytes
-        raise _unreadable("Parquet", error, path) from error
+        raise unreadable("Parquet", error, path) from error
     return columns, _json(said, path)
 
 
@@ -385,7 +394,7 @@ def _npy(path: Path) -> tuple[Columns, dict[str, Any]]:
     return {name: table[name] for name in names}, {}
 
 
-def _tree_of(keys: Sequence[str], tree: str | None, path: Path) -> str:
+def tree_of(keys: Sequence[str], tree: str | None, path: Path) -> str:
     """Name of the tree that is asked for, or of the only one."""
     trees = sorted({key.split(";")[0] for key in keys})
     if not trees:
@@ -411,13 +420,13 @@ def _root(path: Path, tree: str | None) -> Columns:
         raise MissingExtraError("uproot", "templates") from None
     try:
         with uproot.open(path) as file:
-            found = file[_tree_of([k for k in file if hasattr(file[k], "arrays")], tree, path)]
+            found = file[tree_of([k for k in file if hasattr(file[k], "arrays")], tree, path)]
             _require_bounded(found.num_entries * len(found.keys()) * 8, path)
             branches: Columns = dict(found.arrays(library="np"))
     except DocumentError:
         raise
     except Exception as error:  # a parser of another project may raise anything on hostile bytes
-        raise _unreadable("ROOT", error, path) from error
+        raise unreadable("ROOT", error, path) from error
     return branches
 
 
@@ -458,7 +467,8 @@ def _require_bounded(in_memory: int, path: Path) -> None:
         )
 
 
-def _unreadable(kind: str, error: Exception, path: Path) -> DocumentError:
+def unreadable(kind: str, error: Exception, path: Path) -> DocumentError:
+    """What a parser of another project said, as an error of ours."""
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     return DocumentError(
         f"is no {kind} file that can be read: {reason}",
