@@ -12,9 +12,19 @@ The pipeline, each step a function from frozen values to frozen values::
     significance       model, observation      -> Significance        p0 and Z
     goodness_of_fit    model, observation      -> GoodnessOfFit       against saturation
 
-Use these functions in Python; use the command line (``darkstats limit workspace.json``) for
-records, tables and figures. Names are loaded when they are first used: ``import darkstats`` itself
-loads nothing else.
+and from files to records and figures, what the verbs of the command line do::
+
+    limit              workspace               -> Outcome             with record and figures
+    mass_scan          search, or patch set    -> Outcome             at all hypotheses
+    global_significance  folder of a scan      -> Outcome             of the largest excess
+    project, reinterpret_likelihood            -> Outcome             other luminosity, own signal
+    plot, contour, export, publish, verify     -> Outcome             of finished results
+    build_template, convert, simplify,
+    combine, prune, rename                     -> Outcome             workspaces
+
+An :class:`Outcome` has the frozen result of the library, the record, and figures. Names are loaded
+when they are first used: ``import darkstats`` itself loads nothing else. ``scan`` and
+``reinterpret`` are packages, so that the functions have longer names.
 """
 
 from __future__ import annotations
@@ -24,6 +34,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from darkstats.errors import (
+        ArgumentTypeError,
         DarkstatsError,
         FitFailedError,
         InputError,
@@ -69,9 +80,29 @@ if TYPE_CHECKING:
         Observation,
         compile_workspace,
     )
+    from darkstats.tasks import (
+        build_template,
+        combine,
+        contour,
+        convert,
+        export,
+        global_significance,
+        limit,
+        mass_scan,
+        plot,
+        project,
+        prune,
+        publish,
+        reinterpret_likelihood,
+        rename,
+        simplify,
+        verify,
+    )
+    from darkstats.workflows import Outcome
     from darkstats.workspace import PatchSet, Workspace, lint, read_patchset, read_workspace
 
 __all__ = [
+    "ArgumentTypeError",
     "CredibleLimit",
     "DarkstatsError",
     "FitFailedError",
@@ -87,6 +118,7 @@ __all__ = [
     "NotCertifiedError",
     "NuisancePriors",
     "Observation",
+    "Outcome",
     "PatchSet",
     "Significance",
     "ToyOptions",
@@ -97,27 +129,44 @@ __all__ = [
     "__version__",
     "asimov_data",
     "bayes_limits",
+    "build_template",
+    "combine",
     "compile_workspace",
+    "contour",
+    "convert",
     "covariance",
     "credible_limit",
+    "export",
     "feldman_cousins",
     "fit_batch",
     "fit_model",
+    "global_significance",
     "goodness_of_fit",
     "hypotest",
     "impacts",
+    "limit",
     "lint",
+    "mass_scan",
     "parse_prior",
+    "plot",
     "profile_interval",
     "profile_scan",
+    "project",
+    "prune",
+    "publish",
     "read_patchset",
     "read_workspace",
+    "reinterpret_likelihood",
+    "rename",
     "significance",
+    "simplify",
     "upper_limit",
+    "verify",
 ]
 
 _HOMES = {
     "darkstats.errors": (
+        "ArgumentTypeError",
         "DarkstatsError",
         "FitFailedError",
         "InputError",
@@ -162,6 +211,25 @@ _HOMES = {
         "Observation",
         "compile_workspace",
     ),
+    "darkstats.tasks": (
+        "build_template",
+        "combine",
+        "contour",
+        "convert",
+        "export",
+        "global_significance",
+        "limit",
+        "mass_scan",
+        "plot",
+        "project",
+        "prune",
+        "publish",
+        "reinterpret_likelihood",
+        "rename",
+        "simplify",
+        "verify",
+    ),
+    "darkstats.workflows": ("Outcome",),
     "darkstats.workspace": ("PatchSet", "Workspace", "lint", "read_patchset", "read_workspace"),
 }
 _HOME = {name: (home, name) for home, names in _HOMES.items() for name in names}

@@ -10,6 +10,7 @@
     │   │   └── DigestMismatchError
     │   ├── CardError              a search card that cannot be used; names file, line and key
     │   ├── UnknownNameError       a name (channel, parameter, method, ...) that does not exist
+    │   ├── ArgumentTypeError      an argument in Python of the wrong type; a TypeError, too
     │   ├── OptionError            options that contradict each other, the model, or their range
     │   │   └── PriorError         a prior that cannot be used: its range, its normalisation
     │   ├── PosteriorError         model, data and prior give no posterior
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from darkstats.workspace.findings import Finding
 
 __all__ = [
+    "ArgumentTypeError",
     "CardError",
     "DarkstatsError",
     "DigestMismatchError",
@@ -201,6 +203,38 @@ class UnknownNameError(InputError):
         self.kind, self.name, self.known = kind, name, tuple(known)
         shown = listed(name, self.known) or "(there are none)"
         super().__init__(f"unknown {kind} {name!r}; choose one of: {shown}")
+
+
+_UNSET = object()
+_LONGEST_VALUE = 60  # characters of a value that a message shows
+
+
+class ArgumentTypeError(InputError, TypeError):
+    """An argument of a Python function that is of the wrong type, or does not fit the function.
+
+    Parameters
+    ----------
+    function
+        Its name.
+    name
+        Of the argument; or what is wrong, where there is nothing to pass in its place.
+    expected
+        What to pass.
+    value
+        What was passed.
+    """
+
+    def __init__(
+        self, function: str, name: str, *, expected: str = "", value: object = _UNSET
+    ) -> None:
+        self.function, self.name, self.expected = function, name, expected
+        text = f"{function}: {name}"
+        if value is not _UNSET:
+            shown = repr(value)
+            if len(shown) > _LONGEST_VALUE:
+                shown = f"a value of type {type(value).__name__}"
+            text = f"{text} is {shown}; pass {expected}"
+        super().__init__(text)
 
 
 class OptionError(InputError):

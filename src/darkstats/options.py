@@ -7,14 +7,27 @@ them, and the help text, which becomes the reference page, is theirs. Nothing he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from functools import cache
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from functools import cache, reduce
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from darkstats.errors import OptionError, UnknownNameError
 
-__all__ = ["Choice", "Option", "argument", "check_choices", "choices_of", "option"]
+__all__ = [
+    "Choice",
+    "Option",
+    "argument",
+    "check_choices",
+    "choices_of",
+    "option",
+    "request_of",
+    "sharing",
+    "takers_of",
+    "written",
+]
 
 
 #: Parts of the words for values that are files, folders or records.
@@ -112,6 +125,16 @@ def argument(metavar: str, help: str) -> Option:
     return option(metavar=metavar, help=help)
 
 
+def written(kind: Any) -> Any:  # noqa: ANN401 -- a type
+    """The type of what a user writes: that of a field without what only Python can hand over."""
+    alternatives = get_args(kind) if get_origin(kind) in {Union, UnionType} else ()
+    plain = [one for one in alternatives if one in _WRITTEN or get_origin(one) is tuple]
+    return kind if len(plain) in {0, len(alternatives)} else reduce(or_, plain)
+
+
+_WRITTEN = (str, int, float, bool, type(None))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """One field that a user may choose, found in a request or in one that it holds.
@@ -179,3 +202,43 @@ def check_choices(request: object) -> None:
         ):
             ends = f"at least {asked.least}" + (f", at most {asked.most}" if asked.most else "")
             raise OptionError(f"{asked.name} {value}: give a whole number, {ends}")
+
+
+def sharing(choices: Iterable[Choice]) -> tuple[tuple[Choice, ...], ...]:
+    """The choices by their flags, in order: two fields may share one."""
+    found: dict[tuple[str, ...], list[Choice]] = {}
+    for choice in choices:
+        found.setdefault(choice.option.flags or choice.path, []).append(choice)
+    return tuple(map(tuple, found.values()))
+
+
+def takers_of(shared: tuple[Choice, ...], value: object) -> tuple[Choice, ...]:
+    """Which of the fields that share a flag a value is for: a word goes to those that know it.
+
+    Raises
+    ------
+    UnknownNameError
+        None knows it.
+    """
+    if len(shared) == 1:
+        return shared
+    takers = tuple(one for one in shared if value in one.option.choices)
+    if not takers:
+        known = dict.fromkeys(word for one in shared for word in one.option.choices)
+        raise UnknownNameError(shared[0].option.kind, str(value), tuple(known))
+    return takers
+
+
+def request_of(
+    kind: type, chosen: Mapping[tuple[str, ...], Any], path: tuple[str, ...] = ()
+) -> Any:  # noqa: ANN401 -- a request of this kind
+    """Return a request with the values chosen by field, and the requests that it holds."""
+    hints = get_type_hints(kind)
+    values = {}
+    for one in fields(kind):
+        here = (*path, one.name)
+        if is_dataclass(hints[one.name]):
+            values[one.name] = request_of(hints[one.name], chosen, here)
+        elif here in chosen:
+            values[one.name] = chosen[here]
+    return kind(**values)

@@ -81,3 +81,12 @@ def test_an_unbinned_limit_needs_no_tensorflow(
     alone = packages_after("import numba\nnumba.njit(lambda x: x)(1.0)", tmp_path)
     heavy = {*HEAVY, *PARTS, "pyarrow", "uproot", "tensorflow_probability"} - {"scipy"}
     assert loaded.isdisjoint(heavy - alone), sorted(loaded & (heavy - alone))
+
+
+def test_import_darkstats_loads_one_module_of_it(tmp_path: Path) -> None:
+    """Names are loaded when they are first used, and a task loads no other task's work."""
+    after = packages_after("import darkstats", tmp_path)
+    assert {name for name in after if name.startswith("darkstats")} == {"darkstats"}
+    assert len(after - packages_after("", tmp_path)) <= 40, sorted(after)  # 30: typing, importlib
+    task = packages_after("import darkstats\ndarkstats.limit", tmp_path)
+    assert task.isdisjoint((*HEAVY, "numba", "llvmlite")), sorted(task)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, fields, is_dataclass, replace
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from dataclasses import MISSING, replace
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
@@ -19,11 +19,12 @@ from darkstats.characters import no_text
 from darkstats.cli.output import Drawing, Output, deliver
 from darkstats.cli.verbs import Verb
 from darkstats.errors import OptionError, UnknownNameError
-from darkstats.options import Choice, Option, choices_of
+from darkstats.options import Choice, Option, choices_of, request_of, sharing, takers_of, written
 
 __all__ = ["command"]
 
 Path = tuple[str, ...]
+Shared = tuple[Choice, ...]
 
 _DOCUMENT = "Write the document to this file, whole or not; it is printed otherwise."
 
@@ -40,13 +41,13 @@ def command(verb: Verb) -> Callable[..., None]:
 
     def run(context: typer.Context, **given: Any) -> None:  # noqa: ANN401 -- as declared
         chosen = _chosen(parameters, given)
-        where = _made(output, chosen["output"])
+        where = request_of(output, chosen["output"])
         where = where.output() if isinstance(where, Drawing) else where
         _check_figures(verb, where)
         _check_files(asked, chosen["request"], where)
         if verb.prints_record and where.path is None:
             where = Output(json=True)
-        what = _made(request, chosen["request"])
+        what = request_of(request, chosen["request"])
         deliver(lambda: getattr(workflows, verb.task)(what, context.obj), where, context.obj)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
@@ -96,24 +97,18 @@ def _is_offered(verb: Verb, choice: Choice) -> bool:
     return verb.file if name == "path" else verb.figures
 
 
-def _parameters(part: str, choices: Iterable[Choice]) -> dict[str, tuple[str, list[Choice]]]:
+def _parameters(part: str, choices: Iterable[Choice]) -> dict[str, tuple[str, Shared]]:
     """Name each parameter, with the part that it belongs to and the fields that share its flag."""
-    found: dict[str, tuple[str, list[Choice]]] = {}
-    names: dict[Path, str] = {}
-    for choice in choices:
-        flags = choice.option.flags or choice.path
-        name = names.setdefault(flags, "_".join((part, *choice.path)))
-        found.setdefault(name, (part, []))[1].append(choice)
-    return found
+    return {"_".join((part, *shared[0].path)): (part, shared) for shared in sharing(choices)}
 
 
-def _as_typer(choices: list[Choice]) -> tuple[Any, Any]:
+def _as_typer(choices: Shared) -> tuple[Any, Any]:
     """Annotation and default of a parameter, as typer reads them."""
     first = choices[0]
-    asked, kind = first.option, first.type
+    asked, kind = first.option, written(first.type)
     required = first.default is MISSING
     if get_origin(kind) is tuple and get_args(kind)[-1] is Ellipsis:
-        kind = list[str] if asked.repeated else list[get_args(kind)[0]]  # type: ignore[misc]  # a type at run time
+        kind = list[str] if asked.repeated else list[written(get_args(kind)[0])]  # type: ignore[misc]  # a type at run time
     if asked.read is not None:
         kind = list[str] if asked.repeated else str
     default = None if required or asked.read or get_origin(kind) is list else first.default
@@ -131,7 +126,7 @@ def _as_typer(choices: list[Choice]) -> tuple[Any, Any]:
     return Annotated[kind, declared], (inspect.Parameter.empty if required else default)
 
 
-def _joined_help(choices: list[Choice]) -> str:
+def _joined_help(choices: Shared) -> str:
     """Return one help text of the fields that share a flag; brackets are no markup."""
     if len(choices) == 1:
         return choices[0].option.text.replace("[", "\\[")
@@ -140,7 +135,7 @@ def _joined_help(choices: list[Choice]) -> str:
 
 
 def _chosen(
-    parameters: Mapping[str, tuple[str, list[Choice]]], given: Mapping[str, Any]
+    parameters: Mapping[str, tuple[str, Shared]], given: Mapping[str, Any]
 ) -> dict[str, dict[Path, Any]]:
     """Values by part and field: what was not given is not there."""
     chosen: dict[str, dict[Path, Any]] = {"request": {}, "output": {}}
@@ -148,14 +143,7 @@ def _chosen(
         value = given[name]
         if value is None or value == []:
             continue
-        if len(choices) > 1:
-            takers = [one for one in choices if value in one.option.choices]
-            if not takers:
-                known = dict.fromkeys(word for one in choices for word in one.option.choices)
-                raise UnknownNameError(choices[0].option.kind, str(value), tuple(known))
-        else:
-            takers = choices
-        for taker in takers:
+        for taker in takers_of(choices, value):
             chosen[part][taker.path] = _value(taker.option, value)
     return chosen
 
@@ -166,16 +154,3 @@ def _value(asked: Option, value: Any) -> Any:  # noqa: ANN401 -- any type of a f
         if isinstance(one, str) and not asked.names_file and no_text(one):
             raise OptionError(f"{asked.name} {one!a}: is no text in UTF-8; write it anew")
     return value if asked.read is None else asked.read(value)
-
-
-def _made(kind: type, chosen: Mapping[Path, Any], path: Path = ()) -> Any:  # noqa: ANN401
-    """Return the request, and the requests that it holds."""
-    hints = get_type_hints(kind)
-    values = {}
-    for one in fields(kind):
-        here = (*path, one.name)
-        if is_dataclass(hints[one.name]):
-            values[one.name] = _made(hints[one.name], chosen, here)
-        elif here in chosen:
-            values[one.name] = chosen[here]
-    return kind(**values)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+from darkstats.shown import Shown
 from darkstats.workspace import Workspace
 
 __all__ = ["Conversion", "Difference"]
@@ -37,8 +38,8 @@ class Difference:
     size_default: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Conversion(Shown):
     """A likelihood of another program as a workspace.
 
     Parameters
@@ -57,6 +58,8 @@ class Conversion:
     notes
         What was left out or assumed, a sentence each.
     """
+
+    in_a_line: ClassVar = "format workspace interpolation differences notes"
 
     workspace: Workspace
     sidecar: Mapping[str, Any] = field(repr=False)

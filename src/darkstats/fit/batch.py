@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from darkstats.arguments import checked
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.faces import off_the_face
@@ -23,6 +25,7 @@ from darkstats.fit.minima import Minimum
 from darkstats.fit.passes import run_kernel
 from darkstats.model import LaneData, Model
 from darkstats.model.base import LEAST_RATE
+from darkstats.shown import Shown
 
 __all__ = ["RUNGS", "BatchFit", "fit_batch"]
 
@@ -36,8 +39,8 @@ RUNGS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchFit:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class BatchFit(Shown):
     """Minima of many lanes. What a failed lane found is not there to be read.
 
     Parameters
@@ -65,6 +68,8 @@ class BatchFit:
         Newton steps, directions without curvature, place in :data:`RUNGS` of the retry that
         delivered, :class:`FitStatus`. Shape [lane].
     """
+
+    in_a_line: ClassVar = "status n_failed twice_nll"
 
     parameters: FloatArray
     twice_nll: FloatArray
@@ -123,6 +128,7 @@ class BatchFit:
         return self
 
 
+@checked
 def fit_batch(
     model: Model,
     counts: LaneData,

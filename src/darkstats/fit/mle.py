@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from darkstats.arguments import checked
 from darkstats.arrays import BoolArray, FloatArray, frozen_floats
 from darkstats.errors import FitFailedError, ImpossibleDataError, LocalMinimumError
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
@@ -65,6 +67,9 @@ class Certification:
     agreement: float
     rung: str
 
+    def __str__(self) -> str:
+        return f"level {self.level}, {self.starts} starts"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FitResult(Shown):
@@ -85,6 +90,8 @@ class FitResult(Shown):
     certification, warnings
         How the minimum was checked; what a reader has to know.
     """
+
+    in_a_line: ClassVar = "parameters twice_nll edm at_bound certification"
 
     model: Model = field(repr=False)
     observation: Observation = field(repr=False)
@@ -367,6 +374,7 @@ def _presses(model: Model, observation: Observation, point: FloatArray, p: int) 
     return outwards * (parameter.upper - parameter.lower) > PRESSING
 
 
+@checked
 def fit(
     model: Model,
     observation: Observation,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from darkstats.arguments import checked
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_indices
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.batch import BatchFit, fit_batch
@@ -16,14 +18,15 @@ from darkstats.fit.mle import AGREEMENT, FitResult, fit
 from darkstats.fit.uncertainty import Covariance, covariance
 from darkstats.kernel import default_threads, run_blocks
 from darkstats.model import HistFactoryModel, Model, Observation
+from darkstats.shown import Shown
 
 __all__ = ["Impact", "ProfileScan", "impacts", "profile_scan"]
 
 _BLOCK = 8  # parameters that a thread works on before it can be interrupted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileScan:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ProfileScan(Shown):
     """Deviance above the minimum on a grid, all other parameters profiled.
 
     Parameters
@@ -37,13 +40,21 @@ class ProfileScan:
         Which points were certified. Same shape.
     """
 
+    in_a_line: ClassVar = "names grids certified_points"
+
     names: tuple[str, ...]
     grids: tuple[FloatArray, ...]
     delta: FloatArray
     certified: BoolArray
     result: FitResult = field(repr=False)
 
+    @property
+    def certified_points(self) -> str:
+        """How many points were certified, in words."""
+        return f"{np.count_nonzero(self.certified)} of {self.certified.size}"
 
+
+@checked
 def profile_scan(
     model: Model,
     observation: Observation,
@@ -122,8 +133,8 @@ def profile_scan(
     return ProfileScan(names=names, grids=axes, delta=delta, certified=certified, result=result)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Impact:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Impact(Shown):
     """What moving one nuisance parameter by its uncertainty does to the POI.
 
     Parameters
@@ -141,6 +152,8 @@ class Impact:
     failed
         How many of these fits could not be certified.
     """
+
+    in_a_line: ClassVar = "name best pull constraint postfit_up postfit_down failed"
 
     name: str
     best: float
@@ -160,6 +173,7 @@ class Impact:
         return max((abs(change) for change in changes if change is not None), default=0.0)
 
 
+@checked
 def impacts(
     model: Model,
     observation: Observation,

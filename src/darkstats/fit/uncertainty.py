@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
+from darkstats.arguments import checked
 from darkstats.arrays import FloatArray
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.batch import fit_batch
@@ -15,6 +17,7 @@ from darkstats.fit.lanes import FitOptions
 from darkstats.fit.mle import AGREEMENT, FitResult, fit
 from darkstats.gaussian import quantile
 from darkstats.model import Model, Observation
+from darkstats.shown import Shown
 
 __all__ = ["Covariance", "ProfileInterval", "covariance", "profile_interval"]
 
@@ -23,8 +26,8 @@ WELL_CONDITIONED = 1e8  # up to here the inverse holds its largest eigenvalue to
 CROSSING_TOLERANCE = 1e-7  # relative, of the distance from the minimum to the crossing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Covariance:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Covariance(Shown):
     """Parabolic uncertainties at a minimum.
 
     Parameters
@@ -39,6 +42,8 @@ class Covariance:
     condition
         Condition number of the correlation matrix.
     """
+
+    in_a_line: ClassVar = "names errors condition"
 
     names: tuple[str, ...]
     matrix: FloatArray = field(repr=False)
@@ -60,6 +65,7 @@ class Covariance:
         return float(math.sqrt(self.matrix[i, i]))
 
 
+@checked
 def covariance(result: FitResult) -> Covariance:
     """Covariance of the fitted parameters from the exact Hessian at the minimum.
 
@@ -144,8 +150,8 @@ def _large_inverse(scaled: FloatArray) -> tuple[FloatArray, float] | None:
     return (inverse, condition) if condition < WELL_CONDITIONED else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileInterval:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ProfileInterval(Shown):
     """Where the profile likelihood ratio crosses the quantile of chi-squared with one degree.
 
     Parameters
@@ -153,6 +159,8 @@ class ProfileInterval:
     lower, upper
         Ends of the interval; None where there is none, with the reason beside it.
     """
+
+    in_a_line: ClassVar = "name cl best lower lower_reason upper upper_reason"
 
     name: str
     cl: float
@@ -251,6 +259,7 @@ def _certify_end(
         )
 
 
+@checked
 def profile_interval(
     model: Model,
     observation: Observation,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from darkstats.arguments import checked
 from darkstats.errors import OptionError
 from darkstats.fit import FitOptions, FitResult, fit
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["asimov_data", "blinded_observation"]
 
 
+@checked
 def asimov_data(
     model: Model,
     observation: Observation,

@@ -11,6 +11,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from darkstats.arguments import checked
 from darkstats.errors import LimitNotFoundError, OptionError
 from darkstats.gaussian import quantile
 from darkstats.inference.crossing import Crossing
@@ -238,6 +239,7 @@ def _whole(
     return upper, lower, notes
 
 
+@checked
 def feldman_cousins(
     model: Model,
     observation: Observation,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkstats.arguments import checked
 from darkstats.errors import FitFailedError, ImpossibleDataError, OptionError, UnknownNameError
 from darkstats.fit import FitOptions, fit, fit_batch
 from darkstats.inference.chi_square import chi_square_survival
@@ -29,6 +30,7 @@ _NOTHING = 1e-50  # events: below any yield a workspace means, above the floor o
 _INDEPENDENT = 1e-7  # singular value of unit vectors that are exact to 1e-12
 
 
+@checked
 def goodness_of_fit(
     model: Model,
     observation: Observation,

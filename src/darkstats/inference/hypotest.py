@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from darkstats.arguments import checked
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.asymptotics import expected_p_values, observed_p_values
@@ -150,6 +151,7 @@ def asymptotic_test(curve: ProfileCurve, mu: float, *, blind: bool = False) -> H
     )
 
 
+@checked
 def hypotest(
     model: Model,
     observation: Observation,

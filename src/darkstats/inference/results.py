@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.shown import Shown
@@ -106,6 +106,9 @@ class ToyCounts:
     ok: int
     failed: int
 
+    def __str__(self) -> str:
+        return f"{self.ok} of {self.asked} certified"
+
     def __add__(self, other: ToyCounts) -> ToyCounts:
         return ToyCounts(
             asked=self.asked + other.asked,
@@ -126,6 +129,9 @@ class FitCounts:
     certified: int
     second_start: int = 0
     level: int = 2
+
+    def __str__(self) -> str:
+        return f"{self.certified} of {self.attempted} certified"
 
     @property
     def failed(self) -> int:
@@ -169,6 +175,11 @@ class PValue:
                 f"{self.value:g} (from {self.low:g} to {self.high:g}) is no probability: a fit "
                 "behind it failed"
             )
+
+    def __str__(self) -> str:
+        if self.value == 0.0 and self.bound is not None:
+            return f"< {self.bound:.2g}"
+        return f"{self.value:.4g}" + (f" ± {self.error:.2g}" if self.error > 0.0 else "")
 
     @classmethod
     def exact(cls, value: float) -> PValue:
@@ -233,6 +244,10 @@ class HypoTestResult(Shown):
         Lower bound of the signal strength in the free fit; ``-inf`` when free.
     """
 
+    in_a_line: ClassVar = (
+        "poi mu test_stat calculator cls clsb clb observed_reason expected_reason fits toys"
+    )
+
     poi: str
     mu: float
     test_stat: str
@@ -287,6 +302,8 @@ class Interval(Shown):
     ``lower`` is never below the lower bound of the construction; ``upper`` is ``None`` where no
     upper end was found, and ``upper_reason`` says why. Errors come from the finite number of toys.
     """
+
+    in_a_line: ClassVar = "poi cl method lower upper upper_reason fits toys"
 
     poi: str
     cl: float
@@ -422,6 +439,10 @@ class UpperLimit(Shown):
         For ``method="pcl"``: the minimal power, and whether the constraint made the limit.
     """
 
+    in_a_line: ClassVar = (
+        "poi cl method calculator observed observed_reason expected expected_reason fits toys"
+    )
+
     poi: str
     cl: float
     method: str
@@ -472,6 +493,10 @@ class Significance(Shown):
     an expected p0 of 0 below ``expected_p0_bound``.
     """
 
+    in_a_line: ClassVar = (
+        "poi calculator observed observed_reason p0 expected expected_reason fits toys"
+    )
+
     poi: str
     calculator: Calculator
     uncapped: bool
@@ -505,6 +530,8 @@ class GoodnessOfFit(Shown):
     with a reason where no degree of freedom is left. ``statistic`` is ``None``, too, where the
     model forbids the data.
     """
+
+    in_a_line: ClassVar = "calculator statistic degrees_of_freedom p_value p_value_reason fits toys"
 
     statistic: float | None
     degrees_of_freedom: int

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from darkstats.arguments import checked
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.gaussian import quantile
 from darkstats.inference.asimov import blinded_observation
@@ -69,6 +70,7 @@ def _by_toys(p0: PValue, *, uncapped: bool) -> tuple[float | None, float, str | 
     )
 
 
+@checked
 def significance(
     model: Model,
     observation: Observation,

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from darkstats.inference.results import UpperLimit
 from darkstats.inference.upper_limit import upper_limit
 from darkstats.model import HistFactoryModel, compile_workspace
 from darkstats.model.base import few_places
+from darkstats.shown import Shown
 from darkstats.streams import keyed_generator
 from darkstats.workspace import Workspace
 from darkstats.workspace.json_values import JsonValue
@@ -57,8 +59,8 @@ _DRAWS = 0x51  # what is drawn here, as the address of its stream
 _SHORT_S, _LONG_S = 0.5, 5.0  # a limit is computed three times to be timed, two or one if longer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SimplifiedLikelihood:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SimplifiedLikelihood(Shown):
     """A simplified likelihood, and what is carried over into it.
 
     Parameters
@@ -93,6 +95,8 @@ class SimplifiedLikelihood:
         Largest standard deviation, in Poisson errors of a bin, of what was left out as negligible.
     """
 
+    in_a_line: ClassVar = "response kept left_out parameters_before parameters_after warnings"
+
     workspace: Workspace
     response: str
     moments: str
@@ -125,8 +129,8 @@ class TimedLimit:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitComparison:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LimitComparison(Shown):
     """Limits of one signal in two likelihoods.
 
     Parameters
@@ -139,6 +143,8 @@ class LimitComparison:
     first_seconds, second_seconds
         Time that each took, in seconds.
     """
+
+    in_a_line: ClassVar = "first second largest"
 
     first: UpperLimit
     second: UpperLimit

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkstats.arguments import checked
 from darkstats.errors import LimitNotFoundError, NotCertifiedError, OptionError, UnknownNameError
 from darkstats.gaussian import cdf, quantile
 from darkstats.inference.asimov import blinded_observation
@@ -205,6 +206,7 @@ def _not_monotone(search: LimitSearch, mu_hat: float) -> str | None:
     return None
 
 
+@checked
 def upper_limit(
     model: Model,
     observation: Observation,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from darkstats.errors import OptionError
 from darkstats.gaussian import quantile, survival
 from darkstats.inference.results import PValue, ToyCounts
 from darkstats.look_elsewhere.level_law import LevelLaw
+from darkstats.shown import Shown
 
 __all__ = ["BEYOND", "Comparison", "GlobalMethod", "GlobalSignificance", "global_result"]
 
@@ -20,8 +21,8 @@ BEYOND = 38.0
 _ENOUGH_ABOVE = 0.1  # relative error of toys below which they are quoted before any formula
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GlobalSignificance:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class GlobalSignificance(Shown):
     """How surprising the largest excess of a scan is.
 
     Parameters
@@ -59,6 +60,11 @@ class GlobalSignificance:
     references
         Papers.
     """
+
+    in_a_line: ClassVar = (
+        "method z_local p_local p_global p_global_below "
+        "z_global trials_factor valid extrapolated toys"
+    )
 
     method: GlobalMethod
     z_local: float
@@ -165,8 +171,8 @@ def global_result(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Comparison(Shown):
     """Several methods on the same scan.
 
     Parameters
@@ -174,6 +180,8 @@ class Comparison:
     results
         One for each method, for the same largest local significance.
     """
+
+    in_a_line: ClassVar = "methods quoted"
 
     results: tuple[GlobalSignificance, ...]
 
@@ -184,6 +192,11 @@ class Comparison:
             raise OptionError("the methods were applied to different local significances")
         if len({result.method for result in self.results}) < len(self.results):
             raise OptionError("a method appears twice")
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the methods."""
+        return tuple(result.method for result in self.results)
 
     @property
     def quoted(self) -> GlobalSignificance:

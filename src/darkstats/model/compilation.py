@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from darkstats.arguments import checked
 from darkstats.arrays import frozen_floats, frozen_indices
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.model.histfactory import ChannelBins, HistFactoryModel, Observation
@@ -391,6 +392,7 @@ def _layout(
     )
 
 
+@checked
 def compile_workspace(
     workspace: Workspace,
     measurement: str | None = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from darkstats.model.interpolation import InterpolationCodes
 from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.structure import Layout, Numbers, words_of
 from darkstats.provenance import digest_of
+from darkstats.shown import Shown
 from darkstats.streams import poisson_counts
 
 __all__ = ["ChannelBins", "HistFactoryModel", "Observation"]
@@ -59,13 +61,15 @@ class Observation:
     events: EventLanes | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistFactoryModel(ParameterTable):
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HistFactoryModel(ParameterTable, Shown):
     """A measurement compiled to flat arrays. Equal if the digests are.
 
     Use this when the same likelihood is evaluated many times; make it with
     :func:`darkstats.compile_workspace`.
     """
+
+    in_a_line: ClassVar = "measurement poi_name bins_by_channel n_parameters"
 
     digest: str
     workspace_digest: str = field(compare=False)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from darkstats.report.numbers import level_words
 from darkstats.report.scan_exports import BAND_NAMES
 from darkstats.scan.contours import Piece, contour
 from darkstats.scan.triangulation import Triangulation, triangulate
+from darkstats.shown import Shown
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
@@ -131,8 +132,8 @@ class Curve:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Contours:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Contours(Shown):
     """Observed and expected exclusion contours, and what they were made from.
 
     Parameters
@@ -165,6 +166,8 @@ class Contours:
     warnings
         What a reader has to know.
     """
+
+    in_a_line: ClassVar = "title definition excluded warnings"
 
     regions: tuple[Region, ...]
     quantity: str
@@ -215,6 +218,12 @@ class Contours:
         level = level_words(self.table.method, self.table.cl)
         what = "upper limit on the signal strength" if self.quantity == "mu" else "CLs"
         return f"excluded at {level} where the {what} is below {self.level:g}"
+
+    @property
+    def excluded(self) -> str:
+        """How many of the hypotheses each curve excludes, in words."""
+        known = [(one.key, one.excluded) for one in self.curves if one.excluded is not None]
+        return f"{', '.join(f'{key} {n}' for key, n in known)} of {len(self.points)}"
 
     @property
     def choice(self) -> str | None:

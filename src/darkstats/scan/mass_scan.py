@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from darkstats.shown import Shown
 
@@ -62,6 +62,11 @@ class ScanPoint(Shown):
     warnings, model_digest
         What a reader has to know; which model was fitted.
     """
+
+    in_a_line: ClassVar = (
+        "name values status reason observed "
+        "observed_reason expected expected_reason p0 significance local_reason"
+    )
 
     name: str
     values: tuple[float | str, ...]
@@ -135,6 +140,8 @@ class MassScan(Shown):
         SHA-256 of workspace, patches and fill.
     """
 
+    in_a_line: ClassVar = "labels settings statement largest_excess"
+
     labels: tuple[str, ...]
     settings: ScanSettings
     points: tuple[ScanPoint, ...] = field(repr=False)
@@ -162,6 +169,12 @@ class MassScan(Shown):
         """The point of the largest local significance; None where there is none."""
         known = [p for p in self.points if p.significance is not None]
         return max(known, key=lambda p: p.significance or 0.0, default=None)
+
+    @property
+    def largest_excess(self) -> str | None:
+        """The same in words; None where there is none."""
+        found = self.largest
+        return None if found is None else f"Z = {found.significance:.2f} at {found.name}"
 
     @property
     def most_biased(self) -> ScanPoint | None:

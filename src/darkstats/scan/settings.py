@@ -123,6 +123,9 @@ class ScanSettings:
     systematics: str = "same"
     hypotheses_per_block: int = 16
 
+    def __str__(self) -> str:
+        return f"{self.method} at {self.cl:g}, {self.calculator}{', blind' * self.blind}"
+
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
         return asdict(self)

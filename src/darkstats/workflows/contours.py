@@ -10,6 +10,7 @@ from darkstats.report.contours import Contours, exclusion_contours
 from darkstats.report.scan_table import ScanTable, read_scan
 from darkstats.workflows.exports import collision_of, not_said
 from darkstats.workflows.outcome import Outcome, Shell
+from darkstats.workflows.plot_requests import name_of
 from darkstats.workflows.plots import read_record
 
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ def _scans(request: ContourRequest) -> tuple[list[ScanTable], list[str], list[st
     """Tables, names and digests of the scans; a name stands before the file, or is found."""
     tables, digests, given = [], [], []
     for text in request.results:
-        name, sign, file = text.partition("=")
-        named = bool(sign and name and file and "/" not in name and not Path(text).exists())
+        name, sign, file = text.partition("=") if isinstance(text, str) else ("", "", "")
+        named = bool(sign and name and file and "/" not in name and not Path(str(text)).exists())
         source = file if named else text
         record = read_record(source)
-        tables.append(read_scan(record, source=source))
+        tables.append(read_scan(record, source=name_of(source)))
         provenance = record.get("provenance")
         digest = provenance.get("inputs_sha256") if isinstance(provenance, dict) else None
         digests.append(digest if isinstance(digest, str) else None)

@@ -551,7 +551,7 @@ def _hypothesis(model: ModelRequest, unbinned: Mapping[str, Any]) -> dict[str, f
         return {}
     from darkstats.workspace import read_patchset
 
-    points = read_patchset(asked.patchset or asked.source)  # a pallet has patch sets of its own
+    points = read_patchset(asked.patchset or asked.file)  # a pallet has patch sets of its own
     return dict(zip(points.labels, points.select(asked.point).values, strict=True))
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
 from darkstats.workflows.requests import LoosePatches, NamePattern, WorkspaceRequest
+from darkstats.workspace.spec import Workspace
 
 __all__ = [
     "CitationRequest",
@@ -100,8 +101,8 @@ class PatchSetRequest:
 class CombineRequest:
     """One workspace out of two."""
 
-    left: Annotated[str, argument("LEFT", "First workspace; - for stdin.")]
-    right: Annotated[str, argument("RIGHT", "Second workspace; - for stdin.")]
+    left: Annotated[str | Workspace, argument("LEFT", "First workspace; - for stdin.")]
+    right: Annotated[str | Workspace, argument("RIGHT", "Second workspace; - for stdin.")]
     join: Annotated[
         str,
         option("--join", metavar="NAME", help="none, outer, 'left outer' or 'right outer'."),

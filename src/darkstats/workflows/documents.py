@@ -50,21 +50,21 @@ def inspect(
     from darkstats.report.summaries import summarise, summary_record
 
     shell = shell or Shell()
-    if request.workspace.source != "-" and Path(request.workspace.source).is_dir():
+    if request.workspace.file != "-" and Path(request.workspace.file).is_dir():
         from darkstats.workflows.builds import inspect_build
 
-        return inspect_build(Path(request.workspace.source))
+        return inspect_build(Path(request.workspace.file))
     if holds_hs3(request.workspace.source):
         from darkstats.workflows.event_documents import inspect_events
 
-        return inspect_events(request.workspace.source)
+        return inspect_events(request.workspace.file)
     patches = _patches(request.workspace)
     if patches is not None:
         return patches
     workspace = read(request.workspace, as_document=True, measurement=request.measurement)
     if request.measurement is not None:
         workspace.measurement(request.measurement)
-    sidecar = read_sidecar(request.workspace.source)
+    sidecar = read_sidecar(request.workspace.file)
     observed = workspace.document.get("observations", ())
     sidecar.require_edges({one["name"]: len(one["data"]) for one in observed})
     summary = summarise(workspace, request.measurement)
@@ -98,7 +98,7 @@ def _patches(request: WorkspaceRequest) -> Outcome[dict[str, Any]] | None:
     from darkstats.workspace.documents import parse_json
     from darkstats.workspace.sources import Opener
 
-    if request.source == "-":
+    if not isinstance(request.source, str) or request.source == "-":
         return None
     label, data = Opener().read(request.source, "workspace")
     document = parse_json(data, source=label)
@@ -279,7 +279,7 @@ def hs3(request: Hs3Request, shell: Shell | None = None) -> Outcome[dict[str, An
     from darkstats.model.hs3_writing import hs3_document
 
     workspace = read(request.workspace, needs_poi=False)
-    sidecar = read_sidecar(request.workspace.source)
+    sidecar = read_sidecar(request.workspace.file)
     observed = workspace.document["observations"]
     sidecar.require_edges({one["name"]: len(one["data"]) for one in observed})
     document = hs3_document(workspace, edges=sidecar.edges, description=sidecar.title)

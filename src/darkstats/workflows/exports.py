@@ -9,7 +9,7 @@ from darkstats.report.records import SCHEMAS
 from darkstats.report.scan_table import Collision, Limits, ScanTable, read_scan
 from darkstats.workflows.couplings import with_couplings
 from darkstats.workflows.outcome import Outcome, Shell
-from darkstats.workflows.plot_requests import ExportRequest
+from darkstats.workflows.plot_requests import ExportRequest, name_of
 from darkstats.workflows.plots import coupling_words, read_record
 
 #: Options of what a submission says of the collision.
@@ -66,11 +66,11 @@ def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTa
     from darkstats.report.writing import write_text
 
     shell = shell or Shell()
-    record = read_record(request.result)
-    table = read_scan(record, source=request.result)
+    record, name = read_record(request.result), name_of(request.result)
+    table = read_scan(record, source=name)
     if request.couplings.cross_sections is not None:
-        record = with_couplings(record, request.couplings, request.result)
-        table = read_scan(record, source=request.result)
+        record = with_couplings(record, request.couplings, name)
+        table = read_scan(record, source=name)
     written: list[str] = []
     left_out: tuple[str, ...] = ()
     if request.csv is not None:
@@ -91,13 +91,13 @@ def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTa
         notes = []
         if left_out:
             notes.append(("left out", not_said(collision)))
-        return table_of(f"Wrote {', '.join(written)}", subtitle=request.result, notes=notes)
+        return table_of(f"Wrote {', '.join(written)}", subtitle=name, notes=notes)
 
     return Outcome(
         result=table,
         record=lambda: {
             "schema": SCHEMAS["export"],
-            "result": request.result,
+            "result": name,
             "simulated": table.simulated,
             "files": written,
             "left_out": list(left_out),

@@ -121,7 +121,7 @@ def likelihood_of(workspace: Workspace, request: ModelRequest, shell: Shell) -> 
     from darkstats.fit.warming import ensure_compiled, kernels_are_compiled
     from darkstats.model import InterpolationCodes, compile_workspace
 
-    sidecar = read_sidecar(request.workspace.source)
+    sidecar = read_sidecar(request.workspace.file)
 
     codes = InterpolationCodes()
     if request.interpolation is not None:

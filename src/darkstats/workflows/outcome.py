@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from darkstats.errors import OptionError, UnknownNameError
+from darkstats.shown import Shown, said, table_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -104,9 +106,11 @@ def announce_compiling(shell: Shell) -> None:
     shell.announce(_COMPILING if CACHE_NOTE is None else f"{_COMPILING}: {CACHE_NOTE}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcome(Generic[ResultT_co]):
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Outcome(Shown, Generic[ResultT_co]):
     """A result with everything that can be shown of it. Nothing is drawn or written before asked.
+
+    It shows itself as its result does.
 
     Parameters
     ----------
@@ -138,6 +142,32 @@ class Outcome(Generic[ResultT_co]):
     no_figure: str = "this task has no figure"
     uncertified: str = ""
     malformed: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record, as the command line writes it: JSON data."""
+        from darkstats.report.writing import plain
+
+        found: dict[str, Any] = plain(self.record())
+        return found
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the record to a file, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be written.
+        """
+        from darkstats.report.writing import json_text, write_text
+
+        write_text(path, json_text(self.record()))
+
+    def __repr__(self) -> str:
+        wrong = self.malformed or self.uncertified
+        return f"Outcome({said(self.result)}{', ' if wrong else ''}{wrong})"
+
+    def _repr_html_(self) -> str:
+        return table_of(type(self.result).__name__, self.result)
 
     def figure(self, kind: str | None = None) -> Drawing:
         """Return a figure, by default the first kind.

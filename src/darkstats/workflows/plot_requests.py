@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
@@ -15,7 +15,18 @@ from darkstats.workflows.couplings import (
     CouplingRequest,
 )
 
-__all__ = ["CATALOGUE", "NONE", "ContourRequest", "ExportRequest", "PlotRequest"]
+__all__ = [
+    "CATALOGUE",
+    "NONE",
+    "ContourRequest",
+    "ExportRequest",
+    "PlotRequest",
+    "Record",
+    "name_of",
+]
+
+#: A record at hand, in the place of its file.
+Record = dict[str, Any]
 
 _LARGEST_ENERGY_GEV = 1e9  # beyond any accelerator: the unit is another one
 #: Words that stand for a folder of constraints.
@@ -38,6 +49,11 @@ Collaboration = Annotated[
 Reaction = Annotated[
     str | None, option("--reaction", metavar="WORDS", help="Reaction by HEPData's rules.")
 ]
+
+
+def name_of(result: str | Record) -> str:
+    """The file of a record, or what one at hand calls itself."""
+    return result if isinstance(result, str) else str(result.get("name") or result.get("schema"))
 
 
 def _masses(texts: tuple[str, ...]) -> tuple[float, ...]:
@@ -66,7 +82,7 @@ class PlotRequest:
     """Figures of one or several records; of none for figures that need none."""
 
     results: Annotated[
-        tuple[str, ...],
+        tuple[str | Record, ...],
         argument(
             "[RESULT]...",
             "Records of darkstats scan, global or limit; several scans make projections.",
@@ -107,7 +123,7 @@ class PlotRequest:
         ),
     ] = None  # fmt: skip
     levels: Annotated[
-        str | None,
+        str | Record | None,
         option(
             "--levels", metavar="RESULT", panel=_FIGURE,
             help="Record of darkstats global, for its levels among local p-values.",
@@ -148,7 +164,7 @@ class PlotRequest:
 class ExportRequest:
     """A scan record in other formats; what collided, instead of what the record says."""
 
-    result: Annotated[str, argument("RESULT", "Record of darkstats scan.")]
+    result: Annotated[str | Record, argument("RESULT", "Record of darkstats scan.")]
     csv: Annotated[
         str | None, option("--csv", metavar="FILE", writes=True, help="Write one row a hypothesis.")
     ] = None
@@ -177,7 +193,7 @@ class ContourRequest:
     """Exclusion contours of scans over two masses: in which plane, of which quantity."""
 
     results: Annotated[
-        tuple[str, ...],
+        tuple[str | Record, ...],
         argument(
             "[NAME=]SCAN...",
             "Records of darkstats scan; of several, each hypothesis is that with the strongest "

@@ -15,7 +15,7 @@ from darkstats.report.scan_table import SCHEMA as SCAN
 from darkstats.report.scan_table import Limits, ScanTable, read_scan
 from darkstats.workflows.couplings import axis_of_record, with_couplings
 from darkstats.workflows.outcome import Outcome, Shell
-from darkstats.workflows.plot_requests import CATALOGUE, NONE, PlotRequest
+from darkstats.workflows.plot_requests import CATALOGUE, NONE, PlotRequest, Record, name_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["coupling_words", "global_outcome", "plot", "read_record", "scans_outcome"]
 
-Record = dict[str, Any]
 Figures = dict[str, Callable[[], "Drawing"]]
 
 _PROJECTION = "darkstats.projection/1"
@@ -35,8 +34,8 @@ _ANOMALY_POINTS = 60
 _IN_PLANE = 2
 
 
-def read_record(source: str) -> Record:
-    """Return the record that a file holds, as JSON or compressed.
+def read_record(source: str | Record) -> Record:
+    """Return the record that a file holds, as JSON or compressed; one at hand as it is.
 
     Raises
     ------
@@ -46,6 +45,8 @@ def read_record(source: str) -> Record:
     from darkstats.workspace.documents import parse_json
     from darkstats.workspace.sources import Opener
 
+    if not isinstance(source, str):
+        return source
     label, data = Opener().read(source, "record")
     record = parse_json(data, source=label)
     if not isinstance(record, dict):
@@ -166,7 +167,7 @@ def _on_one_mass(request: PlotRequest, subject: _Subject) -> Figures:
 
         if request.levels is None:
             return local_p_figure(subject.table)
-        found = read_global(read_record(request.levels), source=request.levels)
+        found = read_global(read_record(request.levels), source=name_of(request.levels))
         return local_p_figure(subject.table, found.levels, found.windows)
 
     return {"limits": limits, "p_values": p_values}
@@ -306,7 +307,7 @@ def _plot_record(
 ) -> Record:
     record: Record = {
         "schema": SCHEMAS["plot"],
-        "results": list(request.results),
+        "results": [name_of(one) for one in request.results],
         "figures": list(figures),
     }
     if subject is not None:
@@ -442,7 +443,7 @@ def plot(request: PlotRequest, shell: Shell | None = None) -> Outcome[Any]:
         _no_model(request, "the regimes")
         return _regimes(request)
     shown = _of_records(request)
-    source = ", ".join(request.results)
+    source = ", ".join(map(name_of, request.results))
     figures = {kind: _checked(draw, source) for kind, draw in shown.figures.items()}
     return replace(shown, figures=figures)
 
@@ -468,7 +469,7 @@ def _checked(draw: Callable[[], Drawing], source: str) -> Callable[[], Drawing]:
 
 def _of_records(request: PlotRequest) -> Outcome[Any]:
     """What can be shown of one or several records, by their schemas."""
-    records = [(source, read_record(source)) for source in request.results]
+    records = [(name_of(source), read_record(source)) for source in request.results]
     if all(record.get("schema") == SCAN for _, record in records):
         return scans_outcome(request, [_table(request, record, name) for name, record in records])
     if len(records) > 1:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, InputError, OptionError
 from darkstats.workflows.outcome import Outcome, Shell
+from darkstats.workflows.plot_requests import Record, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,7 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[dict
         files[LIMITS] = _record_bytes(request.scan)
     documents = Documents.read(files)
     if documents.limits is not None:
-        _require_own_limits(documents, request.scan or "")
+        _require_own_limits(documents, "" if request.scan is None else name_of(request.scan))
     first_kernel(shell)
     total = 0 if documents.patch_set is None else len(documents.patch_set)
     with shell.step(f"checking {request.source}", total or None, "hypotheses") as step:
@@ -95,7 +96,7 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[dict
     def sheet() -> RenderableType:
         from darkstats.report.tables import sheet as table
 
-        stated = f"of {request.scan}" if request.scan else "none: no --scan was given"
+        stated = f"of {name_of(request.scan)}" if request.scan else "none: no --scan was given"
         notes = [
             ("files", f"{len(complete)}, {sum(map(len, complete.values())) / 1e6:.3g} MB"),
             ("hypotheses", str(total) if total else "the signal of the workspace"),
@@ -192,11 +193,14 @@ def conversion_notes(documents: Documents) -> dict[str, str]:
     return found | {key: one.words for key, one in own.items() if one is not None}
 
 
-def _record_bytes(source: str) -> bytes:
-    """The text of a scan record, of a file or of the folder of a scan."""
+def _record_bytes(source: str | Record) -> bytes:
+    """The text of a scan record, of a file or of the folder of a scan; or of one at hand."""
+    from darkstats.report.writing import json_text
     from darkstats.workflows.scans import SCAN_FILE
     from darkstats.workspace.sources import Opener
 
+    if not isinstance(source, str):
+        return json_text(source).encode()
     path = Path(source)
     where = str(path / SCAN_FILE) if path.is_dir() else source
     return Opener().read(where, "record")[1]

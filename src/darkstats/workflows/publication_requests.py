@@ -8,6 +8,7 @@ from typing import Annotated
 from darkstats.characters import no_name
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
+from darkstats.workflows.plot_requests import Record
 from darkstats.workflows.requests import PatchSetFile
 from darkstats.workflows.scan_requests import Workers
 
@@ -35,7 +36,7 @@ class PublishRequest:
     ]  # fmt: skip
     patchset: PatchSetFile = None
     scan: Annotated[
-        str | None,
+        str | Record | None,
         option(
             "--scan", metavar="RECORD", usual="no limits",
             help="Record of darkstats scan of this source, or its folder: the limits to state.",

@@ -15,6 +15,8 @@ from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
 from darkstats.scan.settings import BayesSettings
 from darkstats.workflows.couplings import NO_MODEL_AT_MASS, CouplingAtMass
+from darkstats.workspace.patchset import PatchSet
+from darkstats.workspace.spec import Workspace
 
 __all__ = [
     "BAYES_LEVEL",
@@ -32,6 +34,7 @@ __all__ = [
     "check_level",
     "check_posterior_options",
     "check_prior_goes_with",
+    "file_of",
 ]
 
 LIKELIHOOD, TOYS, OUTPUT = "Likelihood", "Toys", "Output"
@@ -48,9 +51,9 @@ Patches = Annotated[
         panel=LIKELIHOOD,
     ),
 ]  # fmt: skip
-PatchSetFile = Annotated[
-    str | None, option("--patchset", metavar="FILE", help="Patch set.", panel=LIKELIHOOD)
-]
+_PATCHSET = option("--patchset", metavar="FILE", help="Patch set.", panel=LIKELIHOOD)
+PatchSetFile = Annotated[str | None, _PATCHSET]
+Points = Annotated[str | PatchSet | None, _PATCHSET]
 LoosePatches = Annotated[
     tuple[str, ...],
     option(
@@ -108,7 +111,7 @@ class WorkspaceRequest:
     """Which document, and what is patched onto it."""
 
     source: Annotated[
-        str,
+        str | Workspace,
         argument(
             "WORKSPACE",
             "JSON, JSON.gz, or ARCHIVE[:MEMBER] of a HEPData record; - reads standard input. An "
@@ -116,7 +119,7 @@ class WorkspaceRequest:
         ),
     ] = "-"
     patches: Patches = ()
-    patchset: PatchSetFile = None
+    patchset: Points = None
     point: Annotated[
         str | None,
         option(
@@ -125,6 +128,16 @@ class WorkspaceRequest:
             "1300,60.",
         ),
     ] = None  # fmt: skip
+
+    @property
+    def file(self) -> str:
+        """Where the document comes from: the file that its sidecar lies beside."""
+        return file_of(self.source)
+
+
+def file_of(source: str | Workspace) -> str:
+    """Name of the file of a workspace, or of the one that it was read from."""
+    return source if isinstance(source, str) else source.source.partition(" + ")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

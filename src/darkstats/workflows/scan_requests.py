@@ -18,17 +18,18 @@ from darkstats.workflows.requests import (
     LimitStatistic,
     LoosePatches,
     NamePattern,
-    PatchSetFile,
+    Points,
     check_level,
     check_prior_goes_with,
 )
+from darkstats.workspace.spec import Workspace
 
 __all__ = ["GlobalRequest", "MassScanRequest", "MergeRequest", "ProjectRequest", "ShardRequest"]
 
 _AS_USUAL = BayesSettings()
 
 Source = Annotated[
-    str,
+    str | Workspace,
     argument(
         "SOURCE",
         "Folder of a built search, or with background_only.json and patchset.json; a "
@@ -121,7 +122,7 @@ class MassScanRequest:
     """
 
     source: Source
-    patchset: PatchSetFile = None
+    patchset: Points = None
     patches: LoosePatches = ()
     name_pattern: NamePattern = None
     data: Events = ()
@@ -252,7 +253,7 @@ class ProjectRequest:
             read=_luminosities,
         ),
     ]  # fmt: skip
-    patchset: PatchSetFile = None
+    patchset: Points = None
     output: Folder = None
     method: Method = None
     cl: Level = None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError
 from darkstats.garbage import collection_paused
+from darkstats.workflows.requests import file_of
+from darkstats.workspace.spec import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +36,8 @@ class Source:
 
 @collection_paused()
 def read_source(
-    source: str,
-    patchset: str | None,
+    source: str | Workspace,
+    patchset: str | PatchSet | None,
     data: Sequence[str] = (),
     *,
     patches: Sequence[str] = (),
@@ -61,15 +63,16 @@ def read_source(
     known_ipb = facts["luminosity_ipb"]
     if known_ipb is not None and abs(known_ipb - asked_ipb) > 1e-9 * asked_ipb:
         raise OptionError(
-            f"--luminosity {luminosity_ifb:g}: {source} says {known_ipb / 1e3:g} fb^-1; drop it"
+            f"--luminosity {luminosity_ifb:g}: {file_of(source)} says {known_ipb / 1e3:g} fb^-1; "
+            "drop it"
         )
     facts["luminosity_ipb"] = asked_ipb if known_ipb is None else known_ipb
     return found
 
 
 def _read_source(
-    source: str,
-    patchset: str | None,
+    source: str | Workspace,
+    patchset: str | PatchSet | None,
     data: Sequence[str],
     *,
     patches: Sequence[str],
@@ -85,16 +88,18 @@ def _read_source(
 
         if patchset is not None or patches:
             raise OptionError("an HS3 document has no patch set: its analyses are the hypotheses")
-        inputs, method, cl, closed = unbinned_source(source, data, blind=blind)
+        inputs, method, cl, closed = unbinned_source(file_of(source), data, blind=blind)
         return Source(inputs=inputs, method=method, cl=cl, blind=closed)
     if data:
         raise OptionError("--data goes with an HS3 document of unbinned likelihoods")
-    path = Path(source)
-    if (pair := _workspace_and_patches(path)) is not None:
+    file = file_of(source)
+    path = Path(file)
+    read = isinstance(source, Workspace)
+    if not read and (pair := _workspace_and_patches(path)) is not None:
         if patchset is not None or patches:
-            raise OptionError(f"{source} has a patch set of its own: drop --patchset and --patch")
-        source, patchset = pair
-    elif path.is_dir():
+            raise OptionError(f"{file} has a patch set of its own: drop --patchset and --patch")
+        (file, patchset), source = pair, pair[0]
+    elif not read and path.is_dir():
         if patchset is not None or patches:
             raise OptionError(
                 "a built search has a patch set of its own: drop --patchset and --patch"
@@ -132,14 +137,14 @@ def _read_source(
     document = read_workspace(source, accept=("poi-unknown", "poi-no-effect")).document
     if patches:
         points = _loose(document, patches, name_pattern)
-    elif patchset is not None or _is_pallet(source):
-        points = read_patchset(source if patchset is None else patchset)
+    elif patchset is not None or (not read and _is_pallet(file)):
+        points = read_patchset(file if patchset is None else patchset)
     else:
         raise OptionError(
-            f"{source} is no folder of a built search: give the signals of the workspace with "
+            f"{file} is no folder of a built search: give the signals of the workspace with "
             "--patchset, or with --patch"
         )
-    sidecar_ = read_sidecar(source)
+    sidecar_ = read_sidecar(file)
     found = scan_inputs(document, points, None)
     found["facts"] = {
         "name": path.name.removesuffix(".gz").removesuffix(".json"),

@@ -14,6 +14,7 @@ from darkstats.workflows.requests import (
     BAYES_LEVEL,
     check_posterior_options,
     check_prior_goes_with,
+    file_of,
 )
 from darkstats.workflows.scan_sources import couplings_of, read_source
 
@@ -447,8 +448,8 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
     now = source.facts["luminosity_ipb"]
     if now is None:
         raise OptionError(
-            f"{request.source} does not say its luminosity: give --luminosity, or luminosity_ipb "
-            "in its sidecar"
+            f"{file_of(request.source)} does not say its luminosity: give --luminosity, or "
+            "luminosity_ipb in its sidecar"
         )
     check_scan(request.couplings, source.inputs)
     base = _settings(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from darkstats.errors import NotCertifiedError, OptionError
 from darkstats.options import check_choices, option
+from darkstats.shown import Shown
 from darkstats.workflows.document_requests import Report, check_fraction
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import LARGEST_SEED, TOYS, ModelRequest, check_level
@@ -89,8 +90,8 @@ class SimplifyRequest:
             raise OptionError("a simplified likelihood holds the observed counts: drop --blind")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Simplified:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Simplified(Shown):
     """A simplified likelihood, and what it changes."""
 
     likelihood: SimplifiedLikelihood
@@ -115,7 +116,7 @@ def simplify(request: SimplifyRequest, shell: Shell | None = None) -> Outcome[Si
     shell = shell or Shell()
     if holds_hs3(request.model.workspace.source):
         raise OptionError(
-            f"{request.model.workspace.source} is an unbinned likelihood: only a HistFactory "
+            f"{request.model.workspace.file} is an unbinned likelihood: only a HistFactory "
             "workspace can be simplified"
         )
     if request.report is not None:
@@ -125,7 +126,7 @@ def simplify(request: SimplifyRequest, shell: Shell | None = None) -> Outcome[Si
     _, model = likelihood.histfactory("a simplified likelihood")
     if model.poi_index is None:
         raise OptionError(
-            f"{request.model.workspace.source} has no signal whose limit could be compared: apply "
+            f"{request.model.workspace.file} has no signal whose limit could be compared: apply "
             "a patch with -p, or --patchset and --point"
         )
     with shell.step("limit of the full likelihood"):
@@ -229,7 +230,7 @@ def prune_small(request: PruneRequest, workspace: Workspace, shell: Shell) -> Ou
         ensure_compiled()
     with shell.step("measuring what may go"):
         found = prune_below(workspace, request.threshold or 0.0)
-    simulated = read_sidecar(request.workspace.source).simulated
+    simulated = read_sidecar(request.workspace.file).simulated
     inputs = workspace_inputs(workspace, shell, simulated=simulated)
 
     def sheet() -> RenderableType:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.workflows.outcome import Shell
     from darkstats.workflows.requests import ModelRequest
+    from darkstats.workspace import Workspace
     from darkstats.workspace.hs3 import Hs3Document
     from darkstats.workspace.hs3.event_files import EventTable
 
@@ -38,18 +39,17 @@ CLOSED = (
 NONE_GIVEN = "no data were given: expected values only; name events with --data"
 
 
-def holds_hs3(source: str) -> bool:
+def holds_hs3(source: str | Workspace) -> bool:
     """Whether a file is an HS3 document of unbinned likelihoods, by a look at its text.
 
     One of HistFactory channels is read as a workspace.
     """
-    path = Path(source)
-    if source == "-" or not path.is_file():
+    if not isinstance(source, str) or source == "-" or not Path(source).is_file():
         return False
     from darkstats.workspace.archives import unpacked
 
     try:
-        data = unpacked(path.read_bytes(), source)
+        data = unpacked(Path(source).read_bytes(), source)
     except DocumentError:
         return False  # the reader of workspaces will say what is wrong
     return b'"hs3_version"' in data and b'"histfactory_dist"' not in data
@@ -121,7 +121,7 @@ def _check(request: ModelRequest) -> None:
     ):
         if given:
             raise OptionError(
-                f"{name} goes with HistFactory workspaces, and {request.workspace.source} is an "
+                f"{name} goes with HistFactory workspaces, and {request.workspace.file} is an "
                 "HS3 document of unbinned likelihoods"
             )
 
@@ -150,7 +150,7 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     from darkstats.workspace.hs3 import read_hs3
 
     _check(request)
-    document = read_hs3(request.workspace.source)
+    document = read_hs3(request.workspace.file)
     model = compile_hs3(document, _analysis(document, request), poi=request.poi)
     if request.engine == "zfit":
         from darkstats.model.unbinned.zfit_engine import ZfitEngine
@@ -161,7 +161,7 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
             model = model.with_engine(ZfitEngine.of_likelihood(likelihood, model.parameter_names))
     else:
         _compile(model, shell)
-    sidecar = read_sidecar(request.workspace.source)
+    sidecar = read_sidecar(request.workspace.file)
     notes: list[str] = []
     table = None
     observation = model.observation

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from darkstats.errors import DigestMismatchError, PatchError, UnknownNameError
+from darkstats.shown import Shown
 from darkstats.workspace.findings import join_pointer, shown
 from darkstats.workspace.patch import apply_patch
 from darkstats.workspace.report import LARGEST_NUMBER
@@ -48,8 +49,8 @@ class SignalPoint:
     metadata: Mapping[str, JsonValue] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatchSet:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PatchSet(Shown):
     """Signal points for one background-only workspace.
 
     Parameters
@@ -69,6 +70,8 @@ class PatchSet:
     -----
     There is no way to apply a point without verifying the digest.
     """
+
+    in_a_line: ClassVar = "source labels point_names description"
 
     points: tuple[SignalPoint, ...] = field(repr=False)
     labels: tuple[str, ...]

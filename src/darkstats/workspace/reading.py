@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from darkstats.arguments import checked
 from darkstats.errors import DocumentError, OptionError, WorkspaceError
 from darkstats.workspace.containers import kind_of, patch_set_in, workspace_in
 from darkstats.workspace.documents import parse_json
@@ -33,11 +34,12 @@ Source = str | os.PathLike[str] | bytes
 """A path, ``"-"`` for standard input, ``"archive.tar.gz:member.json"``, or the bytes themselves."""
 
 
+@checked
 def read_workspace(
-    source: Source,
+    source: Source | Workspace,
     *,
     patches: Sequence[Source] = (),
-    patchset: Source | None = None,
+    patchset: Source | PatchSet | None = None,
     point: str | Sequence[float | str] | None = None,
     stdin: BinaryIO | None = None,
     accept: Collection[str] = (),
@@ -52,7 +54,7 @@ def read_workspace(
         JSON, gzipped JSON, or a tar or zip archive (HEPData record) of them. An archive with one
         workspace needs no member name; archives within archives are read, too. Of a *pallet*, a
         workspace with its patch sets, the workspace. An HS3 document of HistFactory channels is
-        read as the workspace that says the same.
+        read as the workspace that says the same. A workspace that has been read is taken as it is.
     patches
         JSON patches (RFC 6902), applied in this order, after the point of the patch set.
     patchset, point
@@ -88,20 +90,20 @@ def read_workspace(
     given = [source, *patches, *([] if patchset is None else [patchset])]
     if sum(isinstance(one, str) and one == "-" for one in given) > 1:
         raise OptionError("standard input can be read only once")
+    if isinstance(source, Workspace) and point is None and not patches:
+        return source
     opener = Opener(stdin=stdin if stdin is not None else _standard_input(given))
-    label, data = opener.read(source, "workspace")
-    whole: JsonValue = parse_json(data, source=label)
+    whole: JsonValue
+    if isinstance(source, Workspace):
+        label, whole = source.source, source.document
+    else:
+        label, data = opener.read(source, "workspace")
+        whole = parse_json(data, source=label)
     whole = _workspace_or_refused(whole, label, analysis, patched=len(given) > 1)
     document = workspace_in(whole)
     bare = document  # patches do not change what they are applied to
     if point is not None:
-        name, text = label, whole
-        if patchset is not None:
-            name, raw = opener.read(patchset, "patch set")
-            text = parse_json(raw, source=name)
-        elif kind_of(whole) != "pallet":
-            raise OptionError(_TOGETHER)
-        points = PatchSet.from_document(patch_set_in(text, name), source=name)
+        points = _points(opener, patchset, whole, label)
         document = points.apply(document, point)
         label = f"{label} + {points.select(point).name}"
     for patch in patches:
@@ -125,8 +127,11 @@ def _is_valid(document: JsonValue) -> bool:
     return True
 
 
-def read_patchset(source: Source, *, stdin: BinaryIO | None = None) -> PatchSet:
+@checked
+def read_patchset(source: Source | PatchSet, *, stdin: BinaryIO | None = None) -> PatchSet:
     """Return the patch set that a source holds, such as a list of them or a pallet.
+
+    One that has been read is taken as it is.
 
     Raises
     ------
@@ -135,7 +140,27 @@ def read_patchset(source: Source, *, stdin: BinaryIO | None = None) -> PatchSet:
     PatchError
         It is no valid patch set.
     """
-    opener = Opener(stdin=stdin if stdin is not None else _standard_input([source]))
+    if isinstance(source, PatchSet):
+        return source
+    return _patchset(
+        Opener(stdin=stdin if stdin is not None else _standard_input([source])), source
+    )
+
+
+def _points(
+    opener: Opener, patchset: Source | PatchSet | None, whole: JsonValue, label: str
+) -> PatchSet:
+    """The points to choose from: of a patch set, or of the pallet that was read."""
+    if isinstance(patchset, PatchSet):
+        return patchset
+    if patchset is not None:
+        return _patchset(opener, patchset)
+    if kind_of(whole) != "pallet":
+        raise OptionError(_TOGETHER)
+    return PatchSet.from_document(patch_set_in(whole, label), source=label)
+
+
+def _patchset(opener: Opener, source: Source) -> PatchSet:
     label, data = opener.read(source, "patch set")
     document = patch_set_in(parse_json(data, source=label), label)
     return PatchSet.from_document(document, source=label)
@@ -171,7 +196,7 @@ def _workspace_or_refused(
     return histfactory_workspace(Hs3Document.from_document(document, source), analysis)
 
 
-def _standard_input(given: Sequence[Source]) -> BinaryIO | None:
+def _standard_input(given: Sequence[object]) -> BinaryIO | None:
     if not any(isinstance(one, str) and one == "-" for one in given):
         return None
     if sys.stdin is None:

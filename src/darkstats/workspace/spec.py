@@ -6,10 +6,11 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from darkstats.errors import UnknownNameError, WorkspaceError
 from darkstats.provenance import digest_of_text
+from darkstats.shown import Shown
 from darkstats.workspace.findings import DEFERRED_CODES
 from darkstats.workspace.lint import lint
 from darkstats.workspace.patch import apply_patch
@@ -91,8 +92,8 @@ def _measurement_of(error: Finding) -> int:
     return int(error.pointer.split("/")[2])
 
 
-@dataclass(frozen=True)
-class Workspace:
+@dataclass(frozen=True, repr=False)
+class Workspace(Shown):
     """A HistFactory workspace that has passed the linter.
 
     Make one with :func:`darkstats.workspace.read_workspace`, or with :meth:`from_document`.
@@ -111,7 +112,9 @@ class Workspace:
         What is known of samples that other documents have, too; see :meth:`from_document`.
     """
 
-    document: dict[str, JsonValue]
+    in_a_line: ClassVar = "source channel_names sample_names measurement_names"
+
+    document: dict[str, JsonValue] = field(repr=False)
     source: str = ""
     warnings: tuple[Finding, ...] = ()
     unusable: tuple[Finding, ...] = ()
@@ -159,6 +162,10 @@ class Workspace:
                 raise WorkspaceError(errors, source=source)
         warnings = tuple(finding for finding in findings if finding.severity == "warning")
         return cls(document, source, warnings, errors, shared)
+
+    def to_dict(self) -> dict[str, JsonValue]:
+        """Return the document, to be treated as read-only."""
+        return self.document
 
     @cached_property
     def digest(self) -> str:

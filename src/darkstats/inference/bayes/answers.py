@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from darkstats.arrays import FloatArray
 from darkstats.errors import OptionError, UnknownNameError
@@ -121,6 +121,10 @@ class CredibleLimit(Shown):
     draws
         Draws of the signal strength, where NUTS made them; ``posterior`` is None then.
     """
+
+    in_a_line: ClassVar = (
+        "poi cl engine observed observed_reason expected expected_reason prior fits toys"
+    )
 
     poi: str
     cl: float

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkstats.arguments import checked
 from darkstats.errors import DarkstatsError, NotCertifiedError
 from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.bayes.answers import (
@@ -69,6 +70,7 @@ REFERENCES = {
 }
 
 
+@checked
 def credible_limit(
     model: Model,
     observation: Observation | None = None,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkstats.arguments import checked
 from darkstats.errors import DarkstatsError, NotCertifiedError, OptionError
 from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.bayes.answers import CredibleLimit, check_options
@@ -39,6 +40,7 @@ _ONE_AT_A_TIME = "windows of a batch have a limit and a band; take one by itself
 _WINDOWS = 1024  # windows of one structure that are taken together: bounds the memory
 
 
+@checked
 def bayes_limits(
     models: Sequence[Model],
     observations: Sequence[Observation] | None = None,

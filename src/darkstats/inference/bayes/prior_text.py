@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from darkstats.arguments import checked
 from darkstats.errors import PriorError
 from darkstats.inference.bayes.jeffreys import Jeffreys
 from darkstats.inference.bayes.priors import Flat, FlatInCoupling, LogFlat
@@ -37,6 +38,7 @@ def _numbers(text: str, whole: str) -> list[float]:
     return numbers
 
 
+@checked
 def parse_prior(text: str) -> PoiPrior:
     """Read a prior of the signal strength: one of :data:`FORMS`, tables apart.
 

@@ -160,6 +160,16 @@ class Drawing:
             settle_headers(self.figure)
             self.figure.set_layout_engine("none")
 
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        return self._drawn("png", dict(_METADATA["png"]))
+
+    def _drawn(self, kind: str, metadata: dict[str, str | None]) -> bytes:
+        drawn = io.BytesIO()  # a writer of matplotlib's cannot always be closed on a full disk
+        with style(), _quiet_fonts():
+            self.figure.savefig(drawn, format=kind, metadata=metadata)
+        return drawn.getvalue()
+
     def save(self, path: str | os.PathLike[str], *, csv: bool = False) -> None:
         """Write the figure in the format of its suffix, whole or not at all.
 
@@ -174,11 +184,9 @@ class Drawing:
         metadata = dict(_METADATA[kind])
         if kind == "pdf" and "SOURCE_DATE_EPOCH" in os.environ:
             del metadata["CreationDate"]  # matplotlib takes it from there
-        drawn = io.BytesIO()  # a writer of matplotlib's cannot always be closed on a full disk
-        with style(), _quiet_fonts():
-            self.figure.savefig(drawn, format=kind, metadata=metadata)
+        drawn = self._drawn(kind, metadata)
         with whole_file(path) as temporary:
-            temporary.write_bytes(drawn.getvalue())
+            temporary.write_bytes(drawn)
         if csv:
             write_text(Path(path).with_suffix(".csv"), csv_text(self.columns))
 

@@ -1,0 +1,459 @@
+"""What the command line does, as Python functions: the same requests, the same workflows.
+
+Use these where a record, a figure or a folder of results is wanted; use the functions on models
+(:func:`darkstats.upper_limit`, ...) where the numbers go on being computed with. A function takes
+what its verb takes: arguments first, options by the names of the fields of its request. It prints
+nothing. What it returns holds the frozen result of the library (``.result``), the record
+(``.to_dict()``, ``.save(path)``) and the figures (``.figure(kind).save(path)``).
+
+Options are declared once, beside the fields of the requests: signatures and the parameters of these
+docstrings are made from there.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import time
+from collections.abc import Callable
+from dataclasses import MISSING
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from darkstats import workflows
+from darkstats.arguments import converted
+from darkstats.errors import ArgumentTypeError
+from darkstats.logs import logger
+from darkstats.options import choices_of, request_of, sharing, takers_of
+from darkstats.workflows import Outcome, Shell
+
+if TYPE_CHECKING:
+    from darkstats.conversion.converted import Conversion
+    from darkstats.inference.bayes.answers import CredibleLimit
+    from darkstats.inference.results import Interval, UpperLimit
+    from darkstats.look_elsewhere import Comparison
+    from darkstats.options import Choice
+    from darkstats.publication.findings import Findings
+    from darkstats.report.contours import Contours
+    from darkstats.report.scan_table import ScanTable
+    from darkstats.scan.mass_scan import MassScan
+    from darkstats.workflows.simplification import Simplified
+    from darkstats.workspace import Workspace
+
+__all__ = [
+    "build_template",
+    "combine",
+    "contour",
+    "convert",
+    "export",
+    "global_significance",
+    "limit",
+    "mass_scan",
+    "plot",
+    "project",
+    "prune",
+    "publish",
+    "reinterpret_likelihood",
+    "rename",
+    "simplify",
+    "verify",
+]
+
+RequestT = TypeVar("RequestT")
+ResultT = TypeVar("ResultT")
+
+_log = logger("darkstats.workflows")
+
+
+class _Logged:
+    """A step of a workflow, told to the log."""
+
+    def __init__(self, name: str, total: int | None, unit: str) -> None:
+        self.name, self.total, self.unit = name, total, unit
+        self.start = time.monotonic()
+
+    def __enter__(self) -> _Logged:
+        _log.info("%s", self.name)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _log.info("%s: %.2f s", self.name, time.monotonic() - self.start)
+
+    def advance(self, count: int) -> None:
+        _log.debug("%s: %d more %s", self.name, count, self.unit)
+
+    def now(self, name: str) -> None:
+        _log.info("%s", name)
+
+
+def task(
+    run: Callable[[RequestT, Shell], Outcome[ResultT]],
+) -> Callable[..., Outcome[ResultT]]:
+    """Return the function of the fields of a request, whose signature is what a user may choose.
+
+    A field without a flag is an argument, others are keywords, named after the field. Two fields
+    that share a flag share a keyword: a word goes to those that know it.
+    """
+    name: str = run.__name__
+    request: type = getattr(workflows, run.__annotations__["request"].rpartition(".")[2])
+    asked = {shared[0].path[-1]: shared for shared in sharing(choices_of(request))}
+    parameters = [_parameter(key, shared) for key, shared in asked.items()]
+    signature = inspect.Signature(sorted(parameters, key=lambda one: one.kind))
+
+    @functools.wraps(run)
+    def call(*args: Any, **kwargs: Any) -> Outcome[ResultT]:  # noqa: ANN401 -- as declared
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise ArgumentTypeError(
+                name, f"{error}; it takes {', '.join(signature.parameters)}"
+            ) from None
+        chosen = {}
+        for key, value in given.items():
+            if value is asked[key][0].default:
+                continue
+            kind = asked[key][0].type
+            found = converted(name, key, _recorded(value), kind)
+            for taker in takers_of(asked[key], found):
+                chosen[taker.path] = found
+        outcome = run(request_of(request, chosen), Shell(progress=_Logged, announce=_log.info))
+        for path, write in outcome.files.items():
+            write(path)
+        if outcome.uncertified or outcome.malformed:
+            _log.warning("%s: %s", name, outcome.uncertified or outcome.malformed)
+        return outcome
+
+    call.__signature__ = signature  # type: ignore[attr-defined]  # as inspect reads it
+    call.__doc__ = _documented(run.__doc__ or "", {key: asked[key] for key in signature.parameters})
+    return call
+
+
+def _parameter(name: str, shared: tuple[Choice, ...]) -> inspect.Parameter:
+    first = shared[0]
+    named, placed = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    kind = named if first.option.flags else placed
+    default = inspect.Parameter.empty if first.default is MISSING else first.default
+    return inspect.Parameter(name, kind, default=default, annotation=first.type)
+
+
+def _recorded(value: Any) -> Any:  # noqa: ANN401 -- whatever was passed
+    """Outcomes as their records: what is drawn and written of a finished result."""
+    if isinstance(value, Outcome):
+        return value.to_dict()
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_recorded, value))
+    return value
+
+
+def _documented(text: str, asked: dict[str, tuple[Choice, ...]]) -> str:
+    """The docstring with its parameters, before its examples."""
+    lines = ["    Parameters", "    ----------"]
+    for name, shared in asked.items():
+        words = "; ".join(dict.fromkeys(one.option.text for one in shared)).replace("*", r"\*")
+        lines += [f"    {name}", f"        {words}"]
+    head, mark, examples = text.partition("    Examples\n")
+    return "\n".join([head.rstrip(), "", *lines, "", ""]) + mark + examples
+
+
+@task
+def limit(
+    request: workflows.LimitRequest, shell: Shell
+) -> Outcome[UpperLimit | Interval | CredibleLimit]:
+    """Upper limit on the signal strength, observed and expected; or an interval.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> found = darkstats.limit("workspaces/examples/two_bins.json", cl=0.9)
+    >>> found
+    Outcome(UpperLimit(poi='mu', cl=0.9, method='cls', calculator='asymptotic', observed=1.689, ...
+    >>> round(found.result.expected[2], 3)
+    1.264
+
+    On a coupling, whose cross section is 12.3 g² fb, for a signal that was made with g = 0.1:
+
+    >>> found = darkstats.limit(
+    ...     "workspaces/examples/two_bins.json",
+    ...     cross_sections="sigma_fb = 12.3*g**2",
+    ...     unit_signal="g=0.1",
+    ... )
+    >>> round(found.to_dict()["couplings"]["g"]["observed"], 4)
+    0.1402
+    """
+    return workflows.limit(request, shell)
+
+
+@task
+def mass_scan(request: workflows.MassScanRequest, shell: Shell) -> Outcome[MassScan]:
+    """Limits and local p-values at all mass hypotheses of a search.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> scan = darkstats.mass_scan("workspaces/examples/mass_scan", workers=1)
+    >>> scan.result.statement
+    'all 6 hypotheses have a certified result'
+    >>> scan.result.largest_excess
+    'Z = 0.13 at mass_1p8'
+
+    Workspaces and patch sets that have been read do as well as their files:
+
+    >>> folder = "workspaces/examples/mass_scan"
+    >>> workspace = darkstats.read_workspace(f"{folder}/background_only.json", usable=False)
+    >>> patches = darkstats.read_patchset(f"{folder}/patchset.json")
+    >>> again = darkstats.mass_scan(workspace, patchset=patches, workers=1)
+    >>> again.result.points == scan.result.points
+    True
+    """
+    return workflows.scan(request, shell)
+
+
+@task
+def global_significance(request: workflows.GlobalRequest, shell: Shell) -> Outcome[Comparison]:
+    """Global significance of the largest excess of a scan, by several methods.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> scan = darkstats.mass_scan("workspaces/examples/mass_scan", output="scan", workers=1)
+    >>> found = darkstats.global_significance("scan", n_toys=2000, workers=1)
+    >>> found.result.quoted.method
+    'toys'
+    """
+    return workflows.global_significance(request, shell)
+
+
+@task
+def project(request: workflows.ProjectRequest, shell: Shell) -> Outcome[list[MassScan]]:
+    """Expected limits at other luminosities.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> found = darkstats.project(
+    ...     "workspaces/examples/mass_scan", luminosities_ifb=[10, 50], luminosity_ifb=10, workers=1
+    ... )
+    >>> now, later = found.result
+    >>> later.points[0].expected[2] < now.points[0].expected[2]
+    True
+    """
+    return workflows.project(request, shell)
+
+
+@task
+def reinterpret_likelihood(request: workflows.ReinterpretRequest, shell: Shell) -> Outcome[Any]:
+    """Limit on a signal of your own in a published likelihood; of several signals, a scan.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> found = darkstats.reinterpret_likelihood(
+    ...     "workspaces/examples/three_channels.json",
+    ...     signal="signal_region=2.1,5.4,4.3,1.2",
+    ...     missing="keep",
+    ... )
+    >>> round(found.result.observed, 2)
+    1.99
+    """
+    return workflows.reinterpret(request, shell)
+
+
+@task
+def plot(request: workflows.PlotRequest, shell: Shell) -> Outcome[Any]:
+    """Figures of finished results: files of records, or what another of these functions returned.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> scan = darkstats.mass_scan("workspaces/examples/mass_scan", workers=1)
+    >>> drawn = darkstats.plot(scan, constraints="none")
+    >>> list(drawn.figures)
+    ['limits', 'p_values']
+    >>> drawn.figure("p_values").save("p_values.png")
+    """
+    return workflows.plot(request, shell)
+
+
+@task
+def contour(request: workflows.ContourRequest, shell: Shell) -> Outcome[Contours]:
+    r"""Exclusion contours of finished scans over two masses, observed and expected.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> from pathlib import Path
+    >>> rows = ["hypothesis,channel,bin,yield"]
+    >>> for x in (1, 2, 3):
+    ...     for y in (1, 2, 3):
+    ...         rows += [f"m_{x}_{y},signal_region,{k},{60 / (x * x + y * y)}" for k in (0, 1)]
+    >>> _ = Path("signals.csv").write_text("\n".join(rows))
+    >>> scan = darkstats.reinterpret_likelihood(
+    ...     "workspaces/examples/two_bins.json",
+    ...     signal="signals.csv",
+    ...     name_pattern="m_{m_x}_{m_y}",
+    ...     patch="signals.json",
+    ... )
+    >>> found = darkstats.contour(scan)
+    >>> found.result.excluded.partition(",")[0], len(found.result.points)
+    ('observed 1', 9)
+    >>> found.figure().save("contours.png")
+    """
+    return workflows.contour(request, shell)
+
+
+@task
+def export(request: workflows.ExportRequest, shell: Shell) -> Outcome[ScanTable]:
+    """A scan as CSV or as HEPData tables.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> scan = darkstats.mass_scan("workspaces/examples/mass_scan", workers=1)
+    >>> table = darkstats.export(scan, csv="scan.csv")
+    >>> table.to_dict()["files"]
+    ['scan.csv']
+    """
+    return workflows.export(request, shell)
+
+
+@task
+def publish(request: workflows.PublishRequest, shell: Shell) -> Outcome[dict[str, Any]]:
+    """A bundle for others: likelihood, signals, limits, tables, HEPData submission, checksums.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> scan = darkstats.mass_scan("workspaces/examples/mass_scan", workers=1)
+    >>> bundle = darkstats.publish("workspaces/examples/mass_scan", output="published", scan=scan)
+    >>> bundle.result["hypotheses"]
+    6
+    """
+    return workflows.publish(request, shell)
+
+
+@task
+def verify(request: workflows.VerifyRequest, shell: Shell) -> Outcome[Findings]:
+    """Check a bundle: checksums, documents, patches, tables; and compute limits again.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> bundle = darkstats.publish("workspaces/examples/two_bins.json", output="bundle")
+    >>> found = darkstats.verify("bundle")
+    >>> found.result.problems, found.malformed, found.uncertified
+    ([], '', '')
+    """
+    return workflows.verify(request, shell)
+
+
+@task
+def convert(request: workflows.ConvertRequest, shell: Shell) -> Outcome[Conversion]:
+    r"""A workspace of CMS Combine datacards, or of HistFactory XML with its ROOT files.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> from pathlib import Path
+    >>> _ = Path("card.txt").write_text(
+    ...     "imax 1\njmax 1\nkmax *\nbin sr\nobservation 3\n"
+    ...     "bin sr sr\nprocess s b\nprocess 0 1\nrate 2.0 2.5\nbg lnN - 1.2\n"
+    ... )
+    >>> found = darkstats.convert("card.txt", output="converted")
+    >>> round(darkstats.limit("converted/workspace.json").result.observed, 2)
+    2.55
+    """
+    return workflows.convert(request, shell)
+
+
+@task
+def simplify(request: workflows.SimplifyRequest, shell: Shell) -> Outcome[Simplified]:
+    """A simplified likelihood: few Gaussian nuisance parameters, and what that changes.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> found = darkstats.simplify("workspaces/examples/three_channels.json")
+    >>> found.result.likelihood.parameters_after < found.result.likelihood.parameters_before
+    True
+    >>> found.result.fidelity.largest < 0.1
+    True
+    >>> found.save("simplified.json")
+    """
+    return workflows.simplify(request, shell)
+
+
+@task
+def combine(request: workflows.CombineRequest, shell: Shell) -> Outcome[Workspace]:
+    """One workspace out of two; modifiers of one name share their parameter.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> whole = darkstats.read_workspace("workspaces/examples/three_channels.json")
+    >>> one = darkstats.prune(whole, channels="control_region").result
+    >>> other = darkstats.prune(whole, channels=["signal_region", "validation_region"]).result
+    >>> darkstats.combine(one, other, join="outer").result.channel_names
+    ('signal_region', 'validation_region', 'control_region')
+    """
+    return workflows.combine(request, shell)
+
+
+@task
+def prune(request: workflows.PruneRequest, shell: Shell) -> Outcome[Workspace]:
+    """A workspace without some of its parts.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> found = darkstats.prune(
+    ...     "workspaces/examples/three_channels.json", channels="control_region"
+    ... )
+    >>> found.result.channel_names
+    ('signal_region', 'validation_region')
+    """
+    return workflows.prune(request, shell)
+
+
+@task
+def rename(request: workflows.RenameRequest, shell: Shell) -> Outcome[Workspace]:
+    """A workspace with other names.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> found = darkstats.rename("workspaces/examples/two_bins.json", modifiers={"mu": "strength"})
+    >>> found.result.poi_name()
+    'strength'
+    >>> found.save("renamed.json")
+    """
+    return workflows.rename(request, shell)
+
+
+@task
+def build_template(request: workflows.TemplateRequest, shell: Shell) -> Outcome[Any]:
+    """A likelihood of your own histograms: workspace, sidecar, patch set.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> from pathlib import Path
+    >>> _ = Path("template.yaml").write_text('''
+    ... name: my_search
+    ... simulated: true
+    ... channels:
+    ...   signal_region:
+    ...     data: {counts: [52, 41]}
+    ...     samples:
+    ...       signal: {counts: [6, 9], free: mu, yields: {trigger: 0.02}}
+    ...       background: {counts: [45, 38], yields: {normalisation: 0.1}}
+    ... ''')
+    >>> found = darkstats.build_template("template.yaml", output="my-search")
+    >>> round(darkstats.limit("my-search/workspace.json").result.observed, 2)
+    1.99
+    """
+    return workflows.build_template(request, shell)

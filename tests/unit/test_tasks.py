@@ -1,0 +1,173 @@
+"""What the command line does, from Python: the same requests, the same records."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+import darkstats
+from darkstats import tasks, workflows
+from darkstats.cli import run
+from darkstats.cli.verbs import VERBS
+from darkstats.errors import OptionError, UnknownNameError
+from darkstats.options import choices_of
+from darkstats.report.writing import json_text
+
+TASKS = sorted(tasks.__all__)
+REQUESTS = {
+    name: getattr(workflows, inspect.unwrap(getattr(tasks, name)).__annotations__["request"][10:])
+    for name in TASKS
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_signature_is_what_a_request_offers(name: str) -> None:
+    """Every choice of the request, and nothing else, with its default and its help."""
+    task = getattr(darkstats, name)
+    parameters = inspect.signature(task).parameters
+    asked = {one.path[-1]: one for one in choices_of(REQUESTS[name])}
+    assert parameters.keys() == asked.keys()
+    text = " ".join(task.__doc__.split())
+    for key, one in asked.items():
+        placed = parameters[key].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        assert placed is not bool(one.option.flags)
+        if parameters[key].default is not inspect.Parameter.empty:
+            assert parameters[key].default == one.default
+        assert " ".join(one.option.text.replace("*", r"\*").split()) in text
+
+
+def test_every_task_is_a_verb() -> None:
+    """The command line has the same request: no function does what no verb does."""
+    assert {kind.__name__ for kind in REQUESTS.values()} <= {
+        verb.request for verb in VERBS.values()
+    }
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "words"),
+    [
+        ("limit", {"cl": 0.9, "method": "clsb"}, ["--cl", "0.9", "--method", "clsb"]),
+        ("limit", {"method": "bayes", "engine": "laplace"},
+         ["--method", "bayes", "--engine", "laplace"]),
+        ("limit", {"calculator": "toys", "n_toys": 200, "seed": 3},
+         ["--calculator", "toys", "--toys", "200", "--seed", "3"]),
+        ("limit", {"blind": True}, ["--blind"]),
+        ("rename", {"modifiers": {"mu": "r"}}, ["-m", "mu=r"]),
+    ],
+)  # fmt: skip
+def test_python_and_the_command_line_give_one_record(
+    example_workspaces: dict[str, Path],
+    capsys: pytest.CaptureFixture[str],
+    task: str,
+    options: dict[str, object],
+    words: list[str],
+) -> None:
+    """The same bytes, but for the command line that only one of them has."""
+    path = example_workspaces["two_bins"]
+    assert run([task, str(path), *words, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    found = getattr(darkstats, task)(path, **options)
+    assert capsys.readouterr() == ("", "")  # nothing is printed
+    record = found.to_dict()
+    assert json.loads(json_text(found.record())) == json.loads(json.dumps(record))
+    for one in (printed, record):
+        for key in ("command", "command_reason"):
+            one.get("provenance", {}).pop(key, None)
+    assert printed == record
+
+
+def test_objects_do_as_well_as_files(example_workspaces: dict[str, Path]) -> None:
+    """A workspace that was read gives the record of its file, sidecar included."""
+    path = example_workspaces["two_bins"]
+    workspace = darkstats.read_workspace(path)
+    for task in (darkstats.limit, darkstats.simplify):
+        assert task(workspace).record().keys() == task(path).record().keys()
+    assert darkstats.limit(workspace).to_dict() == darkstats.limit(path).to_dict()
+
+
+def test_a_point_of_a_patch_set_that_was_read(repository: Path) -> None:
+    """Workspace and patch set as objects; the digest of the workspace is verified there, too."""
+    folder = repository / "workspaces/examples/mass_scan"
+    base, patches = folder / "background_only.json", folder / "patchset.json"
+    files = darkstats.limit(base, patchset=patches, point="mass_1p8")
+    workspace = darkstats.read_workspace(base, usable=False)
+    objects = darkstats.limit(
+        workspace, patchset=darkstats.read_patchset(patches), point="mass_1p8"
+    )
+    assert objects.result == files.result
+    other = repository / "workspaces/examples/two_bins.json"
+    with pytest.raises(darkstats.InputError, match="belongs to the workspace"):
+        darkstats.limit(other, patchset=darkstats.read_patchset(patches), point="mass_1p8")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"cl": "0.9"}, "limit: cl is '0.9'; pass a number or None"),
+        ({"n_toys": 1.5}, "limit: n_toys is 1.5; pass a whole number or None"),
+        ({"blind": 1}, "limit: blind is 1; pass True or False or None"),
+        ({"masked": 3}, "limit: masked is 3; pass a list of text or a path"),
+        ({"ranges": {"mu": 1}}, "limit: ranges is {'mu': 1}; pass a list of"),
+        ({"levels": 0.9}, "limit: got an unexpected keyword argument 'levels'; it takes source"),
+    ],
+)
+def test_wrong_types_say_what_to_pass(
+    example_workspaces: dict[str, Path], options: dict[str, object], words: str
+) -> None:
+    """An error of ours that is a TypeError, too; nothing is read before."""
+    with pytest.raises(darkstats.ArgumentTypeError) as caught:
+        darkstats.limit(example_workspaces["two_bins"], **options)
+    assert str(caught.value).startswith(words)
+    assert isinstance(caught.value, TypeError)
+
+
+def test_the_checks_of_a_request_are_those_of_the_command_line() -> None:
+    """What contradicts is refused alike, before a file is read."""
+    with pytest.raises(OptionError, match="--cl 95"):
+        darkstats.limit("no.json", cl=95)
+    with pytest.raises(UnknownNameError, match="unknown method 'cl'"):
+        darkstats.limit("no.json", method="cl")
+    with pytest.raises(UnknownNameError, match="auto, newton, zfit, quadrature"):
+        darkstats.limit("no.json", engine="steam")
+
+
+def test_outcomes_show_themselves(example_workspaces: dict[str, Path], tmp_path: Path) -> None:
+    """One line with the number and how sure it is; a table; the record in a file."""
+    found = darkstats.limit(example_workspaces["two_bins"])
+    assert repr(found) == f"Outcome({found.result!r})"
+    assert "observed=1.965" in repr(found)
+    assert "certified" in repr(found)
+    assert len(repr(found)) < 200
+    assert found._repr_html_().startswith("<table><caption>UpperLimit</caption>")
+    found.save(tmp_path / "limit.json")
+    assert json.loads((tmp_path / "limit.json").read_text("utf-8")) == found.to_dict()
+
+
+def test_finished_results_are_drawn_from_python(repository: Path, tmp_path: Path) -> None:
+    """An outcome, and the file of its record, give the same figures."""
+    pytest.importorskip("matplotlib")
+    scan = darkstats.mass_scan(repository / "workspaces/examples/mass_scan", workers=1)
+    scan.save(tmp_path / "scan.json")
+    at_hand = darkstats.plot(scan, constraints="none")
+    of_file = darkstats.plot(tmp_path / "scan.json", constraints="none")
+    ours, theirs = at_hand.figure("limits"), of_file.figure("limits")
+    assert ours.columns == theirs.columns
+    assert ours._repr_png_().startswith(b"\x89PNG")
+
+
+def test_the_log_is_silent_by_default(
+    example_workspaces: dict[str, Path],
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Steps are told to children of the logger darkstats, and to nobody else."""
+    assert any(isinstance(h, logging.NullHandler) for h in logging.getLogger("darkstats").handlers)
+    with caplog.at_level("INFO", logger="darkstats"):
+        darkstats.limit(example_workspaces["two_bins"], cl=0.9)
+    assert {record.name for record in caplog.records} == {"darkstats.workflows"}
+    assert "fitting" in caplog.messages
+    assert capsys.readouterr() == ("", "")
