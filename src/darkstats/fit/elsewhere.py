@@ -17,7 +17,7 @@ import numpy as np
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.fit.lanes import Problem
 from darkstats.gaussian import quantile
-from darkstats.model import HistFactoryModel, Observation
+from darkstats.model import Observation
 from darkstats.streams import keyed_generator
 
 __all__ = ["affordable", "far_from_model", "most_starts", "starts_elsewhere"]
@@ -38,7 +38,6 @@ _SIZES = (0.95, 1.5, 4.0)
 _RANDOM = 8
 _BUDGET = 1e10  # sums of products that a look may take in a large model: a few seconds
 _STEPS = 50  # of an ordinary fit from so far away
-_RATE = 200.0  # such sums that the derivatives of one variation in one bin cost
 _STRENGTHS = (0.0, 1.0, 5.0, 50.0, 1000.0)  # in units of the background's own fluctuation
 
 
@@ -181,14 +180,11 @@ def _strengths(problem: Problem, observation: Observation, point: FloatArray) ->
 def most_starts(problem: Problem) -> int | None:
     """How many starts a look for other minima may take; None for a model of usual size: all.
 
-    A step costs the rates, the Hessian of the parameters that act in several bins, and its factors.
-    It is counted, not timed, so that the same fit ends in the same way everywhere.
+    What a step costs is counted, not timed, so that the same fit ends in the same way everywhere.
     """
-    model = problem.model
-    if model.n_parameters <= _MANY_PARAMETERS or not isinstance(model, HistFactoryModel):
+    step = problem.model.products_per_step
+    if problem.model.n_parameters <= _MANY_PARAMETERS or step is None:
         return None
-    n = model.layout.n_global
-    step = (0.5 * n + _RATE) * n * model.n_bins + n**3 / 3.0
     return math.floor(_BUDGET / (_STEPS * step))
 
 

@@ -12,7 +12,7 @@ from darkstats.fit.newton import newton_lanes
 from darkstats.fit.slots import Box, Data
 from darkstats.kernel import default_threads, run_blocks
 from darkstats.kernel.simd import LANES
-from darkstats.model import HistFactoryModel, LaneData
+from darkstats.model import LaneData
 
 __all__ = ["run_kernel"]
 
@@ -38,11 +38,12 @@ def run_kernel(
         return newton_lanes(
             problem, evaluator, starts, options, damping=damping, most_rounds=most_rounds
         )
-    if not isinstance(model, HistFactoryModel):
-        raise OptionError("a model that is not HistFactory has to bring an evaluator")
+    binned = model.in_bins
+    if binned is None:
+        raise OptionError("a model that has no bins has to bring an evaluator")
     counts = np.asarray(data)
-    numbers = model.likelihood_numbers()
-    words = model.likelihood_words(numbers)
+    layout, numbers = binned.layout, binned.likelihood_numbers()
+    words = binned.likelihood_words(numbers)
     lanes = Lanes.starting_at(starts)
     threads = options.threads or default_threads()
     n_lanes = len(starts)
@@ -53,7 +54,7 @@ def run_kernel(
 
     def work(first: int, stop: int) -> None:
         fit_lanes(
-            model.layout,
+            layout,
             numbers,
             words,
             box,

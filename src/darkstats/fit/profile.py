@@ -17,7 +17,7 @@ from darkstats.fit.lanes import FitOptions
 from darkstats.fit.mle import AGREEMENT, FitResult, fit
 from darkstats.fit.uncertainty import Covariance, covariance
 from darkstats.kernel import default_threads, run_blocks
-from darkstats.model import HistFactoryModel, Model, Observation
+from darkstats.model import Model, Observation
 from darkstats.shown import Shown
 
 __all__ = ["Impact", "ProfileScan", "impacts", "profile_scan"]
@@ -237,10 +237,8 @@ class _Shifted:
 
     @property
     def threads(self) -> int:
-        """Threads that work on parameters; models of single events bring threads of their own."""
-        if not isinstance(self.model, HistFactoryModel):
-            return 1
-        return self.options.threads or default_threads()
+        """Threads that work on parameters."""
+        return 1 if self.model.has_threads else self.options.threads or default_threads()
 
     def impact(self, p: int) -> Impact:
         """Impact of one parameter."""

@@ -9,6 +9,7 @@ and exact derivatives of many lanes at once, which :mod:`darkstats.fit.newton` m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -19,20 +20,23 @@ from darkstats.model.parameters import Parameter
 from darkstats.streams import poisson_counts
 
 if TYPE_CHECKING:
-    from darkstats.model.histfactory import Observation
+    from darkstats.model.histfactory import ChannelBins, Observation
+    from darkstats.model.structure import Layout, Numbers
 
 __all__ = [
     "LEAST_RATE",
     "TOYS_PER_BLOCK",
-    "Acting",
+    "BinnedModel",
     "DataRates",
-    "EventModel",
     "LaneData",
     "LaneEngine",
     "LaneEvaluator",
     "Model",
+    "PointValues",
     "SlopeEvaluator",
+    "Use",
     "few_places",
+    "observed_lanes",
     "thrown_auxdata",
 ]
 
@@ -63,6 +67,40 @@ class DataRates(NamedTuple):
         """The same at one of the points."""
         part = slice(point, point + 1)
         return DataRates(self.rates[part], self.weights, self.total[part])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointValues:
+    """Half the deviance at points; ``gradient`` and ``hessian`` are None where not asked for.
+
+    Shapes [point], [point, par], [point, par, par].
+    """
+
+    value: FloatArray
+    gradient: FloatArray | None = None
+    hessian: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """How a parameter acts.
+
+    Parameters
+    ----------
+    on_signal
+        On what the parameter of interest changes, or not.
+    linear
+        As a factor, somewhere.
+    signal_factor
+        Coefficients and code of the normsys by which it acts on the largest signal, if it does.
+    in_expression
+        Where a formula of the document says: its prior is the one that the document states.
+    """
+
+    on_signal: bool = False
+    linear: bool = False
+    signal_factor: tuple[FloatArray, int] | None = None
+    in_expression: bool = False
 
 
 class LaneEvaluator(Protocol):
@@ -168,8 +206,20 @@ class Model(Protocol):
         """Which entries of :meth:`expected_rates` count for nothing. Shape [bin]."""
 
     @property
+    def in_bins(self) -> BinnedModel | None:
+        """The model, where all its data are counts in bins of named channels."""
+
+    @property
     def one_sided(self) -> tuple[int, ...]:
         """Parameters with a possible minimum on either side of zero."""
+
+    @property
+    def has_threads(self) -> bool:
+        """Whether one lane is spread over threads already, so that its caller takes one."""
+
+    @property
+    def products_per_step(self) -> float | None:
+        """Products that a step of the minimiser sums, per lane; None where nobody counts them."""
 
     @property
     def toys_per_block(self) -> int:
@@ -220,10 +270,45 @@ class Model(Protocol):
     ) -> tuple[LaneData, FloatArray]:
         """Draw toys with their auxiliary data [toy, par] at a point."""
 
+    def throw_each(self, points: FloatArray, rng: np.random.Generator) -> LaneData:
+        """Draw one toy at each point [lane, par], without auxiliary data."""
+
+    def asimov_lanes(self, points: FloatArray) -> LaneData:
+        """Data in which every estimate is true, for each point [lane, par]."""
+
+    def joined(self, parts: Sequence[LaneData]) -> LaneData:
+        """Lanes of several pieces, one after the other."""
+
     def lane_evaluator(
         self, data: LaneData, auxdata: FloatArray, *, threads: int
     ) -> LaneEvaluator | None:
-        """Evaluator of checked data; None for the compiled HistFactory minimiser."""
+        """Evaluator of checked data; None where the compiled minimiser reads :attr:`in_bins`."""
+
+    def values_at(
+        self,
+        points: FloatArray,
+        data: LaneData,
+        auxdata: FloatArray,
+        *,
+        row: IndexArray | None = None,
+        derivatives: int = 0,
+        threads: int | None = None,
+    ) -> PointValues:
+        """Half of twice the negative log-likelihood at many points, with derivatives.
+
+        Parameters
+        ----------
+        points
+            Shape [point, par].
+        data, auxdata
+            Lanes of checked data, and the auxiliary data of all [par].
+        row
+            Which lane of the data belongs to each point; the first one by default. Shape [point].
+        derivatives
+            0: values; 1: the gradient too; 2: the Hessian too.
+        threads
+            At most so many; results do not depend on it.
+        """
 
     def derivatives(
         self, parameters: FloatArray, data: LaneData, auxdata: FloatArray
@@ -250,24 +335,45 @@ class Model(Protocol):
     def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
         """Least expected background where the sensitivity comes from, at two points [par]."""
 
+    def uses(self) -> tuple[Use, ...]:
+        """How each parameter acts; raises OptionError without a parameter of interest. [par]."""
 
-class Acting(NamedTuple):
-    """Where parameters act. Shapes [par].
-
-    ``signal``: in parts whose yield the parameter of interest changes; ``signal_yield``: in these
-    yields; ``elsewhere``: in other parts.
-    """
-
-    signal: BoolArray
-    signal_yield: BoolArray
-    elsewhere: BoolArray
+    def scales_signal(self, index: int) -> bool:
+        """Whether a parameter multiplies all of the signal, and nothing else."""
 
 
-class EventModel(Model, Protocol):
-    """A model of events, whose parts are known by name."""
+class BinnedModel(Model, Protocol):
+    """A model of counts in bins, kept as flat arrays: what the compiled minimiser reads."""
 
-    def acting(self) -> Acting:
-        """Where parameters act."""
+    @property
+    def channels(self) -> tuple[ChannelBins, ...]:
+        """Channels, and where their bins stand."""
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """Names of the samples."""
+
+    @property
+    def layout(self) -> Layout:
+        """Which component covers which bins, and which parameter acts on it."""
+
+    @property
+    def numbers(self) -> Numbers:
+        """Rates, interpolation coefficients and constraints, those of masked channels included."""
+
+    def likelihood_numbers(self) -> Numbers:
+        """The numbers that the likelihood sees: rates of masked channels are zero."""
+
+    def likelihood_words(self, numbers: Numbers) -> IndexArray:
+        """Words for kernels, with the numbers of :meth:`likelihood_numbers`."""
+
+    def expected_by_sample(self, parameters: FloatArray) -> FloatArray:
+        """Events expected of each sample. Shapes: [par] -> [sample, bin]."""
+
+
+def observed_lanes(model: Model) -> LaneData:
+    """The observation of a model, as the only lane."""
+    return model.lanes_of(model.stack([model.observation])[0])
 
 
 def few_places(places: Sequence[str], *, most: int = 3) -> str:

@@ -11,11 +11,14 @@ import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import OptionError
+from darkstats.model.acting import scales_signal, uses_of
 from darkstats.model.base import (
     LEAST_RATE,
     TOYS_PER_BLOCK,
     DataRates,
     LaneData,
+    PointValues,
+    Use,
     few_places,
     thrown_auxdata,
 )
@@ -23,12 +26,15 @@ from darkstats.model.evaluate import component_rates, dense_derivatives, rates_o
 from darkstats.model.event_lanes import EventLanes
 from darkstats.model.interpolation import InterpolationCodes
 from darkstats.model.parameters import Parameter, ParameterTable
+from darkstats.model.points import deviance_at
 from darkstats.model.structure import Layout, Numbers, words_of
 from darkstats.provenance import digest_of
 from darkstats.shown import Shown
 from darkstats.streams import poisson_counts
 
 __all__ = ["ChannelBins", "HistFactoryModel", "Observation"]
+
+_BIN_PRODUCTS = 200.0  # that the derivatives of one variation in one bin cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +104,22 @@ class HistFactoryModel(ParameterTable, Shown):
     def bins_by_channel(self) -> tuple[tuple[str, int], ...]:
         """Name and number of bins of each channel, in the order of the bins."""
         return tuple((channel.name, channel.stop - channel.start) for channel in self.channels)
+
+    @property
+    def in_bins(self) -> HistFactoryModel:
+        """The model itself."""
+        return self
+
+    @property
+    def has_threads(self) -> bool:
+        """A lane is the work of one thread."""
+        return False
+
+    @property
+    def products_per_step(self) -> float:
+        """Those of the rates, of the Hessian of what acts in several bins, and of its factors."""
+        n = self.layout.n_global
+        return (0.5 * n + _BIN_PRODUCTS) * n * self.n_bins + n**3 / 3.0
 
     def require_poi(self) -> int:
         """Index of the parameter of interest.
@@ -253,6 +275,18 @@ class HistFactoryModel(ParameterTable, Shown):
         counts = poisson_counts(rng, rates, (n_toys, self.n_bins))
         return counts, thrown_auxdata(self.parameters, expected, rng, n_toys)
 
+    def throw_each(self, points: FloatArray, rng: np.random.Generator) -> LaneData:
+        """Draw counts [lane, bin] at each point [lane, par]."""
+        return poisson_counts(rng, np.maximum(self.expected_rates(points), 0.0))
+
+    def asimov_lanes(self, points: FloatArray) -> LaneData:
+        """Counts [lane, bin] that are expected at each point [lane, par]."""
+        return np.maximum(self.expected_rates(points), 0.0)
+
+    def joined(self, parts: Sequence[LaneData]) -> LaneData:
+        """Counts of several pieces, one after the other."""
+        return np.concatenate([np.asarray(part) for part in parts])
+
     def lane_evaluator(self, data: LaneData, auxdata: FloatArray, *, threads: int) -> None:
         """None: the compiled minimiser reads this model's arrays itself."""
 
@@ -268,6 +302,27 @@ class HistFactoryModel(ParameterTable, Shown):
             frozen_floats(auxdata),
             frozen_floats(parameters),
             words=self.likelihood_words(numbers),
+        )
+
+    def values_at(
+        self,
+        points: FloatArray,
+        data: LaneData,
+        auxdata: FloatArray,
+        *,
+        row: IndexArray | None = None,
+        derivatives: int = 0,
+        threads: int | None = None,
+    ) -> PointValues:
+        """Half the deviance at many points; see :func:`darkstats.model.points.deviance_at`."""
+        return deviance_at(
+            self,
+            points,
+            np.asarray(data),
+            auxdata,
+            row=row,
+            derivatives=derivatives,
+            threads=threads,
         )
 
     def impossible(self, points: FloatArray, data: LaneData) -> BoolArray:
@@ -333,6 +388,14 @@ class HistFactoryModel(ParameterTable, Shown):
         if not weight.max() > 0.0:
             return math.inf
         return float(b[weight >= 0.1 * weight.max()].min())
+
+    def uses(self) -> tuple[Use, ...]:
+        """How each parameter acts. Shape [par]."""
+        return uses_of(self.layout, self.numbers, self.require_poi())
+
+    def scales_signal(self, index: int) -> bool:
+        """Whether a parameter is a scalar factor of all signal components and of nothing else."""
+        return scales_signal(self.layout, self.require_poi(), index)
 
     def log_density(self, parameters: FloatArray, observation: Observation) -> float:
         """Natural logarithm of the probability of the data, all constants included.

@@ -6,7 +6,7 @@ lanes: eight at a time, over threads, with the same bits whatever stands beside 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,8 +22,8 @@ from darkstats.kernel import (
     run_blocks,
 )
 from darkstats.kernel.simd import LANES, Floats, Integers, fill, floats_at, integers_at, load, store
+from darkstats.model.base import PointValues
 from darkstats.model.derivatives import constraint_slope, deviance_derivatives, rate_slopes
-from darkstats.model.histfactory import HistFactoryModel
 from darkstats.model.rates import away_from_zero, deviance
 from darkstats.model.scratch import SCRATCH_WORDS, Scratch, scratch_at, scratch_sizes, table_with
 from darkstats.model.structure import (
@@ -35,22 +35,13 @@ from darkstats.model.structure import (
     numbers_at,
 )
 
-__all__ = ["PointValues", "deviance_at", "points_are_compiled"]
+if TYPE_CHECKING:
+    from darkstats.model.base import BinnedModel
+
+__all__ = ["deviance_at", "points_are_compiled"]
 
 _VALUE, _GRADIENT, _HESSIAN = 0, 1, 2
 _FEW = 256  # points that are done before a thread has started
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointValues:
-    """Half the deviance at points; ``gradient`` and ``hessian`` are None where not asked for.
-
-    Shapes [point], [point, par], [point, par, par].
-    """
-
-    value: FloatArray
-    gradient: FloatArray | None = None
-    hessian: FloatArray | None = None
 
 
 @kernel
@@ -179,7 +170,7 @@ def points_are_compiled() -> bool:
 
 
 def deviance_at(
-    model: HistFactoryModel,
+    model: BinnedModel,
     points: FloatArray,
     counts: FloatArray,
     auxdata: FloatArray,

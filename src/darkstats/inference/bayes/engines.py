@@ -29,9 +29,8 @@ from darkstats.inference.bayes.quadrature.few_nuisances import (
 from darkstats.inference.bayes.quadrature.recognition import recognise
 from darkstats.inference.bayes.quadrature.window_limits import CountingAnswer, counting_limits
 from darkstats.inference.bayes.quadrature.window_posteriors import WindowGroup
-from darkstats.inference.bayes.rows import observed_rows
 from darkstats.inference.results import FitCounts
-from darkstats.model.histfactory import HistFactoryModel
+from darkstats.model.base import observed_lanes
 from darkstats.streams import keyed_generator
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ class Bench:
     @property
     def rows(self) -> LaneData:
         """The observation as the only row of data."""
-        return observed_rows(self.model)
+        return observed_lanes(self.model)
 
     @property
     def threads(self) -> int | None:
@@ -214,12 +213,13 @@ def declined(engine: str, why: DarkstatsError) -> EngineRun:
 
 def quadrature(bench: Bench) -> EngineRun:
     """Exact sums: over the nodes of a counting window, or a grid of at most two nuisances."""
-    plan = recognise(bench.model) if isinstance(bench.model, HistFactoryModel) else None
+    window = bench.model.in_bins
+    plan = None if window is None else recognise(window)
     refused = None
-    if plan is not None and isinstance(bench.model, HistFactoryModel):
+    if window is not None and plan is not None:
         group = WindowGroup(
             plan=plan,
-            models=(bench.model,),
+            models=(window,),
             nuisances=(bench.nuisances,),
             prior=(bench.prior,),
             counts=bench.counts[np.newaxis, list(plan.bins)],

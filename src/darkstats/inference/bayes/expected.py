@@ -25,10 +25,9 @@ from darkstats.inference.bayes.laplace.approximation import laplace_posteriors
 from darkstats.inference.bayes.laplace.quick import quick_limits
 from darkstats.inference.bayes.laplace.reweighting import BroadSample
 from darkstats.inference.bayes.quadrature.enumeration import count_range
-from darkstats.inference.bayes.rows import joined_rows, observed_rows
 from darkstats.inference.results import N_SIGMA, ToyCounts, ToyOptions
-from darkstats.model.histfactory import HistFactoryModel
-from darkstats.streams import keyed_generator, poisson_counts
+from darkstats.model.base import observed_lanes
+from darkstats.streams import keyed_generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,7 +70,7 @@ def _without_signal(model: Model, options: FitOptions | None) -> FloatArray | No
     """Parameters at the fit without signal [par], None where it cannot be certified."""
     batch = fit_batch(
         model,
-        observed_rows(model),
+        observed_lanes(model),
         model.observation.auxdata,
         poi_values=0.0,
         options=options,
@@ -114,24 +113,19 @@ def background_counts(
         rng = keyed_generator(
             toys.seed, model.digest, _STREAM, int(how != "conditional-mle"), block
         )
-        points = np.repeat(point[np.newaxis], _BLOCK, axis=0)
-        if how == "prior-predictive":
-            try:
-                for p, prior in enumerate(priors):
-                    if prior is not None:
-                        points[:, p] = prior.draw(rng, _BLOCK)
-            except PriorError as error:
-                return None, str(error)
-        if isinstance(model, HistFactoryModel):
-            rates = np.maximum(model.expected_rates(points), 0.0)
-            rows.append(poisson_counts(rng, rates))
-        elif how == "prior-predictive":
-            # Every toy has a point of its own: one is thrown at a time.
-            rows += [model.throw(one, rng, 1)[0] for one in points]
-        else:
+        if how == "conditional-mle":
             rows.append(model.throw(point, rng, _BLOCK)[0])
+            continue
+        points = np.repeat(point[np.newaxis], _BLOCK, axis=0)
+        try:
+            for p, prior in enumerate(priors):
+                if prior is not None:
+                    points[:, p] = prior.draw(rng, _BLOCK)
+        except PriorError as error:
+            return None, str(error)
+        rows.append(model.throw_each(points, rng))
     start = toys.first_toy - first * _BLOCK
-    return joined_rows(rows)[start : start + toys.n_toys], None
+    return model.joined(rows)[start : start + toys.n_toys], None
 
 
 def _limits_of(
@@ -203,7 +197,7 @@ def toy_band(
         )
     off = 0.0
     if observed is not None:
-        here = float(limits_of(observed_rows(model))[0])
+        here = float(limits_of(observed_lanes(model))[0])
         off = abs(here / observed - 1.0) if math.isfinite(here) else 1.0
     order = np.flatnonzero(good)[np.argsort(limits[good], kind="stable")]
     checked = _certified_at_quantiles(problem, counts, limits, order, cl=cl, seed=toys.seed)
@@ -275,8 +269,8 @@ def counted_band(
     options
         Options of the fit without signal.
     """
-    model = problem.density.model
-    if how != "conditional-mle" or not isinstance(model, HistFactoryModel):
+    model = problem.density.model.in_bins
+    if how != "conditional-mle" or model is None:
         return None
     bins = np.flatnonzero(~model.masked_bins)
     if len(bins) != 1:

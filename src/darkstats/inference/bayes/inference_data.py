@@ -11,7 +11,6 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.errors import MissingExtraError, OptionError
 from darkstats.inference.bayes.draws import PosteriorDraws
-from darkstats.model import HistFactoryModel
 from darkstats.provenance import package_version
 from darkstats.streams import keyed_generator
 
@@ -43,8 +42,8 @@ def inference_data(draws: PosteriorDraws, *, seed: int = 0) -> Any:  # noqa: ANN
     OptionError
         The model is unbinned.
     """
-    model = draws.model
-    if not isinstance(model, HistFactoryModel):
+    model = draws.model.in_bins
+    if model is None:
         raise OptionError("an unbinned model has no bins to predict: take the draws as they are")
     try:
         with warnings.catch_warnings():

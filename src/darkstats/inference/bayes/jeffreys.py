@@ -9,12 +9,10 @@ import numpy as np
 
 from darkstats.errors import PriorError
 from darkstats.inference.bayes.priors import BoundPrior, Coordinate
-from darkstats.inference.bayes.rows import likelihood_at
-from darkstats.model.histfactory import HistFactoryModel
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
-    from darkstats.model import LaneData, Model
+    from darkstats.model import Model
 
 __all__ = ["Jeffreys"]
 
@@ -62,10 +60,8 @@ class Jeffreys:
             flat = np.maximum(np.asarray(mu, dtype=np.float64).ravel(), 1e-30)
             points = np.repeat(nominal[np.newaxis], len(flat), axis=0)
             points[:, poi] = flat
-            data = _asimov_rows(model, points)
-            at = likelihood_at(
-                model, points, data, auxdata, row=np.arange(len(flat)), derivatives=2
-            )
+            data = model.asimov_lanes(points)
+            at = model.values_at(points, data, auxdata, row=np.arange(len(flat)), derivatives=2)
             hessian = at.hessian if at.hessian is not None else np.zeros((0, 0, 0))
             information = hessian[:, poi, poi].copy()
             if len(others):
@@ -82,10 +78,3 @@ class Jeffreys:
             return result
 
         return BoundPrior(function=log_density, coordinate=Coordinate(2.0))
-
-
-def _asimov_rows(model: Model, points: FloatArray) -> LaneData:
-    """Data in which every estimate is true, for each point [point, par]."""
-    if isinstance(model, HistFactoryModel):
-        return np.maximum(model.expected_rates(points), 0.0)
-    return model.stack([model.asimov(point) for point in points])[0]

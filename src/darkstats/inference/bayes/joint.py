@@ -10,7 +10,6 @@ from darkstats.arrays import FloatArray
 from darkstats.inference.bayes.coordinates import Coordinates
 from darkstats.inference.bayes.nuisance_density import NuisanceDensity
 from darkstats.inference.bayes.priors import BoundPrior
-from darkstats.inference.bayes.rows import rows_of
 from darkstats.model import LaneData
 
 __all__ = ["JointDensity"]
@@ -41,7 +40,7 @@ class JointDensity:
         else:
             size = float(v.of_mu(prior.lower + scale)) - low
             strength = Coordinates(kind="half-line", lower=np.array(low), scale=np.array(size))
-        return cls(density, prior, strength, rows_of(density.model, counts))
+        return cls(density, prior, strength, density.model.lanes_of(counts))
 
     def mu(self, w: FloatArray) -> FloatArray:
         """Signal strength."""

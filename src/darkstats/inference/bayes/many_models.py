@@ -19,12 +19,11 @@ from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.bayes.answers import CredibleLimit, check_options
 from darkstats.inference.bayes.credible import BLINDED, DEFINITIONS, REFERENCES, credible_limit
 from darkstats.inference.bayes.engines import of_window
-from darkstats.inference.bayes.nuisances import NuisancePriors, Use, uses_of
+from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.priors import Flat
 from darkstats.inference.bayes.quadrature.recognition import recognise, structure_key
 from darkstats.inference.bayes.quadrature.window_limits import CountingAnswer, counting_limits
 from darkstats.inference.bayes.quadrature.window_posteriors import WindowGroup
-from darkstats.model.histfactory import HistFactoryModel
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from darkstats.inference.bayes.priors import BoundPrior, PoiPrior
     from darkstats.inference.results import ToyOptions
     from darkstats.model import Model, Observation
+    from darkstats.model.base import BinnedModel, Use
 
 __all__ = ["bayes_limits"]
 
@@ -156,22 +156,24 @@ def _windows(
     bound: BoundPrior | None = None
     choice = blank.nuisance_priors
     uses: dict[bytes, tuple[Use, ...]] = {}
+    windows: dict[int, BinnedModel] = {}
     groups: dict[bytes, list[tuple[int, tuple[ParameterPrior | None, ...], BoundPrior]]] = {}
     for i, model in enumerate(models):
-        if not isinstance(model, HistFactoryModel):
+        window = model.in_bins
+        if window is None:
             continue
         try:
-            key = structure_key(model)
+            key = structure_key(window)
             if key not in uses or choice.efficiency != "log-normal":
-                uses[key] = uses_of(model)  # the rest of it depends on yields
+                uses[key] = model.uses()  # the rest of it depends on yields
             resolved = choice.resolve(model, uses[key])
             if blank.prior.of_model or bound is None:
                 bound = blank.prior.bind(model)
         except DarkstatsError as error:
             results[i] = _failed(blank, model, error)
             continue
+        windows[i] = window
         groups.setdefault(key, []).append((i, resolved, bound))
-    windows = {i: model for i, model in enumerate(models) if isinstance(model, HistFactoryModel)}
     for members in groups.values():
         plan = recognise(windows[members[0][0]])
         if plan is None:

@@ -14,7 +14,6 @@ import numpy as np
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.inference.bayes.coordinates import Coordinates, Mapped
 from darkstats.inference.bayes.nuisances import ParameterPrior
-from darkstats.inference.bayes.rows import likelihood_at
 from darkstats.inference.bayes.rules import normsys_derivatives
 from darkstats.model import LaneData, Model
 
@@ -144,8 +143,8 @@ class NuisanceDensity:
         A parameter without constraint that changes no rate of the likelihood is left out: its
         prior does not matter to the signal strength.
         """
-        at = likelihood_at(
-            model, reference[np.newaxis], counts, model.observation.auxdata, derivatives=2
+        at = model.values_at(
+            reference[np.newaxis], counts, model.observation.auxdata, derivatives=2
         )
         slope = np.abs(at.gradient[0]) if at.gradient is not None else np.zeros(len(reference))
         curve = np.diag(at.hessian[0]) if at.hessian is not None else np.zeros(len(reference))
@@ -240,8 +239,7 @@ class NuisanceDensity:
                 if block.kind == "truncated-normal" and block.coordinates.kind == "affine":
                     part = np.where(mapped.x > 0.0, part, -np.inf)
                 total += part.sum(axis=1)
-            at = likelihood_at(
-                self.model,
+            at = self.model.values_at(
                 x,
                 counts,
                 self.model.observation.auxdata,
@@ -277,8 +275,7 @@ class NuisanceDensity:
                 parts = block.correction(here, mapped)
                 value += parts[0].sum(axis=1)
                 first[:, block.place], second[:, block.place] = parts[1], parts[2]
-            at = likelihood_at(
-                self.model,
+            at = self.model.values_at(
                 x,
                 counts,
                 self.model.observation.auxdata,

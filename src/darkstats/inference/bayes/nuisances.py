@@ -23,21 +23,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkstats.errors import PriorError, UnknownNameError
-from darkstats.inference.bayes.propriety import signal_components
 from darkstats.inference.bayes.rules import normsys_factor
-from darkstats.model.histfactory import HistFactoryModel
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
     from darkstats.model import Model, Parameter
-    from darkstats.model.base import EventModel
+    from darkstats.model.base import Use
 
-__all__ = ["EFFICIENCIES", "UR_PRIORS", "NuisancePriors", "ParameterPrior", "Use", "uses_of"]
+__all__ = ["EFFICIENCIES", "UR_PRIORS", "NuisancePriors", "ParameterPrior"]
 
 EFFICIENCIES = ("log-normal", "gamma", "truncated-normal")
 UR_PRIORS = ("1/x", "flat")
@@ -192,15 +190,6 @@ def _log_gamma_density(x: FloatArray, shape: float, rate: float) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """How a parameter acts: on signal or not, linearly or by normsys (row of the largest yield)."""
-
-    linear: bool = False
-    on_signal: bool = False
-    signal_row: int = -1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NuisancePriors:
     """Choices that turn constraint terms into priors.
 
@@ -244,7 +233,7 @@ class NuisancePriors:
     ) -> tuple[ParameterPrior | None, ...]:
         """Prior of each parameter; None for a fixed one and for the parameter of interest.
 
-        ``uses`` saves the look at the structure where it is known: see :func:`uses_of`.
+        ``uses`` saves the look at the structure where they are known.
 
         Raises
         ------
@@ -252,7 +241,7 @@ class NuisancePriors:
             A prior that does not exist: a ur-prior 1/x without auxiliary events, edges outside
             the physical range or of a parameter that has a constraint.
         """
-        uses = uses or uses_of(model)
+        uses = uses or model.uses()
         poi = model.require_poi()
         for name in self.ranges:
             index = model.parameter_index(name)
@@ -295,18 +284,14 @@ class NuisancePriors:
         )
         if use.linear:
             return self._linear(parameter, datum, on_signal=on_signal)
-        if self.efficiency != "log-normal" and not isinstance(model, HistFactoryModel):
-            if not on_signal:
-                return normal
+        if self.efficiency == "log-normal":
+            return normal
+        if use.in_expression and on_signal:
             raise PriorError(
                 f"{name} acts in an expression of an HS3 document: its prior is the normal one "
                 "that the document states, which makes the exponent of a factor log-normal"
             )
-        if self.efficiency != "log-normal" and use.signal_row >= 0:
-            assert isinstance(model, HistFactoryModel)
-            row = model.numbers.normsys[8 * use.signal_row : 8 * use.signal_row + 8]
-            return self._factor(parameter, np.asarray(row), model.layout.normsys_code)
-        return normal
+        return normal if use.signal_factor is None else self._factor(parameter, *use.signal_factor)
 
     def _linear(self, parameter: Parameter, datum: float, *, on_signal: bool) -> ParameterPrior:
         """A factor with a Gaussian constraint."""
@@ -366,39 +351,3 @@ class NuisancePriors:
         return ParameterPrior(
             name=parameter.name, kind="flat", lower=edges[0], upper=edges[1], on_signal=on_signal
         )
-
-
-def uses_of(model: Model) -> tuple[Use, ...]:
-    """How each parameter acts. Shape [par]."""
-    if not isinstance(model, HistFactoryModel):
-        acting = cast("EventModel", model).acting()
-        return tuple(
-            Use(linear=False, on_signal=bool(on_signal), signal_row=-1)
-            for on_signal in acting.signal
-        )
-    layout = model.layout
-    signal = set(signal_components(model))
-    n = layout.n_parameters
-    linear, on_signal = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-    row, size = np.full(n, -1), np.full(n, -1.0)
-    for k in range(layout.n_components):
-        bins = slice(layout.component_offset[k], None)
-        count = int(layout.component_stop[k] - layout.component_start[k])
-        events = float(np.sum(model.numbers.nominal[bins][:count]))
-        for f in range(layout.factor_begin[k], layout.factor_begin[k + 1]):
-            p = int(layout.factor_parameter[f])
-            if layout.factor_normsys[f] < 0:
-                linear[p] = True
-            elif k in signal and events > size[p]:
-                row[p], size[p] = int(layout.factor_normsys[f]), events
-            on_signal[p] |= k in signal
-        for h in range(layout.histosys_begin[k], layout.histosys_begin[k + 1]):
-            on_signal[layout.histosys_parameter[h]] |= k in signal
-        for j in range(layout.binfactor_begin[k], layout.binfactor_begin[k + 1]):
-            first = int(layout.binfactor_parameter[j])
-            linear[first : first + count] = True
-            on_signal[first : first + count] |= k in signal
-    return tuple(
-        Use(linear=bool(linear[p]), on_signal=bool(on_signal[p]), signal_row=int(row[p]))
-        for p in range(n)
-    )

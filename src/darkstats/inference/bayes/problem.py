@@ -26,7 +26,6 @@ from darkstats.inference.bayes.modes import Modes, conditional_modes, starts, wi
 from darkstats.inference.bayes.nuisance_density import NuisanceDensity
 from darkstats.inference.bayes.posterior import SLOWEST, PoiPosterior
 from darkstats.inference.bayes.propriety import require_proper
-from darkstats.inference.bayes.rows import rows_of
 from darkstats.inference.curve import unprofiled_scale
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ class PosteriorProblem:
             raise InsensitiveError(str(error)) from error
         start = wide.inits
         start[wide.require_poi()] = max(prior.lower, min(scale, prior.upper))
-        data = rows_of(wide, counts)
+        data = wide.lanes_of(counts)
         batch = fit_batch(
             wide,
             data,

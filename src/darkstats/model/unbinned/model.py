@@ -11,11 +11,12 @@ import numpy as np
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.model.base import (
-    Acting,
     DataRates,
     LaneData,
     LaneEngine,
     LaneEvaluator,
+    PointValues,
+    Use,
     few_places,
     thrown_auxdata,
 )
@@ -42,6 +43,7 @@ __all__ = ["UnbinnedModel", "compile_hs3"]
 
 _NO_DENSITY = 1e-290  # in units of the mean density: what the kernel takes for zero
 _EVENTS_PER_BLOCK = 1 << 20  # of toys that are in memory at once, per thread
+_POINTS_PER_CALL = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,19 @@ class UnbinnedModel(ParameterTable):
     def masked_bins(self) -> BoolArray:
         """None is masked. Shape [bin]."""
         return np.zeros(self.n_bins, dtype=bool)
+
+    @property
+    def in_bins(self) -> None:
+        """None: the data are events."""
+
+    @property
+    def has_threads(self) -> bool:
+        """The events of a lane are spread over threads."""
+        return True
+
+    @property
+    def products_per_step(self) -> None:
+        """None: what a step costs is the look at the events."""
 
     @property
     def one_sided(self) -> tuple[int, ...]:
@@ -143,19 +158,24 @@ class UnbinnedModel(ParameterTable):
         digest = digest_of({"base": self.digest, "range": [name, repr(lower), repr(upper)]})
         return replace(self, parameters=parameters, digest=digest)
 
-    def acting(self) -> Acting:
-        """Where parameters act."""
-        poi, shape = self.require_poi(), (3, self.n_parameters)
-        found = np.zeros(shape, dtype=bool)
-        for channel in self.channels:
-            for part in channel.components:
-                own = list(part.variables)
-                if poi in part.expected.variables:
-                    found[0, own] = True
-                    found[1, list(part.expected.variables)] = True
-                else:
-                    found[2, own] = True
-        return Acting(*found)
+    def uses(self) -> tuple[Use, ...]:
+        """How each parameter acts: what it does to the signal stands in an expression. [par]."""
+        poi = self.require_poi()
+        on_signal = np.zeros(self.n_parameters, dtype=bool)
+        for part in (part for channel in self.channels for part in channel.components):
+            if poi in part.expected.variables:
+                on_signal[list(part.variables)] = True
+        return tuple(Use(on_signal=bool(acts), in_expression=True) for acts in on_signal)
+
+    def scales_signal(self, index: int) -> bool:
+        """Whether a parameter acts in yields of the signal, and on no other component."""
+        poi, found = self.require_poi(), False
+        for part in (part for channel in self.channels for part in channel.components):
+            if poi in part.expected.variables:
+                found |= index in part.expected.variables
+            elif index in part.variables:
+                return False
+        return found
 
     def expected_rates(self, parameters: FloatArray) -> FloatArray:
         """Events expected in the cells of the grid. Shapes: [..., par] -> [..., bin]."""
@@ -290,6 +310,18 @@ class UnbinnedModel(ParameterTable):
         auxdata = thrown_auxdata(self.parameters, self.expected_auxdata(point), rng, n_toys)
         return thrown_events(self.channels, point, rng, n_toys, self.grid), auxdata
 
+    def throw_each(self, points: FloatArray, rng: np.random.Generator) -> LaneData:
+        """Draw events at each point [lane, par], one lane at a time."""
+        return self.joined([self.throw(point, rng, 1)[0] for point in points])
+
+    def asimov_lanes(self, points: FloatArray) -> LaneData:
+        """Asimov data of each point [lane, par]."""
+        return self.stack([self.asimov(point) for point in points])[0]
+
+    def joined(self, parts: Sequence[LaneData]) -> LaneData:
+        """Events of several pieces, one after the other."""
+        return stacked([self.lanes_of(part) for part in parts])
+
     def with_engine(self, engine: LaneEngine) -> UnbinnedModel:
         """Return the same likelihood, evaluated by another engine: that of zfit."""
         return replace(self, engine=engine)
@@ -318,6 +350,31 @@ class UnbinnedModel(ParameterTable):
         point = np.asarray(parameters, dtype=float)[None, :]
         value, _, gradient, hessian = evaluator.derivatives(point, lane)
         return float(value[0]), gradient[0], hessian[0]
+
+    def values_at(
+        self,
+        points: FloatArray,
+        data: LaneData,
+        auxdata: FloatArray,
+        *,
+        row: IndexArray | None = None,
+        derivatives: int = 0,
+        threads: int | None = None,
+    ) -> PointValues:
+        """Half of twice the negative log-likelihood at many points, a few thousand in a call."""
+        lanes = np.zeros(len(points), dtype=np.int64) if row is None else np.asarray(row, np.int64)
+        auxiliary = np.broadcast_to(auxdata, (len(data), self.n_parameters))
+        evaluator = self.lane_evaluator(data, auxiliary, threads=threads or 1)
+        n, p = np.shape(points)
+        value, gradient = np.empty(n), np.empty((n, p))
+        hessian = np.empty((n, p, p)) if derivatives > 1 else None
+        for first in range(0, n, _POINTS_PER_CALL):
+            part = slice(first, min(first + _POINTS_PER_CALL, n))
+            found = evaluator.derivatives(points[part], lanes[part])
+            value[part], gradient[part] = found[0], found[2]
+            if hessian is not None:
+                hessian[part] = found[3]
+        return PointValues(value=value, gradient=gradient if derivatives else None, hessian=hessian)
 
     def impossible(self, points: FloatArray, data: LaneData) -> BoolArray:
         """No lane: where an event has no density the fit itself fails. Shape [lane]."""

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from darkstats.arrays import FloatArray
     from darkstats.fit import Covariance, FitResult
-    from darkstats.model import ChannelBins, HistFactoryModel
+    from darkstats.model import ChannelBins
+    from darkstats.model.base import BinnedModel
     from darkstats.report.provenance import Inputs
     from darkstats.report.sidecar import Sidecar
 
@@ -78,7 +79,7 @@ def _prefit_errors(fit: FitResult, parameters: FloatArray) -> FloatArray:
     return errors
 
 
-def _in_bins(fit: FitResult) -> HistFactoryModel:
+def _in_bins(fit: FitResult) -> BinnedModel:
     """The model, where it is one of bins.
 
     Raises
@@ -86,11 +87,9 @@ def _in_bins(fit: FitResult) -> HistFactoryModel:
     OptionError
         It is unbinned.
     """
-    from darkstats.model import HistFactoryModel
-
-    if not isinstance(fit.model, HistFactoryModel):
+    if fit.model.in_bins is None:
         raise OptionError("an unbinned model has no bins to draw: choose another kind of figure")
-    return fit.model
+    return fit.model.in_bins
 
 
 def prediction_figure(

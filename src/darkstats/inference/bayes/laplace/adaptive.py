@@ -34,7 +34,6 @@ from darkstats.inference.bayes.problem import (
     log_height,
     strengths,
 )
-from darkstats.inference.bayes.rows import rows_of
 from darkstats.streams import keyed_generator
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def learnt_cloud(
         Of the keyed random stream.
     """
     rng = keyed_generator(seed, problem.density.model.digest, _STREAM)
-    cloud = _first_cloud(problem, rows_of(problem.density.model, counts), span, rng)
+    cloud = _first_cloud(problem, problem.density.model.lanes_of(counts), span, rng)
     return learn(cloud.joint.value, cloud, rng)
 
 
@@ -207,7 +206,7 @@ def adaptive_posterior(
         As of :func:`~darkstats.inference.bayes.laplace.approximation.laplace_posteriors`.
     """
     options = options or LaplaceOptions()
-    counts = rows_of(problem.density.model, counts)
+    counts = problem.density.model.lanes_of(counts)
     cloud = learnt_cloud(problem, counts, span, seed=seed)
     answer = LaplaceAnswer()
     for nodes in nodes_from(options.nodes):

@@ -39,7 +39,6 @@ from darkstats.inference.bayes.problem import (
     gaussian_at,
     strengths,
 )
-from darkstats.inference.bayes.rows import rows_of
 
 if TYPE_CHECKING:
     from darkstats.arrays import BoolArray, FloatArray, IndexArray
@@ -78,7 +77,7 @@ def laplace_posteriors(
     """
     options = options or LaplaceOptions()
     most = options.most_points
-    counts = rows_of(problem.density.model, counts)
+    counts = problem.density.model.lanes_of(counts)
     ranges = Ranges.of(problem, counts)
     several = _several_modes(problem, counts, ranges)
     answers = [LaplaceAnswer(problem=problem) for problem in ranges.problem]

@@ -25,7 +25,6 @@ from darkstats.inference.bayes.problem import (
     resolved,
     strengths,
 )
-from darkstats.inference.bayes.rows import rows_of
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
@@ -48,7 +47,7 @@ def quick_limits(
 
     NaN where there is none. Shapes: [obs, bin] -> [obs].
     """
-    counts = rows_of(problem.density.model, counts)
+    counts = problem.density.model.lanes_of(counts)
     ranges = Ranges.of(problem, counts)
     limits = np.full(len(counts), np.nan)
     usable = np.flatnonzero([found is None for found in ranges.problem])

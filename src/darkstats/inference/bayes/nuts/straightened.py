@@ -25,7 +25,6 @@ from darkstats.inference.bayes.problem import (
     log_height,
     strengths,
 )
-from darkstats.inference.bayes.rows import rows_of
 
 if TYPE_CHECKING:
     from darkstats.model import LaneData
@@ -113,7 +112,7 @@ def straightened(
         Throws so many points: signal strengths by Laplace's approximation, nuisances by the
         Gaussian about each mode.
     """
-    counts = rows_of(problem.density.model, counts)
+    counts = problem.density.model.lanes_of(counts)
     mu = strengths(np.array([span[0]]), np.array([span[1]]), chebyshev(_NODES))
     value, lanes = gaussian_at(problem, counts, mu)
     height = log_height(problem, mu[0], value[0])

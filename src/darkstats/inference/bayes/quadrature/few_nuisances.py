@@ -25,7 +25,6 @@ from darkstats.inference.bayes.problem import (
     range_panels,
     strengths,
 )
-from darkstats.inference.bayes.rows import rows_of
 from darkstats.inference.bayes.rules import legendre_panels
 
 if TYPE_CHECKING:
@@ -154,7 +153,7 @@ def grid_posterior(problem: PosteriorProblem, counts: LaneData, *, cl: float) ->
         return GridAnswer(
             problem=NotCertifiedError(f"{d} nuisance parameters are too many for a grid")
         )
-    row = rows_of(problem.density.model, counts)
+    row = problem.density.model.lanes_of(counts)
     ranges = Ranges.of(problem, row)
     if ranges.problem[0] is not None:
         return GridAnswer(problem=ranges.problem[0])

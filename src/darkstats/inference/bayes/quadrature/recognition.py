@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.inference.bayes.propriety import signal_components
+from darkstats.model.acting import signal_components
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray, IndexArray
-    from darkstats.model import HistFactoryModel
+    from darkstats.model.base import BinnedModel
 
 __all__ = ["CountingPlan", "Term", "Variable", "recognise", "structure_key"]
 
@@ -93,7 +93,7 @@ class CountingPlan:
     shared: tuple[Variable, ...]
 
 
-def structure_key(model: HistFactoryModel) -> bytes:
+def structure_key(model: BinnedModel) -> bytes:
     """Equal for models that differ in numbers only, and in no equality between normsys factors."""
     layout = model.layout
     arrays = [field for field in layout if isinstance(field, np.ndarray)]
@@ -117,7 +117,7 @@ def _row_classes(rows: FloatArray) -> IndexArray:
     return result
 
 
-def recognise(model: HistFactoryModel) -> CountingPlan | None:
+def recognise(model: BinnedModel) -> CountingPlan | None:
     """Return the plan of a counting experiment, or None: then another engine is needed."""
     poi = model.require_poi()
     layout = model.layout
@@ -125,7 +125,7 @@ def recognise(model: HistFactoryModel) -> CountingPlan | None:
     if not 1 <= len(bins) <= MOST_BINS:
         return None
     rows = _row_classes(np.asarray(model.numbers.normsys).reshape(-1, 8))
-    signal = set(signal_components(model))
+    signal = set(signal_components(layout, poi))
     terms: list[Term] = []
     acting: dict[int, dict[int, tuple[int, int, int]]] = {}
     for k in range(layout.n_components):
@@ -151,7 +151,7 @@ def recognise(model: HistFactoryModel) -> CountingPlan | None:
 
 
 def _factors(
-    model: HistFactoryModel, k: int, b: int, rows: IndexArray, poi: int, *, signal: bool
+    model: BinnedModel, k: int, b: int, rows: IndexArray, poi: int, *, signal: bool
 ) -> tuple[list[tuple[int, int, int]], list[tuple[int, int]]] | None:
     """Free and fixed factors of one component in one bin; None where they make no counting term."""
     layout, fixed = model.layout, model.fixed

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from darkstats.inference.bayes.nuisances import ParameterPrior
     from darkstats.inference.bayes.priors import BoundPrior
     from darkstats.inference.bayes.quadrature.recognition import CountingPlan
-    from darkstats.model import HistFactoryModel
+    from darkstats.model.base import BinnedModel
 
 __all__ = ["Outcomes", "WindowGroup", "WindowPosteriors", "window_posteriors_of"]
 
@@ -72,7 +72,7 @@ class WindowGroup:
     """
 
     plan: CountingPlan
-    models: tuple[HistFactoryModel, ...]
+    models: tuple[BinnedModel, ...]
     nuisances: tuple[tuple[ParameterPrior | None, ...], ...]
     prior: tuple[BoundPrior, ...]
     counts: FloatArray

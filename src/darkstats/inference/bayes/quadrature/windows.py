@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from darkstats.arrays import FloatArray
     from darkstats.inference.bayes.nuisances import ParameterPrior
-    from darkstats.model import HistFactoryModel
+    from darkstats.model.base import BinnedModel
 
 __all__ = ["LEVELS", "Mixtures", "Resolution", "mixtures"]
 
@@ -109,7 +109,7 @@ class _Builder:
     def __init__(
         self,
         plan: CountingPlan,
-        models: Sequence[HistFactoryModel],
+        models: Sequence[BinnedModel],
         priors: Sequence[Sequence[ParameterPrior | None]],
         largest: FloatArray,
         level: Resolution,
@@ -328,7 +328,7 @@ def _shift_curve(alpha: FloatArray, code: int) -> FloatArray:
 
 def mixtures(
     plan: CountingPlan,
-    models: Sequence[HistFactoryModel],
+    models: Sequence[BinnedModel],
     priors: Sequence[Sequence[ParameterPrior | None]],
     largest: FloatArray,
     level: Resolution,
