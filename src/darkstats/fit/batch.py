@@ -164,6 +164,18 @@ def fit_batch(
     ------
     OptionError
         Shapes do not fit, a value is not finite, or a range is empty.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> auxdata = [model.observation.auxdata] * 3
+    >>> fits = darkstats.fit_batch(model, [[52, 41], [45, 38], [60, 47]], auxdata)
+    >>> fits.parameters[:, model.poi_index].round(3)
+    array([0.581, 0.   , 1.451])
+    >>> fits.n_failed
+    0
     """
     options = options or FitOptions()
     data = model.lanes_of(counts)

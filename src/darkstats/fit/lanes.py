@@ -40,6 +40,15 @@ class FitOptions:
     fallback
         Whether a fit that fails may be tried by other means than Newton steps from the model's
         own start. Their budget is counted, not timed.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> options = darkstats.FitOptions(threads=1)
+    >>> round(darkstats.fit_model(model, model.observation, options=options).poi, 3)
+    0.581
     """
 
     edm_tolerance: float = 1e-9

@@ -89,6 +89,14 @@ class FitResult(Shown):
         Names of fitted parameters that rest at a bound of their range.
     certification, warnings
         How the minimum was checked; what a reader has to know.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> darkstats.fit_model(model, model.observation)
+    FitResult(parameters=(0.5811, 1.023, 0.9785), twice_nll=0.2488, ..., certification=level 2, ...
     """
 
     in_a_line: ClassVar = "parameters twice_nll edm at_bound certification"
@@ -413,6 +421,15 @@ def fit(
         Events lie where nothing is expected whatever the free parameters are.
     FitFailedError
         No minimum could be certified.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> fit = darkstats.fit_model(model, model.observation)
+    >>> round(fit.value("mu"), 3), round(fit.twice_nll, 3)
+    (0.581, 0.249)
     """
     options = number_options(options or FitOptions())
     problem = Problem.of(

@@ -82,6 +82,15 @@ def profile_scan(
         Not one or two parameters, or an empty grid.
     FitFailedError
         The free fit or every point of the scan could not be certified, or a point lies below it.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> scan = darkstats.profile_scan(model, model.observation, {"mu": [0, 1, 2]})
+    >>> scan.delta.round(3)
+    array([0.593, 0.297, 3.271])
     """
     if not 1 <= len(grids) <= 2:
         raise OptionError(f"scan one or two parameters, not {len(grids)}")
@@ -200,6 +209,15 @@ def impacts(
         The model has no parameter of interest.
     FitFailedError
         The free fit could not be certified.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> largest, *_ = darkstats.impacts(model, model.observation)
+    >>> largest.name, round(largest.postfit_up, 3)
+    ('background_bins[1]', -0.396)
     """
     options = options or FitOptions(edm_tolerance=1e-10)
     poi = model.require_poi()

@@ -75,6 +75,15 @@ def covariance(result: FitResult) -> Covariance:
     ------
     FitFailedError
         The Hessian is not positive on the rest.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> fit = darkstats.fit_model(model, model.observation)
+    >>> round(darkstats.covariance(fit).error("mu"), 3)
+    0.762
     """
     model = result.model
     data, auxdata = model.stack([result.observation])
@@ -293,6 +302,14 @@ def profile_interval(
     -----
     Wilks' theorem; CERN program library D506 (MINUIT), section MINOS. Away from the boundary and
     with many events only.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> darkstats.profile_interval(model, model.observation, "mu")
+    ProfileInterval(name='mu', cl=0.6827, best=0.5811, lower=-0.1716, upper=1.355)
     """
     if not 0.0 < cl < 1.0:
         raise OptionError(f"a confidence level lies in (0, 1), got {cl}")

@@ -51,6 +51,15 @@ def asimov_data(
     Notes
     -----
     arXiv:1007.1727, section 3.2, eq. 24 to 26.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> asimov, fit = darkstats.asimov_data(model, model.observation)
+    >>> asimov.counts.round(2)
+    array([47.17, 39.19])
     """
     conditional = fit(
         model,

@@ -287,6 +287,16 @@ def feldman_cousins(
     Phys. Rev. D 57 (1998) 3873; profiled nuisance parameters: arXiv:1007.1727, eq. 11, and the
     "profile construction". Coverage is exact without nuisance parameters; with them it is not
     guaranteed (see the coverage study).
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> toys = darkstats.ToyOptions(n_toys=100, seed=1)
+    >>> interval = darkstats.feldman_cousins(model, model.observation, cl=0.9, toys=toys)
+    >>> interval.lower, round(interval.upper, 2), round(interval.upper_error, 2)
+    (0.0, 1.96, 0.05)
     """
     if not 0.0 < cl < 1.0:
         raise OptionError(f"the confidence level must lie between 0 and 1, got {cl}")

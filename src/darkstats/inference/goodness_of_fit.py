@@ -62,6 +62,15 @@ def goodness_of_fit(
     -----
     S. Baker, R. D. Cousins, Nucl. Instrum. Meth. 221 (1984) 437. A constrained parameter adds one
     auxiliary datum and takes one parameter away; one that is held fixed leaves both out.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> test = darkstats.goodness_of_fit(model, model.observation)
+    >>> test.degrees_of_freedom, round(test.p_value.value, 3)
+    (1, 0.618)
     """
     if calculator not in {"asymptotic", "toys"}:
         raise UnknownNameError("calculator", calculator, ("asymptotic", "toys"))

@@ -203,6 +203,15 @@ def hypotest(
     arXiv:1007.1727; CLs: A. L. Read, J. Phys. G 28 (2002) 2693. Asymptotic values assume Wald:
     check with toys below about five expected events. Expected values are those of outcomes
     ``mu_hat = N sigma``, with sigma from Asimov data at the conditional fit with mu' = 0.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> test = darkstats.hypotest(model, model.observation, 1.0)
+    >>> round(test.cls.value, 4), round(test.expected.cls[2], 4)
+    (0.3767, 0.1909)
     """
     statistic = test_statistic(test_stat)
     if not math.isfinite(mu):

@@ -77,6 +77,16 @@ class ToyOptions:
     on_toys
         Told, block by block, how many toys were done; called from the worker threads. It shows
         progress and changes no number.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> toys = darkstats.ToyOptions(n_toys=500, seed=1)
+    >>> test = darkstats.hypotest(model, model.observation, 1.0, calculator="toys", toys=toys)
+    >>> test.toys
+    ToyCounts(asked=1000, ok=1000, failed=0)
     """
 
     n_toys: int = 10_000
@@ -242,6 +252,14 @@ class HypoTestResult(Shown):
         where the data have no sensitivity.
     poi_lower
         Lower bound of the signal strength in the free fit; ``-inf`` when free.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> darkstats.hypotest(model, model.observation, 1.0)
+    HypoTestResult(poi='mu', mu=1, test_stat='qtilde', calculator='asymptotic', cls=0.3767, ...
     """
 
     in_a_line: ClassVar = (
@@ -301,6 +319,15 @@ class Interval(Shown):
 
     ``lower`` is never below the lower bound of the construction; ``upper`` is ``None`` where no
     upper end was found, and ``upper_reason`` says why. Errors come from the finite number of toys.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> toys = darkstats.ToyOptions(n_toys=100, seed=1)
+    >>> darkstats.feldman_cousins(model, model.observation, cl=0.9, toys=toys)
+    Interval(poi='mu', cl=0.9, method='fc', lower=0, upper=..., toys=... certified)
     """
 
     in_a_line: ClassVar = "poi cl method lower upper upper_reason fits toys"
@@ -437,6 +464,14 @@ class UpperLimit(Shown):
         Points of the curve that was searched, for a figure.
     power_threshold, power_constrained
         For ``method="pcl"``: the minimal power, and whether the constraint made the limit.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> darkstats.upper_limit(model, model.observation, cl=0.9)
+    UpperLimit(poi='mu', cl=0.9, method='cls', calculator='asymptotic', observed=1.689, ...
     """
 
     in_a_line: ClassVar = (
@@ -491,6 +526,14 @@ class Significance(Shown):
     the background-only hypothesis forbids the data, or Z where it lies beyond the toys. There p0
     carries its ``bound``; an expected Z of ``None`` lies above that of ``expected_p0_bound``, and
     an expected p0 of 0 below ``expected_p0_bound``.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> darkstats.significance(model, model.observation)
+    Significance(poi='mu', calculator='asymptotic', observed=0.77, p0=0.2207, ...
     """
 
     in_a_line: ClassVar = (
@@ -529,6 +572,14 @@ class GoodnessOfFit(Shown):
     directions of the free parameters without constraint; ``p_value`` is ``None``
     with a reason where no degree of freedom is left. ``statistic`` is ``None``, too, where the
     model forbids the data.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> darkstats.goodness_of_fit(model, model.observation)
+    GoodnessOfFit(calculator='asymptotic', statistic=0.2488, degrees_of_freedom=1, ...
     """
 
     in_a_line: ClassVar = "calculator statistic degrees_of_freedom p_value p_value_reason fits toys"

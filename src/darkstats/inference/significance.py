@@ -112,6 +112,15 @@ def significance(
     section 4.3. One sided: p0 of no excess is 0.5 asymptotically, and 1 by toys, which count ties.
     Where the background-only hypothesis expects nothing in a bin with events, q0 is infinite: Z and
     p0 are ``None``, with a reason that names the bin.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> excess = darkstats.significance(model, model.observation)
+    >>> round(excess.observed, 3), round(excess.p0.value, 3)
+    (0.77, 0.221)
     """
     if calculator not in {"asymptotic", "toys"}:
         raise UnknownNameError("calculator", calculator, ("asymptotic", "toys"))

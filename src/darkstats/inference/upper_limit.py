@@ -279,6 +279,15 @@ def upper_limit(
     arXiv:1007.1727; CLs: J. Phys. G 28 (2002) 2693; power constraint: arXiv:1105.3166, with the
     threshold Phi(-1). The search starts from the Asimov width and is bounded by no range of the
     workspace; the crossing is solved to 1e-10 relative, for limits from 1e-12 to 1e12.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> limit = darkstats.upper_limit(model, model.observation)
+    >>> round(limit.observed, 3), [round(mu, 3) for mu in limit.expected]
+    (1.965, [0.801, 1.081, 1.514, 2.135, 2.913])
     """
     _check(
         cl=cl,

@@ -423,6 +423,14 @@ def compile_workspace(
         A measurement, channel or parameter of that name does not exist.
     OptionError
         All channels are masked, or the parameter of interest has one member per bin.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> model.parameter_names
+    ('mu', 'background_bins[0]', 'background_bins[1]')
     """
     codes = interpolation or InterpolationCodes()
     document = workspace.document

@@ -60,6 +60,14 @@ class Observation:
         Auxiliary datum of each parameter, 0 for one without constraint. Shape [par].
     events
         The events themselves, of an unbinned model.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> model.observation.counts
+    array([52., 41.])
     """
 
     counts: FloatArray
@@ -73,6 +81,16 @@ class HistFactoryModel(ParameterTable, Shown):
 
     Use this when the same likelihood is evaluated many times; make it with
     :func:`darkstats.compile_workspace`.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> model.poi_name, model.n_bins
+    ('mu', 2)
+    >>> model.expected_rates(model.inits)
+    array([51., 47.])
     """
 
     in_a_line: ClassVar = "measurement poi_name bins_by_channel n_parameters"

@@ -47,6 +47,12 @@ class InterpolationCodes:
     histosys
         ``"code0"`` (piecewise linear), ``"code2"`` (quadratic inside, linear outside) or
         ``"code4p"`` (sixth-order polynomial inside, linear outside; the default, as in pyhf).
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> darkstats.InterpolationCodes.parse("normsys=code1,histosys=code0")
+    InterpolationCodes(normsys='code1', histosys='code0')
     """
 
     normsys: str = "code4"

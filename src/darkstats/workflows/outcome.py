@@ -132,6 +132,16 @@ class Outcome(Shown, Generic[ResultT_co]):
     malformed
         Says what is wrong with a document that was looked at; empty where nothing is. A shell says
         this first, and exits with status 2.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> outcome = darkstats.limit("workspaces/examples/two_bins.json")
+    >>> outcome.result
+    UpperLimit(poi='mu', cl=0.95, method='cls', calculator='asymptotic', observed=1.965, ...
+    >>> outcome.to_dict()["schema"], list(outcome.figures)
+    ('darkstats.limit/1', ['cls'])
+    >>> outcome.save("limit.json")
     """
 
     result: ResultT_co

@@ -55,6 +55,13 @@ def lint(
     --------
     >>> [finding.code for finding in lint({"channels": []})]
     ['missing-key', 'missing-key', 'missing-key', 'empty-list']
+
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> darkstats.lint(workspace.document)
+    ()
+    >>> [finding.code for finding in darkstats.lint({"channels": []})]
+    ['missing-key', 'missing-key', 'missing-key', 'empty-list']
     """
     report = Report(accepted=frozenset(accept), every=every)
     sound = check_structure(document, report, shared)

@@ -69,6 +69,15 @@ class PatchSet(Shown):
     Notes
     -----
     There is no way to apply a point without verifying the digest.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> points = darkstats.read_patchset("workspaces/examples/mass_scan/patchset.json")
+    >>> [point.name for point in points][:2]
+    ['mass_1p2', 'mass_1p4']
+    >>> points.select((1.8,)).name
+    'mass_1p8'
     """
 
     in_a_line: ClassVar = "source labels point_names description"

@@ -84,6 +84,22 @@ def read_workspace(
         The patch set has no such point.
     OptionError
         A patch set without a point or the reverse, or standard input asked for twice.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> workspace
+    Workspace(source='workspaces/examples/two_bins.json', channel_names=('signal_region',), ...
+
+    With a signal of a patch set:
+
+    >>> folder = "workspaces/examples/mass_scan"
+    >>> signal = darkstats.read_workspace(
+    ...     f"{folder}/background_only.json", patchset=f"{folder}/patchset.json", point="mass_1p8"
+    ... )
+    >>> signal.sample_names
+    ('bernstein_0', 'bernstein_1', 'bernstein_2', 'bernstein_3', 'signal')
     """
     if patchset is not None and point is None:
         raise OptionError(_TOGETHER)
@@ -139,6 +155,13 @@ def read_patchset(source: Source | PatchSet, *, stdin: BinaryIO | None = None) -
         The source cannot be read.
     PatchError
         It is no valid patch set.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> points = darkstats.read_patchset("workspaces/examples/mass_scan/patchset.json")
+    >>> points.labels, len(points), points.select("1.8").name
+    (('mass_gev',), 6, 'mass_1p8')
     """
     if isinstance(source, PatchSet):
         return source

@@ -110,6 +110,16 @@ class Workspace(Shown):
         Errors that concern single measurements; :meth:`measurement` raises them.
     shared
         What is known of samples that other documents have, too; see :meth:`from_document`.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> workspace.channel_names, workspace.sample_names, workspace.poi_name()
+    (('signal_region',), ('background', 'signal'), 'mu')
+    >>> counts = [{"op": "replace", "path": "/observations/0/data", "value": [50, 40]}]
+    >>> workspace.patched(counts).document["observations"][0]["data"]
+    [50, 40]
     """
 
     in_a_line: ClassVar = "source channel_names sample_names measurement_names"

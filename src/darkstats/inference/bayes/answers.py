@@ -120,6 +120,14 @@ class CredibleLimit(Shown):
         a reason where the prior is improper.
     draws
         Draws of the signal strength, where NUTS made them; ``posterior`` is None then.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> darkstats.credible_limit(model, model.observation)
+    CredibleLimit(poi='mu', cl=0.9, engine='quadrature', observed=1.755 ± ...
     """
 
     in_a_line: ClassVar = (

@@ -133,6 +133,13 @@ def credible_limit(
     >>> model = compile_workspace(read_workspace("workspaces/examples/on_off.json"))
     >>> round(credible_limit(model, expected="none").observed, 4)
     0.9401
+
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> limit = darkstats.credible_limit(model, model.observation, cl=0.9)
+    >>> round(limit.observed, 3), limit.engine
+    (1.755, 'quadrature')
     """
     check_options(cl=cl, engine=engine, expected=expected)
     choice, asked = nuisances or NuisancePriors(), prior or Flat()

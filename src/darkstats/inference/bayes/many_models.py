@@ -77,6 +77,15 @@ def bayes_limits(
     ------
     UnknownNameError, OptionError
         Options that do not exist, or out of range.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> other = model.with_observation(darkstats.asimov_data(model, model.observation)[0])
+    >>> [round(limit.observed, 2) for limit in darkstats.bayes_limits([model, other])]
+    [1.76, 1.32]
     """
     check_options(cl=cl, engine=engine, expected=expected)
     for what, listed in (("observations", observations), ("backgrounds", backgrounds)):

@@ -202,6 +202,16 @@ class NuisancePriors:
         Of Poisson-constrained parameters: ``"1/x"`` or ``"flat"``.
     ranges
         Edges of flat priors of parameters without constraint, by name: ``{"level": (0.0, 20.0)}``.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> flat = darkstats.NuisancePriors(ur_prior="flat")
+    >>> limit = darkstats.credible_limit(model, model.observation, nuisances=flat)
+    >>> round(limit.observed, 2)
+    1.7
     """
 
     efficiency: str = "log-normal"

@@ -51,6 +51,14 @@ def parse_prior(text: str) -> PoiPrior:
     --------
     >>> parse_prior("coupling:2").describe().split(",")[0]
     'flat in the coupling g'
+
+    >>> import darkstats
+    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+    >>> model = darkstats.compile_workspace(workspace)
+    >>> prior = darkstats.parse_prior("flat:0,10")
+    >>> limit = darkstats.credible_limit(model, model.observation, prior=prior)
+    >>> round(limit.observed, 3)
+    1.755
     """
     name, _, rest = text.strip().partition(":")
     numbers = _numbers(rest, text)
