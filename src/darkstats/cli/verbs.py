@@ -119,7 +119,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             request="TemplateRequest", task="build_template", panel="Workspaces",
             help="Make a likelihood of your own histograms: workspace, sidecar, patch set.\n\n"
             "Example: darkstats template build template.yaml -o my-search",
-            file=False, figures=False,
+            file=False, kinds="interpolation steps",
         ),
         "simulate": Verb(
             request="SimulateRequest", task="simulate", panel="Searches",

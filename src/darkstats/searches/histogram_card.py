@@ -13,7 +13,10 @@ from darkstats.arrays import FloatArray, frozen_floats
 from darkstats.searches.card_file import Entry, read_card_file
 from darkstats.searches.event_card import OF_EVENTS, EventHistograms
 from darkstats.searches.histogram_files import OwnHistogram, read_histogram
-from darkstats.workspace import Workspace, apply_patch, pyhf_digest
+from darkstats.searches.signal_interpolation import interpolated_signals
+from darkstats.searches.signal_interpolation import words_of as words_of_interpolation
+from darkstats.searches.variation_card import STEPS, bins_of, declared_steps, words_of
+from darkstats.workspace import Finding, PatchSet, Workspace, apply_patch, pyhf_digest
 from darkstats.workspace.loose_patches import PLACEHOLDER
 
 __all__ = ["BuiltTemplates", "build_templates", "is_cabinetry"]
@@ -21,7 +24,7 @@ __all__ = ["BuiltTemplates", "build_templates", "is_cabinetry"]
 _TOP = ("channels",)
 _ALSO = (
     "name", "poi", "file", "tree", "signals", "labels", "parameters", "luminosity", "simulated",
-    "title", "collision",
+    "title", "collision", "interpolate",
 )  # fmt: skip
 _SAMPLE = ("histogram", "counts", "file", "stat", "free", "yields", "variations", "scale", "lumi")
 _CHANNEL = ("data", "axis", "label", "variable", "edges", "selection")
@@ -47,6 +50,12 @@ class BuiltTemplates:
         What a reader should know: events outside histograms, variations that were mirrored.
     events
         What went into each histogram that was filled from events, by its place in the card.
+    steps
+        Steps on variations that the card declares, each with what it changed.
+    interpolation
+        How signals between the simulated ones were made, and what validates them.
+    warnings
+        Of the lint of the workspace, with the last signal on it where there are several.
     """
 
     workspace: Workspace = field(repr=False)
@@ -54,6 +63,9 @@ class BuiltTemplates:
     sidecar: Item = field(repr=False)
     notes: tuple[str, ...]
     events: tuple[Item, ...] = field(default=(), repr=False)
+    steps: tuple[Item, ...] = field(default=(), repr=False)
+    interpolation: Item | None = field(default=None, repr=False)
+    warnings: tuple[Finding, ...] = field(default=(), repr=False)
 
 
 def is_cabinetry(entry: Entry) -> bool:
@@ -74,6 +86,8 @@ def build_templates(path: Path) -> BuiltTemplates:
         A file has no histogram of that name.
     WorkspaceError
         What they make is no valid workspace.
+    PatchError
+        A signal has a name that no patch may have, or two have the same name or values.
     """
     card = read_card_file(path)
     card.keys(required=_TOP, optional=_ALSO)
@@ -87,6 +101,8 @@ class _Builder:
         self.card, self.folder = card, folder
         self.poi = card["poi"].text() if "poi" in card else "mu"
         self.notes: list[str] = []
+        self.steps: list[Item] = []
+        self.interpolation: Item | None = None
         self.edges: dict[str, FloatArray | None] = {}
         self.sizes: dict[str, int] = {}
         self.events = EventHistograms(card, folder)
@@ -118,16 +134,20 @@ class _Builder:
         workspace = Workspace.from_document(
             document, self.card.source, accept=accept, usable=not signals
         )
-        if signals:
-            for one in signals["patches"]:  # each has to make a workspace
-                label = f"{self.card.source}: signal {one['metadata']['name']}"
-                Workspace.from_document(apply_patch(document, one["patch"], source=label), label)
+        warnings = workspace.warnings
+        for one in signals["patches"] if signals else ():  # each has to make a workspace
+            label = f"{self.card.source}: signal {one['metadata']['name']}"
+            patched = apply_patch(document, one["patch"], source=label)
+            warnings = Workspace.from_document(patched, label).warnings
         return BuiltTemplates(
             workspace=workspace,
             patchset=signals,
             sidecar=self.sidecar(),
             notes=tuple(dict.fromkeys(self.notes)),
             events=self.events.told,
+            steps=tuple(self.steps),
+            interpolation=self.interpolation,
+            warnings=tuple(warnings),
         )
 
     # ------------------------------------------------------------------------- histograms
@@ -139,11 +159,11 @@ class _Builder:
         """
         if entry in self.events:
             found = self.events[entry]
-            empty = np.flatnonzero(found.errors == 0.0) if found.errors is not None else ()
+            empty = np.flatnonzero(found.errors == 0.0)  # none where there are no errors
             if len(empty) and not of:
                 self.notes.append(
-                    f"{entry.key}: no simulated event in bin {', '.join(map(str, empty))}; what "
-                    "is expected there is taken for exactly zero"
+                    f"{entry.key}: no simulated event in {bins_of(empty.tolist())}; what is "
+                    "expected there is taken for exactly zero"
                 )
         elif isinstance(entry.value, list) or (isinstance(entry.value, dict) and "counts" in entry):
             items = entry if isinstance(entry.value, list) else entry["counts"]
@@ -257,26 +277,15 @@ class _Builder:
         scale: float,
     ) -> Item:
         """Histograms at plus and minus one standard deviation."""
-        entry.keys(optional=("up", "down", "mirror", "file"))
-        sides = {
+        entry.keys(optional=("up", "down", "file", *STEPS))
+        given = {
             side: scale * self.histogram(channel, entry[side], entry, of).values
             for side in ("up", "down")
             if side in entry
         }
-        if not sides:
-            entry.fail("has neither 'up' nor 'down'")
-        if len(sides) == 1:
-            if "mirror" not in entry or not entry["mirror"].flag():
-                entry.fail(
-                    f"has only {next(iter(sides))!r}",
-                    "add the other side, or mirror: true, which takes its mirror image",
-                )
-            (side,) = sides
-            other = "down" if side == "up" else "up"
-            sides[other] = 2.0 * nominal - sides[side]
-            self.notes.append(f"{entry.key}: {other} is the mirror image of {side}")
-        elif "mirror" in entry:
-            entry["mirror"].fail("goes with one side alone")
+        sides, steps = declared_steps(entry, nominal, given)
+        self.steps += steps
+        self.notes += map(words_of, steps)
         data = {"hi_data": sides["up"].tolist(), "lo_data": sides["down"].tolist()}
         return {"name": key, "type": "histosys", "data": data}
 
@@ -298,6 +307,8 @@ class _Builder:
 
     def signals(self, document: Mapping[str, Any]) -> Item | None:
         if "signals" not in self.card:
+            if "interpolate" in self.card:
+                self.card["interpolate"].fail("there are no 'signals' to interpolate between")
             return None
         labels = [one.text() for one in self.card["labels"]] if "labels" in self.card else ["name"]
         order = [channel["name"] for channel in document["channels"]]
@@ -323,7 +334,13 @@ class _Builder:
                 path = f"/channels/{order.index(channel)}/samples/-"
                 operations.append({"op": "add", "path": path, "value": sample})
             patches.append({"metadata": {"name": name, "values": values}, "patch": operations})
-        return {
+        if "interpolate" in self.card:
+            edges = {name: self.edges.get(name) for name in order}
+            patches, self.interpolation = interpolated_signals(
+                self.card["interpolate"], patches, labels, order, edges
+            )
+            self.notes.append(words_of_interpolation(self.interpolation))
+        made: Item = {
             "version": "1.0.0",
             "metadata": {
                 "name": self.card["name"].text() if "name" in self.card else "signals",
@@ -334,6 +351,8 @@ class _Builder:
             },
             "patches": patches,
         }
+        PatchSet.from_document(made, self.card.source)  # names, values, no two alike
+        return made
 
     # ----------------------------------------------------------------------- what is beside
 
@@ -380,4 +399,17 @@ class _Builder:
             found["title"] = self.card["title"].text()
         if "collision" in self.card:
             found["collision"] = self.card["collision"].plain()
+        made: Item = {}
+        if self.steps:
+            made["steps"] = [_without_contents(one) for one in self.steps]
+        if self.interpolation is not None:
+            checks = [_without_contents(one) for one in self.interpolation["leave_one_out"]]
+            made["interpolation"] = self.interpolation | {"leave_one_out": checks}
+        if made:
+            found["templates"] = made
         return found
+
+
+def _without_contents(told: Item) -> Item:
+    """What is said of a step, without the contents of histograms."""
+    return {key: one for key, one in told.items() if not isinstance(one, list)}

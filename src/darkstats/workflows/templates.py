@@ -12,8 +12,11 @@ from darkstats.options import argument, option
 from darkstats.workflows.outcome import Outcome, Shell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import RenderableType
 
+    from darkstats.report.figures.style import Drawing
     from darkstats.searches.histogram_card import BuiltTemplates
 
 __all__ = ["TemplateRequest", "TemplateStartRequest", "build_template", "start_template"]
@@ -145,8 +148,7 @@ def build_template(request: TemplateRequest, shell: Shell | None = None) -> Outc
     card = Path(request.card)
     folder = Path(request.output)
     documents: dict[str, Any]
-    notes: tuple[str, ...] = ()
-    events: tuple[dict[str, Any], ...] = ()
+    found: BuiltTemplates | None = None
     with shell.step(f"building {request.card}"):
         if is_cabinetry(read_card_file(card)):
             from darkstats.templates.users import workspace_from_cabinetry
@@ -157,8 +159,8 @@ def build_template(request: TemplateRequest, shell: Shell | None = None) -> Outc
             warnings = made.warnings
         else:
             found = build_templates(card)
-            documents, notes, events = _documents(found), found.notes, found.events
-            made, warnings = found.workspace, found.workspace.warnings
+            documents = _documents(found)
+            made, warnings = found.workspace, found.warnings
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{request.output} is no folder: name one with -o")
     folder.mkdir(parents=True, exist_ok=True)
@@ -169,13 +171,18 @@ def build_template(request: TemplateRequest, shell: Shell | None = None) -> Outc
     if "patchset.json" in documents:
         use = f"darkstats scan {request.output}"
 
+    notes = () if found is None else found.notes
+
     def record() -> dict[str, Any]:
-        return {
+        made: dict[str, Any] = {
             "schema": SCHEMAS["template"],
             "files": [f"{request.output}/{name}" for name in documents],
             "notes": list(notes),
-            "events": list(events),
         }
+        if found is not None:
+            made |= {"events": list(found.events), "steps": list(found.steps)}
+            made["interpolation"] = found.interpolation
+        return made
 
     def sheet() -> RenderableType:
         from darkstats.report.tables import sheet as table
@@ -189,7 +196,42 @@ def build_template(request: TemplateRequest, shell: Shell | None = None) -> Outc
         said = [*notes, *(str(one).removeprefix("warning ") for one in warnings)]
         return table(f"Likelihood {request.output}", notes=lines, warnings=said)
 
-    return Outcome(result=made, record=record, sheet=sheet)
+    return Outcome(
+        result=made,
+        record=record,
+        sheet=sheet,
+        figures={} if found is None else _figures(found),
+        no_figure="nothing was interpolated, smoothed or symmetrised; for all variations: "
+        f"darkstats inspect {first} --plot variations=FILE",
+    )
+
+
+def _figures(found: BuiltTemplates) -> dict[str, Callable[[], Drawing]]:
+    """What declared steps did, where there are some."""
+    measurements = found.workspace.document["measurements"]
+    name = found.sidecar.get("title") or measurements[0]["name"]
+    simulated = bool(found.sidecar.get("simulated"))
+    figures: dict[str, Callable[[], Drawing]] = {}
+    if found.interpolation is not None:
+        interpolation = found.interpolation
+
+        def of_interpolation() -> Drawing:
+            from darkstats.report.figures.template_steps import interpolation_figure
+
+            return interpolation_figure(
+                interpolation, found.sidecar, name=name, simulated=simulated
+            )
+
+        figures["interpolation"] = of_interpolation
+    if any("before" in one for one in found.steps):
+
+        def of_steps() -> Drawing:
+            from darkstats.report.figures.template_steps import steps_figure
+
+            return steps_figure(found.steps, name=name, simulated=simulated)
+
+        figures["steps"] = of_steps
+    return figures
 
 
 def _documents(found: BuiltTemplates) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from darkstats.cli import run
-from darkstats.errors import CardError, DocumentError, UnknownNameError
+from darkstats.errors import CardError, DocumentError, PatchError, UnknownNameError
 from darkstats.searches.histogram_card import build_templates
 from darkstats.workflows.templates import _START
 
@@ -132,6 +132,15 @@ signals:
     assert [one["values"] for one in scan["points"]] == [[1.0], [2.0]]
     one, half = (point["expected"][2] for point in scan["points"])
     assert half > 1.5 * one
+
+
+def test_names_of_signals_are_those_of_patches(write: Write) -> None:
+    """What a scan would refuse is refused when it is made."""
+    signals = "signals:\n  m_1.5: {channels: {SR: {histogram: signal}}}\n"
+    (old,) = (line for line in CARD.splitlines(keepends=True) if "      signal:" in line)
+    path = write((old, ""), ("channels:\n  SR", f"{signals}channels:\n  SR"))
+    with pytest.raises(PatchError, match=r"'m_1\.5' is not allowed here"):
+        build_templates(path)
 
 
 def test_numpy_and_root_hold_the_same(write: Write, tmp_path: Path) -> None:
