@@ -78,6 +78,34 @@ def _card(beside: Path) -> w.ConvertRequest:
     return w.ConvertRequest(sources=(str(path),), output=str(beside.with_name("converted")))
 
 
+def _recasts(folder: Path) -> list[w.Outcome[Any]]:
+    """A curve beside a published one, and a rate with decays from files."""
+
+    def file(name: str, text: str) -> str:
+        (folder / name).write_text(text)
+        return str(folder / name)
+
+    curve = file("curve.csv", "mass_GeV,epsilon_UL90\n0.5,1e-3\n3.1,1e-3\n")
+    rates = file("rates.csv", "mass_GeV,BR_UL90\n0.5,1e-3\n1,1e-3\n")
+    ctau = file("ctau.csv", "mass_GeV,ctau_m\n0.5,1e-9\n1,1e-9\n")
+    muons = file("mumu.csv", "mass_GeV,BR\n0.5,0.5\n1,0.5\n")
+    asked = {"to": "dark_photon", "source": "dark_photon", "production": "radiative"}
+    return [
+        w.recast(
+            w.RecastRequest(
+                limit=curve, final_state="invisible", dark_matter=(0.1, 0.1), compare=(curve,),
+                window="1250:inf", momentum_gev=3.0, **asked,
+            )
+        ),
+        w.recast(
+            w.RecastRequest(
+                limit=rates, to="dark_higgs_mixing", production="b_to_k", final_state="mumu",
+                decays=(("ctau", ctau), ("mumu", muons)),
+            )
+        ),
+    ]  # fmt: skip
+
+
 def documented(repository: Path) -> dict[str, set[str]]:
     """Fields by section: those of the first column, and their parts named in the second."""
     text = (repository / "docs/reference/records.md").read_text("utf-8")
@@ -228,6 +256,7 @@ def records(
         w.run_shard(w.ShardRequest(folder=folder)),
         w.merge_shards(w.MergeRequest(folder=f"{folder}/toys_seed_1")),
     ]
+    found["recast"] = _recasts(few.parent)
     with pytest.raises(WorkspaceError) as refused:
         read_workspace(b"{}")
     errors = (refused.value, UnknownNameError("channel", "SR", ("CR",)))
@@ -242,7 +271,7 @@ def records(
 KINDS = (
     *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
     "contour", "convert", "scan", "global", "shards", "patches", "events", "publish", "verify",
-    "simplify", "prune",
+    "simplify", "prune", "recast",
 )  # fmt: skip
 
 

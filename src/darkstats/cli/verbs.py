@@ -198,6 +198,16 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
                 "'sbottom_{m_sb}_{m_n1}'; they become the axes of the scan.",
             },
         ),
+        "recast": Verb(
+            request="RecastRequest", task="recast", panel="Results",
+            kinds="recast",
+            help="A limit on one mediator as a limit on another: production, branching, "
+            "lifetime.\n\n"
+            "Example: darkstats recast dark_photon.csv --from dark_photon --to b_minus_l "
+            "--production electron --final-state ee --plot b_minus_l.pdf\n\n"
+            "Of a scan: darkstats recast alp-scan/scan.json --to alp_hypercharge --production "
+            "photon --final-state gammagamma",
+        ),
         "plot": Verb(
             request="PlotRequest", task="plot", panel="Results",
             help="Draw a finished result again, or several in one figure.\n\n"

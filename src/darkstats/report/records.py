@@ -66,6 +66,7 @@ SCHEMAS = {
     "prune": "darkstats.prune/1",
     "publish": "darkstats.publish/1",
     "rank": "darkstats.rank/1",
+    "recast": "darkstats.recast/1",
     "reinterpret": "darkstats.reinterpret/1",
     "scan-poi": "darkstats.scan-poi/1",
     "significance": "darkstats.significance/1",

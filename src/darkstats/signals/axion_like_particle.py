@@ -12,7 +12,13 @@ import math
 import numpy as np
 
 from darkstats.errors import OptionError
-from darkstats.signals.constants import ALPHA, M_ELECTRON_GEV, PB_GEV2, S_GEV2
+from darkstats.signals.constants import (
+    ALPHA,
+    HBAR_C_GEV_MM,
+    M_ELECTRON_GEV,
+    PB_GEV2,
+    S_GEV2,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +31,6 @@ __all__ = [
     "photon_fusion_cross_section_pb",
     "width_gev",
 ]
-
-_HBAR_C_GEV_MM = 1.973269804e-13
 
 
 def _threshold(mass_gev: float) -> float:
@@ -73,7 +77,7 @@ def width_gev(mass_gev: float, coupling_igev: float) -> float:
 
 def decay_length_mm(mass_gev: float, coupling_igev: float) -> float:
     """Proper decay length c tau in mm."""
-    return _HBAR_C_GEV_MM / width_gev(mass_gev, coupling_igev)
+    return HBAR_C_GEV_MM / width_gev(mass_gev, coupling_igev)
 
 
 def photon_fusion_cross_section_pb(mass_gev: float, coupling_igev: float) -> float:

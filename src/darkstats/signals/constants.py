@@ -13,6 +13,7 @@ __all__ = [
     "BEAM_ENERGIES_GEV",
     "BOOST_BETA",
     "CM_ENERGY_GEV",
+    "HBAR_C_GEV_MM",
     "M_ELECTRON_GEV",
     "M_MUON_GEV",
     "M_TAU_GEV",
@@ -26,6 +27,8 @@ M_MUON_GEV = 0.1056583755
 M_TAU_GEV = 1.77686
 #: (hbar c)^2 in GeV^2 pb: multiplies a cross section in GeV^-2.
 PB_GEV2 = 3.893793721e8
+#: hbar c in GeV mm: over a width in GeV, the proper decay length.
+HBAR_C_GEV_MM = 1.973269804e-13
 BEAM_ENERGIES_GEV = (7.0, 4.0)
 S_GEV2 = 4.0 * BEAM_ENERGIES_GEV[0] * BEAM_ENERGIES_GEV[1]
 CM_ENERGY_GEV = math.sqrt(S_GEV2)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.plots import plot
     from darkstats.workflows.publication import publish
     from darkstats.workflows.publication_requests import PublishRequest, VerifyRequest
+    from darkstats.workflows.recasts import RecastRequest, recast
     from darkstats.workflows.reinterpretation import ReinterpretRequest, reinterpret
     from darkstats.workflows.requests import (
         FitRequest,
@@ -95,6 +96,7 @@ __all__ = [
     "PruneRequest",
     "PublishRequest",
     "RankRequest",
+    "RecastRequest",
     "ReinterpretRequest",
     "RenameRequest",
     "ScanRequest",
@@ -132,6 +134,7 @@ __all__ = [
     "prune",
     "publish",
     "rank",
+    "recast",
     "reinterpret",
     "rename",
     "run_shard",
@@ -181,6 +184,7 @@ _HOMES = {
         "ToyRequest",
         "WorkspaceRequest",
     ),
+    "recasts": ("RecastRequest", "recast"),
     "reinterpretation": ("ReinterpretRequest", "reinterpret"),
     "scan_requests": (
         "GlobalRequest",

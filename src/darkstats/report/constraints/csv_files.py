@@ -32,6 +32,10 @@ _QUANTITIES = {
     "sin_theta": ("dark_higgs_mixing", None, ""),
     "epsilon": ("dark_photon", None, ""),
     "gprime": ("lmu_ltau", None, ""),
+    "g_BL": ("b_minus_l", None, ""),
+    "g_B": ("baryon", None, ""),
+    "g_p": ("protophobic", None, ""),
+    "g_aB": ("alp_hypercharge", "1/GeV", "GeV^-1"),
     "eps2_alphaD": ("dark_higgsstrahlung", None, ""),
 }
 _ONE_MASS, _TWO_MASSES = ("mass_GeV",), ("mass_lo_GeV", "mass_hi_GeV")

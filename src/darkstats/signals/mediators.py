@@ -1,0 +1,565 @@
+"""Light mediators by name: how each couples, decays, and is made, for recasts among each other.
+
+All widths to particles of the Standard Model rise with the square of the coupling; a width to dark
+matter does not depend on it. Vector mediators couple as ``g x_f V_mu fbar gamma^mu f``:
+
+    Gamma(ff) = g^2 x^2 m / (12 pi) (1 + 2 r) sqrt(1 - 4 r),  r = m_f^2 / m^2,
+
+half of that for each left-handed neutrino, and R(m^2) for quarks
+(:mod:`darkstats.signals.hadronic_ratio`). The charges x are those of arXiv:1801.04847, table 1
+(from memory, certainty B; those of B - L and B follow from the names). L_mu - L_tau couples to
+electrons and quarks by mixing with the photon in a loop of muons and taus (arXiv:2006.11225); the
+baryonic one to leptons with e^2 / (4 pi)^2 (arXiv:1404.4370, certainty B, depends on physics at
+high scales).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+
+import numpy as np
+
+from darkstats.errors import OptionError, UnknownNameError
+from darkstats.signals import axion_like_particle, dark_photon
+from darkstats.signals.b_to_k import M_B_GEV, M_KAON_GEV, axion_branching, scalar_branching
+from darkstats.signals.constants import (
+    ALPHA,
+    CM_ENERGY_GEV,
+    HBAR_C_GEV_MM,
+    M_ELECTRON_GEV,
+    M_MUON_GEV,
+    M_TAU_GEV,
+    S_GEV2,
+)
+from darkstats.signals.hadronic_ratio import M_PION_GEV, HadronicRatio, hadronic_ratio
+from darkstats.signals.lmu_ltau import (
+    lepton_width_gev,
+    neutrino_width_gev,
+    tree_cross_section_pb,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from darkstats.arrays import FloatArray
+
+__all__ = [
+    "FINAL_STATES",
+    "MEDIATORS",
+    "PRODUCTIONS",
+    "Charges",
+    "DarkMatter",
+    "Decays",
+    "Mediator",
+    "Production",
+    "mediator",
+    "photon_mixing",
+    "production",
+]
+
+LEPTONS_GEV: Mapping[str, float] = MappingProxyType(
+    {"ee": M_ELECTRON_GEV, "mumu": M_MUON_GEV, "tautau": M_TAU_GEV}
+)
+#: Final states of a search, and the decays that make them.
+FINAL_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        **{name: (name,) for name in ("ee", "mumu", "tautau", "hadrons", "gammagamma")},
+        "leptons": ("ee", "mumu"),
+        "visible": ("ee", "mumu", "tautau", "hadrons", "gammagamma"),
+        "invisible": ("neutrinos", "dark"),
+    }
+)
+_SIN2_WEAK = 0.2312  # of the weak angle, MSbar at m_Z, Particle Data Group
+_VACUUM_GEV = 246.22
+_CHARGE = math.sqrt(4.0 * math.pi * ALPHA)
+_LOOP = ALPHA / (4.0 * math.pi)  # e^2 / (4 pi)^2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charges:
+    """Couplings of a vector mediator to fermions, in units of its coupling.
+
+    Parameters
+    ----------
+    electron, muon, tau
+        To charged leptons.
+    neutrinos
+        To each of the three left-handed neutrinos.
+    up, down
+        To quarks of charge 2/3 and -1/3, alike in all generations.
+    """
+
+    electron: float
+    muon: float
+    tau: float
+    neutrinos: tuple[float, float, float]
+    up: float
+    down: float
+
+    @property
+    def is_photon_like(self) -> bool:
+        """Whether quarks couple in proportion to their electric charge."""
+        return math.isclose(self.up, -2.0 * self.down, rel_tol=1e-12)
+
+    def couples_alike(self, other: Charges) -> bool:
+        """Whether quarks couple in proportion to another's couplings."""
+        return math.isclose(self.up * other.down, other.up * self.down, rel_tol=1e-12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DarkMatter:
+    """A Dirac fermion that a vector mediator decays to.
+
+    Parameters
+    ----------
+    mass_gev
+        Of the fermion.
+    alpha_dark
+        g_D^2 / (4 pi): ``Gamma = alpha_D m / 3 (1 + 2 r) sqrt(1 - 4 r)``.
+    """
+
+    mass_gev: float
+    alpha_dark: float
+
+    def __post_init__(self) -> None:
+        """Check both.
+
+        Raises
+        ------
+        OptionError
+            One is not above zero.
+        """
+        if not (0.0 < self.mass_gev < math.inf and 0.0 < self.alpha_dark < math.inf):
+            raise OptionError("dark matter has a mass and a coupling alpha_D above zero")
+
+    def width_gev(self, mass_gev: float) -> float:
+        """Width of a mediator to a pair, GeV; zero below threshold."""
+        coupling = math.sqrt(4.0 * math.pi * self.alpha_dark)
+        return lepton_width_gev(mass_gev, coupling, self.mass_gev)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decays:
+    """How a mediator of one mass decays.
+
+    Parameters
+    ----------
+    mass_gev
+        Of the mediator.
+    widths_gev
+        By channel, at coupling 1.
+    dark_gev
+        To dark matter, at any coupling.
+    hadron_error
+        Relative error of the width to hadrons; zero where there is none.
+    """
+
+    mass_gev: float
+    widths_gev: Mapping[str, float]
+    dark_gev: float = 0.0
+    hadron_error: float = 0.0
+
+    @property
+    def unit_gev(self) -> float:
+        """Width to the Standard Model at coupling 1, GeV."""
+        return sum(self.widths_gev.values())
+
+    def width_gev(self, coupling: float) -> float:
+        """Total width, GeV."""
+        return coupling**2 * self.unit_gev + self.dark_gev
+
+    def branching(self, final_state: str, coupling: float) -> float:
+        """Branching fraction to a final state; zero where the mediator is stable."""
+        channels = FINAL_STATES.get(final_state, (final_state,))
+        total = self.width_gev(coupling)
+        if total == 0.0:
+            return 0.0
+        chosen = coupling**2 * sum(self.widths_gev.get(name, 0.0) for name in channels)
+        return (chosen + (self.dark_gev if "dark" in channels else 0.0)) / total
+
+    def ctau_mm(self, coupling: float) -> float:
+        """Proper decay length, mm; infinite where the mediator is stable."""
+        return float(self.ctau(np.array(coupling)))
+
+    def ctau(self, couplings: FloatArray) -> FloatArray:
+        """Proper decay lengths in mm, of couplings of any shape."""
+        total = couplings**2 * self.unit_gev + self.dark_gev
+        with np.errstate(divide="ignore"):
+            return np.asarray(HBAR_C_GEV_MM / total)
+
+    def with_hadrons(self, factor: float) -> Decays:
+        """The same with another width to hadrons."""
+        widths = {k: w * (factor if k == "hadrons" else 1.0) for k, w in self.widths_gev.items()}
+        return Decays(
+            mass_gev=self.mass_gev, widths_gev=widths, dark_gev=self.dark_gev,
+            hadron_error=self.hadron_error,
+        )  # fmt: skip
+
+
+Ratio = Callable[[float], HadronicRatio]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mediator:
+    """One model.
+
+    Parameters
+    ----------
+    name, words
+        Key, and what it is.
+    symbol, unit, label
+        Of the coupling: in plain characters, its unit (None for none), and for figures.
+    spin
+        Mediators of different spin are never recast into each other.
+    charges
+        Of a vector mediator, at a mass in GeV; None for others.
+    photon_factor
+        g_agg per coupling, of a pseudoscalar; None for others.
+    largest
+        Coupling above which there is none: that of a mixing angle.
+    note
+        What its couplings rest on.
+    """
+
+    name: str
+    words: str
+    symbol: str
+    unit: str | None = None
+    label: str
+    spin: str
+    charges: Callable[[float], Charges] | None = field(default=None, repr=False)
+    photon_factor: float | None = None
+    largest: float = math.inf
+    note: str
+
+    def decays(
+        self,
+        mass_gev: float,
+        *,
+        dark: DarkMatter | None = None,
+        ratio: Ratio = hadronic_ratio,
+    ) -> Decays:
+        """How it decays at a mass.
+
+        Parameters
+        ----------
+        mass_gev
+            Mass of the mediator.
+        dark
+            Dark matter that it decays to; None for none.
+        ratio
+            R at an energy in GeV.
+
+        Raises
+        ------
+        OptionError
+            The mass is not above zero, or its widths are not known there.
+        """
+        if not 0.0 < mass_gev < math.inf:
+            raise OptionError(f"{self.name}: a mass of {mass_gev} GeV is not above zero")
+        if self.charges is not None:
+            return self._vector(self.charges(mass_gev), mass_gev, dark, ratio)
+        if dark is not None:
+            raise OptionError(f"{self.name}: widths to dark matter are those of vector mediators")
+        if self.photon_factor is not None:
+            width = axion_like_particle.width_gev(mass_gev, self.photon_factor)
+            return Decays(mass_gev=mass_gev, widths_gev={"gammagamma": width})
+        if mass_gev >= 2.0 * M_PION_GEV:
+            raise OptionError(
+                f"{self.name}: widths to hadrons, from {2.0 * M_PION_GEV:.4g} GeV on, are not "
+                "built in; give lifetime and branching fractions with --decays"
+            )
+        widths = {name: _scalar_width(mass_gev, lepton) for name, lepton in LEPTONS_GEV.items()}
+        return Decays(mass_gev=mass_gev, widths_gev=widths)
+
+    def _vector(
+        self, charges: Charges, mass_gev: float, dark: DarkMatter | None, ratio: Ratio
+    ) -> Decays:
+        leptons = dict(zip(LEPTONS_GEV, (charges.electron, charges.muon, charges.tau), strict=True))
+        widths = {
+            name: lepton_width_gev(mass_gev, x, LEPTONS_GEV[name]) for name, x in leptons.items()
+        }
+        widths["neutrinos"] = sum(neutrino_width_gev(mass_gev, x) for x in charges.neutrinos)
+        widths["hadrons"] = error = 0.0
+        if charges.up or charges.down:
+            found = ratio(mass_gev)
+            r = found.weighted(charges.up, charges.down)
+            widths["hadrons"] = r * mass_gev / (12.0 * math.pi)
+            if r > 0.0:
+                error = found.relative_error if charges.is_photon_like else found.part_error
+        return Decays(
+            mass_gev=mass_gev, widths_gev=widths, hadron_error=error,
+            dark_gev=0.0 if dark is None else dark.width_gev(mass_gev),
+        )  # fmt: skip
+
+
+def _scalar_width(mass_gev: float, lepton_gev: float) -> float:
+    """Width of a scalar that mixes with the Higgs boson, at sin(theta) = 1, GeV."""
+    ratio = (lepton_gev / mass_gev) ** 2
+    if ratio >= 0.25:
+        return 0.0
+    size = lepton_gev**2 * mass_gev / (8.0 * math.pi * _VACUUM_GEV**2)
+    return float(size * (1.0 - 4.0 * ratio) ** 1.5)
+
+
+@lru_cache(maxsize=4096)
+def photon_mixing(mass_gev: float) -> float:
+    """Size of the kinetic mixing of L_mu - L_tau with the photon at q^2 = m^2, for g' = 1.
+
+    ``e / (2 pi^2) |int_0^1 dx x (1-x) ln((m_tau^2 - x (1-x) q^2) / (m_mu^2 - x (1-x) q^2))|``
+    (arXiv:2006.11225); about 1/70 at small masses.
+
+    Examples
+    --------
+    >>> round(1.0 / photon_mixing(0.01))
+    69
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    x = 0.5 * (nodes + 1.0)
+    product = (x * (1.0 - x)).astype(complex)
+    logarithm = np.log(M_TAU_GEV**2 - product * mass_gev**2) - np.log(
+        M_MUON_GEV**2 - product * mass_gev**2
+    )
+    total = complex((0.5 * weights * product * logarithm).sum())
+    return float(_CHARGE / (2.0 * math.pi**2) * abs(total))
+
+
+def _photon(_: float) -> Charges:
+    e = _CHARGE
+    return Charges(
+        electron=-e, muon=-e, tau=-e, neutrinos=(0.0, 0.0, 0.0), up=2.0 * e / 3.0, down=-e / 3.0
+    )
+
+
+def _lmu_ltau(mass_gev: float) -> Charges:
+    mixed = _CHARGE * photon_mixing(mass_gev)
+    return Charges(
+        electron=-mixed, muon=1.0, tau=-1.0, neutrinos=(0.0, 1.0, -1.0), up=2.0 * mixed / 3.0,
+        down=-mixed / 3.0,
+    )  # fmt: skip
+
+
+def _b_minus_l(_: float) -> Charges:
+    third = 1.0 / 3.0
+    return Charges(
+        electron=-1.0, muon=-1.0, tau=-1.0, neutrinos=(-1.0, -1.0, -1.0), up=third, down=third
+    )
+
+
+def _baryon(_: float) -> Charges:
+    third = 1.0 / 3.0
+    return Charges(
+        electron=-_LOOP, muon=-_LOOP, tau=-_LOOP, neutrinos=(0.0, 0.0, 0.0), up=third, down=third
+    )
+
+
+def _protophobic(_: float) -> Charges:
+    return Charges(
+        electron=1.0, muon=1.0, tau=1.0, neutrinos=(0.0, 0.0, 0.0), up=-1.0 / 3.0, down=2.0 / 3.0
+    )
+
+
+_SPIN_1, _PSEUDOSCALAR, _SCALAR = "vector", "pseudoscalar", "scalar"
+_NO_LOOPS = "tree level"
+
+#: Models by name.
+MEDIATORS: Mapping[str, Mediator] = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            Mediator(
+                name="dark_photon", words="dark photon", symbol="epsilon", label=r"$\varepsilon$",
+                spin=_SPIN_1, charges=_photon, note=f"charges e Q, {_NO_LOOPS}",
+            ),
+            Mediator(
+                name="lmu_ltau", words="L_mu - L_tau", symbol="g'", label="$g'$", spin=_SPIN_1,
+                charges=_lmu_ltau,
+                note="electrons and quarks by mixing with the photon in loops of muons and taus",
+            ),
+            Mediator(
+                name="b_minus_l", words="B - L", symbol="g_B-L", label="$g_{B-L}$", spin=_SPIN_1,
+                charges=_b_minus_l, note=f"three left-handed neutrinos, {_NO_LOOPS}",
+            ),
+            Mediator(
+                name="baryon", words="B boson", symbol="g_B", label="$g_B$", spin=_SPIN_1,
+                charges=_baryon,
+                note="leptons with e^2/(4 pi)^2, which depends on physics at high scales",
+            ),
+            Mediator(
+                name="protophobic", words="protophobic, charge B - Q", symbol="g_p",
+                label="$g_p$", spin=_SPIN_1, charges=_protophobic,
+                note="charge B - Q, no neutrinos, tree level",
+            ),
+            Mediator(
+                name="alp_photon", words="ALP with photons", symbol="g_agg", unit="1/GeV",
+                label=r"$g_{a\gamma\gamma}$ [GeV$^{-1}$]", spin=_PSEUDOSCALAR, photon_factor=1.0,
+                note="only the coupling to photons",
+            ),
+            Mediator(
+                name="alp_hypercharge", words="ALP with the B boson", symbol="g_aB", unit="1/GeV",
+                label="$g_{aB}$ [GeV$^{-1}$]", spin=_PSEUDOSCALAR, photon_factor=1.0 - _SIN2_WEAK,
+                note="g_agg = g_aB cos^2(theta_W); exchange of the Z boson is left out",
+            ),
+            Mediator(
+                name="alp_w", words="ALP with W bosons", symbol="g_aW", unit="1/GeV",
+                label="$g_{aW}$ [GeV$^{-1}$]", spin=_PSEUDOSCALAR, photon_factor=_SIN2_WEAK,
+                note="g_agg = g_aW sin^2(theta_W); exchange of the Z boson is left out",
+            ),
+            Mediator(
+                name="dark_higgs_mixing", words="scalar by mixing", symbol="sin(theta)",
+                label=r"$\sin\theta$", spin=_SCALAR, largest=1.0,
+                note="couplings of the Higgs boson times sin(theta)",
+            ),
+        )
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Production:
+    """One way to make mediators.
+
+    Parameters
+    ----------
+    name, words
+        Key, and what it is.
+    unit
+        Of the absolute rate; None where only ratios between mediators are known.
+    rate
+        Of a mediator and a mass in GeV: the rate at coupling 1, in the unit, or what it is
+        proportional to. Raises OptionError where it has none.
+    momentum_gev
+        Of a mediator of a mass in GeV; None where a search has to say it.
+    """
+
+    name: str
+    words: str
+    unit: str | None = None
+    rate: Callable[[Mediator, float], float] = field(repr=False)
+    momentum_gev: Callable[[float], float] | None = field(default=None, repr=False)
+
+
+def _of_charges(pick: Callable[[Charges], float]) -> Callable[[Mediator, float], float]:
+    def rate(model: Mediator, mass_gev: float) -> float:
+        if model.charges is None:
+            raise OptionError(f"{model.name}: this production is known for vector mediators alone")
+        return pick(model.charges(mass_gev)) ** 2
+
+    return rate
+
+
+def _radiative(model: Mediator, mass_gev: float) -> float:
+    """e+e- -> gamma V at Belle II, |cos theta*| < 0.95, pb."""
+    relative = _of_charges(lambda x: x.electron / _CHARGE)(model, mass_gev)
+    return relative * dark_photon.cross_section_pb(mass_gev, 1.0)
+
+
+def _beside_muons(model: Mediator, mass_gev: float) -> float:
+    """e+e- -> mu+mu- V at Belle II, V radiated off a muon, pb."""
+    if model.charges is not None:
+        charges = model.charges(mass_gev)
+        if abs(charges.electron) > 0.1 * abs(charges.muon):
+            raise OptionError(
+                f"{model.name}: in e+e- -> mu+mu- V it is radiated off the beams, too, which is "
+                "not computed"
+            )
+    return _of_charges(lambda x: x.muon)(model, mass_gev) * tree_cross_section_pb(mass_gev)
+
+
+def _strahlung(model: Mediator, mass_gev: float) -> float:
+    """e+e- -> gamma a at Belle II, pb."""
+    if model.photon_factor is None:
+        raise OptionError(f"{model.name}: has no tree-level coupling to two photons")
+    return axion_like_particle.cross_section_pb(mass_gev, model.photon_factor)
+
+
+def _b_to_k(model: Mediator, mass_gev: float) -> float:
+    """BR(B+ -> K+ X) at coupling 1."""
+    if model.name == "dark_higgs_mixing":
+        return scalar_branching(mass_gev)
+    if model.name == "alp_w":
+        return axion_branching(mass_gev)
+    raise OptionError(f"{model.name}: B -> K X is known for dark_higgs_mixing and alp_w alone")
+
+
+def _beside_photon(mass_gev: float) -> float:
+    if mass_gev >= CM_ENERGY_GEV:
+        raise OptionError(f"{mass_gev:g} GeV cannot be made at sqrt(s) = {CM_ENERGY_GEV:.2f} GeV")
+    return (S_GEV2 - mass_gev**2) / (2.0 * CM_ENERGY_GEV)
+
+
+def _beside_kaon(mass_gev: float) -> float:
+    if mass_gev >= M_B_GEV - M_KAON_GEV:
+        raise OptionError(f"{mass_gev:g} GeV cannot be made in B -> K X")
+    sum_, difference = M_KAON_GEV + mass_gev, M_KAON_GEV - mass_gev
+    return math.sqrt((M_B_GEV**2 - sum_**2) * (M_B_GEV**2 - difference**2)) / (2.0 * M_B_GEV)
+
+
+#: Ways to make mediators, by name.
+PRODUCTIONS: Mapping[str, Production] = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            Production(
+                name="radiative", words="e+e- -> gamma V at Belle II, abs(cos theta*) < 0.95",
+                unit="pb", rate=_radiative, momentum_gev=_beside_photon,
+            ),
+            Production(
+                name="mumu", words="e+e- -> mu+mu- V at Belle II, V radiated off a muon",
+                unit="pb", rate=_beside_muons,
+            ),
+            Production(
+                name="electron", words="radiated off electrons", rate=_of_charges(
+                    lambda x: x.electron),
+            ),
+            Production(
+                name="muon", words="radiated off muons", rate=_of_charges(lambda x: x.muon)
+            ),
+            Production(
+                name="proton", words="radiated off protons",
+                rate=_of_charges(lambda x: 2.0 * x.up + x.down),
+            ),
+            Production(
+                name="pi0", words="pi0 -> gamma V",
+                rate=_of_charges(lambda x: 2.0 * x.up + x.down),
+            ),
+            Production(
+                name="photon", words="e+e- -> gamma a at Belle II", unit="pb", rate=_strahlung,
+                momentum_gev=_beside_photon,
+            ),
+            Production(
+                name="b_to_k", words="B+ -> K+ X", unit="1", rate=_b_to_k,
+                momentum_gev=_beside_kaon,
+            ),
+        )
+    }
+)  # fmt: skip
+
+
+def mediator(name: str) -> Mediator:
+    """Return the mediator of a name.
+
+    Raises
+    ------
+    UnknownNameError
+        There is none.
+    """
+    if name not in MEDIATORS:
+        raise UnknownNameError("mediator", name, tuple(MEDIATORS))
+    return MEDIATORS[name]
+
+
+def production(name: str) -> Production:
+    """Return the production of a name.
+
+    Raises
+    ------
+    UnknownNameError
+        There is none.
+    """
+    if name not in PRODUCTIONS:
+        raise UnknownNameError("production", name, tuple(PRODUCTIONS))
+    return PRODUCTIONS[name]

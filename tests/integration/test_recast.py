@@ -1,0 +1,222 @@
+"""Recasts from the command line and from Python: scans, curves, published limits."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import scan_records
+from darkstats import workflows as w
+from darkstats.cli import run
+from darkstats.errors import DocumentError, OptionError
+from darkstats.signals.benchmarks import BENCHMARKS
+
+CURVES = Path(os.environ.get("DARKSTATS_DATA", Path(__file__).parents[3] / "shared" / "data"))
+CURVES = CURVES / "curves"
+CURVE = "# a curve\nmass_GeV,epsilon_UL90\n0.02,1e-3\n0.5,8e-4\n1,7e-4\n3.1,7e-4\n8,1e-3\n"
+
+
+def curve(tmp_path: Path, text: str = CURVE, name: str = "curve.csv") -> str:
+    path = tmp_path / name
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+def asked(limit: str, **more: Any) -> w.RecastRequest:
+    chosen = {"to": "b_minus_l", "source": "dark_photon", "production": "electron",
+              "final_state": "ee"} | more  # fmt: skip
+    return w.RecastRequest(limit=limit, **chosen)
+
+
+def published(name: str) -> str:
+    path = CURVES / name
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    return str(path)
+
+
+def test_command_and_workflow_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One record, whoever asks; table, figure and CSV come with it."""
+    file = curve(tmp_path)
+    words = ["recast", file, "--from", "dark_photon", "--to", "b_minus_l", "--production",
+             "electron", "--final-state", "ee"]  # fmt: skip
+    table, figure = str(tmp_path / "intervals.csv"), str(tmp_path / "figure.png")
+    assert run([*words, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    record = json.loads(json.dumps(w.recast(asked(file)).record()))
+    for one in (printed, record):
+        for key in ("command", "command_reason"):
+            one["provenance"].pop(key, None)
+    assert printed == record
+    assert run([*words, "--intervals", table, "--plot", figure]) == 0
+    sheet = capsys.readouterr().out
+    assert "J/psi" in sheet
+    assert "90 % CL" in sheet
+    rows = [line for line in Path(table).read_text().splitlines() if not line.startswith("#")]
+    assert rows[0].startswith("curve,mass_gev,given,status")
+    assert len(rows) == 6
+    assert Path(figure).stat().st_size > 10_000
+
+
+def test_a_curve_keeps_its_level(tmp_path: Path) -> None:
+    """Its level is that of the file, or of the option where it says none, and never both."""
+    assert w.recast(asked(curve(tmp_path))).record()["cl"] == 0.9
+    with pytest.raises(OptionError, match="leave --cl out"):
+        w.recast(asked(curve(tmp_path), cl=0.95))
+    silent = curve(tmp_path, CURVE.replace("_UL90", ""), "silent.csv")
+    with pytest.raises(OptionError, match="give it with --cl"):
+        w.recast(asked(silent))
+    assert w.recast(asked(silent, cl=0.95)).record()["cl"] == 0.95
+
+
+def test_other_levels_are_not_compared(tmp_path: Path) -> None:
+    """A published curve of another level is drawn, and no ratio is made."""
+    same = curve(tmp_path, "mass_GeV,epsilon_UL90\n0.01,2e-3\n10,2e-3\n", "same.csv")
+    other = curve(tmp_path, "mass_GeV,epsilon_UL95\n0.01,2e-3\n10,2e-3\n", "other.csv")
+    record = w.recast(asked(curve(tmp_path), to="dark_photon", compare=(same, other))).record()
+    first, second = record["comparisons"]
+    assert [row["lower"] for row in first["rows"]] == pytest.approx([1e-3, 8e-4, 7e-4, 1e-3])
+    assert first["median_ratio"] == pytest.approx(0.45)
+    assert second["rows"] == []
+    assert "95 %" in second["reason"]
+
+
+SEARCHES = {
+    "alp_photon": (scan_records.alp, "photon", "gammagamma", 1e-9),
+    # the benchmark leaves out decays of the Z' through its mixing with the photon
+    "lmu_ltau": (scan_records.zprime, "mumu", "invisible", 1e-3),
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_scan_is_recast_to_its_own_benchmark(tmp_path: Path, name: str) -> None:
+    """Cross sections of a record give the coupling of the benchmark, observed and expected."""
+    made, production, state, tolerance = SEARCHES[name]
+    record = made()
+    path = tmp_path / "scan.json"
+    path.write_text(json.dumps(record), "utf-8")
+    found = w.recast(
+        w.RecastRequest(limit=str(path), to=name, production=production, final_state=state)
+    ).record()
+    curves = {one["name"]: one["points"] for one in found["curves"]}
+    assert list(curves) == ["observed", "minus2", "minus1", "median", "plus1", "plus2"]
+    points = sorted(record["points"], key=lambda point: point["values"][0])
+    compared = 0
+    for k, point in enumerate(points):
+        mass, fb = point["values"][0], point["cross_section_fb"]
+        for curve, size in (("observed", fb["observed"]), ("plus2", fb["expected"][4])):
+            at = curves[curve][k]
+            assert at["mass_gev"] == mass
+            expected = BENCHMARKS[name].to_coupling((mass,), 1e-3 * size)
+            if expected < 1.0:  # a larger one has no narrow width
+                assert at["intervals"][0]["lower"] == pytest.approx(expected, rel=tolerance)
+                compared += 1
+    assert compared > 30
+    assert found["simulated"] is True
+    assert found["cl"] == record["cl"]
+
+
+def test_belle_2_cross_sections_give_the_published_coupling() -> None:
+    """arXiv:2007.13071: two digitisations, of cross section and of coupling, agree to 5 %."""
+    found = w.recast(
+        w.RecastRequest(
+            limit=published("BelleII_ALP_3gamma_2020_xsec_ALPaca.csv"), to="alp_photon",
+            production="photon", final_state="gammagamma",
+            compare=(published("BelleII_ALP_3gamma_2020_gagg_AxionLimits.csv"),),
+        )
+    ).record()  # fmt: skip
+    (one,) = found["comparisons"]
+    assert one["reason"] is None
+    assert len(one["rows"]) > 300
+    assert one["median_ratio"] == pytest.approx(1.0, abs=0.05)
+
+
+def test_babar_branching_fractions_give_the_published_coupling() -> None:
+    """arXiv:2111.01800: g_aW as recast by others, within the 35 % of the conversion."""
+    found = w.recast(
+        w.RecastRequest(
+            limit=published("BaBar_BKa_prompt_2022_BR.csv"), to="alp_w", production="b_to_k",
+            final_state="gammagamma",
+        )
+    ).result.first  # fmt: skip
+    lines = Path(published("BaBar_BKa_2022_gaW.csv")).read_text("utf-8").splitlines()
+    rows = np.array([line.split(",") for line in lines if line[0] in "0123456789"], dtype=float)
+    rows = rows[(rows[:, 1] < 1e-4) & (rows[:, 0] > 0.6)]  # the lower edge of the region
+    known = [point for point in found if point.intervals]
+    mass = np.array([point.mass_gev for point in known])
+    lower = np.array([point.intervals[0].lower for point in known])
+    ratios = []
+    for at, g in rows:
+        near = np.abs(mass - at) < 0.02
+        if near.any():
+            ratios.append(float(np.exp(np.log(lower[near]).mean())) / g)
+    assert len(ratios) > 50
+    assert 0.8 < math.exp(float(np.mean(np.log(ratios)))) < 1.4
+    assert np.mean(np.abs(np.log(ratios)) < 0.5) > 0.9
+
+
+def test_belle_2_lifetimes_give_intervals_of_the_mixing() -> None:
+    """arXiv:2306.02830: limits against c tau give both ends; the equation holds at each."""
+    found = w.recast(
+        w.RecastRequest(
+            limit=published("BelleII_BKS_mumu_2023.csv"), to="dark_higgs_mixing",
+            production="b_to_k", final_state="mumu", mass_range_gev=(0.3, 0.9),
+            decays=(("ctau", published("DarkHiggs_ctau_sintheta1.csv")),
+                    ("mumu", published("DarkHiggs_BR_mu_mu.csv"))),
+        )
+    ).result  # fmt: skip
+    points = {round(point.mass_gev, 3): point for point in found.first}
+    two_sided = [
+        point for point in points.values()
+        if point.intervals and point.intervals[0].upper and not point.intervals[0].upper_reason
+    ]  # fmt: skip
+    assert len(two_sided) > 50
+    assert all(5e-4 < point.intervals[0].lower < 5e-3 for point in two_sided)
+    assert found.count("refused") == 0
+
+
+def test_what_cannot_be_recast_is_refused(tmp_path: Path) -> None:
+    """Files of other things, sources that they are not on, planes, masses that are not there."""
+    file = curve(tmp_path)
+    with pytest.raises(OptionError, match="--from"):
+        w.recast(asked(file, source=None))
+    with pytest.raises(OptionError, match="limits the coupling of dark_photon"):
+        w.recast(asked(file, source="b_minus_l"))
+    with pytest.raises(OptionError, match="no mass between"):
+        w.recast(asked(file, mass_range_gev=(20.0, 30.0)))
+    rates = curve(tmp_path, "mass_GeV,BR_UL90\n1,1e-6\n2,1e-6\n", "rates.csv")
+    with pytest.raises(OptionError, match="leave --from out"):
+        w.recast(asked(rates))
+    with pytest.raises(OptionError, match="branching fractions"):
+        w.recast(asked(rates, source=None, production="radiative"))
+    falling = curve(tmp_path, "mass_GeV,epsilon_UL90\n1,1e-3\n0.5,1e-3\n", "falling.csv")
+    with pytest.raises(DocumentError, match="comes after"):
+        w.recast(asked(falling))
+    outline = curve(tmp_path, "# polygon\n" + CURVE.partition("\n")[2], "outline.csv")
+    with pytest.raises(DocumentError, match="outline"):
+        w.recast(asked(outline))
+    plane = tmp_path / "plane.json"
+    plane.write_text(json.dumps(scan_records.plane()), "utf-8")
+    with pytest.raises(DocumentError, match="one mass"):
+        w.recast(asked(str(plane), source=None, production="radiative"))
+    for wrong in (
+        {"cl": 1.5}, {"mass_range_gev": (2.0, 1.0)}, {"momentum_gev": 1.0},
+        {"decays": (("ctau", file),)},
+    ):  # fmt: skip
+        with pytest.raises(OptionError):
+            asked(file, **wrong)
+
+
+def test_nothing_certified_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where every mass is refused, the command says so and fails."""
+    file = curve(tmp_path, "mass_GeV,epsilon_UL90\n3.0965,1e-3\n3.1,1e-3\n")
+    words = ["--from", "dark_photon", "--to", "b_minus_l", "--production", "electron",
+             "--final-state", "ee"]  # fmt: skip
+    assert run(["recast", file, *words]) == 1
+    assert "no mass has a number" in capsys.readouterr().err
