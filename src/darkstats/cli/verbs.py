@@ -274,7 +274,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "least, as measured.\n\n"
             "Example: darkstats prune workspace.json -c control_region -o pruned.json\n\n"
             "Small uncertainties: darkstats prune workspace.json --threshold 0.01 -o pruned.json",
-            without="patches patchset point", figures=False, prints_record=True,
+            figures=False, prints_record=True,
         ),
         "simplify": Verb(
             request="SimplifyRequest", task="simplify", panel="Workspaces",

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from darkstats.arrays import FloatArray
-from darkstats.errors import OptionError
+from darkstats.errors import OptionError, listed
 from darkstats.fit.mle import FitResult
 from darkstats.fit.uncertainty import Covariance
 from darkstats.model import Model
@@ -91,10 +91,9 @@ def members(model: Model, patterns: Sequence[str], *, group: str) -> tuple[str, 
         if not named:
             known = sorted({p.set_name for k, p in enumerate(model.parameters)
                             if k != model.poi_index and not p.fixed})  # fmt: skip
-            listed = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
             raise OptionError(
                 f"group {group!r}: {pattern!r} names no free nuisance parameter; there are: "
-                f"{listed or 'none'}"
+                f"{listed(pattern, known) or 'none'}"
             )
         found |= dict.fromkeys(named)
     return tuple(found)

@@ -152,14 +152,8 @@ def prune_below(
     if not scale:
         raise NotCertifiedError("there is no limit, so that nothing can be compared with it")
     effects = expected_effects(model, scale, options=options)
-    document = workspace.document
-    moved = {
-        name
-        for one in document["measurements"]
-        for name, nominal in nominal_values(document, one).items()
-        if nominal.has_effect
-    }
-    ranked = sorted((effect, name) for name, effect in effects.items() if name not in moved)
+    stays = _cannot_go(workspace)
+    ranked = sorted((effect, name) for name, effect in effects.items() if name not in stays)
     count = sum(effect < threshold for effect, _ in ranked)
     best: tuple[Workspace, LimitComparison, int] | None = None
     low, high = 0, count
@@ -173,10 +167,15 @@ def prune_below(
             high = attempt - 1
         attempt = (low + high + 1) // 2
     if best is None:
-        least = f"{ranked[0][1]!r} changes about {ranked[0][0]:.2g}" if ranked else "there is none"
+        if not ranked:
+            raise OptionError(
+                "no constrained nuisance parameter can be dropped: "
+                + ("; ".join(stays[name] for name in effects) or "there is none")
+            )
+        effect, name = ranked[0]
         raise OptionError(
-            f"no constrained nuisance parameter stays below {threshold:.2%}: {least}; raise "
-            "--threshold"
+            f"no constrained nuisance parameter stays below {threshold:.2%}: {name!r} changes "
+            f"about {effect:.2g}; raise --threshold"
         )
     left, change, n_dropped = best
     gone = {name for _, name in ranked[:n_dropped]}
@@ -191,6 +190,24 @@ def prune_below(
         parameters_before=_n_free(model),
         parameters_after=_n_free(after),
     )  # fmt: skip
+
+
+def _cannot_go(workspace: Workspace) -> dict[str, str]:
+    """Modifiers whose value yields cannot take over, by name: why not."""
+    document = workspace.document
+    moved = {
+        name
+        for one in document["measurements"]
+        for name, nominal in nominal_values(document, one).items()
+        if nominal.has_effect
+    }
+    found = {}
+    for name in sorted(moved):
+        try:
+            prune(workspace, modifiers=[name])
+        except OptionError as error:
+            found[name] = str(error)
+    return found
 
 
 def _n_free(model: HistFactoryModel) -> int:

@@ -149,6 +149,11 @@ def combine(request: CombineRequest, shell: Shell | None = None) -> Outcome[Work
         ),
         as_document=True,
     )
+    if left.digest == right.digest:
+        raise OptionError(
+            f"{request.left} and {request.right} hold the same likelihood: together they would "
+            "count the same data twice, or be what one of them is"
+        )
     notes: tuple[str, ...] = ()
     if request.correlations is not None:
         from darkstats.workspace.correlations import read_correlations, with_correlations
@@ -183,14 +188,30 @@ def prune(request: PruneRequest, shell: Shell | None = None) -> Outcome[Workspac
             "say what to prune: --channel, --sample, --modifier, --modifier-type, --measurement or "
             "--threshold"
         )
-    workspace = read(request.workspace, as_document=True)
-    if any(groups.values()):
-        workspace = cut(workspace, **groups)
+    whole = read(request.workspace, as_document=True)
+    workspace = cut(whole, **groups) if any(groups.values()) else whole
     if request.threshold is None:
-        return _document(workspace)
+        return _document(workspace, _lost_pois(whole, workspace))
     from darkstats.workflows.simplification import prune_small
 
     return prune_small(request, workspace, shell or Shell())
+
+
+def _lost_pois(before: Workspace, after: Workspace) -> tuple[str, ...]:
+    """Which measurements have no parameter of interest any more, in words."""
+    from darkstats.workspace.names import modifier_of
+
+    names = [{name for name, _ in one.modifiers} for one in (before, after)]
+    found = []
+    for one in after.document["measurements"]:
+        poi = one["config"]["poi"]
+        had, has = (modifier_of(poi, known) in known for known in names)
+        if had and not has:
+            found.append(
+                f"the measurement {one['name']!r} has lost its parameter of interest {poi!r}: "
+                "limits need another one, --poi; fit and gof do without"
+            )
+    return tuple(found)
 
 
 def rename(request: RenameRequest, shell: Shell | None = None) -> Outcome[Workspace]:

@@ -57,7 +57,7 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[dict
         files[LIMITS] = _record_bytes(request.scan)
     documents = Documents.read(files)
     if documents.limits is not None:
-        _require_own_limits(documents, "" if request.scan is None else name_of(request.scan))
+        _require_own_limits(documents, request)
     first_kernel(shell)
     total = 0 if documents.patch_set is None else len(documents.patch_set)
     with shell.step(f"checking {request.source}", total or None, "hypotheses") as step:
@@ -71,7 +71,11 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[dict
     made = derived_files(documents, signals, title, conversion_notes(documents), carried=files)
     files |= {one: text.encode() for one, text in made.items()}
     authors = authors_of(documents, request.authors)
-    lacking = (*tried.remarks, *lacking_of(documents, authors, no_hs3=no_hs3))
+    lacking = (
+        *_no_signal(documents),
+        *tried.remarks,
+        *lacking_of(documents, authors, no_hs3=no_hs3),
+    )
     files["CITATION.cff"] = citation_text(documents, title, authors, date=date).encode()
     names = sorted({*files, "README.md"} - {"README.md"})
     files["README.md"] = readme_text(documents, title, names, lacking, date=date).encode()
@@ -96,10 +100,13 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[dict
     def sheet() -> RenderableType:
         from darkstats.report.tables import sheet as table
 
+        hypotheses = (
+            "none" if _no_signal(documents) else str(total or "the signal of the workspace")
+        )
         stated = f"of {name_of(request.scan)}" if request.scan else "none: no --scan was given"
         notes = [
             ("files", f"{len(complete)}, {sum(map(len, complete.values())) / 1e6:.3g} MB"),
-            ("hypotheses", str(total) if total else "the signal of the workspace"),
+            ("hypotheses", hypotheses),
             ("limits", stated),
             *(("lacking", words) for words in lacking),
             ("use", f"darkstats verify {request.output}"),
@@ -107,6 +114,16 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[dict
         return table(f"Bundle {request.output}", subtitle=title, notes=notes)
 
     return Outcome(result=record, record=lambda: record, sheet=sheet)
+
+
+def _no_signal(documents: Documents) -> tuple[str, ...]:
+    """What is lacking where neither the workspace nor a patch set has a signal, in words."""
+    from darkstats.publication.hypotheses import WITHOUT_SIGNAL
+
+    codes = {one.code for one in documents.workspace.warnings}
+    if documents.patch_set is not None or not codes & set(WITHOUT_SIGNAL):
+        return ()
+    return ("signal: the workspace has none; give its patch set with --patchset",)
 
 
 def _add_hs3(files: Files, documents: Documents, title: str) -> str:
@@ -206,19 +223,27 @@ def _record_bytes(source: str | Record) -> bytes:
     return Opener().read(where, "record")[1]
 
 
-def _require_own_limits(documents: Documents, source: str) -> None:
+def _require_own_limits(documents: Documents, request: PublishRequest) -> None:
     """Check that limits were made of these documents.
 
     Raises
     ------
     DocumentError
         They are no record of a scan, or one of another likelihood.
+    OptionError
+        The source has no hypotheses.
     """
     from darkstats.provenance import digest_of
     from darkstats.publication.documents import inputs_of
     from darkstats.publication.recomputation import check_points, settings_of
     from darkstats.report.scan_table import read_scan
 
+    if documents.patch_set is None:
+        raise OptionError(
+            f"{request.source} has no patch set, and limits of a scan are those of hypotheses: "
+            "name the patch set with --patchset, or the folder that holds both files"
+        )
+    source = "" if request.scan is None else name_of(request.scan)
     limits: Mapping[str, Any] = documents.limits or {}
     read_scan(limits, source=source)
     check_points(limits)

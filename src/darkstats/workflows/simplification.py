@@ -152,8 +152,8 @@ def simplify(request: SimplifyRequest, shell: Shell | None = None) -> Outcome[Si
         raise NotCertifiedError(
             "no simplified likelihood is written: the best of "
             f"{' and '.join(one.likelihood.response for one in tried)} response changes a limit by "
-            f"{change:.1%}, more than {request.tolerance:.1%}; --tolerance allows more, --keep "
-            "chooses channels"
+            f"{100.0 * change:.3g} %, more than {100.0 * request.tolerance:.3g} %; --tolerance "
+            "allows more, --keep chooses channels"
         )
     inputs = likelihood.inputs
 

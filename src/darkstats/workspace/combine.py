@@ -140,7 +140,8 @@ def _measurements(left: Items, right: Items, join: Join) -> Items:
             raise OptionError(
                 f"the measurement {shown(item['name'])} has the parameter of interest "
                 f"{shown(ours['poi'])} in one workspace and {shown(theirs['poi'])} in the other; "
-                "rename the measurement in one of them"
+                "for one signal strength in both, rename it: darkstats rename WORKSPACE -m "
+                f"{theirs['poi']}={ours['poi']}; for two, rename the measurement in one of them"
             )
         parameters = _joined("parameter", ours["parameters"], theirs["parameters"], "outer")
         items[place]["config"] = {"poi": ours["poi"], "parameters": parameters}

@@ -131,3 +131,42 @@ def test_after_other_cuts(example_workspaces: dict[str, Path]) -> None:
     found = w.prune(asked).result
     assert "validation_region" not in found.channel_names
     assert len(found.modifiers) < len(read_workspace(source).modifiers)
+
+
+def with_luminosity(value: float, *others: dict[str, Any]) -> Workspace:
+    """A luminosity with a small error, whose datum is given; further measurements differ."""
+    document = workspace({"large": 15.0}).document
+    for sample in document["channels"][0]["samples"]:
+        sample["modifiers"].append({"name": "lumi", "type": "lumi", "data": None})
+    settings = {"name": "lumi", "auxdata": [value], "sigmas": [0.001 * value], "inits": [value],
+                "bounds": [[0.0, 10.0 * value]]}  # fmt: skip
+    document["measurements"] = [
+        {"name": f"m{k}", "config": {"poi": "mu", "parameters": [one]}}
+        for k, one in enumerate((settings, *others))
+    ]
+    document["observations"][0]["data"] = [400.0 * value]
+    return Workspace.from_document(document)
+
+
+def test_a_luminosity_that_is_not_one_goes_as_well() -> None:
+    """Its value moves into the yields, so that only its small error is lost."""
+    found = prune_below(with_luminosity(36.1), 0.01)
+    assert [name for name, _ in found.dropped] == ["lumi"]
+    background = found.workspace.document["channels"][0]["samples"][1]["data"]
+    assert background == pytest.approx([400.0 * 36.1])
+
+
+def test_what_yields_cannot_say_stays() -> None:
+    """Two measurements at different luminosities: no common yield takes their place."""
+    other = {"name": "lumi", "auxdata": [2.0], "sigmas": [0.002], "inits": [2.0],
+             "bounds": [[0.0, 20.0]]}  # fmt: skip
+    made = with_luminosity(1.5, other)
+    with pytest.raises(OptionError, match="'large' changes about"):
+        prune_below(made, 0.001)
+
+
+def test_without_a_constrained_parameter_no_threshold_helps() -> None:
+    """The remedy is not another threshold."""
+    with pytest.raises(OptionError, match="there is none") as caught:
+        prune_below(workspace({}), 0.1)
+    assert "raise" not in str(caught.value)
