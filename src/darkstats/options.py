@@ -165,7 +165,10 @@ def choices_of(request: type) -> tuple[Choice, ...]:
 
 def _choices(request: type, path: tuple[str, ...]) -> Iterator[Choice]:
     hints = get_type_hints(request, include_extras=True)
-    for one in fields(request):
+    # own fields first: what a request shares with others stands after what it is about
+    for one in sorted(
+        fields(request), key=lambda one: one.name not in vars(request)["__annotations__"]
+    ):
         hint = hints[one.name]
         if is_dataclass(hint) and isinstance(hint, type):
             yield from _choices(hint, (*path, one.name))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import time
 from collections.abc import Callable
 from dataclasses import MISSING
@@ -121,7 +122,8 @@ def task(
             found = converted(name, key, _recorded(value), kind)
             for taker in takers_of(asked[key], found):
                 chosen[taker.path] = found
-        outcome = run(request_of(request, chosen), Shell(progress=_Logged, announce=_log.info))
+        shell = Shell(command=_called(name, given), progress=_Logged, announce=_log.info)
+        outcome = run(request_of(request, chosen), shell)
         for path, write in outcome.files.items():
             write(path)
         if outcome.uncertified or outcome.malformed:
@@ -139,6 +141,21 @@ def _parameter(name: str, shared: tuple[Choice, ...]) -> inspect.Parameter:
     kind = named if first.option.flags else placed
     default = inspect.Parameter.empty if first.default is MISSING else first.default
     return inspect.Parameter(name, kind, default=default, annotation=first.type)
+
+
+def _called(name: str, given: dict[str, Any]) -> str:
+    """The call in words, for the record, as a command line stands there."""
+    words = (f"{key}={_named(value)}" for key, value in given.items())
+    return f"darkstats.{name}({', '.join(words)})"
+
+
+def _named(value: Any) -> str:  # noqa: ANN401 -- whatever was passed
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_named, value))}]"
+    if isinstance(value, os.PathLike):
+        return repr(os.fspath(value))
+    text = repr(value)
+    return text if isinstance(value, (str, int, float, dict)) else text.partition("(")[0]
 
 
 def _recorded(value: Any) -> Any:  # noqa: ANN401 -- whatever was passed

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DarkstatsError, ShardError
 from darkstats.execution.worker import Worker
+from darkstats.logs import logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from darkstats.execution.jobs import Job, OnBlock, Task
 
 __all__ = ["InProcess", "LocalProcesses"]
+
+_log = logger(__name__)
 
 _MOST_DEATHS = 5  # of workers on one block, before the block is blamed
 
@@ -128,6 +131,11 @@ class LocalProcesses:
                     'works outside of `if __name__ == "__main__":`, which processes that read it '
                     "again need; finished blocks are kept"
                 )
+            _log.warning(
+                "block %d: its worker died (exit code %s); it is given to another one",
+                seat.block,
+                seat.process.exitcode,
+            )
             waiting.appendleft(seat.block)
         fresh = self._start()
         _send(fresh, (task, job))

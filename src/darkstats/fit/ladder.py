@@ -21,11 +21,14 @@ from darkstats.fit.lanes import FitOptions, FitStatus, Lanes, Problem
 from darkstats.fit.passes import run_kernel
 from darkstats.fit.starts import jittered_starts
 from darkstats.kernel.simd import LANES
+from darkstats.logs import logger
 from darkstats.minuit import silenced
 from darkstats.model import LaneData
 from darkstats.model.event_lanes import EventLanes
 
 __all__ = ["climb"]
+
+_log = logger(__name__)
 
 N_JITTERED = 8
 _PATIENCE = 10  # times the ordinary number of steps, where the budget allows it
@@ -222,6 +225,7 @@ def climb(
     ``held`` are the model's own starts, ``starts`` those that failed.
     """
     run = _Climb(problem, data, auxdata, lanes=lanes, status=status, rung=rung, options=options)
+    _log.debug("%d of %d fits are tried again", len(run.failed), len(status))
     for number, damping in ((1, 0.0), (2, 1.0)):
         failed = run.failed
         run.retry(number, failed, held[failed], damping=damping, least=options.max_steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from darkstats.errors import OptionError
@@ -11,7 +11,7 @@ from darkstats.options import check_choices, option
 from darkstats.workflows.couplings import CouplingRequest
 from darkstats.workflows.inputs import likelihood_of, read
 from darkstats.workflows.outcome import Outcome, Shell
-from darkstats.workflows.requests import LimitRequest, NamePattern, WorkspaceRequest
+from darkstats.workflows.requests import LimitOptions, LimitRequest, NamePattern, WorkspaceRequest
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -224,12 +224,10 @@ def _scan(
             method=asked.method,
             cl=asked.cl,
             calculator=None if asked.calculator == "auto" else asked.calculator,
-            test_stat=asked.test_stat,
-            band=asked.band,
             n_toys=asked.toys.n_toys,
             seed=asked.toys.seed or 0,
             blind=model.blind,
-            bayes=asked.bayes,
+            **{one.name: getattr(asked, one.name) for one in fields(LimitOptions)},
             couplings=_couplings(request),
             workers=model.threads,
         ),

@@ -24,6 +24,7 @@ __all__ = [
     "FitRequest",
     "GoodnessRequest",
     "HypoTestRequest",
+    "LimitOptions",
     "LimitRequest",
     "ModelRequest",
     "RankRequest",
@@ -313,7 +314,16 @@ def check_posterior_options(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitRequest:
+class LimitOptions:
+    """What a limit and a scan of limits are both asked: an option that stands here, both have."""
+
+    test_stat: LimitStatistic = "qtilde"
+    band: Band = "root"
+    bayes: BayesSettings = _FLAT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRequest(LimitOptions):
     """An upper limit, or an interval (``method="fc"``).
 
     ``cl`` is 0.95 by default, and 0.90 for ``method="bayes"``: see :attr:`level`.
@@ -335,10 +345,7 @@ class LimitRequest:
         ),
     ] = "cls"  # fmt: skip
     calculator: Calculator = "auto"
-    test_stat: LimitStatistic = "qtilde"
-    band: Band = "root"
     poi_lower: LowerBound = None
-    bayes: BayesSettings = _FLAT
     toys: ToyRequest = ToyRequest()
     couplings: CouplingAtMass = NO_MODEL_AT_MASS
     referee: Referee = None

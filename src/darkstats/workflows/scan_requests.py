@@ -14,8 +14,7 @@ from darkstats.workflows.requests import (
     LARGEST_SEED,
     LIKELIHOOD,
     TOYS,
-    Band,
-    LimitStatistic,
+    LimitOptions,
     LoosePatches,
     NamePattern,
     Points,
@@ -113,7 +112,7 @@ def _check_table(bayes: BayesSettings) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MassScanRequest:
+class MassScanRequest(LimitOptions):
     """Limits and local p-values at all hypotheses of a patch set.
 
     ``output=None`` keeps nothing. ``method`` and ``cl`` come from the search's card where they are
@@ -136,8 +135,6 @@ class MassScanRequest:
             kind="calculator", choices=("asymptotic", "toys"),
         ),
     ] = None  # fmt: skip
-    test_stat: LimitStatistic = "qtilde"
-    band: Band = "root"
     n_toys: Annotated[
         int | None,
         option(
@@ -148,7 +145,6 @@ class MassScanRequest:
     ] = None  # fmt: skip
     seed: Seed = 0
     blind: Blind = None
-    bayes: BayesSettings = _AS_USUAL
     couplings: CouplingRequest = NO_MODEL
     luminosity_ifb: Luminosity = None
     cluster: Cluster = None

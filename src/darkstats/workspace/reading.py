@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from darkstats.arguments import checked
 from darkstats.errors import DocumentError, OptionError, WorkspaceError
+from darkstats.logs import logger
 from darkstats.workspace.containers import kind_of, patch_set_in, workspace_in
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.hs3.checks import looks_like_hs3
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonValue
 
 __all__ = ["Source", "read_patchset", "read_workspace"]
+
+_log = logger(__name__)
 
 _TOGETHER = "a patch set and a point go together: give both, or neither"
 #: Lint errors that a background-only workspace has until a signal is put on it.
@@ -127,12 +130,14 @@ def read_workspace(
         document = apply_patch(document, parse_patch(text, source=name), source=name)
         label = f"{label} + {Path(name).name}"
     try:
-        return Workspace.from_document(document, label, accept=accept, usable=usable)
+        found = Workspace.from_document(document, label, accept=accept, usable=usable)
     except WorkspaceError as error:
         if document is bare or not _is_valid(bare):
             raise
         hint = "without the patch the workspace has no error: was the patch made for this one?"
         raise WorkspaceError(error.findings, source=error.source, hint=hint) from None
+    _log.info("%s: read; warnings of the linter: %d", label, len(found.warnings))
+    return found
 
 
 def _is_valid(document: JsonValue) -> bool:
