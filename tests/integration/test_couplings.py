@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+import scan_records
+from darkstats import workflows as w
 from darkstats.cli import run
+from darkstats.errors import DocumentError
+from darkstats.workflows.couplings import CouplingRequest
 
 EXAMPLES = Path(__file__).parents[2] / "workspaces/examples"
 MASSES = EXAMPLES / "mass_scan"
@@ -253,3 +257,32 @@ def test_a_reinterpretation_has_a_coupling(tmp_path: Path) -> None:
     table.write_text(text, "utf-8")
     found = recorded(*words, "--cross-sections", "sigma_fb = 4*h**2")["limit"]
     assert found["couplings"]["h"]["observed"] == pytest.approx(found["observed"] ** 0.5)
+
+
+def test_a_scan_in_a_plane_takes_a_table_in_two_masses(tmp_path: Path) -> None:
+    """Each hypothesis has the coupling of its row; one without a triangle about it is named."""
+    record = scan_records.plane(4)
+    pairs = [tuple(point["values"]) for point in record["points"]]
+    rows = [f"{a!r},{h!r},{1e3 * a / h!r},0.1,4" for a, h in pairs]
+    head = "m_dark_photon_gev,m_dark_higgs_gev,cross_section_fb,reference_coupling,power"
+    table = tmp_path / "plane.csv"
+    table.write_text("\n".join([head, *rows]) + "\n")
+    request = w.ExportRequest(
+        result=written(tmp_path, record), csv=str(tmp_path / "out.csv"),
+        couplings=CouplingRequest(cross_sections=str(table)),
+    )  # fmt: skip
+    limits = w.export(request).result.limits["plane"]
+    order = sorted(range(len(pairs)), key=lambda k: pairs[k])
+    for found, k in zip(limits.observed, order, strict=True):
+        a, h = pairs[k]
+        mu = record["points"][k]["observed"]
+        assert found == pytest.approx(0.1 * (mu * 1e3 / (1e3 * a / h)) ** 0.25, rel=1e-12)
+    table.write_text("\n".join([head, *rows[:-1]]) + "\n")
+    with pytest.raises(DocumentError, match=record["points"][-1]["name"]):
+        w.export(request)
+
+
+def written(tmp_path: Path, record: dict[str, Any]) -> str:
+    path = tmp_path / "scan.json"
+    path.write_text(json.dumps(record))
+    return str(path)

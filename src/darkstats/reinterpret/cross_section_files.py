@@ -2,7 +2,7 @@
 
 A table has the columns ``mass_gev``, ``cross_section_fb``, ``reference_coupling`` and ``power``;
 the ends of the names are units. What a CSV table has no column for stands in comments before its
-names, such as ``# coupling: g_D``.
+names, such as ``# coupling: g_D``. A second column of masses makes a table in two masses.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from darkstats.reinterpret.cross_sections import (
     CrossSections,
     Formula,
     MassName,
+    PlaneTable,
     Table,
     UnitSignal,
     power_of,
@@ -237,7 +237,7 @@ def _unit(column: str, prefix: str, units: Mapping[str, Any]) -> Any:  # noqa: A
     return units[column.removeprefix(prefix).removeprefix("_").lower()]
 
 
-def _mass_column(file: _File) -> MassName:
+def _mass_columns(file: _File) -> tuple[MassName, ...]:
     others = ("cross_section", "signal_cross_section", "reference_coupling", "power")
     left = [key for key in file.columns if not key.startswith(others)]
     masses = [one for key in left if (one := MassName.of(key)) is not None]
@@ -251,13 +251,40 @@ def _mass_column(file: _File) -> MassName:
                 remedy=f"name it {key}_gev, or with {', '.join(MASS_UNITS)} at its end",
             )
         raise file.fail(f"unknown column {key!r}", remedy=f"columns: {_COLUMNS}")
-    if len(masses) != 1:
+    if len(masses) not in {1, 2}:
         raise file.fail(
             f"has {len(masses)} columns of masses"
             + (f": {', '.join(one.text for one in masses)}" if masses else ""),
-            remedy="a table is in one mass, such as mass_gev; give an expression for several",
+            remedy="a table is in one mass, such as mass_gev, or in two; give an expression for "
+            "more",
         )
-    return masses[0]
+    if len({one.stem.lower() for one in masses}) < len(masses):
+        raise file.fail(
+            f"the columns {' and '.join(one.text for one in masses)} are one mass",
+            remedy="keep one of them",
+        )
+    return tuple(masses)
+
+
+def _rows(file: _File, names: tuple[MassName, ...]) -> tuple[tuple[float, ...], ...]:
+    """Masses of each row: rising where there is one, each pair once where there are two."""
+    columns = [file.numbers(one.text, above_zero="give masses above zero") for one in names]
+    rows = tuple(zip(*columns, strict=True))
+    said = file.columns[names[0].text]
+    if len(names) == 1:
+        for (a,), (b,), one in zip(rows, rows[1:], said[1:], strict=False):
+            if b <= a:
+                problem = "is there twice" if a == b else f"comes after {a:g}"
+                remedy = "sort rows by rising mass, one each"
+                raise file.fail(f"{names[0].text} {b:g} {problem}", one.place, remedy)
+        return rows
+    seen: set[tuple[float, ...]] = set()
+    for row, one in zip(rows, said, strict=True):
+        if row in seen:
+            words = ", ".join(f"{n.text} {m:g}" for n, m in zip(names, row, strict=True))
+            raise file.fail(f"{words} is there twice", one.place, "give each pair of masses once")
+        seen.add(row)
+    return rows
 
 
 def _required(file: _File, column: str | None, name: str, why: str) -> str:
@@ -271,7 +298,7 @@ def _table(file: _File) -> CrossSections:
         raise file.fail(
             "has no table and no expression", remedy=f"give columns, {_COLUMNS}; or expression"
         )
-    mass_name = _mass_column(file)
+    names = _mass_columns(file)
     coupling_units = {key.removeprefix("_"): value for key, value in _COUPLING_UNITS.items()}
     sigma = _required(
         file, _only(file, "cross_section", CROSS_SECTION_UNITS, "cross sections"),
@@ -287,15 +314,7 @@ def _table(file: _File) -> CrossSections:
         "give the power of the coupling in the cross section, such as 2",
     )  # fmt: skip
     signal = _only(file, "signal_cross_section", CROSS_SECTION_UNITS, "cross sections of signals")
-    masses = file.numbers(mass_name.text, above_zero="give masses above zero")
-    for (a, b), said in zip(pairwise(masses), file.columns[mass_name.text][1:], strict=True):
-        if b <= a:
-            problem = "is there twice" if a == b else f"comes after {a:g}"
-            raise file.fail(
-                f"{mass_name.text} {b:g} {problem}",
-                said.place,
-                "sort rows by rising mass, one each",
-            )
+    rows = _rows(file, names)
     powers = file.numbers(power, above_zero=_POWER)
     if len(set(powers)) > 1:
         raise file.fail(
@@ -309,16 +328,17 @@ def _table(file: _File) -> CrossSections:
         return tuple(size * value for value in file.numbers(column, above_zero=remedy))
 
     column = () if signal is None else (UnitSignal(kind="column", origin=signal),)
+    rule: Any = {
+        "cross_sections_fb": in_fb(sigma, "cross_section"),
+        "couplings": file.numbers(coupling, above_zero="give the coupling above zero"),
+        "signal_fb": None if signal is None else in_fb(signal, "signal_cross_section"),
+    }
     return CrossSections(
         name="", symbol="g", source=file.source, sha256=file.sha256,
         unit=_unit(coupling, "reference_coupling", coupling_units),
-        power=powers[0], masses=(mass_name,), unit_signals=column,
-        rule=Table(
-            masses=masses,
-            cross_sections_fb=in_fb(sigma, "cross_section"),
-            couplings=file.numbers(coupling, above_zero="give the coupling above zero"),
-            signal_fb=None if signal is None else in_fb(signal, "signal_cross_section"),
-        ),
+        power=powers[0], masses=names, unit_signals=column,
+        rule=Table(masses=tuple(row[0] for row in rows), **rule) if len(names) == 1
+        else PlaneTable(masses=tuple((row[0], row[1]) for row in rows), **rule),
     )  # fmt: skip
 
 

@@ -16,8 +16,12 @@ import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from darkstats.errors import DocumentError
+import numpy as np
+
+from darkstats.errors import DocumentError, OptionError
+from darkstats.scan.triangulation import Triangulation, exact, triangulate
 from darkstats.workspace.hs3.expressions import Call, Name, Node, Number, names_of
 
 __all__ = [
@@ -28,6 +32,7 @@ __all__ = [
     "CrossSections",
     "Formula",
     "MassName",
+    "PlaneTable",
     "Table",
     "UnitSignal",
     "power_of",
@@ -46,6 +51,8 @@ _SIGNAL = re.compile(
 _WORDS = {"kev": "keV", "mev": "MeV", "gev": "GeV", "tev": "TeV"}
 _ANY = frozenset({"mass", "m"})  # stems that mean the only mass of a hypothesis
 _ROUNDING = 1e-12  # relative: 100 MeV are 0.1 GeV
+_ON_EDGE = 1e-9  # share of a corner: a place on the edge of a triangle, rounded
+_FLAT = 1e-10  # area of a triangle, relative: its corners lie on a line, rounded
 _AGREES = 1e-6  # relative: two statements of one cross section
 _FUNCTIONS = {
     "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "sin": math.sin, "cos": math.cos,
@@ -231,6 +238,79 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaneTable:
+    """Cross sections at pairs of masses.
+
+    Between them, the logarithm of the cross section is linear in the logarithms of both masses, in
+    the triangles of a Delaunay triangulation of these.
+
+    Parameters
+    ----------
+    masses
+        Pairs, in the units of the names, each once. Shape [row].
+    cross_sections_fb, couplings, signal_fb
+        As for :class:`Table`.
+    """
+
+    masses: tuple[tuple[float, float], ...]
+    cross_sections_fb: tuple[float, ...]
+    couplings: tuple[float, ...]
+    signal_fb: tuple[float, ...] | None = None
+
+    @property
+    def ends(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Lowest and highest value of each mass."""
+        first, second = zip(*self.masses, strict=True)
+        return (min(first), max(first)), (min(second), max(second))
+
+    def at(self, masses: tuple[float, float], values: tuple[float, ...]) -> float | None:
+        """Value at two masses: that of the row, or within a triangle of rows; None outside."""
+        for row, value in zip(self.masses, values, strict=True):
+            if all(abs(a - b) <= _ROUNDING * b for a, b in zip(row, masses, strict=True)):
+                return value
+        found = _triangle(self.masses, masses)
+        if found is None:
+            return None
+        return math.exp(sum(share * math.log(values[row]) for row, share in found))
+
+
+def _triangle(
+    rows: tuple[tuple[float, float], ...], masses: tuple[float, float]
+) -> list[tuple[int, float]] | None:
+    """Rows at the corners of the triangle about two masses, and their shares; None outside."""
+    grid = _triangulated(rows)
+    if grid is None:
+        return None
+    corners = grid.places[grid.triangles]
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    to = np.log(masses) - a
+    (u, v), (w, x) = (b - a).T, (c - a).T
+    area = u * x - v * w
+    wide = np.abs(area) > _FLAT * np.maximum(u * u + v * v, w * w + x * x)
+    if not wide.any():
+        return None
+    area = np.where(wide, area, np.inf)
+    second = (to[:, 0] * x - to[:, 1] * w) / area
+    third = (u * to[:, 1] - v * to[:, 0]) / area
+    shares = np.stack([1.0 - second - third, second, third], axis=1)
+    best = int(np.argmax(np.where(wide, shares.min(axis=1), -np.inf)))
+    if not shares[best].min() >= -_ON_EDGE:
+        return None
+    points = grid.order[grid.triangles[best]].tolist()
+    return list(zip(points, shares[best].tolist(), strict=True))
+
+
+@lru_cache(maxsize=8)  # one for all hypotheses of a scan
+def _triangulated(rows: tuple[tuple[float, float], ...]) -> Triangulation | None:
+    """Triangles of the logarithms; None where all rows lie on one line."""
+    x, y = ([exact(math.log(row[k])) for row in rows] for k in (0, 1))
+    try:
+        return triangulate(x, y)
+    except OptionError:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Formula:
     """A cross section as an expression of masses and of the coupling.
 
@@ -385,7 +465,7 @@ class CrossSections:
     masses
         Names of the masses that the cross section depends on.
     rule
-        Table, or expression.
+        Table in one mass, or in two; or expression.
     unit_signals
         What the file says of signal strength 1; empty where it says nothing.
     note
@@ -402,7 +482,7 @@ class CrossSections:
     label: str | None = None
     power: float
     masses: tuple[MassName, ...]
-    rule: Table | Formula
+    rule: Table | PlaneTable | Formula
     unit_signals: tuple[UnitSignal, ...] = ()
     note: str = ""
     constraints_of: str | None = None
@@ -418,6 +498,12 @@ class CrossSections:
                 else f", refused outside {_range(*self.rule.ends_gev)} GeV"
             )  # fmt: skip
         unit = _WORDS[self.masses[0].unit]
+        if isinstance(self.rule, PlaneTable):
+            names = " and ".join(one.text for one in self.masses)
+            return (
+                f"log(cross section) linear in the logs of {names}, in the triangles of a "
+                "Delaunay triangulation, refused outside of them"
+            )
         if len(self.rule.masses) == 1:
             return f"none: one mass, {self.rule.masses[0]:g} {unit}"
         return (
@@ -469,14 +555,26 @@ class CrossSections:
         if isinstance(self.rule, Formula):
             coupling = 1.0 if self.rule.reference is None else self.rule.reference
             return coupling, self._formula_fb(self.rule, masses, coupling)
-        mass = next(iter(masses.values()))
         coupling_, cross_section = (
-            self.rule.at(mass, values)
+            _at_row(self.rule, masses, values)
             for values in (self.rule.couplings, self.rule.cross_sections_fb)
         )
         if coupling_ is None or cross_section is None:
-            raise self._outside(self.masses[0].text, mass, self.rule.ends)
+            raise self._no_row(self.rule, masses)
         return coupling_, cross_section
+
+    def _no_row(self, rule: Table | PlaneTable, masses: Mapping[str, float]) -> DocumentError:
+        if isinstance(rule, Table):
+            return self._outside(self.masses[0].text, next(iter(masses.values())), rule.ends)
+        for (name, mass), ends in zip(masses.items(), rule.ends, strict=True):
+            if not ends[0] <= mass <= ends[1]:
+                return self._outside(name, mass, ends)
+        where = ", ".join(f"{name} = {mass:g}" for name, mass in masses.items())
+        return DocumentError(
+            f"has no cross section at {where}: no triangle of its rows is about it",
+            source=self.source,
+            remedy="nothing is extrapolated: add masses that surround it, or leave it out",
+        )
 
     def _outside(self, name: str, mass: float, ends: tuple[float, float]) -> DocumentError:
         return DocumentError(
@@ -547,17 +645,27 @@ class CrossSections:
             return stated.value
         if stated.kind == "coupling" and stated.value is not None:
             return self._scaled_fb(reference_fb, stated.value / coupling, stated.origin)
-        if stated.kind == "column" and isinstance(self.rule, Table) and self.rule.signal_fb:
-            found = self.rule.at(next(iter(masses.values())), self.rule.signal_fb)
+        rule = self.rule
+        if stated.kind == "column" and not isinstance(rule, Formula) and rule.signal_fb:
+            found = _at_row(rule, masses, rule.signal_fb)
             if found is not None:
                 return found
-        if isinstance(self.rule, Formula) and self.rule.reference is None:
+        if isinstance(rule, Formula) and rule.reference is None:
             raise DocumentError(
                 f"{stated.origin} names the reference coupling, and there is none",
                 source=self.source,
                 remedy=f"write reference_coupling, or --unit-signal {self.symbol}=0.1",
             )
         return reference_fb
+
+
+def _at_row(
+    rule: Table | PlaneTable, masses: Mapping[str, float], values: tuple[float, ...]
+) -> float | None:
+    if isinstance(rule, Table):
+        return rule.at(next(iter(masses.values())), values)
+    first, second = masses.values()
+    return rule.at((first, second), values)
 
 
 def _range(low: float, high: float) -> str:

@@ -143,7 +143,9 @@ MISTAKES = {
                  "has no column power"),
     "no reference": ("mass_gev,cross_section_fb,power", ["1,5,2"], "no column reference_coupling"),
     "two units": (f"{HEAD},cross_section_pb", ["1,5,0.1,2,5"], "several columns"),
-    "two masses": (f"{HEAD},m_h_gev", ["1,5,0.1,2,5"], "2 columns of masses"),
+    "three masses": (f"{HEAD},m_h_gev,m_x_gev", ["1,5,0.1,2,5,6"], "3 columns of masses"),
+    "one mass twice": (f"{HEAD},mass_mev", ["1,5,0.1,2,1000"], "are one mass"),
+    "a pair twice": (f"{HEAD},m_h_gev", ["1,5,0.1,2,3", "1,6,0.1,2,3"], "m_h_gev 3 is there twice"),
     "falling": (HEAD, ["2,5,0.1,2", "1,5,0.1,2"], "mass_gev 1 comes after 2"),
     "twice": (HEAD, ["1,5,0.1,2", "1,5,0.1,2"], "mass_gev 1 is there twice"),
     "zero": (HEAD, ["1,0,0.1,2"], "cross_section_fb is 0.0"),
@@ -154,6 +156,65 @@ MISTAKES = {
     "cells": (HEAD, ["1,5,0.1"], "has 3 cells"),
     "no rows": (HEAD, [], "no row"),
 }  # fmt: skip
+
+
+PLANE = "m_a_gev,m_h_gev,cross_section_fb,reference_coupling,power"
+
+
+def plane_csv(tmp_path: Path, pairs: list[tuple[float, float]]) -> str:
+    """Cross section 12 a^-1.5 h^0.7 at reference coupling 0.1 a^0.2, a power law in all."""
+    rows = [f"{a!r},{h!r},{12.0 * a**-1.5 * h**0.7!r},{0.1 * a**0.2!r},2" for a, h in pairs]
+    return csv(tmp_path, *rows, head=PLANE)
+
+
+GRID = [(a, h) for a in (1.0, 1.5, 2.0, 4.0) for h in (0.1, 0.3, 0.5)]
+
+
+@given(a=st.floats(1.0, 4.0), h=st.floats(0.1, 0.5), mu=sizes)
+def test_a_power_law_in_two_masses_is_exact(
+    tmp_path_factory: pytest.TempPathFactory, a: float, h: float, mu: float
+) -> None:
+    """Logarithms are linear in logarithms: anywhere within the grid, on its edge, on its rows."""
+    model = read_cross_sections(plane_csv(tmp_path_factory.mktemp("plane"), GRID))
+    at = model.at({"m_a_gev": a, "m_h_gev": h}, stated=[REFERENCE])
+    assert at.reference_cross_section_fb == pytest.approx(12.0 * a**-1.5 * h**0.7, rel=1e-9)
+    assert at.coupling(mu) == pytest.approx(0.1 * a**0.2 * math.sqrt(mu), rel=1e-9)
+
+
+def test_rows_of_two_masses_are_taken_as_they_are(tmp_path: Path) -> None:
+    """Whatever the order of rows and columns, a row is its own cross section, in any unit."""
+    rows = ["2,300,5,0.1,2", "1,100,7,0.1,2", "1,300,11,0.1,2", "2,100,13,0.1,2"]
+    head = "m_a_gev,m_h_mev,cross_section_fb,reference_coupling,power"
+    model = read_cross_sections(csv(tmp_path, *rows, head=head))
+    for a, h, expected in ((2.0, 0.3, 5.0), (1.0, 0.1, 7.0), (1.0, 0.3, 11.0), (2.0, 0.1, 13.0)):
+        at = model.at({"m_h_gev": h, "m_a_gev": a}, stated=[REFERENCE])
+        assert at.reference_cross_section_fb == expected
+    assert "Delaunay" in model.interpolation
+
+
+def test_nothing_is_extrapolated_in_two_masses(tmp_path: Path) -> None:
+    """Beyond an axis, beyond the hull within both, and beside rows on one line."""
+    model = read_cross_sections(plane_csv(tmp_path, [(1.0, 0.1), (4.0, 0.1), (4.0, 0.5)]))
+    assert model.at({"m_a_gev": 3.9, "m_h_gev": 0.12}, stated=[REFERENCE]).coupling(1.0)
+    with pytest.raises(DocumentError, match="m_a_gev = 5: it holds for 1 to 4"):
+        model.at({"m_a_gev": 5.0, "m_h_gev": 0.2}, stated=[REFERENCE])
+    with pytest.raises(DocumentError, match="no triangle of its rows"):
+        model.at({"m_a_gev": 1.1, "m_h_gev": 0.45}, stated=[REFERENCE])
+    line = read_cross_sections(plane_csv(tmp_path, [(1.0, 0.1), (2.0, 0.2), (4.0, 0.4)]))
+    assert line.at({"m_a_gev": 2.0, "m_h_gev": 0.2}, stated=[REFERENCE]).coupling(1.0)
+    with pytest.raises(DocumentError, match="no triangle"):
+        line.at({"m_a_gev": 3.0, "m_h_gev": 0.3}, stated=[REFERENCE])
+    with pytest.raises(DocumentError, match="m_h_gev"):
+        model.at({"m_a_gev": 2.0}, stated=[REFERENCE])
+
+
+def test_a_table_in_two_masses_says_signals_of_its_own(tmp_path: Path) -> None:
+    """The cross section of signal strength 1 is interpolated like that of the model."""
+    head = f"{PLANE},signal_cross_section_fb"
+    rows = [f"{a!r},{h!r},{a * h!r},0.1,4,{a / h!r}" for a, h in GRID]
+    at = read_cross_sections(csv(tmp_path, *rows, head=head)).at({"m_a_gev": 1.7, "m_h_gev": 0.2})
+    assert at.signal_cross_section_fb == pytest.approx(1.7 / 0.2)
+    assert at.coupling(1.0) == pytest.approx(0.1 * 0.2**-0.5)
 
 
 @pytest.mark.parametrize("name", MISTAKES)
