@@ -248,8 +248,22 @@ def _measurement(building: Building) -> None:
     for name in sorted(building.card.frozen & present):
         entry = parameters.setdefault(name, {"name": name})
         entry["fixed"] = True
+    if POI not in present:
+        building.card.place.refuse(
+            f"no signal expects an event: {', '.join(building.empty[:_MOST_NAMED]) or 'none'} "
+            "left out, which have the rate 0 or an empty template",
+            "give a signal process, one whose number is 0 or less, a rate above 0",
+        )
     unused = [one for one in building.card.systematics if one.name not in present]
-    building.notes += [f"{one.place}: {one.name} acts on no process with events" for one in unused]
+    building.notes += [
+        f"{one.place}: {one.name} "
+        + (
+            "acts on no process with events"
+            if one.effects
+            else "changes nothing, since its effect is 1, 0 or - everywhere; it is left out"
+        )
+        for one in unused
+    ]
     if building.empty:
         first, more = ", ".join(building.empty[:_MOST_NAMED]), len(building.empty) - _MOST_NAMED
         tail = f" and {more} more" if more > 0 else ""

@@ -69,8 +69,8 @@ class Draft:
         return tuple(column.key for column in self.columns)
 
 
-def lines_of(path: Path, keywords: Mapping[str, str]) -> Iterator[Line]:
-    """Lines that say something, keywords replaced.
+def lines_of(path: Path, keywords: Mapping[str, str], used: set[str]) -> Iterator[Line]:
+    """Lines that say something, keywords replaced; those that were found are added to ``used``.
 
     Raises
     ------
@@ -95,6 +95,8 @@ def lines_of(path: Path, keywords: Mapping[str, str]) -> Iterator[Line]:
             remedy="give a datacard, not the ROOT file that Combine makes of it",
         ) from None  # fmt: skip
     for word in sorted(keywords, key=len, reverse=True):
+        if f"${word}" in text:
+            used.add(word)
         text = text.replace(f"${word}", keywords[word])
     for number, raw in enumerate(text.splitlines(), 1):
         words = re.sub(r"(^|\s)#.*", "", raw).split()

@@ -25,6 +25,7 @@ from darkstats.conversion.datacard_lines import Draft, Line, number_in, unread
 __all__ = ["add_systematic", "constrained", "read_parameter"]
 
 _PRODUCT = re.compile(r"\(?\s*@\d+(\s*\*\s*@\d+)*\s*\)?")
+_LIKE_AN_ERROR = 0.5  # factors of lnN up to here are often relative errors by mistake
 _SHAPES = re.compile(r"shape(N?)2?(\??)")  # the 2 chooses how, not what, is interpolated
 
 #: What a workspace cannot state, by the second word of its line, and what to do about it.
@@ -108,12 +109,21 @@ def _systematic(name: str, line: Line, draft: Draft) -> None:
             "write one for each column of the rates, - for none", key=name,
         )  # fmt: skip
     effects: dict[Key, Effect] = {}
+    small: list[str] = []  # effects that look like relative errors
     for column, word in zip(draft.columns, words, strict=False):  # what follows is a remark
         if set(word) == {"-"}:
             continue
         effect = _effect(kind, name, word, place)
         if effect is not None:
             effects[column.key] = effect
+            if isinstance(effect, LogNormal) and 0.0 < effect.high <= _LIKE_AN_ERROR:
+                small.append(word)
+    if small and all("/" not in word for word in small):
+        draft.notes.append(
+            f"{place}: {name}: lnN {small[0]} is a factor, and is carried as the factor that it "
+            f"is; if a relative error of {float(small[0]):g} is meant, write "
+            f"{1.0 + float(small[0]):g}"
+        )
     draft.n_systematics += 1
     made = Systematic(name=name, place=place, effects=effects, count=count)
     add_systematic(made, draft.systematics)

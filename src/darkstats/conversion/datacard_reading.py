@@ -18,7 +18,9 @@ from darkstats.errors import CardError
 __all__ = ["read_datacard"]
 
 
-def read_datacard(path: Path, keywords: Mapping[str, str] | None = None) -> Datacard:
+def read_datacard(
+    path: Path, keywords: Mapping[str, str] | None = None, used: set[str] | None = None
+) -> Datacard:
     """Read a datacard, gzipped or not. Templates are not opened.
 
     Parameters
@@ -27,6 +29,8 @@ def read_datacard(path: Path, keywords: Mapping[str, str] | None = None) -> Data
         The file.
     keywords
         What ``$WORD`` stands for, by WORD, as Combine's ``--keyword-value`` says it.
+    used
+        Words that the card has are added to it.
 
     Raises
     ------
@@ -34,7 +38,7 @@ def read_datacard(path: Path, keywords: Mapping[str, str] | None = None) -> Data
         The file cannot be read, a line breaks a rule, or it says what no workspace can state.
     """
     draft = Draft(path)
-    lines = lines_of(path, keywords or {})
+    lines = lines_of(path, keywords or {}, set() if used is None else used)
     for line in lines:
         HEAD.get(line.words[0].lower(), unread)(line, draft)
         if draft.rates is not None:

@@ -250,6 +250,9 @@ def _mass_columns(file: _File) -> tuple[MassName, ...]:
                 f"the column {key!r} says no unit of mass",
                 remedy=f"name it {key}_gev, or with {', '.join(MASS_UNITS)} at its end",
             )
+        if key.lower().startswith(("sigma", "xsec", "xs")):
+            names = " or ".join(f"cross_section_{unit}" for unit in CROSS_SECTION_UNITS if unit)
+            raise file.fail(f"unknown column {key!r}", remedy=f"name cross sections {names}")
         raise file.fail(f"unknown column {key!r}", remedy=f"columns: {_COLUMNS}")
     if len(masses) not in {1, 2}:
         raise file.fail(

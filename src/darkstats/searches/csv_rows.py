@@ -59,7 +59,14 @@ def read_rows(path: Path | str, of: str) -> tuple[list[str], list[Row]]:
         ) from None
     if not rows:
         raise DocumentError("is empty", source=source)
-    return rows[0][1], rows[1:]
+    head = rows[0][1]
+    for sign, name in ((";", "semicolons"), ("\t", "tabulators")):
+        if len(head) == 1 and sign in head[0]:
+            raise DocumentError(
+                f"has {name} between its columns", source=source, pointer=f"line {rows[0][0]}",
+                remedy="write commas, and points in numbers",
+            )  # fmt: skip
+    return head, rows[1:]
 
 
 def number_in(text: str, source: Path | str, place: str | None) -> float:

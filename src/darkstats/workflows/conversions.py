@@ -120,6 +120,7 @@ def convert(request: ConvertRequest, shell: Shell | None = None) -> Outcome[Conv
     folder = Path(request.output)
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{request.output} is no folder: name one with -o")
+    _require_own(folder)
     with shell.step(f"converting {', '.join(request.sources)}"):
         found = _converted(request)
         sidecar_of(dict(found.sidecar), "workspace.meta.json")  # that others read it
@@ -152,6 +153,25 @@ def convert(request: ConvertRequest, shell: Shell | None = None) -> Outcome[Conv
     return Outcome(result=found, record=record, sheet=sheet)
 
 
+def _require_own(folder: Path) -> None:
+    """Check that no workspace lies in the folder, or one that ``convert`` wrote.
+
+    Raises
+    ------
+    OptionError
+        It is somebody else's.
+    """
+    path, beside = folder / "workspace.json", folder / "workspace.meta.json"
+    if not path.exists():
+        return
+    try:
+        made = "conversion" in json.loads(beside.read_bytes())
+    except (OSError, ValueError, TypeError):
+        made = False
+    if not made:
+        raise OptionError(f"{path} is there, and convert did not write it: name another folder")
+
+
 _NO_CODES = "the codes that are used where none are asked for are those of the source, or nearest"
 
 
@@ -172,7 +192,7 @@ def _converted(request: ConvertRequest) -> Conversion:
     from darkstats.conversion.datacard_joining import join
     from darkstats.conversion.datacard_reading import read_datacard
 
-    cards = []
+    cards, used = [], set[str]()
     for number, source in enumerate(request.sources, 1):
         match = None if Path(source).exists() else _LABELLED.fullmatch(source)
         label, path = match.groups() if match else (None, source)
@@ -180,5 +200,10 @@ def _converted(request: ConvertRequest) -> Conversion:
             label = f"ch{number}"  # as combineCards.py names it
         elif label == ".":
             label = ""  # the names of the bins as they are, as there
-        cards.append((label or "", read_datacard(Path(path), dict(request.keywords))))
+        cards.append((label or "", read_datacard(Path(path), dict(request.keywords), used)))
+    unused = [word for word, _ in request.keywords if word not in used]
+    if unused:
+        raise OptionError(
+            f"--keyword {unused[0]}=...: no card has ${unused[0]}: correct it, or drop the option"
+        )
     return convert_datacard(join(cards), mass=request.mass, statistics=request.statistics)

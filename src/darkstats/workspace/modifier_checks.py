@@ -23,6 +23,7 @@ LARGEST_VARIATION = 1e10
 loses the other samples in its rounding, and no minimum can be found."""
 _RELATIVE, _PER_CENT = 0.5, 1.5
 """Equal factors up to the first look like relative errors; from the second on, like per cent."""
+_ROUNDING = 1e-9  # of a sum of yields
 _WIDEST = 1.0 + 1e-9
 """Uncertainty of a bin in its yield: that of a single simulated event is all of it."""
 _INTERPOLATED = frozenset({"normsys", "histosys"})
@@ -188,10 +189,20 @@ def _histosys(sample: SamplePart, modifier: ModifierPart, report: Report) -> Non
             f"the histosys {shown(modifier.name)} changes nothing here",
             "harmless; where the file is yours, remove it unless its parameter is wanted",
         )
-    elif (up - nominal) * (down - nominal) > 0:
+    elif _go_the_same_way(nominal, up, down):
         _one_sided(sample, modifier, report)
     if nominal > 0 and not (0.1 * nominal <= up <= 10 * nominal and down <= 10 * nominal):
         _large(sample, modifier, report)
+
+
+def _go_the_same_way(nominal: float, up: float, down: float) -> bool:
+    """Whether both totals are above nominal, or below, by more than their rounding.
+
+    A shape whose yield another modifier has (as ``convert`` writes it) has totals that are nominal.
+    """
+    rounding = _ROUNDING * abs(nominal)
+    changes = (up - nominal, down - nominal)
+    return min(changes) > rounding or max(changes) < -rounding
 
 
 def _normsys(sample: SamplePart, modifier: ModifierPart, report: Report) -> None:
@@ -321,10 +332,14 @@ def _staterrors(channel: ChannelPart, n_bins: int, report: Report) -> None:
         for modifier in sample.modifiers:
             if modifier.type == "staterror" and len(modifier.data) == n_bins == len(sample.data):
                 names.setdefault(modifier.name, []).append((sample, modifier))
+    covered = _bins_with_errors(channel, n_bins)
     for name, users in names.items():
         events = [sum(bins) for bins in zip(*(s.data for s, _ in users), strict=True)]
         errors = [sum(bins) for bins in zip(*(m.data for _, m in users), strict=True)]
-        exact = sum(n > 0 and e == 0 for n, e in zip(events, errors, strict=True))
+        exact = sum(
+            n > 0 and e == 0 and i not in covered
+            for i, (n, e) in enumerate(zip(events, errors, strict=True))
+        )
         frozen = sum(n <= 0 and e > 0 for n, e in zip(events, errors, strict=True))
         place = _place(*users[0])
         if exact:
@@ -342,6 +357,21 @@ def _staterrors(channel: ChannelPart, n_bins: int, report: Report) -> None:
                 "yield",
                 "use a histosys where an empty bin may fill up",
             )
+
+
+def _bins_with_errors(channel: ChannelPart, n_bins: int) -> set[int]:
+    """Bins that any shapesys or staterror gives an error: one modifier may leave them to another.
+
+    So does autoMCStats, which gives processes errors of their own where few events are.
+    """
+    return {
+        i
+        for sample in channel.samples
+        for modifier in sample.modifiers
+        if modifier.type in {"shapesys", "staterror"} and len(modifier.data) == n_bins
+        for i, error in enumerate(modifier.data)
+        if error > 0
+    }
 
 
 def _like_a_component(need: Need, needs: dict[str, Need], report: Report) -> None:

@@ -87,3 +87,30 @@ def test_a_file_in_the_place_of_the_folder(call, card: Path) -> None:
     done = call("convert", card, "-o", card)
     assert done.status == 2
     assert "is no folder" in done.err
+
+
+def test_a_keyword_that_no_card_has_is_refused(call, card: Path, tmp_path: Path) -> None:
+    """It is a word that was misspelt; one that any of the cards has is fine."""
+    done = call("convert", card, "-o", tmp_path / "out", "--keyword", "YEER=2018")
+    assert done.status == 2
+    assert "no card has $YEER" in done.err
+    other = tmp_path / "other.txt"
+    other.write_text("# of $YEER\n" + card.read_text())
+    done = call("convert", card, other, "-o", tmp_path / "out", "--keyword", "YEER=2018")
+    assert done.status == 0, done.err
+
+
+def test_a_workspace_of_somebody_else_is_not_overwritten(call, card: Path, tmp_path: Path) -> None:
+    """Its own is, as often as one likes."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "workspace.json").write_text("{}")
+    for beside in (None, "{}", "no JSON"):
+        if beside is not None:
+            (folder / "workspace.meta.json").write_text(beside)
+        done = call("convert", card, "-o", folder)
+        assert done.status == 2
+        assert "convert did not write it" in done.err
+        assert (folder / "workspace.json").read_text() == "{}"
+    for _ in range(2):
+        assert call("convert", card, "-o", tmp_path / "own").status == 0

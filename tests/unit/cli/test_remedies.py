@@ -134,3 +134,18 @@ def test_limits_without_a_patch_set_name_the_source(
     assert "--patchset" in done.err
     done = call("publish", base, "-o", tmp_path / "b", "--json")
     assert done.record["lacking"][0].startswith("signal: the workspace has none")
+
+
+def test_tables_say_what_separates_columns_and_which_units_there_are(
+    call: Call, write: Write, repository: Path
+) -> None:
+    """Semicolons, and the units of a cross section."""
+    folder = repository / "workspaces/examples/mass_scan"
+    for text, words in (
+        ("mass_gev;cross_section_fb\n1;2\n", "line 1: has semicolons between its columns"),
+        ("mass_gev\tcross_section_fb\n1\t2\n", "has tabulators between its columns"),
+        ("mass_gev,sigma_mb\n1,2\n", "'sigma_mb'; name cross sections cross_section_ab or"),
+    ):
+        done = call("scan", folder, "--cross-sections", write("x.csv", text), "-o", "unused")
+        assert done.status == 2
+        assert words in done.err

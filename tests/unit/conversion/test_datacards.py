@@ -16,7 +16,7 @@ from darkstats.conversion.converted import Conversion
 from darkstats.conversion.datacard_building import convert_datacard
 from darkstats.conversion.datacard_joining import join
 from darkstats.conversion.datacard_reading import read_datacard
-from darkstats.errors import CardError, WorkspaceError
+from darkstats.errors import CardError
 from darkstats.model import InterpolationCodes, compile_workspace
 
 CARD = """imax 1
@@ -102,7 +102,7 @@ def test_no_effect_and_remarks(make: Make) -> None:
     found = make("k lnN - -- 0 # none\nm lnN 1.0 1.2 - a remark of 3 words\n")
     assert [one["name"] for one in sample(found, "b")["modifiers"]] == ["m"]
     assert [one["name"] for one in sample(found, "s")["modifiers"]] == ["r"]
-    assert any("k acts on no process" in note for note in found.notes)
+    assert any("k changes nothing" in note for note in found.notes)
 
 
 def test_gmn_of_one_process_is_a_shapesys(make: Make) -> None:
@@ -356,11 +356,23 @@ def test_files_that_are_no_cards(tmp_path: Path) -> None:
             read_datacard(path)
 
 
-def test_no_background_is_left_to_the_linter(make: Make) -> None:
-    """Observed events that nothing explains are refused by the linter, as in any workspace."""
-    card = CARD.replace("rate 5 10 4", "rate 0 0 0")
-    with pytest.raises(WorkspaceError):
-        make(card=card)
+@pytest.mark.parametrize("rates_of_card", ["rate 0 0 0", "rate 0 10 4"])
+def test_a_card_without_signal_says_so(make: Make, rates_of_card: str) -> None:
+    """A rate of 0 leaves its process out: no patch brings it back, the card has to."""
+    with pytest.raises(CardError, match="no signal expects an event: s in bin a") as caught:
+        make(card=CARD.replace("rate 5 10 4", rates_of_card))
+    assert "a rate above 0" in str(caught.value)
+    assert "patch" not in str(caught.value)
+
+
+def test_a_factor_that_looks_like_an_error_is_told(make: Make) -> None:
+    """Carried as Combine has it, and told: 0.2 is one fifth, 1.2 is 20 %."""
+    found = make("k lnN - 0.2 -\n")
+    assert modifier(found, "b", "k")["data"] == {"lo": 5.0, "hi": 0.2}
+    assert any("lnN 0.2 is a factor" in note and "write 1.2" in note for note in found.notes)
+    for usual in ("1.2", "0.8", "0.2/5.0"):
+        notes = make(f"k lnN - {usual} -\n").notes
+        assert not any("is a factor" in note for note in notes)
 
 
 def test_a_wrong_number_is_seen(make: Make) -> None:

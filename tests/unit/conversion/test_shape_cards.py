@@ -318,3 +318,16 @@ def test_a_scale_above_one_is_told(make: Make) -> None:
 def test_processes_without_events_are_named(make: Make) -> None:
     found = make(card=CARD.replace("rate -1 -1", "rate -1 0"))
     assert "left out, because they expect no event: b in bin a" in found.notes
+
+
+def test_the_lint_does_not_complain_of_what_is_converted(make: Make) -> None:
+    """Yields and shapes apart, and statistics in two modifiers, are a layout and no fault."""
+    errors = {"s": [0.01, 0.01, 0.01], "b": [0.2, 2.5, 0.1]}
+    found = make("e shape - 1\nt shape - 1\na autoMCStats 20\n", errors=errors)
+    kinds = {kind for name, kind in found.workspace.modifiers if name.startswith("prop_bin")}
+    assert kinds == {"staterror", "shapesys"}
+    shapes = {kind for name, kind in found.workspace.modifiers if name == "e"}
+    assert shapes == {"histosys", "normsys"}
+    assert {one.code for one in found.workspace.warnings} & {"one-sided", "zero-uncertainty"} == (
+        set()
+    )

@@ -252,7 +252,8 @@ WARNINGS: list[tuple[str, Change]] = [
     ("no-background", lambda d: (
         put(f"{BACKGROUND}/data/0", -1.0)(d), put(f"{SIGNAL}/data/0", 3.0)(d))),
     ("huge-yield", put(f"{SIGNAL}/data/0", 1e17)),
-    ("zero-uncertainty", put(f"{MODIFIERS}/4/data/0", 0.0)),
+    ("zero-uncertainty", lambda d: (
+        put(f"{MODIFIERS}/4/data/0", 0.0)(d), put(f"{MODIFIERS}/3/data/0", 0.0)(d))),
     ("frozen-bins", put(f"{BACKGROUND}/data/0", 0.0)),
     ("large-variation", put(f"{MODIFIERS}/0/data/hi", 20.0)),
     ("large-variation", put(f"{MODIFIERS}/1/data/hi_data/0", 2000.0)),
