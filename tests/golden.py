@@ -142,7 +142,8 @@ def _short(value: Any) -> str:
 
 def records(names: list[str]) -> dict[str, Any]:
     """Records of all commands, or of those whose name holds one of these words."""
-    folder = Path(tempfile.mkdtemp(prefix="golden-"))
+    folder = Path(tempfile.gettempdir()) / "darkstats-golden"  # digests of events name their file
+    folder.mkdir()
     found = {}
     try:
         for name, words in tasks().items():

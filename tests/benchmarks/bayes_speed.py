@@ -123,9 +123,9 @@ def posterior(rounds: int) -> Row:
 
 def windows(rounds: int) -> Row:
     """All windows of the search: observed limits and expected bands, models compiled beforehand."""
-    inputs = read_source(str(SEARCH), None).inputs
-    base, settings = base_of(inputs["workspace"], inputs["patches"]), ScanSettings()
-    models = [compile_point(base, patch, settings) for patch in inputs["patches"]]
+    inputs = read_source(str(SEARCH), None).hypotheses
+    base, settings = base_of(inputs.workspace, inputs.members), ScanSettings()
+    models = [compile_point(base, patch, settings) for patch in inputs.members]
     row = Row(name=f"{len(models):,} dark-Higgs windows, limits and bands", unit="s")
     bayes_limits(models[:64])
     for _ in range(rounds):

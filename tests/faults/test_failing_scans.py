@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from darkstats.scan import limits
+from darkstats.scan.event_tables import EventsOfScan
 from darkstats.scan.settings import ScanSettings
-from darkstats.scan.unbinned import EventsOfScan, unbinned_point
+from darkstats.scan.unbinned import unbinned_point
 from darkstats.workspace.hs3 import Hs3Document
 from darkstats.workspace.hs3.event_files import write_events
 from failing_fits import Choice, FailingFits, at_random, every_lane, from_batch, whole_batches

@@ -16,8 +16,10 @@ from darkstats.inference.bayes import credible_limit
 from darkstats.inference.bayes.gate import Diagnosis, refusal
 from darkstats.inference.bayes.laplace.from_nodes import LaplaceAnswer
 from darkstats.scan.limits import compile_point
+from darkstats.scan.mass_hypotheses import MassHypothesis
 from darkstats.scan.projection import projected
 from darkstats.scan.settings import ScanSettings
+from darkstats.workspace import read_patchset
 
 SEARCH = Path(__file__).parents[2] / "workspaces/zprime_invisible_2018"
 CODES = "normsys=code4,histosys=code4p"
@@ -65,11 +67,10 @@ def four_answers(folder: Path, tmp_path: Path, capsys: Any) -> list[list[tuple[A
         return json.loads(capsys.readouterr().out)
 
     document = json.loads((folder / "background_only.json").read_text("utf-8"))
-    patches = json.loads((folder / "patchset.json").read_text("utf-8"))["patches"]
+    points = read_patchset(folder / "patchset.json")
     settings = ScanSettings(method="bayes", cl=0.9, interpolation=CODES)
     single = []
-    for patch in sorted(patches, key=lambda p: p["metadata"]["name"]):
-        one = {"name": patch["metadata"]["name"], "patch": patch["patch"]}
+    for one in map(MassHypothesis.of_point, sorted(points, key=lambda point: point.name)):
         try:
             limit = credible_limit(compile_point(document, one, settings), cl=0.9, blind=True)
             single.append((limit.expected[2], limit.expected_reason))

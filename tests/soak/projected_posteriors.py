@@ -22,7 +22,9 @@ from scipy import stats
 
 from credible_oracle import Factor, OneBin
 from darkstats.scan.limits import base_of, scan_point, workspace_of_point
+from darkstats.scan.mass_hypotheses import MassHypothesis
 from darkstats.scan.settings import ScanSettings
+from darkstats.workspace import read_patchset
 
 Record = dict[str, Any]
 
@@ -66,10 +68,7 @@ def _normsys(sample: dict[str, Any]) -> dict[str, Factor]:
 def compared(folder: Path, stride: int, luminosity: float) -> tuple[list[Record], list[Record]]:
     """Hypotheses of a search at one luminosity: those that were compared, and the refused."""
     document = json.loads((folder / "background_only.json").read_text("utf-8"))
-    patches = [
-        {"name": p["metadata"]["name"], "values": p["metadata"]["values"], "patch": p["patch"]}
-        for p in json.loads((folder / "patchset.json").read_text("utf-8"))["patches"]
-    ]
+    patches = [MassHypothesis.of_point(p) for p in read_patchset(folder / "patchset.json")]
     now = json.loads((folder / "record.json").read_text("utf-8"))["luminosity_ipb"]
     base = base_of(document, patches)
     settings = ScanSettings(
@@ -83,7 +82,7 @@ def compared(folder: Path, stride: int, luminosity: float) -> tuple[list[Record]
     seen: list[Record] = []
     refused: list[Record] = []
     for patch in patches[::stride]:
-        name = {"search": folder.name, "point": patch["name"]}
+        name = {"search": folder.name, "point": patch.name}
         point = scan_point(base, patch, settings)
         if point.status == "failed":
             refused.append({**name, "reason": point.reason})

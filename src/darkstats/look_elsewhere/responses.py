@@ -14,7 +14,7 @@ from darkstats.look_elsewhere.field import signed_roots
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
-    from darkstats.look_elsewhere.spectrum_job import SpectrumContext
+    from darkstats.look_elsewhere.window_spectrum import SpectrumContext
     from darkstats.model import HistFactoryModel
 
 __all__ = ["Responses", "responses_of"]

@@ -4,44 +4,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
-from darkstats.arrays import frozen_floats, frozen_indices
+from darkstats.arrays import frozen_floats
 from darkstats.errors import OptionError
 from darkstats.execution.jobs import Job, Task
 from darkstats.execution.packing import pack_arrays, unpack_arrays
 from darkstats.fit.warming import ensure_compiled
+from darkstats.look_elsewhere.event_spectrum import EventContext
 from darkstats.look_elsewhere.excursions import ExcursionTally
 from darkstats.look_elsewhere.field import ScanField
-from darkstats.look_elsewhere.geometry import ScanGeometry, line, rows
+from darkstats.look_elsewhere.geometry import ScanGeometry
 from darkstats.look_elsewhere.local import LocalTally
 from darkstats.look_elsewhere.maxima import MaximaTally
+from darkstats.look_elsewhere.window_spectrum import SpectrumContext
 from darkstats.provenance import versions
-from darkstats.scan.limits import base_of, compile_point
-from darkstats.scan.settings import ScanSettings
-from darkstats.scan.spectrum import SpectrumMap
-from darkstats.scan.spectrum_toys import TOYS_PER_BLOCK, Spectrum
-from darkstats.scan.window_roots import CountingWindows, FittedWindows
-from darkstats.workspace import pyhf_digest
+from darkstats.scan.mass_hypotheses import BinnedHypotheses, EventHypotheses
+from darkstats.scan.spectrum_toys import TOYS_PER_BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from darkstats.arrays import FloatArray, IndexArray
-    from darkstats.model import HistFactoryModel
+    from darkstats.arrays import FloatArray
 
-__all__ = [
-    "TOYS",
-    "SpectrumContext",
-    "Tallies",
-    "arranged",
-    "collect_tallies",
-    "observed_of",
-    "tallied",
-    "toys_job",
-]
+__all__ = ["TOY_TASKS", "Tallies", "collect_tallies", "observed_of", "toys_job"]
 
 #: Blocks in which excursions are counted as well as maxima: more toys add nothing to their law.
 EXCURSION_TOYS = 32 * TOYS_PER_BLOCK
@@ -68,144 +55,78 @@ class Tallies:
     auxiliary: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpectrumContext:
-    """Spectrum, windows and geometry of a scan.
+def toys_job(limits: Job, *, seed: int, n_toys: int, observed: Mapping[str, float]) -> Job:
+    """Return the job of full-spectrum toys of a scan; more toys are more blocks of the same job.
 
     Parameters
     ----------
-    names
-        Hypotheses in the order of the points of the geometry.
-    models, fills
-        Model of each, and the fine bins of its window.
-    windows
-        What makes roots of toys.
+    limits
+        The job of the scan.
+    seed, n_toys
+        Of the toys.
+    observed
+        Local significances of the data by name of the window, where they are known. They change no
+        toy; how many exceed them is counted while the toys are at hand.
     """
-
-    names: tuple[str, ...]
-    geometry: ScanGeometry = field(repr=False)
-    spectrum: Spectrum = field(repr=False)
-    models: tuple[HistFactoryModel, ...] = field(repr=False)
-    map: SpectrumMap = field(repr=False)
-    windows: FittedWindows | CountingWindows = field(repr=False)
-
-    @classmethod
-    def of(cls, inputs: Mapping[str, Any], interpolation: str) -> SpectrumContext:
-        """Compile all hypotheses of a scan.
-
-        Raises
-        ------
-        OptionError
-            The values of the patch set name no mass in GeV, or more than two.
-        InputError
-            A patch cannot be used.
-        """
-        document, patches = inputs["workspace"], inputs["patches"]
-        order, geometry = arranged(inputs["labels"], patches)
-        chosen = [patches[k] for k in order]
-        names = tuple(str(patch["name"]) for patch in chosen)
-        if inputs["fill"] is None:
-            windows = SpectrumMap.same_bins(document, names)
-        else:
-            windows = SpectrumMap.of(document, inputs["fill"])
-        settings = ScanSettings(interpolation=interpolation)
-        base = base_of(document, patches)
-        models = tuple(compile_point(base, patch, settings) for patch in chosen)
-        windows = windows.aligned(
-            {name: model.bins_by_channel for name, model in zip(names, models, strict=True)}
-        )
-        fills = [windows.window(name) for name in names]
-        spectrum = Spectrum.of(document, windows, pyhf_digest(document))
-        kind = CountingWindows if _counts(models, spectrum) else FittedWindows
-        return cls(
-            names=names,
-            geometry=geometry,
-            spectrum=spectrum,
-            models=models,
-            map=windows,
-            windows=kind.of(names, models, fills, spectrum),
-        )
-
-    @property
-    def auxiliary(self) -> str:
-        """Whether toys draw auxiliary data."""
-        return "held" if isinstance(self.windows, CountingWindows) else "drawn"
-
-
-def _counts(models: Sequence[HistFactoryModel], spectrum: Spectrum) -> bool:
-    return CountingWindows.suits(models) and not spectrum.nested
-
-
-def arranged(
-    labels: Sequence[str], patches: Sequence[Mapping[str, Any]]
-) -> tuple[IndexArray, ScanGeometry]:
-    """Order of the hypotheses and their geometry: a line over one mass, a plane over two.
-
-    Labels that end in ``_gev`` are masses; others (a second set of windows) only tell hypotheses
-    apart.
-    """
-    masses = [k for k, label in enumerate(labels) if label.endswith("_gev")]
-    if len(labels) == 1:
-        masses = [0]
-    if not 1 <= len(masses) <= 2:
-        raise OptionError(
-            f"the patch set's labels ({', '.join(labels)}) name {len(masses)} masses: a scan needs "
-            "one or two whose name ends in _gev"
-        )
-    try:
-        values = np.array([[float(p["values"][k]) for k in masses] for p in patches])
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"a mass of the patch set is no number: {error}") from None
-    if len(masses) == 2:
-        return np.arange(len(values)), rows(values[:, 0], values[:, 1])
-    order = np.argsort(values[:, 0], kind="stable")
-    return frozen_indices(order), line(values[order, 0])
-
-
-def toys_job(
-    inputs: bytes,
-    inputs_digest: str,
-    *,
-    seed: int,
-    n_toys: int,
-    interpolation: str,
-    observed: Mapping[str, float],
-) -> Job:
-    """Return the job of full-spectrum toys; more toys are more blocks of the same job.
-
-    ``observed``: local significances of the data by name of the window, where they are known. They
-    change no toy; how many exceed them is counted while the toys are at hand.
-    """
+    binned = limits.kind == BinnedHypotheses.limits_kind
+    per_block = SpectrumContext.toys_per_block if binned else EventContext.toys_per_block
+    codes = {"interpolation": str(limits.settings["interpolation"])} if binned else {}
     return Job(
-        kind="toys",
+        kind=BinnedHypotheses.toys_kind if binned else EventHypotheses.toys_kind,
         settings={
             "seed": seed,
-            "toys_per_block": TOYS_PER_BLOCK,
-            "interpolation": interpolation,
+            "toys_per_block": per_block,
+            **codes,
             "observed": dict(observed),
             "versions": versions(),
         },
-        n_blocks=-(-n_toys // TOYS_PER_BLOCK),
-        inputs=inputs,
-        inputs_digest=inputs_digest,
+        n_blocks=-(-n_toys // per_block),
+        inputs=limits.inputs,
+        inputs_digest=limits.inputs_digest,
     )
+
+
+class _Spectrum(Protocol):
+    """What toys are thrown of: spectrum and windows of a scan."""
+
+    @property
+    def toys_per_block(self) -> int: ...
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def geometry(self) -> ScanGeometry: ...
+
+    @property
+    def auxiliary(self) -> str: ...
+
+    def roots(self, seed: int, block: int) -> FloatArray: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Context:
-    spectrum: SpectrumContext
+    spectrum: _Spectrum
     seed: int
     observed: FloatArray = field(repr=False)
 
+    @classmethod
+    def of(cls, spectrum: _Spectrum, settings: Mapping[str, Any]) -> _Context:
+        return cls(
+            spectrum=spectrum,
+            seed=int(settings["seed"]),
+            observed=observed_of(settings["observed"], spectrum.names),
+        )
 
-def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
+
+def _binned(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
     ensure_compiled()  # a worker on another host may be the first there
-    found = SpectrumContext.of(inputs, str(settings["interpolation"]))
-    return _Context(
-        spectrum=found,
-        seed=int(settings["seed"]),
-        observed=observed_of(settings["observed"], found.names),
-    )
+    hypotheses = BinnedHypotheses.of_plain(inputs)
+    return _Context.of(SpectrumContext.of(hypotheses, str(settings["interpolation"])), settings)
+
+
+def _events(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
+    return _Context.of(EventContext.of(EventHypotheses.of_plain(inputs)), settings)
 
 
 def observed_of(observed: Mapping[str, float], names: Sequence[str]) -> FloatArray:
@@ -215,21 +136,25 @@ def observed_of(observed: Mapping[str, float], names: Sequence[str]) -> FloatArr
 
 def _run(context: _Context, block: int) -> dict[str, Any]:
     scan = context.spectrum
-    roots = scan.windows.roots(scan.spectrum, context.seed, block, TOYS_PER_BLOCK)
-    return tallied(
+    return _tallied(
         scan.geometry,
-        roots,
+        scan.roots(context.seed, block),
         context.observed,
         auxiliary=scan.auxiliary,
-        first_toy=block * TOYS_PER_BLOCK,
+        first_toy=block * scan.toys_per_block,
     )
 
 
-#: The task of full-spectrum toys.
-TOYS = Task(prepare=_prepare, run=_run)
+#: The tasks of full-spectrum toys, by kind of job.
+TOY_TASKS: Mapping[str, Task] = MappingProxyType(
+    {
+        BinnedHypotheses.toys_kind: Task(prepare=_binned, run=_run),
+        EventHypotheses.toys_kind: Task(prepare=_events, run=_run),
+    }
+)
 
 
-def tallied(
+def _tallied(
     geometry: ScanGeometry,
     roots: FloatArray,
     observed: FloatArray,

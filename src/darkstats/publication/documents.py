@@ -14,13 +14,14 @@ from darkstats.publication.findings import MALFORMED, Problem
 from darkstats.publication.hypotheses import WITHOUT_SIGNAL, Hypotheses, compiled
 from darkstats.publication.yields import SignalRow, signal_rows
 from darkstats.report.sidecar import sidecar_of
-from darkstats.scan.limits import base_of, scan_inputs
+from darkstats.scan.limits import base_of
+from darkstats.scan.mass_hypotheses import BinnedHypotheses, MassHypothesis
 from darkstats.workspace import PatchSet, Workspace
 from darkstats.workspace.archives import unpacked
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.shared_parts import SharedParts
 
-__all__ = ["LIMITS", "Documents", "inputs_of", "try_hypotheses"]
+__all__ = ["LIMITS", "Documents", "scanned_by", "try_hypotheses"]
 
 #: Name of the record of the limits.
 LIMITS = "limits.json"
@@ -126,8 +127,8 @@ def _object(files: Mapping[str, bytes], name: str | None) -> dict[str, Any] | No
     return found
 
 
-def inputs_of(documents: Documents, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs that a scan record must have been made from, facts as the record has them.
+def scanned_by(documents: Documents, record: Mapping[str, Any]) -> BinnedHypotheses:
+    """Return what a scan record must have been made from, facts as the record has them.
 
     Raises
     ------
@@ -136,10 +137,13 @@ def inputs_of(documents: Documents, record: Mapping[str, Any]) -> dict[str, Any]
     """
     if documents.patch_set is None:
         raise InputError(f"{documents.workspace_file} has no patch set that could be scanned")
-    found = scan_inputs(documents.workspace.document, documents.patch_set, documents.fill)
-    found["facts"] = {key: record[key] for key in _FACTS if key in record}
-    found["benchmarks"] = list(record.get("benchmarks") or ())
-    return found
+    return BinnedHypotheses.of_patches(
+        documents.workspace.document,
+        documents.patch_set,
+        documents.fill,
+        facts={key: record[key] for key in _FACTS if key in record},
+        benchmarks=tuple(record.get("benchmarks") or ()),
+    )
 
 
 def try_hypotheses(
@@ -156,11 +160,10 @@ def try_hypotheses(
         return found, rows
     if documents.patch_set is None:
         return found, rows
-    base = base_of(
-        workspace.document, [{"patch": list(one.operations)} for one in documents.patch_set]
-    )
+    points = documents.patch_set
+    base = base_of(workspace.document, [MassHypothesis.of_point(point) for point in points])
     shared = SharedParts(base)
-    for point in documents.patch_set:
+    for point in points:
         place = f"{documents.patch_set_file}, point {point.name}"
         made = found.add(base, shared, point.operations, place)
         if made is not None:

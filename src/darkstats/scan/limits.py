@@ -1,4 +1,4 @@
-"""Limits and local p-values of all hypotheses of a patch set, as a job in blocks."""
+"""Limits and local p-values of the hypotheses of a patch set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import InputError, NotCertifiedError
-from darkstats.execution.jobs import Job, Task, inputs_bytes
 from darkstats.fit import FitOptions
 from darkstats.fit.warming import ensure_compiled
 from darkstats.inference.asimov import blinded_observation
@@ -17,13 +16,11 @@ from darkstats.inference.results import ToyOptions
 from darkstats.inference.test_statistics import test_statistic
 from darkstats.inference.upper_limit import limit_of_curve
 from darkstats.model import InterpolationCodes, compile_workspace
-from darkstats.provenance import versions
 from darkstats.scan.credible_blocks import credible_fields
 from darkstats.scan.expected_spectrum import NO_SPECTRUM, ExpectedSpectrum, bias_words
 from darkstats.scan.local import local_fields
-from darkstats.scan.mass_scan import MassScan, ScanPoint
+from darkstats.scan.mass_scan import ScanPoint
 from darkstats.scan.projection import projected
-from darkstats.scan.settings import ScanSettings
 from darkstats.scan.simulation_share import projection_warnings
 from darkstats.workspace import Workspace
 from darkstats.workspace.patch import apply_patch
@@ -34,103 +31,54 @@ if TYPE_CHECKING:
 
     from darkstats.inference.results import UpperLimit
     from darkstats.model import HistFactoryModel, Model, Observation
-    from darkstats.workspace import PatchSet
+    from darkstats.scan.mass_hypotheses import BinnedHypotheses, MassHypothesis
+    from darkstats.scan.settings import ScanSettings
 
 __all__ = [
-    "LIMITS",
+    "BinnedTests",
     "base_of",
-    "collect_scan",
     "compile_point",
-    "limits_job",
     "point_of_model",
-    "scan_inputs",
     "scan_point",
     "scan_points",
     "workspace_of_point",
 ]
 
 
-def scan_inputs(
-    document: Mapping[str, Any], patch_set: PatchSet, fill: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """Return the documents that a scan works on.
-
-    Raises
-    ------
-    DigestMismatchError
-        The patch set belongs to another workspace.
-    """
-    patch_set.verify(dict(document))
-    return {
-        "workspace": dict(document),
-        "labels": list(patch_set.labels),
-        "patches": [
-            {"name": p.name, "values": list(p.values), "patch": list(p.operations)}
-            for p in patch_set
-        ],
-        "fill": None if fill is None else dict(fill),
-    }
-
-
-def limits_job(inputs: Mapping[str, Any], settings: ScanSettings) -> Job:
-    """Return the job of a scan: what its numbers depend on, versions included."""
-    data, digest = inputs_bytes(inputs)
-    n_blocks = -(-len(inputs["patches"]) // settings.hypotheses_per_block)
-    return Job(
-        kind="limits",
-        settings={**settings.plain(), "versions": versions()},
-        n_blocks=n_blocks,
-        inputs=data,
-        inputs_digest=digest,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Context:
-    """What all blocks of a scan share."""
+class BinnedTests:
+    """Tests of the hypotheses of a patch set, block by block, and what all blocks share."""
 
     base: Mapping[str, Any] = field(repr=False)
     shared: SharedParts = field(repr=False)
-    patches: Sequence[Mapping[str, Any]] = field(repr=False)
+    hypotheses: Sequence[MassHypothesis] = field(repr=False)
     settings: ScanSettings
     expected: ExpectedSpectrum | None = field(repr=False)
 
+    @classmethod
+    def of(cls, hypotheses: BinnedHypotheses, settings: ScanSettings) -> BinnedTests:
+        """Compile kernels, and find out what hypotheses share."""
+        ensure_compiled()  # a worker on another host may be the first there
+        if settings.method == "bayes":
+            ensure_windows_compiled()
+        base = base_of(hypotheses.workspace, hypotheses.members)
+        return cls(
+            base=base,
+            shared=SharedParts(base),
+            hypotheses=hypotheses.members,
+            settings=settings,
+            expected=ExpectedSpectrum.of(hypotheses.workspace, hypotheses.fill),
+        )
 
-def _prepare(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
-    chosen = ScanSettings.from_plain(settings)
-    ensure_compiled()  # a worker on another host may be the first there
-    if chosen.method == "bayes":
-        ensure_windows_compiled()
-    patches = inputs["patches"]
-    base = base_of(inputs["workspace"], patches)
-    expected = ExpectedSpectrum.of(inputs["workspace"], inputs["fill"])
-    shared = SharedParts(base)
-    return _Context(base=base, shared=shared, patches=patches, settings=chosen, expected=expected)
-
-
-def _run(context: _Context, block: int) -> dict[str, Any]:
-    size = context.settings.hypotheses_per_block
-    patches = context.patches[block * size : (block + 1) * size]
-    points = scan_points(
-        context.base, patches, context.settings, context.expected, shared=context.shared
-    )
-    return {"points": [point.plain() for point in points]}
-
-
-#: The task of a scan.
-LIMITS = Task(prepare=_prepare, run=_run)
-
-
-def collect_scan(
-    inputs: Mapping[str, Any], job: Job, settings: ScanSettings, blocks: Sequence[Mapping[str, Any]]
-) -> MassScan:
-    """Put the blocks of a finished job together."""
-    return MassScan(
-        labels=tuple(inputs["labels"]),
-        settings=settings,
-        points=tuple(ScanPoint.from_plain(p) for block in blocks for p in block["points"]),
-        inputs_digest=job.inputs_digest,
-    )
+    def points(self, first: int, stop: int) -> list[ScanPoint]:
+        """Test some of the hypotheses."""
+        return scan_points(
+            self.base,
+            self.hypotheses[first:stop],
+            self.settings,
+            self.expected,
+            shared=self.shared,
+        )
 
 
 def _replaces(operation: object) -> bool:
@@ -138,23 +86,22 @@ def _replaces(operation: object) -> bool:
     return isinstance(operation, Mapping) and operation.get("op") == "replace"
 
 
-def base_of(document: Mapping[str, Any], patches: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def base_of(document: Mapping[str, Any], hypotheses: Sequence[MassHypothesis]) -> Mapping[str, Any]:
     """Return what patches are applied to: a short document where all of them replace the spectrum.
 
     A patch that begins by replacing channels and observations leaves nothing of them, and a large
     spectrum need not be copied for each hypothesis.
     """
     replaced = {"/channels", "/observations"}
-    for patch in patches:
-        first = patch["patch"][:2]
-        if {op.get("path") for op in first if _replaces(op)} != replaced:
-            return dict(document)
+    for one in hypotheses:
+        if {op.get("path") for op in one.patch[:2] if _replaces(op)} != replaced:
+            return document
     return {**document, "channels": [], "observations": []}
 
 
 def workspace_of_point(
     document: Mapping[str, Any],
-    patch: Mapping[str, Any],
+    hypothesis: MassHypothesis,
     settings: ScanSettings,
     shared: SharedParts | None = None,
 ) -> Workspace:
@@ -169,17 +116,17 @@ def workspace_of_point(
     """
     patched = apply_patch(
         dict(document),
-        list(patch["patch"]),
-        source=str(patch["name"]),
+        list(hypothesis.patch),
+        source=hypothesis.name,
         size=None if shared is None else shared.size,
     )
     if settings.luminosity_factor != 1.0 or settings.systematics != "same":
         patched = projected(patched, settings.luminosity_factor, systematics=settings.systematics)
-    return Workspace.from_document(patched, str(patch["name"]), shared=shared)
+    return Workspace.from_document(patched, hypothesis.name, shared=shared)
 
 
 def compile_point(
-    document: Mapping[str, Any], patch: Mapping[str, Any], settings: ScanSettings
+    document: Mapping[str, Any], hypothesis: MassHypothesis, settings: ScanSettings
 ) -> HistFactoryModel:
     """Return the model of one hypothesis.
 
@@ -188,7 +135,7 @@ def compile_point(
     InputError
         The patch does not fit, or the result is no workspace.
     """
-    return _compiled(workspace_of_point(document, patch, settings), settings)
+    return _compiled(workspace_of_point(document, hypothesis, settings), settings)
 
 
 def _compiled(workspace: Workspace, settings: ScanSettings) -> HistFactoryModel:
@@ -199,7 +146,7 @@ def _compiled(workspace: Workspace, settings: ScanSettings) -> HistFactoryModel:
 
 def scan_point(
     document: Mapping[str, Any],
-    patch: Mapping[str, Any],
+    hypothesis: MassHypothesis,
     settings: ScanSettings,
     expected: ExpectedSpectrum | None = None,
 ) -> ScanPoint:
@@ -209,19 +156,19 @@ def scan_point(
     ----------
     document
         What the patch is applied to: the background-only workspace, or :func:`base_of` it.
-    patch
-        Name, values and operations of the hypothesis.
+    hypothesis
+        With its patch.
     settings
         How to test it.
     expected
         What the search expects in its whole spectrum; None where it has none.
     """
-    return scan_points(document, [patch], settings, expected)[0]
+    return scan_points(document, [hypothesis], settings, expected)[0]
 
 
 def scan_points(
     document: Mapping[str, Any],
-    patches: Sequence[Mapping[str, Any]],
+    hypotheses: Sequence[MassHypothesis],
     settings: ScanSettings,
     expected: ExpectedSpectrum | None = None,
     *,
@@ -232,31 +179,28 @@ def scan_points(
     What the samples of the document give is found out once, if it is ``shared``.
     """
     if settings.method != "bayes":
-        return [_tested(document, patch, settings, expected, shared) for patch in patches]
+        return [_tested(document, one, settings, expected, shared) for one in hypotheses]
     points: list[ScanPoint | None] = []
     compiled = []
-    for patch in patches:
-        name, values = str(patch["name"]), tuple(patch["values"])
+    for one in hypotheses:
         try:
-            workspace = workspace_of_point(document, patch, settings, shared)
-            model = compile_workspace(
-                workspace, interpolation=InterpolationCodes.parse(settings.interpolation)
-            )
+            workspace = workspace_of_point(document, one, settings, shared)
+            model = _compiled(workspace, settings)
         except InputError as error:
-            points.append(ScanPoint(name=name, values=values, status="failed", reason=str(error)))
+            points.append(ScanPoint.lost(one.name, one.values, error))
             continue
         points.append(None)
-        compiled.append((name, values, workspace, model))
+        compiled.append((one, workspace, model))
     fields = iter(credible_fields([model for *_, model in compiled], settings))
     found = iter(
         _completed(
-            ScanPoint(name=name, values=values, **next(fields)),
+            ScanPoint(name=one.name, values=one.values, **next(fields)),
             workspace,
             model,
             settings,
             expected,
         )
-        for name, values, workspace, model in compiled
+        for one, workspace, model in compiled
     )
     return [next(found) if point is None else point for point in points]
 
@@ -281,20 +225,20 @@ def _completed(
 
 def _tested(
     document: Mapping[str, Any],
-    patch: Mapping[str, Any],
+    hypothesis: MassHypothesis,
     settings: ScanSettings,
     expected: ExpectedSpectrum | None,
     shared: SharedParts | None,
 ) -> ScanPoint:
-    name, values = str(patch["name"]), tuple(patch["values"])
+    name, values = hypothesis.name, hypothesis.values
     try:
-        workspace = workspace_of_point(document, patch, settings, shared)
+        workspace = workspace_of_point(document, hypothesis, settings, shared)
         model = _compiled(workspace, settings)
         data = blinded_observation(model) if settings.blind else model.observation
         point = point_of_model(name, values, model, data, settings)
         return _completed(point, workspace, model, settings, expected)
     except (NotCertifiedError, InputError) as error:
-        return ScanPoint(name=name, values=values, status="failed", reason=str(error))
+        return ScanPoint.lost(name, values, error)
 
 
 def point_of_model(

@@ -99,6 +99,11 @@ class ScanPoint(Shown):
     warnings: tuple[str, ...] = ()
     model_digest: str = ""
 
+    @classmethod
+    def lost(cls, name: str, values: tuple[float | str, ...], why: Exception | str) -> ScanPoint:
+        """A hypothesis without any number, and why."""
+        return cls(name=name, values=values, status="failed", reason=str(why))
+
     @property
     def has_result(self) -> bool:
         """Whether any number of the hypothesis is certified: a limit, or a local p-value."""

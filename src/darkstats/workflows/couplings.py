@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from darkstats.reinterpret.cross_sections import AtMass, CrossSections, UnitSignal
     from darkstats.report.figures.coupling_axis import CouplingAxis
+    from darkstats.scan.mass_hypotheses import MassHypotheses
     from darkstats.workflows.likelihoods import Likelihood
     from darkstats.workflows.outcome import Outcome
     from darkstats.workflows.requests import ModelRequest
@@ -336,7 +337,7 @@ def _points(
     return found
 
 
-def check_scan(request: CouplingRequest, inputs: Mapping[str, Any]) -> None:
+def check_scan(request: CouplingRequest, hypotheses: MassHypotheses) -> None:
     """Refuse a model that does not cover the hypotheses of a scan: before the work, not after it.
 
     Raises
@@ -344,9 +345,9 @@ def check_scan(request: CouplingRequest, inputs: Mapping[str, Any]) -> None:
     DocumentError
         A mass outside the table, no word on signal strength 1, and the like.
     """
-    facts = inputs["facts"]
-    record = {**facts, "labels": list(inputs["labels"]), "points": inputs["patches"]}
-    _with(record, request, str(facts["name"]), points=False)
+    points = [{"name": one.name, "values": list(one.values)} for one in hypotheses.members]
+    record = {**hypotheses.facts, "labels": list(hypotheses.labels), "points": points}
+    _with(record, request, str(hypotheses.facts["name"]), points=False)
 
 
 def with_couplings(record: Record, request: CouplingRequest, where: str) -> Record:

@@ -234,7 +234,7 @@ def _require_own_limits(documents: Documents, request: PublishRequest) -> None:
         The source has no hypotheses.
     """
     from darkstats.provenance import digest_of
-    from darkstats.publication.documents import inputs_of
+    from darkstats.publication.documents import scanned_by
     from darkstats.publication.recomputation import check_points, settings_of
     from darkstats.report.scan_table import read_scan
 
@@ -250,7 +250,7 @@ def _require_own_limits(documents: Documents, request: PublishRequest) -> None:
     settings_of(limits)
     provenance = limits.get("provenance")
     stated = provenance.get("inputs_sha256") if isinstance(provenance, dict) else None
-    if stated != digest_of(inputs_of(documents, limits)):
+    if stated != digest_of(scanned_by(documents, limits).plain()):
         raise DocumentError(
             "is no scan of this source: the digest of its inputs is another one", source=source,
             pointer="/provenance/inputs_sha256",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from darkstats.workspace.spec import Workspace
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from darkstats.report.scan_records import Conversion
+    from darkstats.scan.mass_hypotheses import MassHypotheses
     from darkstats.workspace import PatchSet
 
 __all__ = ["Source", "couplings_of", "read_source"]
@@ -21,17 +23,22 @@ __all__ = ["Source", "couplings_of", "read_source"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What is scanned: documents, and what its search says of limits."""
+    """What is scanned, and what its search says of limits."""
 
-    inputs: dict[str, Any] = field(repr=False)
+    hypotheses: MassHypotheses = field(repr=False)
     method: str
     cl: float
     blind: bool = False
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Mapping[str, Any]:
         """What records and figures say of the search."""
-        return dict(self.inputs["facts"])
+        return self.hypotheses.facts
+
+    def with_facts(self, **changed: object) -> Source:
+        """The same, where records say something else of the search."""
+        facts = {**self.facts, **changed}
+        return replace(self, hypotheses=self.hypotheses.with_facts(facts))
 
 
 @collection_paused()
@@ -59,15 +66,13 @@ def read_source(
     )
     if luminosity_ifb is None:
         return found
-    facts, asked_ipb = found.inputs["facts"], 1e3 * luminosity_ifb
-    known_ipb = facts["luminosity_ipb"]
+    asked_ipb, known_ipb = 1e3 * luminosity_ifb, found.facts["luminosity_ipb"]
     if known_ipb is not None and abs(known_ipb - asked_ipb) > 1e-9 * asked_ipb:
         raise OptionError(
             f"--luminosity {luminosity_ifb:g}: {file_of(source)} says {known_ipb / 1e3:g} fb^-1; "
             "drop it"
         )
-    facts["luminosity_ipb"] = asked_ipb if known_ipb is None else known_ipb
-    return found
+    return found.with_facts(luminosity_ipb=asked_ipb if known_ipb is None else known_ipb)
 
 
 def _read_source(
@@ -79,7 +84,7 @@ def _read_source(
     name_pattern: str | None,
     blind: bool | None,
 ) -> Source:
-    from darkstats.scan.limits import scan_inputs
+    from darkstats.scan.mass_hypotheses import BinnedHypotheses
     from darkstats.workflows.unbinned_inputs import holds_hs3
     from darkstats.workspace import read_patchset
 
@@ -88,8 +93,8 @@ def _read_source(
 
         if patchset is not None or patches:
             raise OptionError("an HS3 document has no patch set: its analyses are the hypotheses")
-        inputs, method, cl, closed = unbinned_source(file_of(source), data, blind=blind)
-        return Source(inputs=inputs, method=method, cl=cl, blind=closed)
+        events, method, cl, closed = unbinned_source(file_of(source), data, blind=blind)
+        return Source(hypotheses=events, method=method, cl=cl, blind=closed)
     if data:
         raise OptionError("--data goes with an HS3 document of unbinned likelihoods")
     file = file_of(source)
@@ -109,24 +114,26 @@ def _read_source(
         from darkstats.signals.constants import CM_ENERGY_GEV
 
         build = read_build(path)
-        found = scan_inputs(
-            build.workspace, read_patchset(build.patch_set_path), read_fill(build.fill_path)
-        )
         record, sidecar = build.record, build.sidecar
-        found["facts"] = {
-            "name": record["name"],
-            "title": record["title"],
-            "simulated": record["simulated"],
-            "data": record["data"],
-            "luminosity_ipb": record["luminosity_ipb"],
-            "reference_cross_section_pb": sidecar["reference_cross_section_pb"],
-            "poi_label": sidecar["poi_label"],
-            "collision": {"sqrt_s_gev": CM_ENERGY_GEV, "beams": "e+ e-"},
-        }
-        found["benchmarks"] = list(record.get("benchmarks", []))
+        found = BinnedHypotheses.of_patches(
+            build.workspace,
+            read_patchset(build.patch_set_path),
+            read_fill(build.fill_path),
+            facts={
+                "name": record["name"],
+                "title": record["title"],
+                "simulated": record["simulated"],
+                "data": record["data"],
+                "luminosity_ipb": record["luminosity_ipb"],
+                "reference_cross_section_pb": sidecar["reference_cross_section_pb"],
+                "poi_label": sidecar["poi_label"],
+                "collision": {"sqrt_s_gev": CM_ENERGY_GEV, "beams": "e+ e-"},
+            },
+            benchmarks=tuple(record.get("benchmarks", ())),
+        )
         statistics = record["statistics"]
         return Source(
-            inputs=found,
+            hypotheses=found,
             method=str(statistics["method"]),
             cl=float(statistics["cl"]),
             blind=bool(blind),
@@ -145,8 +152,7 @@ def _read_source(
             "--patchset, or with --patch"
         )
     sidecar_ = read_sidecar(file)
-    found = scan_inputs(document, points, None)
-    found["facts"] = {
+    facts: dict[str, object] = {
         "name": path.name.removesuffix(".gz").removesuffix(".json"),
         "title": sidecar_.title or _title(path),
         "simulated": sidecar_.simulated,
@@ -157,11 +163,11 @@ def _read_source(
         "collision": None if sidecar_.collision is None else dict(sidecar_.collision),
     }
     known = sidecar_.labels
-    words = {name: dict(known[name]) for name in found["labels"] if name in known}
+    words = {name: dict(known[name]) for name in points.labels if name in known}
     if words:
-        found["facts"]["label_words"] = words
-    found["benchmarks"] = []
-    return Source(inputs=found, method="cls", cl=0.95, blind=bool(blind))
+        facts["label_words"] = words
+    found = BinnedHypotheses.of_patches(document, points, facts=facts)
+    return Source(hypotheses=found, method="cls", cl=0.95, blind=bool(blind))
 
 
 def _title(path: Path) -> str:
@@ -203,17 +209,17 @@ def _workspace_and_patches(folder: Path) -> tuple[str, str] | None:
     return (str(base), found[0]) if found else None
 
 
-def couplings_of(inputs: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
+def couplings_of(hypotheses: MassHypotheses) -> dict[str, tuple[str, Conversion]]:
     """Symbol and conversion of each benchmark of a search: the only place where the two meet."""
     from darkstats.signals.benchmarks import benchmark
 
-    reference = inputs["facts"].get("reference_cross_section_pb")
-    masses = [k for k, label in enumerate(inputs["labels"]) if label.endswith("_gev")]
-    found: dict[str, tuple[str, Any]] = {}
+    reference = hypotheses.facts.get("reference_cross_section_pb")
+    masses = [k for k, label in enumerate(hypotheses.labels) if label.endswith("_gev")]
+    found: dict[str, tuple[str, Conversion]] = {}
     if reference is None:
         return found
 
-    def conversion(name: str) -> Any:  # noqa: ANN401 -- a function of masses and strength
+    def conversion(name: str) -> Conversion:
         model = benchmark(name)
 
         def convert(values: Sequence[Any], mu: float) -> float | None:
@@ -224,6 +230,6 @@ def couplings_of(inputs: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
 
         return convert
 
-    for name in inputs["benchmarks"]:
+    for name in hypotheses.benchmarks:
         found[name] = (benchmark(name).coupling, conversion(name))
     return found

@@ -21,8 +21,9 @@ from darkstats.workflows.scan_sources import couplings_of, read_source
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from darkstats.execution.jobs import Job
+    from darkstats.execution.jobs import Job, Task
     from darkstats.execution.store import BlockStore
+    from darkstats.scan.mass_hypotheses import MassHypotheses
     from darkstats.scan.mass_scan import MassScan
     from darkstats.scan.settings import ScanSettings
     from darkstats.workflows.scan_requests import (
@@ -46,8 +47,9 @@ __all__ = [
     "task_of",
 ]
 
+Record = dict[str, Any]
+
 SCAN_FILE = "scan.json"
-_LIMIT_KINDS = frozenset({"limits", "unbinned-limits"})  # jobs whose blocks hold points of a scan
 PROJECTION_FILE = "projection.json"
 _INTERPOLATION = "normsys=code4,histosys=code4p"
 
@@ -68,9 +70,8 @@ def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
     from darkstats.scan.settings import ScanSettings
 
     method = request.method or source.method
-    many = len(source.inputs["patches"]) > 2000
     if method == "bayes":
-        return _bayes_settings(request, source, many=many)
+        return _bayes_settings(request, source)
     check_prior_goes_with(method, request.bayes)
     calculator = request.calculator or "asymptotic"
     if request.n_toys is not None and calculator != "toys":
@@ -85,11 +86,11 @@ def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
         seed=request.seed,
         blind=source.blind,
         interpolation=_INTERPOLATION,
-        hypotheses_per_block=_per_block(source.inputs),
+        hypotheses_per_block=source.hypotheses.per_block,
     )
 
 
-def _bayes_settings(request: MassScanRequest, source: Source, *, many: bool) -> ScanSettings:
+def _bayes_settings(request: MassScanRequest, source: Source) -> ScanSettings:
     """Settings of Bayesian limits: large blocks, since windows are integrated together."""
     from darkstats.scan.settings import ScanSettings
     from darkstats.workflows.bayes import prior_of
@@ -99,6 +100,7 @@ def _bayes_settings(request: MassScanRequest, source: Source, *, many: bool) -> 
     )
     prior_of(request.bayes.prior)  # here and not in every block, if there is no such prior
     usual = source.cl if source.method == "bayes" else BAYES_LEVEL
+    many = len(source.hypotheses.members) > 2000
     return ScanSettings(
         method="bayes",
         cl=request.cl or usual,
@@ -108,25 +110,8 @@ def _bayes_settings(request: MassScanRequest, source: Source, *, many: bool) -> 
         blind=source.blind,
         interpolation=_INTERPOLATION,
         bayes=request.bayes,
-        hypotheses_per_block=256 if many else _per_block(source.inputs),
+        hypotheses_per_block=256 if many else source.hypotheses.per_block,
     )
-
-
-def _per_block(inputs: Mapping[str, Any]) -> int:
-    """Hypotheses in a block: few where each is a fit of events."""
-    if "hs3" in inputs:
-        return 4
-    return 64 if len(inputs["patches"]) > 2000 else 16
-
-
-def _job(inputs: Mapping[str, Any], settings: ScanSettings) -> Job:
-    if "hs3" in inputs:
-        from darkstats.scan.unbinned import unbinned_limits_job
-
-        return unbinned_limits_job(inputs, settings)
-    from darkstats.scan.limits import limits_job
-
-    return limits_job(inputs, settings)
 
 
 def _processors() -> int:
@@ -136,9 +121,9 @@ def _processors() -> int:
 
 
 def run_limits(
+    hypotheses: MassHypotheses,
     job: Job,
     settings: ScanSettings,
-    inputs: Mapping[str, Any],
     store: BlockStore | None,
     *,
     cluster: str | None,
@@ -154,9 +139,9 @@ def run_limits(
         A block could not be computed or kept; what is finished is kept.
     """
     from darkstats.execution.run import executor_of, run_job
-    from darkstats.scan.limits import collect_scan
+    from darkstats.scan.job import collect_scan
 
-    total, size = len(inputs["patches"]), settings.hypotheses_per_block
+    total, size = len(hypotheses.members), settings.hypotheses_per_block
     with shell.step(step, total, "hypotheses") as progress:
         blocks = run_job(
             task_of(job.kind),
@@ -165,29 +150,29 @@ def run_limits(
             store=store,
             progress=lambda n: progress.advance(n * size),
         )
-    return collect_scan(inputs, job, settings, [blocks[b] for b in range(job.n_blocks)])
+    return collect_scan(hypotheses, job, settings, [blocks[b] for b in range(job.n_blocks)])
 
 
 @collection_paused()
 def record_of_scan(
     scan: MassScan,
     job: Job,
-    inputs: Mapping[str, Any],
+    hypotheses: MassHypotheses,
     couplings: CouplingRequest | None = None,
-) -> dict[str, Any]:
-    """Record of a scan in all units that its inputs know, and on the coupling of a model."""
+) -> Record:
+    """Record of a scan in all units that its search knows, and on the coupling of a model."""
     from darkstats.report.scan_records import scan_record
 
     record = scan_record(
         scan,
-        facts=inputs["facts"],
-        couplings=couplings_of(inputs),
+        facts=hypotheses.facts,
+        couplings=couplings_of(hypotheses),
         job_digest=job.digest,
         versions=job.settings["versions"],
     )
     if couplings is None:
         return record
-    return with_couplings(record, couplings, str(inputs["facts"]["name"]))
+    return with_couplings(record, couplings, str(hypotheses.facts["name"]))
 
 
 @collection_paused()
@@ -202,7 +187,7 @@ def _write(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 @collection_paused()
-def _outcome(scan: MassScan, record: dict[str, Any], where: str) -> Outcome[MassScan]:
+def _outcome(scan: MassScan, record: Record, where: str) -> Outcome[MassScan]:
     from darkstats.report.scan_table import read_scan
     from darkstats.workflows.plot_requests import PlotRequest
     from darkstats.workflows.plots import scans_outcome
@@ -236,27 +221,28 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
         A block could not be computed or kept; what is finished is kept.
     """
     from darkstats.execution.store import BlockStore
+    from darkstats.scan.job import limits_job
 
     shell = shell or Shell()
     source = _source_of(request)
     settings = _settings(request, source)
-    job = _job(source.inputs, settings)
+    job = limits_job(source.hypotheses, settings)
     _require_readable(source, job, settings)
-    check_scan(request.couplings, source.inputs)
-    if "hs3" not in source.inputs:
+    check_scan(request.couplings, source.hypotheses)
+    if source.hypotheses.in_bins:
         first_kernel(shell)
     store = None if request.output is None else BlockStore.create(Path(request.output), job)
     found = run_limits(
+        source.hypotheses,
         job,
         settings,
-        source.inputs,
         store,
         cluster=request.cluster,
         workers=request.workers,
         shell=shell,
         step=f"scanning {source.facts['name']}",
     )
-    record = record_of_scan(found, job, source.inputs, request.couplings)
+    record = record_of_scan(found, job, source.hypotheses, request.couplings)
     where = source.facts["name"]
     if store is not None:
         _write(store.folder, record)
@@ -270,15 +256,12 @@ def _require_readable(source: Source, job: Job, settings: ScanSettings) -> None:
     from darkstats.scan.mass_scan import MassScan, ScanPoint
 
     empty = MassScan(
-        labels=tuple(source.inputs["labels"]),
+        labels=source.hypotheses.labels,
         settings=settings,
-        points=tuple(
-            ScanPoint(name=str(p["name"]), values=tuple(p["values"]), status="failed", reason="-")
-            for p in source.inputs["patches"]
-        ),
+        points=tuple(ScanPoint.lost(h.name, h.values, "-") for h in source.hypotheses.members),
         inputs_digest=job.inputs_digest,
     )
-    read_scan(record_of_scan(empty, job, source.inputs), source=source.facts["name"])
+    read_scan(record_of_scan(empty, job, source.hypotheses), source=source.facts["name"])
 
 
 def first_kernel(shell: Shell) -> None:
@@ -300,6 +283,7 @@ def plan_shards(request: MassScanRequest, shell: Shell | None = None) -> Outcome
         The files or the options cannot be used.
     """
     from darkstats.execution.store import BlockStore
+    from darkstats.scan.job import limits_job
 
     if request.output is None:
         raise OptionError("shards plan needs a folder: -o DIR")
@@ -307,7 +291,7 @@ def plan_shards(request: MassScanRequest, shell: Shell | None = None) -> Outcome
         raise OptionError("a plan has no couplings yet: give --cross-sections to shards merge")
     source = _source_of(request)
     settings = _settings(request, source)
-    job = _job(source.inputs, settings)
+    job = limits_job(source.hypotheses, settings)
     _require_readable(source, job, settings)
     store = BlockStore.create(Path(request.output), job)
     return _shard_outcome(store, {"blocks": job.n_blocks, "unfinished": len(store.unfinished())})
@@ -344,6 +328,7 @@ def run_shard(request: ShardRequest, shell: Shell | None = None) -> Outcome[Bloc
     from darkstats.execution.processes import InProcess
     from darkstats.execution.run import run_job, shard_blocks
     from darkstats.execution.store import BlockStore
+    from darkstats.scan.job import LIMIT_TASKS
 
     shell = shell or Shell()
     store = BlockStore.open(Path(request.folder))
@@ -358,14 +343,14 @@ def run_shard(request: ShardRequest, shell: Shell | None = None) -> Outcome[Bloc
             blocks=blocks,
         )
     facts = {"shard": request.shard, "of": request.of, "blocks": len(blocks)}
-    if store.job.kind in _LIMIT_KINDS:  # a block is done even where its hypotheses have failed
+    if store.job.kind in LIMIT_TASKS:  # a block is done even where its hypotheses have failed
         points = [point for block in found.values() for point in block["points"]]
         failed = sum(point["status"] == "failed" for point in points)
         facts |= {"hypotheses": len(points), "failed": failed}
     return _shard_outcome(store, facts)
 
 
-def task_of(kind: str) -> Any:  # noqa: ANN401 -- a task
+def task_of(kind: str) -> Task:
     """Return the task of a kind of job.
 
     Raises
@@ -373,23 +358,15 @@ def task_of(kind: str) -> Any:  # noqa: ANN401 -- a task
     OptionError
         There is none.
     """
-    if kind == "limits":
-        from darkstats.scan.limits import LIMITS
+    from darkstats.scan.job import LIMIT_TASKS, unknown_kind
 
-        return LIMITS
-    if kind == "toys":
-        from darkstats.look_elsewhere.spectrum_job import TOYS
+    if kind in LIMIT_TASKS:
+        return LIMIT_TASKS[kind]
+    from darkstats.look_elsewhere.spectrum_job import TOY_TASKS
 
-        return TOYS
-    if kind == "unbinned-limits":
-        from darkstats.scan.unbinned import UNBINNED_LIMITS
-
-        return UNBINNED_LIMITS
-    if kind == "unbinned-toys":
-        from darkstats.look_elsewhere.event_job import UNBINNED_TOYS
-
-        return UNBINNED_TOYS
-    raise OptionError(f"a job of kind {kind!r}: this version knows limits and toys")
+    if kind in TOY_TASKS:
+        return TOY_TASKS[kind]
+    raise unknown_kind(kind)
 
 
 def merge_shards(request: MergeRequest, shell: Shell | None = None) -> Outcome[Any]:
@@ -400,22 +377,21 @@ def merge_shards(request: MergeRequest, shell: Shell | None = None) -> Outcome[A
     ShardError
         A block is missing, damaged, differs, or belongs to another job.
     """
-    from darkstats.execution.jobs import read_inputs
     from darkstats.execution.store import BlockStore
-    from darkstats.scan.limits import collect_scan
+    from darkstats.scan.job import LIMIT_TASKS, collect_scan, hypotheses_of
     from darkstats.scan.settings import ScanSettings
 
     store = BlockStore.open(Path(request.folder))
     merged = store.merge(Path(other) for other in request.others)
     job = store.job
-    if job.kind not in _LIMIT_KINDS:
+    if job.kind not in LIMIT_TASKS:
         return _shard_outcome(store, {"taken": merged.taken, "known": merged.known})
-    inputs = read_inputs(job.inputs)
-    check_scan(request.couplings, inputs)
+    hypotheses = hypotheses_of(job)
+    check_scan(request.couplings, hypotheses)
     settings = ScanSettings.from_plain(job.settings)
     blocks = [store.read(block) for block in range(job.n_blocks)]
-    found = collect_scan(inputs, job, settings, blocks)
-    record = record_of_scan(found, job, inputs, request.couplings)
+    found = collect_scan(hypotheses, job, settings, blocks)
+    record = record_of_scan(found, job, hypotheses, request.couplings)
     _write(store.folder, record)
     return _outcome(found, record, str(store.folder / SCAN_FILE))
 
@@ -433,7 +409,7 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
     from darkstats.execution.store import BlockStore
     from darkstats.report.scan_table import read_scan
     from darkstats.report.writing import json_text, write_text
-    from darkstats.scan.limits import limits_job
+    from darkstats.scan.job import limits_job
     from darkstats.scan.projection import SYSTEMATICS
     from darkstats.workflows.plot_requests import PlotRequest
     from darkstats.workflows.plots import scans_outcome
@@ -443,7 +419,7 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
     source = read_source(
         request.source, request.patchset, blind=True, luminosity_ifb=request.luminosity_ifb
     )
-    if "hs3" in source.inputs:
+    if not source.hypotheses.in_bins:
         raise OptionError("projections are made of binned searches: name the folder of the build")
     now = source.facts["luminosity_ipb"]
     if now is None:
@@ -451,7 +427,7 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
             f"{file_of(request.source)} does not say its luminosity: give --luminosity, or "
             "luminosity_ipb in its sidecar"
         )
-    check_scan(request.couplings, source.inputs)
+    check_scan(request.couplings, source.hypotheses)
     base = _settings(
         MassScanRequest(
             source=request.source,
@@ -471,23 +447,19 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
             luminosity_factor=1e3 * luminosity_ifb / now,
             systematics=request.systematics,
         )
-        inputs = {
-            **source.inputs,
-            "facts": {
-                **source.facts,
-                "luminosity_ipb": 1e3 * luminosity_ifb,
-                "title": f"{source.facts['title']}; projected to {luminosity_ifb:g} fb^-1",
-                "data": f"projection, Asimov data; {statement}",
-            },
-        }
-        job = limits_job(inputs, settings)
+        hypotheses = source.with_facts(
+            luminosity_ipb=1e3 * luminosity_ifb,
+            title=f"{source.facts['title']}; projected to {luminosity_ifb:g} fb^-1",
+            data=f"projection, Asimov data; {statement}",
+        ).hypotheses
+        job = limits_job(hypotheses, settings)
         store = None
         if request.output is not None:
             store = BlockStore.create(Path(request.output) / f"{luminosity_ifb:g}_ifb", job)
         found = run_limits(
+            hypotheses,
             job,
             settings,
-            inputs,
             store,
             cluster=request.cluster,
             workers=request.workers,
@@ -495,7 +467,7 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
             step=f"projecting to {luminosity_ifb:g} fb^-1",
         )
         scans.append(found)
-        records.append(record_of_scan(found, job, inputs, request.couplings))
+        records.append(record_of_scan(found, job, hypotheses, request.couplings))
     tables = [read_scan(record, source=source.facts["name"]) for record in records]
     asked = PlotRequest(results=tuple(table.source for table in tables))
     shown = scans_outcome(asked, tables, statement=statement)

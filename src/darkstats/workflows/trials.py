@@ -16,9 +16,9 @@ from darkstats.workflows.scans import SCAN_FILE, first_kernel, scan, task_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from darkstats.execution.jobs import Job
     from darkstats.look_elsewhere import Comparison, GlobalSignificance
     from darkstats.look_elsewhere.spectrum_job import Tallies
+    from darkstats.scan.mass_hypotheses import MassHypotheses
     from darkstats.workflows.scan_requests import GlobalRequest
 
 __all__ = ["GLOBAL_FILE", "global_significance"]
@@ -91,25 +91,28 @@ def global_significance(request: GlobalRequest, shell: Shell | None = None) -> O
 
 
 def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comparison]:
-    from darkstats.execution.jobs import read_inputs
     from darkstats.execution.run import executor_of, run_job
     from darkstats.execution.store import BlockStore
     from darkstats.kernel import default_threads
     from darkstats.look_elsewhere import Comparison, with_local
-    from darkstats.look_elsewhere.spectrum_job import arranged, collect_tallies
+    from darkstats.look_elsewhere.arrangement import arranged
+    from darkstats.look_elsewhere.spectrum_job import collect_tallies, toys_job
     from darkstats.report.scan_records import global_record
     from darkstats.report.writing import json_text, write_text
+    from darkstats.scan.job import hypotheses_of
 
     observed = _observed(folder)
     limits = BlockStore.open(folder).job
-    inputs = read_inputs(limits.inputs)
+    hypotheses = hypotheses_of(limits)
     interpolation = str(limits.settings["interpolation"])
     significances = {
         str(point["name"]): float(point["significance"])
         for point in observed["points"]
         if point["significance"] is not None
     }
-    job = _toys_job(limits, request, interpolation, significances, shell)
+    if hypotheses.in_bins:
+        first_kernel(shell)
+    job = toys_job(limits, seed=request.seed, n_toys=request.n_toys, observed=significances)
     per_block = int(job.settings["toys_per_block"])
     store = BlockStore.create(folder / f"toys_seed_{request.seed}", job)
     executor = executor_of(request.cluster, request.workers or default_threads())
@@ -125,9 +128,9 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     tallies = collect_tallies([blocks[b] for b in range(job.n_blocks)])
     top = observed["summary"]["largest_excess"]
     with shell.step("comparing methods"):
-        results, left_out = _methods(request, inputs, interpolation, tallies, top["significance"])
-    order, _ = arranged(inputs["labels"], inputs["patches"])
-    names = [str(inputs["patches"][k]["name"]) for k in order]
+        z_local = top["significance"]
+        results, left_out = _methods(request, hypotheses, interpolation, tallies, z_local)
+    names = [one.name for one in arranged(hypotheses)[0]]
     local = tallies.local.at(names.index(top["name"]))
     comparison = Comparison(results=tuple(with_local(result, local) for result in results))
     facts = {key: observed[key] for key in ("name", "title", "simulated", "data", "labels")}
@@ -167,41 +170,9 @@ def _statement(record: Mapping[str, Any]) -> str:
     )
 
 
-def _toys_job(
-    limits: Job,
-    request: GlobalRequest,
-    interpolation: str,
-    observed: dict[str, float],
-    shell: Shell,
-) -> Job:
-    from darkstats.scan.unbinned import UNBINNED_KIND
-
-    if limits.kind == UNBINNED_KIND:
-        from darkstats.look_elsewhere.event_job import unbinned_toys_job
-
-        return unbinned_toys_job(
-            limits.inputs,
-            limits.inputs_digest,
-            seed=request.seed,
-            n_toys=request.n_toys,
-            observed=observed,
-        )
-    from darkstats.look_elsewhere.spectrum_job import toys_job
-
-    first_kernel(shell)
-    return toys_job(
-        limits.inputs,
-        limits.inputs_digest,
-        seed=request.seed,
-        n_toys=request.n_toys,
-        interpolation=interpolation,
-        observed=observed,
-    )
-
-
 def _methods(
     request: GlobalRequest,
-    inputs: dict[str, Any],
+    hypotheses: MassHypotheses,
     interpolation: str,
     tallies: Tallies,
     z_local: float,
@@ -215,7 +186,7 @@ def _methods(
         by_up_crossings,
     )
     from darkstats.look_elsewhere.responses import responses_of
-    from darkstats.look_elsewhere.spectrum_job import SpectrumContext
+    from darkstats.look_elsewhere.window_spectrum import SpectrumContext
 
     results = [by_toys(tallies.maxima, z_local, extrapolate=request.extrapolate)]
     left_out = []
@@ -224,11 +195,8 @@ def _methods(
     if tallies.auxiliary == "held":
         left_out.append("covariance: windows are counts, and too small for a Gaussian field")
         return results, left_out
-    if "hs3" in inputs:
-        left_out.append("covariance: it needs the fine bins of a binned search")
-        return results, left_out
     try:
-        found = responses_of(SpectrumContext.of(inputs, interpolation))
+        found = responses_of(SpectrumContext.of(hypotheses, interpolation))
         field = GaussianField.from_responses(found.values, expected=found.expected)
         results.append(by_covariance(field, z_local))
     except OptionError as error:

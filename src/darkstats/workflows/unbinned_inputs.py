@@ -102,7 +102,7 @@ def stay_closed(blind: bool | None, *, simulated: bool | None, missing: bool, of
 
 def _table(data: str, document: Hs3Document, analysis: str) -> EventTable:
     """Events of a file, or those that an analysis looks at among the files of a build."""
-    from darkstats.scan.unbinned import EventsOfScan
+    from darkstats.scan.event_tables import EventsOfScan
     from darkstats.workspace.hs3.event_files import read_events
 
     if not Path(data).is_dir():

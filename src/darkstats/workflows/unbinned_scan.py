@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from darkstats.scan.mass_hypotheses import EventHypotheses
 
 __all__ = ["unbinned_source"]
 
 
 def unbinned_source(
     source: str, data: Sequence[str], *, blind: bool | None
-) -> tuple[dict[str, Any], str, float, bool]:
-    """Inputs of a scan, method and level that the search asks for, and whether data stay closed.
+) -> tuple[EventHypotheses, str, float, bool]:
+    """Hypotheses of a scan, method and level that its search asks for; whether data stay closed.
 
     Raises
     ------
@@ -22,7 +24,8 @@ def unbinned_source(
         The document or the events cannot be used.
     """
     from darkstats.report.sidecar import read_sidecar
-    from darkstats.scan.unbinned import EventsOfScan, require_events_somewhere, unbinned_inputs
+    from darkstats.scan.event_tables import EventsOfScan, require_events_somewhere
+    from darkstats.scan.mass_hypotheses import EventHypotheses
     from darkstats.workflows.unbinned_inputs import (
         CLOSED,
         NONE_GIVEN,
@@ -41,15 +44,12 @@ def unbinned_source(
         simulated = bool(simulated_together(events.simulated, simulated, binned=binned))
     given = bool(events) or not any(map(document.without_events, document.analysis_names))
     closed = stay_closed(blind, simulated=simulated, missing=not given)
-    inputs = unbinned_inputs(document, events)
-    if events and not closed:
-        require_events_somewhere(document, events)
     said, sidecar = document.search, read_sidecar(source)
     path = Path(source)
     stem = path.name.removesuffix(".gz").removesuffix(".json")
     reference = said.get("reference_cross_section_pb")
     kind = "simulated events" if simulated else "measured events"
-    inputs["facts"] = {
+    facts = {
         "name": f"{path.resolve().parent.name}_unbinned" if stem == "unbinned" else stem,
         "title": sidecar.title or document.description or path.name,
         "simulated": simulated,
@@ -60,6 +60,10 @@ def unbinned_source(
         if reference is None
         else f"cross section / {reference:g} pb",
     }
-    inputs["benchmarks"] = list(said.get("benchmarks", []))
+    found = EventHypotheses.of_document(
+        document, events, facts=facts, benchmarks=tuple(said.get("benchmarks", ()))
+    )
+    if events and not closed:
+        require_events_somewhere(document, events)
     statistics = said.get("statistics", {})
-    return inputs, str(statistics.get("method", "cls")), float(statistics.get("cl", 0.95)), closed
+    return found, str(statistics.get("method", "cls")), float(statistics.get("cl", 0.95)), closed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import InputError, ShardError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from darkstats.publication.findings import Findings, Problem
     from darkstats.publication.manifest import Manifest
     from darkstats.publication.yields import SignalRow
+    from darkstats.scan.mass_hypotheses import MassHypotheses
     from darkstats.scan.settings import ScanSettings
     from darkstats.workflows.publication_requests import VerifyRequest
 
@@ -183,7 +185,7 @@ def _verify_limits(
 ) -> None:
     """Compare the stated limits with what the documents give."""
     from darkstats.provenance import digest_of
-    from darkstats.publication.documents import LIMITS, inputs_of
+    from darkstats.publication.documents import LIMITS, scanned_by
     from darkstats.publication.findings import MALFORMED, Problem
     from darkstats.publication.recomputation import (
         check_points,
@@ -201,7 +203,7 @@ def _verify_limits(
         read_scan(limits, source=LIMITS)
         check_points(limits)
         settings = settings_of(limits)
-        inputs = inputs_of(documents, limits)
+        hypotheses = scanned_by(documents, limits)
     except InputError as error:
         problem = Problem(kind=MALFORMED, place="", text=str(error))
         findings.check("limits", "not readable", [problem])
@@ -209,13 +211,13 @@ def _verify_limits(
     provenance = limits.get("provenance")
     stated = provenance.get("inputs_sha256") if isinstance(provenance, dict) else None
     problems = []
-    if stated != digest_of(inputs):
+    if stated != digest_of(hypotheses.plain()):
         text = "the digest of their inputs is not that of these documents"
         problems.append(
             Problem(kind=MALFORMED, place=f"{LIMITS}: /provenance/inputs_sha256", text=text)
         )
     names = [str(point["name"]) for point in limits["points"]]
-    known = [str(patch["name"]) for patch in inputs["patches"]]
+    known = [one.name for one in hypotheses.members]
     if names != known:
         lost = sorted(set(known) ^ set(names))[:3]
         text = f"are not the hypotheses of the patch set: {', '.join(lost) or 'another order'}"
@@ -224,7 +226,7 @@ def _verify_limits(
     if problems:
         return
     try:
-        problems = _in_units(limits, inputs, settings)
+        problems = _in_units(limits, hypotheses, settings)
     except (InputError, KeyError, TypeError, AttributeError) as error:
         place = f"{LIMITS}: /conversions"
         text = f"does not say how its couplings were made ({error})"
@@ -234,7 +236,7 @@ def _verify_limits(
         return
     chosen = evenly(len(names), len(names) if request.every else request.points)
     if chosen:
-        some = {**inputs, "patches": [inputs["patches"][k] for k in chosen]}
+        some = replace(hypotheses, members=tuple(hypotheses.members[k] for k in chosen))
         stated_points = {k: limits["points"][k] for k in chosen}
         own = limits.get("conversions") or ()
         differ = _computed_again(
@@ -249,7 +251,7 @@ def _verify_limits(
 
 
 def _in_units(
-    limits: Mapping[str, Any], inputs: Mapping[str, Any], settings: ScanSettings
+    limits: Mapping[str, Any], hypotheses: MassHypotheses, settings: ScanSettings
 ) -> list[Problem]:
     """Convert all stated strengths again: without a fit, so that it costs nothing."""
     from darkstats.publication.recomputation import compare_summary, compare_units
@@ -259,12 +261,12 @@ def _in_units(
     from darkstats.workflows.scan_sources import couplings_of
 
     points = [
-        ScanPoint.from_plain({**point, "values": patch["values"]})
-        for point, patch in zip(limits["points"], inputs["patches"], strict=True)
+        ScanPoint.from_plain({**point, "values": one.values})
+        for point, one in zip(limits["points"], hypotheses.members, strict=True)
     ]
-    scan = MassScan(labels=tuple(inputs["labels"]), settings=settings, points=tuple(points))
+    scan = MassScan(labels=hypotheses.labels, settings=settings, points=tuple(points))
     found = scan_record(
-        scan, facts=inputs["facts"], couplings=couplings_of(inputs), job_digest="", versions={}
+        scan, facts=hypotheses.facts, couplings=couplings_of(hypotheses), job_digest="", versions={}
     )
     own = limits.get("conversions") or ()
     summary = limits.get("summary")
@@ -275,7 +277,7 @@ def _in_units(
 
 
 def _computed_again(
-    inputs: Mapping[str, Any],
+    hypotheses: MassHypotheses,
     stated: Mapping[int, Mapping[str, Any]],
     settings: ScanSettings,
     workers: int | None,
@@ -283,26 +285,26 @@ def _computed_again(
     *,
     conversions: Sequence[Mapping[str, Any]],
 ) -> list[Problem]:
-    """Compute the limits of all inputs, and compare them with points of the record, by position.
+    """Compute limits of all hypotheses, and compare them with points of the record, by position.
 
     Couplings of ``conversions``, models of the user's, are converted as the record states it.
     """
     from darkstats.publication.documents import LIMITS
     from darkstats.publication.findings import UNCERTIFIED, Problem
     from darkstats.publication.recomputation import compare_point
-    from darkstats.scan.limits import limits_job
+    from darkstats.scan.job import limits_job
     from darkstats.workflows.couplings import restated
     from darkstats.workflows.scans import record_of_scan, run_limits
 
-    job = limits_job(inputs, settings)
+    job = limits_job(hypotheses, settings)
     try:
         scan = run_limits(
-            job, settings, inputs, None, cluster=None, workers=workers, shell=shell,
+            hypotheses, job, settings, None, cluster=None, workers=workers, shell=shell,
             step="computing limits again",
         )  # fmt: skip
     except ShardError as error:
         return [Problem(kind=UNCERTIFIED, place=LIMITS, text=str(error))]
-    points = record_of_scan(scan, job, inputs)["points"]
+    points = record_of_scan(scan, job, hypotheses)["points"]
     return [
         problem
         for (index, point), found in zip(stated.items(), points, strict=True)

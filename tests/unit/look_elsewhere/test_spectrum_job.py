@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,18 @@ import pytest
 
 import darkstats
 from darkstats.errors import OptionError
-from darkstats.execution.jobs import inputs_bytes
 from darkstats.execution.processes import InProcess
 from darkstats.execution.run import run_job
 from darkstats.look_elsewhere.responses import responses_of
 from darkstats.look_elsewhere.spectrum_job import (
-    TOYS,
-    SpectrumContext,
+    TOY_TASKS,
     collect_tallies,
     toys_job,
 )
-from darkstats.scan.limits import scan_inputs
+from darkstats.look_elsewhere.window_spectrum import SpectrumContext
+from darkstats.scan.job import limits_job
+from darkstats.scan.mass_hypotheses import BinnedHypotheses
+from darkstats.scan.settings import ScanSettings
 from darkstats.scan.spectrum_toys import TOYS_PER_BLOCK
 from darkstats.workspace import read_patchset
 
@@ -30,7 +32,7 @@ CODES = "normsys=code4,histosys=code4p"
 @pytest.fixture(scope="module")
 def inputs():
     document = json.loads((EXAMPLE / "background_only.json").read_text("utf-8"))
-    return scan_inputs(document, read_patchset(EXAMPLE / "patchset.json"), None)
+    return BinnedHypotheses.of_patches(document, read_patchset(EXAMPLE / "patchset.json"))
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +41,9 @@ def context(inputs):
 
 
 def blocks_of(inputs, n_toys, seed=1, observed=None):
-    data, digest = inputs_bytes(inputs)
-    job = toys_job(
-        data, digest, seed=seed, n_toys=n_toys, interpolation=CODES, observed=observed or {}
-    )
-    found = run_job(TOYS, job, InProcess())
+    limits = limits_job(inputs, ScanSettings(interpolation=CODES))
+    job = toys_job(limits, seed=seed, n_toys=n_toys, observed=observed or {})
+    found = run_job(TOY_TASKS[job.kind], job, InProcess())
     return job, [found[b] for b in range(job.n_blocks)]
 
 
@@ -107,14 +107,12 @@ def test_responses_give_the_correlations_of_toys(inputs, context):
     [(["a", "b"], "name 0 masses"), (["a_gev", "b_gev", "c_gev"], "name 3 masses")],
 )
 def test_hypotheses_need_one_or_two_masses(inputs, labels, says):
-    patches = [
-        {**patch, "values": [patch["values"][0]] * len(labels)} for patch in inputs["patches"]
-    ]
+    members = tuple(replace(h, values=h.values[:1] * len(labels)) for h in inputs.members)
     with pytest.raises(OptionError, match=says):
-        SpectrumContext.of({**inputs, "labels": labels, "patches": patches}, CODES)
+        SpectrumContext.of(replace(inputs, labels=tuple(labels), members=members), CODES)
 
 
 def test_masses_are_numbers(inputs):
-    patches = [{**patch, "values": ["heavy"]} for patch in inputs["patches"]]
+    members = tuple(replace(one, values=("heavy",)) for one in inputs.members)
     with pytest.raises(OptionError, match="no number"):
-        SpectrumContext.of({**inputs, "patches": patches}, CODES)
+        SpectrumContext.of(replace(inputs, members=members), CODES)

@@ -14,16 +14,14 @@ from darkstats.execution.processes import InProcess, LocalProcesses
 from darkstats.execution.run import run_job
 from darkstats.inference.bayes import FlatInCoupling, NuisancePriors, credible_limit
 from darkstats.scan import credible_blocks
+from darkstats.scan.job import LIMIT_TASKS, collect_scan, limits_job
 from darkstats.scan.limits import (
-    LIMITS,
     base_of,
-    collect_scan,
     compile_point,
-    limits_job,
-    scan_inputs,
     scan_point,
     scan_points,
 )
+from darkstats.scan.mass_hypotheses import BinnedHypotheses
 from darkstats.scan.mass_scan import MassScan, ScanPoint
 from darkstats.scan.settings import BayesSettings, ScanSettings
 from darkstats.workspace import read_patchset
@@ -33,28 +31,28 @@ BAYES = ScanSettings(method="bayes", cl=0.9, calculator="posterior", bayes=Bayes
 
 
 @pytest.fixture(scope="module")
-def inputs() -> dict[str, Any]:
+def inputs() -> BinnedHypotheses:
     """A dozen windows from all over the mass range."""
     document = json.loads((FOLDER / "background_only.json").read_text("utf-8"))
-    found = scan_inputs(document, read_patchset(FOLDER / "patchset.json"), None)
-    return {**found, "patches": found["patches"][::14]}
+    found = BinnedHypotheses.of_patches(document, read_patchset(FOLDER / "patchset.json"))
+    return replace(found, members=found.members[::14])
 
 
-def points(inputs: dict[str, Any], settings: ScanSettings) -> list[ScanPoint]:
-    base = base_of(inputs["workspace"], inputs["patches"])
-    return scan_points(base, inputs["patches"], settings)
+def points(inputs: BinnedHypotheses, settings: ScanSettings) -> list[ScanPoint]:
+    base = base_of(inputs.workspace, inputs.members)
+    return scan_points(base, inputs.members, settings)
 
 
-def scanned(inputs: dict[str, Any], settings: ScanSettings, executor: Any) -> MassScan:
+def scanned(inputs: BinnedHypotheses, settings: ScanSettings, executor: Any) -> MassScan:
     job = limits_job(inputs, settings)
-    blocks = run_job(LIMITS, job, executor)
+    blocks = run_job(LIMIT_TASKS[job.kind], job, executor)
     return collect_scan(inputs, job, settings, [blocks[b] for b in range(job.n_blocks)])
 
 
 def test_a_block_has_the_limits_of_single_hypotheses(inputs) -> None:
     """The quadrature of many windows is that of each, to its stated error."""
-    base = base_of(inputs["workspace"], inputs["patches"])
-    for point, patch in zip(points(inputs, BAYES), inputs["patches"], strict=True):
+    base = base_of(inputs.workspace, inputs.members)
+    for point, patch in zip(points(inputs, BAYES), inputs.members, strict=True):
         alone = credible_limit(compile_point(base, patch, BAYES), cl=0.9, cross_check=False)
         assert point.engine == alone.engine == "quadrature"
         assert point.observed == pytest.approx(alone.observed, rel=1e-6)
@@ -77,12 +75,10 @@ def test_best_fit_and_p_value_stay_frequentist(inputs) -> None:
 
 def test_priors_reach_the_limit(inputs) -> None:
     """A prior flat in the coupling, and efficiencies of another shape."""
-    some = {**inputs, "patches": inputs["patches"][:2]}
-    base = base_of(some["workspace"], some["patches"])
+    some = replace(inputs, members=inputs.members[:2])
+    base = base_of(some.workspace, some.members)
     asked = BayesSettings(prior="coupling:2", efficiency="gamma", expected="prior-predictive")
-    for point, patch in zip(
-        points(some, replace(BAYES, bayes=asked)), some["patches"], strict=True
-    ):
+    for point, patch in zip(points(some, replace(BAYES, bayes=asked)), some.members, strict=True):
         alone = credible_limit(
             compile_point(base, patch, BAYES),
             prior=FlatInCoupling(power=2.0),
@@ -100,19 +96,19 @@ def test_workers_do_not_change_a_bayesian_scan(inputs) -> None:
     one = scanned(inputs, settings, InProcess())
     two = scanned(inputs, settings, LocalProcesses(workers=2))
     assert one == two
-    assert len(one.points) == len(inputs["patches"])
+    assert len(one.points) == len(inputs.members)
     assert not one.failed
 
 
 def test_a_window_without_posterior_is_a_point_with_a_reason(inputs) -> None:
     """No signal, a patch that does not fit, an efficiency that cannot be normalised."""
-    patches = json.loads(json.dumps(inputs["patches"][:4]))
+    patches = json.loads(json.dumps(inputs.members[:4]))
     samples = patches[1]["patch"][0]["value"][0]["samples"]
     samples[0]["data"] = [0.0]
     patches[2]["patch"] = [{"op": "remove", "path": "/nothing"}]
     free = patches[3]["patch"][0]["value"][0]["samples"][0]["modifiers"]
     free.append({"name": "free", "type": "normfactor", "data": None})
-    base = base_of(inputs["workspace"], inputs["patches"])
+    base = base_of(inputs.workspace, inputs.members)
     found = scan_points(base, patches, BAYES)
     assert [point.name for point in found] == [patch["name"] for patch in patches]
     assert [point.status for point in found] == ["ok", "failed", "failed", "failed"]
@@ -132,7 +128,7 @@ def test_a_limit_outlives_a_fit_that_cannot_be_certified(
         raise FitFailedError("no minimum")
 
     monkeypatch.setattr(credible_blocks, "window_fields", broken)
-    some = {**inputs, "patches": inputs["patches"][:1]}
+    some = replace(inputs, members=inputs.members[:1])
     (point,) = points(some, BAYES)
     assert point.status == "ok"
     assert point.observed is not None

@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from darkstats.execution.jobs import inputs_bytes
 from darkstats.execution.processes import InProcess, LocalProcesses
 from darkstats.execution.run import run_job
 from darkstats.look_elsewhere import LocalTally
-from darkstats.look_elsewhere.spectrum_job import TOYS, TOYS_PER_BLOCK, collect_tallies, toys_job
+from darkstats.look_elsewhere.spectrum_job import TOY_TASKS, collect_tallies, toys_job
 from darkstats.report.scan_exports import scan_columns
 from darkstats.report.scan_records import scan_record
 from darkstats.report.scan_table import read_scan
 from darkstats.scan.expected_spectrum import LARGEST_BIAS, bias_words
-from darkstats.scan.limits import LIMITS, collect_scan, limits_job
+from darkstats.scan.job import LIMIT_TASKS, collect_scan, limits_job
+from darkstats.scan.mass_hypotheses import BinnedHypotheses
 from darkstats.scan.mass_scan import MassScan
 from darkstats.scan.settings import ScanSettings
+from darkstats.scan.spectrum_toys import TOYS_PER_BLOCK
 
 CODES = "normsys=code4,histosys=code4p"
 N_FINE = 40
@@ -93,13 +94,15 @@ def inputs() -> dict[str, Any]:
         "patches": [_window(mass) for mass in MASSES],
         "fill": {"schema": "darkstats.fill/1", "windows": bins},
         "facts": {"name": "t", "title": "t", "simulated": True, "luminosity_ipb": 1.0},
+        "benchmarks": [],
     }
 
 
 def scanned(inputs: dict[str, Any], settings: ScanSettings, executor: Any = None) -> MassScan:
-    job = limits_job(inputs, settings)
-    blocks = run_job(LIMITS, job, executor or InProcess())
-    return collect_scan(inputs, job, settings, [blocks[b] for b in range(job.n_blocks)])
+    hypotheses = BinnedHypotheses.of_plain(inputs)
+    job = limits_job(hypotheses, settings)
+    blocks = run_job(LIMIT_TASKS[job.kind], job, executor or InProcess())
+    return collect_scan(hypotheses, job, settings, [blocks[b] for b in range(job.n_blocks)])
 
 
 def li_ma(on: float, off: float) -> float:
@@ -170,9 +173,9 @@ def toys_of(inputs: dict[str, Any], n_toys: int, executor: Any = None) -> LocalT
         for p in scanned(inputs, ScanSettings()).points
         if p.significance is not None
     }
-    data, digest = inputs_bytes(inputs)
-    job = toys_job(data, digest, seed=1, n_toys=n_toys, interpolation=CODES, observed=observed)
-    blocks = run_job(TOYS, job, executor or InProcess())
+    limits = limits_job(BinnedHypotheses.of_plain(inputs), ScanSettings(interpolation=CODES))
+    job = toys_job(limits, seed=1, n_toys=n_toys, observed=observed)
+    blocks = run_job(TOY_TASKS[job.kind], job, executor or InProcess())
     return collect_tallies([blocks[b] for b in range(job.n_blocks)]).local
 
 

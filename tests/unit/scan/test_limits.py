@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import darkstats
 from darkstats.errors import UnknownNameError
 from darkstats.execution.processes import InProcess, LocalProcesses
 from darkstats.execution.run import run_job
-from darkstats.scan.limits import LIMITS, base_of, collect_scan, limits_job, scan_inputs, scan_point
+from darkstats.scan.job import LIMIT_TASKS, collect_scan, limits_job
+from darkstats.scan.limits import base_of, scan_point
+from darkstats.scan.mass_hypotheses import BinnedHypotheses, MassHypothesis
 from darkstats.scan.mass_scan import ScanPoint
 from darkstats.scan.projection import SYSTEMATICS, projected
 from darkstats.scan.settings import ScanSettings
@@ -24,17 +27,17 @@ EXAMPLE = Path(__file__).parents[3] / "workspaces/examples/mass_scan"
 @pytest.fixture(scope="module")
 def inputs():
     document = json.loads((EXAMPLE / "background_only.json").read_text("utf-8"))
-    return scan_inputs(document, read_patchset(EXAMPLE / "patchset.json"), None)
+    return BinnedHypotheses.of_patches(document, read_patchset(EXAMPLE / "patchset.json"))
 
 
 def scanned(inputs, settings, executor=None):
     job = limits_job(inputs, settings)
-    blocks = run_job(LIMITS, job, executor or InProcess())
+    blocks = run_job(LIMIT_TASKS[job.kind], job, executor or InProcess())
     return collect_scan(inputs, job, settings, [blocks[b] for b in range(job.n_blocks)])
 
 
 def model_of(inputs, patch):
-    document = apply_patch(inputs["workspace"], list(patch["patch"]), source="test")
+    document = apply_patch(inputs.workspace, list(patch.patch), source="test")
     return darkstats.compile_workspace(Workspace.from_document(document))
 
 
@@ -42,7 +45,7 @@ def model_of(inputs, patch):
 def test_a_scan_is_what_single_limits_are(inputs, method):
     """Bit for bit: a point of a scan is one limit, one significance, one free fit."""
     scan = scanned(inputs, ScanSettings(method=method, cl=0.9))
-    for point, patch in zip(scan.points, inputs["patches"], strict=True):
+    for point, patch in zip(scan.points, inputs.members, strict=True):
         model = model_of(inputs, patch)
         limit = darkstats.upper_limit(model, model.observation, cl=0.9, method=method, probe=False)
         assert point.observed == limit.observed
@@ -65,7 +68,7 @@ def test_blocks_and_workers_do_not_change_a_scan(inputs):
 
 
 def test_toys_give_limits_with_errors(inputs):
-    inputs = {**inputs, "patches": inputs["patches"][2:3]}
+    inputs = replace(inputs, members=inputs.members[2:3])
     scan = scanned(inputs, ScanSettings(calculator="toys", n_toys=2000, seed=3))
     (point,) = scan.points
     plain = scanned(inputs, ScanSettings()).points[0]
@@ -78,10 +81,10 @@ def test_a_blind_scan_looks_at_no_data(inputs):
     scan = scanned(inputs, ScanSettings(blind=True))
     assert all(p.observed is None and p.p0 is None and p.mu_hat is None for p in scan.points)
     assert scan.largest is None
-    document = json.loads(json.dumps(inputs["workspace"]))
+    document = json.loads(json.dumps(inputs.workspace))
     for observation in document["observations"]:
         observation["data"] = [10.0 * n for n in observation["data"]]
-    other = {**inputs, "workspace": document}
+    other = replace(inputs, workspace=document)
     for one, two in zip(scanned(other, ScanSettings(blind=True)).points, scan.points, strict=True):
         # another model has another digest, so other second starts: last digits differ
         assert one.expected == pytest.approx(two.expected, rel=1e-9)
@@ -89,10 +92,10 @@ def test_a_blind_scan_looks_at_no_data(inputs):
 
 def test_what_fails_is_a_point_with_a_reason(inputs):
     """A signal that changes nothing gives no limit, and stops no other hypothesis."""
-    dead = json.loads(json.dumps(inputs["patches"]))
-    sample = dead[1]["patch"][0]["value"]
+    dead = json.loads(json.dumps(inputs.plain()))
+    sample = dead["patches"][1]["patch"][0]["value"]
     sample["data"] = [0.0] * len(sample["data"])
-    scan = scanned({**inputs, "patches": dead}, ScanSettings())
+    scan = scanned(BinnedHypotheses.of_plain(dead), ScanSettings())
     assert [p.status for p in scan.points].count("failed") == 1
     assert scan.points[1].observed is None
     assert scan.points[1].reason
@@ -110,18 +113,20 @@ def test_the_largest_excess_is_found(inputs):
 
 
 def test_a_spectrum_that_every_patch_replaces_is_not_copied(inputs):
-    document = inputs["workspace"]
-    assert base_of(document, inputs["patches"]) == document
+    document = inputs.workspace
+    assert base_of(document, inputs.members) == document
     replaced = [
-        {
-            "patch": [
+        MassHypothesis(
+            name="p",
+            values=(1.0,),
+            patch=(
                 {"op": "replace", "path": "/channels", "value": []},
                 {"op": "replace", "path": "/observations", "value": []},
-            ]
-        }
+            ),
+        )
     ]
     assert base_of(document, replaced)["channels"] == []
-    assert base_of(document, [*replaced, *inputs["patches"]]) == document
+    assert base_of(document, [*replaced, *inputs.members]) == document
 
 
 @pytest.mark.parametrize("systematics", sorted(SYSTEMATICS))
@@ -181,8 +186,9 @@ def test_unknown_statements_are_refused():
 
 
 def test_a_patch_that_does_not_fit_is_a_failed_point(inputs):
-    patch = {"name": "odd", "values": [1], "patch": [{"op": "remove", "path": "/nothing"}]}
-    point = scan_point(inputs["workspace"], patch, ScanSettings())
+    patch = ({"op": "remove", "path": "/nothing"},)
+    odd = MassHypothesis(name="odd", values=(1,), patch=patch)
+    point = scan_point(inputs.workspace, odd, ScanSettings())
     assert point.status == "failed"
     assert "/nothing" in point.reason
 
@@ -217,7 +223,7 @@ def test_a_projection_says_what_it_rests_on(inputs):
         "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
         "version": "1.0.0",
     }
-    patch = {"name": "p", "values": [1.0], "patch": []}
+    patch = MassHypothesis(name="p", values=(1.0,))
     now = scan_point(document, patch, ScanSettings(blind=True))
     later = scan_point(document, patch, ScanSettings(blind=True, luminosity_factor=10.0))
     assert not any("sensitivity" in text for text in now.warnings)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from darkstats.errors import InputError
 from darkstats.model import compile_workspace
 from darkstats.scan.limits import scan_points, workspace_of_point
+from darkstats.scan.mass_hypotheses import MassHypothesis
 from darkstats.scan.settings import ScanSettings
 from darkstats.workspace import canonical_digest, lint, pyhf_digest, structure
 from darkstats.workspace.shared_parts import SharedParts
@@ -160,7 +161,7 @@ SETTINGS = ScanSettings(interpolation="normsys=code4,histosys=code4p")
 def _seen(base: Document, patch: list[Document], shared: SharedParts | None) -> list[Any]:
     """All that a workspace and its model are; the error, where it is none."""
     try:
-        named = {"name": "p", "values": [1], "patch": patch}
+        named = MassHypothesis(name="p", values=(1,), patch=tuple(patch))
         workspace = workspace_of_point(base, named, SETTINGS, shared)
         found = [workspace.document, workspace.warnings, workspace.unusable]
         found += [workspace.digest, workspace.canonical_digest]
@@ -265,7 +266,8 @@ def test_samples_of_the_background_are_looked_at_once(monkeypatch: pytest.Monkey
         patch = [_op("add", "/channels/0/samples/-", {**SIGNAL, "data": yields})]
         with monkeypatch.context() as here:
             here.setattr("darkstats.workspace.spec.json.dumps", written)
-            workspace = workspace_of_point(base, {"name": "p", "patch": patch}, SETTINGS, shared)
+            named = MassHypothesis(name="p", values=(1,), patch=tuple(patch))
+            workspace = workspace_of_point(base, named, SETTINGS, shared)
             assert workspace.digest != workspace.canonical_digest
         counts.append((list(names), max(texts)))
     assert counts[0][0] == ["a", "b", "signal", "a", "b"]
@@ -278,7 +280,14 @@ def test_a_scan_has_the_same_points(repository: Path) -> None:
     folder = repository / "workspaces/examples/mass_scan"
     base = json.loads((folder / "background_only.json").read_text("utf-8"))
     document = json.loads((folder / "patchset.json").read_text("utf-8"))
-    patches = [{**p["metadata"], "patch": p["patch"]} for p in document["patches"][:3]]
+    patches = [
+        MassHypothesis(
+            name=p["metadata"]["name"],
+            values=tuple(p["metadata"]["values"]),
+            patch=tuple(p["patch"]),
+        )
+        for p in document["patches"][:3]
+    ]
     found = [
         [point.plain() for point in scan_points(base, patches, SETTINGS, shared=shared)]
         for shared in (None, SharedParts(base))

@@ -14,19 +14,14 @@ from darkstats.execution.jobs import read_inputs
 from darkstats.execution.processes import InProcess
 from darkstats.execution.run import run_job
 from darkstats.inference import significance, upper_limit
-from darkstats.look_elsewhere.event_job import UNBINNED_TOYS, unbinned_toys_job
-from darkstats.look_elsewhere.spectrum_job import collect_tallies
+from darkstats.look_elsewhere.spectrum_job import TOY_TASKS, collect_tallies, toys_job
 from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
 from darkstats.model.unbinned.observed import observed_events
-from darkstats.scan.limits import collect_scan
+from darkstats.scan.event_tables import EventsOfScan
+from darkstats.scan.job import LIMIT_TASKS, collect_scan, limits_job
+from darkstats.scan.mass_hypotheses import EventHypotheses
 from darkstats.scan.settings import ScanSettings
-from darkstats.scan.unbinned import (
-    UNBINNED_LIMITS,
-    EventsOfScan,
-    unbinned_inputs,
-    unbinned_limits_job,
-    unbinned_point,
-)
+from darkstats.scan.unbinned import unbinned_point
 from darkstats.scan.unbinned_toys import EventSpectrum, roots_of_spectra
 from darkstats.workspace.hs3 import Hs3Document, read_hs3
 from darkstats.workspace.hs3.event_files import EventTable
@@ -70,11 +65,11 @@ def spectrum() -> np.ndarray:
 def test_a_scan_gives_each_mass_its_limit(document: Hs3Document, spectrum: np.ndarray) -> None:
     """The same numbers as one by one, in one block or in several, with notes on the data."""
     events = EventsOfScan.of([table(spectrum)])
-    inputs = unbinned_inputs(document, events)
+    inputs = EventHypotheses.of_document(document, events)
     settings = ScanSettings(hypotheses_per_block=2)
-    job = unbinned_limits_job(inputs, settings)
+    job = limits_job(inputs, settings)
     assert job.n_blocks == 2
-    blocks = run_job(UNBINNED_LIMITS, job, InProcess())
+    blocks = run_job(LIMIT_TASKS[job.kind], job, InProcess())
     scan = collect_scan(inputs, job, settings, [blocks[k] for k in range(job.n_blocks)])
     assert [point.name for point in scan.points] == list(MASSES)
     assert scan.labels == ("m_a_gev",)
@@ -131,7 +126,7 @@ def test_every_hypothesis_needs_the_events_of_its_spectrum(
 ) -> None:
     """A missing spectrum, one given twice, a nameless one beside others, and a wrong one."""
     with pytest.raises(OptionError, match="is in the spectrum 'diphoton_soft'"):
-        unbinned_inputs(whole, EventsOfScan.of([table(spectrum)]))
+        EventHypotheses.of_document(whole, EventsOfScan.of([table(spectrum)]))
     with pytest.raises(OptionError, match="the same spectrum"):
         EventsOfScan.of([table(spectrum), table(spectrum)])
     with pytest.raises(OptionError, match="does not say which spectrum"):
@@ -147,19 +142,19 @@ def test_a_document_without_masses_cannot_be_scanned(document: Hs3Document) -> N
     """It is refused with what is missing."""
     nameless = {**document.document, "misc": {}}
     with pytest.raises(OptionError, match="does not say its masses"):
-        unbinned_inputs(Hs3Document.from_document(nameless), EventsOfScan(tables={}))
+        EventHypotheses.of_document(Hs3Document.from_document(nameless), EventsOfScan(tables={}))
 
 
 def test_events_travel_with_the_job(document: Hs3Document, spectrum: np.ndarray) -> None:
     """Packed and unpacked they are the same, and other events are another job."""
     events = EventsOfScan.of([table(spectrum)])
-    inputs = unbinned_inputs(document, events)
-    job = unbinned_limits_job(inputs, ScanSettings())
+    inputs = EventHypotheses.of_document(document, events)
+    job = limits_job(inputs, ScanSettings())
     again = EventsOfScan.unpacked(read_inputs(job.inputs)["events"])
     column = again.tables["diphoton_hard"].columns["mgg_squared_gev2"]
     np.testing.assert_array_equal(column, spectrum)
-    other = unbinned_inputs(document, EventsOfScan.of([table(spectrum + 1e-12)]))
-    assert unbinned_limits_job(other, ScanSettings()).digest != job.digest
+    other = EventHypotheses.of_document(document, EventsOfScan.of([table(spectrum + 1e-12)]))
+    assert limits_job(other, ScanSettings()).digest != job.digest
 
 
 def test_roots_of_whole_spectra_are_those_of_single_fits(
@@ -259,17 +254,17 @@ def test_the_job_of_toys_gives_tallies_of_every_block(
     document: Hs3Document, spectrum: np.ndarray
 ) -> None:
     """As many maxima as toys, none failed, the same again; without events there are none."""
-    inputs = unbinned_inputs(document, EventsOfScan.of([table(spectrum)]))
-    scan = unbinned_limits_job(inputs, ScanSettings())
-    job = unbinned_toys_job(scan.inputs, scan.inputs_digest, seed=1, n_toys=100, observed={})
+    inputs = EventHypotheses.of_document(document, EventsOfScan.of([table(spectrum)]))
+    scan = limits_job(inputs, ScanSettings())
+    job = toys_job(scan, seed=1, n_toys=100, observed={})
     assert job.n_blocks == 2
-    blocks = run_job(UNBINNED_TOYS, job, InProcess())
+    blocks = run_job(TOY_TASKS[job.kind], job, InProcess())
     tallies = collect_tallies([blocks[0], blocks[1]])
     assert tallies.maxima.asked == 128
     assert tallies.maxima.ok == 128
-    again = run_job(UNBINNED_TOYS, job, InProcess(), blocks=[1])
+    again = run_job(TOY_TASKS[job.kind], job, InProcess(), blocks=[1])
     assert again[1] == blocks[1]
-    blind = unbinned_inputs(document, EventsOfScan(tables={}))
-    closed = unbinned_limits_job(blind, ScanSettings())
+    blind = EventHypotheses.of_document(document, EventsOfScan(tables={}))
+    closed = limits_job(blind, ScanSettings())
     with pytest.raises(OptionError, match="no spectrum to throw"):
-        UNBINNED_TOYS.prepare(read_inputs(closed.inputs), job.settings | {"seed": 1})
+        TOY_TASKS[job.kind].prepare(read_inputs(closed.inputs), job.settings | {"seed": 1})
