@@ -72,10 +72,10 @@ class ExpectedSpectrum:
         windows = SpectrumMap.of(document, fill)
         return cls(content=expected_content(document, windows), windows=windows)
 
-    def fields(
+    def significance(
         self, name: str, model: HistFactoryModel, luminosity_factor: float
-    ) -> dict[str, Any]:
-        """Fields of a scan point: the Asimov significance of its window, or why there is none.
+    ) -> tuple[float | None, str | None]:
+        """The Asimov significance of a window, and why there is none.
 
         Parameters
         ----------
@@ -85,20 +85,16 @@ class ExpectedSpectrum:
             By which expected events grow.
         """
         if name not in self.windows.windows:
-            return _without(f"the fill of the search has no window {name}")
+            return None, f"the fill of the search has no window {name}"
         try:
             window = self.windows.window(name).for_channels(model.bins_by_channel)
         except DocumentError as error:
-            return _without(str(error))
+            return None, str(error)
         counts = luminosity_factor * window.gather(self.content)
         root = asimov_root(model, counts)
         if root is None:
-            return _without("the fits to the expected spectrum could not be certified")
-        return {"expected_spectrum_significance": root}
-
-
-def _without(reason: str) -> dict[str, Any]:
-    return {"expected_spectrum_significance_reason": reason}
+            return None, "the fits to the expected spectrum could not be certified"
+        return root, None
 
 
 def asimov_root(model: HistFactoryModel, counts: FloatArray) -> float | None:

@@ -16,9 +16,9 @@ from darkstats.inference.results import ToyOptions
 from darkstats.inference.test_statistics import test_statistic
 from darkstats.inference.upper_limit import limit_of_curve
 from darkstats.model import InterpolationCodes, compile_workspace
-from darkstats.scan.credible_blocks import credible_fields
+from darkstats.scan.credible_blocks import credible_points
 from darkstats.scan.expected_spectrum import NO_SPECTRUM, ExpectedSpectrum, bias_words
-from darkstats.scan.local import local_fields
+from darkstats.scan.local import local_test
 from darkstats.scan.mass_scan import ScanPoint
 from darkstats.scan.projection import projected
 from darkstats.scan.simulation_share import projection_warnings
@@ -191,16 +191,10 @@ def scan_points(
             continue
         points.append(None)
         compiled.append((one, workspace, model))
-    fields = iter(credible_fields([model for *_, model in compiled], settings))
+    tested = credible_points([(one, model) for one, _, model in compiled], settings)
     found = iter(
-        _completed(
-            ScanPoint(name=one.name, values=one.values, **next(fields)),
-            workspace,
-            model,
-            settings,
-            expected,
-        )
-        for one, workspace, model in compiled
+        _completed(point, workspace, model, settings, expected)
+        for point, (_, workspace, model) in zip(tested, compiled, strict=True)
     )
     return [next(found) if point is None else point for point in points]
 
@@ -216,11 +210,17 @@ def _completed(
     if point.status == "failed":
         return point
     said = projection_warnings(workspace.document, model, point.expected[2], settings)
-    fields: dict[str, Any] = {"expected_spectrum_significance_reason": NO_SPECTRUM}
+    bias: float | None = None
+    reason: str | None = NO_SPECTRUM
     if expected is not None:
-        fields = expected.fields(point.name, model, settings.luminosity_factor)
-        said += bias_words(fields.get("expected_spectrum_significance"))
-    return replace(point, **fields, warnings=(*point.warnings, *said))
+        bias, reason = expected.significance(point.name, model, settings.luminosity_factor)
+        said += bias_words(bias)
+    return replace(
+        point,
+        expected_spectrum_significance=bias,
+        expected_spectrum_significance_reason=reason,
+        warnings=(*point.warnings, *said),
+    )
 
 
 def _tested(
@@ -285,11 +285,13 @@ def point_of_model(
         blind=settings.blind,
         probe=False,
     )
-    found = {} if settings.blind else local_fields(curve)
-    return ScanPoint(name=name, values=values, **_fields(limit, notes), **found)
+    point = _of_limit(name, values, limit, notes)
+    return point if settings.blind else point.with_local(local_test(curve))
 
 
-def _fields(limit: UpperLimit, said: tuple[str, ...]) -> dict[str, Any]:
+def _of_limit(
+    name: str, values: tuple[float | str, ...], limit: UpperLimit, said: tuple[str, ...]
+) -> ScanPoint:
     unit = limit.at_unit
     quoted = None if unit is None else unit.quoted
     bound = None if quoted is None else quoted.bound
@@ -297,22 +299,24 @@ def _fields(limit: UpperLimit, said: tuple[str, ...]) -> dict[str, Any]:
     lowest = None if unit is None or unit.expected is None else unit.expected.bound
     if expected is not None and lowest is not None:
         expected = tuple(None if value == 0.0 else value for value in expected)
-    return {
-        "observed": limit.observed,
-        "observed_error": limit.observed_error,
-        "observed_reason": limit.observed_reason,
-        "expected": limit.expected,
-        "expected_error": limit.expected_error,
-        "expected_reason": limit.expected_reason,
-        "cls_observed": None if quoted is None or bound is not None else quoted.value,
-        "cls_observed_bound": bound,
-        "cls_expected": expected,
-        "cls_expected_bound": lowest,
-        "low_counts": None if limit.low_counts is None else limit.low_counts.plain(),
-        "sigma": limit.sigma,
-        "twice_nll": limit.twice_nll,
-        "fits": asdict(limit.fits),
-        "toys": None if limit.toys is None else asdict(limit.toys),
-        "warnings": (*limit.warnings, *said),
-        "model_digest": limit.model_digest,
-    }
+    return ScanPoint(
+        name=name,
+        values=values,
+        observed=limit.observed,
+        observed_error=limit.observed_error,
+        observed_reason=limit.observed_reason,
+        expected=limit.expected,
+        expected_error=limit.expected_error,
+        expected_reason=limit.expected_reason,
+        cls_observed=None if quoted is None or bound is not None else quoted.value,
+        cls_observed_bound=bound,
+        cls_expected=expected,
+        cls_expected_bound=lowest,
+        low_counts=None if limit.low_counts is None else limit.low_counts.plain(),
+        sigma=limit.sigma,
+        twice_nll=limit.twice_nll,
+        fits=asdict(limit.fits),
+        toys=None if limit.toys is None else asdict(limit.toys),
+        warnings=(*limit.warnings, *said),
+        model_digest=limit.model_digest,
+    )

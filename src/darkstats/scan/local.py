@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,14 +21,33 @@ if TYPE_CHECKING:
     from darkstats.fit import FitResult
     from darkstats.inference.curve import ProfileCurve
 
-__all__ = ["local_fields", "window_fields"]
+__all__ = ["LocalTest", "local_test", "window_test"]
 
 _ONE_THREAD = FitOptions(threads=1)
 _NEARBY = 0.1  # spread of the second start, in pre-fit errors
 
 
-def window_fields(null: FitResult) -> tuple[dict[str, Any], FitCounts] | None:
-    """Fields of a point that is a counting window, from one fit besides that without signal.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalTest:
+    """Best fit and local significance of one hypothesis, or why there are none.
+
+    ``mu_hat``, ``p0`` and the significances are as of
+    :class:`~darkstats.scan.mass_scan.ScanPoint`; ``reason`` is why a p-value is missing.
+    ``twice_nll`` is the deviance at the best fit within the bounds; ``fits`` counts what it took.
+    """
+
+    mu_hat: float | None = None
+    mu_hat_reason: str | None = None
+    p0: float | None = None
+    significance: float | None = None
+    signed_significance: float | None = None
+    reason: str | None = None
+    twice_nll: float
+    fits: FitCounts
+
+
+def window_test(null: FitResult) -> LocalTest | None:
+    """Test a point that is a counting window, by one fit besides that without signal.
 
     The fit with signal is free on both sides of zero: where it finds a deficit the best fit within
     the range is at zero, since the profile likelihood of a counting window has one minimum.
@@ -39,9 +59,9 @@ def window_fields(null: FitResult) -> tuple[dict[str, Any], FitCounts] | None:
 
     Returns
     -------
-    tuple of dict and FitCounts, or None
+    LocalTest or None
         None where two starts do not find the same minimum, or where the hypothesis without signal
-        forbids the data: then :func:`local_fields` looks closer.
+        forbids the data: then :func:`local_test` looks closer.
 
     Raises
     ------
@@ -66,13 +86,16 @@ def window_fields(null: FitResult) -> tuple[dict[str, Any], FitCounts] | None:
     best = float(found.parameters[model.require_poi()])
     if math.isinf(null.twice_nll):
         return None
-    fields = _signed(best, null.twice_nll - found.twice_nll, excess=best > 0.0)
-    bounded = found.twice_nll if best > 0.0 else null.twice_nll
-    return {**fields, "twice_nll": bounded}, FitCounts(attempted=2, certified=2, second_start=2)
+    bare = LocalTest(
+        mu_hat=best,
+        twice_nll=found.twice_nll if best > 0.0 else null.twice_nll,
+        fits=FitCounts(attempted=2, certified=2, second_start=2),
+    )
+    return _signed(bare, null.twice_nll - found.twice_nll, excess=best > 0.0)
 
 
-def local_fields(curve: ProfileCurve) -> dict[str, Any]:
-    """Fields of a point: the excess by q0, a deficit by the signed root.
+def local_test(curve: ProfileCurve) -> LocalTest:
+    """Test a point: the excess by q0, a deficit by the signed root.
 
     Raises
     ------
@@ -99,25 +122,27 @@ def local_fields(curve: ProfileCurve) -> dict[str, Any]:
         except FitFailedError as error:
             best, reason = None, f"no minimum at negative signal strength: {error}"
     forbidden = curve.forbidden(curve.statistic.asimov_mu)
+    bare = LocalTest(
+        mu_hat=best,
+        mu_hat_reason=reason,
+        reason=forbidden,
+        twice_nll=curve.free.twice_nll,
+        fits=curve.counts,
+    )
     if forbidden is not None:
-        return {"mu_hat": best, "mu_hat_reason": reason, "local_reason": forbidden}
-    found = _signed(best, null.twice_nll - free.twice_nll, excess=mu_hat > 0.0)
-    return {**found, "mu_hat_reason": reason}
+        return bare
+    return _signed(bare, null.twice_nll - free.twice_nll, excess=mu_hat > 0.0)
 
 
-def _signed(best: float | None, ratio: float, *, excess: bool) -> dict[str, Any]:
+def _signed(bare: LocalTest, ratio: float, *, excess: bool) -> LocalTest:
+    """Add significances to a best fit, from the deviance of no signal above the minimum."""
     if ratio < -NLL_TOLERANCE:
         raise FitFailedError(
             f"the free fit lies above that without signal, by {-ratio:.3g} in deviance"
         )
     root = math.sqrt(max(ratio, 0.0))
     signed: float | None = None
-    if best is not None:
-        signed = math.copysign(root, best) if root > 0.0 else 0.0
+    if bare.mu_hat is not None:
+        signed = math.copysign(root, bare.mu_hat) if root > 0.0 else 0.0
     significance, p0 = discovery(root if excess else 0.0)
-    return {
-        "mu_hat": best,
-        "p0": p0,
-        "significance": significance,
-        "signed_significance": signed,
-    }
+    return replace(bare, p0=p0, significance=significance, signed_significance=signed)

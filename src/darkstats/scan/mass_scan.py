@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +11,7 @@ from darkstats.shown import Shown
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from darkstats.scan.local import LocalTest
     from darkstats.scan.settings import ScanSettings
 
 __all__ = ["MassScan", "ScanPoint", "results_in_words"]
@@ -98,6 +99,18 @@ class ScanPoint(Shown):
     toys: Mapping[str, int] | None = None
     warnings: tuple[str, ...] = ()
     model_digest: str = ""
+
+    def with_local(self, test: LocalTest) -> ScanPoint:
+        """The same with best fit and local significance, or with the reason why there are none."""
+        return replace(
+            self,
+            mu_hat=test.mu_hat,
+            mu_hat_reason=test.mu_hat_reason,
+            local_reason=test.reason,
+            p0=test.p0,
+            significance=test.significance,
+            signed_significance=test.signed_significance,
+        )
 
     @classmethod
     def lost(cls, name: str, values: tuple[float | str, ...], why: Exception | str) -> ScanPoint:

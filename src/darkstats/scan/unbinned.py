@@ -12,8 +12,9 @@ from darkstats.errors import InputError, NotCertifiedError
 from darkstats.inference.asimov import blinded_observation
 from darkstats.model.unbinned.model import compile_hs3
 from darkstats.model.unbinned.observed import observed_events
-from darkstats.scan.credible_blocks import credible_fields
+from darkstats.scan.credible_blocks import credible_points
 from darkstats.scan.limits import point_of_model
+from darkstats.scan.mass_hypotheses import MassHypothesis
 from darkstats.scan.mass_scan import ScanPoint
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ def unbinned_point(
         else:
             data = model.observation
         if settings.method == "bayes":
-            (fields,) = credible_fields([model.with_observation(data)], settings)
-            if fields.get("status") != "failed":
-                fields["warnings"] = (*fields["warnings"], *notes)
-            point = ScanPoint(name=name, values=values, **fields)
+            one = MassHypothesis(name=name, values=values)
+            (point,) = credible_points([(one, model.with_observation(data))], settings)
+            if point.status != "failed":
+                point = replace(point, warnings=(*point.warnings, *notes))
         else:
             point = point_of_model(name, values, model, data, settings, notes=notes)
         return replace(point, expected_spectrum_significance_reason=_NO_SPECTRUM)

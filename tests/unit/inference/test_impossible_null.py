@@ -22,7 +22,7 @@ from darkstats.inference.curve import ProfileCurve
 from darkstats.inference.results import none_beyond
 from darkstats.inference.test_statistics import TEST_STATISTICS
 from darkstats.model import HistFactoryModel, Observation
-from darkstats.scan.local import local_fields
+from darkstats.scan.local import local_test
 from small_models import compiled, counting, two_bins_one_empty
 
 PLACE = "channel 'A', bin 1 "
@@ -113,14 +113,14 @@ def test_two_sided_tests_of_no_signal_are_null_too() -> None:
 
 
 def test_local_significance_is_null_with_the_bin() -> None:
-    """Fields of a point of a scan."""
+    """There is a best fit, and no p-value: of a point of a scan, with the reason."""
     model = window(0.0)
     curve = ProfileCurve(model, model.observation, TEST_STATISTICS["qtilde"])
-    fields = local_fields(curve)
-    assert "p0" not in fields
-    assert "significance" not in fields
-    assert PLACE in fields["local_reason"]
-    assert fields["mu_hat"] == pytest.approx(0.591443, rel=1e-5)
+    found = local_test(curve)
+    assert found.p0 is None
+    assert found.significance is None
+    assert PLACE in (found.reason or "")
+    assert found.mu_hat == pytest.approx(0.591443, rel=1e-5)
 
 
 def test_fits_at_an_impossible_hypothesis_are_refused_with_the_bin() -> None:

@@ -102,21 +102,22 @@ def test_workers_do_not_change_a_bayesian_scan(inputs) -> None:
 
 def test_a_window_without_posterior_is_a_point_with_a_reason(inputs) -> None:
     """No signal, a patch that does not fit, an efficiency that cannot be normalised."""
-    patches = json.loads(json.dumps(inputs.members[:4]))
+    patches = json.loads(json.dumps(inputs.plain()["patches"][:4]))
     samples = patches[1]["patch"][0]["value"][0]["samples"]
     samples[0]["data"] = [0.0]
     patches[2]["patch"] = [{"op": "remove", "path": "/nothing"}]
     free = patches[3]["patch"][0]["value"][0]["samples"][0]["modifiers"]
     free.append({"name": "free", "type": "normfactor", "data": None})
     base = base_of(inputs.workspace, inputs.members)
-    found = scan_points(base, patches, BAYES)
-    assert [point.name for point in found] == [patch["name"] for patch in patches]
+    broken = BinnedHypotheses.of_plain({**inputs.plain(), "patches": patches}).members
+    found = scan_points(base, broken, BAYES)
+    assert [point.name for point in found] == [one.name for one in broken]
     assert [point.status for point in found] == ["ok", "failed", "failed", "failed"]
     assert "poi-no-effect" in found[1].reason
     assert "/nothing" in found[2].reason
     assert "ImproperPosteriorError" in found[3].reason
     assert all(point.observed is None and point.p0 is None for point in found[1:])
-    assert found[0] == scan_point(base, patches[0], BAYES)
+    assert found[0] == scan_point(base, broken[0], BAYES)
 
 
 def test_a_limit_outlives_a_fit_that_cannot_be_certified(
@@ -127,7 +128,7 @@ def test_a_limit_outlives_a_fit_that_cannot_be_certified(
     def broken(null: object) -> None:
         raise FitFailedError("no minimum")
 
-    monkeypatch.setattr(credible_blocks, "window_fields", broken)
+    monkeypatch.setattr(credible_blocks, "window_test", broken)
     some = replace(inputs, members=inputs.members[:1])
     (point,) = points(some, BAYES)
     assert point.status == "ok"
@@ -141,12 +142,12 @@ def test_a_blind_bayesian_scan_looks_at_no_data(inputs) -> None:
     blind = replace(BAYES, blind=True)
     here = points(inputs, blind)
     assert all(p.observed is None and p.p0 is None and p.mu_hat is None for p in here)
-    other = json.loads(json.dumps(inputs))
+    other = json.loads(json.dumps(inputs.plain()))
     for patch in other["patches"]:
         for operation in patch["patch"]:
             if operation["path"] == "/observations":
                 operation["value"][0]["data"] = [40.0]
-    for one, two in zip(points(other, blind), here, strict=True):
+    for one, two in zip(points(BinnedHypotheses.of_plain(other), blind), here, strict=True):
         assert one.expected == pytest.approx(two.expected, rel=1e-9)
 
 
