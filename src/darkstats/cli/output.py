@@ -7,12 +7,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from darkstats.characters import printable
 from darkstats.errors import MissingExtraError, OptionError
 from darkstats.options import option
 from darkstats.workflows import Outcome, Shell
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["Drawing", "Output", "deliver", "print_record", "print_sheet"]
 
@@ -109,7 +112,7 @@ def _is_installed(package: str) -> bool:
         return False
 
 
-def print_record(record: dict[str, Any]) -> None:
+def print_record(record: JsonObject) -> None:
     """Print one JSON document on standard output."""
     from darkstats.report.writing import json_text
 

@@ -6,10 +6,13 @@ import gzip
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from darkstats.garbage import collection_paused
 from darkstats.provenance import digest_of, digest_of_text
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["Job", "Prepare", "RunBlock", "Task", "block_text", "inputs_bytes", "read_inputs"]
 
@@ -56,7 +59,7 @@ class Job:
         """SHA-256 of all that a block depends on: more blocks belong to the same job."""
         return digest_of(self.plain())
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> JsonObject:
         """As JSON data, inputs by their digest."""
         return {
             "kind": self.kind,
@@ -80,10 +83,10 @@ def inputs_bytes(documents: Mapping[str, Any]) -> tuple[bytes, str]:
     return gzip.compress(data, 4, mtime=0), digest_of_text(data)
 
 
-def read_inputs(data: bytes) -> dict[str, Any]:
+def read_inputs(data: bytes) -> JsonObject:
     """Inverse of :func:`inputs_bytes`."""
     with collection_paused():
-        found: dict[str, Any] = json.loads(gzip.decompress(data))
+        found: JsonObject = json.loads(gzip.decompress(data))
     return found
 
 

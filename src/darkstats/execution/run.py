@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from darkstats.errors import OptionError
 from darkstats.execution.dask_cluster import DaskCluster
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from darkstats.execution.jobs import Job, OnBlock, Task
     from darkstats.execution.store import BlockStore
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["Executor", "executor_of", "run_job", "shard_blocks"]
 
@@ -71,7 +72,7 @@ def run_job(
     store: BlockStore | None = None,
     progress: Callable[[int], None] | None = None,
     blocks: Sequence[int] | None = None,
-) -> dict[int, dict[str, Any]]:
+) -> dict[int, JsonObject]:
     """Run what is not finished, and return the contents of all blocks asked for.
 
     Parameters
@@ -92,7 +93,7 @@ def run_job(
     """
     wanted = list(range(job.n_blocks)) if blocks is None else list(blocks)
     missing = wanted if store is None else [b for b in store.unfinished() if b in set(wanted)]
-    found: dict[int, dict[str, Any]] = {}
+    found: dict[int, JsonObject] = {}
     if progress is not None and len(missing) < len(wanted):
         progress(len(wanted) - len(missing))
 

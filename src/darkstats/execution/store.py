@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkstats.errors import OptionError, OutputError, ShardError, in_words
 from darkstats.execution.jobs import Job
@@ -29,6 +29,8 @@ from darkstats.provenance import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["BlockState", "BlockStore", "Merged"]
 
@@ -202,7 +204,7 @@ class BlockStore:
             return BlockState.FOREIGN, ""
         return BlockState.GOOD, text
 
-    def read(self, block: int) -> dict[str, Any]:
+    def read(self, block: int) -> JsonObject:
         """Return the content of a block.
 
         Raises
@@ -213,7 +215,7 @@ class BlockStore:
         state, text = self.look(block)
         if state is not BlockState.GOOD:
             raise ShardError(f"{self._path(block)}: {_PROBLEMS[state]}")
-        found: dict[str, Any] = json.loads(text)
+        found: JsonObject = json.loads(text)
         return found
 
     def unfinished(self) -> list[int]:

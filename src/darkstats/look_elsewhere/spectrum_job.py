@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from darkstats.arrays import FloatArray
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["TOY_TASKS", "Tallies", "collect_tallies", "observed_of", "toys_job"]
 
@@ -134,7 +135,7 @@ def observed_of(observed: Mapping[str, float], names: Sequence[str]) -> FloatArr
     return frozen_floats([float(observed.get(name, math.nan)) for name in names])
 
 
-def _run(context: _Context, block: int) -> dict[str, Any]:
+def _run(context: _Context, block: int) -> JsonObject:
     scan = context.spectrum
     return _tallied(
         scan.geometry,
@@ -161,7 +162,7 @@ def _tallied(
     *,
     auxiliary: str,
     first_toy: int,
-) -> dict[str, Any]:
+) -> JsonObject:
     """What is kept of the toys of one block.
 
     Parameters
@@ -176,7 +177,7 @@ def _tallied(
         Number of the first one: excursions are counted in the first toys only.
     """
     field_ = ScanField.of(geometry, roots)
-    payload: dict[str, Any] = {
+    payload: JsonObject = {
         "auxiliary": auxiliary,
         "maxima": pack_arrays(MaximaTally.of(field_).arrays()),
         "local": pack_arrays(LocalTally.of(field_, observed).arrays()),

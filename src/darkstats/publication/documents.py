@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, InputError
 from darkstats.publication.findings import MALFORMED, Problem
@@ -20,6 +20,9 @@ from darkstats.workspace import PatchSet, Workspace
 from darkstats.workspace.archives import unpacked
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.shared_parts import SharedParts
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["LIMITS", "Documents", "scanned_by", "try_hypotheses"]
 
@@ -102,9 +105,9 @@ class Documents:
         )
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> JsonObject:
         """What is known of the search: from the build, the sidecar, or the record of the limits."""
-        found: dict[str, Any] = {}
+        found: JsonObject = {}
         for source in (self.limits or {}, self.sidecar, self.build):
             found |= {key: source[key] for key in _FACTS if source.get(key) is not None}
         return found
@@ -118,7 +121,7 @@ def _json(files: Mapping[str, bytes], name: str) -> Any:  # noqa: ANN401 -- a JS
     return parse_json(unpacked(files[name], name), source=name)
 
 
-def _object(files: Mapping[str, bytes], name: str | None) -> dict[str, Any] | None:
+def _object(files: Mapping[str, bytes], name: str | None) -> JsonObject | None:
     if name is None or name not in files:
         return None
     found = _json(files, name)

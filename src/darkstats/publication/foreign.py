@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, InputError
 from darkstats.publication.contents import Contents
@@ -15,6 +15,9 @@ from darkstats.workspace.archives import looks_like, unpacked, walk_members
 from darkstats.workspace.containers import patch_set_in, workspace_in
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.shared_parts import SharedParts
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["verify_foreign"]
 
@@ -28,7 +31,7 @@ class _Found:
 
     workspaces: dict[str, Workspace] = field(default_factory=dict)
     patch_sets: dict[str, PatchSet] = field(default_factory=dict)
-    patches: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    patches: dict[str, list[JsonObject]] = field(default_factory=dict)
     sidecars: list[Mapping[str, Any]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 

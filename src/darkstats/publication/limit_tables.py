@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkstats.publication.latex import table, tex_number, tex_text
 from darkstats.report.hepdata import submission, submission_texts
@@ -13,6 +13,7 @@ from darkstats.report.scan_exports import scan_csv
 
 if TYPE_CHECKING:
     from darkstats.report.scan_table import Limits, ScanTable
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["limit_files"]
 
@@ -20,7 +21,7 @@ _BAND = (r"$-2\sigma$", r"$-1\sigma$", "median", r"$+1\sigma$", r"$+2\sigma$")
 
 
 def limit_files(
-    scan: ScanTable, notes: Mapping[str, str], resources: Sequence[dict[str, Any]] = ()
+    scan: ScanTable, notes: Mapping[str, str], resources: Sequence[JsonObject] = ()
 ) -> dict[str, str]:
     """Return tables of a scan by the name of the file.
 

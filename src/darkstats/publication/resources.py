@@ -11,11 +11,14 @@ import gzip
 import io
 import tarfile
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from darkstats.publication.documents import Documents
 from darkstats.publication.findings import DIFFERS, MALFORMED, Problem
 from darkstats.workspace.archives import read_members, unpacked
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["ARCHIVE", "FOLDER", "HS3_RESOURCE", "compare_archive", "likelihood_archive", "listed"]
 
@@ -24,7 +27,7 @@ ARCHIVE = f"{FOLDER}likelihood.tar.gz"
 HS3_RESOURCE = f"{FOLDER}likelihood.hs3.json"
 
 
-def listed(names: Collection[str]) -> list[dict[str, Any]]:
+def listed(names: Collection[str]) -> list[JsonObject]:
     """``additional_resources`` of a submission, for those of the files that a bundle has."""
     signals = any(name.startswith("patchset.json") for name in names)
     of = "Likelihood without signal" if signals else "Likelihood"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from darkstats.provenance import package_version
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["CITATIONS", "Citation", "bibtex", "citation_record"]
 
@@ -167,7 +170,7 @@ def bibtex() -> str:
     return "\n\n".join(one.bibtex() for one in (_software(), *CITATIONS))
 
 
-def citation_record() -> dict[str, Any]:
+def citation_record() -> JsonObject:
     """Return all references as a record (``darkstats.citation/1``)."""
     return {
         "schema": "darkstats.citation/1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkstats.report.numbers import number
 from darkstats.report.tables import grid, sheet, short_source
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from darkstats.report.provenance import Inputs
     from darkstats.report.summaries import ParameterSummary, WorkspaceSummary
     from darkstats.workspace import Workspace
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = [
     "conversion_sheet",
@@ -94,7 +95,7 @@ def summary_sheet(summary: WorkspaceSummary, inputs: Inputs) -> RenderableType:
     )
 
 
-def patches_sheet(record: dict[str, Any], shown: int) -> RenderableType:
+def patches_sheet(record: JsonObject, shown: int) -> RenderableType:
     """Points of a patch set with their values, and what its patches, or a patch, change."""
     points, targets = record["points"], record["targets"]
     tables = []
@@ -120,7 +121,7 @@ def patches_sheet(record: dict[str, Any], shown: int) -> RenderableType:
     return sheet(f"{kind} {record['source']}", tables=tables, notes=notes)
 
 
-def events_sheet(record: dict[str, Any], shown: int) -> RenderableType:
+def events_sheet(record: JsonObject, shown: int) -> RenderableType:
     """Analyses of an HS3 document, with the channels that each looks at."""
     rows = [
         [
@@ -164,7 +165,7 @@ def workspace_sheet(workspace: Workspace, said: tuple[str, ...] = ()) -> Rendera
     )
 
 
-def hs3_sheet(document: dict[str, Any], source: str) -> RenderableType:
+def hs3_sheet(document: JsonObject, source: str) -> RenderableType:
     """An HS3 document that was written, in one line each."""
     channels = [d for d in document["distributions"] if d["type"] == "histfactory_dist"]
     constraints = len(document["distributions"]) - len(channels)
@@ -217,7 +218,7 @@ def percent_of(size: float | None) -> str:
     return f"{number(100.0 * size, 2)} %"
 
 
-def digest_sheet(source: str, record: dict[str, Any]) -> RenderableType:
+def digest_sheet(source: str, record: JsonObject) -> RenderableType:
     """Digests, each on its line, ready to be copied."""
     return sheet(
         f"Digests of {source}" + (" (sorted)" if record["sorted"] else ""),
@@ -229,7 +230,7 @@ def digest_sheet(source: str, record: dict[str, Any]) -> RenderableType:
     )
 
 
-def download_sheet(record: dict[str, Any]) -> RenderableType:
+def download_sheet(record: JsonObject) -> RenderableType:
     """What was fetched, and how to use the workspaces in it."""
     path = record["path"]
     rows = [

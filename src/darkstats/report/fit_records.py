@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkstats.report.provenance import Inputs, provenance_record
 from darkstats.report.records import SCHEMAS, Record
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ProfileScan,
     )
     from darkstats.model import Parameter
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = [
     "certification_record",
@@ -253,7 +254,7 @@ def failed_impacts(impacts: tuple[Impact, ...]) -> tuple[str, ...]:
 
 def scan_record(scan: ProfileScan, inputs: Inputs) -> Record:
     """Record of a profile scan (``darkstats.scan-poi/1``): deviance above the minimum."""
-    record: dict[str, Any] = {
+    record: JsonObject = {
         "schema": SCHEMAS["scan-poi"],
         "interpolation": dict(inputs.interpolation),
         "names": list(scan.names),

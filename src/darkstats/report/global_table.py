@@ -22,9 +22,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["SCHEMA", "Crossings", "GlobalTable", "MethodResult", "WindowToys", "read_global"]
 
@@ -176,7 +179,7 @@ class _Reader:
             for k, value in enumerate(values)
         )
 
-    def objects(self, where: Mapping[str, Any], key: str) -> list[tuple[dict[str, Any], str]]:
+    def objects(self, where: Mapping[str, Any], key: str) -> list[tuple[JsonObject, str]]:
         values = where.get(key) or []
         if not isinstance(values, list) or not all(isinstance(item, dict) for item in values):
             raise self.fail(f"/{key}", "is no list of objects")

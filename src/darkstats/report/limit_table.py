@@ -11,6 +11,7 @@ from darkstats.report.records import SCHEMAS
 
 if TYPE_CHECKING:
     from darkstats.inference.results import Calculator, Interval, LimitScan, UpperLimit
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["SCHEMA", "inputs_of", "interval_of", "limit_of"]
 
@@ -18,7 +19,7 @@ SCHEMA = SCHEMAS["limit"]
 _MOST = 1e300  # beyond it no figure has an axis
 
 
-def _object(value: object) -> dict[str, Any]:
+def _object(value: object) -> JsonObject:
     """What an object holds; nothing where there is none: labels of a figure, not its numbers."""
     return value if isinstance(value, dict) else {}
 

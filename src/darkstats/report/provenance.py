@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from darkstats.errors import OptionError
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["Inputs", "provenance_record", "stated_date"]
 
@@ -69,12 +72,12 @@ def stated_date() -> tuple[str | None, str | None]:
         ) from error
 
 
-def provenance_record(inputs: Inputs, **details: object) -> dict[str, Any]:
+def provenance_record(inputs: Inputs, **details: object) -> JsonObject:
     """Return the ``provenance`` of a record; ``details`` that exist are added as they are."""
     from darkstats.provenance import versions  # reads package metadata: not for every table
 
     date, reason = stated_date()
-    workspace: dict[str, Any] = {
+    workspace: JsonObject = {
         "source": inputs.source,
         "sha256": inputs.workspace_sha256,
         "canonical_sha256": inputs.canonical_sha256,
@@ -82,7 +85,7 @@ def provenance_record(inputs: Inputs, **details: object) -> dict[str, Any]:
     }
     if inputs.simulated is None:
         workspace["simulated_reason"] = "neither a sidecar nor an option says"
-    record: dict[str, Any] = {
+    record: JsonObject = {
         "versions": versions(),
         "workspace": workspace,
         "data": inputs.data or ("Asimov" if inputs.blind else "workspace"),
@@ -93,7 +96,7 @@ def provenance_record(inputs: Inputs, **details: object) -> dict[str, Any]:
     }
     if inputs.model_sha256 is not None:
         workspace["measurement"] = inputs.measurement
-        model: dict[str, Any] = {"sha256": inputs.model_sha256, "masked": list(inputs.masked)}
+        model: JsonObject = {"sha256": inputs.model_sha256, "masked": list(inputs.masked)}
         model["poi"] = inputs.poi
         if inputs.poi is None:
             model["poi_reason"] = "the measurement names no parameter of interest"

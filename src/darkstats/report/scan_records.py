@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from darkstats.gaussian import quantile, survival
@@ -17,16 +19,26 @@ if TYPE_CHECKING:
     from darkstats.look_elsewhere import Comparison, GlobalSignificance, LocalPValue
     from darkstats.look_elsewhere.spectrum_job import Tallies
     from darkstats.scan.mass_scan import MassScan, ScanPoint
+    from darkstats.workspace.json_values import JsonObject
 
-__all__ = ["Conversion", "global_record", "scan_record"]
+__all__ = ["Converted", "Coupling", "global_record", "scan_record"]
 
-#: What a limit on the signal strength is in other units: (masses, strength) -> value or None.
-Conversion = Any
+#: What a limit on the signal strength is in other units: (values of a hypothesis, strength) -> it.
+Converted = Callable[["Sequence[float | str]", float], "float | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coupling:
+    """The coupling of a benchmark: its symbol, and its size at a signal strength."""
+
+    symbol: str
+    at: Converted
+
 
 _LEVELS = (1.0, 2.0, 3.0)
 
 
-def _missing(record: dict[str, Any], key: str, reason: str | None) -> None:
+def _missing(record: JsonObject, key: str, reason: str | None) -> None:
     if record[key] is None:
         record[f"{key}_reason"] = reason or "not computed"
 
@@ -41,10 +53,10 @@ def _scaled(value: Any, factor: float) -> Any:  # noqa: ANN401 -- a number, a li
 def _point(
     point: ScanPoint,
     reference_pb: float | None,
-    couplings: Mapping[str, tuple[str, Conversion]],
+    couplings: Mapping[str, Coupling],
     *,
     bayes: bool,
-) -> dict[str, Any]:
+) -> JsonObject:
     record = point.plain()
     record["CLs_obs"], record["CLs_exp"] = record.pop("cls_observed"), record.pop("cls_expected")
     bounds = {"CLs_obs": "cls_observed_bound", "CLs_exp": "cls_expected_bound"}
@@ -73,7 +85,7 @@ def _point(
         return record
     bands = (point.observed, *point.expected)
 
-    def converted(convert: Conversion) -> dict[str, Any]:
+    def converted(convert: Converted) -> JsonObject:
         found = [None if mu is None else convert(point.values, mu) for mu in bands]
         return {"observed": found[0], "expected": found[1:]}
 
@@ -87,19 +99,18 @@ def _point(
             },
         }
     record["couplings"] = {
-        name: {"symbol": symbol, **converted(convert)}
-        for name, (symbol, convert) in couplings.items()
+        name: {"symbol": one.symbol, **converted(one.at)} for name, one in couplings.items()
     }
     if point.low_counts is not None:
         held = point.low_counts
-        for name, (_, convert) in couplings.items():
+        for name, one in couplings.items():
             strengths = (held["observed"], *held["expected"])
-            found = [None if mu is None else convert(point.values, mu) for mu in strengths]
+            found = [None if mu is None else one.at(point.values, mu) for mu in strengths]
             record["couplings"][name]["low_counts"] = {"observed": found[0], "expected": found[1:]}
     return record
 
 
-def _bias(scan: MassScan) -> dict[str, Any] | None:
+def _bias(scan: MassScan) -> JsonObject | None:
     """How far the expected spectrum biases the windows of a scan; null where none is known."""
     worst = scan.most_biased
     if worst is None:
@@ -118,10 +129,10 @@ def scan_record(
     scan: MassScan,
     *,
     facts: Mapping[str, Any],
-    couplings: Mapping[str, tuple[str, Conversion]],
+    couplings: Mapping[str, Coupling],
     job_digest: str,
     versions: Mapping[str, str],
-) -> dict[str, Any]:
+) -> JsonObject:
     """Record of a scan: the same bytes however it was run.
 
     Parameters
@@ -132,7 +143,7 @@ def scan_record(
         Of the search: ``name``, ``title``, ``simulated``, ``data``, ``luminosity_ipb``,
         ``reference_cross_section_pb``, ``poi_label``.
     couplings
-        By benchmark: symbol, and the function of masses and signal strength.
+        By benchmark.
     job_digest, versions
         For the provenance.
     """
@@ -180,11 +191,11 @@ def scan_record(
         for key in ("test_stat", "band"):
             record[key] = None
             record[f"{key}_reason"] = NO_TEST
-    found: dict[str, Any] = plain(record)
+    found: JsonObject = plain(record)
     return found
 
 
-def _significance(found: GlobalSignificance) -> dict[str, Any]:
+def _significance(found: GlobalSignificance) -> JsonObject:
     """Global significance; none where the p-value is 0 or 1 as it is written."""
     from darkstats.look_elsewhere.result import BEYOND
 
@@ -193,7 +204,7 @@ def _significance(found: GlobalSignificance) -> dict[str, Any]:
     return {"z_global": None, "z_global_reason": "no significance belongs to a p-value of 0 or 1"}
 
 
-def _method(found: GlobalSignificance) -> dict[str, Any]:
+def _method(found: GlobalSignificance) -> JsonObject:
     p = found.p_global
     return {
         "method": found.method,
@@ -221,7 +232,7 @@ def _method(found: GlobalSignificance) -> dict[str, Any]:
     }
 
 
-def _crossings(comparison: Comparison, z_local: float) -> dict[str, Any] | None:
+def _crossings(comparison: Comparison, z_local: float) -> JsonObject | None:
     law = next((r.law for r in comparison.results if r.law is not None), None)
     if law is None:
         return None
@@ -245,7 +256,7 @@ def _crossings(comparison: Comparison, z_local: float) -> dict[str, Any] | None:
     }
 
 
-def _local(found: LocalPValue) -> dict[str, Any]:
+def _local(found: LocalPValue) -> JsonObject:
     """Local p-value of toys of the spectrum, or its bound; Z of either."""
     p = found.value
     known = p.value if p is not None else found.below
@@ -262,7 +273,7 @@ def _local(found: LocalPValue) -> dict[str, Any]:
     }
 
 
-def _windows(tallies: Tallies, names: Sequence[str]) -> list[dict[str, Any]]:
+def _windows(tallies: Tallies, names: Sequence[str]) -> list[JsonObject]:
     """How many toys exceed each window's excess; windows without one are left out."""
     found = tallies.local
     return [
@@ -289,7 +300,7 @@ def global_record(
     names: Sequence[str],
     not_computed: Sequence[str],
     provenance: Mapping[str, Any],
-) -> dict[str, Any]:
+) -> JsonObject:
     """Record of global significance.
 
     Parameters
@@ -344,5 +355,5 @@ def global_record(
         "windows": _windows(tallies, names),
         "provenance": dict(provenance),
     }
-    found: dict[str, Any] = plain(record)
+    found: JsonObject = plain(record)
     return found

@@ -14,12 +14,15 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkstats.arrays import FloatArray
 from darkstats.errors import DocumentError, UnknownNameError
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["SCHEMA", "Axis", "Collision", "Conversion", "Limits", "ScanTable", "read_scan"]
 
@@ -443,7 +446,7 @@ def _chosen_axes(columns: Mapping[str, _Column], units: Mapping[str, str | None]
 
 def _axis_words(reader: _Reader, record: Mapping[str, Any], labels: Sequence[str]) -> list[Axis]:
     """Title and unit of each label: of the record, which has them from the sidecar, or by name."""
-    given: dict[str, Any] = reader.optional(record, "label_words", dict, "") or {}
+    given: JsonObject = reader.optional(record, "label_words", dict, "") or {}
     found = []
     for label in labels:
         words: Any = given.get(label, {})

@@ -22,10 +22,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, in_words
 from darkstats.workspace.documents import parse_json
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = [
     "CITATION_TEXTS",
@@ -211,7 +214,7 @@ def _collision(items: object, source: str) -> dict[str, float | str] | None:
 
 
 def _positive(
-    document: dict[str, Any], key: str, source: str, *, what: str, unit: str, largest: float
+    document: JsonObject, key: str, source: str, *, what: str, unit: str, largest: float
 ) -> float | None:
     """A size of the search that is a number above zero, in the unit of its key."""
     value = document.get(key)
@@ -243,7 +246,7 @@ def _citation(items: object, source: str) -> dict[str, str | list[str]] | None:
     return dict(items)
 
 
-def _typed(document: dict[str, Any], key: str, kind: type, source: str) -> Any:  # noqa: ANN401 -- of `kind`
+def _typed(document: JsonObject, key: str, kind: type, source: str) -> Any:  # noqa: ANN401 -- of `kind`
     value = document.get(key)
     if value is not None and not isinstance(value, kind):
         raise DocumentError(f"is no {kind.__name__}", source=source, pointer=f"/{key}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkstats.report.provenance import provenance_record
 from darkstats.report.records import SCHEMAS
@@ -15,6 +15,7 @@ from darkstats.workspace.names import modifier_of
 if TYPE_CHECKING:
     from darkstats.report.provenance import Inputs
     from darkstats.workspace import Finding, Workspace
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = [
     "ChannelSummary",
@@ -157,9 +158,9 @@ def summarise(workspace: Workspace, measurement: str | None = None) -> Workspace
     )
 
 
-def summary_record(summary: WorkspaceSummary, inputs: Inputs) -> dict[str, Any]:
+def summary_record(summary: WorkspaceSummary, inputs: Inputs) -> JsonObject:
     """Record of a summary (``darkstats.inspect/1``)."""
-    record: dict[str, Any] = {
+    record: JsonObject = {
         "schema": SCHEMAS["inspect"],
         "source": summary.source,
         "measurement": summary.measurement,
@@ -175,5 +176,5 @@ def summary_record(summary: WorkspaceSummary, inputs: Inputs) -> dict[str, Any]:
     }
     if summary.poi is None:
         record["poi_reason"] = "the measurement names none"
-    result: dict[str, Any] = plain(record)
+    result: JsonObject = plain(record)
     return result

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from darkstats.workspace.hs3 import Hs3Document
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["EventsOfScan", "require_events_somewhere"]
 
@@ -76,7 +77,7 @@ class EventsOfScan:
             )
         return self.tables[str(wanted)]
 
-    def packed(self) -> dict[str, Any]:
+    def packed(self) -> JsonObject:
         """As JSON data."""
         return {
             name: {

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from darkstats.scan.mass_hypotheses import MassHypotheses
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["LIMIT_TASKS", "collect_scan", "hypotheses_of", "limits_job", "unknown_kind"]
 
@@ -71,7 +72,7 @@ def _events(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> EventTest
     return EventTests(EventHypotheses.of_plain(inputs), ScanSettings.from_plain(settings))
 
 
-def _run(tests: _Tests, block: int) -> dict[str, Any]:
+def _run(tests: _Tests, block: int) -> JsonObject:
     size = tests.settings.hypotheses_per_block
     return {"points": [one.plain() for one in tests.points(block * size, (block + 1) * size)]}
 

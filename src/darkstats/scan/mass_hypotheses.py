@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from darkstats.workspace import PatchSet, SignalPoint
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["BinnedHypotheses", "EventHypotheses", "MassHypotheses", "MassHypothesis"]
 
@@ -72,7 +73,7 @@ class MassHypotheses(Protocol):
     def with_facts(self, facts: Mapping[str, Any]) -> MassHypotheses:
         """The same, with other facts."""
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> JsonObject:
         """As JSON data: the inputs of a job."""
 
 
@@ -127,7 +128,7 @@ class BinnedHypotheses:
         """The same, with other facts."""
         return replace(self, facts=facts)
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> JsonObject:
         """As JSON data."""
         return {
             "workspace": dict(self.workspace),
@@ -222,7 +223,7 @@ class EventHypotheses:
         """The same, with other facts."""
         return replace(self, facts=facts)
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> JsonObject:
         """As JSON data."""
         return {
             "hs3": dict(self.document.document),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from darkstats.scan.local import LocalTest
     from darkstats.scan.settings import ScanSettings
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["MassScan", "ScanPoint", "results_in_words"]
 
@@ -123,7 +124,7 @@ class ScanPoint(Shown):
         numbers = (self.observed, *self.expected, self.p0)
         return self.status == "ok" and any(number is not None for number in numbers)
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> JsonObject:
         """As JSON data."""
         return {name: getattr(self, name) for name in _point_fields()}  # asdict copies deeply
 

@@ -6,11 +6,14 @@ import copy
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.workspace.names import modifier_of
 from darkstats.workspace.nominal import CONSTRAINED_TYPES, nominal_values, settings_of
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["SYSTEMATICS", "projected"]
 
@@ -25,7 +28,7 @@ SYSTEMATICS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def projected(document: Mapping[str, Any], factor: float, *, systematics: str) -> dict[str, Any]:
+def projected(document: Mapping[str, Any], factor: float, *, systematics: str) -> JsonObject:
     """Return a workspace with all expected and observed events multiplied by ``factor``.
 
     Parameters
@@ -83,7 +86,7 @@ def _interest(document: Mapping[str, Any], measurement: Mapping[str, Any]) -> st
     return modifier_of(measurement["config"]["poi"], modifiers)
 
 
-def _hold_at_nominal(document: dict[str, Any], poi: str | None) -> set[str]:
+def _hold_at_nominal(document: JsonObject, poi: str | None) -> set[str]:
     """Hold constrained parameters; return the names of those that do nothing there.
 
     Their modifiers are left out, which is the same and needs no place in the fit.
@@ -104,7 +107,7 @@ def _hold_at_nominal(document: dict[str, Any], poi: str | None) -> set[str]:
     return dropped
 
 
-def _with_room(entry: dict[str, Any]) -> dict[str, Any]:
+def _with_room(entry: JsonObject) -> JsonObject:
     """Let a held value lie within its bounds, as the linter wants it."""
     if not entry.get("fixed") or not {"inits", "bounds"} <= entry.keys():
         return entry
@@ -115,9 +118,7 @@ def _with_room(entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry, "bounds": bounds}
 
 
-def _scaled(
-    modifier: dict[str, Any], nominal: list[float], factor: float, shrink: float
-) -> dict[str, Any]:
+def _scaled(modifier: JsonObject, nominal: list[float], factor: float, shrink: float) -> JsonObject:
     """A modifier at the new luminosity, its relative error multiplied by ``shrink``."""
     kind, data = modifier["type"], modifier["data"]
     if kind == "normsys":
@@ -139,7 +140,7 @@ def _scaled(
     return {**modifier, "data": data}
 
 
-def _scale_settings(document: dict[str, Any], poi: str | None, shrink: float) -> None:
+def _scale_settings(document: JsonObject, poi: str | None, shrink: float) -> None:
     """Multiply by ``shrink`` the relative errors that stand in measurements."""
     types: dict[str, set[str]] = {}
     for channel in document["channels"]:
@@ -154,9 +155,7 @@ def _scale_settings(document: dict[str, Any], poi: str | None, shrink: float) ->
         ]
 
 
-def _scaled_entry(
-    entry: dict[str, Any], types: Mapping[str, set[str]], shrink: float
-) -> dict[str, Any]:
+def _scaled_entry(entry: JsonObject, types: Mapping[str, set[str]], shrink: float) -> JsonObject:
     kinds = types.get(entry["name"], set())
     found = dict(entry)
     if kinds & {"lumi", "staterror"} and "sigmas" in entry:

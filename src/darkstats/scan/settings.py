@@ -11,6 +11,8 @@ from darkstats.options import check_choices, option
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from darkstats.workspace.json_values import JsonObject
+
 __all__ = ["BayesSettings", "ScanSettings"]
 
 _PANEL = "Bayes (--method bayes)"
@@ -126,7 +128,7 @@ class ScanSettings:
     def __str__(self) -> str:
         return f"{self.method} at {self.cl:g}, {self.calculator}{', blind' * self.blind}"
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> JsonObject:
         """As JSON data."""
         return asdict(self)
 

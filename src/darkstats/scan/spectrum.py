@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from darkstats.arrays import FloatArray, IndexArray
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["FILL_SCHEMA", "SpectrumMap", "WindowFill", "read_fill"]
 
@@ -258,7 +259,7 @@ def _bins(
     return [part + start for part in found]
 
 
-def read_fill(path: Path) -> dict[str, Any]:
+def read_fill(path: Path) -> JsonObject:
     """Read a ``fill.json``, compressed or not.
 
     Raises

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from darkstats.workflows.inputs import toy_options
 from darkstats.workflows.likelihoods import Likelihood
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from darkstats.referee import Verdict
     from darkstats.report.figures.style import Drawing
     from darkstats.workflows.requests import ToyRequest
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["NO_TOYS", "Thrown", "answered", "calculator_of", "throwing", "toys_of"]
 
@@ -89,7 +90,7 @@ def answered(
     found: ResultT,
     likelihood: Likelihood,
     *,
-    record: Callable[[], dict[str, Any]],
+    record: Callable[[], JsonObject],
     sheet: Callable[[], RenderableType],
     figures: Mapping[str, Callable[[], Drawing]],
     files: Mapping[str, Callable[[str], None]] | None = None,
@@ -111,7 +112,7 @@ def answered(
         What the referee says, and whether the verb offers one.
     """
 
-    def whole_record() -> dict[str, Any]:
+    def whole_record() -> JsonObject:
         from darkstats.report.records import verdict_record
 
         plain = record()

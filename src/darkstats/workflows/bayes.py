@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from darkstats.report.figures.coupling_axis import CouplingAxis
     from darkstats.report.figures.style import Drawing
     from darkstats.workflows.requests import LimitRequest
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["credible", "prior_of"]
 
@@ -111,7 +112,7 @@ def credible(
 
         verdict = not_repeated("limit", "pyhf has no Bayesian limits")
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         from darkstats.report.bayes_records import credible_record
 
         return credible_record(

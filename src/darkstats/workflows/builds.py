@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from darkstats.options import argument, check_choices, option
 from darkstats.workflows.outcome import Outcome, Shell
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from darkstats.report.figures.style import Drawing
     from darkstats.searches.build import BuiltSearch
     from darkstats.simulation.candidates import Candidates
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["BuildRequest", "SimulateRequest", "build", "inspect_build", "simulate"]
 
@@ -68,7 +69,7 @@ class BuildRequest(SimulateRequest):
     ] = None  # fmt: skip
 
 
-def _settings(request: SimulateRequest) -> dict[str, Any]:
+def _settings(request: SimulateRequest) -> JsonObject:
     from darkstats.simulation.production import default_cache
 
     return {
@@ -163,7 +164,7 @@ def build(request: BuildRequest, shell: Shell | None = None) -> Outcome[BuiltSea
     return Outcome(result=built, record=lambda: dict(built.record), sheet=sheet)
 
 
-def inspect_build(folder: Path) -> Outcome[dict[str, Any]]:
+def inspect_build(folder: Path) -> Outcome[JsonObject]:
     """Show what a build wrote: yields by process and window, spectra.
 
     Raises

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from darkstats.conversion.converted import Conversion
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["ConvertRequest", "convert"]
 
@@ -132,7 +133,7 @@ def convert(request: ConvertRequest, shell: Shell | None = None) -> Outcome[Conv
     if found.interpolation is not None:
         use += f" --interpolation {found.interpolation}"
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         return {
             "schema": SCHEMAS["convert"],
             "files": [f"{request.output}/{name}" for name in files],
@@ -175,7 +176,7 @@ def _require_own(folder: Path) -> None:
 _NO_CODES = "the codes that are used where none are asked for are those of the source, or nearest"
 
 
-def _difference(one: dict[str, Any]) -> dict[str, Any]:
+def _difference(one: JsonObject) -> JsonObject:
     for key in ("size", "size_default"):
         if one[key] is None:
             one[f"{key}_reason"] = "no number says it"

@@ -504,14 +504,11 @@ def limit_conversion(
     from darkstats.reinterpret import UnitSignal
 
     theory, stated = asked
-    unbinned = likelihood.unbinned or {}
-    reference_pb = unbinned.get("reference_cross_section_pb")
-    if reference_pb is None:
-        reference_pb = likelihood.sidecar.reference_cross_section_pb
+    reference_pb = likelihood.reference_cross_section_pb
     stated = (*stated, *_of_search(reference_pb, likelihood.inputs.source))
     if signal_fb is not None:
         stated = (*stated, UnitSignal(kind="cross section", origin="--sigma", value=signal_fb))
-    hypothesis = _hypothesis(model, unbinned)
+    hypothesis = _hypothesis(model, likelihood)
     units = {label: words.get("unit") for label, words in likelihood.sidecar.labels.items()}
     return _at_one_mass(theory, request, hypothesis, units, stated)
 
@@ -543,10 +540,10 @@ def _at_one_mass(
     return LimitConversion(model=model, at=at, stated=(*model.unit_signals, *stated))
 
 
-def _hypothesis(model: ModelRequest, unbinned: Mapping[str, Any]) -> dict[str, float | str]:
+def _hypothesis(model: ModelRequest, likelihood: Likelihood) -> dict[str, float | str]:
     """Values by label of the point of a patch set, or of the analysis of an HS3 document."""
-    if unbinned.get("values"):
-        return dict(unbinned["values"])
+    if likelihood.events is not None and likelihood.events[1].values:
+        return dict(likelihood.events[1].values)
     asked = model.workspace
     if asked.point is None:
         return {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkstats.errors import DocumentError, OptionError
 from darkstats.report.sidecar import read_sidecar
@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     from darkstats.workspace import Workspace
     from darkstats.workspace.download import Download
     from darkstats.workspace.hs3 import Hs3Document
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["Digests", "combine", "digest", "download", "hs3", "inspect", "prune", "rename"]
 
 
 def inspect(
     request: InspectRequest, shell: Shell | None = None
-) -> Outcome[WorkspaceSummary] | Outcome[Hs3Document] | Outcome[dict[str, Any]]:
+) -> Outcome[WorkspaceSummary] | Outcome[Hs3Document] | Outcome[JsonObject]:
     """Summary of a workspace, a patch set or a patch, an HS3 document, or a built search.
 
     Raises
@@ -92,7 +93,7 @@ def inspect(
     )
 
 
-def _patches(request: WorkspaceRequest) -> Outcome[dict[str, Any]] | None:
+def _patches(request: WorkspaceRequest) -> Outcome[JsonObject] | None:
     """What patches hold; None where the source is no patch set and no patch."""
     from darkstats.workspace.containers import kind_of
     from darkstats.workspace.documents import parse_json
@@ -271,7 +272,7 @@ def digest(request: DigestRequest, shell: Shell | None = None) -> Outcome[Digest
         is_sorted=request.sort,
     )
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         return {
             "schema": SCHEMAS["digest"],
             "source": found.source,
@@ -289,7 +290,7 @@ def digest(request: DigestRequest, shell: Shell | None = None) -> Outcome[Digest
     return Outcome(result=found, record=record, sheet=sheet)
 
 
-def hs3(request: Hs3Request, shell: Shell | None = None) -> Outcome[dict[str, Any]]:
+def hs3(request: Hs3Request, shell: Shell | None = None) -> Outcome[JsonObject]:
     """A workspace as an HS3 document: its record is the document.
 
     Raises
@@ -331,7 +332,7 @@ def download(request: DownloadRequest, shell: Shell | None = None) -> Outcome[Do
             request.source, folder, allow_hosts=(*DEFAULT_ALLOW_LIST, *request.allowed_hosts)
         )
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         from darkstats.report.records import SCHEMAS
 
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkstats.errors import DocumentError
 from darkstats.workflows.outcome import Outcome
@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from darkstats.workspace.hs3 import Hs3Document
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["inspect_events"]
 
 _SHOWN = 20
 
 
-def _channels(document: Hs3Document, likelihood: str) -> list[dict[str, Any]]:
+def _channels(document: Hs3Document, likelihood: str) -> list[JsonObject]:
     asked = document.item("likelihoods", likelihood)
     found = []
     for name, data in zip(asked["distributions"], asked["data"], strict=True):
@@ -73,7 +74,7 @@ def _inspected(found: Hs3Document, source: str) -> Outcome[Hs3Document]:
                 "channels": _channels(found, asked["likelihood"]),
             }
         )
-    record: dict[str, Any] = {
+    record: JsonObject = {
         "schema": SCHEMAS["events"],
         "source": source,
         "sha256": found.digest,

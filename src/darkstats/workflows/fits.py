@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.workflows.answers import answered
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from darkstats.model import Model
     from darkstats.report.figures.style import Drawing
     from darkstats.workflows.requests import FitRequest, RankRequest, ScanRequest
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["Fitted", "Ranking", "fit", "poi_scan", "rank", "scan_poi"]
 
@@ -104,7 +105,7 @@ def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:
                 else referee_fit(workspace, histfactory, best)
             )
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         from darkstats.report.fit_records import fit_record
 
         return fit_record(
@@ -221,7 +222,7 @@ def rank(request: RankRequest, shell: Shell | None = None) -> Outcome[Ranking]:
         budget = error_budget(best, matrix, groups)
     found = Ranking(impacts=moved, fit=best, poi_error=error, budget=budget)
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         from darkstats.report.fit_records import rank_record
 
         return rank_record(moved, best, error, likelihood.inputs, budget)
@@ -321,7 +322,7 @@ def scan_poi(request: ScanRequest, shell: Shell | None = None) -> Outcome[Profil
         }
         found = profile_scan(model, likelihood.observation, grids, options=likelihood.options)
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         from darkstats.report.fit_records import scan_record
 
         return scan_record(found, likelihood.inputs)

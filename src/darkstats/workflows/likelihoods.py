@@ -67,6 +67,13 @@ class Likelihood:
         return self.events
 
     @property
+    def reference_cross_section_pb(self) -> float | None:
+        """Cross section of signal strength 1, pb, as document or sidecar say it."""
+        said = None if self.events is None else self.events[0].search
+        stated: float | None = None if said is None else said.get("reference_cross_section_pb")
+        return self.sidecar.reference_cross_section_pb if stated is None else stated
+
+    @property
     def workspace_warnings(self) -> tuple[str, ...]:
         """What the linter found worth a look, and notes on the data."""
         if self.binned is None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.shown import Shown, said, table_of
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from darkstats.report.figures.style import Drawing
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["Outcome", "Progress", "Shell", "announce_compiling", "quiet", "silent"]
 
@@ -145,7 +146,7 @@ class Outcome(Shown, Generic[ResultT_co]):
     """
 
     result: ResultT_co
-    record: Callable[[], dict[str, Any]] = field(repr=False)
+    record: Callable[[], JsonObject] = field(repr=False)
     sheet: Callable[[], RenderableType] = field(repr=False)
     figures: Mapping[str, Callable[[], Drawing]] = field(default_factory=dict, repr=False)
     files: Mapping[str, Callable[[str], None]] = field(default_factory=dict, repr=False)
@@ -153,11 +154,11 @@ class Outcome(Shown, Generic[ResultT_co]):
     uncertified: str = ""
     malformed: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return the record, as the command line writes it: JSON data."""
         from darkstats.report.writing import plain
 
-        found: dict[str, Any] = plain(self.record())
+        found: JsonObject = plain(self.record())
         return found
 
     def save(self, path: str | os.PathLike[str]) -> None:

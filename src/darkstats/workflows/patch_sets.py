@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkstats.workflows.outcome import Outcome, Shell
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from darkstats.workflows.document_requests import PatchSetRequest
     from darkstats.workspace import PatchSet
-    from darkstats.workspace.json_values import JsonValue
+    from darkstats.workspace.json_values import JsonObject, JsonValue
 
 __all__ = ["create_patch_set", "inspect_patches"]
 
 _SHOWN = 20
 
 
-def _targets(patches: list[JsonValue]) -> list[dict[str, Any]]:
+def _targets(patches: list[JsonValue]) -> list[JsonObject]:
     """What patches do to which part of a workspace, most frequent first."""
     counted: Counter[tuple[str, str]] = Counter()
     for operations in patches:
@@ -29,7 +29,7 @@ def _targets(patches: list[JsonValue]) -> list[dict[str, Any]]:
     return [{"op": op, "path": path, "count": count} for (op, path), count in counted.most_common()]
 
 
-def inspect_patches(document: JsonValue, source: str, kind: str) -> Outcome[dict[str, Any]]:
+def inspect_patches(document: JsonValue, source: str, kind: str) -> Outcome[JsonObject]:
     """What a patch set, a list of them, or a patch holds: points, labels, targets.
 
     Raises
@@ -41,7 +41,7 @@ def inspect_patches(document: JsonValue, source: str, kind: str) -> Outcome[dict
     from darkstats.workspace import PatchSet
     from darkstats.workspace.containers import patch_set_in
 
-    record: dict[str, Any] = {"schema": SCHEMAS["patches"], "source": source, "kind": kind}
+    record: JsonObject = {"schema": SCHEMAS["patches"], "source": source, "kind": kind}
     if kind == "patch":
         record |= {"labels": [], "digests": {}, "description": "", "hepdata": None, "points": []}
         record["hepdata_reason"] = "a patch has none"

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
     from darkstats.publication.documents import Documents
     from darkstats.workflows.publication_requests import PublishRequest
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["conversion_notes", "publish"]
 
 Files = dict[str, bytes]
 
 
-def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[dict[str, Any]]:
+def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[JsonObject]:
     """Write a bundle: likelihood, signals, labels, limits if given, tables, README, checksums.
 
     Raises
@@ -150,7 +151,7 @@ def _facts(
     lacking: tuple[str, ...],
     authors: tuple[str, ...],
     no_hs3: str,
-) -> dict[str, Any]:
+) -> JsonObject:
     """What the manifest says beside the files."""
     from darkstats.provenance import package_version
     from darkstats.publication.documents import LIMITS
@@ -158,7 +159,7 @@ def _facts(
     from darkstats.publication.texts import authors_of
 
     workspace, points = documents.workspace, documents.patch_set
-    found: dict[str, Any] = {
+    found: JsonObject = {
         "darkstats": package_version("darkstats"),
         "title": title,
         "authors": list(authors_of(documents, authors)),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from darkstats.reinterpret import Placed, Signal
     from darkstats.workspace import Workspace
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["ReinterpretRequest", "reinterpret"]
 
@@ -128,7 +129,7 @@ def reinterpret(request: ReinterpretRequest, shell: Shell | None = None) -> Outc
     return _with_signal(request, outcome, signals[0], found)
 
 
-def _facts(signal: Signal, placed: Placed) -> dict[str, Any]:
+def _facts(signal: Signal, placed: Placed) -> JsonObject:
     return {
         "name": signal.name,
         "source": signal.source,
@@ -146,7 +147,7 @@ def _with_signal(
 ) -> Outcome[Any]:
     """The outcome of the limit, with what was done to the workspace."""
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         from darkstats.report.records import SCHEMAS
 
         return {
@@ -176,7 +177,7 @@ def _with_signal(
     return replace(outcome, record=record, sheet=sheet, files=_files(request, list(placed.patch)))
 
 
-def _files(request: ReinterpretRequest, document: object) -> dict[str, Any]:
+def _files(request: ReinterpretRequest, document: object) -> JsonObject:
     if request.patch is None:
         return {}
 

@@ -14,8 +14,9 @@ from darkstats.workspace.spec import Workspace
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from darkstats.report.scan_records import Conversion
+    from darkstats.report.scan_records import Converted, Coupling
     from darkstats.scan.mass_hypotheses import MassHypotheses
+    from darkstats.signals.benchmarks import Benchmark
     from darkstats.workspace import PatchSet
 
 __all__ = ["Source", "couplings_of", "read_source"]
@@ -209,20 +210,19 @@ def _workspace_and_patches(folder: Path) -> tuple[str, str] | None:
     return (str(base), found[0]) if found else None
 
 
-def couplings_of(hypotheses: MassHypotheses) -> dict[str, tuple[str, Conversion]]:
-    """Symbol and conversion of each benchmark of a search: the only place where the two meet."""
+def couplings_of(hypotheses: MassHypotheses) -> dict[str, Coupling]:
+    """The coupling of each benchmark of a search: the only place where the two meet."""
+    from darkstats.report.scan_records import Coupling
     from darkstats.signals.benchmarks import benchmark
 
     reference = hypotheses.facts.get("reference_cross_section_pb")
     masses = [k for k, label in enumerate(hypotheses.labels) if label.endswith("_gev")]
-    found: dict[str, tuple[str, Conversion]] = {}
+    found: dict[str, Coupling] = {}
     if reference is None:
         return found
 
-    def conversion(name: str) -> Conversion:
-        model = benchmark(name)
-
-        def convert(values: Sequence[Any], mu: float) -> float | None:
+    def conversion(model: Benchmark) -> Converted:
+        def convert(values: Sequence[float | str], mu: float) -> float | None:
             if mu < 0.0:
                 return None
             at = tuple(float(values[k]) for k in masses)
@@ -231,5 +231,6 @@ def couplings_of(hypotheses: MassHypotheses) -> dict[str, tuple[str, Conversion]
         return convert
 
     for name in hypotheses.benchmarks:
-        found[name] = (benchmark(name).coupling, conversion(name))
+        model = benchmark(name)
+        found[name] = Coupling(model.coupling, conversion(model))
     return found

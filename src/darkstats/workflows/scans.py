@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ShardRequest,
     )
     from darkstats.workflows.scan_sources import Source
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = [
     "SCAN_FILE",
@@ -46,8 +47,6 @@ __all__ = [
     "scan",
     "task_of",
 ]
-
-Record = dict[str, Any]
 
 SCAN_FILE = "scan.json"
 PROJECTION_FILE = "projection.json"
@@ -159,7 +158,7 @@ def record_of_scan(
     job: Job,
     hypotheses: MassHypotheses,
     couplings: CouplingRequest | None = None,
-) -> Record:
+) -> JsonObject:
     """Record of a scan in all units that its search knows, and on the coupling of a model."""
     from darkstats.report.scan_records import scan_record
 
@@ -187,7 +186,7 @@ def _write(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 @collection_paused()
-def _outcome(scan: MassScan, record: Record, where: str) -> Outcome[MassScan]:
+def _outcome(scan: MassScan, record: JsonObject, where: str) -> Outcome[MassScan]:
     from darkstats.report.scan_table import read_scan
     from darkstats.workflows.plot_requests import PlotRequest
     from darkstats.workflows.plots import scans_outcome

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from darkstats.errors import NotCertifiedError, OptionError
 from darkstats.options import check_choices, option
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.document_requests import PruneRequest
     from darkstats.workflows.likelihoods import Likelihood
     from darkstats.workspace import Workspace
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["Simplified", "SimplifyRequest", "prune_small", "simplify"]
 
@@ -172,7 +173,7 @@ def simplify(request: SimplifyRequest, shell: Shell | None = None) -> Outcome[Si
         plain["workspace_warnings"] = list(likelihood.workspace_warnings)
         write_text(path, json_text(plain))
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         return found.likelihood.workspace.document
 
     return Outcome(

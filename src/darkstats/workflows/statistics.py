@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkstats.errors import OptionError
 from darkstats.workflows.answers import answered, calculator_of, throwing, toys_of
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         LimitRequest,
         SignificanceRequest,
     )
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["gof", "hypotest", "limit", "limit_of", "significance"]
 
@@ -131,7 +132,7 @@ def _limit_of(
         with shell.step("asking pyhf"):
             verdict = referee_limit(workspace, model, found)
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         from darkstats.report.records import limit_record
 
         return limit_record(found, likelihood.inputs, calculator_asked=request.calculator)
@@ -194,7 +195,7 @@ def _interval(
 
         verdict = not_repeated("interval", "pyhf has no Feldman-Cousins construction")
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         from darkstats.report.records import interval_record
 
         return interval_record(
@@ -270,7 +271,7 @@ def hypotest(request: HypoTestRequest, shell: Shell | None = None) -> Outcome[Hy
         with shell.step("asking pyhf"):
             verdict = referee_hypotest(workspace, model, found)
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         from darkstats.report.records import hypotest_record
 
         return hypotest_record(found, likelihood.inputs)
@@ -339,7 +340,7 @@ def significance(request: SignificanceRequest, shell: Shell | None = None) -> Ou
         with shell.step("asking pyhf"):
             verdict = referee_significance(workspace, model, found)
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         from darkstats.report.records import significance_record
 
         return significance_record(found, likelihood.inputs)
@@ -395,7 +396,7 @@ def gof(request: GoodnessRequest, shell: Shell | None = None) -> Outcome[Goodnes
             options=likelihood.options,
         )
 
-    def record() -> dict[str, Any]:
+    def record() -> JsonObject:
         from darkstats.report.records import goodness_record
 
         return goodness_record(found, likelihood.inputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,20 +15,38 @@ from darkstats.workflows.scan_requests import MassScanRequest
 from darkstats.workflows.scans import SCAN_FILE, first_kernel, scan, task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from darkstats.look_elsewhere import Comparison, GlobalSignificance
     from darkstats.look_elsewhere.spectrum_job import Tallies
     from darkstats.scan.mass_hypotheses import MassHypotheses
     from darkstats.workflows.scan_requests import GlobalRequest
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["GLOBAL_FILE", "global_significance"]
 
 GLOBAL_FILE = "global.json"
 
 
-def _observed(folder: Path) -> dict[str, Any]:
-    """Return the record of the scan.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Observed:
+    """What a finished scan found: local significances, and which one is the largest.
+
+    ``facts`` are what its record says of the search, ``statement`` how many hypotheses have a
+    result; ``bias`` is the significance of the expected spectrum alone where the excess is.
+    """
+
+    facts: Mapping[str, Any]
+    statement: str
+    significances: Mapping[str, float]
+    name: str
+    values: Sequence[float | str]
+    significance: float
+    bias: float | None
+
+
+def _observed(folder: Path) -> _Observed:
+    """Read what a scan found.
 
     Raises
     ------
@@ -38,7 +57,7 @@ def _observed(folder: Path) -> dict[str, Any]:
     """
     path = folder / SCAN_FILE
     try:
-        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        record: JsonObject = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: no result of a finished scan ({in_words(error)}); "
@@ -53,7 +72,20 @@ def _observed(folder: Path) -> dict[str, Any]:
             f"significance, so there is no excess to judge; the first one, {first['name']}: "
             f"{first.get('significance_reason') or 'no reason is known'}"
         )
-    return record
+    top = record["summary"]["largest_excess"]
+    return _Observed(
+        facts={key: record[key] for key in ("name", "title", "simulated", "data", "labels")},
+        statement=_statement(record),
+        significances={
+            str(point["name"]): float(point["significance"])
+            for point in record["points"]
+            if point["significance"] is not None
+        },
+        name=top["name"],
+        values=top["values"],
+        significance=top["significance"],
+        bias=top.get("expected_spectrum_significance"),
+    )
 
 
 def global_significance(request: GlobalRequest, shell: Shell | None = None) -> Outcome[Comparison]:
@@ -105,14 +137,11 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     limits = BlockStore.open(folder).job
     hypotheses = hypotheses_of(limits)
     interpolation = str(limits.settings["interpolation"])
-    significances = {
-        str(point["name"]): float(point["significance"])
-        for point in observed["points"]
-        if point["significance"] is not None
-    }
     if hypotheses.in_bins:
         first_kernel(shell)
-    job = toys_job(limits, seed=request.seed, n_toys=request.n_toys, observed=significances)
+    job = toys_job(
+        limits, seed=request.seed, n_toys=request.n_toys, observed=observed.significances
+    )
     per_block = int(job.settings["toys_per_block"])
     store = BlockStore.create(folder / f"toys_seed_{request.seed}", job)
     executor = executor_of(request.cluster, request.workers or default_threads())
@@ -126,21 +155,19 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
             progress=lambda n: step.advance(n * per_block),
         )
     tallies = collect_tallies([blocks[b] for b in range(job.n_blocks)])
-    top = observed["summary"]["largest_excess"]
     with shell.step("comparing methods"):
-        z_local = top["significance"]
+        z_local = observed.significance
         results, left_out = _methods(request, hypotheses, interpolation, tallies, z_local)
     names = [one.name for one in arranged(hypotheses)[0]]
-    local = tallies.local.at(names.index(top["name"]))
+    local = tallies.local.at(names.index(observed.name))
     comparison = Comparison(results=tuple(with_local(result, local) for result in results))
-    facts = {key: observed[key] for key in ("name", "title", "simulated", "data", "labels")}
     record = global_record(
         comparison,
         tallies,
-        statement=_statement(observed),
-        facts=facts,
-        point={"name": top["name"], "values": top["values"]},
-        bias=top.get("expected_spectrum_significance"),
+        statement=observed.statement,
+        facts=observed.facts,
+        point={"name": observed.name, "values": observed.values},
+        bias=observed.bias,
         local=local,
         names=names,
         not_computed=left_out,
@@ -204,7 +231,7 @@ def _methods(
     return results, left_out
 
 
-def _outcome(comparison: Comparison, record: dict[str, Any], where: str) -> Outcome[Comparison]:
+def _outcome(comparison: Comparison, record: JsonObject, where: str) -> Outcome[Comparison]:
     from darkstats.workflows.plot_requests import PlotRequest
     from darkstats.workflows.plots import global_outcome
 

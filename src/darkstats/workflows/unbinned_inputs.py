@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkstats.errors import DocumentError, OptionError
 from darkstats.report.provenance import Inputs
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from darkstats.workspace import Workspace
     from darkstats.workspace.hs3 import Hs3Document
     from darkstats.workspace.hs3.event_files import EventTable
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = [
     "CLOSED",
@@ -227,10 +228,10 @@ def _facts(
     table: EventTable | None,
     *,
     blind: bool,
-) -> dict[str, Any]:
+) -> JsonObject:
     """What a record says of an unbinned likelihood beyond the fields of a binned one."""
     reference = document.search.get("reference_cross_section_pb")
-    facts: dict[str, Any] = {
+    facts: JsonObject = {
         "format": f"HS3 {document.document['metadata']['hs3_version']}",
         "analysis": model.analysis,
         "values": dict(model.values),

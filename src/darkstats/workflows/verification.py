@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from darkstats.scan.mass_hypotheses import MassHypotheses
     from darkstats.scan.settings import ScanSettings
     from darkstats.workflows.publication_requests import VerifyRequest
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["verify"]
 
@@ -106,7 +107,7 @@ def _stated_problems(documents: Documents, manifest: Manifest) -> list[Problem]:
     from darkstats.publication.findings import MALFORMED, Problem
     from darkstats.publication.manifest import MANIFEST
 
-    def of(key: str) -> dict[str, Any]:
+    def of(key: str) -> JsonObject:
         found = manifest.document.get(key)
         return found if isinstance(found, dict) else {}
 

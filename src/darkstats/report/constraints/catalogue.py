@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING
 
 from darkstats.report.constraints.curve import Constraint, Source, Statement
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["catalogue", "statements"]
 
 
-def _source(entry: dict[str, Any]) -> Source:
+def _source(entry: JsonObject) -> Source:
     return Source(
         citation=entry["citation"],
         arxiv=entry.get("arxiv"),
@@ -23,7 +26,7 @@ def _source(entry: dict[str, Any]) -> Source:
 
 
 @cache
-def _entries() -> tuple[dict[str, Any], ...]:
+def _entries() -> tuple[JsonObject, ...]:
     import yaml
 
     text = files("darkstats.report.constraints").joinpath("catalogue.yaml").read_text("utf-8")

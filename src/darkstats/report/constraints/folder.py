@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from darkstats.errors import DocumentError, OptionError
 from darkstats.report.constraints.csv_files import coupling_of, read_csv, read_header
 from darkstats.report.constraints.curve import Constraint
 from darkstats.report.constraints.text_files import read_axion_limits, read_darkcast, read_lines
+
+if TYPE_CHECKING:
+    from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["INDEX", "Folder", "read_file", "read_folder"]
 
@@ -65,7 +68,7 @@ def read_file(path: Path) -> Constraint:
     return reader(path)
 
 
-def _index(folder: Path) -> dict[str, dict[str, Any]]:
+def _index(folder: Path) -> dict[str, JsonObject]:
     path = folder / INDEX
     if not path.is_file():
         return {}
@@ -107,7 +110,7 @@ def _check_entry(source: str, name: str, entry: object) -> None:
             )  # fmt: skip
 
 
-def _with_index(one: Constraint, entry: dict[str, Any]) -> Constraint:
+def _with_index(one: Constraint, entry: JsonObject) -> Constraint:
     source = {key: entry[key] for key in _IN_SOURCE if key in entry}
     changed = {key: entry[key] for key in _IN_CONSTRAINT if key in entry}
     if "couplings" in changed:
@@ -118,7 +121,7 @@ def _with_index(one: Constraint, entry: dict[str, Any]) -> Constraint:
         raise DocumentError(str(error), source=INDEX, pointer=f"/{one.key}") from error
 
 
-def _is_for(path: Path, coupling: str, entry: dict[str, Any]) -> bool:
+def _is_for(path: Path, coupling: str, entry: JsonObject) -> bool:
     """Whether a file is about a coupling; told before its numbers are read."""
     if entry.get("leave_out"):
         return False
