@@ -20,11 +20,9 @@ from darkstats.fit.feasible import feasible_point
 from darkstats.fit.lanes import FitOptions, FitStatus, Lanes, Problem
 from darkstats.fit.passes import run_kernel
 from darkstats.fit.starts import jittered_starts
-from darkstats.kernel.simd import LANES
 from darkstats.logs import logger
 from darkstats.minuit import silenced
 from darkstats.model import LaneData
-from darkstats.model.event_lanes import EventLanes
 
 __all__ = ["climb"]
 
@@ -49,10 +47,7 @@ _MOST_SINGLE_LANES = 32
 def _step_seconds(problem: Problem, data: LaneData) -> float:
     """Nominal cost of one step of one lane on one core, of the size of the problem alone."""
     n = problem.model.n_parameters
-    n_data = problem.model.n_bins
-    if isinstance(data, EventLanes):
-        n_data = LANES * max(int(channel.n_vectors.max()) for channel in data.channels)
-    return 2e-6 + 2.5e-8 * n * n_data + 4e-10 * float(n) ** 3
+    return 2e-6 + 2.5e-8 * n * problem.model.terms_of(data) + 4e-10 * float(n) ** 3
 
 
 def _minuit_point(
@@ -115,7 +110,7 @@ class _Climb:
         self.left = _BUDGET_S if options.fallback else _PROBE_S
         self.step_s = _step_seconds(problem, data)
         self.round_s = 0.0
-        if isinstance(data, EventLanes):
+        if problem.model.in_bins is None:
             self.round_s, self.left = _ROUND_S, _EVENTS_SHARE * self.left
 
     @property

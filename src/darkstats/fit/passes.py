@@ -8,7 +8,6 @@ from darkstats.arrays import FloatArray
 from darkstats.errors import OptionError
 from darkstats.fit.lanes import FitOptions, Lanes, Problem
 from darkstats.fit.minimise import fit_lanes
-from darkstats.fit.newton import newton_lanes
 from darkstats.fit.slots import Box, Data
 from darkstats.kernel import default_threads, run_blocks
 from darkstats.kernel.simd import LANES
@@ -35,6 +34,8 @@ def run_kernel(
     model = problem.model
     evaluator = model.lane_evaluator(data, auxdata, threads=options.threads or default_threads())
     if evaluator is not None:
+        from darkstats.fit.newton import newton_lanes  # no fit of bins waits for it
+
         return newton_lanes(
             problem, evaluator, starts, options, damping=damping, most_rounds=most_rounds
         )

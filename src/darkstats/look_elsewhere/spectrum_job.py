@@ -12,7 +12,6 @@ from darkstats.errors import OptionError
 from darkstats.execution.jobs import Job, Task
 from darkstats.execution.packing import pack_arrays, unpack_arrays
 from darkstats.fit.warming import ensure_compiled
-from darkstats.look_elsewhere.event_spectrum import EventContext
 from darkstats.look_elsewhere.excursions import ExcursionTally
 from darkstats.look_elsewhere.field import ScanField
 from darkstats.look_elsewhere.geometry import ScanGeometry
@@ -69,11 +68,16 @@ def toys_job(limits: Job, *, seed: int, n_toys: int, observed: Mapping[str, floa
         Local significances of the data by name of the window, where they are known. They change no
         toy; how many exceed them is counted while the toys are at hand.
     """
-    binned = limits.kind == BinnedHypotheses.limits_kind
-    per_block = SpectrumContext.toys_per_block if binned else EventContext.toys_per_block
-    codes = {"interpolation": str(limits.settings["interpolation"])} if binned else {}
+    kind, codes = EventHypotheses.toys_kind, {}
+    if limits.kind == BinnedHypotheses.limits_kind:
+        kind, per_block = BinnedHypotheses.toys_kind, SpectrumContext.toys_per_block
+        codes = {"interpolation": str(limits.settings["interpolation"])}
+    else:
+        from darkstats.look_elsewhere.event_spectrum import EventContext
+
+        per_block = EventContext.toys_per_block
     return Job(
-        kind=BinnedHypotheses.toys_kind if binned else EventHypotheses.toys_kind,
+        kind=kind,
         settings={
             "seed": seed,
             "toys_per_block": per_block,
@@ -127,6 +131,8 @@ def _binned(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
 
 
 def _events(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> _Context:
+    from darkstats.look_elsewhere.event_spectrum import EventContext
+
     return _Context.of(EventContext.of(EventHypotheses.of_plain(inputs)), settings)
 
 

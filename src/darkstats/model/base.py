@@ -279,6 +279,9 @@ class Model(Protocol):
     def joined(self, parts: Sequence[LaneData]) -> LaneData:
         """Lanes of several pieces, one after the other."""
 
+    def terms_of(self, data: LaneData) -> int:
+        """Terms that the likelihood sums in the longest of some lanes."""
+
     def lane_evaluator(
         self, data: LaneData, auxdata: FloatArray, *, threads: int
     ) -> LaneEvaluator | None:

@@ -305,6 +305,10 @@ class HistFactoryModel(ParameterTable, Shown):
         """Counts of several pieces, one after the other."""
         return np.concatenate([np.asarray(part) for part in parts])
 
+    def terms_of(self, data: LaneData) -> int:
+        """Number of bins."""
+        return self.n_bins
+
     def lane_evaluator(self, data: LaneData, auxdata: FloatArray, *, threads: int) -> None:
         """None: the compiled minimiser reads this model's arrays itself."""
 

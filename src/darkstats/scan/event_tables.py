@@ -9,13 +9,12 @@ import numpy as np
 
 from darkstats.errors import OptionError
 from darkstats.execution.packing import pack_arrays, unpack_arrays
-from darkstats.model.unbinned.observed import within
-from darkstats.workspace.hs3.event_files import EventTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from darkstats.workspace.hs3 import Hs3Document
+    from darkstats.workspace.hs3.event_files import EventTable
     from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["EventsOfScan", "require_events_somewhere"]
@@ -93,6 +92,8 @@ class EventsOfScan:
     @classmethod
     def unpacked(cls, packed: Mapping[str, Any]) -> EventsOfScan:
         """Inverse of :meth:`packed`."""
+        from darkstats.workspace.hs3.event_files import EventTable
+
         return cls(
             tables={
                 name: EventTable(
@@ -119,6 +120,8 @@ def require_events_somewhere(document: Hs3Document, events: EventsOfScan) -> Non
     OptionError
         A table has events, and none lies in any window.
     """
+    from darkstats.model.unbinned.observed import within
+
     used: dict[str, bool] = {}
     sizes: dict[str, int] = {}
     for name in document.analysis_names:

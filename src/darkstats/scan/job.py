@@ -12,12 +12,12 @@ from darkstats.scan.limits import BinnedTests
 from darkstats.scan.mass_hypotheses import BinnedHypotheses, EventHypotheses
 from darkstats.scan.mass_scan import MassScan, ScanPoint
 from darkstats.scan.settings import ScanSettings
-from darkstats.scan.unbinned import EventTests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from darkstats.scan.mass_hypotheses import MassHypotheses
+    from darkstats.scan.unbinned import EventTests
     from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["LIMIT_TASKS", "collect_scan", "hypotheses_of", "limits_job", "unknown_kind"]
@@ -69,6 +69,8 @@ def _binned(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> BinnedTes
 
 
 def _events(inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> EventTests:
+    from darkstats.scan.unbinned import EventTests  # no scan of bins waits for its modules
+
     return EventTests(EventHypotheses.of_plain(inputs), ScanSettings.from_plain(settings))
 
 

@@ -105,6 +105,7 @@ def test_bins_and_their_cost_are_known_together(name: str) -> None:
     evaluator = model.lane_evaluator(data, model.observation.auxdata[None, :], threads=1)
     binned = model.in_bins
     assert (binned is None) == (evaluator is not None) == (model.products_per_step is None)
+    assert model.terms_of(data) >= (model.n_bins if binned is not None else 1)
     if binned is not None:
         by_sample = binned.expected_by_sample(model.inits).sum(axis=0)
         np.testing.assert_allclose(by_sample, model.expected_rates(model.inits), rtol=1e-12)

@@ -132,10 +132,10 @@ def _limits_of(
     problem: PosteriorProblem, *, cl: float, seed: int, counts: LaneData
 ) -> Callable[[LaneData], FloatArray]:
     """The function from counts [toy, bin] to limits [toy] that suits the model."""
-    if problem.density.n > _MANY and isinstance(counts, np.ndarray):
-        sample = BroadSample.of(problem, np.mean(counts, axis=0), seed=seed)
+    if problem.density.n > _MANY and problem.density.model.in_bins is not None:
+        sample = BroadSample.of(problem, np.mean(np.asarray(counts), axis=0), seed=seed)
         if sample is not None:
-            tried = sample.limits(counts[:_TRIAL], cl)
+            tried = sample.limits(np.asarray(counts)[:_TRIAL], cl)
             if np.count_nonzero(np.isfinite(tried)) >= 0.95 * len(tried):
                 return lambda rows: _weighted_or_fitted(problem, sample, rows, cl=cl, seed=seed)
     return lambda rows: quick_limits(problem, rows, cl=cl, seed=seed)

@@ -133,9 +133,9 @@ class PosteriorProblem:
 
 def _require_possible(model: Model, data: LaneData, point: FloatArray) -> None:
     """Refuse counts in a bin whose rate is zero at every parameter value."""
-    if not isinstance(data, np.ndarray):
+    if model.in_bins is None:
         return
-    (counts,) = data
+    (counts,) = np.asarray(data)
     impossible = (model.expected_rates(point) <= 0.0) & (counts > 0.0)
     if impossible.any():
         b = int(np.flatnonzero(impossible)[0])

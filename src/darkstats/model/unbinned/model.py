@@ -10,6 +10,7 @@ import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.errors import OptionError, UnknownNameError
+from darkstats.kernel.simd import LANES
 from darkstats.model.base import (
     DataRates,
     LaneData,
@@ -321,6 +322,10 @@ class UnbinnedModel(ParameterTable):
     def joined(self, parts: Sequence[LaneData]) -> LaneData:
         """Events of several pieces, one after the other."""
         return stacked([self.lanes_of(part) for part in parts])
+
+    def terms_of(self, data: LaneData) -> int:
+        """Events of the channel and the lane that have most, padded to whole vectors."""
+        return LANES * max(int(one.n_vectors.max()) for one in self.lanes_of(data).channels)
 
     def with_engine(self, engine: LaneEngine) -> UnbinnedModel:
         """Return the same likelihood, evaluated by another engine: that of zfit."""
