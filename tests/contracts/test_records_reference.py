@@ -94,7 +94,7 @@ def _recasts(folder: Path) -> list[w.Outcome[Any]]:
         w.recast(
             w.RecastRequest(
                 limit=curve, final_state="invisible", dark_matter=(0.1, 0.1), compare=(curve,),
-                window="1250:inf", momentum_gev=3.0, **asked,
+                window="1250:inf", momentum_gev=3.0, regimes="9:1250", **asked,
             )
         ),
         w.recast(

@@ -181,6 +181,24 @@ def test_belle_2_lifetimes_give_intervals_of_the_mixing() -> None:
     assert found.count("refused") == 0
 
 
+def test_regimes_are_in_record_and_figure(tmp_path: Path) -> None:
+    """Couplings between regimes by mass, and a map; a production without momentum is refused."""
+    with_dark = {"production": "radiative", "dark_matter": (0.3, 1e-9), "regimes": "9:1250"}
+    found = w.recast(asked(curve(tmp_path), **with_dark))
+    regimes = found.record()["regimes"]
+    assert (regimes["near_mm"], regimes["far_mm"]) == (9.0, 1250.0)
+    first, *_, resonance, last = regimes["boundaries"]
+    assert first["escapes_to"] < first["visible_from"]
+    assert first["escapes_to"] / first["visible_from"] == pytest.approx((9.0 / 1250.0) ** 0.5)
+    assert last["invisible_to"] > 0.0
+    assert "J/psi" in resonance["reason"]
+    drawing = found.figure("regimes")
+    assert list(drawing.columns["mass_gev"]) == [0.02, 0.5, 1.0, 3.1, 8.0]
+    with pytest.raises(OptionError, match="--momentum"):
+        w.recast(asked(curve(tmp_path), regimes="9:1250"))
+    w.recast(asked(curve(tmp_path), regimes="9:1250", momentum_gev=2.0)).figure("regimes")
+
+
 def test_what_cannot_be_recast_is_refused(tmp_path: Path) -> None:
     """Files of other things, sources that they are not on, planes, masses that are not there."""
     file = curve(tmp_path)

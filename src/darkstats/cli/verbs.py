@@ -200,7 +200,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "recast": Verb(
             request="RecastRequest", task="recast", panel="Results",
-            kinds="recast",
+            kinds="recast regimes",
             help="A limit on one mediator as a limit on another: production, branching, "
             "lifetime.\n\n"
             "Example: darkstats recast dark_photon.csv --from dark_photon --to b_minus_l "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from darkstats.reinterpret.recasts import RecastPoint
+    from darkstats.reinterpret.regimes import Boundaries, Geometry
     from darkstats.report.constraints.curve import Constraint
     from darkstats.signals.mediators import Mediator
 
@@ -29,6 +30,7 @@ __all__ = [
     "recast_csv",
     "recast_record",
     "recast_sheet",
+    "regime_columns",
 ]
 
 Record = dict[str, Any]
@@ -114,6 +116,8 @@ class Recast:
         What the recast rests on.
     comparisons
         Published recasts beside it.
+    geometry, boundaries
+        Couplings between visible, invisible and long-lived by mass, where they are asked for.
     """
 
     limit: GivenLimit
@@ -124,6 +128,8 @@ class Recast:
     settings: Mapping[str, Any] = field(repr=False)
     assumptions: tuple[str, ...]
     comparisons: tuple[Comparison, ...] = ()
+    geometry: Geometry | None = None
+    boundaries: tuple[Boundaries, ...] = ()
 
     @property
     def title(self) -> str:
@@ -247,6 +253,11 @@ def recast_record(found: Recast, command: str | None) -> Record:
             }
             for one in found.comparisons
         ],
+        "regimes": None if found.geometry is None else {
+            "near_mm": found.geometry.near_mm,
+            "far_mm": found.geometry.far_mm,
+            "boundaries": [_boundaries(one) for one in found.boundaries],
+        },
         "provenance": {
             "versions": versions(), "command": command, "date": date,
             **({} if no_date is None else {"date_reason": no_date}),
@@ -255,10 +266,28 @@ def recast_record(found: Recast, command: str | None) -> Record:
     }  # fmt: skip
     if found.source is None:
         record["from_reason"] = "the limit is on a rate"
+    if found.geometry is None:
+        record["regimes_reason"] = "not asked for"
     if limit.simulated is None:
         record["simulated_reason"] = "the limit does not say"
     result: Record = plain(record)
     return result
+
+
+def _boundaries(one: Boundaries) -> Record:
+    return {
+        "mass_gev": one.mass_gev,
+        "visible_from": one.visible_from,
+        "escapes_to": one.escapes_to,
+        "invisible_to": one.invisible_to,
+        "reason": one.reason,
+    }
+
+
+def regime_columns(rows: Sequence[Boundaries]) -> dict[str, list[Any]]:
+    """Couplings between regimes, one row for each mass."""
+    records = [_boundaries(one) for one in rows]
+    return {key: [record[key] for record in records] for key in records[0]}
 
 
 def recast_columns(found: Recast) -> dict[str, list[Any]]:
@@ -344,6 +373,11 @@ def recast_sheet(found: Recast) -> RenderableType:
             f"here over there {number(ratio, 3)} in the median of {len(one.rows)} masses"
         )  # fmt: skip
         notes.append((one.constraint.label, str(words)))
+    if found.geometry is not None:
+        notes.append(
+            ("regimes", f"visible within {found.geometry.near_mm:g} mm, escaping beyond "
+             f"{found.geometry.far_mm:g} mm: couplings between them stand in the record")
+        )  # fmt: skip
     reasons: dict[str, list[float]] = {}
     for point in points:
         if point.reason is not None:

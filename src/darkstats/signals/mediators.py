@@ -504,7 +504,7 @@ PRODUCTIONS: Mapping[str, Production] = MappingProxyType(
         one.name: one
         for one in (
             Production(
-                name="radiative", words="e+e- -> gamma V at Belle II, abs(cos theta*) < 0.95",
+                name="radiative", words="e+e- -> γ V at Belle II, |cos θ*| < 0.95",
                 unit="pb", rate=_radiative, momentum_gev=_beside_photon,
             ),
             Production(
@@ -523,11 +523,11 @@ PRODUCTIONS: Mapping[str, Production] = MappingProxyType(
                 rate=_of_charges(lambda x: 2.0 * x.up + x.down),
             ),
             Production(
-                name="pi0", words="pi0 -> gamma V",
+                name="pi0", words="π0 -> γ V",
                 rate=_of_charges(lambda x: 2.0 * x.up + x.down),
             ),
             Production(
-                name="photon", words="e+e- -> gamma a at Belle II", unit="pb", rate=_strahlung,
+                name="photon", words="e+e- -> γ a at Belle II", unit="pb", rate=_strahlung,
                 momentum_gev=_beside_photon,
             ),
             Production(

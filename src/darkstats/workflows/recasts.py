@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,7 +108,7 @@ class RecastRequest:
         float | None,
         option(
             "--momentum", metavar="GEV", panel=_SEARCH, usual="that of the production",
-            help="Momentum of the mediator, for --decay-window.",
+            help="Momentum of the mediator, for --decay-window and --regimes.",
         ),
     ] = None  # fmt: skip
     dark_matter: Annotated[
@@ -133,6 +133,14 @@ class RecastRequest:
             "ctau=FILE, and branching fractions such as mumu=FILE; repeatable.",
         ),
     ] = ()  # fmt: skip
+    regimes: Annotated[
+        str | None,
+        option(
+            "--regimes", metavar="MM:MM", panel=_DECAYS,
+            help="Couplings between visible, invisible and long-lived, and the figure regimes: a "
+            "decay is seen within the first distance, nothing beyond the second: 9:1250.",
+        ),
+    ] = None  # fmt: skip
     mass_range_gev: Annotated[
         tuple[float, float] | None,
         option("--masses", metavar="LOW HIGH", help="Take the masses between these alone, GeV."),
@@ -174,8 +182,8 @@ class RecastRequest:
             raise OptionError(
                 "--decays are those of --to, and the limit is on --from: give a limit on a rate"
             )
-        if self.momentum_gev is not None and self.window is None:
-            raise OptionError("--momentum goes with --decay-window")
+        if self.momentum_gev is not None and self.window is None and self.regimes is None:
+            raise OptionError("--momentum goes with --decay-window or --regimes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -466,6 +474,56 @@ def _comparisons(
     return tuple(found)
 
 
+def _with_regimes(found: Recast, asked: str, target: Target, search: Search) -> Recast:
+    from darkstats.reinterpret.regimes import Geometry, boundaries
+
+    geometry = Geometry.parse(asked)
+    if search.momentum_gev is None and search.production.momentum_gev is None:
+        raise OptionError(
+            f"production {search.production.name} does not tell the momentum, which --regimes "
+            "needs: give it with --momentum"
+        )
+    rows = tuple(
+        boundaries(target, mass, geometry, search.boost)
+        for mass in dict.fromkeys(point.mass_gev for point in found.first)
+    )
+    return replace(found, geometry=geometry, boundaries=rows)
+
+
+_CELLS = 300
+
+
+def _map(found: Recast, target: Target, search: Search) -> Drawing:
+    """Draw the regimes between the masses of a recast, about its couplings."""
+    import numpy as np
+
+    from darkstats.reinterpret.regimes import REGIMES, boundaries, regime_map
+    from darkstats.report.figures.decay_maps import decay_map_figure
+
+    masses = [row.mass_gev for row in found.boundaries]
+    ends = [
+        value
+        for row in found.boundaries
+        for value in (row.visible_from, row.escapes_to, row.invisible_to)
+        if value
+    ]
+    ends += [
+        end
+        for point in found.first
+        for one in point.intervals
+        for end in (one.lower, one.upper)
+        if end
+    ]
+    ends = [value for value in ends if 0.0 < value < math.inf]
+    if not ends or found.geometry is None or not masses[0] < masses[-1]:
+        raise OptionError("a map of regimes needs two masses with a coupling to draw")
+    low, high = min(ends) / 10.0, min(10.0 * max(ends), target.model.largest)
+    grid = np.geomspace(masses[0], masses[-1], _CELLS)
+    drawn = regime_map(target, grid, np.geomspace(low, high, _CELLS), found.geometry, search.boost)
+    edges = [boundaries(target, mass, found.geometry, search.boost) for mass in grid.tolist()]
+    return decay_map_figure(found, drawn, edges, REGIMES)
+
+
 def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast]:
     """Recast a limit: excluded couplings of another mediator at the masses of the limit.
 
@@ -517,6 +575,8 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
         limit=given.limit, target=target.model, source=None if source is None else source.model,
         curves=curves, search=words, settings=settings, assumptions=assumed,
     )  # fmt: skip
+    if request.regimes is not None:
+        found = _with_regimes(found, request.regimes, target, search)
     found = found.beside(_comparisons(request, found.first, given.limit.cl))
     files: dict[str, Callable[[str], None]] = {}
     if request.table is not None:
@@ -527,12 +587,15 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
 
         return recast_figure(found)
 
+    figures: dict[str, Callable[[], Drawing]] = {"recast": drawn}
+    if found.geometry is not None:
+        figures["regimes"] = lambda: _map(found, target, search)
     refused = found.count("refused") == len(found.first)
     return Outcome(
         result=found,
         record=lambda: recast_record(found, shell.command),
         sheet=lambda: recast_sheet(found),
-        figures={"recast": drawn},
+        figures=figures,
         files=files,
         uncertified=f"no mass has a number: {found.first[0].reason}" if refused else "",
     )

@@ -424,3 +424,16 @@ def test_a_scan_of_one_hypothesis_is_drawn_without_a_warning() -> None:
         axes = mass_limits_figure(table, table.limits_on()).figure.axes[0]
     assert np.mean(axes.get_xlim()) == pytest.approx(1.5)
     assert np.ptp(axes.get_xlim()) == pytest.approx(0.15)
+
+
+def test_the_legend_of_one_slice_is_on_the_page() -> None:
+    """One panel is narrow: lines of the legend are broken, and entries stand below each other."""
+    table = read_scan(scan_records.plane())
+    figure = slices_figure(
+        table, table.limits_on(), fixed=1, at=(0.5,),
+        note="the cross section includes BR(A' -> mu mu), with R = 3.6",
+    ).figure  # fmt: skip
+    (legend,) = figure.legends
+    box, page = legend.get_window_extent(), figure.bbox
+    assert page.x0 <= box.x0
+    assert box.x1 <= page.x1

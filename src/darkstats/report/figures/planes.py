@@ -418,13 +418,14 @@ def slices_figure(
             row[0].set_ylabel(limits_title(table, limits, label))
         scan_header(panels[0, 0], table, right_axes=panels[0, across - 1])
         handles = in_order(*panels.flat)
-        title = method_words(table) + (f"; {typeset(note)}" if note else "")
+        join = "\n" if across == 1 else "; "  # one panel is narrow
+        title = method_words(table) + (f"{join}{typeset(note)}" if note else "")
         total = len(np.unique(table.coordinates[:, fixed]))
         if total > len(at):
-            title += f"; {len(at)} of {total} values of {axis_symbol(table.axis_words[fixed])}"
+            title += f"{join}{len(at)} of {total} values of {axis_symbol(table.axis_words[fixed])}"
         figure.legend(
             list(handles.values()), list(handles), loc="outside lower center",
-            ncols=min(len(handles), 4), title=title, fontsize=9.0, title_fontsize=9.0,
+            ncols=min(len(handles), 2 * across, 4), title=title, fontsize=9.0, title_fontsize=9.0,
         )  # fmt: skip
     return Drawing(figure=figure, columns=columns)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from darkstats.reinterpret.recasts import RecastPoint
     from darkstats.report.recasts import Recast
 
-__all__ = ["recast_figure"]
+__all__ = ["interval_lines", "recast_figure"]
 
 
 def recast_figure(found: Recast) -> Drawing:
@@ -135,7 +135,7 @@ def _draw_intervals(axes: Axes, points: tuple[RecastPoint, ...], found: Recast) 
         PolyCollection(bars, facecolors=BAND_1, edgecolors="none", zorder=1.5, label=name)
     )
     few: dict[str, Any] = {"marker": "o", "markersize": 2.5} if len(mass) < 41 else {}
-    for x, y, known in _lines(points):
+    for x, y, known in interval_lines(points):
         axes.plot(
             x, y, color=BLACK if known else VERMILION, linestyle="-" if known else ":",
             linewidth=1.0, zorder=3.0, **few,
@@ -146,7 +146,7 @@ def _draw_intervals(axes: Axes, points: tuple[RecastPoint, ...], found: Recast) 
         axes.plot([], [], color=VERMILION, linestyle=":", label="end of what is known")
 
 
-def _lines(points: tuple[RecastPoint, ...]) -> list[tuple[list[float], list[float], bool]]:
+def interval_lines(points: tuple[RecastPoint, ...]) -> list[tuple[list[float], list[float], bool]]:
     """Lines along ends of intervals: through neighbours with as many, of one kind each.
 
     Returns

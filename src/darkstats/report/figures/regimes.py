@@ -12,9 +12,10 @@ from darkstats.report.figures.style import BLACK, Drawing, canvas, style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["regimes_figure"]
+__all__ = ["FILLS", "regimes_figure"]
 
-_FILLS = {"invisible": "#d6e6f2", "visible": "#f7e3c4", "long-lived": "#e4e4e4"}
+#: Colours of the regimes.
+FILLS = {"invisible": "#d6e6f2", "visible": "#f7e3c4", "long-lived": "#e4e4e4"}
 
 
 def regimes_figure(
@@ -61,7 +62,7 @@ def regimes_figure(
         )
         for name, below, above in edges:
             axes.fill_between(
-                x, below, above, where=above > below, color=_FILLS[name], linewidth=0.0,
+                x, below, above, where=above > below, color=FILLS[name], linewidth=0.0,
             )  # fmt: skip
         axes.plot(x, 2.0 * x, color=BLACK)
         closed = x[2.0 * x >= threshold]
