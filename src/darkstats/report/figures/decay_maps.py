@@ -75,11 +75,11 @@ def decay_map_figure(
             ("invisible_to", ":", "half of all decays are invisible"),
         ):
             _boundary(axes, edges, pick, dashes, words)
-        words = {True: "end of the excluded couplings", False: "end of what is known"}
+        labels = {True: "end of the excluded couplings", False: "end of what is known"}
         for x, y, known_end in interval_lines(found.first):
             axes.plot(
                 x, y, color=VERMILION, linewidth=1.6, linestyle="-" if known_end else ":",
-                zorder=3.0, label=words.pop(known_end, None),
+                zorder=3.0, label=labels.pop(known_end, None),
             )  # fmt: skip
         axes.set_xlabel("mass [GeV]")
         axes.set_ylabel(found.target.label)
