@@ -16,6 +16,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "from_code",
+    "notebooks",
 ]
 exclude_patterns = ["_build", "changelog.d", "examples"]
 myst_enable_extensions = ["dollarmath", "deflist"]

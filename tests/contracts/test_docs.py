@@ -93,17 +93,21 @@ def test_example_runs(example: Path, tmp_path: Path) -> None:
     assert done.stdout
 
 
-def test_python_block_of_the_readme_runs() -> None:
-    """The Python lines of the README run in the root of the repository."""
-    text = (REPOSITORY / "README.md").read_text("utf-8")
+@pytest.mark.parametrize("page", ["README.md", "docs/how-to/use-from-python.md"])
+def test_python_blocks_run(page: str, tmp_path: Path) -> None:
+    """The Python lines of these pages run beside the shipped workspaces, in order."""
+    pytest.importorskip("matplotlib")
+    (tmp_path / "workspaces").symlink_to(REPOSITORY / "workspaces", target_is_directory=True)
+    text = (REPOSITORY / page).read_text("utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert blocks
-    for block in blocks:
-        done = subprocess.run(
-            [sys.executable, "-c", block],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(blocks)],
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob("limit*.p*"))

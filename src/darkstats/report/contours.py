@@ -221,9 +221,11 @@ class Contours(Shown):
 
     @property
     def excluded(self) -> str:
-        """How many of the hypotheses each curve excludes, in words."""
-        known = [(one.key, one.excluded) for one in self.curves if one.excluded is not None]
-        return f"{', '.join(f'{key} {n}' for key, n in known)} of {len(self.points)}"
+        """How many of the hypotheses are excluded, observed and in the median, in words."""
+        found = {one.key: one.excluded for one in self.curves}
+        words = {"observed": "observed", "expected_median": "expected"}
+        known = [f"{said} {found[key]}" for key, said in words.items() if found[key] is not None]
+        return f"{', '.join(known)} of {len(self.points)}"
 
     @property
     def choice(self) -> str | None:

@@ -397,6 +397,9 @@ class _Builder:
             found["simulated"] = self.card["simulated"].flag()
         if "title" in self.card:
             found["title"] = self.card["title"].text()
+        if "luminosity" in self.card:
+            value_ifb = self.card["luminosity"]["value_ifb"].number(above=0.0)
+            found["luminosity_ipb"] = 1e3 * value_ifb
         if "collision" in self.card:
             found["collision"] = self.card["collision"].plain()
         made: Item = {}

@@ -82,6 +82,15 @@ def called(*words: object) -> tuple[int, dict[str, Any], str]:
     return status, json.loads(out.getvalue()), err.getvalue()
 
 
+def test_the_luminosity_stands_in_the_sidecar(write: Write) -> None:
+    """In 1/pb, as projections and bundles read it; a card that says none gives none."""
+    assert build_templates(write()).sidecar["luminosity_ipb"] == 50_000.0
+    silent = (", lumi: true", ""), ("luminosity: {value_ifb: 50, relative_error: 0.02}\n", "")
+    assert "luminosity_ipb" not in build_templates(write(*silent)).sidecar
+    with pytest.raises(CardError, match="value_ifb"):
+        build_templates(write(("value_ifb: 50", "value_ifb: 0")))
+
+
 def test_histograms_become_the_workspace_that_they_mean(write: Write) -> None:
     """Every number of the card and of the table stands in its place, and none is changed."""
     found = build_templates(write())

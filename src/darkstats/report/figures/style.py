@@ -161,13 +161,15 @@ class Drawing:
             self.figure.set_layout_engine("none")
 
     def _repr_png_(self) -> bytes:
-        """What a notebook shows."""
-        return self._drawn("png", dict(_METADATA["png"]))
+        """What a notebook shows: smaller than a file, since it is kept in the notebook."""
+        return self._drawn("png", dict(_METADATA["png"]), dpi=_DPI_OF_NOTEBOOKS)
 
-    def _drawn(self, kind: str, metadata: dict[str, str | None]) -> bytes:
+    def _drawn(
+        self, kind: str, metadata: dict[str, str | None], *, dpi: float | str = "figure"
+    ) -> bytes:
         drawn = io.BytesIO()  # a writer of matplotlib's cannot always be closed on a full disk
         with style(), _quiet_fonts():
-            self.figure.savefig(drawn, format=kind, metadata=metadata)
+            self.figure.savefig(drawn, format=kind, metadata=metadata, dpi=dpi)
         return drawn.getvalue()
 
     def save(self, path: str | os.PathLike[str], *, csv: bool = False) -> None:
@@ -203,6 +205,7 @@ def _quiet_fonts() -> Iterator[None]:
         logger.setLevel(level)
 
 
+_DPI_OF_NOTEBOOKS = 100.0
 _METADATA: dict[str, dict[str, str | None]] = {
     "pdf": {"Creator": "darkstats", "Producer": None, "CreationDate": None},
     "png": {"Software": None},
