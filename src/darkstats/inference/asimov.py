@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from darkstats.arguments import checked
-from darkstats.errors import OptionError
 from darkstats.fit import FitOptions, FitResult, fit
 
 if TYPE_CHECKING:
@@ -88,8 +87,7 @@ def blinded_observation(model: Model, *, mu: float = 0.0) -> Observation:
     OptionError
         The model has no parameter of interest.
     """
-    if model.poi_index is None:
-        raise OptionError("the model has no parameter of interest; name one with its `poi`")
+    poi = model.require_poi()
     parameters = model.nominal
-    parameters[model.poi_index] = mu
+    parameters[poi] = mu
     return model.asimov(parameters)

@@ -102,9 +102,7 @@ class TestStatistic:
         OptionError
             ``poi_lower`` contradicts the statistic, or the model has no parameter of interest.
         """
-        index = model.poi_index
-        if index is None:
-            raise OptionError("the model has no parameter of interest; name one with its `poi`")
+        index = model.require_poi()
         if self.bounded:
             if poi_lower not in (None, 0.0):
                 raise OptionError(

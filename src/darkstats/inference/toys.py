@@ -248,9 +248,7 @@ def sample_statistic(
     values = np.full((len(mu), options.n_toys), np.nan)
     per_block = model.toys_per_block
     first_block, last_block = first // per_block, (stop - 1) // per_block
-    poi = model.poi_index
-    if poi is None:
-        raise OptionError("the model has no parameter of interest; name one with its `poi`")
+    poi = model.require_poi()
     threads = options.threads or default_threads()
     steps = FitOptions().max_steps if options.fallback else _FEW_STEPS
     fit_options = FitOptions(threads=1, max_steps=steps, fallback=options.fallback)

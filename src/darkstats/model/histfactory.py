@@ -149,8 +149,9 @@ class HistFactoryModel(ParameterTable, Shown):
         """
         if self.poi_index is None:
             raise OptionError(
-                f"measurement {self.measurement!r} names no parameter of interest; "
-                "choose one, for example with --poi NAME"
+                f"measurement {self.measurement!r} names no parameter of interest; where the "
+                "signal is missing, add it with --patch, or with --patchset and --point; or "
+                "choose another parameter with --poi NAME"
             )
         return self.poi_index
 

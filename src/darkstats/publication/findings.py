@@ -46,10 +46,16 @@ class Findings:
     lacking: list[str] = field(default_factory=list)
 
     def check(self, name: str, statement: str, problems: Iterable[Problem] = ()) -> None:
-        """Note a check: what it was, what it covered, and what is wrong."""
+        """Note a check: what it was, what holds if nothing is wrong, and what is wrong."""
         found = list(problems)
-        self.checks.append((name, f"{statement}; {len(found)} wrong" if found else statement))
+        words = f"{len(found)} wrong; checked: {statement}" if found else statement
+        self.checks.append((name, words))
         self.problems.extend(found)
+
+    def fail(self, name: str, state: str, problem: Problem) -> None:
+        """Note that something could not be checked: what it was, why in a word, and the problem."""
+        self.checks.append((name, state))
+        self.problems.append(problem)
 
     def of_kind(self, *kinds: str) -> list[Problem]:
         """Problems of some kinds, in the order in which they were found."""

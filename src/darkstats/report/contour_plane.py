@@ -21,7 +21,15 @@ from darkstats.scan.triangulation import exact
 if TYPE_CHECKING:
     from darkstats.report.scan_table import ScanTable
 
-__all__ = ["Condition", "PlaneAxis", "Values", "check_plane", "plane_axes", "values_of"]
+__all__ = [
+    "Condition",
+    "PlaneAxis",
+    "Values",
+    "check_plane",
+    "difference_of",
+    "plane_axes",
+    "values_of",
+]
 
 #: Values of a hypothesis by label: numbers, exact, or words.
 Values = Mapping[str, Fraction | str]
@@ -179,6 +187,16 @@ def plane_axes(
     return first, second
 
 
+def difference_of(first: Axis, second: Axis) -> Axis:
+    """What the difference of two numbers of the same unit is."""
+    titles = first.title or first.name, second.title or second.name
+    return Axis(
+        label=f"{first.name} - {second.name}",
+        title=f"{titles[0]} − {titles[1]}" if first.title or second.title else None,
+        unit=first.unit,
+    )
+
+
 def _axis(text: str, table: ScanTable, chosen: Sequence[Values]) -> PlaneAxis:
     label, minus = _terms(text, tuple(table.label_words))
     for one in (label, minus):
@@ -193,14 +211,11 @@ def _axis(text: str, table: ScanTable, chosen: Sequence[Values]) -> PlaneAxis:
             f"{label} is in {words.unit or 'no known unit'}, {minus} in "
             f"{other.unit or 'no known unit'}: there is no difference of the two"
         )
-    titles = words.title or words.name, other.title or other.name
-    difference = Axis(
-        label=f"{words.name} - {other.name}",
-        title=f"{titles[0]} − {titles[1]}" if words.title or other.title else None,
-        unit=words.unit,
-    )
     return PlaneAxis(
-        words=difference, column=f"{words.name}_minus_{minus}", label=label, minus=minus
+        words=difference_of(words, other),
+        column=f"{words.name}_minus_{minus}",
+        label=label,
+        minus=minus,
     )
 
 

@@ -24,9 +24,20 @@ from darkstats.errors import DocumentError, UnknownNameError
 if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonObject
 
-__all__ = ["SCHEMA", "Axis", "Collision", "Conversion", "Limits", "ScanTable", "read_scan"]
+__all__ = [
+    "SCAN_FILE",
+    "SCHEMA",
+    "Axis",
+    "Collision",
+    "Conversion",
+    "Limits",
+    "ScanTable",
+    "read_scan",
+]
 
 SCHEMA = "darkstats.scan/1"
+#: Name of the record in the folder of a scan.
+SCAN_FILE = "scan.json"
 
 _BAND = 5
 #: Units that the end of a label names.

@@ -11,8 +11,8 @@ from darkstats.errors import DocumentError, OptionError
 from darkstats.report.global_table import SCHEMA as GLOBAL
 from darkstats.report.limit_table import SCHEMA as LIMIT
 from darkstats.report.records import SCHEMAS
+from darkstats.report.scan_table import SCAN_FILE, Limits, ScanTable, read_scan
 from darkstats.report.scan_table import SCHEMA as SCAN
-from darkstats.report.scan_table import Limits, ScanTable, read_scan
 from darkstats.workflows.couplings import axis_of_record, with_couplings
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.plot_requests import CATALOGUE, NONE, PlotRequest, Record, name_of
@@ -37,6 +37,8 @@ _IN_PLANE = 2
 def read_record(source: str | Record) -> Record:
     """Return the record that a file holds, as JSON or compressed; one at hand as it is.
 
+    Of a folder it is that of the scan in it.
+
     Raises
     ------
     DocumentError
@@ -47,7 +49,8 @@ def read_record(source: str | Record) -> Record:
 
     if not isinstance(source, str):
         return source
-    label, data = Opener().read(source, "record")
+    folder = Path(source)
+    label, data = Opener().read(str(folder / SCAN_FILE) if folder.is_dir() else source, "record")
     record = parse_json(data, source=label)
     if not isinstance(record, dict):
         raise DocumentError("is no record", source=label, remedy="name a file made by -o")

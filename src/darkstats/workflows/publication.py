@@ -213,8 +213,8 @@ def conversion_notes(documents: Documents) -> dict[str, str]:
 
 def _record_bytes(source: str | Record) -> bytes:
     """The text of a scan record, of a file or of the folder of a scan; or of one at hand."""
+    from darkstats.report.scan_table import SCAN_FILE
     from darkstats.report.writing import json_text
-    from darkstats.workflows.scans import SCAN_FILE
     from darkstats.workspace.sources import Opener
 
     if not isinstance(source, str):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError
 from darkstats.garbage import collection_paused
+from darkstats.report.scan_table import SCAN_FILE
 from darkstats.workflows.couplings import CouplingRequest, check_scan, with_couplings
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import (
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonObject
 
 __all__ = [
-    "SCAN_FILE",
     "first_kernel",
     "merge_shards",
     "plan_shards",
@@ -48,7 +48,6 @@ __all__ = [
     "task_of",
 ]
 
-SCAN_FILE = "scan.json"
 PROJECTION_FILE = "projection.json"
 _INTERPOLATION = "normsys=code4,histosys=code4p"
 

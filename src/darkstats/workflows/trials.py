@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import InputError, NotCertifiedError, OptionError, in_words
+from darkstats.report.scan_table import SCAN_FILE
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.scan_requests import MassScanRequest
-from darkstats.workflows.scans import SCAN_FILE, first_kernel, scan, task_of
+from darkstats.workflows.scans import first_kernel, scan, task_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

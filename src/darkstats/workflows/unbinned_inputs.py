@@ -180,6 +180,7 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     )
     if blind and request.blind is None:
         notes = [NONE_GIVEN if missing else CLOSED]
+    notes = [*notes, *_negative_yields(model)]
     facts = _facts(model, document, observation, table, blind=blind)
     if blind:
         observation = blinded_observation(model) if model.poi_index is not None else observation
@@ -219,6 +220,21 @@ def _compile(model: UnbinnedModel, shell: Shell) -> None:
     announce_compiling(shell)
     data, auxdata = model.stack([model.observation])
     model.derivatives(model.inits, data, auxdata[0])
+
+
+def _negative_yields(model: UnbinnedModel) -> list[str]:
+    """Parts of a channel that expect less than nothing at the starting values, in words."""
+    point = model.inits.copy()
+    if model.poi_index is not None and point[model.poi_index] == 0.0:
+        point[model.poi_index] = 1.0  # a signal of strength 0 hides its sign
+    return [
+        f"channel {channel.name!r}: {component.name!r} expects {events:.4g} events at the starting "
+        "values; see that interference or weighted simulation is meant: a density is nowhere "
+        "negative"
+        for channel in model.channels
+        for component in channel.components
+        if (events := float(component.expected.at(point))) < 0.0
+    ]
 
 
 def _facts(

@@ -63,7 +63,7 @@ def _verify_bundle(
     from darkstats.workflows.scans import first_kernel
 
     def broken(what: str, error: InputError) -> None:
-        findings.check(what, "not readable", [Problem(kind=MALFORMED, place="", text=str(error))])
+        findings.fail(what, "not readable", Problem(kind=MALFORMED, place="", text=str(error)))
 
     try:
         manifest = read_manifest(contents.files[MANIFEST])
@@ -141,7 +141,7 @@ def _verify_hs3(
         findings.check("HS3", "none is stated")
     elif name not in files:
         problem = Problem(kind=MALFORMED, place=name, text="is stated, and not there")
-        findings.check("HS3", "missing", [problem])
+        findings.fail("HS3", "missing", problem)
     else:
         problems = compare_hs3(files[name], name, documents)
         findings.check("HS3", "the same likelihood as the workspace", problems)
@@ -175,7 +175,7 @@ def _verify_tables(
         made = derived_files(documents, signals, title, conversion_notes(documents), carried=files)
     except InputError as error:
         problem = Problem(kind=MALFORMED, place="", text=str(error))
-        findings.check("tables", "cannot be made", [problem])
+        findings.fail("tables", "cannot be made", problem)
         return
     problems = compare_derived(files, made)
     findings.check("tables", f"{len(made)} made again from the documents", problems)
@@ -207,7 +207,7 @@ def _verify_limits(
         hypotheses = scanned_by(documents, limits)
     except InputError as error:
         problem = Problem(kind=MALFORMED, place="", text=str(error))
-        findings.check("limits", "not readable", [problem])
+        findings.fail("limits", "not readable", problem)
         return
     provenance = limits.get("provenance")
     stated = provenance.get("inputs_sha256") if isinstance(provenance, dict) else None

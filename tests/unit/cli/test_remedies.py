@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import scan_records
+
 Call = Callable[..., Any]
 Write = Callable[..., Path]
 
@@ -149,3 +151,90 @@ def test_tables_say_what_separates_columns_and_which_units_there_are(
         done = call("scan", folder, "--cross-sections", write("x.csv", text), "-o", "unused")
         assert done.status == 2
         assert words in done.err
+
+
+def test_a_background_of_another_format_asks_for_its_signal(
+    call: Call, write: Write, tmp_path: Path
+) -> None:
+    """An option of the command line, not an attribute of Python."""
+    document = workspace()
+    document["channels"][0]["samples"].pop(0)
+    document["measurements"][0]["config"]["poi"] = ""
+    path = tmp_path / "hs3.json"
+    assert call("hs3", write("w.json", document), "-o", path).status == 0
+    for verb in ("limit", "significance", "hypotest"):
+        done = call(verb, path)
+        assert done.status == 2
+        assert "--patchset and --point" in done.err
+        assert "--poi NAME" in done.err
+        assert "`" not in done.err
+
+
+def test_negative_yields_of_an_unbinned_likelihood_are_told(repository: Path, write: Write) -> None:
+    """As those of a workspace are: of a background, and of a signal that starts at 0."""
+    from darkstats.workflows import ModelRequest, Shell, WorkspaceRequest
+    from darkstats.workflows.unbinned_inputs import load_unbinned
+
+    text = (repository / "models/alp/unbinned.json").read_text("utf-8")
+    for name in (None, "m_0p9979_eta_gamma_events", "m_0p9979_signal_yield"):
+        document = json.loads(text)
+        for one in document["functions"]:
+            if one["name"] == name:
+                one["expression"] = f"-1 * {one['expression']}"
+        for point in document["parameter_points"]:
+            for one in point["parameters"]:
+                if one["name"] == "mu":
+                    one["value"] = 0.0
+        where = WorkspaceRequest(source=str(write("hs3.json", document)), point="m_0p9979")
+        notes = load_unbinned(ModelRequest(workspace=where), Shell()).notes
+        told = [note for note in notes if "see that interference" in note]
+        assert len(told) == (name is not None)
+        if name is not None:
+            assert repr(name.removesuffix("_events").removesuffix("_yield")) in told[0]
+
+
+def test_what_is_wrong_is_not_said_to_be_right() -> None:
+    """A check that failed does not begin with what it would have shown."""
+    from darkstats.publication.findings import MALFORMED, Findings, Problem
+
+    found = Findings()
+    problem = Problem(kind=MALFORMED, place="x", text="differs")
+    found.check("HS3", "the same likelihood as the workspace")
+    found.check("HS3", "the same likelihood as the workspace", [problem])
+    found.fail("tables", "missing", problem)
+    assert found.checks == [
+        ("HS3", "the same likelihood as the workspace"),
+        ("HS3", "1 wrong; checked: the same likelihood as the workspace"),
+        ("tables", "missing"),
+    ]
+    assert found.problems == [problem, problem]
+
+
+def test_a_scan_is_named_by_its_folder(call: Call, tmp_path: Path) -> None:
+    """In contour as in plot and export: the record in it is the one that was written there."""
+    folder = tmp_path / "A"
+    folder.mkdir()
+    record = scan_records.regions("A")[0]
+    (folder / "scan.json").write_text(json.dumps(record), "utf-8")
+    words = ["--x", "m_heavy_gev", "--y", "m_heavy2_gev", "--where", "m_dm_gev=60", "--json"]
+    by_folder, by_file = (
+        call("contour", source, *words) for source in (folder, folder / "scan.json")
+    )
+    assert by_folder.status == 0, by_folder.err
+    assert by_folder.record["contours"] == by_file.record["contours"]
+    assert call("contour", f"A={folder}", *words).status == 0
+    assert call("export", folder, "--csv", tmp_path / "x.csv").status == 0
+    assert call("contour", tmp_path, *words).status == 2
+
+
+def test_the_legend_of_a_ranking_is_one_line_in_order(write: Write) -> None:
+    """Before the fit, after the fit, and groups at the end."""
+    pytest.importorskip("mplhep", reason="mplhep is an optional extra")
+    from darkstats import workflows as w
+
+    where = w.WorkspaceRequest(source=str(write("w.json", workspace())))
+    request = w.RankRequest(model=w.ModelRequest(workspace=where), groups=(("all", "*"),))
+    (legend,) = w.rank(request).figure().figure.legends
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words == ["pre-fit +1 σ", "pre-fit −1 σ", "post-fit +1 σ", "post-fit −1 σ", "group"]
+    assert len({round(text.get_window_extent().y0) for text in legend.get_texts()}) == 1

@@ -432,8 +432,33 @@ def test_the_figure_says_what_it_shows() -> None:
     assert "95 % CL" in title
     assert "log" in title
     assert "Delaunay" in title
+    assert "ticks on the side that is excluded" in title
+    ticked = [line.get_label() for line in axes.lines if line.get_path_effects()]
+    assert ticked
+    assert set(ticked) <= {"observed (simulated data)"} | {t for t in ticked if t[0] == "_"}
     assert any("simulated" in text.get_text() for text in axes.texts)
+    assert any("m dm = 60 GeV" in text.get_text() for text in axes.texts)
     assert drawing.columns == contour_columns(found)
+
+
+def test_differences_have_a_minus_sign_and_a_unit() -> None:
+    """On axes and above them; ticks are on the median where nothing is observed."""
+    pytest.importorskip("matplotlib")
+    from darkstats.report.figures.contours import contours_figure
+
+    (record,) = scan_records.regions("A")
+    dark = record["labels"].index(DARK)
+    for point in record["points"]:
+        point["observed"] = None
+        point["values"][dark] = point["values"][record["labels"].index(Y)] - 130.0
+    (axes,) = contours_figure(contours(record, where=(f"{Y}-{DARK}=130",))).figure.axes
+    assert any("m heavy2 − m dm = 130 GeV" in text.get_text() for text in axes.texts)
+    ticked = {line.get_label() for line in axes.lines if line.get_path_effects()}
+    assert ticked == {"expected median"}
+    (axes,) = contours_figure(
+        contours(*scan_records.regions("A"), axes=(X, f"{Y}-{DARK}"))
+    ).figure.axes
+    assert axes.get_ylabel() == "m heavy2 − m dm [GeV]"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -437,3 +438,20 @@ def test_the_legend_of_one_slice_is_on_the_page() -> None:
     box, page = legend.get_window_extent(), figure.bbox
     assert page.x0 <= box.x0
     assert box.x1 <= page.x1
+
+
+def test_a_limit_from_toys_says_so_with_its_errors() -> None:
+    """In the words above the legend; an asymptotic one has neither."""
+    toys = replace(
+        upper_limit(), calculator="toys", observed_error=0.05,
+        expected_error=(0.1, 0.1, 0.09, 0.1, 0.2),
+    )  # fmt: skip
+    words = []
+    for limit in (toys, upper_limit()):
+        legend = limit_figure(limit, inputs()).figure.axes[0].get_legend()
+        assert legend is not None
+        words.append(legend.get_title().get_text().splitlines())
+    assert words[0] == [
+        "95 % CL upper limit, from toys", "observed 1.900 ± 0.050", "expected 1.600 ± 0.090"
+    ]  # fmt: skip
+    assert words[1] == ["95 % CL upper limit", "observed 1.900", "expected 1.600"]

@@ -188,3 +188,21 @@ def test_steps_that_cannot_be_done_name_the_place(tmp_path: Path, name: str) -> 
         built(tmp_path, steps, card)
     assert message in str(caught.value)
     assert "variations.scale" in str(caught.value)
+
+
+def test_the_figure_shows_both_sides_before_and_after(tmp_path: Path) -> None:
+    """One panel a step, with its numbers; without a step there is no figure, and a reason."""
+    pytest.importorskip("mplhep", reason="mplhep is an optional extra")
+    from darkstats import workflows as w
+
+    built(tmp_path, ", smooth: 353QH_twice, symmetrise: half_difference")
+    request = w.TemplateRequest(card=str(tmp_path / "card.yaml"), output=str(tmp_path / "out"))
+    drawing = w.build_template(request).figure("steps")
+    assert len(drawing.figure.axes) == 2
+    assert set(drawing.columns["step"]) == {"smooth", "symmetrise"}
+    assert drawing.columns["before"][:5] == [11.0, 11.0, 16.0, 11.0, 11.0]
+    labels = {text.get_text() for text in drawing.figure.axes[0].get_legend().get_texts()}
+    assert labels == {"up, before", "up, after", "down, before", "down, after"}
+    built(tmp_path, "")
+    with pytest.raises(OptionError, match="plot variations=FILE"):
+        w.build_template(request).figure("steps")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.report.contour_exports import contour_columns
+from darkstats.report.contour_plane import difference_of
 from darkstats.report.figures.coupling_limits import outside_legend
-from darkstats.report.figures.scan_words import axis_title
+from darkstats.report.figures.scan_words import at_axis, axis_symbol, axis_title
 from darkstats.report.figures.style import (
     BAND_1,
     BAND_2,
@@ -56,7 +57,7 @@ def contours_figure(contours: Contours) -> Drawing:
         _draw_bands(axes, contours)
         _draw_hypotheses(axes, contours)
         for k, look in _LINES:
-            _draw_line(axes, contours, k, look)
+            _draw_line(axes, contours, k, look, ticks=[k] == _drawn(contours)[-1:])
         axes.set_xlabel(axis_title(contours.axes[0].words))
         axes.set_ylabel(axis_title(contours.axes[1].words))
         low, high = contours.grid.places.min(axis=0), contours.grid.places.max(axis=0)
@@ -71,7 +72,17 @@ def contours_figure(contours: Contours) -> Drawing:
 
 
 def _where(contours: Contours) -> str:
-    return ", ".join(plain_name(one.text) for one in contours.where)
+    words = contours.table.label_words
+    found = []
+    for one in contours.where:
+        axis = words[one.label]
+        if one.minus is not None:
+            axis = difference_of(axis, words[one.minus])
+        if isinstance(one.value, str):
+            found.append(f"{axis_symbol(axis)} = {plain_name(one.value)}")
+        else:
+            found.append(at_axis(axis, float(one.value)))
+    return ", ".join(found)
 
 
 def _title(contours: Contours) -> list[str]:
@@ -83,7 +94,11 @@ def _title(contours: Contours) -> list[str]:
     words = [level_words(table.method, table.cl), method_name(table.method).figure]
     if table.method != "bayes":
         words.append(plain_name(table.calculator))
-    lines = [", ".join(words), f"interpolated on a Delaunay triangulation: {what}"]
+    lines = [
+        ", ".join(words),
+        *(["ticks on the side that is excluded"] if _drawn(contours) else []),
+        f"interpolated on a Delaunay triangulation: {what}",
+    ]
     if len(contours.regions) > 1:
         names = ", ".join(plain_name(typeset(one.name)) for one in contours.regions)
         lines.append(f"at each hypothesis the strongest expected of {names}")
@@ -110,14 +125,33 @@ def _draw_bands(axes: Axes, contours: Contours) -> None:
         )  # fmt: skip
 
 
-def _draw_line(axes: Axes, contours: Contours, k: int, look: Mapping[str, Any]) -> None:
+def _drawn(contours: Contours) -> list[int]:
+    """Which of the lines there are, the observed one last."""
+    return [k for k, _ in _LINES if contours.curves[k].pieces]
+
+
+def _draw_line(
+    axes: Axes, contours: Contours, k: int, look: Mapping[str, Any], *, ticks: bool
+) -> None:
+    """Draw a curve; what is excluded lies on the left of its pieces, and so do the ticks."""
+    from matplotlib.patheffects import withTickedStroke
+
     curve = contours.curves[k]
+    effects = [withTickedStroke(spacing=9.0, angle=90.0, length=0.5, linewidth=0.8)]
     for n, piece in enumerate(curve.pieces):
         vertices = piece.vertices
         if piece.closed:
             vertices = np.vstack([vertices, vertices[:1]])
         label = curve.words.replace(",", "") if n == 0 else None
-        axes.plot(vertices[:, 0], vertices[:, 1], color=BLACK, zorder=3.0, label=label, **look)
+        axes.plot(
+            vertices[:, 0],
+            vertices[:, 1],
+            color=BLACK,
+            zorder=3.0,
+            label=label,
+            path_effects=effects if ticks else None,
+            **look,
+        )
 
 
 def _draw_hypotheses(axes: Axes, contours: Contours) -> None:

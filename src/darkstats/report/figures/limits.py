@@ -26,7 +26,7 @@ from darkstats.report.figures.style import (
     style,
 )
 from darkstats.report.methods import method_name
-from darkstats.report.numbers import number, p_number, percent
+from darkstats.report.numbers import number, p_number, percent, with_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +81,11 @@ def _limit_line(panels: Panels, at: float | None, level: float, dashes: str) -> 
             axes.plot([at, at], [1e-300, level], color=BLACK, linestyle=dashes, linewidth=1.0)
 
 
+def _with_toys(value: float | None, error: float | None) -> str:
+    """A limit, with the error that a finite number of toys leaves where there is one."""
+    return with_error(value, error) if value is not None and error else number(value)
+
+
 def limit_figure(
     limit: UpperLimit,
     inputs: Inputs,
@@ -125,10 +130,11 @@ def limit_figure(
         quantity = _QUANTITIES.get(scan.quantity if scan else "CLs", "p-value")
         figure.supylabel(quantity, fontsize=12.0)
         header(upper, inputs, f"{method_name(limit.method).figure}, {limit.calculator}")
-        words = [f"{percent(limit.cl)} CL upper limit"]
+        by_toys = limit.calculator == "toys"
+        words = [f"{percent(limit.cl)} CL upper limit" + (", from toys" if by_toys else "")]
         if limit.observed is not None:
-            words.append(f"observed {number(limit.observed)}")
-        words.append(f"expected {number(limit.expected[2])}")
+            words.append(f"observed {_with_toys(limit.observed, limit.observed_error)}")
+        words.append(f"expected {_with_toys(limit.expected[2], limit.expected_error[2])}")
         handles, labels = upper.get_legend_handles_labels()
         first = sorted(range(len(labels)), key=lambda k: labels[k] != "observed")
         upper.legend(

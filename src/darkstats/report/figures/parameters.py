@@ -253,8 +253,12 @@ def ranking_figure(
         effects.set_xlabel(f"impact on {poi_text(poi, poi_label)}")
         best = f"{plain_name(poi)} = {with_error(fit.poi, poi_error)}"
         header(pulls, inputs, best, right_axes=effects)
-        handles, texts = effects.get_legend_handles_labels()
-        figure.legend(handles, texts, loc="outside lower center", ncols=4, fontsize=9.5)
+        entries = dict(zip(*effects.get_legend_handles_labels()[::-1], strict=True))
+        order = sorted(entries, key=lambda text: (text == "group", text.startswith("post")))
+        figure.legend(
+            [entries[text] for text in order], order, loc="outside lower center",
+            ncols=len(order), fontsize=9.5,
+        )  # fmt: skip
     names = ("prefit_up", "prefit_down", "postfit_up", "postfit_down", "pull", "constraint")
     columns: dict[str, list[Any]] = {"parameter": [impact.name for impact in impacts]}
     columns |= {name: [getattr(impact, name) for impact in impacts] for name in names}

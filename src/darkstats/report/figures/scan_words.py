@@ -43,7 +43,7 @@ def axis_symbol(axis: Axis) -> str:
     """Symbol of a coordinate: a known mass, the title of the sidecar, or the label."""
     if axis.title:
         return typeset(axis.title)
-    return _MASSES.get(axis.label, plain_name(axis.name.replace("_", " ")))
+    return _MASSES.get(axis.label, plain_name(axis.name.replace(" - ", " − ").replace("_", " ")))
 
 
 def axis_title(axis: Axis) -> str:
