@@ -18,7 +18,8 @@ and from files to records and figures, what the verbs of the command line do::
     mass_scan          search, or patch set    -> Outcome             at all hypotheses
     global_significance  folder of a scan      -> Outcome             of the largest excess
     project, reinterpret_likelihood            -> Outcome             other luminosity, own signal
-    plot, contour, export, publish, verify     -> Outcome             of finished results
+    rank, scan_poi     workspace               -> Outcome             impacts, profile
+    plot, contour, recast, export, publish, verify  -> Outcome        of finished results
     build_template, convert, simplify,
     combine, prune, rename                     -> Outcome             workspaces
 
@@ -93,8 +94,11 @@ if TYPE_CHECKING:
         project,
         prune,
         publish,
+        rank,
+        recast,
         reinterpret_likelihood,
         rename,
+        scan_poi,
         simplify,
         verify,
     )
@@ -154,10 +158,13 @@ __all__ = [
     "project",
     "prune",
     "publish",
+    "rank",
     "read_patchset",
     "read_workspace",
+    "recast",
     "reinterpret_likelihood",
     "rename",
+    "scan_poi",
     "significance",
     "simplify",
     "upper_limit",
@@ -224,8 +231,11 @@ _HOMES = {
         "project",
         "prune",
         "publish",
+        "rank",
+        "recast",
         "reinterpret_likelihood",
         "rename",
+        "scan_poi",
         "simplify",
         "verify",
     ),

@@ -6,6 +6,10 @@ what its verb takes: arguments first, options by the names of the fields of its 
 nothing. What it returns holds the frozen result of the library (``.result``), the record
 (``.to_dict()``, ``.save(path)``) and the figures (``.figure(kind).save(path)``).
 
+``darkstats`` itself has most of them by the same names. Some stand here alone, because it has other
+functions or packages of their names, which work on models: ``fit``, ``hypotest``, ``significance``,
+``gof``, ``hs3``.
+
 Options are declared once, beside the fields of the requests: signatures and the parameters of these
 docstrings are made from there.
 """
@@ -15,6 +19,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import MISSING
@@ -30,14 +35,23 @@ from darkstats.workflows import Outcome, Shell
 
 if TYPE_CHECKING:
     from darkstats.conversion.converted import Conversion
+    from darkstats.fit import ProfileScan
     from darkstats.inference.bayes.answers import CredibleLimit
-    from darkstats.inference.results import Interval, UpperLimit
+    from darkstats.inference.results import (
+        GoodnessOfFit,
+        HypoTestResult,
+        Interval,
+        Significance,
+        UpperLimit,
+    )
     from darkstats.look_elsewhere import Comparison
     from darkstats.options import Choice
     from darkstats.publication.findings import Findings
     from darkstats.report.contours import Contours
+    from darkstats.report.recasts import Recast
     from darkstats.report.scan_table import ScanTable
     from darkstats.scan.mass_scan import MassScan
+    from darkstats.workflows.fits import Fitted, Ranking
     from darkstats.workflows.simplification import Simplified
     from darkstats.workspace import Workspace
 
@@ -47,15 +61,23 @@ __all__ = [
     "contour",
     "convert",
     "export",
+    "fit",
     "global_significance",
+    "gof",
+    "hs3",
+    "hypotest",
     "limit",
     "mass_scan",
     "plot",
     "project",
     "prune",
     "publish",
+    "rank",
+    "recast",
     "reinterpret_likelihood",
     "rename",
+    "scan_poi",
+    "significance",
     "simplify",
     "verify",
 ]
@@ -167,11 +189,16 @@ def _recorded(value: Any) -> Any:  # noqa: ANN401 -- whatever was passed
     return value
 
 
+def _plain(text: str) -> str:
+    """Text without what would be markup in a docstring."""
+    return re.sub(r"[*`|]|_(?!\w)", r"\\\g<0>", text)
+
+
 def _documented(text: str, asked: dict[str, tuple[Choice, ...]]) -> str:
     """The docstring with its parameters, before its examples."""
     lines = ["    Parameters", "    ----------"]
     for name, shared in asked.items():
-        words = "; ".join(dict.fromkeys(one.option.text for one in shared)).replace("*", r"\*")
+        words = _plain("; ".join(dict.fromkeys(one.option.text for one in shared)))
         lines += [f"    {name}", f"        {words}"]
     head, mark, examples = text.partition("    Examples\n")
     return "\n".join([head.rstrip(), "", *lines, "", ""]) + mark + examples
@@ -474,3 +501,121 @@ def build_template(request: workflows.TemplateRequest, shell: Shell) -> Outcome[
     1.99
     """
     return workflows.build_template(request, shell)
+
+
+@task
+def fit(request: workflows.FitRequest, shell: Shell) -> Outcome[Fitted]:
+    """Maximum-likelihood fit: values, errors, pulls; figures of pulls, correlation, data.
+
+    Examples
+    --------
+    >>> from darkstats import tasks
+    >>> tasks.fit("workspaces/examples/two_bins.json")
+    Outcome(Fitted(values='mu 0.5811 ± 0.76, ...
+    >>> found = tasks.fit("workspaces/examples/two_bins.json", minos="mu")
+    >>> round(found.result.intervals[0].upper, 3)
+    1.355
+    >>> found.figure("data").save("data.png")
+    """
+    return workflows.fit(request, shell)
+
+
+@task
+def rank(request: workflows.RankRequest, shell: Shell) -> Outcome[Ranking]:
+    """Rank nuisance parameters by their impact on the parameter of interest.
+
+    Examples
+    --------
+    >>> from darkstats import tasks
+    >>> found = tasks.rank("workspaces/examples/two_bins.json")
+    >>> found.result.largest
+    'background_bins[1] by 0.403'
+    """
+    return workflows.rank(request, shell)
+
+
+@task
+def scan_poi(request: workflows.ScanRequest, shell: Shell) -> Outcome[ProfileScan]:
+    """Scan the profile likelihood along one parameter, or two.
+
+    Examples
+    --------
+    >>> from darkstats import tasks
+    >>> found = tasks.scan_poi("workspaces/examples/two_bins.json", ranges=[(0, 3)], points=7)
+    >>> found.result.certified_points
+    '7 of 7'
+    """
+    return workflows.scan_poi(request, shell)
+
+
+@task
+def hypotest(request: workflows.HypoTestRequest, shell: Shell) -> Outcome[HypoTestResult]:
+    """Test one signal strength: CLs, CLs+b and CLb, observed and expected.
+
+    Examples
+    --------
+    >>> from darkstats import tasks
+    >>> round(tasks.hypotest("workspaces/examples/two_bins.json", mu=1.5).to_dict()["CLs_obs"], 4)
+    0.1524
+    """
+    return workflows.hypotest(request, shell)
+
+
+@task
+def significance(request: workflows.SignificanceRequest, shell: Shell) -> Outcome[Significance]:
+    """Significance of an excess, observed and expected for signal strength 1.
+
+    Examples
+    --------
+    >>> from darkstats import tasks
+    >>> round(tasks.significance("workspaces/examples/two_bins.json").result.observed, 3)
+    0.77
+    """
+    return workflows.significance(request, shell)
+
+
+@task
+def gof(request: workflows.GoodnessRequest, shell: Shell) -> Outcome[GoodnessOfFit]:
+    """Goodness of fit against the saturated model.
+
+    Examples
+    --------
+    >>> from darkstats import tasks
+    >>> round(tasks.gof("workspaces/examples/two_bins.json").result.p_value.value, 3)
+    0.618
+    """
+    return workflows.gof(request, shell)
+
+
+@task
+def hs3(request: workflows.Hs3Request, shell: Shell) -> Outcome[dict[str, Any]]:
+    """A workspace as HS3, for ROOT, pyhs3 and others.
+
+    Examples
+    --------
+    >>> from darkstats import tasks
+    >>> tasks.hs3("workspaces/examples/two_bins.json").save("model.hs3.json")
+    """
+    return workflows.hs3(request, shell)
+
+
+@task
+def recast(request: workflows.RecastRequest, shell: Shell) -> Outcome[Recast]:
+    r"""A limit on one mediator as a limit on another: production, branching, lifetime.
+
+    Examples
+    --------
+    >>> from darkstats import tasks
+    >>> from pathlib import Path
+    >>> _ = Path("curve.csv").write_text("mass_GeV,epsilon_UL90\n0.3,1e-3\n0.4,1.2e-3\n")
+    >>> found = tasks.recast(
+    ...     "curve.csv",
+    ...     source="dark_photon",
+    ...     to="b_minus_l",
+    ...     production="electron",
+    ...     final_state="ee",
+    ... )
+    >>> found.to_dict()["to"]["symbol"]
+    'g_B-L'
+    """
+    return workflows.recast(request, shell)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import darkstats
+from darkstats import tasks
 
 MODULES = sorted(
     module.name
@@ -49,6 +50,13 @@ def public() -> list[str]:
         if inspect.isclass(value) or inspect.isfunction(value):
             found.append(name)
     return found
+
+
+@pytest.mark.parametrize("name", tasks.__all__)
+def test_a_task_has_an_example(name: str) -> None:
+    """Those that only the module of tasks has, too."""
+    (found,) = doctest.DocTestFinder().find(getattr(tasks, name), name, module=tasks)
+    assert any(f"{name}(" in example.source for example in found.examples)
 
 
 @pytest.mark.parametrize("name", public())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from darkstats.errors import FitFailedError, OptionError
+from darkstats.shown import Shown
 from darkstats.workflows.answers import answered
 from darkstats.workflows.inputs import load
 from darkstats.workflows.likelihoods import Likelihood
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         ProfileInterval,
         ProfileScan,
     )
+    from darkstats.fit.mle import Certification
     from darkstats.model import Model
     from darkstats.report.figures.style import Drawing
     from darkstats.workflows.requests import FitRequest, RankRequest, ScanRequest
@@ -32,29 +34,56 @@ __all__ = ["Fitted", "Ranking", "fit", "poi_scan", "rank", "scan_poi"]
 
 _POINTS = (41, 31)  # default size of a grid in one and in two parameters
 _REACH = 3.0  # standard deviations on each side
+_IN_A_LINE = 6  # parameters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Fitted:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Fitted(Shown):
     """A fit with its uncertainties; ``covariance`` is ``None`` with a reason."""
+
+    in_a_line: ClassVar = "values covariance_reason certification"
 
     fit: FitResult
     covariance: Covariance | None
     covariance_reason: str | None
     intervals: tuple[ProfileInterval, ...]
 
+    @property
+    def values(self) -> str:
+        """The first parameters with their errors, in words."""
+        errors = None if self.covariance is None else self.covariance.errors
+        found = []
+        for k, name in enumerate(self.fit.model.parameter_names[:_IN_A_LINE]):
+            error = None if errors is None else errors[k]
+            told = "" if error is None else f" ± {error:.2g}"
+            found.append(f"{name} {self.fit.parameters[k]:.4g}{told}")
+        return ", ".join(found)
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ranking:
+    @property
+    def certification(self) -> Certification:
+        """How the minimum was checked."""
+        return self.fit.certification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Ranking(Shown):
     """Impacts of nuisance parameters, the largest first, and the fit that they refer to.
 
     ``budget`` splits the error of the parameter of interest; None where there is no such error.
     """
 
+    in_a_line: ClassVar = "largest poi_error impacts"
+
     impacts: tuple[Impact, ...]
     fit: FitResult
     poi_error: float | None
     budget: ErrorBudget | None
+
+    @property
+    def largest(self) -> str | None:
+        """The nuisance parameter that moves the parameter of interest most, and how far."""
+        first = next(iter(self.impacts), None)
+        return None if first is None else f"{first.name} by {first.largest:.3g}"
 
 
 def fit(request: FitRequest, shell: Shell | None = None) -> Outcome[Fitted]:

@@ -108,6 +108,10 @@ def reinterpret(request: ReinterpretRequest, shell: Shell | None = None) -> Outc
     from darkstats.reinterpret import place, read_signals
 
     shell = shell or Shell()
+    if request.limit.model.engine == "zfit":
+        raise OptionError(
+            "the engine zfit is for unbinned models: a signal is put into a workspace"
+        )
     signals = read_signals(request.signal, factor=request.factor)
     asked = request.limit.model
     base = read(asked.workspace, needs_poi=False)
