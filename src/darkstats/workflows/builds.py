@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from darkstats.options import argument, check_choices, option
 from darkstats.workflows.outcome import Outcome, Shell
@@ -69,7 +69,16 @@ class BuildRequest(SimulateRequest):
     ] = None  # fmt: skip
 
 
-def _settings(request: SimulateRequest) -> JsonObject:
+class _Effort(TypedDict):
+    """How events are made, and where they are kept."""
+
+    cache: Path
+    quick: bool
+    seed: int
+    workers: int
+
+
+def _effort(request: SimulateRequest) -> _Effort:
     from darkstats.simulation.production import default_cache
 
     return {
@@ -109,7 +118,7 @@ def simulate(
     wanted = sample_requests(card, quick=request.quick, seed=request.seed)
     total = sum(sample.n_blocks * sample.events_per_block for sample in wanted)
     with shell.step(f"simulating {card.name}", total) as step:
-        samples = simulate_card(card, progress=step.advance, **_settings(request))
+        samples = simulate_card(card, progress=step.advance, **_effort(request))
     table = sample_table(samples)
     record = {
         "schema": "darkstats.simulate/1",
@@ -155,7 +164,7 @@ def build(request: BuildRequest, shell: Shell | None = None) -> Outcome[BuiltSea
             Path(request.output),
             progress=step.advance,
             events=request.events,
-            **_settings(request),
+            **_effort(request),
         )
 
     def sheet() -> RenderableType:

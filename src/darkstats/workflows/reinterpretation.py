@@ -14,6 +14,8 @@ from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import LimitOptions, LimitRequest, NamePattern, WorkspaceRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import RenderableType
 
     from darkstats.reinterpret import Placed, Signal
@@ -181,7 +183,7 @@ def _with_signal(
     return replace(outcome, record=record, sheet=sheet, files=_files(request, list(placed.patch)))
 
 
-def _files(request: ReinterpretRequest, document: object) -> JsonObject:
+def _files(request: ReinterpretRequest, document: object) -> dict[str, Callable[[str], None]]:
     if request.patch is None:
         return {}
 
