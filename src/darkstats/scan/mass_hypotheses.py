@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from darkstats.workspace import PatchSet, SignalPoint
     from darkstats.workspace.json_values import JsonObject
 
-__all__ = ["BinnedHypotheses", "EventHypotheses", "MassHypotheses", "MassHypothesis"]
+__all__ = ["MANY", "BinnedHypotheses", "EventHypotheses", "MassHypotheses", "MassHypothesis"]
 
-_MANY = 2000  # hypotheses, of which a block holds more: each costs milliseconds then
+#: Hypotheses, of which a block holds more: each costs milliseconds then.
+MANY = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ class BinnedHypotheses:
     @property
     def per_block(self) -> int:
         """Hypotheses of a block."""
-        return 64 if len(self.members) > _MANY else 16
+        return 64 if len(self.members) > MANY else 16
 
     def with_facts(self, facts: Mapping[str, Any]) -> BinnedHypotheses:
         """The same, with other facts."""

@@ -90,6 +90,7 @@ def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
 
 def _bayes_settings(request: MassScanRequest, source: Source) -> ScanSettings:
     """Settings of Bayesian limits: large blocks, since windows are integrated together."""
+    from darkstats.scan.mass_hypotheses import MANY
     from darkstats.scan.settings import ScanSettings
     from darkstats.workflows.bayes import prior_of
 
@@ -98,7 +99,7 @@ def _bayes_settings(request: MassScanRequest, source: Source) -> ScanSettings:
     )
     prior_of(request.bayes.prior)  # here and not in every block, if there is no such prior
     usual = source.cl if source.method == "bayes" else BAYES_LEVEL
-    many = len(source.hypotheses.members) > 2000
+    many = len(source.hypotheses.members) > MANY
     return ScanSettings(
         method="bayes",
         cl=request.cl or usual,
