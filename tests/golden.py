@@ -6,7 +6,9 @@
 A rearrangement changes no bit: numbers are compared as they are written. Bits depend on the
 processor and on the versions of the numerical packages, so a file serves the machine that it was
 made on and is not kept in the repository. What describes the run (versions, command, folders) is
-left out; ``--except FIELD`` leaves out a field that was changed on purpose.
+left out; ``--except FIELD`` leaves out a field that was changed on purpose. One run at a time: all
+write into ``darkstats-golden`` among the temporary files, since digests of events name their file;
+remove it after a run that was killed.
 """
 
 from __future__ import annotations
