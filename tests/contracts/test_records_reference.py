@@ -106,6 +106,11 @@ def _recasts(folder: Path) -> list[w.Outcome[Any]]:
     ]  # fmt: skip
 
 
+def _mixing(plane: Path) -> w.Outcome[Any]:
+    plane.write_text(json.dumps(scan_records.plane(4)))
+    return w.dark_higgs(w.DarkHiggsRequest(result=str(plane), far_mm=1250.0, product=1e-3))
+
+
 def documented(repository: Path) -> dict[str, set[str]]:
     """Fields by section: those of the first column, and their parts named in the second."""
     text = (repository / "docs/reference/records.md").read_text("utf-8")
@@ -256,7 +261,7 @@ def records(
         w.run_shard(w.ShardRequest(folder=folder)),
         w.merge_shards(w.MergeRequest(folder=f"{folder}/toys_seed_1")),
     ]
-    found["recast"] = _recasts(few.parent)
+    found |= {"recast": _recasts(few.parent), "dark-higgs": [_mixing(few.parent / "plane.json")]}
     with pytest.raises(WorkspaceError) as refused:
         read_workspace(b"{}")
     errors = (refused.value, UnknownNameError("channel", "SR", ("CR",)))
@@ -271,7 +276,7 @@ def records(
 KINDS = (
     *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
     "contour", "convert", "scan", "global", "shards", "patches", "events", "publish", "verify",
-    "simplify", "prune", "recast",
+    "simplify", "prune", "recast", "dark-higgs",
 )  # fmt: skip
 
 

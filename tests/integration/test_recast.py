@@ -238,3 +238,60 @@ def test_nothing_certified_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFi
              "--final-state", "ee"]  # fmt: skip
     assert run(["recast", file, *words]) == 1
     assert "no mass has a number" in capsys.readouterr().err
+
+
+def test_dark_higgsstrahlung_is_read_as_mixing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Numbers of command and workflow agree; figures and CSV have them; the equation holds."""
+    record = scan_records.plane(6, without=(3,))
+    path = tmp_path / "plane.json"
+    path.write_text(json.dumps(record), "utf-8")
+    ctau = curve(tmp_path, "mass_GeV,ctau_m\n0.05,1e-9\n6,1e-9\n", "ctau.csv")
+    table, figure = tmp_path / "mixing.csv", tmp_path / "map.png"
+    words = ["dark-higgs", str(path), "--escapes-beyond", "1250", "--decays", f"ctau={ctau}",
+             "--product", "2e-7"]  # fmt: skip
+    assert run([*words, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    found = w.dark_higgs(
+        w.DarkHiggsRequest(result=str(path), far_mm=1250.0, product=2e-7, decays=(("ctau", ctau),))
+    )
+    made = json.loads(json.dumps(found.record()))
+    for one in (printed, made):
+        for key in ("command", "command_reason"):
+            one["provenance"].pop(key, None)
+    assert printed == made
+    assert run([*words, "--intervals", str(table), "--plot", f"holds={figure}"]) == 0
+    assert figure.stat().st_size > 10_000
+    rows = [line for line in table.read_text("utf-8").splitlines() if not line.startswith("#")]
+    assert len(rows) == len(record["points"]) + 1
+    excluded = [one for one in made["points"] if one["excluded_to"] is not None]
+    assert 0 < len(excluded) < len(made["points"])
+    for one in excluded:
+        ratio = math.log(2e-7 / one["limit"]) / math.log(2.0)
+        expected = one["holds_to"] * math.sqrt(ratio)
+        assert one["excluded_to"] == pytest.approx(min(expected, 1.0), rel=1e-9)
+    lost = [one for one in made["points"] if one["limit"] is None]
+    assert len(lost) == 1
+    assert "no limit" in lost[0]["excluded_to_reason"]
+    assert lost[0]["holds_to"] is not None
+    assert list(found.figure("excluded").columns["limit"]) == [
+        one["limit"] for one in made["points"]
+    ]
+
+
+def test_planes_of_other_things_are_no_dark_higgsstrahlung(tmp_path: Path) -> None:
+    """Scans over other masses, or without the coupling; numbers that are none."""
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(scan_records.predicted_plane()), "utf-8")
+    with pytest.raises(DocumentError, match="m_dark_photon_gev"):
+        w.dark_higgs(w.DarkHiggsRequest(result=str(other), far_mm=1250.0))
+    bare = scan_records.plane(4)
+    for point in bare["points"]:
+        point["couplings"] = {}
+    other.write_text(json.dumps(bare), "utf-8")
+    with pytest.raises(DocumentError, match="dark_higgsstrahlung"):
+        w.dark_higgs(w.DarkHiggsRequest(result=str(other), far_mm=1250.0))
+    for wrong in ({"far_mm": 0.0}, {"far_mm": 1.0, "product": -1.0}):
+        with pytest.raises(OptionError, match="above zero"):
+            w.DarkHiggsRequest(result="x", **wrong)

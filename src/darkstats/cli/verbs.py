@@ -208,6 +208,19 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "Of a scan: darkstats recast alp-scan/scan.json --to alp_hypercharge --production "
             "photon --final-state gammagamma",
         ),
+        "dark-higgs": Verb(
+            request="DarkHiggsRequest", task="dark_higgs", panel="Results",
+            kinds="holds excluded",
+            help="Dark Higgsstrahlung read as mixing of h' with the Higgs boson: up to which "
+            "mixing its limits hold, and what they exclude.\n\n"
+            "Example: darkstats dark-higgs scan.json --escapes-beyond 1250 --decays ctau=ctau.csv "
+            "--product 1e-6 --plot holds=mixing.pdf",
+            words={
+                "decays": "Proper decay length of h' at sin(theta) = 1, as CSV with a mass and a "
+                "value: ctau=FILE.",
+                "table": "Write the mixing at each hypothesis as CSV.",
+            },
+        ),
         "plot": Verb(
             request="PlotRequest", task="plot", panel="Results",
             help="Draw a finished result again, or several in one figure.\n\n"

@@ -12,7 +12,7 @@ from darkstats.errors import OptionError
 if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonObject
 
-__all__ = ["Inputs", "provenance_record", "stated_date"]
+__all__ = ["Inputs", "made_by", "provenance_record", "stated_date"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +72,21 @@ def stated_date() -> tuple[str | None, str | None]:
         ) from error
 
 
-def provenance_record(inputs: Inputs, **details: object) -> JsonObject:
-    """Return the ``provenance`` of a record; ``details`` that exist are added as they are."""
+def made_by(command: str | None) -> JsonObject:
+    """What the ``provenance`` of any record says: versions, command, date."""
     from darkstats.provenance import versions  # reads package metadata: not for every table
 
     date, reason = stated_date()
+    record: JsonObject = {"versions": versions(), "command": command, "date": date}
+    if reason is not None:
+        record["date_reason"] = reason
+    if command is None:
+        record["command_reason"] = "made from Python"
+    return record
+
+
+def provenance_record(inputs: Inputs, **details: object) -> JsonObject:
+    """Return the ``provenance`` of a record; ``details`` that exist are added as they are."""
     workspace: JsonObject = {
         "source": inputs.source,
         "sha256": inputs.workspace_sha256,
@@ -86,12 +96,10 @@ def provenance_record(inputs: Inputs, **details: object) -> JsonObject:
     if inputs.simulated is None:
         workspace["simulated_reason"] = "neither a sidecar nor an option says"
     record: JsonObject = {
-        "versions": versions(),
+        **made_by(inputs.command),
         "workspace": workspace,
         "data": inputs.data or ("Asimov" if inputs.blind else "workspace"),
         "blind": inputs.blind,
-        "command": inputs.command,
-        "date": date,
         **{name: value for name, value in details.items() if value is not None},
     }
     if inputs.model_sha256 is not None:
@@ -102,8 +110,4 @@ def provenance_record(inputs: Inputs, **details: object) -> JsonObject:
             model["poi_reason"] = "the measurement names no parameter of interest"
         record["model"] = model
         record["interpolation"] = dict(inputs.interpolation)
-    if reason is not None:
-        record["date_reason"] = reason
-    if inputs.command is None:
-        record["command_reason"] = "made from Python"
     return record

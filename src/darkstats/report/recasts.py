@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from darkstats.report.numbers import MISSING, number, percent
-from darkstats.report.provenance import stated_date
+from darkstats.report.provenance import made_by
 from darkstats.report.records import SCHEMAS
 from darkstats.report.writing import csv_text, plain
 
@@ -218,9 +218,6 @@ def _model(one: Mediator | None) -> Record | None:
 
 def recast_record(found: Recast, command: str | None) -> Record:
     """Record of a recast (``darkstats.recast/1``)."""
-    from darkstats.provenance import versions
-
-    date, no_date = stated_date()
     limit = found.limit
     record: Record = {
         "schema": SCHEMAS["recast"],
@@ -258,11 +255,7 @@ def recast_record(found: Recast, command: str | None) -> Record:
             "far_mm": found.geometry.far_mm,
             "boundaries": [_boundaries(one) for one in found.boundaries],
         },
-        "provenance": {
-            "versions": versions(), "command": command, "date": date,
-            **({} if no_date is None else {"date_reason": no_date}),
-            **({} if command is not None else {"command_reason": "made from Python"}),
-        },
+        "provenance": made_by(command),
     }  # fmt: skip
     if found.source is None:
         record["from_reason"] = "the limit is on a rate"

@@ -51,6 +51,7 @@ SCHEMAS = {
     "combine": "darkstats.workspace/1",
     "contour": "darkstats.contour/1",
     "convert": "darkstats.convert/1",
+    "dark-higgs": "darkstats.dark-higgs/1",
     "digest": "darkstats.digest/1",
     "download": "darkstats.download/1",
     "error": "darkstats.error/1",

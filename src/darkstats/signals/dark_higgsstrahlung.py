@@ -20,7 +20,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
 
-__all__ = ["coupling_product", "cross_section_pb", "unit_cross_section_pb"]
+__all__ = [
+    "coupling_product",
+    "cross_section_pb",
+    "higgs_momentum_gev",
+    "pair_width_gev",
+    "unit_cross_section_pb",
+]
 
 
 @overload
@@ -93,3 +99,42 @@ def coupling_product(
     if cross_section_pb < 0.0:
         raise OptionError(f"a cross section of {cross_section_pb} pb has no coupling")
     return cross_section_pb / _visible_pb(masses_gev, muons=muons)
+
+
+def pair_width_gev(masses_gev: tuple[float, float], alpha_dark: float) -> float:
+    """Width of h' -> A' A', GeV; zero below threshold.
+
+    ``alpha_D m_h^3 / (8 m_A^2) sqrt(1 - 4 x) (1 - 4 x + 12 x^2)`` with ``x = m_A^2 / m_h^2``: that
+    of a Higgs boson of charge 1 whose vertex with two A' is ``2 g_D m_A``, as for H -> Z Z.
+
+    Parameters
+    ----------
+    masses_gev
+        Of A' and h'.
+    alpha_dark
+        g_D^2 / (4 pi).
+    """
+    photon, higgs = masses_gev
+    x = (photon / higgs) ** 2
+    if x >= 0.25:
+        return 0.0
+    size = alpha_dark * higgs**3 / (8.0 * photon**2)
+    return size * math.sqrt(1.0 - 4.0 * x) * (1.0 - 4.0 * x + 12.0 * x**2)
+
+
+def higgs_momentum_gev(masses_gev: tuple[float, float]) -> float:
+    """Momentum of h' beside A' in the centre of mass, GeV.
+
+    Raises
+    ------
+    OptionError
+        The masses are out of reach.
+    """
+    photon, higgs = masses_gev
+    root = math.sqrt(S_GEV2)
+    if not (min(masses_gev) > 0.0 and photon + higgs < root):
+        raise OptionError(
+            f"A' of {photon} GeV with h' of {higgs} GeV cannot be made at sqrt(s) = {root:.3f} GeV"
+        )
+    product = (S_GEV2 - (photon + higgs) ** 2) * (S_GEV2 - (photon - higgs) ** 2)
+    return math.sqrt(product) / (2.0 * root)

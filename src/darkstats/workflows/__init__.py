@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.builds import BuildRequest, SimulateRequest, build, simulate
     from darkstats.workflows.contours import contour
     from darkstats.workflows.conversions import ConvertRequest, convert
+    from darkstats.workflows.dark_higgs_reading import DarkHiggsRequest, dark_higgs
     from darkstats.workflows.document_requests import (
         CitationRequest,
         CombineRequest,
@@ -76,6 +77,7 @@ __all__ = [
     "CombineRequest",
     "ContourRequest",
     "ConvertRequest",
+    "DarkHiggsRequest",
     "DigestRequest",
     "DownloadRequest",
     "ExportRequest",
@@ -117,6 +119,7 @@ __all__ = [
     "contour",
     "convert",
     "create_patch_set",
+    "dark_higgs",
     "digest",
     "download",
     "export",
@@ -151,6 +154,7 @@ _HOMES = {
     "builds": ("BuildRequest", "SimulateRequest", "build", "simulate"),
     "contours": ("contour",),
     "conversions": ("ConvertRequest", "convert"),
+    "dark_higgs_reading": ("DarkHiggsRequest", "dark_higgs"),
     "document_requests": (
         "CitationRequest",
         "CombineRequest",

@@ -38,6 +38,23 @@ def _pairs(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+DecayFiles = Annotated[
+    tuple[tuple[str, str], ...],
+    option(
+        "--decays", metavar="KEY=FILE", panel=_DECAYS, read=_pairs, repeated=True,
+        help="Decays of the mediator of --to at coupling 1, as CSV with a mass and a value: "
+        "ctau=FILE, and branching fractions such as mumu=FILE; repeatable.",
+    ),
+]  # fmt: skip
+IntervalFile = Annotated[
+    str | None,
+    option(
+        "--intervals", metavar="FILE", writes=True,
+        help="Write the excluded intervals as CSV, one row each.",
+    ),
+]  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecastRequest:
     """A limit, the mediator that it is on, the one that it shall be on, and the search."""
@@ -125,14 +142,7 @@ class RecastRequest:
             help="R(s): CSV with mass_gev and R, or isovector, isoscalar, strange, charm, bottom.",
         ),
     ] = None  # fmt: skip
-    decays: Annotated[
-        tuple[tuple[str, str], ...],
-        option(
-            "--decays", metavar="KEY=FILE", panel=_DECAYS, read=_pairs, repeated=True,
-            help="Decays of the mediator of --to at coupling 1, as CSV with a mass and a value: "
-            "ctau=FILE, and branching fractions such as mumu=FILE; repeatable.",
-        ),
-    ] = ()  # fmt: skip
+    decays: DecayFiles = ()
     regimes: Annotated[
         str | None,
         option(
@@ -152,13 +162,7 @@ class RecastRequest:
             help="Published curve on the coupling of --to, to draw and to compare; repeatable.",
         ),
     ] = ()  # fmt: skip
-    table: Annotated[
-        str | None,
-        option(
-            "--intervals", metavar="FILE", writes=True,
-            help="Write the excluded intervals as CSV, one row each.",
-        ),
-    ] = None  # fmt: skip
+    table: IntervalFile = None
 
     def __post_init__(self) -> None:
         """Check what can be checked without the files.

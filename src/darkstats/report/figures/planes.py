@@ -141,7 +141,7 @@ def cells_of(table: ScanTable) -> Cells:
     return Cells(column_axis=axis, column=column, low=low, high=high)
 
 
-def _without_notches(cells: Cells, table: ScanTable) -> Cells:
+def without_notches(cells: Cells, table: ScanTable) -> Cells:
     """The same cells, without white strips between columns that reach farther.
 
     The last cell of a column grows to where the nearer-ending one of its two neighbours ends. A
@@ -252,14 +252,14 @@ def map_figure(
     UnknownNameError
         There is no such map.
     """
-    cells = _without_notches(cells_of(table), table)
+    cells = without_notches(cells_of(table), table)
     values = _values(table, limits, what)
     if not np.isfinite(values).any():
         raise OptionError(f"{table.name}: no hypothesis has a value for the map {what!r}")
     with style():
         figure = canvas(7.0, 5.2)
         axes = figure.add_subplot()
-        drawn, handles = _fill(axes, cells, values, symmetric=what == "significance")
+        drawn, handles = fill_cells(axes, cells, values, symmetric=what == "significance")
         handles += _exclusion(axes, table, limits, what)
         if what == "significance":
             handles += _mark_largest(axes, table, values)
@@ -284,7 +284,7 @@ def map_figure(
     return Drawing(figure=figure, columns=columns)
 
 
-def _fill(
+def fill_cells(
     axes: Axes, cells: Cells, values: FloatArray, *, symmetric: bool
 ) -> tuple[PolyCollection, list[Any]]:
     """Colour the cells; those without a value are hatched, and counted for the legend."""
