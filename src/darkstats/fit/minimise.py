@@ -189,6 +189,29 @@ def _keep_inward_sides(layout: Layout, box: Box, s: Scratch, slot: int) -> bool:
 
 
 @kernel
+def _goes_down(slots: Slots, slot: int) -> bool:
+    """Whether the deviance at the trial point of a slot has fallen far enough (Armijo)."""
+    new = slots.trial[0, slot]
+    bound = (
+        slots.value[0, slot]
+        + 1e-4 * slots.length[0, slot] * slots.slope[0, slot]
+        + ROUNDING * slots.size[0, slot]
+    )
+    return bool(new <= bound and np.isfinite(new))
+
+
+@kernel
+def _needs_derivatives(slots: Slots) -> bool:
+    """Whether any slot goes on from its point, and not back from it."""
+    for slot in range(LANES):
+        if slots.lane[0, slot] >= 0.0 and (
+            slots.point[0, slot] != TRIAL or _goes_down(slots, slot)
+        ):
+            return True
+    return False
+
+
+@kernel
 def _judge(layout: Layout, box: Box, s: Scratch, w: System, slots: Slots, slot: int) -> int:
     """Accept or refuse the point of a slot.
 
@@ -198,12 +221,7 @@ def _judge(layout: Layout, box: Box, s: Scratch, w: System, slots: Slots, slot: 
     new = slots.trial[0, slot]
     kind = slots.point[0, slot]
     if kind == TRIAL:
-        bound = (
-            slots.value[0, slot]
-            + 1e-4 * slots.length[0, slot] * slots.slope[0, slot]
-            + ROUNDING * slots.size[0, slot]
-        )
-        if not (new <= bound and np.isfinite(new)):
+        if not _goes_down(slots, slot):
             slots.halvings[0, slot] += 1
             if slots.halvings[0, slot] <= MAX_HALVINGS:
                 slots.length[0, slot] *= 0.5 if slots.length[0, slot] > 0.1 else 0.1
@@ -368,7 +386,8 @@ def _fit_lanes(
         half, size = deviance(layout, numbers, s)
         store(slots.trial, 0, half)
         store(slots.size, 0, size)
-        deviance_derivatives(layout, numbers, s)
+        if _needs_derivatives(slots):
+            deviance_derivatives(layout, numbers, s)
         asking = False
         for slot in range(LANES):
             slots.solving[0, slot] = 0.0

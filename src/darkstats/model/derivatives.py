@@ -8,14 +8,13 @@ logarithmic derivatives of its factors, and shifts that are linear in two known 
 from __future__ import annotations
 
 from darkstats.kernel import kernel
+from darkstats.kernel.products import TERMS, add_products
 from darkstats.kernel.simd import Floats, Vector, fill, load, store, where_less
 from darkstats.model.rates import STIFFNESS, away_from_zero
 from darkstats.model.scratch import Scratch
 from darkstats.model.structure import Layout, Numbers
 
 __all__ = ["constraint_slope", "deviance_derivatives", "rate_slopes"]
-
-BIN_BLOCK = 32  # bins whose part of the Jacobian stays in the nearest cache
 
 
 @kernel
@@ -72,39 +71,23 @@ def _first_order_block(
         for b in range(begin, end):
             element = load(s.jacobian, i * n_bins + b)
             slope = slope + element * load(s.first, b)
-            store(s.weighted, b, element * load(s.second, b))
+            store(s.weighted, i * TERMS + b - begin, element * load(s.second, b))
         p = layout.parameter_of_global[i]
         store(s.gradient, p, load(s.gradient, p) + slope)
-        j = i
-        while j + 3 < n_global:  # four elements of the row at once
-            a0, a1, a2, a3 = fill(0.0), fill(0.0), fill(0.0), fill(0.0)
-            for b in range(begin, end):
-                weight, at = load(s.weighted, b), j * n_bins + b
-                a0 = a0 + weight * load(s.jacobian, at)
-                a1 = a1 + weight * load(s.jacobian, at + n_bins)
-                a2 = a2 + weight * load(s.jacobian, at + 2 * n_bins)
-                a3 = a3 + weight * load(s.jacobian, at + 3 * n_bins)
-            at = i * n_global + j
-            store(s.hessian, at, load(s.hessian, at) + a0)
-            store(s.hessian, at + 1, load(s.hessian, at + 1) + a1)
-            store(s.hessian, at + 2, load(s.hessian, at + 2) + a2)
-            store(s.hessian, at + 3, load(s.hessian, at + 3) + a3)
-            j += 4
-        while j < n_global:
-            a0 = fill(0.0)
-            for b in range(begin, end):
-                a0 = a0 + load(s.weighted, b) * load(s.jacobian, j * n_bins + b)
-            at = i * n_global + j
-            store(s.hessian, at, load(s.hessian, at) + a0)
-            j += 1
+    add_products(
+        s.hessian, n_global, 0,
+        s.weighted, 0, TERMS, 1,
+        s.jacobian, begin, n_bins, 1,
+        end - begin, False,
+    )  # fmt: skip
 
 
 @kernel
 def _first_order_part(layout: Layout, s: Scratch) -> None:
     """J^T diag(second) J, and the gradient J^T first."""
     n_bins, n_global = layout.n_bins, layout.n_global
-    for begin in range(0, n_bins, BIN_BLOCK):  # a block of the Jacobian stays in the nearest cache
-        _first_order_block(n_bins, n_global, begin, min(begin + BIN_BLOCK, n_bins), layout, s)
+    for begin in range(0, n_bins, TERMS):
+        _first_order_block(n_bins, n_global, begin, min(begin + TERMS, n_bins), layout, s)
     for b in range(n_bins):
         begin, end = layout.local_begin[b], layout.local_begin[b + 1]
         for t in range(begin, end):

@@ -8,6 +8,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.kernel import Memory, kernel
+from darkstats.kernel.products import TERMS
 from darkstats.kernel.simd import Floats, Integers, floats_at
 from darkstats.model.structure import Layout, Numbers, addresses_of
 
@@ -30,7 +31,7 @@ class Scratch(NamedTuple):
     curve: Floats  # [3 par] g, g', g'' of the histosys interpolation
     first: Floats  # [bin] df/dnu
     second: Floats  # [bin] d2f/dnu2
-    weighted: Floats  # [bin]
+    weighted: Floats  # [global TERMS] the Jacobian of a block of bins, times second
     jacobian: Floats  # [global bin] d nu / d parameter
     gradient: Floats  # [par]
     hessian: Floats  # [global global] upper triangle
@@ -58,7 +59,7 @@ def scratch_sizes(layout: Layout, numbers: Numbers) -> tuple[int, ...]:
         "curve": 3 * par,
         "first": bins,
         "second": bins,
-        "weighted": bins,
+        "weighted": n_global * TERMS,
         "jacobian": n_global * bins,
         "gradient": par,
         "hessian": n_global * n_global,
