@@ -611,9 +611,171 @@ def publish_case(rng: Rng, folder: Path) -> Case:
     return case
 
 
+_DATACARD = """imax *
+jmax *
+kmax *
+---------------
+{shapes}bin SR CR
+observation {seen} 210
+---------------
+bin SR SR CR
+process sig bkg bkg
+process 0 1 1
+rate 5.0 {rate} 200
+---------------
+lumi lnN 1.02 1.02 1.02
+scale lnN - 0.9/1.15 1.05
+{line}
+"""
+
+_CARD_LINES = (
+    "stat gmN 12 - 1.0 -", "norm rateParam CR bkg 1 [0,5]", "SR autoMCStats 10", "u lnU - 2 2",
+    "stat gmN 12 - 0.7 -", "a param 0 1", "g group = lumi scale", "nuisance edit freeze lumi",
+    "nuisance edit add bkg SR extra lnN 1.1", "shape1 shape - 1 -", "norm rateParam * bkg @0*2 x",
+    "x lnN - 0.2 -", "x lnN", "x gmN -1 - 1 -", "* autoMCStats 0", "x discrete", "kmax 3", "rate 1",
+    "nuisance edit rename bkg SR scale other", "x gmN 1e30 - 1 -", "norm extArg 1 [0,5]", "",
+)  # fmt: skip
+
+
+def convert_case(rng: Rng, folder: Path) -> Case:
+    """An odd datacard, or two of them joined."""
+    words = []
+    for k in range(int(pick(rng, (1, 1, 1, 2)))):
+        text = _DATACARD.format(
+            shapes=pick(rng, ("", "", "shapes * SR FAKE\n", "shapes * * h.root $PROCESS\n")),
+            seen=_word(rng, "12", "0", "-1"),
+            rate=_word(rng, "12.5", "0", "1e-3"),
+            line=pick(rng, _CARD_LINES),
+        )
+        lines = text.split("\n")
+        if chance(rng, 0.5):
+            at = int(rng.integers(len(lines)))
+            cells = lines[at].split(" ")
+            cells[int(rng.integers(len(cells)))] = _word(rng, "1", "SR", "bkg", "lnN", "1/2", "-")
+            lines[at] = " ".join(cells)
+        if chance(rng, 0.1):
+            lines[int(rng.integers(len(lines)))] = pick(rng, ("", "-----", "\u202e", "x" * 4000))
+        text = "\n".join(lines)
+        (folder / f"c{k}.txt").write_text(text, "utf-8", errors="replace")
+        words.append(f"c{k}.txt" if k == 0 else f"{_word(rng, 'ch', '.')}=c{k}.txt")
+    case = Case("convert", ["convert", *words, "-o", "out"], ["out"])
+    if chance(rng, 0.1):
+        case.arguments += ["--mass", _word(rng, "125", "1")]
+    if chance(rng, 0.1):
+        case.arguments += ["--statistics", _word(rng, "shared", "own")]
+    if chance(rng, 0.4):
+        case.arguments.append("--json")
+    return case
+
+
+def contour_case(rng: Rng, folder: Path) -> Case:
+    """Contours of odd scans over two masses."""
+    words = []
+    for k in range(int(pick(rng, (1, 1, 2)))):
+        record = RECORDS[0][1]
+        if chance(rng, 0.8):
+            record = twist(rng, record, int(pick(rng, (1, 1, 2, 4))))
+        write_json(folder / f"scan{k}.json", record)
+        words.append(f"{pick(rng, ('A', 'B', *NAMES[:6]))}=scan{k}.json" if k else "scan0.json")
+    arguments = ["contour", *words]
+    if chance(rng, 0.3):
+        arguments += ["--interpolate", _word(rng, "mu", "cls")]
+    if chance(rng, 0.3):
+        arguments += ["--x", _word(rng, "m1", "m2", "m1-m2"), "--y", _word(rng, "m2", "m1")]
+    if chance(rng, 0.2):
+        arguments += ["--where", f"{_word(rng, 'm1', 'm2')}={_word(rng, '500', '100')}"]
+    if chance(rng, 0.2):
+        arguments += ["--ignore", _word(rng, "m1", "m2")]
+    if chance(rng, 0.2):
+        arguments += ["--failed", _word(rng, "point", "scan")]
+    if chance(rng, 0.4):
+        arguments += ["--curves", "f.csv"]
+    if chance(rng, 0.02):
+        arguments += ["--plot", "f.png"]
+    return _output(rng, Case("contour", arguments, ["f.csv", "f.png"]), "scan")
+
+
+def simplify_case(rng: Rng, folder: Path) -> Case:
+    """A simplified likelihood of an odd workspace."""
+    document = odd_workspace(rng)
+    write_json(folder / "w.json", document)
+    arguments = ["simplify", "w.json"]
+    if chance(rng, 0.3):
+        arguments += ["--response", _word(rng, "auto", "linear", "quadratic")]
+    if chance(rng, 0.2):
+        arguments += ["--moments", _word(rng, "fit", "toys"), "--toys", _word(rng, "50", "200")]
+    if chance(rng, 0.2):
+        arguments += ["--tolerance", _word(rng, "0.1", "10")]
+    if chance(rng, 0.2):
+        arguments += ["--keep", pick(rng, [c["name"] for c in document["channels"]])]
+    return _output(rng, Case("simplify", [*arguments, "--threads", "1"]), "simplify")
+
+
+def hs3_case(rng: Rng, folder: Path) -> Case:
+    """A likelihood of bins as an HS3 document, changed, under any verb."""
+    import darkstats
+    from darkstats.model.hs3_writing import hs3_document
+
+    document: Any = HS3[int(rng.integers(len(HS3)))]
+    if chance(rng, 0.5):
+        write_json(folder / "w.json", odd_workspace(rng))
+        with contextlib.suppress(darkstats.DarkstatsError):
+            document = hs3_document(darkstats.read_workspace(folder / "w.json"))
+    if chance(rng, 0.8):
+        document = twist(rng, document, int(pick(rng, (1, 1, 2, 4))))
+    write_json(folder / "h.json", document)
+    verb = pick(
+        rng, ("inspect", "fit", "fit", "limit", "hypotest", "gof", "significance", "digest")
+    )
+    arguments = [verb, "h.json"]
+    if chance(rng, 0.2):
+        arguments += ["--point", _word(rng, "meas")]
+    if verb not in {"inspect", "digest"}:
+        arguments += ["--threads", "1"]
+    return _output(rng, Case("hs3", arguments), verb)
+
+
+def recast_case(rng: Rng, folder: Path) -> Case:
+    """An odd curve as a limit on another mediator."""
+    models = {"dark_photon": "epsilon", "b_minus_l": "g_BL", "lmu_ltau": "gprime"}
+    source = pick(rng, list(models))
+    odd = ("mass_gev;epsilon", "m,g", "", "mass_mev,eps", "mass_GeV,g_agg_UL95_GeV^-1")
+    rows = [f"mass_gev,{models[source]}" if chance(rng, 0.9) else pick(rng, odd)]
+    rows += [
+        f"{_word(rng, *[str(0.25 + 0.7 * k)] * 9)},{_word(rng, *('1e-3', '5e-4', '0.1') * 3)}"
+        for k in range(int(pick(rng, (2, 3, 6))))
+    ]
+    if chance(rng, 0.1):
+        rows.append(pick(rng, ("0.5,1e-3", ",,", "# \u202e", "nan,1")))
+    (folder / "c.csv").write_text("\n".join(rows), "utf-8", errors="replace")
+    wanted = (*models, *models, "baryon", "protophobic", "alp_photon", "dark_higgs_mixing")
+    arguments = ["recast", "c.csv", "--to", _word(rng, *wanted)]
+    if chance(rng, 0.9):
+        arguments += ["--from", source if chance(rng, 0.9) else pick(rng, wanted)]
+    made = ("radiative", "electron", "muon", "muon", "mumu", "proton", "photon", "b_to_k")
+    arguments += ["--production", _word(rng, *made)]
+    seen = ("ee", "mumu", "mumu", "hadrons", "leptons", "visible", "invisible", "gammagamma")
+    arguments += ["--final-state", _word(rng, *seen)]
+    if chance(rng, 0.9):
+        arguments += ["--cl", _word(rng, "0.9", "0.95")]
+    if chance(rng, 0.3):
+        ends = [_word(rng, "0", "1", "1e3"), _word(rng, "9", "inf", "1e3")]
+        arguments += ["--decay-window", ":".join(ends)]
+    if chance(rng, 0.2):
+        arguments += ["--dark-matter", _word(rng, "0.1", "1"), _word(rng, "0.5", "1e-3")]
+    if chance(rng, 0.2):
+        arguments += ["--masses", _word(rng, "0.2", "1"), _word(rng, "3", "1")]
+    if chance(rng, 0.2):
+        arguments += ["--intervals", "f.csv"]
+    if chance(rng, 0.02):
+        arguments += ["--plot", "f.png"]
+    return _output(rng, Case("recast", arguments, ["f.csv", "f.png"]), "scan")
+
+
 SOUND: list[Document] = []
 SCANNED: Document = {}
 BUNDLE: dict[str, bytes] = {}
+HS3: list[Document] = []
 PLAN: Document = {}
 INPUTS: list[bytes] = []
 RECORDS: list[tuple[str, Document]] = []
@@ -627,6 +789,7 @@ MIX: tuple[tuple[int, Callable[[Rng, Path], Case]], ...] = (
     (2, scan_case), (12, edit_case), (6, events_case), (6, unbinned_case), (2, sidecar_case),
     (4, mangled_case), (1, record_case), (6, reinterpret_case), (3, template_case),
     (1, shards_case), (2, publish_case), (2, verify_case), (2, coupling_case),
+    (3, convert_case), (2, contour_case), (2, simplify_case), (2, hs3_case), (2, recast_case),
 )  # fmt: skip
 """Weights; those that draw figures are rare, because they cost a hundred times the others."""
 
@@ -648,7 +811,9 @@ def prepare(folder: Path, run: Callable[[list[str]], dict[str, Any]]) -> None:
     """Make the sound records and models that cases begin with; ``run`` runs a command line."""
     import numpy as np
 
+    import darkstats
     import unbinned_models
+    from darkstats.model.hs3_writing import hs3_document
 
     SOUND[:] = [unbinned_models.bump(), odd_files.unbinned(np.random.default_rng(5))]
     background = folder / "w.json"
@@ -673,6 +838,8 @@ def prepare(folder: Path, run: Callable[[list[str]], dict[str, Any]]) -> None:
     signal = foreign_searches.background()
     signal["channels"][0]["samples"].append(foreign_searches.operations(3.0)[0]["value"])
     write_json(background, signal)
+    HS3[:] = [json.loads(d) for n, d in BUNDLE.items() if n.endswith(".hs3.json")]
+    HS3.append(hs3_document(darkstats.read_workspace(background)))
     for name, words in (
         ("limit.json", ["limit"]),
         ("limit.json", ["limit", "--calculator", "toys", "--toys", "1000"]),

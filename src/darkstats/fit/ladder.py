@@ -135,15 +135,16 @@ class _Climb:
         steps = max(least, allowed)
         if steps < min(_FEWEST_STEPS, patient):
             return
+        one, of = self._distinct(chosen, starts)
         again = run_kernel(
             self.problem,
-            self.problem.model.lanes_of(self.data[chosen]),
-            frozen_floats(self.auxdata[chosen]),
-            starts,
+            self.problem.model.lanes_of(self.data[chosen[one]]),
+            frozen_floats(self.auxdata[chosen[one]]),
+            starts[one],
             replace(self.options, max_steps=steps),
             damping=damping,
             most_rounds=max(steps, int(0.5 * self.left / self.round_s)) if self.round_s else None,
-        )
+        ).taken(of)
         steps_taken = again.report[:, 1]
         self.left -= float(steps_taken.sum()) * self.step_s
         self.left -= again.rounds * self.round_s
@@ -156,6 +157,18 @@ class _Climb:
         self.lanes.report[there] = again.report[good]
         self.status[there] = FitStatus.CONVERGED
         self.rung[there] = number
+
+    def _distinct(self, chosen: IndexArray, starts: FloatArray) -> tuple[IndexArray, IndexArray]:
+        """Which of some lanes differ, and which of these each lane is.
+
+        Many starts of one fit that failed are all tried again from the model's own start.
+        """
+        everyone = np.arange(len(chosen))
+        if self.problem.model.in_bins is None or len(chosen) == 1:
+            return everyone, everyone  # events of lanes are not compared
+        rows = np.hstack([np.asarray(self.data)[chosen], self.auxdata[chosen], starts])
+        _, one, of = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        return one, of.reshape(-1)
 
     def feasible(self, starts: FloatArray) -> IndexArray:
         """Fit lanes whose start has no likelihood from where they have one; return the others.

@@ -130,6 +130,17 @@ class Lanes:
             np.empty((n, 3), dtype=np.int64),
         )
 
+    def taken(self, lanes: IndexArray) -> Lanes:
+        """Copies of some lanes, any of them as often as it is named."""
+        return Lanes(
+            self.parameters[lanes],
+            self.value[lanes],
+            self.edm[lanes],
+            self.min_rate[lanes],
+            self.report[lanes],
+            self.rounds,
+        )
+
     def status(self, tolerance: float) -> IndexArray:
         """Classify lanes with strict arithmetic, outside the fast kernel."""
         finite = np.isfinite(self.value) & np.isfinite(self.parameters).all(axis=1)

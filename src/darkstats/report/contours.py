@@ -624,7 +624,7 @@ def _contradictions(rows: Sequence[_Row], tables: Sequence[ScanTable], quantity:
         for which, name in ((0, table.observed_name), (3, "median expected")):
             one = row.numbers[which] / level[quantity] - 1.0
             two = numbers[row.region][which, k] / level[other] - 1.0
-            if one * two < 0.0 and min(abs(one), abs(two)) > _SAME:
+            if (one < 0.0) != (two < 0.0) and min(abs(one), abs(two)) > _SAME:
                 found.append(f"{row.name} ({name})")
     if not found:
         return []

@@ -76,7 +76,7 @@ def coupling_of(header: Header) -> tuple[str, str | None] | None:
     masses = _mass_columns(header)
     if masses is None or len(header.columns) != len(masses) + 1:
         return None
-    name = header.columns[-1]
+    name = header.columns[-1]  # whose case tells g_B from g_b
     for start, (coupling, unit, suffix) in _QUANTITIES.items():
         rest = _LEVEL.sub("", name.removeprefix(start))
         if name.startswith(start) and rest == (f"_{suffix}" if suffix else ""):
@@ -86,7 +86,8 @@ def coupling_of(header: Header) -> tuple[str, str | None] | None:
 
 def _mass_columns(header: Header) -> tuple[str, ...] | None:
     for masses in (_ONE_MASS, _TWO_MASSES):
-        if header.columns[: len(masses)] == masses:
+        named = tuple(column.casefold() for column in header.columns[: len(masses)])
+        if named == tuple(mass.casefold() for mass in masses):  # mass_gev, as tables here write it
             return masses
     return None
 
