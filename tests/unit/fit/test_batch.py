@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -239,3 +240,25 @@ def test_many_events(n: float, width: float | None) -> None:
     assert batch.rung.tolist() == [0]
     assert batch.parameters[0, model.require_poi()] == pytest.approx(excess / (0.01 * n), rel=1e-9)
     assert abs(batch.twice_nll[0]) < 1e-12
+
+
+def test_equal_retries_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts that all fail are tried again from one start: one lane does for all of them."""
+    from darkstats.fit import ladder
+
+    seen: list[int] = []
+    original = ladder.run_kernel
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        seen.append(len(args[3]))
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(ladder, "run_kernel", noted)
+    model = on_off(12.0, 30.0, 2.0)
+    data, auxdata = model.stack([model.observation] * 6)
+    starts = model.inits * np.linspace(0.5, 3.0, 6)[:, None]
+    alone = fit_batch(model, data, auxdata, start=starts)
+    failing = FitOptions(max_steps=1, edm_tolerance=1e-14)
+    batch = fit_batch(model, data, auxdata, start=starts, options=failing)
+    assert seen[:1] == [1]
+    np.testing.assert_allclose(batch.parameters, alone.parameters, rtol=1e-6)
