@@ -199,6 +199,74 @@ def test_regimes_are_in_record_and_figure(tmp_path: Path) -> None:
     w.recast(asked(curve(tmp_path), regimes="9:1250", momentum_gev=2.0)).figure("regimes")
 
 
+def test_a_limit_record_is_a_scan_of_one(tmp_path: Path) -> None:
+    """Its mass is that of the coupling; without a coupling it has none, and is refused."""
+    masses = Path(__file__).parents[2] / "workspaces/examples/mass_scan"
+    words = [str(masses / "background_only.json"), "--patchset", str(masses / "patchset.json"),
+             "--point", "mass_1p8"]  # fmt: skip
+    model = ["--cross-sections", str(masses / "dark_vector.csv")]
+    with_coupling, without = str(tmp_path / "with.json"), str(tmp_path / "without.json")
+    assert run(["limit", *words, *model, "-o", with_coupling]) == 0
+    assert run(["limit", *words, "-o", without]) == 0
+    asked_for = {"to": "alp_photon", "production": "photon", "final_state": "gammagamma"}
+    found = w.recast(w.RecastRequest(limit=with_coupling, **asked_for))
+    fb = json.loads(Path(with_coupling).read_text("utf-8"))["cross_section_fb"]
+    (point,) = found.result.curves["observed"]
+    assert point.mass_gev == 1.8
+    expected = BENCHMARKS["alp_photon"].to_coupling((1.8,), 1e-3 * fb["observed"])
+    assert point.intervals[0].lower == pytest.approx(expected, rel=1e-9)
+    found.figure("recast")
+    with pytest.raises(DocumentError, match="--cross-sections"):
+        w.recast(w.RecastRequest(limit=without, **asked_for))
+
+
+def test_limits_that_hold_at_low_counts_are_recast(tmp_path: Path) -> None:
+    """An asymptotic limit below that of no event at all is no limit."""
+    record = scan_records.low_counts()
+    path = tmp_path / "scan.json"
+    path.write_text(json.dumps(record), "utf-8")
+    found = w.recast(
+        w.RecastRequest(
+            limit=str(path), to="alp_photon", production="photon", final_state="gammagamma"
+        )
+    ).result
+    for k, point in enumerate(record["points"]):
+        held = (point.get("low_counts") or point)["cross_section_fb"]
+        assert found.curves["observed"][k].given == pytest.approx(1e-3 * held["observed"])
+        assert found.curves["median"][k].given == pytest.approx(1e-3 * held["expected"][2])
+
+
+def test_electrons_weaken_a_limit_in_photons(tmp_path: Path) -> None:
+    """g^2 BR is what is limited: g rises with the root of 1 + 8 k^2 / m^2."""
+    rates = curve(tmp_path, "mass_GeV,sigma_UL95_pb\n1,0.1\n2,0.1\n", "rates.csv")
+    asked_for = {"limit": rates, "to": "alp_photon", "production": "photon",
+                 "final_state": "gammagamma"}  # fmt: skip
+    alone = w.recast(w.RecastRequest(**asked_for)).result.first
+    both = w.recast(w.RecastRequest(**asked_for, electrons_gev=0.3)).result.first
+    for a, b in zip(alone, both, strict=True):
+        expected = math.sqrt(1.0 + 8.0 * (0.3 / a.mass_gev) ** 2)
+        assert b.intervals[0].lower / a.intervals[0].lower == pytest.approx(expected, rel=1e-6)
+    for wrong in ({"electrons_gev": 0.0}, {"electrons_gev": 0.1, "to": "dark_photon"}):
+        with pytest.raises(OptionError, match="--electrons"):
+            w.RecastRequest(**(asked_for | wrong))
+
+
+def test_upper_ends_of_a_curve_need_a_word_on_lifetimes(tmp_path: Path) -> None:
+    """Without one they would be lost; with the right one they come out again."""
+    low = curve(tmp_path, "mass_GeV,epsilon_UL90\n0.02,2e-5\n0.05,2e-5\n0.1,1e-5\n", "low.csv")
+    window = {"to": "dark_photon", "production": "radiative", "window": "10:900"}
+    points = w.recast(asked(low, **window)).result.first
+    rows = [f"{p.mass_gev!r} {p.intervals[0].lower!r} {p.intervals[0].upper!r}" for p in points]
+    beam = tmp_path / "beam.lmt"
+    beam.write_text("# 90% CL\n# mass lower upper\n" + "\n".join(rows) + "\n", "utf-8")
+    with pytest.raises(OptionError, match="--decay-window"):
+        w.recast(asked(str(beam)))
+    record = w.recast(asked(str(beam), **window)).record()
+    assert record["search"]["upper_ratio"] == pytest.approx(1.0, rel=1e-9)
+    other = w.recast(asked(str(beam), **(window | {"window": "20:900"}))).record()
+    assert other["search"]["upper_ratio"] < 0.9
+
+
 def test_what_cannot_be_recast_is_refused(tmp_path: Path) -> None:
     """Files of other things, sources that they are not on, planes, masses that are not there."""
     file = curve(tmp_path)

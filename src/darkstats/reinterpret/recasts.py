@@ -145,6 +145,8 @@ class Target:
         Dark matter that it decays to; None for none.
     ratio
         R at an energy in GeV.
+    electrons_gev
+        Of an axion-like particle: coupling to electrons over that to photons, GeV.
     table
         Decays at coupling 1, instead of the built-in ones; called with a mass in GeV.
     """
@@ -152,13 +154,16 @@ class Target:
     model: Mediator
     dark: DarkMatter | None = None
     ratio: Ratio = field(default=hadronic_ratio, repr=False)
+    electrons_gev: float = 0.0
     table: Callable[[float], Decays] | None = field(default=None, repr=False)
 
     def decays(self, mass_gev: float) -> Decays:
         """How it decays at a mass; raises OptionError where that is not known."""
         if self.table is not None:
             return self.table(mass_gev)
-        return self.model.decays(mass_gev, dark=self.dark, ratio=self.ratio)
+        return self.model.decays(
+            mass_gev, dark=self.dark, ratio=self.ratio, electrons_gev=self.electrons_gev
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,6 +155,14 @@ class Limits:
         return int(np.isfinite(self.low_counts).any(axis=0).sum())
 
     @property
+    def holding(self) -> FloatArray:
+        """Observed, then expected limits; at low counts, those that hold. Shape [6, point]."""
+        found = np.vstack([self.observed, self.expected])
+        if self.low_counts is None:
+            return found
+        return np.where(np.isfinite(self.low_counts), self.low_counts, found)
+
+    @property
     def exists(self) -> bool:
         """Whether any hypothesis has a number."""
         return bool(np.isfinite(self.observed).any() or np.isfinite(self.expected).any())

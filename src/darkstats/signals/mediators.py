@@ -241,6 +241,7 @@ class Mediator:
         *,
         dark: DarkMatter | None = None,
         ratio: Ratio = hadronic_ratio,
+        electrons_gev: float = 0.0,
     ) -> Decays:
         """How it decays at a mass.
 
@@ -252,6 +253,9 @@ class Mediator:
             Dark matter that it decays to; None for none.
         ratio
             R at an energy in GeV.
+        electrons_gev
+            Of a pseudoscalar: its coupling to electrons over that to photons, g_ae / g_agg in GeV
+            with ``-i g_ae a ebar gamma_5 e``, Gamma(ee) = g_ae^2 m / (8 pi) sqrt(1 - 4 r).
 
         Raises
         ------
@@ -260,13 +264,21 @@ class Mediator:
         """
         if not 0.0 < mass_gev < math.inf:
             raise OptionError(f"{self.name}: a mass of {mass_gev} GeV is not above zero")
+        if electrons_gev and self.photon_factor is None:
+            raise OptionError(
+                f"{self.name}: a coupling to electrons beside that to photons is that of an "
+                "axion-like particle"
+            )
         if self.charges is not None:
             return self._vector(self.charges(mass_gev), mass_gev, dark, ratio)
         if dark is not None:
             raise OptionError(f"{self.name}: widths to dark matter are those of vector mediators")
         if self.photon_factor is not None:
             width = axion_like_particle.width_gev(mass_gev, self.photon_factor)
-            return Decays(mass_gev=mass_gev, widths_gev={"gammagamma": width})
+            velocity = math.sqrt(max(1.0 - (2.0 * M_ELECTRON_GEV / mass_gev) ** 2, 0.0))
+            coupling = electrons_gev * self.photon_factor
+            electrons = coupling**2 * mass_gev / (8.0 * math.pi) * velocity
+            return Decays(mass_gev=mass_gev, widths_gev={"gammagamma": width, "ee": electrons})
         if mass_gev >= 2.0 * M_PION_GEV:
             raise OptionError(
                 f"{self.name}: widths to hadrons, from {2.0 * M_PION_GEV:.4g} GeV on, are not "

@@ -116,7 +116,7 @@ def dark_higgs(request: DarkHiggsRequest, shell: Shell | None = None) -> Outcome
     )
     limits = table.limits[_BENCHMARK]
     observed = bool((limits.observed > 0.0).any())
-    values = limits.observed if observed else limits.median
+    values = limits.holding[0 if observed else 3]
     points = tuple(
         read_point(
             (float(photon), float(higgs)), float(value) if value > 0.0 else None, target,

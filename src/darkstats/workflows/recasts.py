@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -135,6 +135,14 @@ class RecastRequest:
             help="Vector mediators decay to dark matter, too: its mass and alpha_D.",
         ),
     ] = None  # fmt: skip
+    electrons_gev: Annotated[
+        float | None,
+        option(
+            "--electrons", metavar="GEV", panel=_DECAYS,
+            help="The axion-like particle of --to decays to electrons, too: its coupling g_ae over "
+            "g_agg.",
+        ),
+    ] = None  # fmt: skip
     hadrons: Annotated[
         str | None,
         option(
@@ -182,6 +190,11 @@ class RecastRequest:
             raise OptionError(f"--masses {ends[0]:g} {ends[1]:g}: give two rising masses above 0")
         if self.decays and self.dark_matter is not None:
             raise OptionError("--decays says all decays: leave --dark-matter out")
+        if self.electrons_gev is not None:
+            if MEDIATORS[self.to].photon_factor is None or self.decays:
+                raise OptionError("--electrons is of an axion-like particle with built-in decays")
+            if not 0.0 < self.electrons_gev < math.inf:
+                raise OptionError(f"--electrons {self.electrons_gev:g}: give a number above zero")
         if self.decays and self.source is not None:
             raise OptionError(
                 "--decays are those of --to, and the limit is on --from: give a limit on a rate"
@@ -192,10 +205,12 @@ class RecastRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Given:
-    """Limits by curve, with what they are."""
+    """Limits by curve, with what they are; why there is none; upper ends by mass."""
 
     limit: GivenLimit
     curves: Mapping[str, Sequence[tuple[float, Limit | None]]]
+    reasons: Mapping[float, str] = field(default_factory=dict)
+    upper: Mapping[float, float] = field(default_factory=dict)
 
 
 def _digest(path: str) -> str:
@@ -286,9 +301,11 @@ def _of_curve(request: RecastRequest) -> _Given:
         level=Source(citation=request.limit, cl=cl, method=one.source.method).level,
         quantity=model.symbol, unit=model.unit,
     )  # fmt: skip
+    upper = () if one.upper is None else zip(one.mass_gev, one.upper, strict=True)
     return _Given(
-        limit=limit, curves={"observed": tuple(zip(one.mass_gev, one.lower, strict=True))}
-    )
+        limit=limit, curves={"observed": tuple(zip(one.mass_gev, one.lower, strict=True))},
+        upper=dict(upper),
+    )  # fmt: skip
 
 
 def _of_record(request: RecastRequest) -> _Given:
@@ -300,10 +317,7 @@ def _of_record(request: RecastRequest) -> _Given:
 
     record = read_record(request.limit)
     if record.get("schema") == LIMIT:
-        raise DocumentError(
-            "is the limit on one hypothesis", source=request.limit,
-            remedy="recast a scan: darkstats scan, or a CSV with mass_GeV and a coupling",
-        )  # fmt: skip
+        record = _as_scan(record, request.limit)
     table = read_scan(record, source=request.limit)
     masses = _masses(table, request.limit)
     key = "cross_section" if request.source is None else request.coupling or request.source
@@ -313,13 +327,12 @@ def _of_record(request: RecastRequest) -> _Given:
         _rate_unit(request, "pb")
     limits = table.limits_on(key)
     size = 1e-3 if key == "cross_section" else _per_gev(limits, request)
-    columns = dict(zip(CURVES, (limits.observed, *limits.expected), strict=True))
     curves = {
         name: [
             (mass, float(size * value) if math.isfinite(value) and value > 0.0 else None)
             for mass, value in zip(masses, values, strict=True)
         ]
-        for name, values in columns.items()
+        for name, values in zip(CURVES, limits.holding, strict=True)
     }
     model = None if request.source is None else MEDIATORS[request.source]
     limit = GivenLimit(
@@ -331,7 +344,34 @@ def _of_record(request: RecastRequest) -> _Given:
     kept = {k: v for k, v in curves.items() if any(one is not None for _, one in v)}
     if not kept:
         raise DocumentError(f"has no limit on {key}", source=request.limit)
-    return _Given(limit=limit, curves=kept)
+    reasons = {
+        mass: reason for mass, reason in zip(masses, table.reasons, strict=True) if reason
+    }  # fmt: skip
+    return _Given(limit=limit, curves=kept, reasons=reasons)
+
+
+def _as_scan(record: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The limit on one hypothesis as a scan of one, if a coupling says its mass."""
+    from darkstats.report.limit_table import inputs_of
+    from darkstats.report.scan_table import SCHEMA as SCAN
+
+    couplings = record.get("couplings")
+    first: Any = next(iter(couplings.values()), None) if isinstance(couplings, dict) else None
+    masses = first.get("masses") if isinstance(first, dict) else None
+    if not isinstance(masses, dict) or len(masses) != 1:
+        raise DocumentError(
+            "does not say the mass of its hypothesis", source=source,
+            remedy="give darkstats limit a model with --cross-sections, and --mass where no patch "
+            "set has it; or recast a scan",
+        )  # fmt: skip
+    ((label, mass),) = masses.items()
+    inputs = inputs_of(record)
+    point = {**record, "name": str(label), "values": [mass], "status": "ok"}
+    facts = {key: record.get(key) for key in ("method", "cl", "calculator", "conversions")}
+    return {
+        **facts, "schema": SCAN, "name": inputs.source, "title": inputs.source,
+        "simulated": inputs.simulated, "labels": [label], "points": [point],
+    }  # fmt: skip
 
 
 def _masses(table: ScanTable, source: str) -> list[float]:
@@ -389,7 +429,10 @@ def _targets(request: RecastRequest) -> tuple[Target, Target | None]:
         dark = DarkMatter(mass_gev=request.dark_matter[0], alpha_dark=request.dark_matter[1])
     ratio = hadronic_ratio if request.hadrons is None else read_ratio(request.hadrons)
     table = read_decays(dict(request.decays)) if request.decays else None
-    target = Target(model=MEDIATORS[request.to], dark=dark, ratio=ratio, table=table)
+    target = Target(
+        model=MEDIATORS[request.to], dark=dark, ratio=ratio, table=table,
+        electrons_gev=request.electrons_gev or 0.0,
+    )  # fmt: skip
     if request.source is None:
         return target, None
     return target, Target(model=MEDIATORS[request.source], dark=dark, ratio=ratio)
@@ -436,6 +479,8 @@ def _described(
     if request.dark_matter is not None:
         mass, alpha = request.dark_matter
         words["dark matter"] = f"Dirac, {mass:g} GeV, alpha_D = {alpha:g}"
+    if request.electrons_gev is not None:
+        words["electrons"] = f"g_ae / g_agg = {request.electrons_gev:g} GeV"
     settings = {
         "production": request.production,
         "final_state": request.final_state,
@@ -443,12 +488,20 @@ def _described(
         "momentum_gev": request.momentum_gev,
         "efficiency": request.efficiency,
         "hadrons": hadrons,
+        "electrons_gev": request.electrons_gev,
         "decays": [{"quantity": key, "file": file} for key, file in request.decays],
         "dark_matter": None if request.dark_matter is None else {
             "mass_gev": request.dark_matter[0], "alpha_dark": request.dark_matter[1],
         },
     }  # fmt: skip
-    for key in ("decay_window_mm", "momentum_gev", "efficiency", "hadrons", "dark_matter"):
+    for key in (
+        "decay_window_mm",
+        "momentum_gev",
+        "efficiency",
+        "hadrons",
+        "dark_matter",
+        "electrons_gev",
+    ):
         if settings[key] is None:
             settings[f"{key}_reason"] = "not asked for"
     assumed = [f"{model.words}: {model.note}" for model in models]
@@ -457,8 +510,39 @@ def _described(
             "the efficiency does not depend on the lifetime: look at c tau, and give "
             "--decay-window or --efficiency-table where it is not short"
         )
+    if request.electrons_gev is not None:
+        assumed.append(
+            "production by the coupling to electrons is left out: limits are weaker for it"
+        )
     assumed.append("the efficiency depends on mass and lifetime alone, alike for both mediators")
     return words, settings, tuple(assumed)
+
+
+def _check_upper(given: _Given, search: Search, source: Target | None) -> float | None:
+    """Upper ends by what is said of lifetimes over those of the file, in the median.
+
+    Raises
+    ------
+    OptionError
+        The file has upper ends, and nothing is said of lifetimes.
+    """
+    if not given.upper or source is None:
+        return None
+    if not search.depends_on_lifetime:
+        raise OptionError(
+            f"{given.limit.source} has upper ends: lifetimes matter to its search; say how, with "
+            "--decay-window or --efficiency-table"
+        )
+    from darkstats.reinterpret.recasts import recast as recast_one
+
+    ratios = []
+    for mass, limit in given.curves["observed"]:
+        if isinstance(limit, float):
+            point = recast_one(mass, limit, source, search, source=source, with_error=False)
+            ratios += [
+                one.upper / given.upper[mass] for one in point.intervals[-1:] if one.upper
+            ]  # fmt: skip
+    return sorted(ratios)[len(ratios) // 2] if ratios else None
 
 
 def _comparisons(
@@ -549,6 +633,7 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
     given = _read(request)
     search = _search(request)
     target, source = _targets(request)
+    upper = _check_upper(given, search, source)
     low, high = request.mass_range_gev or (0.0, math.inf)
     chosen = {
         name: [(mass, limit) for mass, limit in curve if low <= mass <= high]
@@ -560,7 +645,7 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
 
     def point(mass: float, limit: Limit | None, *, first: bool) -> RecastPoint:
         if limit is None:
-            reason = f"{request.limit} has no limit at this mass"
+            reason = given.reasons.get(mass, f"{request.limit} has no limit at this mass")
             return RecastPoint(
                 mass_gev=mass, given=None, status="refused", reason=reason, error_reason=reason
             )
@@ -575,6 +660,13 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
                 step.advance(1)
             curves[name] = tuple(points)
     words, settings, assumed = _described(request, search, given, source)
+    settings["upper_ratio"] = upper
+    if upper is None:
+        settings["upper_ratio_reason"] = "the limit has no upper ends"
+    else:
+        words["upper ends"] = (
+            f"for {request.source} {upper:.3g} times those of {request.limit} in the median"
+        )
     found = Recast(
         limit=given.limit, target=target.model, source=None if source is None else source.model,
         curves=curves, search=words, settings=settings, assumptions=assumed,
@@ -592,7 +684,7 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
         return recast_figure(found)
 
     figures: dict[str, Callable[[], Drawing]] = {"recast": drawn}
-    if found.geometry is not None:
+    if found.geometry is not None and len(found.boundaries) > 1:
         figures["regimes"] = lambda: _map(found, target, search)
     refused = found.count("refused") == len(found.first)
     return Outcome(

@@ -243,3 +243,16 @@ def test_a_light_scalar_decays_to_the_heaviest_pair() -> None:
     ratio = widths["mumu"] / widths["ee"]
     beta = math.sqrt(1.0 - (2.0 * M_MUON_GEV / 0.25) ** 2)
     assert ratio == pytest.approx((M_MUON_GEV / M_ELECTRON_GEV) ** 2 * beta**3, rel=1e-4)
+
+
+def test_an_axion_like_particle_may_decay_to_electrons() -> None:
+    """Gamma(ee) / Gamma(gamma gamma) = 8 k^2 / m^2 sqrt(1 - 4 r), however it couples to photons."""
+    for name in ("alp_photon", "alp_w"):
+        for mass in (0.0015, 0.3, 2.0):
+            decays = mediator(name).decays(mass, electrons_gev=0.2)
+            velocity = math.sqrt(1.0 - (2.0 * M_ELECTRON_GEV / mass) ** 2)
+            ratio = decays.branching("ee", 1e-4) / decays.branching("gammagamma", 1e-4)
+            assert ratio == pytest.approx(8.0 * (0.2 / mass) ** 2 * velocity, rel=1e-9)
+    assert mediator("alp_photon").decays(0.001, electrons_gev=0.2).widths_gev["ee"] == 0.0
+    with pytest.raises(OptionError, match="axion-like"):
+        mediator("dark_photon").decays(1.0, electrons_gev=0.2)
