@@ -161,7 +161,9 @@ def _parameter(name: str, shared: tuple[Choice, ...]) -> inspect.Parameter:
     first = shared[0]
     named, placed = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     kind = named if first.option.flags else placed
-    default = inspect.Parameter.empty if first.default is MISSING else first.default
+    # standard input is for shells: a call that names no document is one that forgot it
+    needed = first.default is MISSING or (first.default == "-" and not first.option.flags)
+    default = inspect.Parameter.empty if needed else first.default
     return inspect.Parameter(name, kind, default=default, annotation=first.type)
 
 

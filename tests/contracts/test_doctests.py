@@ -23,6 +23,20 @@ NEEDS = {
 }
 
 
+#: Methods that users call; those of the protocol of models serve statistics.
+METHODS = {
+    "FitResult": ("value",),
+    "HistFactoryModel": (
+        "asimov", "expected_by_sample", "expected_rates", "log_density", "with_observation",
+        "with_poi", "with_range",
+    ),
+    "InterpolationCodes": ("parse",),
+    "Outcome": ("figure", "require_certified", "save", "to_dict"),
+    "PatchSet": ("apply", "select"),
+    "Workspace": ("from_document", "measurement", "patched", "poi_name"),
+}  # fmt: skip
+
+
 @pytest.fixture
 def beside_workspaces(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder in which examples find the shipped workspaces, and may write."""
@@ -66,3 +80,16 @@ def test_a_public_name_has_an_example(name: str) -> None:
     found = doctest.DocTestFinder().find(value, name, module=inspect.getmodule(value))
     sources = [example.source for test in found for example in test.examples]
     assert any("darkstats" in source for source in sources), f"{name} has no example"
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"), [(kind, method) for kind, methods in METHODS.items() for method in methods]
+)
+def test_a_method_has_an_example(kind: str, method: str) -> None:
+    """Its own, that calls it."""
+    value = getattr(darkstats, kind)
+    found = {
+        test.name: [example.source for example in test.examples]
+        for test in doctest.DocTestFinder().find(value, kind, module=inspect.getmodule(value))
+    }
+    assert any(f"{method}(" in source for source in found[f"{kind}.{method}"])

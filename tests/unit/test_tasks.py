@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ import darkstats
 from darkstats import tasks, workflows
 from darkstats.cli import run
 from darkstats.cli.verbs import VERBS
-from darkstats.errors import OptionError, UnknownNameError
+from darkstats.errors import NotCertifiedError, OptionError, UnknownNameError
 from darkstats.options import choices_of
 from darkstats.report.writing import json_text
+from darkstats.workflows import Outcome
 
 TASKS = sorted(tasks.__all__)
 TAKEN = {"fit", "hypotest", "significance"}  # names of packages, and of functions on models
@@ -147,6 +149,23 @@ def test_the_checks_of_a_request_are_those_of_the_command_line() -> None:
         darkstats.limit("no.json", engine="steam")
     with pytest.raises(OptionError, match="zfit is for unbinned models"):
         darkstats.reinterpret_likelihood("no.json", signal="sr=1", engine="zfit")
+
+
+def test_nothing_certified_is_an_error_for_who_asks() -> None:
+    """What the exit status of a verb says, and the line of the outcome."""
+    good = Outcome(result=1, record=dict, sheet=str)
+    assert good.require_certified() is good
+    with pytest.raises(NotCertifiedError, match="no fit"):
+        replace(good, uncertified="no fit").require_certified()
+    with pytest.raises(darkstats.InputError, match="a hole"):
+        replace(good, malformed="a hole").require_certified()
+    assert repr(replace(good, uncertified="no fit")) == "Outcome(1, no fit)"
+
+
+def test_a_document_has_to_be_named() -> None:
+    """Nobody waits for standard input in Python."""
+    with pytest.raises(darkstats.ArgumentTypeError, match="missing a required argument: 'source'"):
+        darkstats.limit(cl=0.9)
 
 
 def test_outcomes_show_themselves(example_workspaces: dict[str, Path], tmp_path: Path) -> None:

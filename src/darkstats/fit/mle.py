@@ -118,7 +118,16 @@ class FitResult(Shown):
         return -2.0 * self.model.log_density(self.parameters, self.observation)
 
     def value(self, name: str) -> float:
-        """Best-fit value of a parameter."""
+        """Best-fit value of a parameter.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+        >>> model = darkstats.compile_workspace(workspace)
+        >>> round(darkstats.fit_model(model, model.observation).value("mu"), 3)
+        0.581
+        """
         return float(self.parameters[self.model.parameter_index(name)])
 
     @property

@@ -164,12 +164,31 @@ class HistFactoryModel(ParameterTable, Shown):
         return mask
 
     def with_poi(self, name: str) -> HistFactoryModel:
-        """Return the same likelihood with another parameter of interest."""
+        """Return the same likelihood with another parameter of interest.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+        >>> model = darkstats.compile_workspace(workspace)
+        >>> model.with_poi("background_bins[0]").poi_name
+        'background_bins[0]'
+        """
         index = self.parameter_index(name)
         return replace(self, poi_index=index, digest=digest_of({"base": self.digest, "poi": name}))
 
     def with_observation(self, observation: Observation) -> HistFactoryModel:
-        """Return the same likelihood with other data of its own."""
+        """Return the same likelihood with other data of its own.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+        >>> model = darkstats.compile_workspace(workspace)
+        >>> asimov = model.asimov(model.inits)
+        >>> round(darkstats.upper_limit(model.with_observation(asimov), asimov).observed, 3)
+        2.365
+        """
         return replace(self, observation=observation)
 
     def with_parameters(self, parameters: Sequence[Parameter]) -> HistFactoryModel:
@@ -177,7 +196,16 @@ class HistFactoryModel(ParameterTable, Shown):
         return replace(self, parameters=tuple(parameters))
 
     def with_range(self, name: str, lower: float, upper: float) -> HistFactoryModel:
-        """Return the same likelihood with another range of one parameter; infinity is allowed."""
+        """Return the same likelihood with another range of one parameter; infinity is allowed.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+        >>> model = darkstats.compile_workspace(workspace)
+        >>> model.with_range("mu", 0.0, 5.0).upper
+        array([ 5., 10., 10.])
+        """
         index = self.parameter_index(name)
         changed = replace(self.parameters[index], lower=lower, upper=upper)
         parameters = (*self.parameters[:index], changed, *self.parameters[index + 1 :])
@@ -215,6 +243,14 @@ class HistFactoryModel(ParameterTable, Shown):
         """Events expected, masked channels included. Shapes: [..., par] -> [..., bin].
 
         What the kernels' stand-in for a factor of zero leaves behind is zero.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+        >>> model = darkstats.compile_workspace(workspace)
+        >>> model.expected_rates(model.inits)
+        array([51., 47.])
         """
         points = np.asarray(parameters, dtype=float)
         flat = frozen_floats(points.reshape(-1, self.n_parameters))
@@ -223,7 +259,16 @@ class HistFactoryModel(ParameterTable, Shown):
         return result.reshape(*points.shape[:-1], self.n_bins)
 
     def expected_by_sample(self, parameters: FloatArray) -> FloatArray:
-        """Events expected of each sample. Shapes: [par] -> [sample, bin]."""
+        """Events expected of each sample. Shapes: [par] -> [sample, bin].
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+        >>> model = darkstats.compile_workspace(workspace)
+        >>> dict(zip(model.samples, model.expected_by_sample(model.inits).tolist(), strict=True))
+        {'signal': [6.0, 9.0], 'background': [45.0, 38.0]}
+        """
         flat = component_rates(self.layout, self.numbers, self.words, frozen_floats(parameters))
         result = np.zeros((len(self.samples), self.n_bins))
         for k, sample in enumerate(self.component_samples):
@@ -245,6 +290,14 @@ class HistFactoryModel(ParameterTable, Shown):
         """Asimov data: exactly what is expected at ``parameters`` [par], auxiliary data included.
 
         arXiv:1007.1727, section 3.2.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+        >>> model = darkstats.compile_workspace(workspace)
+        >>> model.asimov(model.inits).counts
+        array([51., 47.])
         """
         return Observation(
             counts=frozen_floats(np.maximum(self.expected_rates(parameters), 0.0)),
@@ -425,6 +478,14 @@ class HistFactoryModel(ParameterTable, Shown):
 
         Equal to pyhf's ``logpdf``. Counts and Poisson auxiliary data may be fractional (gamma
         function). Masked channels are left out. Minus infinity where the data are impossible.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+        >>> model = darkstats.compile_workspace(workspace)
+        >>> round(model.log_density(model.inits, model.observation), 3)
+        -12.255
         """
         nu = self.expected_rates(parameters)
         total = 0.0

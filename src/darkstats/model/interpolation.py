@@ -74,6 +74,12 @@ class InterpolationCodes:
         ------
         OptionError
             The text has another form, or names something else or the same twice.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> print(darkstats.InterpolationCodes.parse("normsys=code1"))
+        normsys=code1,histosys=code4p
         """
         pairs = [part.split("=") for part in text.split(",") if part.strip()]
         if any(len(pair) != 2 for pair in pairs):

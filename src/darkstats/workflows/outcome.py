@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
-from darkstats.errors import OptionError, UnknownNameError
+from darkstats.errors import InputError, NotCertifiedError, OptionError, UnknownNameError
 from darkstats.shown import Shown, said, table_of
 
 if TYPE_CHECKING:
@@ -155,7 +155,15 @@ class Outcome(Shown, Generic[ResultT_co]):
     malformed: str = ""
 
     def to_dict(self) -> JsonObject:
-        """Return the record, as the command line writes it: JSON data."""
+        """Return the record, as the command line writes it: JSON data.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> outcome = darkstats.limit("workspaces/examples/two_bins.json")
+        >>> round(outcome.to_dict()["observed"], 3)
+        1.965
+        """
         from darkstats.report.writing import plain
 
         found: JsonObject = plain(self.record())
@@ -168,10 +176,41 @@ class Outcome(Shown, Generic[ResultT_co]):
         ------
         OutputError
             The file cannot be written.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> outcome = darkstats.limit("workspaces/examples/two_bins.json")
+        >>> outcome.save("limit.json")
         """
         from darkstats.report.writing import json_text, write_text
 
         write_text(path, json_text(self.record()))
+
+    def require_certified(self) -> Self:
+        """Return the outcome, if anything in it is certified and no document is malformed.
+
+        A verb of the command line exits with another status than 0 where this raises.
+
+        Raises
+        ------
+        NotCertifiedError
+            None of its numbers is certified; says why.
+        InputError
+            A document that was looked at cannot be used.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> outcome = darkstats.limit("workspaces/examples/two_bins.json")
+        >>> round(outcome.require_certified().result.observed, 3)
+        1.965
+        """
+        if self.malformed:
+            raise InputError(self.malformed)
+        if self.uncertified:
+            raise NotCertifiedError(self.uncertified)
+        return self
 
     def __repr__(self) -> str:
         wrong = self.malformed or self.uncertified
@@ -191,6 +230,12 @@ class Outcome(Shown, Generic[ResultT_co]):
             There is no figure at all.
         MissingExtraError
             The packages that draw are not installed.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> outcome = darkstats.limit("workspaces/examples/two_bins.json")
+        >>> outcome.figure("cls").save("limit.pdf")
         """
         if not self.figures:
             raise OptionError(self.no_figure)

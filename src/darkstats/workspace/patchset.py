@@ -141,6 +141,13 @@ class PatchSet(Shown):
         ------
         UnknownNameError
             There is no such point.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> points = darkstats.read_patchset("workspaces/examples/mass_scan/patchset.json")
+        >>> points.select("mass_1p8") == points.select("1.8") == points.select((1.8,))
+        True
         """
         if isinstance(point, str):
             for candidate in self.points:
@@ -182,6 +189,17 @@ class PatchSet(Shown):
             There is no such point.
         PatchError
             The patch does not fit.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> points = darkstats.read_patchset("workspaces/examples/mass_scan/patchset.json")
+        >>> base = darkstats.read_workspace(
+        ...     "workspaces/examples/mass_scan/background_only.json", usable=False
+        ... )
+        >>> patched = points.apply(base.document, "mass_1p8")
+        >>> darkstats.Workspace.from_document(patched).sample_names[-1]
+        'signal'
         """
         self.verify(document)
         selected = self.select(point)

@@ -161,6 +161,15 @@ class Workspace(Shown):
         ------
         WorkspaceError
             The linter found errors.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+        >>> counts = [{"name": "signal_region", "data": [9, 9]}]
+        >>> document = {**workspace.document, "observations": counts}
+        >>> darkstats.Workspace.from_document(document).channel_names
+        ('signal_region',)
         """
         findings = lint(document, accept=accept, shared=shared)
         errors = tuple(finding for finding in findings if finding.severity == "error")
@@ -238,6 +247,13 @@ class Workspace(Shown):
             No measurement has this name.
         WorkspaceError
             The measurement does not fit the samples.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+        >>> workspace.measurement()["name"]
+        'limit'
         """
         index, measurement = self._find(name)
         errors = [
@@ -256,7 +272,15 @@ class Workspace(Shown):
         raise UnknownNameError("measurement", name or "", self.measurement_names)
 
     def poi_name(self, measurement: str | None = None) -> str | None:
-        """Return the parameter of interest of a measurement, ``None`` if it names none."""
+        """Return the parameter of interest of a measurement, ``None`` if it names none.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+        >>> workspace.poi_name()
+        'mu'
+        """
         name: str = self._find(measurement)[1]["config"]["poi"]
         return name or None
 
@@ -269,6 +293,16 @@ class Workspace(Shown):
             The patch cannot be applied.
         WorkspaceError
             The result is no valid workspace.
+
+        Examples
+        --------
+        >>> import darkstats
+        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
+        >>> patched = workspace.patched(
+        ...     [{"op": "replace", "path": "/observations/0/data", "value": [50, 40]}]
+        ... )
+        >>> darkstats.compile_workspace(patched).observation.counts
+        array([50., 40.])
         """
         document = apply_patch(self.document, operations, source=source)
         joined = f"{self.source} + {source}" if source else self.source
