@@ -147,12 +147,9 @@ class EventHistograms:
         def nearest(key: str, *more: Entry) -> Entry | None:
             return next((one[key] for one in (*chain, *more) if key in one), None)
 
-        file, tree = nearest("file", self.card), nearest("tree", self.card)
-        if file is None:
-            entry.fail("names no file", "add 'file' here, or at the top of the card")
-        names = file.items() if isinstance(file.value, list) else (file,)
-        if not names:
-            file.fail("names no file")
+        files, tree = self._files(nearest("file", self.card), entry), nearest("tree", self.card)
+        if tree is not None and files[0].suffix.lower() != ".root" and "tree" not in entry:
+            tree = None  # that of ROOT files elsewhere in the card
         selections = [
             _expression(part, condition=True)
             for place in (channel, sample)
@@ -161,7 +158,7 @@ class EventHistograms:
         ]
         weight, columns = nearest("weight"), self._columns(chain)
         filling = Filling(
-            files=tuple(self.folder / one.text() for one in names),
+            files=files,
             tree=None if tree is None else tree.text(),
             variable=_expression(channel["variable"]),
             edges=_edges(channel),
@@ -184,6 +181,16 @@ class EventHistograms:
             factor=self._factor(nearest("normalisation")),
             of_data=of_data,
         )
+
+    def _files(self, file: Entry | None, entry: Entry) -> tuple[Path, ...]:
+        """Files of one kind."""
+        if file is None:
+            entry.fail("names no file", "add 'file' here, or at the top of the card")
+        names = file.items() if isinstance(file.value, list) else (file,)
+        found = tuple(self.folder / one.text() for one in names)
+        if len({path.suffix.lower() for path in found}) != 1:
+            file.fail("names no file, or files of several kinds", "give files of one kind")
+        return found
 
     @staticmethod
     def _columns(chain: tuple[Entry, ...]) -> tuple[tuple[str, Expression], ...]:

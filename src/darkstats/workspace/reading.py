@@ -118,6 +118,7 @@ def read_workspace(
     else:
         label, data = opener.read(source, "workspace")
         whole = parse_json(data, source=label)
+    is_hs3 = looks_like_hs3(whole)
     whole = _workspace_or_refused(whole, label, analysis, patched=len(given) > 1)
     document = workspace_in(whole)
     bare = document  # patches do not change what they are applied to
@@ -132,6 +133,12 @@ def read_workspace(
     try:
         found = Workspace.from_document(document, label, accept=accept, usable=usable)
     except WorkspaceError as error:
+        if is_hs3:
+            hint = (
+                "places are those of the workspace that says the same: a channel is a "
+                "histfactory_dist of its name, an observation its data"
+            )
+            raise WorkspaceError(error.findings, source=error.source, hint=hint) from None
         if document is bare or not _is_valid(bare):
             raise
         hint = "without the patch the workspace has no error: was the patch made for this one?"

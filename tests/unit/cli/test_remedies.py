@@ -238,3 +238,17 @@ def test_the_legend_of_a_ranking_is_one_line_in_order(write: Write) -> None:
     words = [text.get_text() for text in legend.get_texts()]
     assert words == ["pre-fit +1 σ", "pre-fit −1 σ", "post-fit +1 σ", "post-fit −1 σ", "group"]
     assert len({round(text.get_window_extent().y0) for text in legend.get_texts()}) == 1
+
+
+def test_places_in_another_format_are_explained(call: Call, write: Write, tmp_path: Path) -> None:
+    """Findings point into the workspace that the HS3 document states, and say so."""
+    path = tmp_path / "hs3.json"
+    assert call("hs3", write("w.json", workspace()), "-o", path).status == 0
+    document = json.loads(path.read_text("utf-8"))
+    for one in document["distributions"]:
+        if one["type"] == "histfactory_dist":
+            one["samples"][1]["data"]["contents"] = [-30.0, -20.0]
+    done = call("limit", write("negative.json", document))
+    assert done.status == 2
+    assert "negative-expectation" in done.err
+    assert "a channel is a histfactory_dist of its name" in done.err

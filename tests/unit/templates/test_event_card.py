@@ -135,6 +135,9 @@ MISTAKES: dict[str, tuple[tuple[str, str], type[Exception], str]] = {
     "code": (("variable: m", "variable: open('x')"), CardError, "no known function"),
     "column": (("n > 0", "k > 0"), DocumentError, "there is no column 'k'"),
     "unused": (("{m: m + 1}", "{mm: m + 1}"), CardError, "uses the column 'mm'"),
+    "kinds": (("[b0.npz, b1.npz]", "[b0.npz, data.csv]"), CardError, "files of one kind"),
+    "tree": (("{file: b0.npz, weight", "{file: b0.npz, tree: t, weight"), DocumentError,
+             "leave out 'tree'"),
     "nobody": (("n > 0", "n > 5"), CardError, "passes the selection"),
     "outside": (("[0, 1, 2, 4]", "[100, 200]"), CardError, "look at the unit"),
     "weight": (("weight: w\n        norm", "weight: 1 / (m - 1.5)\n        norm"), DocumentError,
@@ -177,3 +180,12 @@ def test_a_file_beside_up_and_down_serves_both(write: Write) -> None:
     background = found.workspace.document["channels"][0]["samples"][1]
     pileup = next(one for one in background["modifiers"] if one["name"] == "pileup")
     assert pileup["data"]["hi_data"] == [6.0, 3.0, 3.75]
+
+
+def test_a_tree_of_the_card_is_that_of_its_root_files(write: Write) -> None:
+    """Files of other kinds have none, and need not say so."""
+    wanted = build_templates(write()).workspace.document
+    assert (
+        build_templates(write(("name: mine\n", "name: mine\ntree: events\n"))).workspace.document
+        == wanted
+    )
