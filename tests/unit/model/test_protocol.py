@@ -85,13 +85,17 @@ def test_joined_lanes_keep_their_order(name: str) -> None:
 def test_a_toy_at_each_point_follows_its_point(name: str) -> None:
     """Numbers of events scatter about what is expected at each point; one seed, the same toys."""
     model, n = MODELS[name](), 60
-    points = np.repeat(points_of(model, 2), n, axis=0)
+    near, poi = points_of(model, 1)[0], model.require_poi()
+    far = near.copy()
+    far[poi] = min(4.0 * near[poi] + 4.0, model.upper[poi] - 1e-6)
+    points = np.repeat([near, far], n, axis=0)
     toys, again = (model.throw_each(points, np.random.default_rng(3)) for _ in range(2))
     every = range(2 * n)
     seen = [model.rates_at_data(points[:1], toys[k : k + 1]).weights.sum() for k in every]
-    for half, point in ((seen[:n], points[0]), (seen[n:], points[-1])):
-        expected = float(model.expected_rates(point)[~model.masked_bins].sum())
-        assert abs(np.sum(half) - n * expected) < 5.0 * np.sqrt(n * expected)
+    totals = model.expected_rates(np.array([near, far]))[:, ~model.masked_bins].sum(axis=1)
+    error = 5.0 * np.sqrt(n * totals)
+    assert (np.abs([sum(seen[:n]), sum(seen[n:])] - n * totals) < error).all()
+    assert n * (totals[1] - totals[0]) > 2.0 * error.max()  # toys of the other point are seen
     at = {"auxdata": model.observation.auxdata, "row": np.arange(2 * n)}
     one, other = (model.values_at(points, data, **at).value for data in (toys, again))
     np.testing.assert_array_equal(one, other)
