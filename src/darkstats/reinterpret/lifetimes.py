@@ -20,7 +20,22 @@ from darkstats.errors import OptionError
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
 
-__all__ = ["DecayWindow", "LifetimeTable"]
+__all__ = ["DecayWindow", "LifetimeTable", "distances_mm"]
+
+
+def distances_mm(text: str, like: str) -> tuple[float, float]:
+    """Read two distances joined by a colon, mm.
+
+    Raises
+    ------
+    OptionError
+        It is no pair of numbers; ``like`` shows some that are.
+    """
+    low, _, high = text.partition(":")
+    try:
+        return float(low), float(high)
+    except ValueError:
+        raise OptionError(f"{text!r}: write distances in mm such as {like}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +74,8 @@ class DecayWindow:
         OptionError
             It is no pair of distances.
         """
-        low, _, high = text.partition(":")
-        try:
-            return cls(from_mm=float(low), to_mm=float(high))
-        except ValueError:
-            raise OptionError(f"{text!r}: write distances in mm such as 0:9 or 1250:inf") from None
+        low, high = distances_mm(text, "0:9 or 1250:inf")
+        return cls(from_mm=low, to_mm=high)
 
     @property
     def words(self) -> str:

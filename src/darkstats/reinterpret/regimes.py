@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import OptionError
+from darkstats.reinterpret.lifetimes import distances_mm
 from darkstats.signals.constants import HBAR_C_GEV_MM
 from darkstats.signals.mediators import FINAL_STATES
 
@@ -67,11 +68,8 @@ class Geometry:
         OptionError
             It is no pair of distances.
         """
-        near, _, far = text.partition(":")
-        try:
-            return cls(near_mm=float(near), far_mm=float(far))
-        except ValueError:
-            raise OptionError(f"--regimes {text!r}: write distances in mm such as 9:1250") from None
+        near, far = distances_mm(text, "9:1250")
+        return cls(near_mm=near, far_mm=far)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

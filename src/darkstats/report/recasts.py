@@ -358,7 +358,7 @@ def recast_sheet(found: Recast) -> RenderableType:
     notes = list(found.search.items())
     notes += [("assumed", words) for words in found.assumptions]
     counts = [f"{found.count(s)} {s}" for s in ("excluded", "not excluded", "refused")]
-    shown = "" if step == 1 else f"; every {step}th is shown, the record has all"
+    shown = "" if step == 1 else f"; one in {step} is shown, the record has all"
     notes.append(("masses", ", ".join(counts) + shown))
     for one in found.comparisons:
         ratio = one.median_ratio

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -362,8 +363,8 @@ def test_a_benchmark_is_the_same_benchmark_as_a_table(
     path = csv(tmp_path, *rows, head=HEAD.replace("_fb", "_pb"))
     plain = record("m_x_gev", masses)
     facts = {"reference_cross_section_pb": 2.0}
-    inputs = {"facts": facts, "labels": ["m_x_gev"], "benchmarks": [name]}
-    _, convert = couplings_of(inputs)[name]
+    hypotheses: Any = SimpleNamespace(facts=facts, labels=["m_x_gev"], benchmarks=[name])
+    convert = couplings_of(hypotheses)[name].at
     found = with_couplings(plain, CouplingRequest(cross_sections=path), "here")
     for point in found["points"]:
         entry = point["couplings"]["model"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
 from collections.abc import Callable
@@ -455,3 +456,25 @@ def test_a_limit_from_toys_says_so_with_its_errors() -> None:
         "95 % CL upper limit, from toys", "observed 1.900 ± 0.050", "expected 1.600 ± 0.090"
     ]  # fmt: skip
     assert words[1] == ["95 % CL upper limit", "observed 1.900", "expected 1.600"]
+
+
+def test_legends_of_recasts_are_on_the_page(tmp_path: Path) -> None:
+    """Of one-sided limits with bands, of intervals, and of the map of regimes."""
+    path = tmp_path / "scan.json"
+    path.write_text(json.dumps(scan_records.alp()), "utf-8")
+    asked: dict[str, Any] = {
+        "limit": str(path), "to": "alp_hypercharge", "production": "photon",
+        "final_state": "gammagamma",
+    }  # fmt: skip
+    drawings = [
+        w.recast(w.RecastRequest(**asked)).figure(),
+        w.recast(w.RecastRequest(**asked, window="0.001:9")).figure(),
+        w.recast(w.RecastRequest(**asked, regimes="9:1250")).figure("regimes"),
+    ]
+    for drawing in drawings:
+        (legend,) = drawing.figure.legends
+        box, page = legend.get_window_extent(), drawing.figure.bbox
+        assert page.x0 <= box.x0
+        assert box.x1 <= page.x1
+    lines = {line.get_label() for line in drawings[1].figure.axes[0].lines}
+    assert "the same of the median expected limit" in lines

@@ -18,6 +18,7 @@ from darkstats.report.figures.overlay import constraint_columns, draw_regions, n
 from darkstats.report.figures.style import (
     BAND_1,
     BLACK,
+    BLUE,
     VERMILION,
     Drawing,
     canvas,
@@ -140,6 +141,11 @@ def _draw_intervals(axes: Axes, points: tuple[RecastPoint, ...], found: Recast) 
             x, y, color=BLACK if known else VERMILION, linestyle="-" if known else ":",
             linewidth=1.0, zorder=3.0, **few,
         )  # fmt: skip
+    if "observed" in found.curves and "median" in found.curves:
+        words: str | None = "the same of the median expected limit"
+        for x, y, _ in interval_lines(found.curves["median"]):
+            axes.plot(x, y, color=BLUE, linestyle="--", linewidth=1.0, zorder=2.5, label=words)
+            words = None
     axes.plot([], [], color=BLACK, label="end of the excluded couplings")
     if any(one.lower_reason or (one.upper and one.upper_reason) for p in points
            for one in p.intervals):  # fmt: skip
