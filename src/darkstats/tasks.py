@@ -513,7 +513,7 @@ def fit(request: workflows.FitRequest, shell: Shell) -> Outcome[Fitted]:
     --------
     >>> from darkstats import tasks
     >>> tasks.fit("workspaces/examples/two_bins.json")
-    Outcome(Fitted(values='mu 0.5811 ± 0.76, ...
+    Outcome(Fitted(values=('mu 0.5811 ± 0.76', ...
     >>> found = tasks.fit("workspaces/examples/two_bins.json", minos="mu")
     >>> round(found.result.intervals[0].upper, 3)
     1.355

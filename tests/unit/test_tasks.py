@@ -15,7 +15,7 @@ from darkstats import tasks, workflows
 from darkstats.cli import run
 from darkstats.cli.verbs import VERBS
 from darkstats.errors import NotCertifiedError, OptionError, UnknownNameError
-from darkstats.options import choices_of
+from darkstats.options import choices_of, sharing
 from darkstats.report.writing import json_text
 from darkstats.workflows import Outcome
 
@@ -149,6 +149,34 @@ def test_the_checks_of_a_request_are_those_of_the_command_line() -> None:
         darkstats.limit("no.json", engine="steam")
     with pytest.raises(OptionError, match="zfit is for unbinned models"):
         darkstats.reinterpret_likelihood("no.json", signal="sr=1", engine="zfit")
+
+
+def test_two_fields_of_one_keyword_share_a_flag() -> None:
+    """A keyword is one option: nothing is hidden behind another one's name."""
+    for name in TASKS:
+        groups = sharing(choices_of(REQUESTS[name]))
+        assert len({shared[0].path[-1] for shared in groups}) == len(groups)
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "line"),
+    [
+        ("fit", {}, "Outcome(Fitted(values=('mu 0.5811 ± 0.76', "),
+        ("rank", {}, "Outcome(Ranking(largest='background_bins[1] by 0.403', "),
+        ("simplify", {}, "Outcome(Simplified(parameters='3 -> 3', largest_change="),
+        ("limit", {"method": "bayes"}, "Outcome(CredibleLimit(poi='mu', cl=0.9, engine='quadratu"),
+        ("limit", {"calculator": "toys", "n_toys": 200, "seed": 1},
+         "Outcome(UpperLimit(poi='mu', cl=0.95, method='cls', calculator='toys', "
+         "observed=1.963 ± 0.11, expected=(None, None, "),
+    ],
+)  # fmt: skip
+def test_the_line_says_what_and_how_sure(
+    example_workspaces: dict[str, Path], task: str, options: dict[str, object], line: str
+) -> None:
+    """Number, error, certification: no line is longer than a few hundred characters."""
+    found = getattr(tasks, task)(example_workspaces["two_bins"], **options)
+    assert repr(found).startswith(line), repr(found)
+    assert len(repr(found)) < 300
 
 
 def test_nothing_certified_is_an_error_for_who_asks() -> None:

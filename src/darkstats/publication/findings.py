@@ -45,6 +45,10 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     lacking: list[str] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        found = f"{len(self.checks)} checks, {len(self.problems)} problems"
+        return f"{found}, the first: {self.problems[0]}" if self.problems else found
+
     def check(self, name: str, statement: str, problems: Iterable[Problem] = ()) -> None:
         """Note a check: what it was, what holds if nothing is wrong, and what is wrong."""
         found = list(problems)

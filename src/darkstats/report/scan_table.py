@@ -14,12 +14,13 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from darkstats.arrays import FloatArray
 from darkstats.errors import DocumentError, UnknownNameError
+from darkstats.shown import Shown
 
 if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonObject
@@ -173,8 +174,8 @@ class Limits:
         return np.asarray(self.expected[2])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ScanTable:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ScanTable(Shown):
     """A scan over hypotheses, in the order of their coordinates.
 
     Parameters
@@ -226,6 +227,8 @@ class ScanTable:
         File name, for messages.
     """
 
+    in_a_line: ClassVar = "name title method cl simulated hypotheses"
+
     name: str
     title: str
     data: str
@@ -256,6 +259,11 @@ class ScanTable:
     prior: str | None = None
     collision: Collision = Collision()
     source: str = ""
+
+    @property
+    def hypotheses(self) -> str:
+        """How many have a result, in words."""
+        return f"{len(self.points) - int(self.failed.sum())} of {len(self.points)} certified"
 
     @property
     def dimension(self) -> int:

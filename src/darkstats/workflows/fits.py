@@ -49,7 +49,7 @@ class Fitted(Shown):
     intervals: tuple[ProfileInterval, ...]
 
     @property
-    def values(self) -> str:
+    def values(self) -> tuple[str, ...]:
         """The first parameters with their errors, in words."""
         errors = None if self.covariance is None else self.covariance.errors
         found = []
@@ -57,7 +57,7 @@ class Fitted(Shown):
             error = None if errors is None else errors[k]
             told = "" if error is None else f" ± {error:.2g}"
             found.append(f"{name} {self.fit.parameters[k]:.4g}{told}")
-        return ", ".join(found)
+        return tuple(found)
 
     @property
     def certification(self) -> Certification:

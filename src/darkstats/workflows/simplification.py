@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from darkstats.errors import NotCertifiedError, OptionError
 from darkstats.options import check_choices, option
@@ -95,8 +95,20 @@ class SimplifyRequest:
 class Simplified(Shown):
     """A simplified likelihood, and what it changes."""
 
+    in_a_line: ClassVar = "parameters largest_change"
+
     likelihood: SimplifiedLikelihood
     fidelity: LimitComparison
+
+    @property
+    def parameters(self) -> str:
+        """How many are free, before and after."""
+        return f"{self.likelihood.parameters_before} -> {self.likelihood.parameters_after}"
+
+    @property
+    def largest_change(self) -> float | None:
+        """Of the observed and the expected limits, relative; None where one has no limit."""
+        return self.fidelity.largest
 
 
 def simplify(request: SimplifyRequest, shell: Shell | None = None) -> Outcome[Simplified]:
