@@ -199,6 +199,19 @@ def test_regimes_are_in_record_and_figure(tmp_path: Path) -> None:
     w.recast(asked(curve(tmp_path), regimes="9:1250", momentum_gev=2.0)).figure("regimes")
 
 
+def test_long_lifetimes_that_are_taken_alike_are_told(tmp_path: Path) -> None:
+    """A warning where c tau is long, none where it is short, declared, or does not matter."""
+    weak = curve(tmp_path, "mass_GeV,epsilon_UL90\n0.005,1e-5\n1,1e-5\n", "weak.csv")
+    record = w.recast(asked(weak, production="radiative")).record()
+    (warning,) = record["warnings"]
+    ctau = record["curves"][0]["points"][0]["ctau_mm"]
+    assert f"{ctau:.3g} mm at 0.005 GeV" in warning
+    assert "at 1 masses" in warning
+    assert w.recast(asked(curve(tmp_path))).record()["warnings"] == []
+    with_window = asked(weak, production="radiative", window="0:900")
+    assert w.recast(with_window).record()["warnings"] == []
+
+
 def test_a_limit_record_is_a_scan_of_one(tmp_path: Path) -> None:
     """Its mass is that of the coupling; without a coupling it has none, and is refused."""
     masses = Path(__file__).parents[2] / "workspaces/examples/mass_scan"

@@ -346,7 +346,7 @@ def _bisect(problem: _Problem, outside: float, inside: float) -> tuple[float, bo
 def _peak(problem: _Problem, low: float, high: float) -> float:
     """Place of the largest value between two places, by golden section."""
     ratio = 0.5 * (math.sqrt(5.0) - 1.0)
-    for _ in range(60):
+    for _ in range(40):
         left, right = high - ratio * (high - low), low + ratio * (high - low)
         if problem.one(left) >= problem.one(right):
             high = right

@@ -116,6 +116,8 @@ class Recast:
         What the recast rests on.
     comparisons
         Published recasts beside it.
+    warnings
+        What a reader has to know.
     geometry, boundaries
         Couplings between visible, invisible and long-lived by mass, where they are asked for.
     """
@@ -128,6 +130,7 @@ class Recast:
     settings: Mapping[str, Any] = field(repr=False)
     assumptions: tuple[str, ...]
     comparisons: tuple[Comparison, ...] = ()
+    warnings: tuple[str, ...] = ()
     geometry: Geometry | None = None
     boundaries: tuple[Boundaries, ...] = ()
 
@@ -231,6 +234,7 @@ def recast_record(found: Recast, command: str | None) -> Record:
         "to": _model(found.target),
         "search": dict(found.settings),
         "assumptions": list(found.assumptions),
+        "warnings": list(found.warnings),
         "interpolation": "none in the mass; nothing is extrapolated",
         "curves": [
             {"name": name, "points": [_point(p) for p in points]}
@@ -375,7 +379,8 @@ def recast_sheet(found: Recast) -> RenderableType:
     for point in points:
         if point.reason is not None:
             reasons.setdefault(point.reason, []).append(point.mass_gev)
-    warnings = [
+    warnings = list(found.warnings)
+    warnings += [
         f"{masses[0]:.6g} GeV" + (f" and {len(masses) - 1} more" if masses[1:] else "")
         + f": {reason}"
         for reason, masses in list(reasons.items())[:5]

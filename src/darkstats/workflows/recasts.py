@@ -562,6 +562,31 @@ def _comparisons(
     return tuple(found)
 
 
+#: Proper decay length from which a lifetime is told to matter, mm.
+_LONG_MM = 1.0
+
+
+def _warnings(
+    request: RecastRequest, search: Search, points: Sequence[RecastPoint]
+) -> tuple[str, ...]:
+    """Lifetimes that are too long for an efficiency that is taken alike at any of them."""
+    if search.depends_on_lifetime or request.final_state == "invisible":
+        return ()
+    long = [
+        (point.ctau_mm, point.mass_gev)
+        for point in points
+        if point.given is not None and point.ctau_mm is not None and point.ctau_mm > _LONG_MM
+    ]
+    if not long:
+        return ()
+    ctau, mass = max(long)
+    return (
+        f"at {len(long)} masses c tau is above {_LONG_MM:g} mm at the lower end, {ctau:.3g} mm at "
+        f"{mass:.4g} GeV: fewer of these decays are seen than prompt ones, and the limit is too "
+        "strong; say how many with --decay-window or --efficiency-table",
+    )
+
+
 def _with_regimes(found: Recast, asked: str, target: Target, search: Search) -> Recast:
     from darkstats.reinterpret.regimes import Geometry, boundaries
 
@@ -671,6 +696,7 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
         limit=given.limit, target=target.model, source=None if source is None else source.model,
         curves=curves, search=words, settings=settings, assumptions=assumed,
     )  # fmt: skip
+    found = replace(found, warnings=_warnings(request, search, found.first))
     if request.regimes is not None:
         found = _with_regimes(found, request.regimes, target, search)
     found = found.beside(_comparisons(request, found.first, given.limit.cl))
