@@ -105,7 +105,7 @@ BAD = {
     "prune unknown": (["prune", W, "-c", "nowhere"], "unknown channel 'nowhere'"),
     "rename": (["rename", W, "-c", "a"], "write OLD=NEW"),
     "rename nothing": (["rename", W], "say what to rename"),
-    "combine": (["combine", W, W], "both workspaces have the channel"),
+    "combine": (["combine", W, W], "hold the same likelihood"),
     "join": (["combine", W, W, "--join", "inner"], "choose one of: none, outer"),
     "blind gof": (["gof", W, "--blind"], "No such option: --blind"),
     "host": (["download", "https://example.org/x.json"], "not on the allow-list"),
