@@ -207,7 +207,8 @@ class RecastPoint:
     error_reason
         Why there is none.
     largest
-        Largest ratio of signal and limit at any coupling, where nothing is excluded.
+        Largest ratio of signal and limit at any coupling, where nothing is excluded and it was
+        looked for.
     """
 
     mass_gev: float
@@ -356,6 +357,10 @@ def _peak(problem: _Problem, low: float, high: float) -> float:
 
 
 _NARROW = f"excluded as far as the width is below {NARROW:g} of the mass, and a mixing below 1"
+_TOO_WEAK = (
+    f"at no coupling with a width below {NARROW:g} of the mass, or of a mixing below 1, does the "
+    "signal reach what is excluded"
+)
 _BEYOND = "end of the table of lifetimes"
 
 
@@ -443,9 +448,8 @@ def _solve(
         most = least + math.log(1e3)
     if least >= most:
         return RecastPoint(
-            mass_gev=mass_gev, given=given, status="not excluded", largest=0.0,
-            reason=f"it would take a coupling above {math.exp(least):.3g}, beyond 1 for a mixing "
-            f"or with a width above {NARROW:g} of the mass", error_reason="there is no interval",
+            mass_gev=mass_gev, given=given, status="not excluded", reason=_TOO_WEAK,
+            error_reason="there is no interval",
         )  # fmt: skip
     if search.depends_on_lifetime or decays.dark_gev or isinstance(threshold, LifetimeTable):
         intervals, largest = _intervals(problem, least, most)
@@ -458,7 +462,7 @@ def _solve(
     if not intervals:
         return RecastPoint(
             mass_gev=mass_gev, given=given, status="not excluded", largest=largest,
-            reason="at no coupling does the signal reach what is excluded",
+            reason=_TOO_WEAK,
             error_reason="there is no interval",
         )  # fmt: skip
     return RecastPoint(
