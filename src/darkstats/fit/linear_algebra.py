@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from darkstats.kernel import kernel
-from darkstats.kernel.products import TERMS, add_products
+from darkstats.kernel.products import FEW, TERMS, add_products
 from darkstats.kernel.simd import (
     Floats,
     Integers,
@@ -165,7 +165,8 @@ def solve_step(layout: Layout, numbers: Numbers, s: Scratch, w: System) -> None:
         begin, end = layout.local_begin[b], layout.local_begin[b + 1]
         if end > begin:
             _eliminate_bin(layout, numbers, s, w, begin, end)
-    _take_locals(layout, w)
+    if n_global > FEW:
+        _take_locals(layout, w)
     _factorise(layout, s, w)
     for i in range(n_global - 1, -1, -1):
         p = layout.parameter_of_global[i]
@@ -194,70 +195,70 @@ def solve_step(layout: Layout, numbers: Numbers, s: Scratch, w: System) -> None:
 def _factorise(layout: Layout, s: Scratch, w: System) -> None:
     """U^T D U of the dense part, and the right-hand side along with it.
 
-    A block of rows is factorised column by column, and then taken from all rows below.
+    A block of rows is factorised row by row, and then taken from all rows below.
     """
     n_global = layout.n_global
+    matrix, column = w.matrix, w.scaled
     for begin in range(0, n_global, TERMS):
         end = min(begin + TERMS, n_global)
         for j in range(begin, end):
-            _factorise_row(layout, s, w, begin, j)
+            p = layout.parameter_of_global[j]
+            right = load(w.right_global, j)
+            for i in range(begin, j):
+                element = load(matrix, i * n_global + j)
+                store(column, i - begin, element * load(w.inverse_global, i))
+                # right_global[i] holds the right-hand side; what it hands down is row step z_i.
+                right = right - element * _handed_down(layout, w, i)
+            store(w.right_global, j, right)
+            m = j
+            while m + 3 < n_global:  # four elements of the row at once
+                a0 = load(matrix, j * n_global + m)
+                a1 = load(matrix, j * n_global + m + 1)
+                a2 = load(matrix, j * n_global + m + 2)
+                a3 = load(matrix, j * n_global + m + 3)
+                for i in range(begin, j):
+                    c = load(column, i - begin)
+                    at = i * n_global + m
+                    a0 = a0 - c * load(matrix, at)
+                    a1 = a1 - c * load(matrix, at + 1)
+                    a2 = a2 - c * load(matrix, at + 2)
+                    a3 = a3 - c * load(matrix, at + 3)
+                store(matrix, j * n_global + m, a0)
+                store(matrix, j * n_global + m + 1, a1)
+                store(matrix, j * n_global + m + 2, a2)
+                store(matrix, j * n_global + m + 3, a3)
+                m += 4
+            while m < n_global:
+                a0 = load(matrix, j * n_global + m)
+                for i in range(begin, j):
+                    a0 = a0 - load(column, i - begin) * load(matrix, i * n_global + m)
+                store(matrix, j * n_global + m, a0)
+                m += 1
+            at = j * n_global + j
+            scale = load(w.scale_global, j)
+            diagonal = load(s.hessian, at) + load(w.damping, 0) * scale
+            inverse = _invert(w, load(matrix, at), diagonal, scale, right, load(w.pinned, p))
+            store(w.inverse_global, j, inverse)
         if end < n_global:
-            for i in range(begin, end):
-                minus, down = fill(0.0) - load(w.inverse_global, i), _handed_down(layout, w, i)
-                for m in range(end, n_global):
-                    element = load(w.matrix, i * n_global + m)
-                    store(w.scaled, (i - begin) * n_global + m, element * minus)
-                    store(w.right_global, m, load(w.right_global, m) - element * down)
-            add_products(
-                w.matrix, n_global, end,
-                w.scaled, 0, 1, n_global,
-                w.matrix, begin * n_global, 1, n_global,
-                end - begin, True,
-            )  # fmt: skip
+            _take_rows(layout, w, begin, end)
 
 
 @kernel
-def _factorise_row(layout: Layout, s: Scratch, w: System, begin: int, j: int) -> None:
-    """Finish row ``j``, from which the rows before ``begin`` are taken already."""
+def _take_rows(layout: Layout, w: System, begin: int, end: int) -> None:
+    """Take a block of finished rows from all rows below."""
     n_global = layout.n_global
-    matrix, column = w.matrix, w.scaled
-    right = load(w.right_global, j)
-    for i in range(begin, j):
-        element = load(matrix, i * n_global + j)
-        store(column, i - begin, element * load(w.inverse_global, i))
-        # right_global[i] holds the right-hand side; what it hands down is row step z_i.
-        right = right - element * _handed_down(layout, w, i)
-    store(w.right_global, j, right)
-    m = j
-    while m + 3 < n_global:  # four elements of the row at once
-        a0 = load(matrix, j * n_global + m)
-        a1 = load(matrix, j * n_global + m + 1)
-        a2 = load(matrix, j * n_global + m + 2)
-        a3 = load(matrix, j * n_global + m + 3)
-        for i in range(begin, j):
-            c = load(column, i - begin)
-            at = i * n_global + m
-            a0 = a0 - c * load(matrix, at)
-            a1 = a1 - c * load(matrix, at + 1)
-            a2 = a2 - c * load(matrix, at + 2)
-            a3 = a3 - c * load(matrix, at + 3)
-        store(matrix, j * n_global + m, a0)
-        store(matrix, j * n_global + m + 1, a1)
-        store(matrix, j * n_global + m + 2, a2)
-        store(matrix, j * n_global + m + 3, a3)
-        m += 4
-    while m < n_global:
-        a0 = load(matrix, j * n_global + m)
-        for i in range(begin, j):
-            a0 = a0 - load(column, i - begin) * load(matrix, i * n_global + m)
-        store(matrix, j * n_global + m, a0)
-        m += 1
-    p = layout.parameter_of_global[j]
-    at = j * n_global + j
-    scale = load(w.scale_global, j)
-    diagonal = load(s.hessian, at) + load(w.damping, 0) * scale
-    inverse = _invert(w, load(matrix, at), diagonal, scale, right, load(w.pinned, p))
-    store(w.inverse_global, j, inverse)
+    for i in range(begin, end):
+        minus, down = fill(0.0) - load(w.inverse_global, i), _handed_down(layout, w, i)
+        for m in range(end, n_global):
+            element = load(w.matrix, i * n_global + m)
+            store(w.scaled, (i - begin) * n_global + m, element * minus)
+            store(w.right_global, m, load(w.right_global, m) - element * down)
+    add_products(
+        w.matrix, n_global, end,
+        w.scaled, 0, 1, n_global,
+        w.matrix, begin * n_global, 1, n_global,
+        end - begin, True,
+    )  # fmt: skip
 
 
 @kernel
@@ -319,6 +320,15 @@ def _eliminate_bin(
             store(w.right_local, u, load(w.right_local, u) - element * down)
         for i in range(n_global):
             element = load(w.coupling, t * n_global + i)
+            if n_global <= FEW:
+                factor = element * inverse
+                for j in range(i, n_global):
+                    place = i * n_global + j
+                    store(
+                        w.matrix,
+                        place,
+                        load(w.matrix, place) - factor * load(w.coupling, t * n_global + j),
+                    )
             store(w.right_global, i, load(w.right_global, i) - element * down)
 
 

@@ -47,6 +47,7 @@ from darkstats.fit.slots import (
     slots_sizes,
 )
 from darkstats.kernel import JIT, Memory, is_compiled, kernel, kernel_entry
+from darkstats.kernel.products import FEW
 from darkstats.kernel.simd import LANES, Integers, floats_at, integers_at, store
 from darkstats.model.derivatives import deviance_derivatives
 from darkstats.model.rates import deviance
@@ -386,7 +387,7 @@ def _fit_lanes(
         half, size = deviance(layout, numbers, s)
         store(slots.trial, 0, half)
         store(slots.size, 0, size)
-        if _needs_derivatives(slots):
+        if layout.n_global <= FEW or _needs_derivatives(slots):  # few: quicker than to ask
             deviance_derivatives(layout, numbers, s)
         asking = False
         for slot in range(LANES):

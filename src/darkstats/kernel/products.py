@@ -11,9 +11,10 @@ from __future__ import annotations
 from darkstats.kernel import kernel
 from darkstats.kernel.simd import Floats, Vector, fill, load, store
 
-__all__ = ["TERMS", "add_products"]
+__all__ = ["FEW", "TERMS", "add_products"]
 
 TERMS = 32  # of a block: four columns of them (8 kB) stay in the nearest cache
+FEW = 16  # columns: up to so many the matrix stays near anyway, and plain loops are quicker
 _TILE = 4
 
 

@@ -8,7 +8,7 @@ logarithmic derivatives of its factors, and shifts that are linear in two known 
 from __future__ import annotations
 
 from darkstats.kernel import kernel
-from darkstats.kernel.products import TERMS, add_products
+from darkstats.kernel.products import FEW, TERMS, add_products
 from darkstats.kernel.simd import Floats, Vector, fill, load, store, where_less
 from darkstats.model.rates import STIFFNESS, away_from_zero
 from darkstats.model.scratch import Scratch
@@ -66,20 +66,44 @@ def _first_order_block(
     n_bins: int, n_global: int, begin: int, end: int, layout: Layout, s: Scratch
 ) -> None:
     """What the bins from ``begin`` to ``end - 1`` give to the dense part."""
+    few = n_global <= FEW
     for i in range(n_global):
-        slope = fill(0.0)
+        slope, row = fill(0.0), 0 if few else i * TERMS
         for b in range(begin, end):
             element = load(s.jacobian, i * n_bins + b)
             slope = slope + element * load(s.first, b)
-            store(s.weighted, i * TERMS + b - begin, element * load(s.second, b))
+            store(s.weighted, row + b - begin, element * load(s.second, b))
         p = layout.parameter_of_global[i]
         store(s.gradient, p, load(s.gradient, p) + slope)
-    add_products(
-        s.hessian, n_global, 0,
-        s.weighted, 0, TERMS, 1,
-        s.jacobian, begin, n_bins, 1,
-        end - begin, False,
-    )  # fmt: skip
+        j = i if few else n_global
+        while j + 3 < n_global:  # four elements of the row at once
+            a0, a1, a2, a3 = fill(0.0), fill(0.0), fill(0.0), fill(0.0)
+            for b in range(begin, end):
+                weight, at = load(s.weighted, b - begin), j * n_bins + b
+                a0 = a0 + weight * load(s.jacobian, at)
+                a1 = a1 + weight * load(s.jacobian, at + n_bins)
+                a2 = a2 + weight * load(s.jacobian, at + 2 * n_bins)
+                a3 = a3 + weight * load(s.jacobian, at + 3 * n_bins)
+            at = i * n_global + j
+            store(s.hessian, at, load(s.hessian, at) + a0)
+            store(s.hessian, at + 1, load(s.hessian, at + 1) + a1)
+            store(s.hessian, at + 2, load(s.hessian, at + 2) + a2)
+            store(s.hessian, at + 3, load(s.hessian, at + 3) + a3)
+            j += 4
+        while j < n_global:
+            a0 = fill(0.0)
+            for b in range(begin, end):
+                a0 = a0 + load(s.weighted, b - begin) * load(s.jacobian, j * n_bins + b)
+            at = i * n_global + j
+            store(s.hessian, at, load(s.hessian, at) + a0)
+            j += 1
+    if not few:
+        add_products(
+            s.hessian, n_global, 0,
+            s.weighted, 0, TERMS, 1,
+            s.jacobian, begin, n_bins, 1,
+            end - begin, False,
+        )  # fmt: skip
 
 
 @kernel
