@@ -21,7 +21,7 @@ and from files to records and figures, what the verbs of the command line do::
     rank, scan_poi     workspace               -> Outcome             impacts, profile
     plot, contour, recast, export, publish, verify  -> Outcome        of finished results
     build_template, convert, simplify,
-    combine, prune, rename                     -> Outcome             workspaces
+    combine, prune, rename, download           -> Outcome             workspaces
 
 An :class:`Outcome` has the frozen result of the library, the record, and figures. Names are loaded
 when they are first used: ``import darkstats`` itself loads nothing else. ``scan`` and
@@ -86,6 +86,7 @@ if TYPE_CHECKING:
         combine,
         contour,
         convert,
+        download,
         export,
         global_significance,
         limit,
@@ -140,6 +141,7 @@ __all__ = [
     "convert",
     "covariance",
     "credible_limit",
+    "download",
     "export",
     "feldman_cousins",
     "fit_batch",
@@ -223,6 +225,7 @@ _HOMES = {
         "combine",
         "contour",
         "convert",
+        "download",
         "export",
         "global_significance",
         "limit",

@@ -175,7 +175,10 @@ def _as(value: Any, kind: Any) -> Any:  # noqa: ANN401 -- any type of a field
     if kind is str and isinstance(value, os.PathLike):
         return os.fsdecode(value)
     if kind in _PLAIN:
-        return _PLAIN[kind](value) if _is_a(value, kind.__name__) else _NO
+        try:
+            return _PLAIN[kind](value) if _is_a(value, kind.__name__) else _NO
+        except OverflowError:  # a whole number beyond all numbers with a point
+            return _NO
     return value if isinstance(value, get_origin(kind) or kind) else _NO
 
 
@@ -183,10 +186,12 @@ def _as_tuple(value: Any, kinds: tuple[Any, ...]) -> Any:  # noqa: ANN401
     many = kinds[-1] is Ellipsis
     if isinstance(value, Mapping) and many and get_origin(kinds[0]) is tuple:
         value = tuple(value.items())
-    alone = isinstance(value, (str, os.PathLike)) or not isinstance(value, (Sequence, Collection))
+    alone = isinstance(value, (str, bytes, os.PathLike)) or not isinstance(
+        value, (Sequence, Collection)
+    )
     if many and (alone or isinstance(value, Mapping)):
         value = (value,)
-    if not isinstance(value, (Sequence, Collection)) or isinstance(value, (str, Mapping)):
+    if not isinstance(value, Collection) or isinstance(value, (str, bytes, Mapping)):
         return _NO
     if not many and len(value) != len(kinds):
         return _NO

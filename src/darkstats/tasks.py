@@ -23,7 +23,6 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import MISSING
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from darkstats import workflows
@@ -54,12 +53,14 @@ if TYPE_CHECKING:
     from darkstats.workflows.fits import Fitted, Ranking
     from darkstats.workflows.simplification import Simplified
     from darkstats.workspace import Workspace
+    from darkstats.workspace.download import Download
 
 __all__ = [
     "build_template",
     "combine",
     "contour",
     "convert",
+    "download",
     "export",
     "fit",
     "global_significance",
@@ -99,12 +100,7 @@ class _Logged:
         _log.info("%s", self.name)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         _log.info("%s: %.2f s", self.name, time.monotonic() - self.start)
 
     def advance(self, count: int) -> None:
@@ -350,6 +346,20 @@ def contour(request: workflows.ContourRequest, shell: Shell) -> Outcome[Contours
     >>> found.figure().save("contours.png")
     """
     return workflows.contour(request, shell)
+
+
+@task
+def download(request: workflows.DownloadRequest, shell: Shell) -> Outcome[Download]:
+    """Fetch a published likelihood by DOI or URL: the only task that uses the network.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> found = darkstats.download("10.17182/hepdata.89408.v3/r2", folder="sb")  # doctest: +SKIP
+    >>> found.result.workspaces[0].member  # doctest: +SKIP
+    'RegionA/BkgOnly.json'
+    """
+    return workflows.download(request, shell)
 
 
 @task
