@@ -192,12 +192,16 @@ class _Between:
                 predicted = self.sample(path, before, after, one.mass)
                 truth = np.array(simulated["data"], dtype=float)
                 contents = np.array(predicted["data"], dtype=float)
-                apart = disagreement(contents, truth)
+                channel = self.names[self.channel(path)]
+                try:
+                    apart = disagreement(contents, truth)
+                except OptionError as error:
+                    self.entry.fail(f"{one.name}, channel {channel}: {error}")
                 found.append(
                     {
                         "name": one.name,
                         "value": one.mass,
-                        "channel": self.names[self.channel(path)],
+                        "channel": channel,
                         "yield_ratio": apart.yield_ratio,
                         "distance": apart.distance,
                         "size": apart.size,

@@ -63,11 +63,17 @@ class Disagreement:
 
 
 def disagreement(predicted: FloatArray, simulated: FloatArray) -> Disagreement:
-    """Compare contents with a positive total. Shapes [bin]."""
-    totals = float(predicted.sum()), float(simulated.sum())
-    difference = np.cumsum(predicted) / totals[0] - np.cumsum(simulated) / totals[1]
+    """Compare contents. Shapes [bin].
+
+    Raises
+    ------
+    OptionError
+        A content is negative, or all are zero.
+    """
+    difference = np.cumsum(_share(predicted)) - np.cumsum(_share(simulated))
     return Disagreement(
-        yield_ratio=totals[0] / totals[1], distance=float(np.max(np.abs(difference)))
+        yield_ratio=float(predicted.sum()) / float(simulated.sum()),
+        distance=float(np.max(np.abs(difference))),
     )
 
 

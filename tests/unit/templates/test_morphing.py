@@ -286,3 +286,17 @@ def test_two_masses_cannot_be_validated(tmp_path: Path) -> None:
     path.write_text("\n".join(kept) + "\n", "utf-8")
     with pytest.raises(CardError, match="simulate three"):
         build_templates(path)
+
+
+@pytest.mark.parametrize("mass", [1.0, 2.0])
+def test_a_simulated_mass_without_events_is_no_help(tmp_path: Path, mass: float) -> None:
+    """Whether it is a neighbour, or the one that is left out of three."""
+    path = card_of(tmp_path, interpolate="{method: integral, values: [1.5]}")
+    arrays_ = dict(np.load(tmp_path / "h.npz"))
+    arrays_[f"s_{mass:g}_values"] = 0.0 * arrays_[f"s_{mass:g}_values"]
+    np.savez(tmp_path / "h.npz", **arrays_)
+    lines = path.read_text("utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith("  m_5")]
+    path.write_text("\n".join(kept) + "\n", "utf-8")
+    with pytest.raises(CardError, match=r"channel SR.*the contents add up to nothing"):
+        build_templates(path)
