@@ -100,18 +100,29 @@ def fill_all(fillings: Sequence[Filling]) -> Mapping[Filling, Filled]:
             together.setdefault((path, asked.tree), []).append(made)
     for (path, tree), wanted in together.items():
         source = str(path) if tree is None else f"{path}: {tree}"
-        columns = {name: one.asked.place for one in wanted for name in sorted(one.asked.needs)}
+        columns: dict[str, str] = {}
+        for one in wanted:
+            for name in sorted(one.asked.needs):
+                columns.setdefault(name, one.asked.place)  # the first who asks
         if not columns:
             raise DocumentError(
                 "neither the variable nor the selection nor the weight names a column",
                 source=source, pointer=wanted[0].asked.place,
             )  # fmt: skip
         first = 0
-        for chunk in event_chunks(path, tree, columns):
-            n = len(chunk[next(iter(columns))])
-            for one in wanted:
-                one.add(chunk, n, first, source)
-            first += n
+        try:
+            for chunk in event_chunks(path, tree, columns):
+                n = len(chunk[next(iter(columns))])
+                for one in wanted:
+                    one.add(chunk, n, first, source)
+                first += n
+        except DocumentError as error:
+            if error.pointer is not None:
+                raise
+            raise DocumentError(  # of the file as a whole: say who asked for it
+                error.problem, source=error.source, pointer=wanted[0].asked.place,
+                remedy=error.remedy,
+            ) from error  # fmt: skip
     return {asked: made.filled() for asked, made in sums.items()}
 
 

@@ -134,6 +134,8 @@ MISTAKES: dict[str, tuple[tuple[str, str], type[Exception], str]] = {
     "no condition": (("n > 0", "n + 1"), CardError, "is a number, not a condition"),
     "code": (("variable: m", "variable: open('x')"), CardError, "no known function"),
     "column": (("n > 0", "k > 0"), DocumentError, "there is no column 'k'"),
+    "first": (("weight: w\n        selection", "weight: x\n        selection"), DocumentError,
+              "samples.background: there is no column 'x'"),
     "unused": (("{m: m + 1}", "{mm: m + 1}"), CardError, "uses the column 'mm'"),
     "kinds": (("[b0.npz, b1.npz]", "[b0.npz, data.csv]"), CardError, "files of one kind"),
     "tree": (("{file: b0.npz, weight", "{file: b0.npz, tree: t, weight"), DocumentError,

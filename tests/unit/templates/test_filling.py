@@ -214,6 +214,7 @@ def test_files_of_events_that_cannot_be_read(tmp_path: Path) -> None:
             fill_all([filling(path, **changes)])
         assert message in str(caught.value)
 
+    refused("m,m\n1,2\n", "z.csv", "here: has two columns of one name")
     refused("m,w\n1,2\n1\n", "a.csv", "line 3: has 1 entries")
     refused("m;w\n1;2\n", "b.csv", "semicolons")
     refused("m,w\none,2\n", "c.csv", "'one', which is no number")
