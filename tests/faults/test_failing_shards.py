@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from darkstats.scan import limits
-from darkstats.workflows import scans
+from darkstats.scan.mass_hypotheses import BinnedHypotheses
 from failing_fits import FailingFits, at_random, every_lane, from_batch
 from record_comparison import differences
 
@@ -26,7 +26,7 @@ FOURTH, LAST = "mass_1p8", "mass_2p2"
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two hypotheses to a block."""
-    monkeypatch.setattr(scans, "_per_block", lambda _: 2)
+    monkeypatch.setattr(BinnedHypotheses, "per_block", 2)
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from darkstats.report.figures.coupling_limits import draw_limits, mass_limits_fi
 from darkstats.report.hepdata import submission
 from darkstats.report.records import _at_unit
 from darkstats.report.scan_exports import scan_csv
-from darkstats.report.scan_records import _point
+from darkstats.report.scan_records import Coupling, _point
 from darkstats.report.scan_sheets import scan_sheet
 from darkstats.report.scan_table import Collision, read_scan
-from darkstats.scan.limits import _fields
+from darkstats.scan.limits import _of_limit
 from darkstats.scan.mass_scan import ScanPoint
 from darkstats.workflows.trials import _statement
 from small_models import counting
@@ -86,7 +86,7 @@ def test_records_convert_them_to_couplings() -> None:
     point = ScanPoint(
         name="m", values=(1.0,), status="ok", observed=1.0, expected=(1.0,) * 5, low_counts=held
     )
-    couplings = {"g": ("g", lambda _, mu: math.sqrt(mu))}
+    couplings = {"g": Coupling("g", lambda _, mu: math.sqrt(mu))}
     found = _point(point, 2.0, couplings, bayes=False)
     assert found["low_counts"]["cross_section_fb"]["observed"] == pytest.approx(8000.0)
     assert found["couplings"]["g"]["low_counts"] == {
@@ -104,11 +104,11 @@ def test_zeros_from_toys_are_bounds() -> None:
     assert limit.at_unit is not None
     assert limit.at_unit.quoted is not None
     assert limit.at_unit.quoted.bound is not None
-    fields = _fields(limit, ())
-    assert fields["cls_observed"] is None
-    assert fields["cls_observed_bound"] == limit.at_unit.quoted.bound
-    assert 0.0 not in fields["cls_expected"]
-    found = _point(ScanPoint(name="m", values=(1.0,), **fields), None, {}, bayes=False)
+    point = _of_limit("m", (1.0,), limit, ())
+    assert point.cls_observed is None
+    assert point.cls_observed_bound == limit.at_unit.quoted.bound
+    assert 0.0 not in (point.cls_expected or ())
+    found = _point(point, None, {}, bayes=False)
     assert found["CLs_obs"] is None
     assert "it lies below" in found["CLs_obs_reason"]
     assert None in found["CLs_exp"]
