@@ -68,7 +68,9 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether the two differ by no more than :data:`TOLERANCE`."""
+        """Whether both are numbers that differ by no more than :data:`TOLERANCE`."""
+        if not (math.isfinite(self.darkstats) and math.isfinite(self.referee)):
+            return False  # infinity differs from a number by no more than infinity
         return abs(self.difference) <= TOLERANCE * max(abs(self.darkstats), _SMALL)
 
 
@@ -120,6 +122,9 @@ def _judge(what: str, compute: Callable[[Any], tuple[Comparison, ...]]) -> Verdi
     if bad:
         reason = f"{', '.join(bad)} came out as not a number"
         return Verdict(status="failed", what=what, reason=reason, version=version)
+    none = [one.quantity for one in found if not math.isfinite(one.darkstats)]
+    if none:
+        return not_repeated(what, f"darkstats has no number for {', '.join(none)} to compare with")
     status = "agrees" if all(one.agrees for one in found) else "differs"
     return Verdict(status=status, what=what, comparisons=found, version=version)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from itertools import product
 from typing import Any
 
@@ -16,6 +17,7 @@ from darkstats.fit import fit
 from darkstats.inference import hypotest, upper_limit
 from darkstats.inference.bayes import bayes_limits
 from darkstats.model import HistFactoryModel, compile_workspace
+from darkstats.referee import Comparison, referee_fit
 from darkstats.workspace import Workspace, lint
 from pyhf_comparison import CODES, RELATIVE, disagreement
 from strategies import random_workspace
@@ -159,3 +161,33 @@ def test_a_minimum_is_certified_where_rates_are_positive_or_refused():
     assert (model.expected_rates(free.parameters) > 0.0).all()
     with pytest.raises(FitFailedError):
         fit(model, model.observation, poi_value=20.0)
+
+
+def test_referee_does_not_agree_where_there_is_no_density() -> None:
+    """A rate below zero without events has a deviance, held at zero, but no density to compare.
+
+    Infinity differs from any number by infinity, which is no more than a part of infinity.
+    """
+    assert not Comparison(quantity="x", darkstats=math.inf, referee=1.0).agrees
+    assert not Comparison(quantity="x", darkstats=1.0, referee=math.nan).agrees
+    samples = [
+        {"name": "signal", "data": [20.0, 20.0],
+         "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]},
+        {"name": "background", "data": [5.0, 60.0],
+         "modifiers": [{"name": "shape", "type": "histosys",
+                        "data": {"hi_data": [-100.0, 200.0], "lo_data": [40.0, 10.0]}}]},
+    ]  # fmt: skip
+    workspace = Workspace.from_document(
+        {
+            "version": "1.0.0",
+            "channels": [{"name": "SR", "samples": samples}],
+            "observations": [{"name": "SR", "data": [0.0, 900.0]}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        }
+    )
+    model = compile_workspace(workspace)
+    found = fit(model, model.observation)
+    assert math.isinf(found.minus_two_log_density)
+    verdict = referee_fit(workspace, model, found)
+    assert verdict.status == "not repeated"
+    assert "twice_nll" in str(verdict.reason)

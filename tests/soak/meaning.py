@@ -56,7 +56,7 @@ MEMORY_MIB = 3000
 """Resident memory that a worker may reach."""
 CHUNK = 100
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-NO_NUMBER = re.compile(r"(?<![\w.])[-+]?(nan|inf|infinity)(?![\w.\[])")
+NO_NUMBER = re.compile(r"(?<![\w.'])[-+\u2212]?(nan|inf|infinity)(?![\w.\['])")  # unless quoted
 
 DOCUMENTS = frozenset({"prune", "rename", "combine", "patchset"})
 """Verbs that print names and numbers of documents."""

@@ -63,6 +63,7 @@ _OPTIONS: dict[str, Any] = {
 _SOURCES = (
     "kernel/__init__.py",
     "kernel/exponential.py",
+    "kernel/products.py",
     "kernel/simd.py",
     "model/derivatives.py",
     "model/evaluate.py",
