@@ -13,11 +13,9 @@ from darkstats.kernel import kernel
 from darkstats.kernel.products import FEW, TERMS, add_products
 from darkstats.kernel.simd import (
     Floats,
-    Integers,
     Vector,
     absolute,
     fill,
-    floats_at,
     load,
     maximum,
     minimum,
@@ -25,6 +23,7 @@ from darkstats.kernel.simd import (
     where_at_most,
     where_less,
 )
+from darkstats.kernel.tables import reader_of
 from darkstats.model.scratch import Scratch
 from darkstats.model.structure import Layout, Numbers
 
@@ -79,25 +78,7 @@ def system_sizes(layout: Layout) -> tuple[int, ...]:
 SYSTEM_WORDS = len(System._fields)
 
 
-@kernel
-def system_at(table: Integers, at: int) -> System:
-    """The solver's memory whose addresses begin at ``table[at]``."""
-    return System(
-        floats_at(table[at]),
-        floats_at(table[at + 1]),
-        floats_at(table[at + 2]),
-        floats_at(table[at + 3]),
-        floats_at(table[at + 4]),
-        floats_at(table[at + 5]),
-        floats_at(table[at + 6]),
-        floats_at(table[at + 7]),
-        floats_at(table[at + 8]),
-        floats_at(table[at + 9]),
-        floats_at(table[at + 10]),
-        floats_at(table[at + 11]),
-        floats_at(table[at + 12]),
-        floats_at(table[at + 13]),
-    )
+system_at = reader_of(System)
 
 
 @kernel

@@ -27,6 +27,7 @@ from darkstats.fit.linear_algebra import (
 )
 from darkstats.fit.slots import (
     AGAIN,
+    BOX_WORDS,
     CODE_CONVERGED,
     CODE_MAX_STEPS,
     CODE_NOT_FINITE,
@@ -40,6 +41,8 @@ from darkstats.fit.slots import (
     Data,
     Slots,
     begin,
+    box_at,
+    data_at,
     finish,
     high_end,
     low_end,
@@ -48,7 +51,7 @@ from darkstats.fit.slots import (
 )
 from darkstats.kernel import JIT, Memory, is_compiled, kernel, kernel_entry
 from darkstats.kernel.products import FEW
-from darkstats.kernel.simd import LANES, Integers, floats_at, integers_at, store
+from darkstats.kernel.simd import LANES, Integers, store
 from darkstats.model.derivatives import deviance_derivatives
 from darkstats.model.rates import deviance
 from darkstats.model.scratch import SCRATCH_WORDS, Scratch, scratch_at, scratch_sizes, table_with
@@ -424,17 +427,7 @@ def _fit_entry(
     at += SYSTEM_WORDS
     slots = slots_at(table, at)
     at += SLOTS_WORDS
-    box = Box(floats_at(table[at]), floats_at(table[at + 1]), integers_at(table[at + 2]))
-    at += 3
-    data = Data(
-        floats_at(table[at]),
-        floats_at(table[at + 1]),
-        floats_at(table[at + 2]),
-        floats_at(table[at + 3]),
-        floats_at(table[at + 4]),
-        floats_at(table[at + 5]),
-        integers_at(table[at + 6]),
-    )
+    box, data = box_at(table, at), data_at(table, at + BOX_WORDS)
     _fit_lanes(
         layout, numbers, box, s, w, slots, data, first, stop, damping, max_steps, edm_tolerance
     )

@@ -14,7 +14,8 @@ import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray
 from darkstats.kernel import JIT, Memory, is_compiled, kernel, kernel_entry, run_blocks
-from darkstats.kernel.simd import LANES, Floats, Integers, floats_at, integers_at
+from darkstats.kernel.simd import LANES, Floats, Integers
+from darkstats.kernel.tables import reader_of
 from darkstats.model.structure import addresses_of
 
 __all__ = ["newton_steps", "steps_are_compiled"]
@@ -48,6 +49,10 @@ class _Work(NamedTuple):
     right: Floats  # [par]
     pinned: Floats  # [par]
     scale: Floats  # [par]
+
+
+_lanes_at, _work_at = reader_of(_Lanes), reader_of(_Work)
+_LANES_WORDS = len(_Lanes._fields)
 
 
 @kernel
@@ -170,19 +175,7 @@ def _steps(d: _Lanes, w: _Work, n: int, first: int, stop: int, tolerance: float)
 @kernel_entry
 def _steps_entry(table: Integers, n: int, first: int, stop: int, tolerance: float) -> None:
     """Lanes from a table of addresses."""
-    d = _Lanes(
-        floats_at(table[0]),
-        floats_at(table[1]),
-        floats_at(table[2]),
-        floats_at(table[3]),
-        floats_at(table[4]),
-        integers_at(table[5]),
-        floats_at(table[6]),
-        floats_at(table[7]),
-        floats_at(table[8]),
-    )
-    w = _Work(floats_at(table[9]), floats_at(table[10]), floats_at(table[11]), floats_at(table[12]))
-    _steps(d, w, n, first, stop, tolerance)
+    _steps(_lanes_at(table, 0), _work_at(table, _LANES_WORDS), n, first, stop, tolerance)
 
 
 def steps_are_compiled() -> bool:

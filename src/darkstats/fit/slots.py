@@ -8,12 +8,14 @@ import numpy as np
 
 from darkstats.fit.linear_algebra import System
 from darkstats.kernel import kernel
-from darkstats.kernel.simd import Floats, Integers, floats_at
+from darkstats.kernel.simd import Floats, Integers
+from darkstats.kernel.tables import reader_of
 from darkstats.model.scratch import Scratch
 from darkstats.model.structure import Layout
 
 __all__ = [
     "AGAIN",
+    "BOX_WORDS",
     "CODE_CONVERGED",
     "CODE_MAX_STEPS",
     "CODE_NOT_FINITE",
@@ -87,29 +89,12 @@ def slots_sizes(layout: Layout) -> tuple[int, ...]:
     return (*(1 for _ in range(13)), layout.n_parameters, layout.n_parameters)
 
 
-SLOTS_WORDS = len(Slots._fields)
+SLOTS_WORDS, BOX_WORDS = len(Slots._fields), len(Box._fields)
 
 
-@kernel
-def slots_at(table: Integers, at: int) -> Slots:
-    """The slots whose addresses begin at ``table[at]``."""
-    return Slots(
-        floats_at(table[at]),
-        floats_at(table[at + 1]),
-        floats_at(table[at + 2]),
-        floats_at(table[at + 3]),
-        floats_at(table[at + 4]),
-        floats_at(table[at + 5]),
-        floats_at(table[at + 6]),
-        floats_at(table[at + 7]),
-        floats_at(table[at + 8]),
-        floats_at(table[at + 9]),
-        floats_at(table[at + 10]),
-        floats_at(table[at + 11]),
-        floats_at(table[at + 12]),
-        floats_at(table[at + 13]),
-        floats_at(table[at + 14]),
-    )
+slots_at = reader_of(Slots)
+box_at = reader_of(Box)
+data_at = reader_of(Data)
 
 
 @kernel

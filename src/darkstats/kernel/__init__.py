@@ -65,6 +65,7 @@ _SOURCES = (
     "kernel/exponential.py",
     "kernel/products.py",
     "kernel/simd.py",
+    "kernel/tables.py",
     "model/derivatives.py",
     "model/evaluate.py",
     "model/interpolation.py",

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray
-from darkstats.kernel import Memory, kernel
+from darkstats.kernel import Memory
 from darkstats.kernel.products import TERMS
-from darkstats.kernel.simd import Floats, Integers, floats_at
+from darkstats.kernel.simd import Floats
+from darkstats.kernel.tables import reader_of
 from darkstats.model.structure import Layout, Numbers, addresses_of
 
 __all__ = ["SCRATCH_WORDS", "Scratch", "scratch_at", "scratch_sizes", "table_with"]
@@ -85,29 +86,4 @@ def table_with(
     return np.concatenate([words, np.array(rest, dtype=np.int64)])
 
 
-@kernel
-def scratch_at(table: Integers, at: int) -> Scratch:
-    """The scratch whose addresses begin at ``table[at]``."""
-    return Scratch(
-        floats_at(table[at]),
-        floats_at(table[at + 1]),
-        floats_at(table[at + 2]),
-        floats_at(table[at + 3]),
-        floats_at(table[at + 4]),
-        floats_at(table[at + 5]),
-        floats_at(table[at + 6]),
-        floats_at(table[at + 7]),
-        floats_at(table[at + 8]),
-        floats_at(table[at + 9]),
-        floats_at(table[at + 10]),
-        floats_at(table[at + 11]),
-        floats_at(table[at + 12]),
-        floats_at(table[at + 13]),
-        floats_at(table[at + 14]),
-        floats_at(table[at + 15]),
-        floats_at(table[at + 16]),
-        floats_at(table[at + 17]),
-        floats_at(table[at + 18]),
-        floats_at(table[at + 19]),
-        floats_at(table[at + 20]),
-    )
+scratch_at = reader_of(Scratch)

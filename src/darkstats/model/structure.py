@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from darkstats.arrays import FloatArray, IndexArray, frozen_indices
-from darkstats.kernel import kernel
-from darkstats.kernel.simd import Floats, Integers, floats_at, integers_at
+from darkstats.kernel.simd import Floats, Integers
+from darkstats.kernel.tables import reader_of
 
 __all__ = [
     "CONSTRAINT_GAUSSIAN",
@@ -92,48 +92,5 @@ def words_of(layout: Layout, numbers: Numbers) -> IndexArray:
     return frozen_indices([*addresses_of(layout), *addresses_of(numbers)])
 
 
-@kernel
-def layout_at(table: Integers, at: int) -> Layout:
-    """The layout whose numbers and addresses begin at ``table[at]``."""
-    return Layout(
-        table[at],
-        table[at + 1],
-        table[at + 2],
-        table[at + 3],
-        table[at + 4],
-        table[at + 5],
-        table[at + 6],
-        table[at + 7],
-        table[at + 8],
-        integers_at(table[at + 9]),
-        integers_at(table[at + 10]),
-        integers_at(table[at + 11]),
-        integers_at(table[at + 12]),
-        integers_at(table[at + 13]),
-        integers_at(table[at + 14]),
-        integers_at(table[at + 15]),
-        integers_at(table[at + 16]),
-        integers_at(table[at + 17]),
-        integers_at(table[at + 18]),
-        integers_at(table[at + 19]),
-        integers_at(table[at + 20]),
-        integers_at(table[at + 21]),
-        integers_at(table[at + 22]),
-        integers_at(table[at + 23]),
-        integers_at(table[at + 24]),
-        integers_at(table[at + 25]),
-        integers_at(table[at + 26]),
-        integers_at(table[at + 27]),
-    )
-
-
-@kernel
-def numbers_at(table: Integers, at: int) -> Numbers:
-    """The numbers whose addresses begin at ``table[at]``."""
-    return Numbers(
-        floats_at(table[at]),
-        floats_at(table[at + 1]),
-        floats_at(table[at + 2]),
-        floats_at(table[at + 3]),
-        floats_at(table[at + 4]),
-    )
+layout_at = reader_of(Layout)
+numbers_at = reader_of(Numbers)

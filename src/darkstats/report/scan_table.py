@@ -672,7 +672,10 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
             None if status == "ok" else str(row.point.get("reason") or "no reason given")
             for row, status in zip(rows, statuses, strict=True)
         ),
-        warnings=tuple(tuple(map(str, row.point.get("warnings") or ())) for row in rows),
+        warnings=tuple(
+            tuple(map(str, reader.optional(row.point, "warnings", list, row.pointer) or ()))
+            for row in rows
+        ),
         method=reader.get(record, "method", str, ""),
         cl=cl,
         calculator=reader.get(record, "calculator", str, ""),

@@ -145,6 +145,8 @@ def _set(*path: Any) -> Change:
         (_set("points", 3, "couplings", "alp_photon", "symbol", None),
          "/points/3/couplings/alp_photon/symbol"),
         (_set("points", 3, "p0", math.nan), "/points/3/p0"),
+        (_set("points", 3, "warnings", True), "/points/3/warnings"),
+        (_set("points", 3, "warnings", "one"), "/points/3/warnings"),
         (_set("cl", 95.0), "/cl"),
         (_set("title", None), "/title"),
     ],

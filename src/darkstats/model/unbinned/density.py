@@ -21,13 +21,12 @@ from darkstats.kernel.simd import (
     Vector,
     exponential,
     fill,
-    floats_at,
-    integers_at,
     load,
     logarithm,
     store,
     where_less,
 )
+from darkstats.kernel.tables import reader_of
 from darkstats.model.scratch import table_with
 from darkstats.model.structure import addresses_of
 from darkstats.model.unbinned.shape_derivatives import PAIR_STRIDE, slot_derivatives
@@ -79,6 +78,14 @@ class _Data(NamedTuple):
     size: Floats  # [lane] sum of the sizes of the terms
     gradient: Floats  # [lane inner]
     hessian: Floats  # [lane inner inner]
+
+
+_layout_at, _scratch_at, _data_at = (
+    reader_of(ChannelLayout),
+    reader_of(_Scratch),
+    reader_of(_Data),
+)
+_SCRATCH_WORDS = len(_Scratch._fields)
 
 
 @kernel
@@ -240,40 +247,9 @@ def _lanes(
 @kernel_entry
 def _density_entry(table: Integers, stride: int, first: int, stop: int) -> None:
     """Lanes from a table of numbers and addresses."""
-    layout = ChannelLayout(
-        table[0],
-        table[1],
-        table[2],
-        table[3],
-        table[4],
-        integers_at(table[5]),
-        integers_at(table[6]),
-        floats_at(table[7]),
-        integers_at(table[8]),
-    )
-    at = _WORDS
-    s = _Scratch(
-        floats_at(table[at]),
-        floats_at(table[at + 1]),
-        floats_at(table[at + 2]),
-        floats_at(table[at + 3]),
-        floats_at(table[at + 4]),
-        floats_at(table[at + 5]),
-    )
-    at += 6
-    data = _Data(
-        floats_at(table[at]),
-        floats_at(table[at + 1]),
-        floats_at(table[at + 2]),
-        integers_at(table[at + 3]),
-        integers_at(table[at + 4]),
-        floats_at(table[at + 5]),
-        floats_at(table[at + 6]),
-        floats_at(table[at + 7]),
-        floats_at(table[at + 8]),
-        floats_at(table[at + 9]),
-        floats_at(table[at + 10]),
-    )
+    layout = _layout_at(table, 0)
+    s = _scratch_at(table, _WORDS)
+    data = _data_at(table, _WORDS + _SCRATCH_WORDS)
     _lanes(layout, data, s, stride, first, stop)
 
 

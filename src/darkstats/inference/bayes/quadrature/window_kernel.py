@@ -22,13 +22,12 @@ from darkstats.kernel.simd import (
     Integers,
     Vector,
     fill,
-    floats_at,
-    integers_at,
     load,
     logarithm,
     maximum,
     store,
 )
+from darkstats.kernel.tables import reader_of
 from darkstats.model.structure import addresses_of
 
 __all__ = [
@@ -366,64 +365,16 @@ def _windows(a: WindowArrays, s: _Scratch, shape: Shape, first: int, stop: int) 
         _tails(a, s, shape, window, n)
 
 
-@kernel
-def _shape_at(table: Integers) -> Shape:
-    return Shape(
-        table[0], table[1], table[2], table[3], table[4], table[5], table[6], table[7]
-    )  # fmt: skip
-
-
-@kernel
-def _arrays_at(table: Integers, at: int) -> WindowArrays:
-    return WindowArrays(
-        floats_at(table[at]),
-        floats_at(table[at + 1]),
-        floats_at(table[at + 2]),
-        floats_at(table[at + 3]),
-        floats_at(table[at + 4]),
-        floats_at(table[at + 5]),
-        floats_at(table[at + 6]),
-        floats_at(table[at + 7]),
-        floats_at(table[at + 8]),
-        floats_at(table[at + 9]),
-        floats_at(table[at + 10]),
-        floats_at(table[at + 11]),
-        floats_at(table[at + 12]),
-        floats_at(table[at + 13]),
-        floats_at(table[at + 14]),
-        floats_at(table[at + 15]),
-        integers_at(table[at + 16]),
-        integers_at(table[at + 17]),
-        integers_at(table[at + 18]),
-        floats_at(table[at + 19]),
-        floats_at(table[at + 20]),
-        floats_at(table[at + 21]),
-        floats_at(table[at + 22]),
-        floats_at(table[at + 23]),
-        floats_at(table[at + 24]),
-        floats_at(table[at + 25]),
-    )
-
-
-@kernel
-def _scratch_at(table: Integers, at: int) -> _Scratch:
-    return _Scratch(
-        floats_at(table[at]),
-        floats_at(table[at + 1]),
-        floats_at(table[at + 2]),
-        floats_at(table[at + 3]),
-        floats_at(table[at + 4]),
-        floats_at(table[at + 5]),
-        floats_at(table[at + 6]),
-        floats_at(table[at + 7]),
-    )
+_shape_at = reader_of(Shape)
+_arrays_at = reader_of(WindowArrays)
+_scratch_at = reader_of(_Scratch)
 
 
 @kernel_entry
 def _window_entry(table: Integers, first: int, stop: int) -> None:
     """Windows ``first`` to ``stop - 1``, from a table of sizes and addresses."""
     _windows(
-        _arrays_at(table, _WORDS), _scratch_at(table, _WORDS + _ARRAYS), _shape_at(table),
+        _arrays_at(table, _WORDS), _scratch_at(table, _WORDS + _ARRAYS), _shape_at(table, 0),
         first, stop,
     )  # fmt: skip
 
