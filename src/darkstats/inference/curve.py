@@ -44,6 +44,11 @@ NLL_TOLERANCE = 1e-6
 #: Different starts that have to end in the lowest of many minima.
 _WITNESSES = 3
 
+#: Where they come from: minima at the nearest other strengths, which mostly lie on the same sheet,
+#: and points drawn around the best one known, half a prefit error wide so that most stay in its
+#: well. Together they are a few vectors of lanes, the cost of one hard fit.
+_NEAR, _DRAWN, _DRAWN_WIDTH = 8, 16, 0.5
+
 
 def unprofiled_scale(model: Model, parameters: FloatArray, *, target: float) -> float:
     """Signal strength whose Asimov deviance reaches ``target**2`` with all nuisances held.
@@ -115,6 +120,52 @@ def _different(points: FloatArray, poi: int) -> FloatArray:
     return points[np.sort(first)]
 
 
+class Profile:
+    """Conditional minima on one set of data, by signal strength.
+
+    Parameters
+    ----------
+    observation
+        The data.
+    place
+        Where they are, for messages: empty for the data themselves.
+    """
+
+    def __init__(self, observation: Observation, place: str) -> None:
+        self.observation, self.place = observation, place
+        self.minima: dict[float, tuple[float, FloatArray]] = {}  # twice the NLL, parameters [par]
+        self.certified: set[float] = set()
+        self.branches: list[FloatArray] = []
+
+    def keep(self, mu: float, value: float, parameters: FloatArray) -> None:
+        """Take a minimum, unless a lower one is known."""
+        if mu not in self.minima or value < self.minima[mu][0]:
+            self.minima[mu] = (value, parameters)
+
+    def begin(self, mu: float, value: float, parameters: FloatArray) -> None:
+        """Take a minimum that is certified elsewhere."""
+        self.minima[mu] = (value, parameters)
+        self.certified.add(mu)
+
+    def nearest(self, mu: float) -> FloatArray:
+        """Parameters of the known minimum at the nearest signal strength. Shape [par]."""
+        return self.minima[min(self.minima, key=lambda other: abs(other - mu))][1]
+
+    def value(self, mu: float) -> float:
+        """Twice the NLL of the minimum at ``mu``.
+
+        Raises
+        ------
+        FitFailedError
+            None is known.
+        """
+        if mu not in self.minima:
+            raise FitFailedError(
+                f"no minimum is known with the signal strength at {mu:.6g}{self.place}"
+            )
+        return self.minima[mu][0]
+
+
 class ProfileCurve:
     """Profile likelihoods of the data and of the Asimov data against the signal strength.
 
@@ -155,15 +206,10 @@ class ProfileCurve:
             model, observation, mu=statistic.asimov_mu, options=self.options
         )
         self._count(self.reference)
-        # mu -> (twice nll, parameters); the Asimov minimum is exact: deviance 0 at the reference
-        self._data: dict[float, tuple[float, FloatArray]] = {}
-        self._asimov: dict[float, tuple[float, FloatArray]] = {
-            statistic.asimov_mu: (0.0, self.reference.parameters)
-        }
-        self._data[statistic.asimov_mu] = (self.reference.twice_nll, self.reference.parameters)
-        self._certified: set[float] = {statistic.asimov_mu}
-        self._certified_asimov: set[float] = {statistic.asimov_mu}
-        self._branches: dict[bool, list[FloatArray]] = {False: [], True: []}
+        mu, minimum = statistic.asimov_mu, self.reference.parameters
+        self._data, self._asimov = Profile(observation, ""), Profile(self.asimov, " on Asimov data")
+        self._data.begin(mu, self.reference.twice_nll, minimum)
+        self._asimov.begin(mu, 0.0, minimum)  # exact: the Asimov data are made of it
         self._restore_free()
 
     def _count(self, result: FitResult) -> None:
@@ -195,32 +241,25 @@ class ProfileCurve:
             attempted=self.attempted, certified=self.certified, second_start=self.second_starts
         )
 
-    def _nearest(self, known: dict[float, tuple[float, FloatArray]], mu: float) -> FloatArray:
-        return known[min(known, key=lambda other: abs(other - mu))][1]
-
     def evaluate(self, mus: Sequence[float], *, asimov_only: Sequence[float] = ()) -> None:
         """Fit both curves at ``mus``, and the Asimov one alone at others, in one batch.
 
         Where other minima are known, each point is fitted from those as well.
         """
-        wanted = [(mu, False) for mu in (*mus, *asimov_only) if mu not in self._asimov]
-        wanted += [(mu, True) for mu in mus if mu not in self._data]
-        lanes: list[tuple[float, bool, FloatArray]] = []
-        for mu, is_data in dict.fromkeys(wanted):
-            lanes.append((mu, is_data, self._nearest(self._known(is_data), mu)))
-            lanes += [(mu, is_data, branch) for branch in self._branches[is_data]]
+        data, asimov = self._data, self._asimov
+        wanted = [(mu, asimov) for mu in (*mus, *asimov_only) if mu not in asimov.minima]
+        wanted += [(mu, data) for mu in mus if mu not in data.minima]
+        lanes: list[tuple[float, Profile, FloatArray]] = []
+        for mu, profile in dict.fromkeys(wanted):
+            lanes.append((mu, profile, profile.nearest(mu)))
+            lanes += [(mu, profile, branch) for branch in profile.branches]
         self._fit_lanes(lanes)
 
-    def _known(self, is_data: bool) -> dict[float, tuple[float, FloatArray]]:
-        return self._data if is_data else self._asimov
-
-    def _fit_lanes(self, lanes: list[tuple[float, bool, FloatArray]]) -> None:
-        """Conditional fits at (mu, data or Asimov, start); the lowest minimum of a point stays."""
+    def _fit_lanes(self, lanes: list[tuple[float, Profile, FloatArray]]) -> None:
+        """Conditional fits at (mu, profile, start); the lowest minimum of a point stays."""
         if not lanes:
             return
-        counts, auxdata = self.model.stack(
-            [self.observation if is_data else self.asimov for _, is_data, _ in lanes]
-        )
+        counts, auxdata = self.model.stack([profile.observation for _, profile, _ in lanes])
         start = np.array([point for _, _, point in lanes])
         values = np.array([mu for mu, _, _ in lanes])
         start[:, self._poi] = values
@@ -230,24 +269,20 @@ class ProfileCurve:
         good = batch.converged
         self.attempted += len(lanes)
         self.certified += int(np.count_nonzero(good))
-        for lane, (mu, is_data, _) in enumerate(lanes):
-            known = self._known(is_data)
-            value = float(batch.twice_nll[lane])
-            if good[lane] and (mu not in known or value < known[mu][0]):
-                known[mu] = (value, batch.parameters[lane])
+        for lane, (mu, profile, _) in enumerate(lanes):
+            if good[lane]:
+                profile.keep(mu, float(batch.twice_nll[lane]), batch.parameters[lane])
 
-    def _add_branch(self, parameters: FloatArray, *, is_data: bool) -> None:
+    def _add_branch(self, profile: Profile, parameters: FloatArray) -> None:
         """Remember another minimum, and try it at every point that is known."""
-        self._branches[is_data].append(parameters)
+        profile.branches.append(parameters)
         reference = self.statistic.asimov_mu
-        self._fit_lanes(
-            [(mu, is_data, parameters) for mu in self._known(is_data) if mu != reference]
-        )
+        self._fit_lanes([(mu, profile, parameters) for mu in profile.minima if mu != reference])
 
     def _restore_free(self) -> bool:
         """Refit freely from any conditional fit that lies below the free one; True if it moved."""
         moved = False
-        for mu, (value, parameters) in list(self._data.items()):
+        for mu, (value, parameters) in list(self._data.minima.items()):
             if mu >= self.poi_lower and value < self.free.twice_nll - NLL_TOLERANCE:
                 better = self._fit(self.observation, parameters)
                 if better.twice_nll > value + NLL_TOLERANCE:
@@ -267,25 +302,26 @@ class ProfileCurve:
             A minimum could not be certified.
         """
         moved = False
-        for is_data in (False, True) if data else (False,):
-            known = self._data if is_data else self._asimov
-            if mu in (self._certified if is_data else self._certified_asimov):
+        for profile in self._profiles(data):
+            if mu in profile.certified:
                 continue
-            start = known[mu][1] if mu in known else self._nearest(known, mu)
-            value, parameters = self._second_start(mu, start, is_data=is_data)
-            lower = mu in known and value < known[mu][0] - NLL_TOLERANCE
-            if mu in known and value > known[mu][0] + NLL_TOLERANCE:
+            known = profile.minima.get(mu)
+            start = profile.nearest(mu) if known is None else known[1]
+            value, parameters = self._second_start(mu, start, profile)
+            if known is not None and value > known[0] + NLL_TOLERANCE:
                 raise FitFailedError(
                     f"the minimum with the signal strength at {mu:.6g} was found from one start "
-                    f"only: {known[mu][0]:.9g}, against {value:.9g} from others"
+                    f"only: {known[0]:.9g}, against {value:.9g} from others"
                 )
-            if mu not in known or value < known[mu][0]:
-                known[mu] = (value, parameters)
-            if lower:
-                self._add_branch(parameters, is_data=is_data)
+            profile.keep(mu, value, parameters)
+            if known is not None and value < known[0] - NLL_TOLERANCE:
+                self._add_branch(profile, parameters)
                 moved = True
-            (self._certified if is_data else self._certified_asimov).add(mu)
+            profile.certified.add(mu)
         return self._restore_free() or moved if data else moved
+
+    def _profiles(self, data: bool) -> tuple[Profile, ...]:
+        return (self._asimov, self._data) if data else (self._asimov,)
 
     def certify_all(self, wanted: Sequence[tuple[float, bool]], *, also: float) -> bool:
         """Certify many points in one batch: (signal strength, whether on the data, too).
@@ -304,12 +340,11 @@ class ProfileCurve:
         FitFailedError
             A minimum could not be certified.
         """
-        both = [(mu, is_data) for mu, data in wanted for is_data in ((False, True)[: 1 + data])]
-        curves = [*both, (also, False), (also, True)]
+        both = [(mu, profile) for mu, data in wanted for profile in self._profiles(data)]
         points = [
-            (mu, is_data)
-            for mu, is_data in dict.fromkeys(curves)
-            if mu not in (self._certified if is_data else self._certified_asimov)
+            (mu, profile)
+            for mu, profile in dict.fromkeys([*both, (also, self._asimov), (also, self._data)])
+            if mu not in profile.certified
         ]
         if not points:
             return False
@@ -321,7 +356,7 @@ class ProfileCurve:
             moved |= self.certify(mu, data=data)
         return self._restore_free() or moved
 
-    def _agreements(self, points: list[tuple[float, bool]]) -> set[tuple[float, bool]]:
+    def _agreements(self, points: list[tuple[float, Profile]]) -> set[tuple[float, Profile]]:
         """Fit points from second starts; return those whose starts agree with what is known."""
         problem = Problem.of(self.model, fix_poi=True, fixed={}, poi_lower=None, poi_upper=None)
         held = problem.values.copy()
@@ -329,17 +364,13 @@ class ProfileCurve:
             [jittered_starts(problem, held, 1, key=1), starts_on_both_sides(problem, held)]
         )
         starts, lanes = [], []
-        for mu, is_data in points:
-            known = self._known(is_data)
-            near = known[mu][1] if mu in known else self._nearest(known, mu)
-            starts.append(np.vstack([near, others]))
-            lanes += [(mu, is_data)] * len(starts[-1])
+        for mu, profile in points:
+            starts.append(np.vstack([profile.nearest(mu), others]))
+            lanes += [(mu, profile)] * len(starts[-1])
         start = np.vstack(starts)
         values = np.array([mu for mu, _ in lanes])
         start[:, self._poi] = values
-        counts, auxdata = self.model.stack(
-            [self.observation if is_data else self.asimov for _, is_data in lanes]
-        )
+        counts, auxdata = self.model.stack([profile.observation for _, profile in lanes])
         batch = fit_batch(
             self.model,
             counts,
@@ -349,35 +380,33 @@ class ProfileCurve:
             options=number_options(self.options),
         )
         settled = set()
-        for k, (mu, is_data) in enumerate(points):
+        for k, (mu, profile) in enumerate(points):
             part = slice(k * len(starts[0]), (k + 1) * len(starts[0]))
-            found, known = batch.lowest(part), self._known(is_data)
+            found, known = batch.lowest(part), profile.minima.get(mu)
             self.attempted += int(np.count_nonzero(~batch.converged[part]))
             if found is None or not found.unanimous:
                 continue
-            if mu in known and abs(found.twice_nll - known[mu][0]) > NLL_TOLERANCE:
+            if known is not None and abs(found.twice_nll - known[0]) > NLL_TOLERANCE:
                 continue
-            data = self.observation if is_data else self.asimov
+            data = profile.observation
             if len(starts_elsewhere(problem, data, found.parameters, found.twice_nll)):
                 continue
-            settled.add((mu, is_data))
+            settled.add((mu, profile))
             self.attempted += 1
             self.certified += 1
             self.second_starts += 1
-            if mu not in known or found.twice_nll < known[mu][0]:
-                known[mu] = (found.twice_nll, found.parameters)
-            (self._certified if is_data else self._certified_asimov).add(mu)
+            profile.keep(mu, found.twice_nll, found.parameters)
+            profile.certified.add(mu)
         return settled
 
     def _second_start(
-        self, mu: float, start: FloatArray, *, is_data: bool
+        self, mu: float, start: FloatArray, profile: Profile
     ) -> tuple[float, FloatArray]:
         """Certified conditional minimum at ``mu``: twice the NLL, and the parameters [par]."""
-        observation = self.observation if is_data else self.asimov
         try:
             result = fit(
                 self.model,
-                observation,
+                profile.observation,
                 poi_value=mu,
                 start=start,
                 options=self.options,
@@ -389,7 +418,7 @@ class ProfileCurve:
             held[self._poi] = mu
             return math.inf, held
         except FitFailedError as error:
-            return self._settle(mu, start, observation, error, is_data=is_data)
+            return self._settle(mu, start, profile, error)
         self._count(result)
         for warning in result.warnings:
             if RANGE_END in warning:
@@ -406,13 +435,7 @@ class ProfileCurve:
             self.notes.append(text)
 
     def _settle(
-        self,
-        mu: float,
-        start: FloatArray,
-        observation: Observation,
-        error: FitFailedError,
-        *,
-        is_data: bool,
+        self, mu: float, start: FloatArray, profile: Profile, error: FitFailedError
     ) -> tuple[float, FloatArray]:
         """Many minima: the lowest counts if three different starts end in it and none lower.
 
@@ -425,16 +448,16 @@ class ProfileCurve:
         FitFailedError
             ``error``, where fewer than three starts are certified and agree.
         """
-        known = self._known(is_data)
-        near = sorted(known, key=lambda other: abs(other - mu))[:8]
+        known = profile.minima
+        near = sorted(known, key=lambda other: abs(other - mu))[:_NEAR]
         points = [start, self.model.inits, self.free.parameters, self.reference.parameters]
-        points += [known[other][1] for other in near] + self._branches[is_data]
+        points += [known[other][1] for other in near] + profile.branches
         rng = keyed_generator(1, self.model.digest)
         widths = np.array([parameter.prefit_error or 0.0 for parameter in self.model.parameters])
-        points += list(start + 0.5 * widths * rng.standard_normal((16, len(widths))))
+        points += list(start + _DRAWN_WIDTH * widths * rng.standard_normal((_DRAWN, len(widths))))
         different = _different(np.array(points), self._poi)
         n = len(different)
-        counts, auxdata = self.model.stack([observation] * n)
+        counts, auxdata = self.model.stack([profile.observation] * n)
         batch = fit_batch(
             self.model,
             counts,
@@ -451,22 +474,13 @@ class ProfileCurve:
         if isinstance(error, LocalMinimumError) and found.twice_nll > error.reached + NLL_TOLERANCE:
             raise error
         free = np.setdiff1d(np.flatnonzero(~self.model.fixed), [self._poi])
-        if cancels(self.model, observation, found.parameters, free):
+        if cancels(self.model, profile.observation, found.parameters, free):
             raise error
         self.second_starts += 1
         self._note(
             "the likelihood has many minima; the lowest that several starts agree on was taken"
         )
         return found.twice_nll, found.parameters
-
-    def _value(self, mu: float, *, is_data: bool) -> float:
-        known = self._known(is_data).get(mu)
-        if known is None:
-            raise FitFailedError(
-                f"no minimum is known with the signal strength at {mu:.6g}"
-                f"{'' if is_data else ' on Asimov data'}"
-            )
-        return known[0]
 
     def q(self, mu: float) -> float:
         """Observed value of the statistic at ``mu``.
@@ -476,8 +490,7 @@ class ProfileCurve:
         FitFailedError
             The fit failed, or was not made: ask :attr:`points` which are known.
         """
-        fixed = self._value(mu, is_data=True)
-        return self.statistic.at(mu, self.mu_hat, fixed, self.free.twice_nll)
+        return self.statistic.at(mu, self.mu_hat, self._data.value(mu), self.free.twice_nll)
 
     def q_asimov(self, mu: float) -> float:
         """Value of the statistic on the Asimov data at ``mu``.
@@ -487,19 +500,18 @@ class ProfileCurve:
         FitFailedError
             The fit failed, or was not made: ask :attr:`asimov_points` which are known.
         """
-        fixed = self._value(mu, is_data=False)
-        return self.statistic.at(mu, self.statistic.asimov_mu, fixed, 0.0)
+        return self.statistic.at(mu, self.statistic.asimov_mu, self._asimov.value(mu), 0.0)
 
     def forbidden(self, mu: float, *, asimov: bool = False) -> str | None:
         """Why the signal strength ``mu`` makes the data (or the Asimov data) impossible, or None.
 
         Names channel and bin. The statistic is infinite there: no p-value and no significance.
         """
-        known = (self._asimov if asimov else self._data).get(mu)
+        profile = self._asimov if asimov else self._data
+        known = profile.minima.get(mu)
         if known is None or not math.isinf(known[0]):
             return None
-        data = self.asimov if asimov else self.observation
-        places = self.model.impossible_places(known[1][np.newaxis], data)
+        places = self.model.impossible_places(known[1][np.newaxis], profile.observation)
         what = f"{self.model.poi_name} = {mu:g} forbids the {'Asimov ' if asimov else ''}data"
         return what if places is None else f"{what}: {places}"
 
@@ -518,24 +530,24 @@ class ProfileCurve:
         if self.observation.events is None:
             return
         self.evaluate([0.0])
-        known = self._data[0.0]
+        known = self._data.minima[0.0]
         if math.isinf(known[0]):
             places = self.model.impossible_places(known[1][np.newaxis], self.observation)
             raise ImpossibleDataError(places or "", held=f"{self.model.poi_name} = 0")
 
     def parameters(self, mu: float) -> FloatArray:
         """Conditional best fit to the data at ``mu``. Shape [par]."""
-        return self._data[mu][1]
+        return self._data.minima[mu][1]
 
     @property
     def points(self) -> list[float]:
         """Signal strengths at which both curves are known, rising."""
-        return sorted(set(self._data) & set(self._asimov))
+        return sorted(set(self._data.minima) & set(self._asimov.minima))
 
     @property
     def asimov_points(self) -> list[float]:
         """Signal strengths at which the Asimov curve is known, rising."""
-        return sorted(self._asimov)
+        return sorted(self._asimov.minima)
 
     def sigma(self, mu: float) -> float | None:
         """Asimov standard deviation ``|mu - mu'| / sqrt(q_A)`` (eq. 30); None without power."""

@@ -15,8 +15,18 @@ if TYPE_CHECKING:
 
 __all__ = ["LimitSearch", "log_p"]
 
+#: Fits know the deviance to 1e-9, and a crossing no better: closer points would tell noise apart.
 _RELATIVE_TOLERANCE = 1e-10
+#: Bisection alone, the slowest thing a crossing does, comes from the range to the tolerance in 63.
 _ROUNDS = 60
+_LEAST_REACH = 0.1  # standard deviations: what lies nearer to none is no distance to start from
+_MOST_STRETCH = 1e3  # of the unprofiled guess: beyond, its Asimov value is rounding
+#: Standard deviations up to which a best fit moves the start along the band; beyond, the limit lies
+#: a median above the best fit.
+_FAR = 5.0
+_ABSENT = 1e-6  # of the unprofiled guess: a crossing below it is one at no signal
+_BRACKETED = 4  # points of the data: two on either side are enough to interpolate in
+_MOVES = 4  # times that a second start may find a lower minimum before the search gives up
 _LEAST_TOLD = 1e-3  # of the tolerance: data that move by less are not told apart by the fits
 _RANGE = 1e9  # a limit this many times larger than the unprofiled guess is no limit
 
@@ -43,28 +53,28 @@ class LimitSearch:
         self.method = "cls" if method == "cls" else "clsb"
         self.targets = [root_target(alpha, n, method=self.method) for n in positions]
         median = root_target(alpha, 0.0, method=self.method)
-        reach = max(median, 0.1)
+        reach = max(median, _LEAST_REACH)
         self.scale = unprofiled_scale(curve.model, curve.reference.parameters, target=reach)
         curve.evaluate([], asimov_only=[self.scale])
         seen = self.scale in curve.asimov_points  # a first guess can do without
         a = math.sqrt(max(curve.q_asimov(self.scale), 0.0)) if seen else 0.0
-        guess = self.scale * min(reach / a, 1e3) if a > 0.0 else self.scale
+        guess = self.scale * min(reach / a, _MOST_STRETCH) if a > 0.0 else self.scale
         sigma = guess / reach
         n_hat = curve.mu_hat / sigma
-        up = n_hat + root_target(alpha, max(min(n_hat, 5.0), -5.0), method=self.method)
+        up = n_hat + root_target(alpha, max(min(n_hat, _FAR), -_FAR), method=self.method)
         start = (
-            sigma * max(up - max(n_hat - 5.0, 0.0), 0.1 * reach)
-            if n_hat <= 5.0
+            sigma * max(up - max(n_hat - _FAR, 0.0), _LEAST_REACH * reach)
+            if n_hat <= _FAR
             else (curve.mu_hat + sigma * median)
         )
-        floor = 1e-6 * self.scale
+        floor = _ABSENT * self.scale
         self.observed = Crossing(
             "the observed limit", start, tolerance=_RELATIVE_TOLERANCE, floor=floor
         )
         self.expected = [
             Crossing(
                 f"the expected limit at {n:+g} sigma",
-                sigma * max(target, 0.1),
+                sigma * max(target, _LEAST_REACH),
                 tolerance=_RELATIVE_TOLERANCE,
                 floor=floor,
             )
@@ -121,7 +131,7 @@ class LimitSearch:
             if not band and not data:
                 return
             # Early on, the points of the band are asked of the data too: they bracket the rest.
-            early = not blind and len(self.observed.points) < 4
+            early = not blind and len(self.observed.points) < _BRACKETED
             self.curve.evaluate([*data, *band] if early else data, asimov_only=band)
             if data and not set(data) & set(self.curve.points):
                 self.curve.certify(data[0])  # the ladder of last resort, or an honest error
@@ -140,7 +150,7 @@ class LimitSearch:
 
     def certify(self, *, blind: bool) -> None:
         """Fit every crossing again from a second start; search again where that changed a value."""
-        for _ in range(4):
+        for _ in range(_MOVES):
             wanted = [] if blind else self._nearest_known(self.observed, data=True)
             for crossing in self.expected:
                 wanted += self._nearest_known(crossing, data=False)

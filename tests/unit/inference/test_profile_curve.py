@@ -37,7 +37,7 @@ def test_a_free_fit_above_a_conditional_one_is_replaced() -> None:
 def test_a_conditional_fit_that_no_free_fit_reaches_is_an_error() -> None:
     """A contradiction is never resolved in silence."""
     curve = curve_of(counting(7, 1.0, 3.0, 0.6))
-    curve._data[4.0] = (curve.free.twice_nll - 0.5, curve.free.parameters)
+    curve._data.begin(4.0, curve.free.twice_nll - 0.5, curve.free.parameters)
     with pytest.raises(FitFailedError, match="lies above the fit"):
         curve._restore_free()
 
@@ -51,10 +51,10 @@ def test_another_minimum_is_tried_at_every_known_signal_strength() -> None:
         curve.evaluate([1.0, 1.2])
         value, parameters, _ = lowest(model, model.observation, poi_values=1.0)
         beyond, _, _ = lowest(model, model.observation, poi_values=1.2)
-        if curve._data[1.0][0] > value + 1e-3 and curve._data[1.2][0] > beyond + 1e-3:
-            curve._add_branch(parameters, is_data=True)
-            assert curve._data[1.0][0] == pytest.approx(value, abs=1e-6)
-            assert curve._data[1.2][0] == pytest.approx(beyond, abs=1e-6)
+        if curve._data.value(1.0) > value + 1e-3 and curve._data.value(1.2) > beyond + 1e-3:
+            curve._add_branch(curve._data, parameters)
+            assert curve._data.value(1.0) == pytest.approx(value, abs=1e-6)
+            assert curve._data.value(1.2) == pytest.approx(beyond, abs=1e-6)
             lowered += 1
     assert lowered > 0
 
