@@ -1,4 +1,4 @@
-"""(Model, Observation) -> FitResult: certified minima, one or many at once.
+"""Stage 7 of 9 · (Model, Observation) -> FitResult: certified minima, one or many at once.
 
 Use :func:`fit` for a number that is printed, :func:`fit_batch` for toys and scans.
 """

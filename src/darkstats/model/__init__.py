@@ -1,4 +1,4 @@
-"""Workspace -> HistFactoryModel: a likelihood as flat arrays, evaluated by one compiled kernel.
+"""Stage 6 of 9 · Workspace -> HistFactoryModel: flat arrays, evaluated by one compiled kernel.
 
 Use :func:`compile_workspace` on any checked workspace; the result evaluates rates and densities
 here, and is minimised by :mod:`darkstats.fit`. Use :mod:`darkstats.model.unbinned` for an HS3
