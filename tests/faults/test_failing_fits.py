@@ -152,11 +152,9 @@ def test_failed_toys_of_events_are_counted(
     assert toys["ok"] + toys["failed"] == toys["asked"]
 
 
-def _old_settle(
-    self: ProfileCurve, mu: float, start: Any, observation: Any, *_: Any, **__: Any
-) -> Any:
+def _old_settle(self: ProfileCurve, mu: float, start: Any, profile: Any, *_: Any, **__: Any) -> Any:
     """Counted infinity as equal to infinity."""
-    counts, auxdata = self.model.stack([observation] * 20)
+    counts, auxdata = self.model.stack([profile.observation] * 20)
     batch = curves.fit_batch(
         self.model, counts, auxdata, start=np.repeat(start[None], 20, axis=0), poi_values=mu
     )
