@@ -305,7 +305,7 @@ def exclusion_contours(
         raise OptionError(_too_few(len(chosen), left_out))
     grid = triangulate(*([axis.at(row.values) for row in chosen] for axis in plane))
     ordered = [chosen[k] for k in grid.order]
-    logs = np.log(np.array([row.numbers for row in ordered]).T / level)
+    logs = np.log(np.array([row.numbers for row in ordered]).T) - np.log(level)  # no overflow
     in_plane = [row.region for rows in found for row in rows]
     picked = [row.region for row in ordered]
     return Contours(
