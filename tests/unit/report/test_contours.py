@@ -116,6 +116,16 @@ def test_both_quantities_exclude_the_same_hypotheses_and_agree_about_the_line() 
     assert "below 0.05" in of_cls.definition
 
 
+def test_a_number_near_the_largest_overflows_nowhere() -> None:
+    """Its logarithm is taken before the level divides it."""
+    (record,) = scan_records.regions("A")
+    k = next(k for k, p in enumerate(record["points"]) if p["observed"] < 0.5)
+    with np.errstate(over="raise"):
+        found = contours(changed(record, k, CLs_obs=1e308), quantity="cls")
+    before = contours(record, quantity="cls")
+    assert found.curves[0].excluded == before.curves[0].excluded - 1
+
+
 def test_a_limit_and_a_cls_that_contradict_each_other_are_named() -> None:
     """A wrong number in the record, a CLs that does not fit its limit, does not pass in silence."""
     (record,) = scan_records.regions("A")
