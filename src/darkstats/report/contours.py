@@ -622,9 +622,13 @@ def _contradictions(rows: Sequence[_Row], tables: Sequence[ScanTable], quantity:
         if held is not None and np.isfinite(held[:, k]).any():
             continue
         for which, name in ((0, table.observed_name), (3, "median expected")):
-            one = row.numbers[which] / level[quantity] - 1.0
-            two = numbers[row.region][which, k] / level[other] - 1.0
-            if (one < 0.0) != (two < 0.0) and min(abs(one), abs(two)) > _SAME:
+            sides = [
+                (row.numbers[which], level[quantity]),
+                (numbers[row.region][which, k], level[other]),
+            ]
+            clear = all(abs(number - edge) > _SAME * edge for number, edge in sides)
+            below = [number < edge for number, edge in sides]
+            if clear and below[0] != below[1]:
                 found.append(f"{row.name} ({name})")
     if not found:
         return []
