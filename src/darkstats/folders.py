@@ -2,15 +2,52 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from darkstats.errors import OutputError
+from darkstats.errors import OptionError, OutputError
 
-__all__ = ["write_folder"]
+__all__ = ["require_own", "write_folder"]
+
+
+def require_own(output: Path, names: Iterable[str], *, mark: tuple[str, str], verb: str) -> None:
+    """Check that files can be written into a folder without loss of somebody else's.
+
+    Parameters
+    ----------
+    output
+        Folder, perhaps one that is still to be made; what it holds under other names may stay.
+    names
+        Names of the files to write.
+    mark
+        A JSON file among them, and the key that it has where ``verb`` wrote it.
+    verb
+        The command that writes, for the message.
+
+    Raises
+    ------
+    OptionError
+        It is no folder, or holds one of the files, and the command did not write it.
+    """
+    if output.exists() and not output.is_dir():
+        raise OptionError(f"{output} is no folder: name one with -o")
+    there = [name for name in names if (output / name).exists()]
+    if not there:
+        return
+    file, key = mark
+    try:
+        found = json.loads((output / file).read_bytes())
+    except (OSError, ValueError):
+        found = None
+    made = isinstance(found, dict) and key in found
+    if not made:
+        raise OptionError(
+            f"{output / there[0]} is there, and {verb} did not write it: name another folder"
+        )
 
 
 def write_folder(output: Path, files: Mapping[str, bytes]) -> None:

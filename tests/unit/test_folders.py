@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from darkstats.errors import OutputError
-from darkstats.folders import write_folder
+from darkstats.errors import OptionError, OutputError
+from darkstats.folders import require_own, write_folder
 
 NEW = {"a.json": b"new", "tables/b.csv": b"1,2\n"}
 
@@ -60,3 +60,23 @@ def test_whatever_ends_it_one_of_the_two_is_there(
     monkeypatch.undo()
     assert contents(output) in ({"old.json": b"old"}, NEW)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("beside", [None, "{}", "no JSON", "[]", "3", '"made"'])
+def test_a_file_of_somebody_else_is_not_to_be_overwritten(
+    beside: str | None, tmp_path: Path
+) -> None:
+    """What is not named may lie there; a mark in the file beside says whose it is."""
+    names = ("a.json", "a.meta.json")
+    (tmp_path / "other.json").write_text("{}")
+    require_own(tmp_path, names, mark=("a.meta.json", "made"), verb="make")
+    require_own(tmp_path / "missing", names, mark=("a.meta.json", "made"), verb="make")
+    (tmp_path / "a.json").write_text("{}")
+    if beside is not None:
+        (tmp_path / "a.meta.json").write_text(beside)
+    with pytest.raises(OptionError, match=r"a\.json is there, and make did not write it"):
+        require_own(tmp_path, names, mark=("a.meta.json", "made"), verb="make")
+    (tmp_path / "a.meta.json").write_text('{"made": 1}')
+    require_own(tmp_path, names, mark=("a.meta.json", "made"), verb="make")
+    with pytest.raises(OptionError, match="is no folder"):
+        require_own(tmp_path / "a.json", names, mark=("a.meta.json", "made"), verb="make")

@@ -19,7 +19,10 @@ from darkstats.searches.variation_card import STEPS, bins_of, declared_steps, wo
 from darkstats.workspace import Finding, PatchSet, Workspace, apply_patch, pyhf_digest
 from darkstats.workspace.loose_patches import PLACEHOLDER
 
-__all__ = ["BuiltTemplates", "build_templates", "is_cabinetry"]
+__all__ = ["MADE_OF", "BuiltTemplates", "build_templates", "is_cabinetry"]
+
+#: Key of a sidecar: which card it was made of, and what was done with the histograms.
+MADE_OF = "templates"
 
 _TOP = ("channels",)
 _ALSO = (
@@ -402,15 +405,13 @@ class _Builder:
             found["luminosity_ipb"] = 1e3 * value_ifb
         if "collision" in self.card:
             found["collision"] = self.card["collision"].plain()
-        made: Item = {}
+        made: Item = {"card": Path(self.card.source).name}
         if self.steps:
             made["steps"] = [_without_contents(one) for one in self.steps]
         if self.interpolation is not None:
             checks = [_without_contents(one) for one in self.interpolation["leave_one_out"]]
             made["interpolation"] = self.interpolation | {"leave_one_out": checks}
-        if made:
-            found["templates"] = made
-        return found
+        return found | {MADE_OF: made}
 
 
 def _without_contents(told: Item) -> Item:

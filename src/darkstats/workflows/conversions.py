@@ -113,20 +113,20 @@ def convert(request: ConvertRequest, shell: Shell | None = None) -> Outcome[Conv
     InputError
         A file cannot be read or says what no workspace can state; or the workspace is not valid.
     """
+    from darkstats.folders import require_own
     from darkstats.report.records import SCHEMAS
     from darkstats.report.sidecar import sidecar_of
     from darkstats.report.writing import plain, write_text
 
     shell = shell or Shell()
     folder = Path(request.output)
-    if folder.exists() and not folder.is_dir():
-        raise OptionError(f"{request.output} is no folder: name one with -o")
-    _require_own(folder)
+    names = ("workspace.json", "workspace.meta.json")
+    require_own(folder, names, mark=(names[1], "conversion"), verb="convert")
     with shell.step(f"converting {', '.join(request.sources)}"):
         found = _converted(request)
         sidecar_of(dict(found.sidecar), "workspace.meta.json")  # that others read it
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"workspace.json": found.workspace.document, "workspace.meta.json": found.sidecar}
+    files = dict(zip(names, (found.workspace.document, found.sidecar), strict=True))
     for name, document in files.items():
         write_text(folder / name, json.dumps(document, indent=1) + "\n")
     use = f"darkstats limit {request.output}/workspace.json"
@@ -152,25 +152,6 @@ def convert(request: ConvertRequest, shell: Shell | None = None) -> Outcome[Conv
         return conversion_sheet(found, request.output, tuple(files), use)
 
     return Outcome(result=found, record=record, sheet=sheet)
-
-
-def _require_own(folder: Path) -> None:
-    """Check that no workspace lies in the folder, or one that ``convert`` wrote.
-
-    Raises
-    ------
-    OptionError
-        It is somebody else's.
-    """
-    path, beside = folder / "workspace.json", folder / "workspace.meta.json"
-    if not path.exists():
-        return
-    try:
-        made = "conversion" in json.loads(beside.read_bytes())
-    except (OSError, ValueError, TypeError):
-        made = False
-    if not made:
-        raise OptionError(f"{path} is there, and convert did not write it: name another folder")
 
 
 _NO_CODES = "the codes that are used where none are asked for are those of the source, or nearest"

@@ -138,11 +138,14 @@ def build_template(request: TemplateRequest, shell: Shell | None = None) -> Outc
     ------
     InputError
         The card, a file or a histogram cannot be used; or what they make is no valid workspace.
+    OptionError
+        The folder holds a likelihood that was not made so.
     """
+    from darkstats.folders import require_own
     from darkstats.report.records import SCHEMAS
     from darkstats.report.writing import write_text
     from darkstats.searches.card_file import read_card_file
-    from darkstats.searches.histogram_card import build_templates, is_cabinetry
+    from darkstats.searches.histogram_card import MADE_OF, build_templates, is_cabinetry
 
     shell = shell or Shell()
     card = Path(request.card)
@@ -155,14 +158,15 @@ def build_template(request: TemplateRequest, shell: Shell | None = None) -> Outc
             from darkstats.workspace import Workspace
 
             made = Workspace.from_document(workspace_from_cabinetry(card), request.card)
-            documents = {"workspace.json": made.document}
+            sidecar = {"schema": "darkstats.meta/1", MADE_OF: {"card": card.name}}
+            documents = {"workspace.json": made.document, "workspace.meta.json": sidecar}
             warnings = made.warnings
         else:
             found = build_templates(card)
             documents = _documents(found)
             made, warnings = found.workspace, found.warnings
-    if folder.exists() and not folder.is_dir():
-        raise OptionError(f"{request.output} is no folder: name one with -o")
+    sidecar_name = next(name for name in documents if name.endswith(".meta.json"))
+    require_own(folder, documents, mark=(sidecar_name, MADE_OF), verb="template build")
     folder.mkdir(parents=True, exist_ok=True)
     for name, document in documents.items():
         write_text(folder / name, json.dumps(document, indent=1) + "\n")

@@ -260,3 +260,12 @@ def test_the_card_to_start_from_builds(tmp_path: Path) -> None:
     status, _, err = called("template", "build", card, "-o", tmp_path / "mine")
     assert status == 0, err
     assert called("limit", tmp_path / "mine/workspace.json")[0] == 0
+    assert called("template", "build", card, "-o", tmp_path / "mine")[0] == 0  # its own
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "workspace.json").write_text("{}")
+    status, _, err = called("template", "build", card, "-o", foreign)
+    assert status == 2
+    assert "template build did not write it" in err
+    assert [path.name for path in foreign.iterdir()] == ["workspace.json"]
+    assert (foreign / "workspace.json").read_text() == "{}"
