@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache, reduce
 from operator import or_
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from darkstats.errors import OptionError, UnknownNameError
+from darkstats.arguments import converted
+from darkstats.errors import ArgumentTypeError, OptionError, UnknownNameError
 
 __all__ = [
     "Choice",
@@ -22,19 +23,14 @@ __all__ = [
     "argument",
     "check_choices",
     "choices_of",
+    "named_choices",
     "option",
+    "request_from",
     "request_of",
     "sharing",
     "takers_of",
     "written",
 ]
-
-
-#: Parts of the words for values that are files, folders or records.
-_PLACES = (
-    "FILE", "DIR", "RESULT", "RECORD", "WORKSPACE", "CARD", "LEFT", "RIGHT", "SOURCE", "BUNDLE",
-    "SCAN", "CONFIG", "HS3",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +55,9 @@ class Option:
         type of the field says it all.
     repeated
         Whether ``read`` takes a tuple of texts.
+    reads
+        ``"file"`` where the value is a file, folder or record that is read, a name before ``=``
+        aside; ``"perhaps"`` where it may be one, or contain one, among other things.
     writes
         Whether the value is a file or folder that is written.
     """
@@ -74,6 +73,7 @@ class Option:
     usual: str | None
     read: Callable[[Any], Any] | None
     repeated: bool
+    reads: str
     writes: bool
 
     @property
@@ -84,7 +84,7 @@ class Option:
     @property
     def names_file(self) -> bool:
         """Whether the value is a place on disk, whose name may be any bytes."""
-        return self.metavar is not None and any(word in self.metavar for word in _PLACES)
+        return self.writes or self.reads == "file"
 
     @property
     def text(self) -> str:
@@ -111,18 +111,20 @@ def option(
     usual: str | None = None,
     read: Callable[[Any], Any] | None = None,
     repeated: bool = False,
+    reads: str = "",
     writes: bool = False,
 ) -> Option:
     """Declare an option; see :class:`Option`."""
     return Option(
         flags=flags, metavar=metavar, help=help, panel=panel, choices=choices, kind=kind,
-        least=least, most=most, usual=usual, read=read, repeated=repeated, writes=writes,
+        least=least, most=most, usual=usual, read=read, repeated=repeated, reads=reads,
+        writes=writes,
     )  # fmt: skip
 
 
-def argument(metavar: str, help: str) -> Option:
+def argument(metavar: str, help: str, *, reads: str = "") -> Option:
     """Declare an argument that has no flag."""
-    return option(metavar=metavar, help=help)
+    return option(metavar=metavar, help=help, reads=reads)
 
 
 def written(kind: Any) -> Any:  # noqa: ANN401 -- a type
@@ -213,6 +215,51 @@ def sharing(choices: Iterable[Choice]) -> tuple[tuple[Choice, ...], ...]:
     for choice in choices:
         found.setdefault(choice.option.flags or choice.path, []).append(choice)
     return tuple(map(tuple, found.values()))
+
+
+@cache
+def named_choices(request: type) -> Mapping[str, tuple[Choice, ...]]:
+    """The choices of a request by the names that Python and JSON know them by: of their fields.
+
+    Two fields that share a flag share a name, that of the first.
+    """
+    shared = sharing(choices_of(request))
+    return MappingProxyType({choices[0].path[-1]: choices for choices in shared})
+
+
+def request_from(kind: type, given: Mapping[str, Any], *, called: str) -> Any:  # noqa: ANN401 -- of this kind
+    """Return a request made of values by name, as Python and JSON have them.
+
+    Lists stand for tuples, mappings for pairs, paths for text.
+
+    Parameters
+    ----------
+    kind
+        The request.
+    given
+        Values by the names of :func:`named_choices`; those equal to the default say nothing.
+    called
+        Name of the function or verb, for messages.
+
+    Raises
+    ------
+    ArgumentTypeError
+        A name that the request does not have, or a value of another type.
+    OptionError
+        Values that the request refuses.
+    """
+    asked = named_choices(kind)
+    chosen: dict[tuple[str, ...], Any] = {}
+    for name, value in given.items():
+        if name not in asked:
+            raise ArgumentTypeError(called, f"no option {name!r}; it takes {', '.join(asked)}")
+        first = asked[name][0]
+        if value is first.default:
+            continue
+        found = converted(called, name, value, first.type)
+        for taker in takers_of(asked[name], found):
+            chosen[taker.path] = found
+    return request_of(kind, chosen)
 
 
 def takers_of(shared: tuple[Choice, ...], value: object) -> tuple[Choice, ...]:

@@ -26,10 +26,9 @@ from dataclasses import MISSING
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from darkstats import workflows
-from darkstats.arguments import converted
 from darkstats.errors import ArgumentTypeError
 from darkstats.logs import logger
-from darkstats.options import choices_of, request_of, sharing, takers_of
+from darkstats.options import named_choices, request_from
 from darkstats.workflows import Outcome, Shell
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def task(
     """
     name: str = run.__name__
     request: type = getattr(workflows, run.__annotations__["request"].rpartition(".")[2])
-    asked = {shared[0].path[-1]: shared for shared in sharing(choices_of(request))}
+    asked = named_choices(request)
     parameters = [_parameter(key, shared) for key, shared in asked.items()]
     signature = inspect.Signature(sorted(parameters, key=lambda one: one.kind))
 
@@ -132,16 +131,11 @@ def task(
             raise ArgumentTypeError(
                 name, f"{error}; it takes {', '.join(signature.parameters)}"
             ) from None
-        chosen = {}
-        for key, value in given.items():
-            if value is asked[key][0].default:
-                continue
-            kind = asked[key][0].type
-            found = converted(name, key, _recorded(value), kind)
-            for taker in takers_of(asked[key], found):
-                chosen[taker.path] = found
+        made = request_from(
+            request, {key: _recorded(value) for key, value in given.items()}, called=name
+        )
         shell = Shell(command=_called(name, given), progress=_Logged, announce=_log.info)
-        outcome = run(request_of(request, chosen), shell)
+        outcome = run(made, shell)
         for path, write in outcome.files.items():
             write(path)
         if outcome.uncertified or outcome.malformed:

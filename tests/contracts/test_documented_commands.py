@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from darkstats.cli.verbs import GROUPS
+from darkstats.workflows.verbs import GROUPS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from darkstats.cli.verbs import VERBS
+from darkstats.workflows.verbs import VERBS
 
 LOOK = """
 import inspect, json, sys
@@ -89,7 +89,7 @@ def test_no_other_verb_has_it(changed: tuple[Path, dict[str, str]]) -> None:
     """It went to those that were meant."""
     folder, _ = changed
     script = (
-        "from darkstats import workflows; from darkstats.cli.verbs import VERBS\n"
+        "from darkstats import workflows; from darkstats.workflows.verbs import VERBS\n"
         "from darkstats.options import choices_of\n"
         "print(*(v for v, d in VERBS.items() if any(c.path[-1] == 'digits'"
         " for c in choices_of(getattr(workflows, d.request)))), sep=',')"

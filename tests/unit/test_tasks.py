@@ -13,11 +13,11 @@ import pytest
 import darkstats
 from darkstats import tasks, workflows
 from darkstats.cli import run
-from darkstats.cli.verbs import VERBS
 from darkstats.errors import NotCertifiedError, OptionError, UnknownNameError
 from darkstats.options import choices_of, sharing
 from darkstats.report.writing import json_text
 from darkstats.workflows import Outcome
+from darkstats.workflows.verbs import VERBS
 
 TASKS = sorted(tasks.__all__)
 TAKEN = {"fit", "hypotest", "significance"}  # names of packages, and of functions on models

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from darkstats.cli.verbs import GROUPS, VERBS
+from darkstats.workflows.verbs import GROUPS, VERBS
 
 __all__ = ["build"]
 

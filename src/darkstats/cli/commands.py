@@ -17,9 +17,9 @@ import typer
 from darkstats import workflows
 from darkstats.characters import no_text
 from darkstats.cli.output import Drawing, Output, deliver
-from darkstats.cli.verbs import Verb
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.options import Choice, Option, choices_of, request_of, sharing, takers_of, written
+from darkstats.workflows.verbs import Verb
 
 __all__ = ["command"]
 

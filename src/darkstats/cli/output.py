@@ -42,15 +42,15 @@ class Output:
     path: Annotated[
         str | None,
         option(
-            "-o", "--output", metavar="FILE", help="Write the record to this file, whole or not.",
-            panel=_PANEL,
+            "-o", "--output", metavar="FILE", writes=True, panel=_PANEL,
+            help="Write the record to this file, whole or not.",
         ),
     ] = None  # fmt: skip
     plots: Annotated[
         tuple[str, ...],
         option(
-            "--plot", metavar="[KIND=]FILE", help="Draw a figure (.pdf, .png, .svg); repeatable.",
-            panel=_PANEL,
+            "--plot", metavar="[KIND=]FILE", writes=True, panel=_PANEL,
+            help="Draw a figure (.pdf, .png, .svg); repeatable.",
         ),
     ] = ()  # fmt: skip
     csv: Csv = False
@@ -94,7 +94,13 @@ class Drawing:
     ] = None
     files: Annotated[
         tuple[str, ...],
-        option("-o", "--output", metavar="FILE", help="Figure (.pdf, .png, .svg); repeatable."),
+        option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            writes=True,
+            help="Figure (.pdf, .png, .svg); repeatable.",
+        ),
     ] = ()
     csv: Csv = False
     json: Json = False

@@ -149,7 +149,7 @@ def _invoke(arguments: list[str]) -> int:
 
 def _usage(error: BaseException, arguments: list[str]) -> int:
     """Report a usage error: exit status 2, with the way to the help."""
-    from darkstats.cli.verbs import VERBS
+    from darkstats.workflows.verbs import VERBS
 
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     context = getattr(error, "ctx", None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from darkstats.execution.store import BlockStore
     from darkstats.workspace.json_values import JsonObject
 
-__all__ = ["Executor", "executor_of", "run_job", "shard_blocks"]
+__all__ = ["Executor", "Runner", "executor_of", "run_job", "shard_blocks"]
 
 
 class Executor(Protocol):
@@ -24,6 +24,15 @@ class Executor(Protocol):
 
     def run(self, task: Task, job: Job, blocks: Sequence[int], on_block: OnBlock) -> None:
         """Run ``blocks``; call ``on_block`` in the calling process for each that is done."""
+
+
+class Runner(Protocol):
+    """Has all blocks of a job computed somewhere, keeps them, and returns their contents."""
+
+    def __call__(
+        self, task: Task, job: Job, progress: Callable[[int], None]
+    ) -> dict[int, JsonObject]:
+        """Return the contents of the blocks; tell of those that are done."""
 
 
 def executor_of(cluster: str | None, workers: int) -> Executor:

@@ -40,7 +40,7 @@ class BayesSettings:
     prior: Annotated[
         str,
         option(
-            "--prior", metavar="PRIOR", panel=_PANEL,
+            "--prior", metavar="PRIOR", reads="perhaps", panel=_PANEL,
             help="flat[:LOW,HIGH], coupling:POWER[,REFERENCE[,HIGHEST]], log-flat:LOW,HIGH, "
             "jeffreys or table:FILE.",
         ),

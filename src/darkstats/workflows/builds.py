@@ -25,7 +25,9 @@ __all__ = ["BuildRequest", "SimulateRequest", "build", "inspect_build", "simulat
 class SimulateRequest:
     """The samples of a card, into the cache."""
 
-    card: Annotated[str, argument("CARD", "Search card, a YAML file such as models/alp.yaml.")]
+    card: Annotated[
+        str, argument("CARD", "Search card, a YAML file such as models/alp.yaml.", reads="file")
+    ]
     quick: Annotated[
         bool, option("--quick", help="Simulate the smaller numbers of events of the card.")
     ] = False
@@ -58,7 +60,10 @@ class BuildRequest(SimulateRequest):
     """A search from its card."""
 
     output: Annotated[
-        str, option("-o", "--output", metavar="DIR", help="Folder to write; replaces a build.")
+        str,
+        option(
+            "-o", "--output", metavar="DIR", writes=True, help="Folder to write; replaces a build."
+        ),
     ]
     events: Annotated[
         str | None,

@@ -44,10 +44,14 @@ class ConvertRequest:
             "SOURCE...",
             "Datacards of CMS Combine, several as LABEL=CARD (.=CARD keeps the names of its bins); "
             "or one HistFactory XML file of a combination.",
+            reads="file",
         ),
     ]
     output: Annotated[
-        str, option("-o", "--output", metavar="DIR", help="Folder to write; made if missing.")
+        str,
+        option(
+            "-o", "--output", metavar="DIR", writes=True, help="Folder to write; made if missing."
+        ),
     ]
     mass: Annotated[
         str | None,
@@ -74,7 +78,7 @@ class ConvertRequest:
     base: Annotated[
         str | None,
         option(
-            "--base", metavar="DIR", usual="that of the file, or the one above",
+            "--base", metavar="DIR", reads="file", usual="that of the file, or the one above",
             help="Folder that paths in the XML start from.",
         ),
     ] = None  # fmt: skip

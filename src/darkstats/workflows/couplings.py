@@ -63,7 +63,7 @@ class CouplingRequest:
     cross_sections: Annotated[
         str | None,
         option(
-            "--cross-sections", metavar="MODEL", panel=_PANEL,
+            "--cross-sections", metavar="MODEL", reads="perhaps", panel=_PANEL,
             help="Limit the coupling of this model, too: cross sections by mass in a .csv, .yaml "
             "or .json table, or 'sigma_fb = 12.3*g**2/mass_gev**2'.",
         ),

@@ -30,7 +30,8 @@ class DarkHiggsRequest:
     """A scan of dark Higgsstrahlung, and how far from the collision nothing is seen."""
 
     result: Annotated[
-        str, argument("RESULT", "Record of darkstats scan over the masses of A' and h'.")
+        str,
+        argument("RESULT", "Record of darkstats scan over the masses of A' and h'.", reads="file"),
     ]
     far_mm: Annotated[
         float,

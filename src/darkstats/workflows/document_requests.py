@@ -74,7 +74,7 @@ class PatchSetRequest:
     Without a rule for names, the names are the values. A reference is ``ins`` and seven digits.
     """
 
-    workspace: Annotated[str, argument("WORKSPACE", "The background-only workspace.")]
+    workspace: Annotated[str, argument("WORKSPACE", "The background-only workspace.", reads="file")]
     patches: LoosePatches = ()
     name_pattern: NamePattern = None
     description: Annotated[
@@ -101,8 +101,12 @@ class PatchSetRequest:
 class CombineRequest:
     """One workspace out of two."""
 
-    left: Annotated[str | Workspace, argument("LEFT", "First workspace; - for stdin.")]
-    right: Annotated[str | Workspace, argument("RIGHT", "Second workspace; - for stdin.")]
+    left: Annotated[
+        str | Workspace, argument("LEFT", "First workspace; - for stdin.", reads="file")
+    ]
+    right: Annotated[
+        str | Workspace, argument("RIGHT", "Second workspace; - for stdin.", reads="file")
+    ]
     join: Annotated[
         str,
         option("--join", metavar="NAME", help="none, outer, 'left outer' or 'right outer'."),
@@ -113,20 +117,22 @@ class CombineRequest:
     correlations: Annotated[
         str | None,
         option(
-            "--map", metavar="FILE",
+            "--map", metavar="FILE", reads="file",
             help="Which nuisance parameters the two share: correlate, decorrelate, coefficients, "
             "as JSON.",
             usual="those of one name",
         ),
     ] = None  # fmt: skip
     left_patchset: Annotated[
-        str | None, option("--left-patchset", metavar="FILE", help="Patch set of LEFT.")
+        str | None,
+        option("--left-patchset", metavar="FILE", reads="file", help="Patch set of LEFT."),
     ] = None
     left_point: Annotated[
         str | None, option("--left-point", metavar="NAME", help="Point of that patch set.")
     ] = None
     right_patchset: Annotated[
-        str | None, option("--right-patchset", metavar="FILE", help="Patch set of RIGHT.")
+        str | None,
+        option("--right-patchset", metavar="FILE", reads="file", help="Patch set of RIGHT."),
     ] = None
     right_point: Annotated[
         str | None, option("--right-point", metavar="NAME", help="Point of that patch set.")
@@ -231,7 +237,8 @@ class DownloadRequest:
 
     source: Annotated[str, argument("DOI|URL", "DOI or https URL of a published likelihood.")]
     folder: Annotated[
-        str, option("-o", "--output", metavar="DIR", help="Folder; made if it is missing.")
+        str,
+        option("-o", "--output", metavar="DIR", writes=True, help="Folder; made if it is missing."),
     ] = "."
     allowed_hosts: Annotated[
         Names,

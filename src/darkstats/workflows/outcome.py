@@ -14,6 +14,7 @@ from darkstats.shown import Shown, said, table_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from darkstats.execution.run import Runner
     from darkstats.report.figures.style import Drawing
     from darkstats.workspace.json_values import JsonObject
 
@@ -89,11 +90,15 @@ class Shell:
         Told of steps that may take long.
     announce
         Told what a user should know at once.
+    runner
+        Has the blocks of jobs computed and keeps them, in the place of the workers, the cluster and
+        the folder of a request.
     """
 
     command: str | None = None
     progress: Progress = quiet
     announce: Callable[[str], object] = silent
+    runner: Runner | None = None
 
     def step(self, name: str, total: int | None = None, unit: str = "toys") -> Step:
         """Return the step ``name``, to be used as a context."""

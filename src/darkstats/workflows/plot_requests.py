@@ -86,12 +86,13 @@ class PlotRequest:
         argument(
             "[RESULT]...",
             "Records of darkstats scan, global or limit; several scans make projections.",
+            reads="file",
         ),
     ] = ()
     constraints: Annotated[
         tuple[str, ...],
         option(
-            "--constraints", metavar="DIR", panel=_FIGURE, usual=CATALOGUE,
+            "--constraints", metavar="DIR", reads="file", panel=_FIGURE, usual=CATALOGUE,
             help="Earlier constraints: a folder, catalogue, or none; repeatable.",
         ),
     ] = (CATALOGUE,)  # fmt: skip
@@ -125,7 +126,7 @@ class PlotRequest:
     levels: Annotated[
         str | Record | None,
         option(
-            "--levels", metavar="RESULT", panel=_FIGURE,
+            "--levels", metavar="RESULT", reads="file", panel=_FIGURE,
             help="Record of darkstats global, for its levels among local p-values.",
         ),
     ] = None  # fmt: skip
@@ -164,7 +165,7 @@ class PlotRequest:
 class ExportRequest:
     """A scan record in other formats; what collided, instead of what the record says."""
 
-    result: Annotated[str | Record, argument("RESULT", "Record of darkstats scan.")]
+    result: Annotated[str | Record, argument("RESULT", "Record of darkstats scan.", reads="file")]
     csv: Annotated[
         str | None, option("--csv", metavar="FILE", writes=True, help="Write one row a hypothesis.")
     ] = None
@@ -198,6 +199,7 @@ class ContourRequest:
             "[NAME=]SCAN...",
             "Records of darkstats scan; of several, each hypothesis is that with the strongest "
             "expected limit.",
+            reads="file",
         ),
     ]
     interpolate: Annotated[

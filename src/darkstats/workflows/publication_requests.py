@@ -25,12 +25,13 @@ class PublishRequest:
             "SOURCE",
             "Folder of a built search, or with background_only.json and patchset.json; a "
             "workspace, with --patchset if it has one; or a pallet.",
+            reads="file",
         ),
     ]
     output: Annotated[
         str,
         option(
-            "-o", "--output", metavar="DIR",
+            "-o", "--output", metavar="DIR", writes=True,
             help="Folder to write; an unchanged bundle is replaced, and nothing else.",
         ),
     ]  # fmt: skip
@@ -38,7 +39,7 @@ class PublishRequest:
     scan: Annotated[
         str | Record | None,
         option(
-            "--scan", metavar="RECORD", usual="no limits",
+            "--scan", metavar="RECORD", reads="file", usual="no limits",
             help="Record of darkstats scan of this source, or its folder: the limits to state.",
         ),
     ] = None  # fmt: skip
@@ -74,6 +75,7 @@ class VerifyRequest:
             "BUNDLE",
             "Folder that publish wrote, or an archive of it; or somebody's folder or archive of "
             "workspaces and patches.",
+            reads="file",
         ),
     ]
     points: Annotated[

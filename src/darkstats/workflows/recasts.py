@@ -41,7 +41,7 @@ def _pairs(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 DecayFiles = Annotated[
     tuple[tuple[str, str], ...],
     option(
-        "--decays", metavar="KEY=FILE", panel=_DECAYS, read=_pairs, repeated=True,
+        "--decays", metavar="KEY=FILE", reads="file", panel=_DECAYS, read=_pairs, repeated=True,
         help="Decays of the mediator of --to at coupling 1, as CSV with a mass and a value: "
         "ctau=FILE, and branching fractions such as mumu=FILE; repeatable.",
     ),
@@ -65,6 +65,7 @@ class RecastRequest:
             "RESULT",
             "The limit: a record of darkstats scan or limit; or a curve as .csv, .lmt (DarkCast) "
             "or .txt (AxionLimits).",
+            reads="file",
         ),
     ]
     to: Annotated[
@@ -117,7 +118,7 @@ class RecastRequest:
     efficiency: Annotated[
         str | None,
         option(
-            "--efficiency-table", metavar="FILE", panel=_SEARCH,
+            "--efficiency-table", metavar="FILE", reads="file", panel=_SEARCH,
             help="Efficiency relative to prompt decays: CSV with ctau_mm, efficiency.",
         ),
     ] = None  # fmt: skip
@@ -146,7 +147,7 @@ class RecastRequest:
     hadrons: Annotated[
         str | None,
         option(
-            "--hadrons", metavar="FILE", panel=_DECAYS, usual="a parametrisation",
+            "--hadrons", metavar="FILE", reads="file", panel=_DECAYS, usual="a parametrisation",
             help="R(s): CSV with mass_gev and R, or isovector, isoscalar, strange, charm, bottom.",
         ),
     ] = None  # fmt: skip
@@ -166,7 +167,7 @@ class RecastRequest:
     compare: Annotated[
         tuple[str, ...],
         option(
-            "--compare", metavar="FILE",
+            "--compare", metavar="FILE", reads="file",
             help="Published curve on the coupling of --to, to draw and to compare; repeatable.",
         ),
     ] = ()  # fmt: skip

@@ -34,7 +34,7 @@ class ReinterpretRequest:
     signal: Annotated[
         tuple[str, ...],
         option(
-            "-s", "--signal", metavar="TABLE", panel=_PANEL,
+            "-s", "--signal", metavar="TABLE", reads="perhaps", panel=_PANEL,
             help="Yields by channel: a .csv, .yaml or .json file, or words such as "
             "SR_meff=1.2,3.4, repeatable.",
         ),

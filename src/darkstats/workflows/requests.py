@@ -48,17 +48,17 @@ BAYES_LEVEL = 0.90
 Patches = Annotated[
     tuple[str, ...],
     option(
-        "-p", "--patch", metavar="FILE", help="JSON patch (RFC 6902); repeatable.",
+        "-p", "--patch", metavar="FILE", reads="file", help="JSON patch (RFC 6902); repeatable.",
         panel=LIKELIHOOD,
     ),
 ]  # fmt: skip
-_PATCHSET = option("--patchset", metavar="FILE", help="Patch set.", panel=LIKELIHOOD)
+_PATCHSET = option("--patchset", metavar="FILE", reads="file", help="Patch set.", panel=LIKELIHOOD)
 PatchSetFile = Annotated[str | None, _PATCHSET]
 Points = Annotated[str | PatchSet | None, _PATCHSET]
 LoosePatches = Annotated[
     tuple[str, ...],
     option(
-        "-p", "--patch", metavar="FILE", panel=LIKELIHOOD,
+        "-p", "--patch", metavar="FILE", reads="file", panel=LIKELIHOOD,
         help="Patches, one for each hypothesis, in the place of a patch set; repeatable. A pattern "
         "in quotes names many: 'patch.*.json', record.tar.gz:'RegionA/patch.*.json'.",
     ),
@@ -117,6 +117,7 @@ class WorkspaceRequest:
             "WORKSPACE",
             "JSON, JSON.gz, or ARCHIVE[:MEMBER] of a HEPData record; - reads standard input. An "
             "HS3 document of unbinned likelihoods, too.",
+            reads="file",
         ),
     ] = "-"
     patches: Patches = ()
@@ -182,7 +183,7 @@ class ModelRequest:
     data: Annotated[
         str | None,
         option(
-            "--data", metavar="FILE", panel=LIKELIHOOD,
+            "--data", metavar="FILE", reads="file", panel=LIKELIHOOD,
             help='Other observed counts: {"channel": [counts]}; for an unbinned model events as '
             ".parquet, .root, .csv or .npz, or the folder of a build with --events.",
         ),
@@ -244,7 +245,7 @@ class ToyRequest:
     add_to: Annotated[
         str | None,
         option(
-            "--add-toys", metavar="RESULT", panel=TOYS,
+            "--add-toys", metavar="RESULT", reads="file", panel=TOYS,
             help="Add --toys toys to those of this earlier record (JSON).",
         ),
     ] = None  # fmt: skip

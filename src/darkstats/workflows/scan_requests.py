@@ -34,6 +34,7 @@ Source = Annotated[
         "Folder of a built search, or with background_only.json and patchset.json; a "
         "background-only workspace with --patchset or --patch; a pallet; or an HS3 document of "
         "unbinned likelihoods.",
+        reads="file",
     ),
 ]
 Method = Annotated[
@@ -76,7 +77,7 @@ Blind = Annotated[
 Events = Annotated[
     tuple[str, ...],
     option(
-        "--data", metavar="FILE", panel=LIKELIHOOD,
+        "--data", metavar="FILE", reads="file", panel=LIKELIHOOD,
         help="Events for an HS3 document, repeatable: one file a spectrum (.parquet, .root, .csv, "
         ".npz), or the folder of a build with --events.",
     ),
@@ -84,7 +85,7 @@ Events = Annotated[
 Folder = Annotated[
     str | None,
     option(
-        "-o", "--output", metavar="DIR",
+        "-o", "--output", metavar="DIR", writes=True,
         help="Folder that keeps finished work and the result; run again to resume.",
     ),
 ]  # fmt: skip
@@ -175,7 +176,7 @@ class MassScanRequest(LimitOptions):
 class ShardRequest:
     """Work on one shard of a scan that ``shards plan`` wrote into a folder."""
 
-    folder: Annotated[str, argument("DIR", "Folder of the job.")]
+    folder: Annotated[str, argument("DIR", "Folder of the job.", reads="file")]
     shard: Annotated[int, option("--shard", metavar="K", help="Which shard, from 0.", least=0)] = 0
     of: Annotated[int, option("--of", metavar="N", help="Of how many.", least=1)] = 1
 
@@ -187,9 +188,10 @@ class ShardRequest:
 class MergeRequest:
     """Make the result of a scan whose shards are finished."""
 
-    folder: Annotated[str, argument("DIR", "Folder of the job.")]
+    folder: Annotated[str, argument("DIR", "Folder of the job.", reads="file")]
     others: Annotated[
-        tuple[str, ...], argument("[DIR]...", "Further folders, which other shards wrote.")
+        tuple[str, ...],
+        argument("[DIR]...", "Further folders, which other shards wrote.", reads="file"),
     ] = ()
     couplings: CouplingRequest = NO_MODEL
 
@@ -204,6 +206,7 @@ class GlobalRequest:
             "SOURCE",
             "Folder of a finished scan (scan -o); or a built search, or an HS3 document: they are "
             "scanned first.",
+            reads="file",
         ),
     ]
     data: Events = ()

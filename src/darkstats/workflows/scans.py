@@ -20,7 +20,7 @@ from darkstats.workflows.requests import (
 from darkstats.workflows.scan_sources import couplings_of, read_source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from darkstats.execution.jobs import Job, Task
     from darkstats.execution.store import BlockStore
@@ -42,6 +42,7 @@ __all__ = [
     "plan_shards",
     "project",
     "record_of_scan",
+    "run_blocks",
     "run_limits",
     "run_shard",
     "scan",
@@ -137,19 +138,43 @@ def run_limits(
     ShardError
         A block could not be computed or kept; what is finished is kept.
     """
-    from darkstats.execution.run import executor_of, run_job
     from darkstats.scan.job import collect_scan
 
     total, size = len(hypotheses.members), settings.hypotheses_per_block
     with shell.step(step, total, "hypotheses") as progress:
-        blocks = run_job(
-            task_of(job.kind),
+        blocks = run_blocks(
             job,
-            executor_of(cluster, workers or _processors()),
-            store=store,
+            store,
+            cluster=cluster,
+            workers=workers,
+            shell=shell,
             progress=lambda n: progress.advance(n * size),
         )
     return collect_scan(hypotheses, job, settings, [blocks[b] for b in range(job.n_blocks)])
+
+
+def run_blocks(
+    job: Job,
+    store: BlockStore | None,
+    *,
+    cluster: str | None,
+    workers: int | None,
+    shell: Shell,
+    progress: Callable[[int], None],
+) -> dict[int, JsonObject]:
+    """Run a job where the shell has its blocks run, or else where the request says.
+
+    Raises
+    ------
+    ShardError
+        A block could not be computed or kept; what is finished is kept.
+    """
+    from darkstats.execution.run import executor_of, run_job
+
+    if shell.runner is not None:
+        return shell.runner(task_of(job.kind), job, progress)
+    executor = executor_of(cluster, workers or _processors())
+    return run_job(task_of(job.kind), job, executor, store=store, progress=progress)
 
 
 @collection_paused()

@@ -86,7 +86,10 @@ class TemplateStartRequest:
     """A card to start from."""
 
     output: Annotated[
-        str, option("-o", "--output", metavar="FILE", help="Card to write; not overwritten.")
+        str,
+        option(
+            "-o", "--output", metavar="FILE", writes=True, help="Card to write; not overwritten."
+        ),
     ] = "template.yaml"
 
 
@@ -96,10 +99,17 @@ class TemplateRequest:
 
     card: Annotated[
         str,
-        argument("CARD", "Card of histograms (darkstats template init), or a cabinetry config."),
+        argument(
+            "CARD",
+            "Card of histograms (darkstats template init), or a cabinetry config.",
+            reads="file",
+        ),
     ]
     output: Annotated[
-        str, option("-o", "--output", metavar="DIR", help="Folder to write; made if missing.")
+        str,
+        option(
+            "-o", "--output", metavar="DIR", writes=True, help="Folder to write; made if missing."
+        ),
     ]
 
 

@@ -13,7 +13,7 @@ from darkstats.errors import InputError, NotCertifiedError, OptionError, in_word
 from darkstats.report.scan_table import SCAN_FILE
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.scan_requests import MassScanRequest
-from darkstats.workflows.scans import first_kernel, scan, task_of
+from darkstats.workflows.scans import first_kernel, run_blocks, scan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,9 +124,7 @@ def global_significance(request: GlobalRequest, shell: Shell | None = None) -> O
 
 
 def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comparison]:
-    from darkstats.execution.run import executor_of, run_job
     from darkstats.execution.store import BlockStore
-    from darkstats.kernel import default_threads
     from darkstats.look_elsewhere import Comparison, with_local
     from darkstats.look_elsewhere.arrangement import arranged
     from darkstats.look_elsewhere.spectrum_job import collect_tallies, toys_job
@@ -145,14 +143,14 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     )
     per_block = int(job.settings["toys_per_block"])
     store = BlockStore.create(folder / f"toys_seed_{request.seed}", job)
-    executor = executor_of(request.cluster, request.workers or default_threads())
     asked = job.n_blocks * per_block
     with shell.step("throwing toys of the spectrum", asked, "toys") as step:
-        blocks = run_job(
-            task_of(job.kind),
+        blocks = run_blocks(
             job,
-            executor,
-            store=store,
+            store,
+            cluster=request.cluster,
+            workers=request.workers,
+            shell=shell,
             progress=lambda n: step.advance(n * per_block),
         )
     tallies = collect_tallies([blocks[b] for b in range(job.n_blocks)])

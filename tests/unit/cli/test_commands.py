@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 from darkstats import workflows
 from darkstats.cli import commands, output
 from darkstats.cli.commands import command
-from darkstats.cli.verbs import VERBS, Verb
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.options import Choice, check_choices, choices_of, option
 from darkstats.workflows import LimitRequest, MassScanRequest, ModelRequest
+from darkstats.workflows.verbs import VERBS, Verb
 
 #: Flags whose meaning is of their verb; the help of each says which.
 OF_THEIR_VERB = {

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from darkstats.cli.app import build
 from darkstats.cli.commands import command
 from darkstats.cli.progress import Waiting
-from darkstats.cli.verbs import VERBS
+from darkstats.workflows.verbs import VERBS
 
 Start = Callable[..., subprocess.Popen[str]]
 
