@@ -24,7 +24,8 @@
         │   ├── ImpossibleDataError      the likelihood is zero whatever the free parameters are
         │   └── LocalMinimumError        a lower point is known, at which no fit ends
         ├── LimitNotFoundError     no certified crossing; carries the bound that is known
-        └── ShardError             work in blocks that is missing, damaged, foreign or failed
+        ├── ShardError             work in blocks that is missing, damaged, foreign or failed
+        └── ServiceError           a service or its store that does not answer
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ __all__ = [
     "PatchError",
     "PosteriorError",
     "PriorError",
+    "ServiceError",
     "ShardError",
     "UnknownNameError",
     "WorkspaceError",
@@ -345,6 +347,10 @@ class LimitNotFoundError(NotCertifiedError):
         self.reason, self.lower_bound = reason, lower_bound
         known = "" if lower_bound is None else f"; the limit is at least {lower_bound:.6g}"
         super().__init__(reason + known)
+
+
+class ServiceError(NotCertifiedError):
+    """A service, or its store, that does not answer as it should."""
 
 
 class ShardError(NotCertifiedError):

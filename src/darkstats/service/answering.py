@@ -1,0 +1,195 @@
+"""From a question to its answer: documents into a folder, one workflow, a record and files.
+
+The workflow is the one that the command line calls, with the same request: the record is the same,
+byte for byte, but for the command that it names.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from darkstats import workflows
+from darkstats.errors import DarkstatsError, InputError, UnknownNameError
+from darkstats.options import request_from
+from darkstats.service.questions import ASKED, Question, asked_of, references, request_type
+from darkstats.service.store.rows import Answer
+from darkstats.workflows import Outcome, Shell
+
+if TYPE_CHECKING:
+    from darkstats.service.questions import Reference
+    from darkstats.service.store import Store
+
+__all__ = ["answer", "lay_out"]
+
+#: Folder of what a workflow writes, in that of its documents.
+OUT = "out"
+_STATUS = {True: 2, False: 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """Where the documents of a question lie, by their references."""
+
+    names: Mapping[str, str]
+
+    def put(self, value: Any) -> Any:  # noqa: ANN401 -- any JSON value
+        """The value with the names of files for references."""
+        if isinstance(value, str):
+            for one in references(value):
+                value = value.replace(one.text, self.names[one.text])
+            return value
+        if isinstance(value, Mapping):
+            return {key: self.put(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.put(item) for item in value]
+        return value
+
+
+def answer(
+    question: Question,
+    store: Store,
+    folder: Path,
+    *,
+    progress: workflows.outcome.Progress = workflows.outcome.quiet,
+    announce: Callable[[str], object] = workflows.outcome.silent,
+    runner: Any = None,  # noqa: ANN401 -- a Runner of darkstats.execution
+) -> Answer:
+    """Answer a question in an empty folder of its own.
+
+    Parameters
+    ----------
+    question
+        What is asked.
+    store
+        Where its documents are; nothing is written to it.
+    folder
+        Where documents are laid and files are written; the caller removes it.
+    progress, announce, runner
+        As of :class:`darkstats.workflows.Shell`.
+
+    Raises
+    ------
+    ServiceError
+        The store does not answer.
+    """
+    begun = time.monotonic()
+    command = f"darkstats service: {question.title}"
+    shell = Shell(command=command, progress=progress, announce=announce, runner=runner)
+    try:
+        places = lay_out(question, store, folder)
+        with chdir(folder):
+            outcome = _outcome(question, places, shell)
+            return _told(question, outcome, begun)
+    except DarkstatsError as error:
+        from darkstats.report.records import error_record
+        from darkstats.report.writing import json_text
+
+        status = _STATUS[isinstance(error, InputError)]
+        record = error_record(error, exit_status=status, command=command)
+        return Answer(
+            exit_status=status, record=json_text(record), seconds=time.monotonic() - begun
+        )
+
+
+def lay_out(question: Question, store: Store, folder: Path) -> _Places:
+    """Write the documents of a question into a folder, under their own names.
+
+    Collections share the folder; one that has another file of the same name gets a folder of its
+    own, named by its digest.
+
+    Raises
+    ------
+    UnknownNameError
+        A document is not in the store.
+    """
+    (folder / OUT).mkdir()
+    laid: dict[str, str] = {}
+    bases: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for one in question.references:
+        if one.key:
+            names[one.text] = _lay_answer(one, store, folder)
+            continue
+        if one.digest not in bases:
+            bases[one.digest] = _lay_collection(one, store, folder, laid)
+        names[one.text] = str(PurePosixPath(bases[one.digest]) / one.name) or "."
+    return _Places(names=names)
+
+
+def _lay_answer(one: Reference, store: Store, folder: Path) -> str:
+    found = store.results.get(one.key)
+    if found is None:
+        raise UnknownNameError("result", one.key, ())
+    name = f"{found.verb.replace(' ', '-')}-{one.key[:12]}.json"
+    (folder / name).write_bytes(found.record)
+    return name
+
+
+def _lay_collection(one: Reference, store: Store, folder: Path, laid: dict[str, str]) -> str:
+    collection = store.documents.collection(one.digest)
+    if collection is None:
+        raise UnknownNameError("document", one.text, ())
+    clash = any(laid.get(name, digest) != digest for name, digest in collection.manifest.items())
+    base = one.digest[:12] if clash else ""
+    for name, digest in collection.manifest.items():
+        path = folder / base / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        body = store.documents.body(digest)
+        if body is None:
+            raise UnknownNameError("document", f"{one.text} ({name})", ())
+        path.write_bytes(body)
+        if not base:
+            laid[name] = digest
+    return base
+
+
+def _outcome(question: Question, places: _Places, shell: Shell) -> Outcome[Any]:
+    verb = ASKED[question.verb]
+    options = {}
+    for name, asked in asked_of(question.verb).items():
+        if name not in question.options:
+            continue
+        value = question.options[name]
+        if asked.writes:
+            value = f"{OUT}/{value}"
+        elif asked.reads:
+            value = places.put(value)
+        options[name] = value
+    if question.verb in _FOLDERS:
+        options["output"] = f"{OUT}/{_FOLDERS[question.verb]}"
+    request = request_from(request_type(question.verb), options, called=question.verb)
+    found: Outcome[Any] = getattr(workflows, verb.task)(request, shell)
+    return found
+
+
+#: Folders that a verb writes, and what they are called among the files of its answer.
+_FOLDERS = {
+    "template build": "search", "build": "search", "publish": "bundle", "convert": "converted",
+}  # fmt: skip
+
+
+def _told(question: Question, outcome: Outcome[Any], begun: float) -> Answer:
+    from darkstats.report.writing import json_text
+
+    wrong = outcome.malformed or outcome.uncertified
+    if not wrong:
+        for figure in question.figures:
+            kind, _, form = figure.rpartition(".")
+            outcome.figure(kind or None).save(f"{OUT}/{figure if kind else f'figure.{form}'}")
+    for path, write in outcome.files.items():
+        write(path)
+    files = {
+        str(path.relative_to(OUT)): path.read_bytes()
+        for path in sorted(Path(OUT).rglob("*"))
+        if path.is_file()
+    }
+    status = 0 if not wrong else _STATUS[bool(outcome.malformed)]
+    record = json_text(outcome.record())
+    return Answer(
+        exit_status=status, record=record, artefacts=files, seconds=time.monotonic() - begun
+    )

@@ -1,0 +1,61 @@
+"""The only truth of the service: documents, jobs, blocks, results, in one database."""
+
+from __future__ import annotations
+
+from darkstats.service.store.database import Database
+from darkstats.service.store.documents import Documents
+from darkstats.service.store.queue import Queue
+from darkstats.service.store.results import Results
+from darkstats.service.store.rows import (
+    Answer,
+    BlockClaim,
+    Claim,
+    Collection,
+    Event,
+    JobClaim,
+    JobState,
+    Lane,
+    StoredJob,
+    StoredResult,
+)
+
+__all__ = [
+    "Answer",
+    "BlockClaim",
+    "Claim",
+    "Collection",
+    "Event",
+    "JobClaim",
+    "JobState",
+    "Lane",
+    "Store",
+    "StoredJob",
+    "StoredResult",
+]
+
+
+class Store:
+    """Everything that the service keeps.
+
+    Parameters
+    ----------
+    url
+        ``sqlite:////PATH`` or ``postgresql+psycopg://USER@HOST/NAME``.
+
+    Raises
+    ------
+    OptionError
+        The URL names no database that is known here.
+    ServiceError
+        It cannot be reached, or was made by a newer version.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.documents = Documents(self.database)
+        self.queue = Queue(self.database)
+        self.results = Results(self.database)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()

@@ -1,0 +1,127 @@
+"""Files that users brought: bytes by digest, and collections of named files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from darkstats.errors import OptionError
+from darkstats.provenance import digest_of
+from darkstats.service.store.rows import Collection
+from darkstats.service.store.schema import BLOB, COLLECTION
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Row
+
+    from darkstats.service.store.database import Database
+
+__all__ = ["Documents", "keep_blob"]
+
+
+def keep_blob(connection: Connection, body: bytes) -> str:
+    """Keep bytes, once, in a transaction that goes on; return their SHA-256."""
+    digest = hashlib.sha256(body).hexdigest()
+    if connection.execute(sa.select(BLOB.c.digest).where(BLOB.c.digest == digest)).first() is None:
+        insert = _insert(connection, BLOB).on_conflict_do_nothing()
+        connection.execute(
+            insert.values(digest=digest, size=len(body), body=body, created=time.time())
+        )
+    return digest
+
+
+def _insert(connection: Connection, table: sa.Table) -> Any:  # noqa: ANN401 -- of the dialect
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    kind = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return kind.insert(table)
+
+
+class Documents:
+    """Files of all users in one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def keep(self, body: bytes) -> str:
+        """Keep bytes and return their SHA-256; the same bytes are kept once."""
+        return self._database.write(lambda connection: keep_blob(connection, body))
+
+    def body(self, digest: str) -> bytes | None:
+        """Bytes by their SHA-256; ``None`` if they are not here."""
+        query = sa.select(BLOB.c.body).where(BLOB.c.digest == digest)
+        found = self._database.read(lambda connection: connection.execute(query).scalar())
+        return None if found is None else bytes(found)
+
+    def collect(self, files: Mapping[str, bytes], *, owner: str, title: str) -> Collection:
+        """Keep files that belong together; again and again the same collection.
+
+        Parameters
+        ----------
+        files
+            Bytes by relative name.
+        owner, title
+            Whose they are, and what to call them.
+
+        Raises
+        ------
+        OptionError
+            There is no file.
+        """
+        if not files:
+            raise OptionError("a collection without a file: send at least one")
+
+        def run(connection: Connection) -> Collection:
+            manifest = {name: keep_blob(connection, files[name]) for name in sorted(files)}
+            digest = digest_of(manifest)
+            size = sum(map(len, files.values()))
+            insert = _insert(connection, COLLECTION).on_conflict_do_nothing()
+            connection.execute(
+                insert.values(
+                    digest=digest, owner=owner, title=title, manifest=json.dumps(manifest),
+                    size=size, created=time.time(),
+                )
+            )  # fmt: skip
+            return Collection(
+                digest=digest, title=title, manifest=manifest, size=size, created=time.time()
+            )
+
+        return self._database.write(run)
+
+    def collection(self, digest: str) -> Collection | None:
+        """The collection with this digest, whoever brought it; ``None`` if nobody did."""
+        query = sa.select(COLLECTION).where(COLLECTION.c.digest == digest).limit(1)
+        row = self._database.read(lambda connection: connection.execute(query).first())
+        return None if row is None else _collection(row)
+
+    def collections(self, owner: str, *, limit: int = 100) -> Sequence[Collection]:
+        """Collections of a user, the newest first."""
+        query = (
+            sa.select(COLLECTION)
+            .where(COLLECTION.c.owner == owner)
+            .order_by(COLLECTION.c.created.desc())
+            .limit(limit)
+        )
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return tuple(map(_collection, rows))
+
+    def stored(self, owner: str) -> int:
+        """Bytes of all collections of a user."""
+        query = sa.select(sa.func.coalesce(sa.func.sum(COLLECTION.c.size), 0)).where(
+            COLLECTION.c.owner == owner
+        )
+        return int(self._database.read(lambda connection: connection.execute(query).scalar()) or 0)
+
+
+def _collection(row: Row[Any]) -> Collection:
+    return Collection(
+        digest=row.digest,
+        title=row.title,
+        manifest=json.loads(row.manifest),
+        size=row.size,
+        created=row.created,
+    )
