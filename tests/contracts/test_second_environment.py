@@ -88,5 +88,5 @@ def test_ci_makes_the_second_environment_from_all_extras(repository: Path) -> No
     """One run writes what it skips, the other has every extra and reads it."""
     script = (repository / ".ci/run").read_text("utf-8")
     assert 'export PYTEST_ADDOPTS="--skips-to=$skipped --durations=25"\nreadme test\n' in script
-    assert "-c constraints.txt '.[all,test]'" in script
+    assert "-c constraints.txt '.[all,test,browser]'" in script
     assert '.venv-all/bin/python -m pytest -n auto --only-skips-of="$skipped"' in script
