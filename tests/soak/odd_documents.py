@@ -26,18 +26,21 @@ NAMES = (
     "{0}", "=1+1", "-x", "--mu", "@x", "<b>x</b>", "&amp;", "'", '"', "`id`", "$(id)", "..",
     "../../x", "Z" * 3000, "NaN", "null", "mu", "lumi", "signal", "0", "1e5", "a=b", "a,b", "a:b",
     "x#y", " mu", "mu ", "total", "observed", "constructor", "__class__", "μ" * 40, "a|b", "a*b",
-    "x?", "x;y",
+    "x?", "x;y", "~", "a\\", "a%2Fb", "1:2:3", "True", "\ue000", "\U0010ffff",
     # such as a reader refuses
     "x\u200by", "\ufeffx", "\u202eabc", "a\x00b", "a\x1b[31mred\x1b[0m", "a\tb", "a\nb", "a\rb",
-    "\x7f", "\x9b2J", "", " ", "\u2028", "\ud800",
+    "\x7f", "\x9b2J", "", " ", "\u2028", "\ud800", "\udce9",
 )  # fmt: skip
 """Names in several normal forms, with control characters, and like the grammar of something."""
 
 NUMBERS = (
     0, 0.0, -0.0, 1, 1.0, -1.0, 0.5, 2, 3, -3, 10, 1e-3, 1e3, 1e-10, 1e10, 1e-30, 1e30, 5e-324,
     1e-308, 1e-300, 1e300, 1e308, 1.7976931348623157e308, -1e300, 2**53 + 1, 10**25, -(10**25),
-    1e15, 1e-15, 0.1 + 0.2, 1e6, 1e-6, 100, 1e5,
+    1e15, 1e-15, 0.1 + 0.2, 1e6, 1e-6, 100, 1e5, 2**63, 1e154, -1e200, 1e-162,
 )  # fmt: skip
+
+HUGE = (10**309, 10**400, -(10**400))
+"""Integers that no floating-point number holds."""
 
 
 def pick(rng: Rng, items: Any) -> Any:
@@ -94,6 +97,8 @@ def _changed(rng: Rng, value: Any, places: list[tuple[Any, Any]]) -> Any:
         return pick(rng, (None, True, False, "", [], {}, 0, "x", [None], [[]], {"a": 1}))
     if isinstance(value, bool) or value is None:
         made = pick(rng, (True, False, None, 0, 1))
+    elif value in HUGE or (isinstance(value, int | float) and chance(rng, 0.03)):
+        made = pick(rng, HUGE)
     elif isinstance(value, int | float):
         odd = pick(rng, NUMBERS)
         made = pick(rng, (odd, odd, -value, value * 1e6, value * 1e-6, value + 1, float(value) / 3))
@@ -310,7 +315,7 @@ def _degenerate(rng: Rng, document: Document) -> None:
 def _names(rng: Rng, document: Document) -> None:
     """Names replaced, most often everywhere alike."""
     words = sorted({c[k] for c, k in slots(document) if k in {"name", "poi"}})
-    pool = NAMES[:-14] if chance(rng, 0.85) else NAMES
+    pool = NAMES[:-15] if chance(rng, 0.85) else NAMES
     change = {w: pick(rng, pool) for w in words if w != "lumi" and chance(rng, 0.5)}
     if chance(rng, 0.7):  # no two alike
         used: set[str] = set()
@@ -344,6 +349,9 @@ def odd_workspace(rng: Rng) -> Document:
         if not document["measurements"]:
             break
         pick(rng, TWISTS)(rng, document)
+    if chance(rng, 0.005):
+        container, key = pick(rng, [(c, k) for c, k in slots(document) if type(c[k]) is float])
+        container[key] = pick(rng, HUGE)
     return document
 
 

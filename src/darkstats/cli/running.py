@@ -128,6 +128,9 @@ def _invoke(arguments: list[str]) -> int:
 
     if any("\0" in argument for argument in arguments):
         raise UsageError("an argument holds a NUL character, which no name has")
+    for argument in arguments:
+        if _no_argument(argument):
+            raise UsageError(f"{argument!a}: is no text in UTF-8; write it anew")
     usage_error: type[Exception] = typer.BadParameter.__mro__[2]  # base of the parser's own errors
     try:
         shell = Shell(
@@ -145,6 +148,15 @@ def _invoke(arguments: list[str]) -> int:
     if found == EXIT_INTERRUPTED:  # what the parser makes of Ctrl-C
         raise KeyboardInterrupt
     return found if isinstance(found, int) else 0
+
+
+def _no_argument(text: str) -> bool:
+    """Whether no shell passes this: bytes that are no text arrive as what stands for them."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _usage(error: BaseException, arguments: list[str]) -> int:

@@ -58,7 +58,8 @@ class LimitSearch:
         curve.evaluate([], asimov_only=[self.scale])
         seen = self.scale in curve.asimov_points  # a first guess can do without
         a = math.sqrt(max(curve.q_asimov(self.scale), 0.0)) if seen else 0.0
-        guess = self.scale * min(reach / a, _MOST_STRETCH) if a > 0.0 else self.scale
+        told = 0.0 < a < math.inf  # infinite where some rate is gone at this strength
+        guess = self.scale * min(reach / a, _MOST_STRETCH) if told else self.scale
         sigma = guess / reach
         n_hat = curve.mu_hat / sigma
         up = n_hat + root_target(alpha, max(min(n_hat, _FAR), -_FAR), method=self.method)

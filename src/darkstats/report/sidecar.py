@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, in_words
 from darkstats.workspace.documents import parse_json
+from darkstats.workspace.report import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonObject
@@ -267,6 +268,13 @@ def _channel(item: object, name: str, source: str) -> ChannelLabels:
         if not good or any(b <= a for a, b in pairwise(edges)):
             raise DocumentError(
                 "are no rising numbers", source=source, pointer=f"/channels/{name}/edges"
+            )
+        if any(abs(edge) > LARGEST_NUMBER for edge in edges):
+            raise DocumentError(
+                f"are not all within {LARGEST_NUMBER:g}",
+                source=source,
+                pointer=f"/channels/{name}/edges",
+                remedy="give the edges that the bins have: no axis reaches beyond",
             )
     if any(_is_axis(key, item[key]) for key in item):
         edges = None  # those of one axis of several: they are not the edges of the bins

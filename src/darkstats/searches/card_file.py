@@ -19,6 +19,7 @@ __all__ = ["Entry", "read_card_file"]
 
 _MOST_BYTES = 1_000_000
 _MOST_ENTRIES = 100_000  # a card has some hundred; a few aliases of aliases have millions
+_LONGEST = 40  # characters of a value that a message shows
 
 #: What is a number to everybody: YAML 1.1 also takes 2_76, 0o17, 0x1f and 1:30 for numbers.
 _NUMBER = re.compile(
@@ -206,9 +207,11 @@ def _entry(node: yaml.Node, key: str, source: str, *, depth: int, left: list[int
     else:
         try:
             value = yaml.SafeLoader("").construct_object(node)
-        except (yaml.YAMLError, ValueError):
+            if type(value) is int:
+                float(value)  # an integer that is no double has no use
+        except (yaml.YAMLError, ValueError, OverflowError):
             raise CardError(
-                f"{node.value!r} cannot be read", source=source, line=line, key=key
+                f"{node.value[:_LONGEST]!r} cannot be read", source=source, line=line, key=key
             ) from None
         if type(value) in (int, float) and not _NUMBER.fullmatch(node.value):
             raise CardError(

@@ -19,17 +19,15 @@ if TYPE_CHECKING:
 
     from darkstats.workspace.json_values import JsonValue
 
-__all__ = ["MAX_DEPTH", "MAX_DOCUMENT_BYTES", "MAX_INTEGER_DIGITS", "parse_json"]
+__all__ = ["MAX_DEPTH", "MAX_DOCUMENT_BYTES", "parse_json"]
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 """Largest JSON text, after decompression."""
 MAX_DEPTH = 64
 """Deepest nesting of lists and objects."""
-MAX_INTEGER_DIGITS = 4300
-"""Longest integer, in decimal digits."""
 MAX_CONTAINERS = 4_000_000
 MAX_ITEMS = 24_000_000
-_MAX_INTEGER_BITS = 14_284  # of 4300 digits
+_MOST_BITS = 1023  # of an integer that is a double for certain
 LOCATABLE_CHARACTERS = 8 * 1024 * 1024
 
 
@@ -56,9 +54,8 @@ def parse_json(data: bytes, *, source: str = "") -> JsonValue:
     ------
     DocumentError
         The text is too long, no UTF-8, no JSON; nests deeper than :data:`MAX_DEPTH`; has ``NaN``,
-        ``Infinity``, a number that overflows or an integer of more than
-        :data:`MAX_INTEGER_DIGITS` digits; repeats a key in an object; or holds half a surrogate
-        pair.
+        ``Infinity`` or a number that overflows double precision, an integer too; repeats a key in
+        an object; or holds half a surrogate pair.
 
     Notes
     -----
@@ -150,10 +147,10 @@ def _check_values(document: JsonValue, *, check_text: bool) -> None:
 def _all_finite(values: list[JsonValue]) -> bool:
     """Whether a list holds finite numbers only; ``False`` also where that cannot be told fast."""
     try:
-        total = sum(values)
+        total = sum(values, 0.0)  # an integer that is no double overflows when it is added
     except (TypeError, OverflowError):
         return False
-    return bool(total - total == 0)
+    return total - total == 0.0
 
 
 def _check_item(item: JsonValue, below: list[JsonValue], *, check_text: bool) -> None:
@@ -163,10 +160,10 @@ def _check_item(item: JsonValue, below: list[JsonValue], *, check_text: bool) ->
     elif kind is str:
         if check_text:
             item.encode()
-    elif (kind is float and not math.isfinite(item)) or (
-        kind is int and item.bit_length() > _MAX_INTEGER_BITS
-    ):
+    elif kind is float and not math.isfinite(item):
         raise _RefusedError
+    elif kind is int and item.bit_length() > _MOST_BITS:
+        float(item)  # an OverflowError where it is no double
 
 
 def _refuse_syntax(error: json.JSONDecodeError, text: str, source: str) -> NoReturn:
@@ -187,8 +184,8 @@ def _refuse_content(text: str, source: str) -> NoReturn:
     if fault is not None:
         raise _refusal(fault, source) from None
     raise DocumentError(
-        "the document has NaN, infinity, a repeated key, half a surrogate pair, an integer of "
-        f"more than {MAX_INTEGER_DIGITS} digits, or nests deeper than {MAX_DEPTH}",
+        "the document has NaN, infinity, a number that overflows double precision, a repeated "
+        f"key, half a surrogate pair, or nests deeper than {MAX_DEPTH}",
         source=source,
         remedy="write finite numbers and unique keys",
     ) from None

@@ -23,8 +23,6 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_INTEGER = re.compile(r"-?[0-9]+")
-_MAX_DIGITS = 4300
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +135,6 @@ def _text(token: str, inside: _Open | None, place: str) -> Fault | None:
 
 
 def _number(token: str, place: str) -> Fault | None:
-    if _INTEGER.fullmatch(token):
-        if len(token.lstrip("-")) > _MAX_DIGITS:
-            return Fault(
-                place,
-                f"an integer of more than {_MAX_DIGITS} digits",
-                "write a number that fits double precision",
-            )
-        return None
     value = float(token)
     if value - value != 0:
         return Fault(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ pytest.importorskip("matplotlib", reason="figures need the plot extra")
 pytest.importorskip("mplhep", reason="figures need the plot extra")
 
 from darkstats import workflows as w
+from darkstats.errors import OptionError
 from darkstats.inference.results import FitCounts, LimitScan, UpperLimit
 from darkstats.report.constraints.catalogue import catalogue
 from darkstats.report.figures.comparisons import projections_figure
@@ -28,7 +29,7 @@ from darkstats.report.figures.limits import limit_figure
 from darkstats.report.figures.planes import cells_of, map_figure, slices_figure
 from darkstats.report.figures.significances import local_p_figure, methods_figure
 from darkstats.report.figures.smooth import p_curve
-from darkstats.report.figures.style import Drawing, style, typeset
+from darkstats.report.figures.style import Drawing, canvas, style, typeset
 from darkstats.report.global_table import read_global
 from darkstats.report.provenance import Inputs
 from darkstats.report.scan_table import ScanTable, read_scan
@@ -144,6 +145,41 @@ def test_small_p_values_stand_on_a_logarithmic_axis() -> None:
     assert upper.get_ylim()[0] == lower.get_ylim()[1] == pytest.approx(0.1)
     assert lower.get_ylim()[0] < 0.05 / 10
     assert upper.get_xlim() == lower.get_xlim()
+
+
+@pytest.mark.parametrize(
+    ("scale", "ends"),
+    [
+        ("linear", (0.0, 1.7e308)),
+        ("linear", (-8e307, 8e307)),
+        ("linear", (-1e305, 1.0)),
+        ("log", (1.0, 1e290)),
+        ("log", (5e-324, 1e200)),
+        ("log", (1e300, 1e307)),
+    ],
+)
+@pytest.mark.parametrize("which", ["x", "y"])
+def test_axes_of_numbers_too_large_to_draw(
+    scale: Literal["linear", "log"], ends: tuple[float, float], which: str
+) -> None:
+    """Ticks are computed from differences and ratios that overflow: told before it is tried."""
+    with style():
+        figure = canvas()
+        axes = figure.add_subplot()
+        getattr(axes, f"set_{which}scale")(scale)
+        getattr(axes, f"set_{which}lim")(*ends)
+    word = {"x": "horizontal", "y": "vertical"}[which]
+    with pytest.raises(OptionError, match=f"cannot draw a {word} axis from .* to "):
+        Drawing(figure=figure, columns={})
+
+
+@pytest.mark.parametrize("ends", [(-1e200, 1e200), (1e-300, 1e-290), (1.0, 1.0 + 2**-52)])
+def test_axes_of_large_and_small_numbers_are_drawn(ends: tuple[float, float]) -> None:
+    """Whatever matplotlib manages."""
+    with style():
+        figure = canvas()
+        figure.add_subplot().set_xlim(*ends)
+    assert Drawing(figure=figure, columns={})._repr_png_()
 
 
 def test_a_curve_of_p_values_is_smooth_and_runs_through_its_points() -> None:

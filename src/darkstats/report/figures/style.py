@@ -64,6 +64,8 @@ _LONGEST = 28
 _HEADER_SIZE, _GAP = 10.0, 4.0  # points
 _LINE = 1.35  # of a header, in sizes of its letters
 _MOST_LINES = 3  # a longer title ends with an ellipsis
+#: What an axis may show: beyond, matplotlib computes ticks and margins that overflow.
+_LARGEST, _SMALLEST = 1e200, 1e-300
 
 _STYLE: dict[str, Any] = {
     "font.family": ["TeX Gyre Heros", "DejaVu Sans"],
@@ -149,6 +151,11 @@ class Drawing:
         The figure.
     columns
         The numbers, by column, for CSV.
+
+    Raises
+    ------
+    OptionError
+        An axis would show numbers beyond 1e200, or less than 1e-300 on a logarithmic scale.
     """
 
     figure: Figure = field(repr=False)
@@ -157,6 +164,7 @@ class Drawing:
     def __post_init__(self) -> None:
         # The layout is found by iteration: it is settled here, once, so that every file is alike.
         with style():
+            _require_drawable(self.figure)
             settle_headers(self.figure)
             self.figure.set_layout_engine("none")
 
@@ -191,6 +199,22 @@ class Drawing:
             temporary.write_bytes(drawn)
         if csv:
             write_text(Path(path).with_suffix(".csv"), csv_text(self.columns))
+
+
+def _require_drawable(figure: Figure) -> None:
+    """Refuse axes whose ticks would overflow, before anything is laid out."""
+    for axes in figure.axes:
+        for word, axis, ends in (
+            ("horizontal", axes.xaxis, axes.get_xlim()),
+            ("vertical", axes.yaxis, axes.get_ylim()),
+        ):
+            least = min(map(abs, ends)) if axis.get_scale() == "log" else _SMALLEST
+            if not (max(map(abs, ends)) <= _LARGEST and least >= _SMALLEST):
+                raise OptionError(
+                    f"cannot draw a {word} axis from {min(ends):.4g} to {max(ends):.4g}: an axis "
+                    f"takes numbers up to {_LARGEST:g}, on a logarithmic scale from "
+                    f"{_SMALLEST:g}; look at the edges of bins and the values that it shows"
+                )
 
 
 @contextmanager
