@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -152,14 +153,14 @@ class InelasticDarkMatter:
             The splitting reaches a narrow resonance, beside which R is not known.
         """
         found = {
-            name: self._integral(2.0 * lepton, lambda q2, m=lepton: self.spectrum(q2, m))
+            name: self._integral(2.0 * lepton, partial(self.spectrum, fermion_gev=lepton))
             for name, lepton in _LEPTONS_GEV.items()
         }
 
         def hadrons(q2: FloatArray) -> FloatArray:
             ratio = np.array([hadronic_ratio(math.sqrt(one)).weighted(2.0 / 3.0, -1.0 / 3.0)
                               for one in q2])  # fmt: skip
-            return self.spectrum(q2, 0.0) * ratio
+            return np.asarray(self.spectrum(q2, 0.0) * ratio)
 
         found["hadrons"] = self._integral(2.0 * M_PION_GEV, hadrons)
         return found
