@@ -14,8 +14,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from darkstats import workflows
-from darkstats.errors import DarkstatsError, InputError, UnknownNameError
-from darkstats.options import request_from
+from darkstats.errors import (
+    DarkstatsError,
+    InputError,
+    OutputError,
+    ServiceError,
+    UnknownNameError,
+)
+from darkstats.options import named_choices, request_from
 from darkstats.service.questions import ASKED, Question, asked_of, references, request_type
 from darkstats.service.store.rows import Answer
 from darkstats.workflows import Outcome, Shell
@@ -76,6 +82,8 @@ def answer(
     ------
     ServiceError
         The store does not answer.
+    OutputError
+        The folder cannot be written: that is no answer to the question.
     """
     begun = time.monotonic()
     command = f"darkstats service: {question.title}"
@@ -85,6 +93,8 @@ def answer(
         with chdir(folder):
             outcome = _outcome(question, places, shell)
             return _told(question, outcome, begun)
+    except (ServiceError, OutputError):
+        raise
     except DarkstatsError as error:
         from darkstats.report.records import error_record
         from darkstats.report.writing import json_text
@@ -162,6 +172,8 @@ def _outcome(question: Question, places: _Places, shell: Shell) -> Outcome[Any]:
         options[name] = value
     if question.verb in _FOLDERS:
         options["output"] = f"{OUT}/{_FOLDERS[question.verb]}"
+    known = named_choices(request_type(question.verb))
+    options |= {name: 1 for name in ("threads", "workers") if name in known}
     request = request_from(request_type(question.verb), options, called=question.verb)
     found: Outcome[Any] = getattr(workflows, verb.task)(request, shell)
     return found

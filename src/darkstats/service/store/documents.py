@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from darkstats.errors import OptionError
 from darkstats.provenance import digest_of
+from darkstats.service.store.inserting import insert_once
 from darkstats.service.store.rows import Collection
 from darkstats.service.store.schema import BLOB, COLLECTION
 
@@ -27,18 +28,9 @@ def keep_blob(connection: Connection, body: bytes) -> str:
     """Keep bytes, once, in a transaction that goes on; return their SHA-256."""
     digest = hashlib.sha256(body).hexdigest()
     if connection.execute(sa.select(BLOB.c.digest).where(BLOB.c.digest == digest)).first() is None:
-        insert = _insert(connection, BLOB).on_conflict_do_nothing()
-        connection.execute(
-            insert.values(digest=digest, size=len(body), body=body, created=time.time())
-        )
+        row = {"digest": digest, "size": len(body), "body": body, "created": time.time()}
+        insert_once(connection, BLOB, row)
     return digest
-
-
-def _insert(connection: Connection, table: sa.Table) -> Any:  # noqa: ANN401 -- of the dialect
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    kind = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return kind.insert(table)
 
 
 class Documents:
@@ -77,17 +69,15 @@ class Documents:
 
         def run(connection: Connection) -> Collection:
             manifest = {name: keep_blob(connection, files[name]) for name in sorted(files)}
-            digest = digest_of(manifest)
+            digest, created = digest_of(manifest), time.time()
             size = sum(map(len, files.values()))
-            insert = _insert(connection, COLLECTION).on_conflict_do_nothing()
-            connection.execute(
-                insert.values(
-                    digest=digest, owner=owner, title=title, manifest=json.dumps(manifest),
-                    size=size, created=time.time(),
-                )
-            )  # fmt: skip
+            row = {
+                "digest": digest, "owner": owner, "title": title, "size": size,
+                "manifest": json.dumps(manifest), "created": created,
+            }  # fmt: skip
+            insert_once(connection, COLLECTION, row)
             return Collection(
-                digest=digest, title=title, manifest=manifest, size=size, created=time.time()
+                digest=digest, title=title, manifest=manifest, size=size, created=created
             )
 
         return self._database.write(run)

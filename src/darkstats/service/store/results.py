@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from darkstats.service.store.documents import keep_blob
+from darkstats.service.store.inserting import insert_once
 from darkstats.service.store.rows import Answer, StoredResult
 from darkstats.service.store.schema import ARTEFACT, BLOB, RESULT
 
@@ -30,15 +31,14 @@ def keep_answer(
     connection: Connection, *, key: str, verb: str, question: str, answer: Answer
 ) -> None:
     """Keep an answer, once, in a transaction that goes on."""
-    if has_result(connection, key):
-        return
     record = answer.record.encode()
-    connection.execute(
-        RESULT.insert().values(
-            key=key, verb=verb, question=question, exit_status=answer.exit_status, record=record,
-            digest=hashlib.sha256(record).hexdigest(), seconds=answer.seconds, created=time.time(),
-        )
-    )  # fmt: skip
+    row = {
+        "key": key, "verb": verb, "question": question, "exit_status": answer.exit_status,
+        "record": record, "digest": hashlib.sha256(record).hexdigest(), "seconds": answer.seconds,
+        "created": time.time(),
+    }  # fmt: skip
+    if not insert_once(connection, RESULT, row):
+        return
     for name, body in answer.artefacts.items():
         digest = keep_blob(connection, body)
         connection.execute(

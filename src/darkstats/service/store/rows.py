@@ -205,10 +205,23 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocks:
-    """How far the blocks of a job are: texts of finished ones, and the words of a failed one."""
+    """How far the blocks of a job are.
+
+    Parameters
+    ----------
+    done
+        Texts of finished ones.
+    failed
+        Why others cannot be computed, by anyone at any time.
+    lost
+        Why others were given up: they ended their workers, or met a limit.
+    missing
+        Those that are still to be computed.
+    """
 
     done: Mapping[int, str]
     failed: Mapping[int, str]
+    lost: Mapping[int, str]
     missing: tuple[int, ...]
 
 

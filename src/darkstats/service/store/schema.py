@@ -71,7 +71,7 @@ JOB = sa.Table(
     sa.Column("created", _TIME, nullable=False),
     sa.Column("started", _TIME, nullable=True),
     sa.Column("finished", _TIME, nullable=True),
-    sa.Index("job_queue", "state", "owner", "lane", "priority", "id"),
+    sa.Index("job_queue", "state", "owner", "lane", sa.desc("priority"), "id"),
     sa.Index("job_lease", "state", "lease_until"),
     sa.Index("job_owner", "owner", "id"),
     sa.Index("job_key", "key", "owner", "state"),
@@ -105,13 +105,14 @@ BLOCK = sa.Table(
     sa.Index("block_lease", "state", "lease_until"),
 )  # fmt: skip
 
-#: Which jobs wait for which work, and for how many of its blocks.
+#: Which jobs wait, or have waited, for which work, and for how many of its blocks.
 NEED = sa.Table(
     "need", METADATA,
     sa.Column("job", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("work", _DIGEST, primary_key=True),
     sa.Column("n_blocks", sa.Integer, nullable=False),
-    sa.Index("need_work", "work"),
+    sa.Column("is_met", sa.Boolean, nullable=False),
+    sa.Index("need_work", "work", "is_met"),
 )  # fmt: skip
 
 #: What happened to a job, in order; the id is what a stream of events resumes from.

@@ -107,7 +107,7 @@ def test_a_clock_that_jumps_doubles_nothing(store: Store, clock: Clock, step_s: 
     assert store.queue.finish_job(fresh, Answer(exit_status=0, record="good"))
 
 
-def test_blocks_wake_the_job_that_waits_for_them(store: Store) -> None:
+def test_blocks_wake_the_job_that_waits_for_them(store: Store, clock: Clock) -> None:
     job = ask(store, "a")
     claim, asked = take(store), work(3)
     assert isinstance(claim, JobClaim)
@@ -118,6 +118,7 @@ def test_blocks_wake_the_job_that_waits_for_them(store: Store) -> None:
         block = take(store)
         assert isinstance(block, BlockClaim)
         assert block.number == number
+        clock.now += 0.3
         assert store.queue.finish_block(block, json.dumps({"n": number}), seconds=0.1)
     assert store.queue.job(job.name).state is JobState.QUEUED
     assert store.queue.blocks(asked).missing == ()

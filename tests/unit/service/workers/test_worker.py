@@ -1,0 +1,79 @@
+"""One job after the other in this process: the record of the command line, blocks, refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sqlalchemy")
+
+from darkstats.cli.running import run
+from darkstats.service.asking import ask
+from darkstats.service.questions import Question
+from darkstats.service.store import JobState, Store
+from darkstats.service.workers.worker import work_once
+
+WORKSPACES = Path(__file__).resolve().parents[4] / "workspaces/examples"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(f"sqlite:///{tmp_path}/store.db")
+    yield made
+    made.close()
+
+
+def question(store: Store, verb: str, path: Path, **options) -> Question:
+    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
+    named = {str(p.relative_to(path.parent)): p.read_bytes() for p in files}
+    kept = store.documents.collect(named, owner="ana", title=path.name)
+    return Question(verb=verb, options={"source": f"sha256:{kept.digest}/{path.name}", **options})
+
+
+def finish(store: Store, most: int = 100) -> int:
+    """Work until there is nothing to do; the number of claims."""
+    return next(n for n in range(most) if not work_once(store))
+
+
+def answer_of(store: Store, name: str) -> dict:
+    job = store.queue.job(name)
+    assert job.state is JobState.DONE, job.reason
+    return json.loads(store.results.get(job.key).record)
+
+
+def without_command(record: dict) -> dict:
+    return {key: value for key, value in record.items() if key not in {"command", "provenance"}}
+
+
+def test_a_limit_has_the_record_of_the_command_line(store, capsys) -> None:
+    path = WORKSPACES / "two_bins.json"
+    job = ask(store, question(store, "limit", path), owner="ana")
+    assert finish(store) == 1
+    assert run(["limit", str(path), "--json"]) == 0
+    wanted = json.loads(capsys.readouterr().out)
+    assert without_command(answer_of(store, job.name)) == without_command(wanted)
+
+
+def test_a_scan_waits_for_its_blocks(store, capsys) -> None:
+    path = WORKSPACES / "mass_scan"
+    job = ask(store, question(store, "scan", path), owner="ana")
+    claims = finish(store)
+    assert claims >= 3  # up to the blocks, the blocks, and what they give
+    assert run(["scan", str(path), "--json"]) == 0
+    wanted = json.loads(capsys.readouterr().out)
+    assert without_command(answer_of(store, job.name)) == without_command(wanted)
+    states = [json.loads(e.body).get("state") for e in store.queue.events(job.id)]
+    assert [s for s in states if s] == [
+        "queued", "running", "waiting", "queued", "running", "done",
+    ]  # fmt: skip
+
+
+def test_a_refusal_is_an_answer(store) -> None:
+    asked = question(store, "limit", WORKSPACES / "two_bins.json", poi="nu")
+    job = ask(store, asked, owner="ana")
+    finish(store)
+    assert store.results.get(job.key).exit_status == 2
+    assert "nu" in json.dumps(answer_of(store, job.name))
