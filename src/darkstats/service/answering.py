@@ -17,12 +17,20 @@ from darkstats import workflows
 from darkstats.errors import (
     DarkstatsError,
     InputError,
+    OptionError,
     OutputError,
     ServiceError,
     UnknownNameError,
 )
 from darkstats.options import named_choices, request_from
-from darkstats.service.questions import ASKED, Question, asked_of, references, request_type
+from darkstats.service.questions import (
+    ASKED,
+    Question,
+    asked_of,
+    references,
+    request_type,
+    required_of,
+)
 from darkstats.service.store.rows import Answer
 from darkstats.workflows import Outcome, Shell
 
@@ -30,10 +38,10 @@ if TYPE_CHECKING:
     from darkstats.service.questions import Reference
     from darkstats.service.store import Store
 
-__all__ = ["answer", "lay_out"]
+__all__ = ["answer", "check", "lay_out"]
 
-#: Folder of what a workflow writes, in that of its documents.
-OUT = "out"
+#: Folder of what a workflow writes, in that of its documents, of which none has such a name.
+OUT = ".out"
 _STATUS = {True: 2, False: 1}
 
 
@@ -158,8 +166,31 @@ def _lay_collection(one: Reference, store: Store, folder: Path, laid: dict[str, 
     return base
 
 
+def check(question: Question) -> None:
+    """Refuse a question that would be refused whatever its documents hold.
+
+    Raises
+    ------
+    ArgumentTypeError
+        A value is of another type than its option takes.
+    OptionError
+        An option is missing, is beyond its range, or contradicts another.
+    UnknownNameError
+        A word is none of the choices.
+    """
+    for name in required_of(question.verb):
+        if question.options.get(name) is None:
+            raise OptionError(f"{name}: is required by {question.verb}")
+    _request(question, _Places(names={one.text: "document" for one in question.references}))
+
+
 def _outcome(question: Question, places: _Places, shell: Shell) -> Outcome[Any]:
-    verb = ASKED[question.verb]
+    request = _request(question, places)
+    found: Outcome[Any] = getattr(workflows, ASKED[question.verb].task)(request, shell)
+    return found
+
+
+def _request(question: Question, places: _Places) -> Any:  # noqa: ANN401 -- a request of the verb
     options = {}
     for name, asked in asked_of(question.verb).items():
         if name not in question.options:
@@ -174,9 +205,7 @@ def _outcome(question: Question, places: _Places, shell: Shell) -> Outcome[Any]:
         options["output"] = f"{OUT}/{_FOLDERS[question.verb]}"
     known = named_choices(request_type(question.verb))
     options |= {name: 1 for name in ("threads", "workers") if name in known}
-    request = request_from(request_type(question.verb), options, called=question.verb)
-    found: Outcome[Any] = getattr(workflows, verb.task)(request, shell)
-    return found
+    return request_from(request_type(question.verb), options, called=question.verb)
 
 
 #: Folders that a verb writes, and what they are called among the files of its answer.

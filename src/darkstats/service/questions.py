@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,9 @@ ASKED: Mapping[str, Verb] = {verb: said for verb, said in VERBS.items() if verb 
 
 #: Options that only the machine that answers decides.
 _OURS = {"cluster", "workers", "threads", "cache", "output"}
+
+_STANDARD_INPUT = "-"
+_NO_DEFAULT = (MISSING, _STANDARD_INPUT)
 
 _REFERENCE = re.compile(
     r"sha256:(?P<digest>[0-9a-f]{64})(?:/(?P<name>[^\x00-\x1f]{1,1024}))?|result:(?P<key>[0-9a-f]{64})"
@@ -161,6 +164,13 @@ def asked_of(verb: str) -> Mapping[str, Option]:
         for name, shared in named_choices(request_type(verb)).items()
         if name not in hidden
     }
+
+
+@cache
+def required_of(verb: str) -> tuple[str, ...]:
+    """Options that a question must set: those without a default, or read from standard input."""
+    known = named_choices(request_type(verb))
+    return tuple(name for name in asked_of(verb) if known[name][0].default in _NO_DEFAULT)
 
 
 @cache

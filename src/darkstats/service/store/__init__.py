@@ -5,6 +5,7 @@ from __future__ import annotations
 from darkstats.service.store.database import Database
 from darkstats.service.store.documents import Documents
 from darkstats.service.store.queue import Queue
+from darkstats.service.store.requests import Requests
 from darkstats.service.store.results import Results
 from darkstats.service.store.rows import (
     Answer,
@@ -55,6 +56,7 @@ class Store:
         self.documents = Documents(self.database)
         self.queue = Queue(self.database)
         self.results = Results(self.database)
+        self.requests = Requests(self.database)
 
     def close(self) -> None:
         """Close all connections."""

@@ -14,6 +14,7 @@ __all__ = [
     "METADATA",
     "NEED",
     "OWNER",
+    "REQUEST",
     "RESULT",
     "SCHEMA",
     "TOKEN",
@@ -169,4 +170,14 @@ TOKEN = sa.Table(
     sa.Column("hash", sa.String(128), nullable=False),
     sa.Column("created", _TIME, nullable=False),
     sa.Column("revoked", _TIME, nullable=True),
+)  # fmt: skip
+
+#: Keys of requests that must not be done twice, and the jobs that they named.
+REQUEST = sa.Table(
+    "request", METADATA,
+    sa.Column("owner", sa.String(128), primary_key=True),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("key", _DIGEST, nullable=False),
+    sa.Column("job", sa.String(32), nullable=False),
+    sa.Column("created", _TIME, nullable=False),
 )  # fmt: skip
