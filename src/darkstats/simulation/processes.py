@@ -11,6 +11,7 @@ from darkstats.simulation.dark_higgsstrahlung import DarkHiggsstrahlung
 from darkstats.simulation.four_muons import FourMuons
 from darkstats.simulation.muon_pair_vector import MuonPairVector
 from darkstats.simulation.pythia import PythiaLeptonPairs
+from darkstats.simulation.radiative_bhabha import RadiativeBhabha
 from darkstats.simulation.radiative_muons import RadiativeMuons
 from darkstats.simulation.tau_pairs import TauPairs
 from darkstats.simulation.three_photons import ThreePhotons
@@ -32,6 +33,7 @@ PROCESSES: Mapping[str, type[Any]] = MappingProxyType(
         "meson_photon": MesonPhoton,
         "muon_pair_vector": MuonPairVector,
         "pythia_lepton_pairs": PythiaLeptonPairs,
+        "radiative_bhabha": RadiativeBhabha,
         "radiative_muons": RadiativeMuons,
         "tau_pairs": TauPairs,
         "three_photons": ThreePhotons,
