@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -98,3 +100,41 @@ def test_a_cancelled_job_ends_its_worker(store, supervise) -> None:
     until(lambda: supervisor.alive() == 2 and supervisor.pids() != before, 10.0)
     other = ask(store, limit(store), owner="ana")
     until(lambda: state(store, other.name) is JobState.DONE)
+
+
+def test_what_needs_too_much_memory_fails_and_says_so(store, supervise) -> None:
+    supervise(workers=1, limits=Limits(memory_bytes=1_500_000_000))
+    job = ask(store, limit(store, calculator="toys", n_toys=1_000_000_000), owner="ana")
+    until(lambda: store.queue.job(job.name).state.is_final, 60.0)
+    assert "memory" in store.queue.job(job.name).reason
+
+
+def test_figures_are_drawn_under_all_limits(store, supervise) -> None:
+    supervise(workers=1)
+    plain = limit(store)
+    drawn = ("cls.svg", "cls.pdf", "cls.png")
+    asked = Question(verb="limit", options=plain.options, figures=drawn)
+    job = ask(store, asked, owner="ana")
+    until(lambda: state(store, job.name).is_final, 60.0)
+    assert store.queue.job(job.name).state is JobState.DONE, store.queue.job(job.name).reason
+    assert set(store.results.get(job.key).artefacts) == set(drawn)
+
+
+def test_workers_of_a_server_that_is_killed_end(store, tmp_path) -> None:
+    program = (
+        "import sys, time\n"
+        "from darkstats.service.workers.supervisor import Supervisor\n"
+        "found = Supervisor(sys.argv[1], workers=1)\n"
+        "found.start()\n"
+        "while found.alive() < 2: time.sleep(0.05)\n"
+        "print(*found.pids(), flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", program, store.database.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        pids = list(map(int, server.stdout.readline().split()))
+        job = ask(store, limit(store, calculator="toys", n_toys=50_000), owner="ana")
+        until(lambda: state(store, job.name) is JobState.RUNNING)
+        server.kill()
+    until(lambda: state(store, job.name) is JobState.DONE, 60.0)  # what is begun is finished
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 10.0)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from darkstats.errors import ServiceError
 from darkstats.service.store import Store
 from darkstats.service.store.rows import Lane
+from darkstats.service.workers.guard import Guard, caches
 from darkstats.service.workers.limits import Limits
 from darkstats.service.workers.names import is_gone, name_of
 from darkstats.service.workers.worker import Desk
@@ -78,6 +79,9 @@ class _Loop:
             folder=self.folder,
             lost=self._lost,
         )
+        url = store.database.engine.url
+        path = str(url.database) if store.database.is_sqlite else ""
+        sys.addaudithook(Guard(self.folder, caches=caches(), database=path))
 
     def _lost(self) -> None:
         """End at once: nothing that is still done here matters to anyone."""

@@ -177,7 +177,7 @@ class Supervisor:
 
     def _seat(self, seat: _Seat) -> None:
         process = subprocess.Popen(
-            [sys.executable, "-m", "darkstats.service.workers"],
+            [sys.executable, "-P", "-m", "darkstats.service.workers"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=self.limits.environment(),
@@ -205,7 +205,7 @@ class Supervisor:
             reason = self.limits.too_much_processor
         if seat.process is not None:
             _close(seat.process)
-        self._dead.append(_Dead(name=seat.name, reason=reason))
+        self._dead.append(_Dead(name=seat.name, reason=reason, blamed=status not in {0, LOST}))
         seat.process = None
         if status in {0, LOST} or reason or now - seat.since > _EARLY_S:
             seat.early_deaths, seat.not_before = 0, now
