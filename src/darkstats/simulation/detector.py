@@ -7,6 +7,7 @@ all of them configurable; none is taken from real data.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +46,8 @@ class Detector:
         Common factor on track resolutions.
     veto_threshold_gev, veto_inefficiency
         Photons above the threshold veto an event, but for this fraction of them, which enters as
-        a weight.
+        a weight: one number, or rows of energy in GeV and fraction, between which the logarithms
+        are linear, constant beyond. What passes through gaps is no part of it.
     lepton_efficiency
         Identification efficiency per lepton.
     trigger_efficiency
@@ -66,7 +68,7 @@ class Detector:
     track_angle_rad: float = 0.001
     track_smearing: float = 1.15
     veto_threshold_gev: float = 0.15
-    veto_inefficiency: float = 3e-3
+    veto_inefficiency: float | tuple[tuple[float, float], ...] = 3e-3
     lepton_efficiency: float = 0.95
     trigger_efficiency: float = 1.0
 
@@ -80,13 +82,13 @@ class Detector:
         """
         for name in (
             "photon_efficiency",
-            "veto_inefficiency",
             "lepton_efficiency",
             "trigger_efficiency",
         ):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
                 raise OptionError(f"detector: {name} = {value} lies outside [0, 1]")
+        _check_fractions(self.veto_inefficiency)
         for name in ("position_rad", "merging_rad", "track_angle_rad", "track_smearing"):
             if not getattr(self, name) >= 0.0:
                 raise OptionError(f"detector: {name} is negative")
@@ -115,6 +117,21 @@ class Detector:
         a, b, c = self.energy_terms
         variance = (a / energy_gev) ** 2 + (b / energy_gev**0.25) ** 2 + c**2
         return np.asarray(np.sqrt(variance))
+
+    def missed(self, energy_gev: FloatArray) -> FloatArray:
+        """Fraction of photons of these energies, lab, that do not veto. Shape of the energies.
+
+        Examples
+        --------
+        >>> detector = Detector(veto_inefficiency=((0.1, 1e-2), (1.0, 1e-4)))
+        >>> detector.missed(np.array([0.1, 1.0, 5.0])).round(6).tolist()
+        [0.01, 0.0001, 0.0001]
+        """
+        energy = np.asarray(energy_gev, dtype=np.float64)
+        if isinstance(self.veto_inefficiency, tuple):
+            places, fractions = np.log(np.array(self.veto_inefficiency)).T
+            return np.asarray(np.exp(np.interp(np.log(energy), places, fractions)))
+        return np.full(energy.shape, self.veto_inefficiency)
 
     def in_ecl(self, theta_rad: FloatArray) -> BoolArray:
         """Whether a direction hits the calorimeter, gaps left out."""
@@ -157,6 +174,31 @@ class Detector:
         phi = np.arctan2(lab[:, 2], lab[:, 1]) + angle * noise[2]
         sine = np.maximum(np.sin(theta), 1e-6)
         return _from_polar(new_transverse / sine, theta, phi, mass=mass_gev)
+
+
+def _check_fractions(rows: float | tuple[tuple[float, float], ...]) -> None:
+    """Check the photons that are missed.
+
+    Raises
+    ------
+    OptionError
+        A fraction is outside [0, 1], or energies of a table do not rise.
+    """
+    if not isinstance(rows, tuple):
+        if not 0.0 <= rows <= 1.0:
+            raise OptionError(f"detector: veto_inefficiency = {rows} lies outside [0, 1]")
+        return
+    written: tuple[object, ...] = rows
+    if not rows or not all(isinstance(row, tuple) and len(row) == 2 for row in written):
+        raise OptionError(
+            "detector: veto_inefficiency is a number, or rows of energy in GeV and fraction: "
+            "[[0.15, 0.01], [1.0, 0.0003]]"
+        )
+    energies, fractions = zip(*rows, strict=True)
+    if not all(0.0 < fraction <= 1.0 for fraction in fractions):
+        raise OptionError("detector: a fraction of veto_inefficiency lies outside (0, 1]")
+    if energies[0] <= 0.0 or any(a >= b for a, b in pairwise(energies)):
+        raise OptionError("detector: energies of veto_inefficiency do not rise from above 0 GeV")
 
 
 def _from_polar(

@@ -169,11 +169,12 @@ class DileptonRecoilSelection:
     Notes
     -----
     Photons, and electrons beside the tracker, above threshold in the calorimeter veto an event,
-    and so do further charged particles in the tracker; each shower is missed with the detector's
-    veto inefficiency, which enters as a weight. Columns: dilepton mass; squared recoil mass; polar
-    angle of the recoil momentum in lab and c.m. frame; recoil momentum transverse to the beam, to
-    the faster and to the slower lepton in the c.m. frame; opening angle of the leptons transverse
-    to the beam; smaller momentum; smaller and larger polar angle.
+    and so do further charged particles in the tracker; each shower is missed with the
+    detector's veto inefficiency at its energy, which enters as a weight. Columns: dilepton
+    mass; squared recoil mass; polar angle of the recoil momentum in lab and c.m. frame; recoil
+    momentum transverse to the beam, to the faster and to the slower lepton in the c.m. frame;
+    opening angle of the leptons transverse to the beam; smaller momentum; smaller and larger
+    polar angle.
     """
 
     flavours: str = "mumu"
@@ -197,7 +198,8 @@ class DileptonRecoilSelection:
         tracked = charged & detector.in_cdc(theta) & (momentum > 0.05)
         shower = photon | ((kind == 11) & ~tracked)  # an electron beside the tracker showers, too
         veto = shower & (lab[:, 0] > detector.veto_threshold_gev) & detector.in_ecl(theta)
-        n_photons = np.bincount(block.event[veto], minlength=n)
+        missed = np.ones(n)
+        np.multiply.at(missed, block.event[veto], detector.missed(lab[veto, 0]))
         n_tracks = np.bincount(block.event[tracked], minlength=n)
         first, second = (13, 13) if self.flavours == "mumu" else (11, 13)
         low, high = np.radians(self.theta_range_deg)
@@ -214,7 +216,7 @@ class DileptonRecoilSelection:
         two = detector.smear_tracks(lab[minus], masses[1], rng)
         weight = (
             block.weight_pb[event]
-            * detector.veto_inefficiency ** n_photons[event]
+            * missed[event]
             * (detector.lepton_efficiency**2 * detector.trigger_efficiency)
         )
         columns = _recoil_columns(one, two)

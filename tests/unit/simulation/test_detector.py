@@ -123,3 +123,44 @@ def test_no_survivor_is_an_empty_sample():
     assert len(found) == 0
     assert found.n_generated == 50
     assert found.cross_section_pb > 0.9
+
+
+def test_photons_are_missed_by_their_energy():
+    """Logarithms are linear between the rows, constant beyond."""
+    detector = Detector(veto_inefficiency=((0.15, 1e-2), (0.6, 1e-3), (2.0, 1.5e-4)))
+    found = detector.missed(np.array([0.05, 0.15, 0.3, 0.6, 2.0, 7.0]))
+    middle = np.sqrt(1e-2 * 1e-3)  # 0.3 GeV halves the logarithms of 0.15 and 0.6
+    np.testing.assert_allclose(found, [1e-2, 1e-2, middle, 1e-3, 1.5e-4, 1.5e-4], rtol=1e-12)
+    np.testing.assert_array_equal(Detector(veto_inefficiency=0.2).missed(found), np.full(6, 0.2))
+
+
+@pytest.mark.parametrize(
+    "rows", [((0.5, 0.1), (0.2, 0.1)), ((0.0, 0.1),), ((0.5, 1.2),), ((0.5, 0.0),), (), (0.5, 0.1)]
+)
+def test_impossible_tables_of_missed_photons_are_refused(rows):
+    with pytest.raises(OptionError, match="veto_inefficiency"):
+        Detector(veto_inefficiency=rows)
+
+
+def test_each_photon_is_missed_by_its_own_energy():
+    """The weight is the product over the photons of an event; gaps and soft ones count nothing."""
+    n = 3
+    muons = massless(np.full(2 * n, 3.0), np.array([[0.96, 0.0, 0.28], [-0.96, 0.0, -0.28]] * n))
+    muons[:, 0] = np.hypot(3.0, M_MU)
+    photons = massless(np.array([0.5, 2.0, 0.05]), np.array([[0.0, 1.0, 0.0]] * 3))
+    momentum = to_cm(np.concatenate([muons, photons]))
+    event = np.array([0, 0, 1, 1, 2, 2, 0, 0, 1])
+    order = np.argsort(event, kind="stable")
+    block = EventBlock(
+        event=event[order],
+        pdg_id=np.array([13, -13] * n + [22, 22, 22])[order],
+        momentum=momentum[order],
+        weight_pb=np.ones(n),
+    )
+    detector = Detector(
+        veto_inefficiency=((0.5, 1e-2), (2.0, 1e-4)), lepton_efficiency=1.0
+    )  # fmt: skip
+    found = DileptonRecoilSelection(max_recoil_mass_squared_gev2=1e9).apply(
+        block, detector, generator()
+    )
+    np.testing.assert_allclose(found.weight_pb, [1e-6, 1.0, 1.0], rtol=1e-9)
