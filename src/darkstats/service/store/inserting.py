@@ -19,5 +19,6 @@ def insert_once(connection: Connection, table: sa.Table, values: dict[str, Any])
     from sqlalchemy.dialects import postgresql, sqlite
 
     kind: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    done = connection.execute(kind.insert(table).values(values).on_conflict_do_nothing())
-    return int(done.rowcount) == 1
+    insert = kind.insert(table).values(values).on_conflict_do_nothing()
+    done = connection.execute(insert.returning(*table.primary_key.columns))
+    return done.first() is not None  # not every driver counts the rows of an insertion

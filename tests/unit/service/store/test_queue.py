@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -32,8 +31,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    made = Store(f"sqlite:///{tmp_path}/store.db")
+def store(store_url: str, clock: Clock) -> Iterator[Store]:
+    made = Store(store_url)
     made.queue = Queue(made.database, clock)
     yield made
     made.close()
