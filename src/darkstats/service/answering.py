@@ -215,13 +215,18 @@ _FOLDERS = {
 
 
 def _told(question: Question, outcome: Outcome[Any], begun: float) -> Answer:
-    from darkstats.report.writing import json_text
+    from darkstats.report.writing import csv_text, json_text, write_text
 
     wrong = outcome.malformed or outcome.uncertified
     if not wrong:
         for figure in question.figures:
             kind, _, form = figure.rpartition(".")
-            outcome.figure(kind or None).save(f"{OUT}/{figure if kind else f'figure.{form}'}")
+            drawing = outcome.figure(kind or None)
+            place = f"{OUT}/{figure if kind else f'figure.{form}'}"
+            if form == "csv":
+                write_text(place, csv_text(drawing.columns))
+            else:
+                drawing.save(place)
     for path, write in outcome.files.items():
         write(path)
     files = {

@@ -42,7 +42,7 @@ _NO_DEFAULT = (MISSING, _STANDARD_INPUT)
 _REFERENCE = re.compile(
     r"sha256:(?P<digest>[0-9a-f]{64})(?:/(?P<name>[^\x00-\x1f]{1,1024}))?|result:(?P<key>[0-9a-f]{64})"
 )
-_FIGURE = re.compile(r"(?:[a-z][a-z0-9_]{0,39}\.)?(?:pdf|png|svg)")
+_FIGURE = re.compile(r"(?:[a-z][a-z0-9_]{0,39}\.)?(?:csv|pdf|png|svg)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,8 @@ class Question:
     options
         JSON values by the names of :func:`darkstats.options.named_choices`.
     figures
-        Figures to draw with the answer: ``"svg"``, or ``"cls.pdf"`` with their kind.
+        Figures to draw with the answer: ``"svg"``, or ``"cls.pdf"`` with their kind; ``"cls.csv"``
+        are the numbers that one shows.
 
     Raises
     ------
@@ -101,7 +102,9 @@ class Question:
                 _check_text(name, text, known[name])
         for figure in self.figures:
             if not _FIGURE.fullmatch(figure):
-                raise OptionError(f"figure {figure!r}: name KIND.FORMAT or FORMAT: pdf, png or svg")
+                raise OptionError(
+                    f"figure {figure!r}: name KIND.FORMAT or FORMAT: csv, pdf, png or svg"
+                )
 
     @property
     def references(self) -> tuple[Reference, ...]:

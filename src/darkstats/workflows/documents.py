@@ -85,12 +85,31 @@ def inspect(
             workspace.document, name=inputs.source, simulated=bool(sidecar.simulated)
         )
 
+    def yields() -> Drawing:
+        return _yields(request, shell)
+
     return Outcome(
         result=summary,
         record=lambda: summary_record(summary, inputs),
         sheet=sheet,
-        figures={"variations": variations},
+        figures={"variations": variations, "yields": yields},
     )
+
+
+def _yields(request: InspectRequest, shell: Shell) -> Drawing:
+    """Samples at the initial parameters, stacked, with what the constraints allow, and the data."""
+    import numpy as np
+
+    from darkstats.report.figures.prediction import Parameters, prediction_figure
+    from darkstats.workflows.inputs import load
+    from darkstats.workflows.requests import ModelRequest
+
+    asked = ModelRequest(workspace=request.workspace, measurement=request.measurement)
+    found = load(asked, shell, needs_poi=False)
+    nominal = Parameters(
+        model=found.model, observation=found.observation, parameters=np.array(found.model.inits)
+    )
+    return prediction_figure(nominal, None, found.inputs, found.sidecar, prefit=True)
 
 
 def _patches(request: WorkspaceRequest) -> Outcome[JsonObject] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from darkstats.errors import OptionError
 from darkstats.report.figures.style import (
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from darkstats.arrays import FloatArray
-    from darkstats.fit import Covariance, FitResult
-    from darkstats.model import ChannelBins
+    from darkstats.fit import Covariance
+    from darkstats.model import ChannelBins, Model, Observation
     from darkstats.model.base import BinnedModel
     from darkstats.report.provenance import Inputs
     from darkstats.report.sidecar import Sidecar
 
-__all__ = ["prediction_figure", "rate_errors"]
+__all__ = ["Parameters", "Predicted", "prediction_figure", "rate_errors"]
 
 _LONGEST_NAME = 60  # letters of a channel, which stand beside each other on a page
 
@@ -38,7 +38,32 @@ _MOST_CHANNELS = 12
 _FROM_ZERO = -0.5  # the lower edge of a bin that is numbered, not measured
 
 
-def rate_errors(fit: FitResult, covariance: Covariance) -> FloatArray:
+class Predicted(Protocol):
+    """A model at some parameters, beside data: a fit, or what was never fitted."""
+
+    @property
+    def model(self) -> Model:
+        """What predicts."""
+
+    @property
+    def observation(self) -> Observation:
+        """What was counted."""
+
+    @property
+    def parameters(self) -> FloatArray:
+        """Values of all parameters. Shape [par]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Parameters:
+    """A model at parameters that nobody fitted, beside data; see :class:`Predicted`."""
+
+    model: Model
+    observation: Observation
+    parameters: FloatArray
+
+
+def rate_errors(fit: Predicted, covariance: Covariance) -> FloatArray:
     """Standard deviations of the expected rates, from the covariance by linear propagation. [bin].
 
     Derivatives are central differences of a tenth of a standard deviation.
@@ -61,7 +86,7 @@ def rate_errors(fit: FitResult, covariance: Covariance) -> FloatArray:
     return errors
 
 
-def _prefit_errors(fit: FitResult, parameters: FloatArray) -> FloatArray:
+def _prefit_errors(fit: Predicted, parameters: FloatArray) -> FloatArray:
     """Standard deviations of the rates from the constraints alone. Shape [bin]."""
     import numpy as np
 
@@ -79,7 +104,7 @@ def _prefit_errors(fit: FitResult, parameters: FloatArray) -> FloatArray:
     return errors
 
 
-def _in_bins(fit: FitResult) -> BinnedModel:
+def _in_bins(fit: Predicted) -> BinnedModel:
     """The model, where it is one of bins.
 
     Raises
@@ -93,7 +118,7 @@ def _in_bins(fit: FitResult) -> BinnedModel:
 
 
 def prediction_figure(
-    fit: FitResult,
+    fit: Predicted,
     covariance: Covariance | None,
     inputs: Inputs,
     sidecar: Sidecar,
@@ -116,10 +141,13 @@ def prediction_figure(
         errors = np.zeros(model.n_bins) if covariance is None else rate_errors(fit, covariance)
     shown = model.channels[:_MOST_CHANNELS]
     order = _stacking_order(fit, samples)
-    columns: dict[str, list[Any]] = {"channel": [], "bin": [], "data": []}
+    columns: dict[str, list[Any]] = {"channel": [], "bin": [], "low": [], "high": [], "data": []}
     columns |= {model.samples[s]: [] for s in order}
     columns |= {"total": [], "error": []}
     for channel in model.channels:
+        edges = _edges(channel, sidecar.channels.get(channel.name, ChannelLabels()))
+        columns["low"] += edges[:-1].tolist()
+        columns["high"] += edges[1:].tolist()
         for number, b in enumerate(range(channel.start, channel.stop)):
             columns["channel"].append(channel.name)
             columns["bin"].append(number)
@@ -170,7 +198,7 @@ def prediction_figure(
     return Drawing(figure=figure, columns=columns)
 
 
-def _stacking_order(fit: FitResult, samples: FloatArray) -> list[int]:
+def _stacking_order(fit: Predicted, samples: FloatArray) -> list[int]:
     """Samples from the smallest to the largest, those that the POI scales on top."""
     import numpy as np
 
@@ -260,7 +288,7 @@ def _steps(values: FloatArray) -> FloatArray:
     return np.append(values, values[-1])
 
 
-def _stack(axes: Axes, fit: FitResult, panel: _Panel, order: list[int]) -> None:
+def _stack(axes: Axes, fit: Predicted, panel: _Panel, order: list[int]) -> None:
     import mplhep
     import numpy as np
 
@@ -293,7 +321,7 @@ def _stack(axes: Axes, fit: FitResult, panel: _Panel, order: list[int]) -> None:
         axes.xaxis.set_minor_locator(_no_ticks())
 
 
-def _sample_name(fit: FitResult, panel: _Panel, sample: int, order: list[int]) -> str:
+def _sample_name(fit: Predicted, panel: _Panel, sample: int, order: list[int]) -> str:
     """Name of a sample; that of the signal says at which strength it is drawn."""
     model = _in_bins(fit)
     name = plain_name(model.samples[sample])

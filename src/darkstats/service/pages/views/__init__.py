@@ -1,0 +1,8 @@
+"""What a page shows of a record: headlines, facts, plots with the tables of their numbers."""
+
+from __future__ import annotations
+
+from darkstats.service.pages.views.making import view_of
+from darkstats.service.pages.views.parts import Fact, Headline, Plot, Table, View
+
+__all__ = ["Fact", "Headline", "Plot", "Table", "View", "view_of"]
