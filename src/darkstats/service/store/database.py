@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from darkstats.errors import OptionError, ServiceError
 from darkstats.service.store.schema import METADATA, SCHEMA
@@ -25,11 +25,13 @@ T = TypeVar("T")
 VERSION = 1
 _TRIES = 8
 _PAUSE_S = 0.05
-_BUSY_MS = 30_000
+_BUSY_MS = 10_000
+_PATIENCE_S = 15.0
 _PASSING = (
     "locked", "busy", "deadlock", "serialize", "could not connect", "refused", "starting up",
     "shutting down", "terminating connection", "closed the connection",
 )  # fmt: skip
+_MIGRATION_LOCK = 0x6461726B  # any number that nobody else takes
 _NETWORK_FILE_SYSTEMS = ("nfs", "afs", "fuse.eos", "cifs", "smb", "lustre", "gpfs", "ceph")
 
 
@@ -61,7 +63,10 @@ class Database:
             _require_local(Path(sa.make_url(url).database or ""))
             self.engine = _sqlite(url)
         else:
-            self.engine = sa.create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=16)
+            self.engine = sa.create_engine(
+                url, pool_pre_ping=True, pool_size=8, max_overflow=16, pool_timeout=_PATIENCE_S,
+                connect_args={"connect_timeout": 5},
+            )  # fmt: skip
         self.write(_migrate)
 
     def close(self) -> None:
@@ -89,6 +94,7 @@ class Database:
         return self._tried(run, "darkstats_write")
 
     def _tried(self, run: Callable[[Connection], T], kind: str) -> T:
+        end = time.monotonic() + _PATIENCE_S
         for attempt in range(_TRIES):
             try:
                 with (
@@ -96,8 +102,9 @@ class Database:
                     connection.begin(),
                 ):
                     return run(connection)
-            except (OperationalError, DBAPIError) as error:
-                if attempt == _TRIES - 1 or not _passes(error):
+            except (DBAPIError, sa.exc.TimeoutError) as error:
+                is_last = attempt == _TRIES - 1 or time.monotonic() >= end
+                if is_last or not _passes(error):
                     raise ServiceError(
                         f"the store cannot be used ({_words(error)}); nothing was changed"
                     ) from error
@@ -105,21 +112,25 @@ class Database:
         raise AssertionError  # the loop returns or raises
 
 
-def _words(error: DBAPIError) -> str:
-    return str(error.orig or error).strip().splitlines()[0]
+def _words(error: DBAPIError | sa.exc.TimeoutError) -> str:
+    if isinstance(error, sa.exc.TimeoutError):
+        return "too many connections at a time"
+    lines = str(error.orig or "").strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
-def _passes(error: DBAPIError) -> bool:
+def _passes(error: DBAPIError | sa.exc.TimeoutError) -> bool:
     """Whether what is wrong may be gone in a moment."""
+    if isinstance(error, sa.exc.TimeoutError):
+        return False  # it was waited for
     text = str(error.orig or error).lower()
-    lost = error.connection_invalidated
-    return lost or any(word in text for word in _PASSING)
+    return error.connection_invalidated or any(word in text for word in _PASSING)
 
 
 def _sqlite(url: str) -> Engine:
     engine = sa.create_engine(
         url, connect_args={"timeout": _BUSY_MS / 1e3, "check_same_thread": False}, pool_size=8,
-        max_overflow=24, poolclass=sa.pool.QueuePool,
+        max_overflow=24, poolclass=sa.pool.QueuePool, pool_timeout=_PATIENCE_S,
     )  # fmt: skip
 
     @sa.event.listens_for(engine, "connect")
@@ -173,6 +184,8 @@ def _migrate(connection: Connection) -> None:
     ServiceError
         They were made by a newer version of darkstats.
     """
+    if connection.dialect.name == "postgresql":  # one at a time; SQLite has one writer anyway
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
     SCHEMA.create(connection, checkfirst=True)
     found = connection.execute(sa.select(SCHEMA.c.version)).scalar()
     if found is not None and found > VERSION:

@@ -196,15 +196,7 @@ class Queue:
             How long nobody else may have it, unless :meth:`renew` is called.
         """
 
-        def look(connection: Connection) -> bool:
-            now = self._clock()
-            lost = (connection.execute(lost_in(table, now).limit(1)) for table in (JOB, BLOCK))
-            if any(rows.first() is not None for rows in lost):
-                return True
-            return is_anything_to_do(connection, lanes)
-
         def run(change: Change) -> JobClaim | BlockClaim | None:
-            self._take_back(change)
             job = next_job(change.connection, lanes)
             block = next_block(change.connection) if Lane.LONG in lanes else None
             if job is not None and (block is None or job[1] <= block[1]):
@@ -213,15 +205,12 @@ class Queue:
                 return change.claim_block(block[0], worker, lease_s)
             return None
 
-        if not self._database.read(look):  # who has nothing to do keeps no lock from others
-            return None
-        return self._change(run)
+        return self._change(run) if self._has_prospects(lanes) else None
 
     def claim_blocks(self, worker: str, *, most: int, lease_s: float) -> Sequence[BlockClaim]:
         """Take several blocks of one work, for an executor of many workers."""
 
         def run(change: Change) -> Sequence[BlockClaim]:
-            self._take_back(change)
             found: list[BlockClaim] = []
             while len(found) < most:
                 block = next_block(change.connection)
@@ -230,10 +219,23 @@ class Queue:
                 found.append(change.claim_block(block[0], worker, lease_s))
             return tuple(found)
 
-        lanes = (Lane.LONG,)
-        if not self._database.read(lambda connection: is_anything_to_do(connection, lanes)):
-            return ()
-        return self._change(run)
+        return self._change(run) if self._has_prospects((Lane.LONG,)) else ()
+
+    def _has_prospects(self, lanes: Sequence[Lane]) -> bool:
+        """Whether there may be something to claim; who finds nothing has locked nobody out."""
+        now = self._clock()
+
+        def is_any_lost(connection: Connection) -> bool:
+            rows = (connection.execute(lost_in(table, now).limit(1)) for table in (JOB, BLOCK))
+            return any(found.first() is not None for found in rows)
+
+        def look(connection: Connection) -> tuple[bool, bool]:
+            return is_any_lost(connection), is_anything_to_do(connection, lanes)
+
+        is_lost, is_there = self._database.read(look)
+        if is_lost:
+            self.take_back()
+        return is_lost or is_there
 
     def renew(self, claim: Claim, *, lease_s: float) -> bool:
         """Keep a claim for longer; false where it was lost or cancelled: stop working on it."""
@@ -297,6 +299,24 @@ class Queue:
                         change.end(stored_job(row), JobState.FAILED, reason)
                     else:
                         change.requeue_job(stored_job(row), blamed=blamed)
+            return found
+
+        return self._change(run)
+
+    def take_back(self) -> int:
+        """Queue again what nobody holds any more, its lease being over; returns how much."""
+        now = self._clock()
+
+        def run(change: Change) -> int:
+            found = 0
+            for table in (JOB, BLOCK):
+                lost = lost_in(table, now).with_for_update(skip_locked=True)
+                for row in change.connection.execute(lost).all():
+                    found += 1
+                    if table is JOB:
+                        change.requeue_job(stored_job(row))
+                    else:
+                        change.requeue_block(row.work, row.number, row.attempt)
             return found
 
         return self._change(run)
@@ -435,17 +455,6 @@ class Queue:
             return True
 
         return self._change(run)
-
-    def _take_back(self, change: Change) -> None:
-        """Queue again what nobody holds any more; blame what killed its workers again and again."""
-        now = self._clock()
-        for table in (JOB, BLOCK):
-            lost = lost_in(table, now).with_for_update(skip_locked=True)
-            for row in change.connection.execute(lost).all():
-                if table is JOB:
-                    change.requeue_job(stored_job(row))
-                else:
-                    change.requeue_block(row.work, row.number, row.attempt)
 
 
 def _values(states: Iterable[JobState]) -> tuple[str, ...]:

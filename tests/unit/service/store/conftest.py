@@ -19,4 +19,4 @@ def cluster() -> Iterator[object]:
 def store_url(request, tmp_path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/store.db"
-    return request.getfixturevalue("cluster").database()
+    return request.getfixturevalue("cluster").emptied()
