@@ -23,8 +23,9 @@ and from files to records and figures, what the verbs of the command line do::
     build_template, convert, simplify,
     combine, prune, rename, download           -> Outcome             workspaces
 
-An :class:`Outcome` has the frozen result of the library, the record, and figures. Names are loaded
-when they are first used: ``import darkstats`` itself loads nothing else. ``scan`` and
+An :class:`Outcome` has the frozen result of the library, the record, and figures. A
+:class:`Client` asks a service the same. Names are loaded when they are first used:
+``import darkstats`` itself loads nothing else. ``scan`` and
 ``reinterpret`` are packages, so that the functions have longer names.
 """
 
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
         Observation,
         compile_workspace,
     )
+    from darkstats.service.client import Client
     from darkstats.tasks import (
         build_template,
         combine,
@@ -108,6 +110,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArgumentTypeError",
+    "Client",
     "CredibleLimit",
     "DarkstatsError",
     "FitFailedError",
@@ -220,6 +223,7 @@ _HOMES = {
         "Observation",
         "compile_workspace",
     ),
+    "darkstats.service.client": ("Client",),
     "darkstats.tasks": (
         "build_template",
         "combine",

@@ -17,6 +17,7 @@
     │   │   ├── ImproperPosteriorError   it cannot be normalised
     │   │   ├── EmptySupportError        the likelihood is zero wherever the prior is not
     │   │   └── InsensitiveError         the parameter of interest changes no expected rate
+    │   ├── RefusedError           a request that a service refused; carries its problem document
     │   ├── DownloadError          a download that was refused or that failed
     │   └── MissingExtraError      an optional dependency that is not installed
     └── NotCertifiedError          the computation ran, but its answer cannot be vouched for  exit 1
@@ -30,8 +31,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from darkstats.workspace.findings import Finding
@@ -59,6 +60,7 @@ __all__ = [
     "PatchError",
     "PosteriorError",
     "PriorError",
+    "RefusedError",
     "ServiceError",
     "ShardError",
     "UnknownNameError",
@@ -273,6 +275,22 @@ class InsensitiveError(PosteriorError):
 
 class DownloadError(InputError):
     """A download that was refused or that failed."""
+
+
+class RefusedError(InputError):
+    """A request that a service refused.
+
+    Parameters
+    ----------
+    detail
+        What is wrong, in the words of the service.
+    problem
+        Its problem document (RFC 9457), with findings, pointers and remedies where there are any.
+    """
+
+    def __init__(self, detail: str, *, problem: Mapping[str, Any] | None = None) -> None:
+        self.problem = dict(problem or {})
+        super().__init__(detail)
 
 
 class MissingExtraError(InputError):

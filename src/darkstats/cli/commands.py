@@ -10,15 +10,17 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, replace
+from importlib import import_module
 from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
-from darkstats import workflows
 from darkstats.characters import no_text
 from darkstats.cli.output import Drawing, Output, deliver
+from darkstats.cli.remote import Remote, Submission, ask_service, options_by_name, submit
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.options import Choice, Option, choices_of, request_of, sharing, takers_of, written
+from darkstats.service.questions import ASKED, asked_of
 from darkstats.workflows.verbs import Verb
 
 __all__ = ["command"]
@@ -29,18 +31,43 @@ Shared = tuple[Choice, ...]
 _DOCUMENT = "Write the document to this file, whole or not; it is printed otherwise."
 
 
-def command(verb: Verb) -> Callable[..., None]:
-    """Return the function that typer makes a command of."""
-    request = getattr(workflows, verb.request)
+def command(name: str, verb: Verb, *, is_submitted: bool = False) -> Callable[..., None]:
+    """Return the function that typer makes a command of.
+
+    Parameters
+    ----------
+    name, verb
+        The verb.
+    is_submitted
+        Whether its question is put to a service, and not waited for.
+    """
+    home = import_module(verb.home)
+    request = getattr(home, verb.request)
     hidden = set(verb.without.split())
     asked = [_said(one, verb.words) for one in choices_of(request) if one.path[-1] not in hidden]
-    output = Drawing if verb.draws else Output
+    output: Any = Drawing if verb.draws else Output
     words = {"path": _DOCUMENT} if verb.prints_record else {}
     shown = [_said(one, words) for one in choices_of(output) if _is_offered(verb, one)]
-    parameters = {**_parameters("request", asked), **_parameters("output", shown)}
+    if is_submitted:
+        asked = [one for one in asked if one.path[-1] in asked_of(name)]
+        parts = {"request": asked, "remote": choices_of(Submission)}
+    else:
+        parts = {"request": asked, "output": shown}
+        if name in ASKED:
+            parts["remote"] = choices_of(Remote)
+    parameters = {
+        key: value for part, choices in parts.items()
+        for key, value in _parameters(part, choices).items()
+    }  # fmt: skip
 
     def run(context: typer.Context, **given: Any) -> None:  # noqa: ANN401 -- as declared
+        if context.invoked_subcommand is not None:
+            return
         chosen = _chosen(parameters, given)
+        if is_submitted:
+            options = options_by_name(name, chosen["request"])
+            submit(name, options, request_of(Submission, chosen["remote"]), context.obj)
+            return
         where = request_of(output, chosen["output"])
         where = where.output() if isinstance(where, Drawing) else where
         _check_figures(verb, where)
@@ -48,8 +75,22 @@ def command(verb: Verb) -> Callable[..., None]:
         if verb.prints_record and where.path is None:
             where = Output(json=True)
         what = request_of(request, chosen["request"])
-        deliver(lambda: getattr(workflows, verb.task)(what, context.obj), where, context.obj)
+        server = request_of(Remote, chosen["remote"]).url if name in ASKED else None
+        if server is not None:
+            options = options_by_name(name, chosen["request"])
+            status = ask_service(server, name, options, where, context.obj)
+            if status:
+                raise typer.Exit(status)
+            return
+        deliver(lambda: getattr(home, verb.task)(what, context.obj), where, context.obj)
 
+    return _signed(run, verb, parameters)
+
+
+def _signed(
+    run: Callable[..., None], verb: Verb, parameters: Mapping[str, tuple[str, Shared]]
+) -> Callable[..., None]:
+    """Give a function the signature and the help that typer reads."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     signature = [inspect.Parameter("context", keyword, annotation=typer.Context)]
     for name, (_, choices) in parameters.items():
@@ -138,7 +179,7 @@ def _chosen(
     parameters: Mapping[str, tuple[str, Shared]], given: Mapping[str, Any]
 ) -> dict[str, dict[Path, Any]]:
     """Values by part and field: what was not given is not there."""
-    chosen: dict[str, dict[Path, Any]] = {"request": {}, "output": {}}
+    chosen: dict[str, dict[Path, Any]] = {"request": {}, "output": {}, "remote": {}}
     for name, (part, choices) in parameters.items():
         value = given[name]
         if value is None or value == []:

@@ -6,6 +6,7 @@ shell prints it; nothing here knows of terminals.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from darkstats.characters import printable
 from darkstats.gaussian import quantile
 from darkstats.report.methods import method_name
 from darkstats.report.numbers import (
@@ -57,8 +59,11 @@ __all__ = [
     "short_source",
     "significance_sheet",
     "subtitle_of",
+    "table_text",
     "with_appendix",
 ]
+
+_WIDTH = 110  # columns of plain text
 
 Notes = list[tuple[str, str]]
 
@@ -406,3 +411,21 @@ def _verdict_sheet(verdict: Verdict) -> RenderableType:
         tables=[grid(columns, rows)] if rows else [],
         notes=[("reason", verdict.reason)] if verdict.reason else [],
     )
+
+
+def table_text(renderable: RenderableType) -> str:
+    """A table as plain text, as the command line writes it to a file or a pipe.
+
+    Parameters
+    ----------
+    renderable
+        A sheet, or text as it is.
+    """
+    if isinstance(renderable, str):
+        return f"{renderable}\n"
+    console = Console(
+        width=_WIDTH, file=io.StringIO(), highlight=False, soft_wrap=False, color_system=None
+    )
+    with console.capture() as shown:
+        console.print(renderable, crop=False)
+    return printable(shown.get())

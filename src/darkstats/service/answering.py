@@ -38,10 +38,13 @@ if TYPE_CHECKING:
     from darkstats.service.questions import Reference
     from darkstats.service.store import Store
 
-__all__ = ["answer", "check", "lay_out"]
+__all__ = ["FOLDERS", "TABLE", "WRONG", "answer", "check", "lay_out"]
 
 #: Folder of what a workflow writes, in that of its documents, of which none has such a name.
 OUT = ".out"
+#: Files of an answer that no question can name: the table that the command line prints, and what
+#: it says where nothing is certified or a document is malformed.
+TABLE, WRONG = ".table.txt", ".wrong.txt"
 _STATUS = {True: 2, False: 1}
 
 
@@ -201,20 +204,21 @@ def _request(question: Question, places: _Places) -> Any:  # noqa: ANN401 -- a r
         elif asked.reads:
             value = places.put(value)
         options[name] = value
-    if question.verb in _FOLDERS:
-        options["output"] = f"{OUT}/{_FOLDERS[question.verb]}"
+    if question.verb in FOLDERS:
+        options["output"] = f"{OUT}/{FOLDERS[question.verb]}"
     known = named_choices(request_type(question.verb))
     options |= {name: 1 for name in ("threads", "workers") if name in known}
     return request_from(request_type(question.verb), options, called=question.verb)
 
 
 #: Folders that a verb writes, and what they are called among the files of its answer.
-_FOLDERS = {
+FOLDERS = {
     "template build": "search", "build": "search", "publish": "bundle", "convert": "converted",
 }  # fmt: skip
 
 
 def _told(question: Question, outcome: Outcome[Any], begun: float) -> Answer:
+    from darkstats.report.tables import table_text
     from darkstats.report.writing import csv_text, json_text, write_text
 
     wrong = outcome.malformed or outcome.uncertified
@@ -234,6 +238,9 @@ def _told(question: Question, outcome: Outcome[Any], begun: float) -> Answer:
         for path in sorted(Path(OUT).rglob("*"))
         if path.is_file()
     }
+    files[TABLE] = table_text(outcome.sheet()).encode(errors="backslashreplace")
+    if wrong:
+        files[WRONG] = wrong.encode(errors="backslashreplace")
     status = 0 if not wrong else _STATUS[bool(outcome.malformed)]
     record = json_text(outcome.record())
     return Answer(

@@ -92,7 +92,7 @@ class PlotRequest:
     constraints: Annotated[
         tuple[str, ...],
         option(
-            "--constraints", metavar="DIR", reads="file", panel=_FIGURE, usual=CATALOGUE,
+            "--constraints", metavar="DIR", reads="perhaps", panel=_FIGURE, usual=CATALOGUE,
             help="Earlier constraints: a folder, catalogue, or none; repeatable.",
         ),
     ] = (CATALOGUE,)  # fmt: skip

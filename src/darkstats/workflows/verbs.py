@@ -20,7 +20,7 @@ class Verb:
     Parameters
     ----------
     request, task
-        Names of a request and of the function that takes it, in :mod:`darkstats.workflows`.
+        Names of a request and of the function that takes it, in the module ``home``.
     help
         What it does, and an example.
     panel
@@ -38,6 +38,8 @@ class Verb:
         Whether figures are what it is for.
     prints_record
         Whether the record, a document, is printed where no file is named for it.
+    home
+        Module of the request and the task.
     """
 
     request: str
@@ -51,6 +53,7 @@ class Verb:
     kinds: str = ""
     draws: bool = False
     prints_record: bool = False
+    home: str = "darkstats.workflows"
 
 
 _LIMIT = "cls p posterior limit"

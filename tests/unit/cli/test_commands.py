@@ -112,7 +112,7 @@ def called(verb: Verb, *words: str) -> Any:
     """What typer says, and does, with these words."""
     app = typer.Typer(rich_markup_mode=None)
     app.callback()(lambda: None)
-    app.command("verb")(command(verb))
+    app.command("verb")(command("verb", verb))
     return CliRunner().invoke(app, ["verb", *words], obj=workflows.Shell())
 
 

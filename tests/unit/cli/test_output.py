@@ -19,18 +19,21 @@ from typer.testing import CliRunner
 from darkstats.cli.app import build
 from darkstats.cli.commands import command
 from darkstats.cli.progress import Waiting
+from darkstats.service.verbs import VERBS as SERVICE_VERBS
 from darkstats.workflows.verbs import VERBS
+
+ALL = {**VERBS, **SERVICE_VERBS}
 
 Start = Callable[..., subprocess.Popen[str]]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", ALL)
 def test_every_verb_has_help_with_an_example(verb: str) -> None:
     """Help needs no workspace, and shows one whole command line."""
     words = verb.split()
     app = typer.Typer(rich_markup_mode=None)
     app.callback()(lambda: None)
-    app.command(words[-1])(command(VERBS[verb]))
+    app.command(words[-1])(command(verb, ALL[verb]))
     done = CliRunner().invoke(app, [words[-1], "--help"], env={"COLUMNS": "100"})
     assert done.exit_code == 0
     assert f"Example: darkstats {verb}" in done.output
@@ -40,7 +43,7 @@ def test_the_help_lists_every_verb(call: Any) -> None:
     """Nothing is hidden."""
     done = call("--help")
     assert done.status == 0
-    for verb in VERBS:
+    for verb in (*ALL, "submit"):
         assert verb.split()[0] in done.out
 
 
@@ -48,7 +51,9 @@ def test_only_the_module_of_the_verb_is_loaded() -> None:
     """The table of verbs and what is built from it agree."""
     assert list(build(["digest", "x"]).commands) == ["digest"]
     assert list(build(["shards", "run", "x"]).commands) == ["shards"]
-    assert set(build([]).commands) == {verb.split()[0] for verb in VERBS}
+    assert list(build(["submit", "limit", "x"]).commands) == ["submit"]
+    every = {verb.split()[0] for verb in ALL}
+    assert set(build([]).commands) == {*every, "submit"}
 
 
 def test_version(call: Any) -> None:
