@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkstats.errors import DarkstatsError
 from darkstats.provenance import digest_of
 from darkstats.searches.card_file import Entry, read_card_file
 from darkstats.searches.card_kinds import KINDS, mass_in_reach
+from darkstats.searches.card_selection import read_selection
 from darkstats.searches.plausible import require_plausible
 from darkstats.signals.benchmarks import BENCHMARKS
 from darkstats.signals.constants import CM_ENERGY_GEV
 from darkstats.simulation.detector import Detector
 from darkstats.simulation.processes import PROCESSES, make_process
-from darkstats.simulation.selection import (
-    DileptonRecoilSelection,
-    ThreePhotonSelection,
-)
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from darkstats.searches.bump_hunt import BumpHunt
     from darkstats.searches.plane import PlaneScan
     from darkstats.searches.recoil_hunt import RecoilHunt
     from darkstats.simulation.events import Process
+    from darkstats.simulation.selection import Selection
 
 __all__ = ["Background", "EventNumbers", "SearchCard", "SignalSimulation", "read_card"]
 
@@ -90,7 +87,7 @@ class SearchCard:
     kind: str
     luminosity_ipb: float
     detector: Detector = field(repr=False)
-    selection: ThreePhotonSelection | DileptonRecoilSelection = field(repr=False)
+    selection: Selection = field(repr=False)
     backgrounds: tuple[Background, ...] = field(repr=False)
     signal: SignalSimulation | None = field(repr=False)
     settings: BumpHunt | RecoilHunt | PlaneScan = field(repr=False)
@@ -121,16 +118,19 @@ def read_card(path: Path | str) -> SearchCard:
     if kind not in card:
         card.fail(f"the section {kind!r} is missing", f"a card of kind {kind} needs it")
     hepdata = card["hepdata"].text() if "hepdata" in card else "ins0000000"
+    selection = read_selection(card["selection"])
     found = SearchCard(
         name=_name(card["name"]),
         title=card["title"].text(),
         kind=kind,
         luminosity_ipb=luminosity_ipb,
         detector=_detector(card),
-        selection=_selection(card["selection"]),
+        selection=selection,
         backgrounds=_backgrounds(card["backgrounds"]),
         signal=_signal(card["signal"]) if "signal" in card else None,
-        settings=KINDS[kind](card[kind], luminosity_ipb, asimov=asimov),
+        settings=KINDS[kind](
+            card[kind], luminosity_ipb, asimov=asimov, columns=selection.column_names
+        ),
         benchmarks=_benchmarks(card["benchmarks"]),
         method=statistics["method"].text(choices=METHODS),
         cl=statistics["cl"].number(above=0.0, high=0.9999),
@@ -164,34 +164,6 @@ def _detector(card: Entry) -> Detector:
         entry.fail(str(error))
 
 
-def _range(entry: Entry) -> tuple[float, float]:
-    items = entry.items()
-    if len(items) != 2:
-        entry.fail(f"expected two numbers, found {len(items)}")
-    low, high = (item.number() for item in items)
-    if not low < high:
-        entry.fail(f"the range from {low:g} to {high:g} is empty")
-    return low, high
-
-
-def _selection(entry: Entry) -> ThreePhotonSelection | DileptonRecoilSelection:
-    kind = entry["kind"].text(choices=("three_photons", "dilepton_recoil"))
-    theta = _range(entry["theta_range_deg"]) if "theta_range_deg" in entry else None
-    if kind == "three_photons":
-        entry.keys(required=("kind",), optional=("min_energy_gev", "theta_range_deg"))
-        threshold = entry["min_energy_gev"].number(above=0.0) if "min_energy_gev" in entry else 0.65
-        return ThreePhotonSelection(
-            min_energy_gev=threshold, theta_range_deg=theta or (37.3, 123.7)
-        )
-    entry.keys(required=("kind", "flavours"), optional=("min_momentum_gev", "theta_range_deg"))
-    threshold = entry["min_momentum_gev"].number(above=0.0) if "min_momentum_gev" in entry else 0.7
-    return DileptonRecoilSelection(
-        flavours=entry["flavours"].text(choices=("mumu", "emu")),
-        min_momentum_gev=threshold,
-        theta_range_deg=theta or (45.0, 125.0),
-    )
-
-
 def _events(entry: Entry) -> EventNumbers:
     entry.keys(required=("full", "quick"))
     return EventNumbers(full=entry["full"].whole(low=1), quick=entry["quick"].whole(low=1))
@@ -199,9 +171,11 @@ def _events(entry: Entry) -> EventNumbers:
 
 def _process(entry: Entry, **more: object) -> Process:
     name = entry["process"].text(choices=tuple(PROCESSES))
-    settings = {}
+    settings: dict[str, object] = {}
     if "settings" in entry:
         settings = {n: e.plain() for n, e in entry["settings"].mapping().items()}
+    if name == "lhe":  # files lie beside the card, wherever it is read from
+        settings["folder"] = str(Path(entry.source).parent)
     try:
         return make_process(name, {**settings, **more})
     except (DarkstatsError, TypeError) as error:
@@ -235,8 +209,8 @@ def _backgrounds(entry: Entry) -> tuple[Background, ...]:
 
 def _benchmarks(entry: Entry) -> tuple[str, ...]:
     names = tuple(item.text(choices=tuple(BENCHMARKS)) for item in entry)
-    if not names or len(set(names)) != len(names):
-        entry.fail("need at least one benchmark, each once")
+    if len(set(names)) != len(names):
+        entry.fail("name each benchmark once")
     return names
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Protocol
 
-from darkstats.errors import DarkstatsError
+from darkstats.errors import DarkstatsError, OptionError
 from darkstats.searches.bump_hunt import BumpHunt
 from darkstats.searches.cuts import Cut
 from darkstats.searches.optimise import Optimisation
 from darkstats.searches.plane import PlaneScan
 from darkstats.searches.recoil_hunt import RecoilHunt
+from darkstats.searches.recoil_spectra import ANGLE, VARIABLE
 from darkstats.searches.recoil_windows import RecoilWidths
 from darkstats.searches.windows import DiphotonResolution, RecoilResolution
 from darkstats.signals.constants import CM_ENERGY_GEV
-from darkstats.simulation.selection import DILEPTON_COLUMNS
+from darkstats.simulation.selection import PHOTON_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ __all__ = ["KINDS", "mass_in_reach"]
 
 class _Reader(Protocol):
     def __call__(
-        self, entry: Entry, luminosity_ipb: float, *, asimov: bool
+        self, entry: Entry, luminosity_ipb: float, *, asimov: bool, columns: tuple[str, ...]
     ) -> BumpHunt | RecoilHunt | PlaneScan: ...
 
 
@@ -50,7 +51,14 @@ def _ordered(entry: Entry, *names: str) -> None:
         entry.fail(f"{', '.join(names)} must ascend")
 
 
-def _bump_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> BumpHunt:
+def _bump_hunt(
+    entry: Entry, luminosity_ipb: float, *, asimov: bool, columns: tuple[str, ...]
+) -> BumpHunt:
+    if missing := set(PHOTON_COLUMNS) - set(columns):
+        entry.fail(
+            f"a bump hunt needs the columns {', '.join(sorted(missing))}",
+            "take the selection three_photons, or the kind recoil_hunt with a variable of its own",
+        )
     given = tuple(f.name for f in fields(BumpHunt) if f.name not in ("luminosity_ipb", "asimov"))
     entry.keys(optional=given)
     _ordered(entry, "low_gev", "switch_gev", "high_gev")
@@ -81,14 +89,14 @@ def _bump_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> BumpHunt
     return BumpHunt(luminosity_ipb=luminosity_ipb, asimov=asimov, **settings)  # type: ignore[arg-type]  # checked by name
 
 
-def _cut(entry: Entry) -> Cut:
+def _cut(entry: Entry, columns: tuple[str, ...]) -> Cut:
     entry.keys(required=("variable",), optional=("above", "below", "where"))
     if "above" not in entry and "below" not in entry:
         entry.fail("a cut needs a bound", "give above, below, or both")
     bounds = {name: entry[name].number() for name in ("above", "below") if name in entry}
     return Cut(
-        variable=entry["variable"].text(choices=DILEPTON_COLUMNS),
-        where=_cut(entry["where"]) if "where" in entry else None,
+        variable=entry["variable"].text(choices=columns),
+        where=_cut(entry["where"], columns) if "where" in entry else None,
         **bounds,
     )
 
@@ -102,12 +110,12 @@ def _systematics(entry: Entry) -> dict[str, dict[str, float]]:
     }
 
 
-def _optimisation(entry: Entry) -> Optimisation:
+def _optimisation(entry: Entry, columns: tuple[str, ...]) -> Optimisation:
     entry.keys(required=("figure", "masses_gev", "scan"))
     scan = entry["scan"].mapping()
     for name, bounds in scan.items():
-        if name not in DILEPTON_COLUMNS:
-            bounds.fail(f"{name!r} is no column", f"choose one of {', '.join(DILEPTON_COLUMNS)}")
+        if name not in columns:
+            bounds.fail(f"{name!r} is no column", f"choose one of {', '.join(columns)}")
     return Optimisation(
         figure=entry["figure"].text(choices=("punzi", "limit")),
         masses_gev=tuple(mass_in_reach(item) for item in entry["masses_gev"]),
@@ -134,11 +142,11 @@ def _numbers(entry: Entry, count: int | None = None) -> tuple[float, ...]:
     return values
 
 
-def _dilepton_settings(entry: Entry) -> dict[str, object]:
-    """Keys that have the same meaning in all searches with two leptons."""
+def _common_settings(entry: Entry, columns: tuple[str, ...]) -> dict[str, object]:
+    """Keys that have the same meaning in searches with cuts on columns."""
     found: dict[str, object] = {}
     if "cuts" in entry:
-        found["cuts"] = tuple(_cut(item) for item in entry["cuts"])
+        found["cuts"] = tuple(_cut(item, columns) for item in entry["cuts"])
     if "systematics" in entry:
         found["systematics"] = _systematics(entry["systematics"])
     if "reference_pb" in entry:
@@ -146,7 +154,9 @@ def _dilepton_settings(entry: Entry) -> dict[str, object]:
     return found
 
 
-def _recoil_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> RecoilHunt:
+def _recoil_hunt(
+    entry: Entry, luminosity_ipb: float, *, asimov: bool, columns: tuple[str, ...]
+) -> RecoilHunt:
     numbers = ("window_sigma", "bin_sigma", "step_sigma")
     entry.keys(
         required=("layout", "first_gev", "high_gev", "widths"),
@@ -161,10 +171,15 @@ def _recoil_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> Recoil
             "resolution_error",
             "bins_per_sigma",
             "reference_pb",
+            "variable",
+            "variable_words",
+            "angle",
+            "mass_label",
         ),
     )
     _ordered(entry, "first_gev", "high_gev")
-    settings = _dilepton_settings(entry)
+    settings = _common_settings(entry, columns)
+    settings |= _where(entry, columns)
     settings |= {name: entry[name].number(above=0.0) for name in numbers if name in entry}
     if "theta_edges_deg" in entry:
         settings["theta_edges_deg"] = _numbers(entry["theta_edges_deg"])
@@ -172,7 +187,7 @@ def _recoil_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> Recoil
         error = entry["largest_simulation_error"].number(above=0.0, high=1.0)
         settings["largest_simulation_error"] = error
     if "optimise" in entry:
-        settings["optimise"] = _optimisation(entry["optimise"])
+        settings["optimise"] = _optimisation(entry["optimise"], columns)
     if "smoothing_sigma" in entry:
         smoothing = entry["smoothing_sigma"].mapping()
         settings["smoothing_sigma"] = {n: value.number(low=0.0) for n, value in smoothing.items()}
@@ -180,18 +195,39 @@ def _recoil_hunt(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> Recoil
         settings["bins_per_sigma"] = entry["bins_per_sigma"].whole(low=1)
     if "resolution_error" in entry:
         settings["resolution_error"] = entry["resolution_error"].number(low=0.0, high=0.9)
-    return RecoilHunt(
-        luminosity_ipb=luminosity_ipb,
-        asimov=asimov,
-        layout=entry["layout"].text(choices=("adjacent", "sliding")),
-        first_gev=entry["first_gev"].number(above=0.0),
-        high_gev=entry["high_gev"].number(above=0.0),
-        widths=_widths(entry["widths"]),
-        **settings,  # type: ignore[arg-type]  # checked by name
-    )
+    try:
+        return RecoilHunt(
+            luminosity_ipb=luminosity_ipb,
+            asimov=asimov,
+            layout=entry["layout"].text(choices=("adjacent", "sliding")),
+            first_gev=entry["first_gev"].number(above=0.0),
+            high_gev=entry["high_gev"].number(above=0.0),
+            widths=_widths(entry["widths"]),
+            **settings,  # type: ignore[arg-type]  # checked by name
+        )
+    except OptionError as error:
+        entry.fail(str(error))
 
 
-def _plane_scan(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> PlaneScan:
+def _where(entry: Entry, columns: tuple[str, ...]) -> dict[str, object]:
+    """Columns that windows are in; those of the recoil against two leptons where they are there."""
+    found: dict[str, object] = {}
+    for name, usual in (("variable", VARIABLE), ("angle", ANGLE)):
+        if name in entry:
+            found[name] = entry[name].text(choices=columns)
+        elif usual not in columns:
+            if name == "variable":
+                entry.fail("the key 'variable' is missing", f"name one of {', '.join(columns)}")
+            found[name] = None
+    for name in ("variable_words", "mass_label"):
+        if name in entry:
+            found[name] = entry[name].text()
+    return found
+
+
+def _plane_scan(
+    entry: Entry, luminosity_ipb: float, *, asimov: bool, columns: tuple[str, ...]
+) -> PlaneScan:
     numbers = (
         "low_gev",
         "high_gev",
@@ -204,7 +240,7 @@ def _plane_scan(entry: Entry, luminosity_ipb: float, *, asimov: bool) -> PlaneSc
     )
     entry.keys(optional=(*numbers, "ring_sigma", "cuts", "systematics", "reference_pb"))
     _ordered(entry, "low_gev", "high_gev")
-    settings = _dilepton_settings(entry)
+    settings = _common_settings(entry, columns)
     settings |= {name: entry[name].number(above=0.0) for name in numbers if name in entry}
     if "ring_sigma" in entry:
         settings["ring_sigma"] = _numbers(entry["ring_sigma"], 2)

@@ -38,10 +38,25 @@ def require_plausible(entry: Entry) -> None:
             require_plausible(child)
         return
     if isinstance(entry.value, list):
+        if entry.key.endswith(".veto_inefficiency"):
+            for row in entry.items():
+                _require_row(row)
+            return
         for item in entry.items():
             require_plausible(item)
         return
-    name = entry.key.rpartition(".")[2].partition("[")[0]
+    _require_number(entry, entry.key.rpartition(".")[2].partition("[")[0])
+
+
+def _require_row(row: Entry) -> None:
+    """Check an energy and a fraction."""
+    if not isinstance(row.value, list) or len(row.items()) != 2:
+        row.fail("expected an energy in GeV and a fraction", "write [[0.15, 0.01], [1.0, 0.0003]]")
+    for item, name in zip(row.items(), ("energy_gev", "efficiency"), strict=True):
+        _require_number(item, name)
+
+
+def _require_number(entry: Entry, name: str) -> None:
     bounds = next((found for ending, found in _BOUNDS.items() if name.endswith(ending)), None)
     if bounds is None or isinstance(entry.value, bool):
         return

@@ -22,9 +22,11 @@ from darkstats.searches.cuts import Cut, passing
 from darkstats.searches.optimise import Optimisation, best_cuts, halves
 from darkstats.searches.products import Patch, SearchProduct
 from darkstats.searches.recoil_spectra import (
+    ANGLE,
     VARIABLE,
     SignalPoint,
     SmoothSpectrum,
+    angles_of,
     signal_in,
     signal_point,
     well_simulated_rows,
@@ -99,6 +101,11 @@ class RecoilHunt:
     reference_pb
         Cross section of ``mu = 1``: Born level, or efficiency times cross section where there is
         no model of the signal.
+    variable, angle
+        Columns of the squared mass that windows are in, GeV^2, and of the polar angle, rad; without
+        a column of the angle there is one bin in it.
+    variable_words, mass_label
+        What the squared mass is, and the label of the hypotheses' masses in the patch set.
     """
 
     luminosity_ipb: float
@@ -119,6 +126,21 @@ class RecoilHunt:
     resolution_error: float = 0.0
     reference_pb: float = 1.0
     bins_per_sigma: int = 8
+    variable: str = VARIABLE
+    angle: str | None = ANGLE
+    variable_words: str = "squared recoil mass"
+    mass_label: str = "m_zprime_gev"
+
+    def __post_init__(self) -> None:
+        """Check the bins in the angle.
+
+        Raises
+        ------
+        OptionError
+            There are several, and no column that they are of.
+        """
+        if self.angle is None and len(self.theta_edges_deg) != 2:
+            raise OptionError("theta_edges_deg has several bins: name the column of their angle")
 
     def centres_gev2(self) -> tuple[FloatArray, IndexArray]:
         """Squared masses of the hypotheses, and the set (0, or 1 for shifted) that each is in."""
@@ -173,7 +195,7 @@ def _spectra(
     kernels: dict[float, FloatArray] = {}
     for name, sample in backgrounds.items():
         events = sample.events(hunt.luminosity_ipb)
-        place = (sample["recoil_theta_cm_rad"], sample[VARIABLE])
+        place = (angles_of(sample, hunt.angle), sample[hunt.variable])
         width = hunt.smoothing_sigma.get(name, 0.0) * hunt.bins_per_sigma
         if width > 0.0 and width not in kernels:
             kernels[width] = smoothing_kernel(grid, width)
@@ -204,7 +226,7 @@ def _regions(
             if hunt.layout == "sliding":
                 half = 2.0 * hunt.widths.at_squared(nearest[0] ** 2)
             window = Cut(
-                variable=VARIABLE, above=nearest[0] ** 2 - half, below=nearest[0] ** 2 + half
+                variable=hunt.variable, above=nearest[0] ** 2 - half, below=nearest[0] ** 2 + half
             )
             chosen, numbers = best_cuts(
                 hunt.optimise,
@@ -229,6 +251,8 @@ def _regions(
                 sample.select(passing(sample, cuts)),
                 widths=hunt.widths,
                 theta_edges_deg=hunt.theta_edges_deg,
+                variable=hunt.variable,
+                angle=hunt.angle,
             )
             for key, sample in sorted(signals.items())
         )
@@ -394,7 +418,7 @@ def build_recoil_hunt(
         "channels": {
             region.name: {
                 "label": region.name.replace("_", " "),
-                "axis": "squared recoil mass [GeV$^2$]",
+                "axis": f"{hunt.variable_words} [GeV$^2$]",
                 "edges": [float(edge) for edge in grid],
                 "theta_edges_deg": list(hunt.theta_edges_deg),
                 "cuts": [cut.plain() for cut in region.cuts],
@@ -435,7 +459,7 @@ def build_recoil_hunt(
         workspace=background_document(
             channels, {region.name: region.data.ravel() for region in regions}
         ),
-        labels=("m_zprime_gev", "shifted"),
+        labels=(hunt.mass_label, "shifted"),
         patches=tuple(patches),
         sidecar=sidecar,
         summary=summary,

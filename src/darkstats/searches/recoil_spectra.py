@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from darkstats.simulation.candidates import Candidates
 
 __all__ = [
+    "ANGLE",
     "VARIABLE",
     "SignalPoint",
     "SmoothSpectrum",
+    "angles_of",
     "signal_in",
     "signal_point",
     "well_simulated_rows",
 ]
 
-#: Column of the candidates that windows are in.
-VARIABLE = "recoil_mass_squared_gev2"
+#: Columns of the candidates that windows are in, and bins in the angle, unless a card says others.
+VARIABLE, ANGLE = "recoil_mass_squared_gev2", "recoil_theta_cm_rad"
 _REDUCED = np.linspace(-30.0, 30.0, 1201)
 
 
@@ -82,13 +84,15 @@ def signal_point(
     *,
     widths: RecoilWidths,
     theta_edges_deg: tuple[float, ...],
+    variable: str = VARIABLE,
+    angle: str | None = ANGLE,
 ) -> SignalPoint:
     """Return the signal of one simulated mass in bins of the recoil's angle."""
     weight = candidates.weight_pb / candidates.n_generated
     sigma = widths.at_squared(mass_gev**2)
-    reduced = np.clip((candidates[VARIABLE] - mass_gev**2) / sigma, -29.99, 29.99)
+    reduced = np.clip((candidates[variable] - mass_gev**2) / sigma, -29.99, 29.99)
     content = np.histogram2d(
-        candidates["recoil_theta_cm_rad"],
+        angles_of(candidates, angle),
         reduced,
         bins=(np.radians(theta_edges_deg), _REDUCED),
         weights=weight,
@@ -100,6 +104,11 @@ def signal_point(
         cumulative=cumulative,
         relative_error=float(np.sqrt(squares)) / total if total > 0.0 else 1.0,
     )
+
+
+def angles_of(candidates: Candidates, angle: str | None) -> FloatArray:
+    """Angles of the rows, rad; any one where bins in the angle do not matter. Shape [row]."""
+    return np.full(len(candidates), 0.5 * math.pi) if angle is None else candidates[angle]
 
 
 def signal_in(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from darkstats.simulation.kinematics import to_cm
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["read_lhe", "read_ntuple"]
+__all__ = ["LheEvents", "read_lhe", "read_ntuple"]
 
 _INVISIBLE = (12, 14, 16)
 
@@ -77,6 +79,84 @@ def read_lhe(path: Path | str, *, frame: str = "cm") -> EventBlock:
         momentum=to_cm(four) if frame == "lab" else four,
         weight_pb=weights * (total / weights.mean()),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LheEvents:
+    """Events of a Les Houches file as a process of a card: all of them, once.
+
+    Parameters
+    ----------
+    path
+        The file, relative to ``folder``; of a signal, ``{mass_gev}`` in it stands for the mass.
+    folder
+        Of the card.
+    frame
+        ``"cm"`` or ``"lab"``, see :func:`read_lhe`.
+    cross_section_pb
+        Of the process, in the place of the file's; a signal is made for 1 pb.
+    mass_gev
+        Of a signal.
+
+    Raises
+    ------
+    InputError
+        There is no such file.
+    """
+
+    path: str
+    folder: str = "."
+    frame: str = "cm"
+    cross_section_pb: float | None = None
+    mass_gev: float | None = None
+
+    def __post_init__(self) -> None:
+        """See :class:`LheEvents`."""
+        if not self.file.is_file():
+            raise InputError(f"{self.file}: there is no such file")
+
+    @property
+    def file(self) -> Path:
+        """The file, with its mass."""
+        name = self.path
+        if self.mass_gev is not None:
+            name = name.replace("{mass_gev}", f"{self.mass_gev:g}")
+        return Path(self.folder) / name
+
+    @property
+    def name(self) -> str:
+        """See :class:`~darkstats.simulation.events.Process`."""
+        return "lhe"
+
+    def settings(self) -> dict[str, object]:
+        """See :class:`~darkstats.simulation.events.Process`. Files are told by their content."""
+        return {
+            "version": 1,
+            "sha256": hashlib.sha256(self.file.read_bytes()).hexdigest(),
+            "frame": self.frame,
+            "cross_section_pb": self.cross_section_pb,
+            "is_signal": self.mass_gev is not None,
+        }
+
+    def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
+        """Return the events of the file.
+
+        Raises
+        ------
+        OptionError
+            The card asks for another number of events, or cuts them into blocks.
+        """
+        block = read_lhe(self.file, frame=self.frame)
+        if block.n_events != n_events:
+            n = block.n_events
+            raise OptionError(
+                f"{self.file} holds {n} events, not {n_events}: write events: {{full: {n}, "
+                f"quick: {n}}} and events_per_block: {n}"
+            )
+        wanted = 1.0 if self.mass_gev is not None else self.cross_section_pb
+        if wanted is None:
+            return block
+        return replace(block, weight_pb=block.weight_pb * (wanted / block.cross_section_pb))
 
 
 def read_ntuple(

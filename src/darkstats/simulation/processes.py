@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.simulation.axion_strahlung import AxionStrahlung, MesonPhoton
 from darkstats.simulation.dark_higgsstrahlung import DarkHiggsstrahlung
+from darkstats.simulation.external import LheEvents
 from darkstats.simulation.four_muons import FourMuons
 from darkstats.simulation.muon_pair_vector import MuonPairVector
 from darkstats.simulation.pythia import PythiaLeptonPairs
@@ -30,6 +31,7 @@ PROCESSES: Mapping[str, type[Any]] = MappingProxyType(
         "axion_strahlung": AxionStrahlung,
         "dark_higgsstrahlung": DarkHiggsstrahlung,
         "four_muons": FourMuons,
+        "lhe": LheEvents,
         "meson_photon": MesonPhoton,
         "muon_pair_vector": MuonPairVector,
         "pythia_lepton_pairs": PythiaLeptonPairs,

@@ -63,6 +63,10 @@ DILEPTON_COLUMNS = (
 class Selection(Protocol):
     """A selection; a frozen value that can be pickled."""
 
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the columns of its candidates."""
+
     def settings(self) -> Mapping[str, object]:
         """All that the candidates depend on, for the key of the cache."""
 
@@ -108,6 +112,11 @@ class ThreePhotonSelection:
     min_energy_gev: float = 0.65
     theta_range_deg: tuple[float, float] = (37.3, 123.7)
     total_mass_range: tuple[float, float] = (0.85, 1.06)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """See :class:`Selection`."""
+        return PHOTON_COLUMNS
 
     def settings(self) -> dict[str, object]:
         """See :class:`Selection`."""
@@ -181,6 +190,11 @@ class DileptonRecoilSelection:
     min_momentum_gev: float = 0.7
     theta_range_deg: tuple[float, float] = (45.0, 125.0)
     max_recoil_mass_squared_gev2: float = 112.0
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """See :class:`Selection`."""
+        return DILEPTON_COLUMNS
 
     def settings(self) -> dict[str, object]:
         """See :class:`Selection`."""

@@ -24,7 +24,7 @@ import numpy as np
 from darkstats.arrays import BoolArray, FloatArray
 from darkstats.errors import OptionError
 
-__all__ = ["FUNCTIONS", "Expression", "Truth", "all_hold"]
+__all__ = ["FUNCTIONS", "Expression", "Truth", "all_hold", "parsed"]
 
 #: Functions of numbers, by name, with the number of their arguments.
 FUNCTIONS: Mapping[str, tuple[Callable[..., Any], int]] = {
@@ -90,7 +90,7 @@ class Expression:
         OptionError
             It is too long, no expression, or uses what is not allowed; says what and where.
         """
-        tree = _parsed(text)
+        tree = parsed(text)
         names: set[str] = set()
         kind = _Checker(text, names).kind(tree)
         if condition and kind == _NUMBER:
@@ -153,7 +153,14 @@ def _error(text: str, problem: str, remedy: str = _REMEDY) -> OptionError:
     return OptionError(f"the expression {shown!r} {problem}; {remedy}")
 
 
-def _parsed(text: str) -> ast.expr:
+def parsed(text: str) -> ast.expr:
+    """Tree of an expression, of bounded size and depth; nothing in it has been looked at.
+
+    Raises
+    ------
+    OptionError
+        It is too long, nests too deeply, or is no expression.
+    """
     if len(text) > _LONGEST:
         raise _error(text, f"has {len(text)} characters, more than {_LONGEST}")
     if "&&" in text or "||" in text:

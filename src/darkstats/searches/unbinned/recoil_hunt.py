@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.searches.recoil_spectra import VARIABLE
 from darkstats.searches.unbinned.parts import (
     LEAST_EVENTS,
     double_sided_peak,
@@ -52,20 +51,20 @@ def recoil_hunt_document(
     OptionError
         The build lacks a hypothesis.
     """
-    builder = new_builder(title, hunt.reference_pb, ("m_zprime_gev",), folder, names)
+    builder = new_builder(title, hunt.reference_pb, (hunt.mass_label,), folder, names)
     masses = sorted(signals)
     shapes: dict[int, CrystalBall] = {}
     for name in names:
         facts, edges = window_of_build(folder.sidecar, name)
         mass = float(facts["mass_gev"])
-        axis = (VARIABLE, float(edges[0]), float(edges[-1]))
+        axis = (hunt.variable, float(edges[0]), float(edges[-1]))
         below, fraction = place_between_simulated(np.array(masses), mass)
         above = below + 1
         for k in (below, above):
             if k not in shapes:
                 sample = signals[masses[k]]
                 width = hunt.widths.at_squared(masses[k] ** 2)
-                reduced = (sample[VARIABLE] - masses[k] ** 2) / width
+                reduced = (sample[hunt.variable] - masses[k] ** 2) / width
                 shapes[k] = fitted_peak(reduced, sample.weight_pb)
         signal = float(facts["signal_events_per_pb"]) * hunt.reference_pb
         errors = {**hunt.systematics.get("signal", {})}
@@ -80,7 +79,7 @@ def recoil_hunt_document(
             double_sided_peak(
                 builder,
                 f"{name}_signal",
-                VARIABLE,
+                hunt.variable,
                 shapes[below].between(shapes[above], fraction),
                 centre=mass**2,
                 sigma=hunt.widths.at_squared(mass**2),
@@ -103,7 +102,7 @@ def recoil_hunt_document(
                 continue
             process_errors = {**common, **hunt.systematics.get(process, {})}
             constrained += list(process_errors)
-            yields[builder.histogram(f"{name}_{process}", VARIABLE, own, inside)] = (
+            yields[builder.histogram(f"{name}_{process}", hunt.variable, own, inside)] = (
                 builder.function(
                     f"{name}_{process}_yield",
                     f"{short(float(inside.sum()))!r} * {lognormal(process_errors)}",
@@ -117,6 +116,6 @@ def recoil_hunt_document(
             yields=yields,
             parameters={"mu": (significant(0.05 * reach), 0.0, reach)},
             constrained=constrained,
-            values={"m_zprime_gev": mass},
+            values={hunt.mass_label: mass},
         )
     return builder.finished()
