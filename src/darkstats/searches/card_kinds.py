@@ -124,6 +124,9 @@ def _optimisation(entry: Entry, columns: tuple[str, ...]) -> Optimisation:
 
 
 def _widths(entry: Entry) -> RecoilWidths:
+    if isinstance(entry.value, str):
+        entry.text(choices=("simulated",))
+        return RecoilWidths()
     points = []
     for item in entry:
         if len(item.items()) != 2:

@@ -12,7 +12,7 @@ windows are whole fine bins of it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +31,12 @@ from darkstats.searches.recoil_spectra import (
     signal_point,
     well_simulated_rows,
 )
-from darkstats.searches.recoil_windows import RecoilWidths, adjacent_centres, sliding_centres
+from darkstats.searches.recoil_windows import (
+    RecoilWidths,
+    adjacent_centres,
+    measured_widths,
+    sliding_centres,
+)
 from darkstats.searches.windows import fine_edges, nearest_edges
 from darkstats.templates.histfactory import (
     background_document,
@@ -141,6 +146,19 @@ class RecoilHunt:
         """
         if self.angle is None and len(self.theta_edges_deg) != 2:
             raise OptionError("theta_edges_deg has several bins: name the column of their angle")
+
+    def with_widths(self, signals: Mapping[tuple[float, ...], Candidates]) -> RecoilHunt:
+        """The same with the resolution of its simulated signals, where the card has none.
+
+        Raises
+        ------
+        OptionError
+            There are too few signals to measure it.
+        """
+        if self.widths.points:
+            return self
+        kept = {key: sample.select(passing(sample, self.cuts)) for key, sample in signals.items()}
+        return replace(self, widths=measured_widths(kept, self.variable))
 
     def centres_gev2(self) -> tuple[FloatArray, IndexArray]:
         """Squared masses of the hypotheses, and the set (0, or 1 for shifted) that each is in."""
@@ -369,6 +387,8 @@ def build_recoil_hunt(
     OptionError
         A hypothesis lies outside the simulated masses.
     """
+    measured = not hunt.widths.points
+    hunt = hunt.with_widths(samples.signals)
     centres, sets = hunt.centres_gev2()
     grid = _grid(hunt, centres)
     regions, optimised = _regions(hunt, samples, grid, rng)
@@ -430,7 +450,7 @@ def build_recoil_hunt(
         "spectra_share_events": len(regions) > 1,
         "windows": windows,
     }
-    summary = {
+    summary: dict[str, Any] = {
         "yields": {
             region.name: {
                 name: significant(float(spectrum.counts.sum()))
@@ -455,6 +475,8 @@ def build_recoil_hunt(
             for region in regions
         },
     }
+    if measured:
+        summary["widths_gev2"] = [[mass, significant(width)] for mass, width in hunt.widths.points]
     return SearchProduct(
         workspace=background_document(
             channels, {region.name: region.data.ravel() for region in regions}

@@ -10,9 +10,14 @@ import numpy as np
 from darkstats.errors import OptionError
 
 if TYPE_CHECKING:
-    from darkstats.arrays import FloatArray
+    from collections.abc import Mapping
 
-__all__ = ["RecoilWidths", "adjacent_centres", "sliding_centres"]
+    from darkstats.arrays import FloatArray
+    from darkstats.simulation.candidates import Candidates
+
+__all__ = ["RecoilWidths", "adjacent_centres", "measured_widths", "sliding_centres"]
+
+_LEAST_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +28,10 @@ class RecoilWidths:
     ----------
     points
         (mass in GeV, standard deviation of the squared mass in GeV^2), masses ascending; constant
-        outside.
+        outside. Without any, the build measures it (:func:`measured_widths`).
     """
 
-    points: tuple[tuple[float, float], ...]
+    points: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         """Check the table.
@@ -36,6 +41,8 @@ class RecoilWidths:
         OptionError
             It is too short, does not ascend, or a width is not positive.
         """
+        if not self.points:
+            return
         masses = [mass for mass, _ in self.points]
         if len(masses) < 2 or masses != sorted(set(masses)):
             raise OptionError("a table of widths needs at least two masses, ascending")
@@ -54,6 +61,30 @@ class RecoilWidths:
     def at_squared(self, squared_gev2: float) -> float:
         """Width at a squared mass, GeV^2; the lowest mass stands for negative ones."""
         return float(self.squared_gev2(np.array([np.sqrt(max(squared_gev2, 0.0))]))[0])
+
+
+def measured_widths(signals: Mapping[tuple[float, ...], Candidates], variable: str) -> RecoilWidths:
+    """Resolution of simulated signals: half of the central interval with 68.27 % of the rows.
+
+    Raises
+    ------
+    OptionError
+        There are fewer than two simulated masses with rows.
+    """
+    points = []
+    for (mass, *_), sample in sorted(signals.items()):
+        if len(sample) < _LEAST_ROWS:
+            continue
+        order = np.argsort(sample[variable])
+        share = np.cumsum(sample.weight_pb[order])
+        low, high = np.interp((0.15865, 0.84135), share / share[-1], sample[variable][order])
+        points.append((mass, 0.5 * float(high - low)))
+    if len(points) < 2:
+        raise OptionError(
+            f"widths: simulated needs two masses or more whose signals leave {_LEAST_ROWS} rows; "
+            f"{len(points)} of {len(signals)} do"
+        )
+    return RecoilWidths(points=tuple(points))
 
 
 def adjacent_centres(

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["ASKED", "Question", "Reference", "numerics_version", "references", "request_type"]
 
 #: Verbs that make no sense on a machine elsewhere: they are about its folders, or its network.
-_ELSEWHERE = {"template init", "shards plan", "shards run", "shards merge", "download"}
+_ELSEWHERE = {
+    "new-search",
+    "template init",
+    "shards plan",
+    "shards run",
+    "shards merge",
+    "download",
+}
 
 #: Verbs that may be asked.
 ASKED: Mapping[str, Verb] = {verb: said for verb, said in VERBS.items() if verb not in _ELSEWHERE}

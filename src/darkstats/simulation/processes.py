@@ -11,6 +11,7 @@ from darkstats.simulation.dark_higgsstrahlung import DarkHiggsstrahlung
 from darkstats.simulation.external import LheEvents
 from darkstats.simulation.four_muons import FourMuons
 from darkstats.simulation.muon_pair_vector import MuonPairVector
+from darkstats.simulation.photon_vector import PhotonVector
 from darkstats.simulation.pythia import PythiaLeptonPairs
 from darkstats.simulation.radiative_bhabha import RadiativeBhabha
 from darkstats.simulation.radiative_muons import RadiativeMuons
@@ -34,6 +35,7 @@ PROCESSES: Mapping[str, type[Any]] = MappingProxyType(
         "lhe": LheEvents,
         "meson_photon": MesonPhoton,
         "muon_pair_vector": MuonPairVector,
+        "photon_vector": PhotonVector,
         "pythia_lepton_pairs": PythiaLeptonPairs,
         "radiative_bhabha": RadiativeBhabha,
         "radiative_muons": RadiativeMuons,

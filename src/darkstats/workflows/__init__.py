@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         ShardRequest,
     )
     from darkstats.workflows.scans import merge_shards, plan_shards, project, run_shard, scan
+    from darkstats.workflows.search_start import SearchStartRequest, start_search
     from darkstats.workflows.simplification import SimplifyRequest, simplify
     from darkstats.workflows.statistics import gof, hypotest, limit, significance
     from darkstats.workflows.templates import (
@@ -102,6 +103,7 @@ __all__ = [
     "ReinterpretRequest",
     "RenameRequest",
     "ScanRequest",
+    "SearchStartRequest",
     "ShardRequest",
     "Shell",
     "SignificanceRequest",
@@ -146,6 +148,7 @@ __all__ = [
     "significance",
     "simplify",
     "simulate",
+    "start_search",
     "start_template",
     "verify",
 ]
@@ -198,6 +201,7 @@ _HOMES = {
         "ShardRequest",
     ),
     "scans": ("merge_shards", "plan_shards", "project", "run_shard", "scan"),
+    "search_start": ("SearchStartRequest", "start_search"),
     "simplification": ("SimplifyRequest", "simplify"),
     "statistics": ("gof", "hypotest", "limit", "significance"),
     "templates": (

@@ -124,6 +124,13 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "Example: darkstats template build template.yaml -o my-search",
             file=False, kinds="interpolation steps",
         ),
+        "new-search": Verb(
+            request="SearchStartRequest", task="start_search", panel="Searches",
+            help="Write the card of a new search, to be changed: a commented one, or the nearest "
+            "there is.\n\n"
+            "Example: darkstats new-search dark_photon --like models/zprime_invisible_2018.yaml",
+            file=False, figures=False,
+        ),
         "simulate": Verb(
             request="SimulateRequest", task="simulate", panel="Searches",
             help="Simulate the samples of a search card; what is in the cache is not simulated "

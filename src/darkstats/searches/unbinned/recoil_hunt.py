@@ -51,6 +51,7 @@ def recoil_hunt_document(
     OptionError
         The build lacks a hypothesis.
     """
+    hunt = hunt.with_widths({(mass,): sample for mass, sample in signals.items()})
     builder = new_builder(title, hunt.reference_pb, (hunt.mass_label,), folder, names)
     masses = sorted(signals)
     shapes: dict[int, CrystalBall] = {}
