@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +129,7 @@ def ask_service(
     Raises
     ------
     OptionError
-        The numbers of figures were asked for, which a service does not send.
+        A file cannot be read or written.
     RefusedError
         The service refused the question, or the job failed.
     ServiceError
@@ -137,10 +137,8 @@ def ask_service(
     """
     from darkstats.service.client import Client
 
-    if output.csv:
-        raise OptionError("--csv: a service does not send the numbers of figures; take --json")
     asked = {name: value for name, value in options.items() if name in asked_of(verb)}
-    figures = tuple(dict.fromkeys(_figure(kind, path) for kind, path in output.figures))
+    figures = tuple(dict.fromkeys(name for name, _ in _drawn(output)))
     with Client(url) as service:
         job = _ask(service, verb, asked, figures, shell)
         if not job.is_final:
@@ -170,9 +168,13 @@ def _ask(
     return service.ask(verb, figures=figures, priority=priority, **sent)
 
 
-def _figure(kind: str | None, path: str) -> str:
-    form = path.rpartition(".")[2].lower()
-    return f"{kind}.{form}" if kind else form
+def _drawn(output: Output) -> Iterator[tuple[str, str]]:
+    """Figures, and their numbers where they are asked for: as questions name them, and paths."""
+    for kind, path in output.figures:
+        paths = [path, str(Path(path).with_suffix(".csv"))] if output.csv else [path]
+        for one in paths:
+            form = one.rpartition(".")[2].lower()
+            yield (f"{kind}.{form}" if kind else form), one
 
 
 class _Progress:
@@ -241,9 +243,8 @@ def _shown(
         wrong = printable(service.file(result, ".wrong.txt").decode())
         sys.stderr.write(f"darkstats: error: {wrong}{undrawn}\n")
     else:
-        for kind, path in output.figures:
-            name = _figure(kind, path)
-            _write(path, service.file(result, name if kind else f"figure.{name}"))
+        for name, path in _drawn(output):
+            _write(path, service.file(result, name if "." in name else f"figure.{name}"))
     _fetch(service, result, verb, options)
     if output.path is not None:
         write_text(output.path, result.text)
@@ -254,7 +255,6 @@ def _shown(
 def _fetch(service: Client, result: Result, verb: str, options: Mapping[str, Any]) -> None:
     """Write the files that options ask for, and the folder of a verb that has one."""
     from darkstats.report.writing import write_text
-    from darkstats.service.answering import FOLDERS
 
     names = service.files(result)
     targets = {
@@ -263,9 +263,7 @@ def _fetch(service: Client, result: Result, verb: str, options: Mapping[str, Any
         if one.writes and isinstance(options.get(name), str)
     }
     folder = options.get("output")
-    if isinstance(folder, str) and verb in FOLDERS:
-        targets[FOLDERS[verb]] = Path(folder)
-    elif isinstance(folder, str) and verb in _RECORDS:
+    if isinstance(folder, str) and verb in _RECORDS:
         Path(folder).mkdir(parents=True, exist_ok=True)
         write_text(Path(folder) / _RECORDS[verb], result.text)
     for name in names:

@@ -25,6 +25,7 @@ from darkstats.errors import (
 from darkstats.options import named_choices, request_from
 from darkstats.service.questions import (
     ASKED,
+    FOLDERS,
     Question,
     asked_of,
     references,
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
     from darkstats.service.questions import Reference
     from darkstats.service.store import Store
 
-__all__ = ["FOLDERS", "TABLE", "WRONG", "answer", "check", "lay_out"]
+__all__ = ["TABLE", "WRONG", "answer", "check", "lay_out"]
 
-#: Folder of what a workflow writes, in that of its documents, of which none has such a name.
+#: Folder of figures, in that of its documents, of which none has such a name.
 OUT = ".out"
 #: Files of an answer that no question can name: the table that the command line prints, and what
 #: it says where nothing is certified or a document is malformed.
@@ -155,8 +156,7 @@ def _lay_collection(one: Reference, store: Store, folder: Path, laid: dict[str, 
     collection = store.documents.collection(one.digest)
     if collection is None:
         raise UnknownNameError("document", one.text, ())
-    clash = any(laid.get(name, digest) != digest for name, digest in collection.manifest.items())
-    base = one.digest[:12] if clash else ""
+    base = one.digest[:12] if _clash(collection.manifest, laid) else ""
     for name, digest in collection.manifest.items():
         path = folder / base / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,6 +167,17 @@ def _lay_collection(one: Reference, store: Store, folder: Path, laid: dict[str, 
         if not base:
             laid[name] = digest
     return base
+
+
+def _clash(manifest: Mapping[str, str], laid: Mapping[str, str]) -> bool:
+    """Whether a file is there with another content, or as a folder, or below a file."""
+    folders = {str(one) for name in laid for one in PurePosixPath(name).parents}
+    return any(
+        laid.get(name, digest) != digest
+        or name in folders
+        or any(str(one) in laid for one in PurePosixPath(name).parents)
+        for name, digest in manifest.items()
+    )
 
 
 def check(question: Question) -> None:
@@ -199,22 +210,12 @@ def _request(question: Question, places: _Places) -> Any:  # noqa: ANN401 -- a r
         if name not in question.options:
             continue
         value = question.options[name]
-        if asked.writes:
-            value = f"{OUT}/{value}"
-        elif asked.reads:
-            value = places.put(value)
-        options[name] = value
+        options[name] = places.put(value) if asked.reads else value
     if question.verb in FOLDERS:
-        options["output"] = f"{OUT}/{FOLDERS[question.verb]}"
+        options.setdefault("output", FOLDERS[question.verb])
     known = named_choices(request_type(question.verb))
     options |= {name: 1 for name in ("threads", "workers") if name in known}
     return request_from(request_type(question.verb), options, called=question.verb)
-
-
-#: Folders that a verb writes, and what they are called among the files of its answer.
-FOLDERS = {
-    "template build": "search", "build": "search", "publish": "bundle", "convert": "converted",
-}  # fmt: skip
 
 
 def _told(question: Question, outcome: Outcome[Any], begun: float) -> Answer:
@@ -233,11 +234,7 @@ def _told(question: Question, outcome: Outcome[Any], begun: float) -> Answer:
                 drawing.save(place)
     for path, write in outcome.files.items():
         write(path)
-    files = {
-        str(path.relative_to(OUT)): path.read_bytes()
-        for path in sorted(Path(OUT).rglob("*"))
-        if path.is_file()
-    }
+    files = _written(question)
     files[TABLE] = table_text(outcome.sheet()).encode(errors="backslashreplace")
     if wrong:
         files[WRONG] = wrong.encode(errors="backslashreplace")
@@ -246,3 +243,15 @@ def _told(question: Question, outcome: Outcome[Any], begun: float) -> Answer:
     return Answer(
         exit_status=status, record=record, artefacts=files, seconds=time.monotonic() - begun
     )
+
+
+def _written(question: Question) -> dict[str, bytes]:
+    """Figures, and what options say is written, by name."""
+    found = {path.name: path for path in sorted(Path(OUT).iterdir())}
+    asked = asked_of(question.verb)
+    names = [value for name, value in question.options.items() if asked[name].writes]
+    for name in (*names, FOLDERS.get(question.verb, OUT)):
+        place = Path(str(name))
+        inside = sorted(place.rglob("*")) if place != Path(OUT) else []
+        found |= {path.as_posix(): path for path in (place, *inside)}
+    return {name: path.read_bytes() for name, path in found.items() if path.is_file()}

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from darkstats import workflows
 from darkstats.characters import no_text
@@ -25,7 +25,15 @@ from darkstats.workflows.verbs import VERBS, Verb
 if TYPE_CHECKING:
     from darkstats.options import Option
 
-__all__ = ["ASKED", "Question", "Reference", "numerics_version", "references", "request_type"]
+__all__ = [
+    "ASKED",
+    "FOLDERS",
+    "Question",
+    "Reference",
+    "numerics_version",
+    "references",
+    "request_type",
+]
 
 #: Verbs that make no sense on a machine elsewhere: they are about its folders, or its network.
 _ELSEWHERE = {
@@ -42,6 +50,11 @@ ASKED: Mapping[str, Verb] = {verb: said for verb, said in VERBS.items() if verb 
 
 #: Options that only the machine that answers decides.
 _OURS = {"cluster", "workers", "threads", "cache", "output"}
+
+#: Verbs that write a folder, and what it is called where a question does not say.
+FOLDERS: Mapping[str, str] = {
+    "template build": "search", "build": "search", "publish": "bundle", "convert": "converted",
+}  # fmt: skip
 
 _STANDARD_INPUT = "-"
 _NO_DEFAULT = (MISSING, _STANDARD_INPUT)
@@ -105,8 +118,8 @@ class Question:
         for name, value in self.options.items():
             if name not in known:
                 raise UnknownNameError("option", name, tuple(known))
-            for text in _texts(value):
-                _check_text(name, text, known[name])
+            for text, is_file in _parts(value, request_type(self.verb), name):
+                _check_text(name, text, known[name], is_file=is_file)
         for figure in self.figures:
             if not _FIGURE.fullmatch(figure):
                 raise OptionError(
@@ -168,7 +181,8 @@ def request_type(verb: str) -> type:
 @cache
 def asked_of(verb: str) -> Mapping[str, Option]:
     """Options of a verb that a question may set, by name."""
-    hidden = set(VERBS[verb].without.split()) | _OURS
+    ours = _OURS - {"output"} if verb in FOLDERS else _OURS
+    hidden = set(VERBS[verb].without.split()) | ours
     return {
         name: shared[0].option
         for name, shared in named_choices(request_type(verb)).items()
@@ -180,7 +194,8 @@ def asked_of(verb: str) -> Mapping[str, Option]:
 def required_of(verb: str) -> tuple[str, ...]:
     """Options that a question must set: those without a default, or read from standard input."""
     known = named_choices(request_type(verb))
-    return tuple(name for name in asked_of(verb) if known[name][0].default in _NO_DEFAULT)
+    found = [name for name in asked_of(verb) if known[name][0].default in _NO_DEFAULT]
+    return tuple(name for name in found if name != "output")
 
 
 @cache
@@ -226,7 +241,21 @@ def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 -- any JSON value
             yield from _texts(item)
 
 
-def _check_text(name: str, text: str, asked: Option) -> None:
+def _parts(value: Any, request: type, name: str) -> Iterator[tuple[str, bool]]:  # noqa: ANN401
+    """Texts of a value, and whether each may name a file: of pairs, the second does."""
+    kind = named_choices(request)[name][0].type
+    pairs = get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is tuple
+    items = list(value.items()) if isinstance(value, Mapping) else value
+    if not pairs or not isinstance(items, (list, tuple)):
+        yield from ((text, True) for text in _texts(value))
+        return
+    for item in items:
+        first, rest = (item[:1], item[1:]) if isinstance(item, (list, tuple)) else ([], item)
+        yield from ((text, False) for text in _texts(list(first)))
+        yield from ((text, True) for text in _texts(rest))
+
+
+def _check_text(name: str, text: str, asked: Option, *, is_file: bool) -> None:
     if no_text(text):
         raise OptionError(f"{name} {text!a}: is no text in UTF-8; write it anew")
     if asked.writes:
@@ -238,7 +267,7 @@ def _check_text(name: str, text: str, asked: Option) -> None:
         place = PurePosixPath(one.name)
         if place.is_absolute() or ".." in place.parts:
             raise OptionError(f"{name} {text!r}: names no file of its collection")
-    if asked.reads != "file":
+    if asked.reads != "file" or not is_file:
         return
     rest = text.partition("=")[2] if "=" in text.partition("sha256:")[0] else text
     if len(named) != 1 or named[0].text != rest:

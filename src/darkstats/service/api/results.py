@@ -20,6 +20,7 @@ from darkstats.service.api.documents import DIGEST
 from darkstats.service.api.parts import PROBLEMS, Parts, Reader, parts_of
 from darkstats.service.api.problems import of_refusal, unknown
 from darkstats.service.api.queueing import put_question, wait_for
+from darkstats.service.api.schema import FIGURE
 from darkstats.service.api.shapes import job_path, job_shown, result_path
 from darkstats.service.questions import Question
 
@@ -201,7 +202,7 @@ async def file(
 async def figure(
     request: Request, guest: Reader, key: Hex,
     figure: Annotated[
-        str, Path(pattern=r"^([a-z][a-z0-9_]{0,39}\.)?(svg|png|pdf)$", description="KIND.FORMAT")
+        str, Path(pattern=FIGURE, description="KIND.FORMAT, or FORMAT of the usual kind")
     ],
     wait: Wait = _WAIT_S,
 ) -> Response:  # fmt: skip

@@ -14,7 +14,7 @@ __all__ = ["FIGURE", "PRIORITIES", "SETTINGS", "path_of", "question_schema", "ta
 Schema = dict[str, Any]
 
 #: A figure that is drawn with an answer.
-FIGURE = r"^([a-z][a-z0-9_]{0,39}\.)?(pdf|png|svg)$"
+FIGURE = r"^([a-z][a-z0-9_]{0,39}\.)?(csv|pdf|png|svg)$"
 PRIORITIES = (-100, 100)
 #: Members of a body that are no options of the verb.
 SETTINGS = ("figures", "priority")
