@@ -121,6 +121,23 @@ def patches_sheet(record: JsonObject, shown: int) -> RenderableType:
     return sheet(f"{kind} {record['source']}", tables=tables, notes=notes)
 
 
+def members_sheet(record: JsonObject, shown: int) -> RenderableType:
+    """Documents of an archive, workspaces first."""
+    order = ("workspace", "pallet", "patch set", "patch")
+    found = sorted(
+        record["documents"],
+        key=lambda one: order.index(one["kind"]) if one["kind"] in order else len(order),
+    )
+    rows = [[one["name"], one["kind"] or "other", str(one["size_bytes"])] for one in found[:shown]]
+    more = f", {len(found) - shown} more than shown" if len(found) > shown else ""
+    notes = [
+        ("documents", f"{len(found)}{more}; --json lists all of them"),
+        ("use", f"darkstats inspect {record['source']}:NAME"),
+    ]
+    tables = [grid(["document", "kind", "bytes"], rows, left=2, flexible=(0,))]
+    return sheet(f"Archive {record['source']}", tables=tables, notes=notes)
+
+
 def events_sheet(record: JsonObject, shown: int) -> RenderableType:
     """Analyses of an HS3 document, with the channels that each looks at."""
     rows = [

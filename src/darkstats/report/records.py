@@ -62,6 +62,7 @@ SCHEMAS = {
     "hypotest": "darkstats.hypotest/1",
     "inspect": "darkstats.inspect/1",
     "patches": "darkstats.patches/1",
+    "members": "darkstats.members/1",
     "limit": "darkstats.limit/1",
     "plot": "darkstats.plot/1",
     "prune": "darkstats.prune/1",

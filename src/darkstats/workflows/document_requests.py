@@ -62,6 +62,18 @@ class InspectRequest:
             help="summary counts what the linter finds often, all lists every place.",
         ),
     ] = "summary"  # fmt: skip
+    yields: Annotated[
+        str | None,
+        option(
+            "--yields", metavar="FILE", writes=True,
+            help="Write counts and expected events of each bin before any fit to this file, as "
+            "CSV.",
+        ),
+    ] = None  # fmt: skip
+    members: Annotated[
+        bool,
+        option("--members", help="List the JSON documents of an archive, and what they are."),
+    ] = False
 
     def __post_init__(self) -> None:
         check_choices(self)

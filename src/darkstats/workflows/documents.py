@@ -19,6 +19,7 @@ from darkstats.workflows.unbinned_inputs import holds_hs3
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from darkstats.report.figures.prediction import Parameters
     from darkstats.report.figures.style import Drawing
     from darkstats.report.summaries import WorkspaceSummary
     from darkstats.workflows.document_requests import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         PruneRequest,
         RenameRequest,
     )
+    from darkstats.workflows.likelihoods import Likelihood
     from darkstats.workspace import Workspace
     from darkstats.workspace.download import Download
     from darkstats.workspace.hs3 import Hs3Document
@@ -51,6 +53,10 @@ def inspect(
     from darkstats.report.summaries import summarise, summary_record
 
     shell = shell or Shell()
+    if request.members:
+        from darkstats.workflows.archive_members import inspect_members
+
+        return inspect_members(request.workspace.source)
     if request.workspace.file != "-" and Path(request.workspace.file).is_dir():
         from darkstats.workflows.builds import inspect_build
 
@@ -86,21 +92,32 @@ def inspect(
         )
 
     def yields() -> Drawing:
-        return _yields(request, shell)
+        from darkstats.report.figures.prediction import prediction_figure
+
+        found, nominal = _nominal(request, shell)
+        return prediction_figure(nominal, None, found.inputs, found.sidecar, prefit=True)
+
+    def yields_file(path: str) -> None:
+        from darkstats.report.figures.prediction import prediction_columns
+        from darkstats.report.writing import csv_text, write_text
+
+        found, nominal = _nominal(request, shell)
+        write_text(path, csv_text(prediction_columns(nominal, None, found.sidecar, prefit=True)))
 
     return Outcome(
         result=summary,
         record=lambda: summary_record(summary, inputs),
         sheet=sheet,
         figures={"variations": variations, "yields": yields},
+        files={} if request.yields is None else {request.yields: yields_file},
     )
 
 
-def _yields(request: InspectRequest, shell: Shell) -> Drawing:
-    """Samples at the initial parameters, stacked, with what the constraints allow, and the data."""
+def _nominal(request: InspectRequest, shell: Shell) -> tuple[Likelihood, Parameters]:
+    """The likelihood of a request, at the parameters that the document begins with."""
     import numpy as np
 
-    from darkstats.report.figures.prediction import Parameters, prediction_figure
+    from darkstats.report.figures.prediction import Parameters
     from darkstats.workflows.inputs import load
     from darkstats.workflows.requests import ModelRequest
 
@@ -109,7 +126,7 @@ def _yields(request: InspectRequest, shell: Shell) -> Drawing:
     nominal = Parameters(
         model=found.model, observation=found.observation, parameters=np.array(found.model.inits)
     )
-    return prediction_figure(nominal, None, found.inputs, found.sidecar, prefit=True)
+    return found, nominal
 
 
 def _patches(request: WorkspaceRequest) -> Outcome[JsonObject] | None:

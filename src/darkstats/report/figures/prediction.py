@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from darkstats.report.provenance import Inputs
     from darkstats.report.sidecar import Sidecar
 
-__all__ = ["Parameters", "Predicted", "prediction_figure", "rate_errors"]
+__all__ = ["Parameters", "Predicted", "prediction_columns", "prediction_figure", "rate_errors"]
 
 _LONGEST_NAME = 60  # letters of a channel, which stand beside each other on a page
 
@@ -117,18 +117,18 @@ def _in_bins(fit: Predicted) -> BinnedModel:
     return fit.model.in_bins
 
 
-def prediction_figure(
-    fit: Predicted,
-    covariance: Covariance | None,
-    inputs: Inputs,
-    sidecar: Sidecar,
-    *,
-    prefit: bool = False,
-) -> Drawing:
-    """Stacked samples against data in each channel, with a ratio panel.
+def prediction_columns(
+    fit: Predicted, covariance: Covariance | None, sidecar: Sidecar, *, prefit: bool = False
+) -> dict[str, list[Any]]:
+    """Counts, expected events of each sample and their uncertainty: a row for each bin.
 
-    Post-fit: rates at the best fit, errors from the full covariance. Pre-fit: rates at the initial
-    parameters, errors from the constraints.
+    Columns are ``channel, bin, low, high, data``, those of the samples from the bottom of a stack
+    to its top, ``total`` and ``error``; bins without edges in the sidecar are numbered.
+
+    Raises
+    ------
+    OptionError
+        The model is unbinned.
     """
     import numpy as np
 
@@ -139,7 +139,6 @@ def prediction_figure(
         errors = _prefit_errors(fit, parameters)
     else:
         errors = np.zeros(model.n_bins) if covariance is None else rate_errors(fit, covariance)
-    shown = model.channels[:_MOST_CHANNELS]
     order = _stacking_order(fit, samples)
     columns: dict[str, list[Any]] = {"channel": [], "bin": [], "low": [], "high": [], "data": []}
     columns |= {model.samples[s]: [] for s in order}
@@ -156,6 +155,31 @@ def prediction_figure(
                 columns[model.samples[s]].append(float(samples[s, b]))
             columns["total"].append(float(samples[:, b].sum()))
             columns["error"].append(float(errors[b]))
+    return columns
+
+
+def prediction_figure(
+    fit: Predicted,
+    covariance: Covariance | None,
+    inputs: Inputs,
+    sidecar: Sidecar,
+    *,
+    prefit: bool = False,
+) -> Drawing:
+    """Stacked samples against data in each channel, with a ratio panel.
+
+    Post-fit: rates at the best fit, errors from the full covariance. Pre-fit: rates at the initial
+    parameters, errors from the constraints.
+    """
+    import numpy as np
+
+    columns = prediction_columns(fit, covariance, sidecar, prefit=prefit)
+    model = _in_bins(fit)
+    parameters = np.array(model.inits) if prefit else fit.parameters
+    samples = model.expected_by_sample(parameters)
+    errors = np.array(columns["error"])
+    shown = model.channels[:_MOST_CHANNELS]
+    order = _stacking_order(fit, samples)
     label = "Asimov data" if inputs.blind else "simulated data" if inputs.simulated else "data"
     with style():
         across = min(3, len(shown))

@@ -25,7 +25,8 @@ from darkstats.service.pages.here import (
     readable,
     source_of,
 )
-from darkstats.service.pages.likelihoods import channels_of, patch_sets
+from darkstats.service.pages.likelihoods import channels_of
+from darkstats.service.pages.offers import patch_sets
 from darkstats.service.pages.rendering import page
 from darkstats.service.questions import ASKED, Question, asked_of, references, request_type
 from darkstats.service.store.rows import JobState
@@ -50,6 +51,8 @@ _HEADINGS = {
 _SUBJECTS = ("source", "result", "results", "workspace", "limit")
 #: Options that make sense only beside a patch set.
 _OF_PATCH_SETS = ("patchset", "point")
+#: Options that make sense where patches lie in files of their own.
+_OF_PATCHES = ("patches", "name_pattern")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,11 @@ async def _form(request: Request, draft: _Draft, status: int = 200) -> Response:
         channels = _entries(await channels_of(request, source.reference), draft)
     hidden = [draft.subject] if draft.about else []
     sets = patch_sets(kept, source) if kept is not None and source is not None else []
-    without = [*hidden, *(["signal"] if channels else []), *([] if sets else _OF_PATCH_SETS)]
+    without = [*hidden, *(["signal"] if channels else [])]
+    if source is not None:
+        in_archive, is_folder = ":" in source.name, kept is not None and source.file not in names
+        without += [] if sets and not is_folder else _OF_PATCH_SETS
+        without += [] if in_archive and not is_folder else _OF_PATCHES
     groups = groups_of(
         verb,
         [(f"sha256:{kept.digest}/{name}" if kept else "", name) for name in names],

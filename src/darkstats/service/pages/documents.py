@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -17,6 +16,7 @@ from darkstats.service.api.documents import keep_files
 from darkstats.service.api.parts import Parts, parts_of
 from darkstats.service.api.problems import ProblemError
 from darkstats.service.pages.here import (
+    Link,
     PageRoute,
     Source,
     collection_link,
@@ -29,26 +29,23 @@ from darkstats.service.pages.shown import Row, row_of
 from darkstats.service.shipped import SHIPPED
 from darkstats.service.uploads import checked_name, checked_names
 
-if TYPE_CHECKING:
-    from darkstats.service.store import Collection
-
 __all__ = ["router"]
 
 router = APIRouter(route_class=PageRoute)
 _RECENT, _MINE, _SHIPPED = 8, 12, 200
 
-#: What the searches of this repository are.
+#: Titles of the searches of this repository, and what they are.
 _ABOUT = {
-    "alp": "e⁺e⁻ → γa, a → γγ: 502 masses, simulated",
-    "dark_higgsstrahlung": "e⁺e⁻ → A′h′, h′ invisible, simulated",
-    "zprime_invisible_2018": "e⁺e⁻ → μ⁺μ⁻Z′, Z′ invisible, simulated",
-    "zprime_invisible_2020": "e⁺e⁻ → μ⁺μ⁻Z′, Z′ invisible, simulated",
-    "zprime_lfv_2018": "e⁺e⁻ → e±μ∓Z′, Z′ invisible, simulated",
-    "examples/mass_scan": "a peak on a falling spectrum: six masses",
-    "examples/two_bins.json": "two bins, a first look",
-    "examples/three_channels.json": "signal, control and validation region",
-    "examples/on_off.json": "counting beside a background region",
-    "examples/bump_hunt.json": "a peak on a falling spectrum",
+    "alp": ("Axion-like particle", "e⁺e⁻ → γa, a → γγ; 502 masses; simulated"),
+    "dark_higgsstrahlung": ("Dark Higgsstrahlung", "e⁺e⁻ → A′h′, h′ invisible; simulated"),
+    "zprime_invisible_2018": ("Invisible Z′, 2018", "e⁺e⁻ → μ⁺μ⁻Z′; simulated"),
+    "zprime_invisible_2020": ("Invisible Z′, 2020", "e⁺e⁻ → μ⁺μ⁻Z′; simulated"),
+    "zprime_lfv_2018": ("Lepton-flavour violating Z′", "e⁺e⁻ → e±μ∓Z′; simulated"),
+    "examples/mass_scan": ("A mass scan", "a peak on a falling spectrum, six masses"),
+    "examples/two_bins.json": ("Two bins", "for a first look"),
+    "examples/three_channels.json": ("Three channels", "signal, control and validation region"),
+    "examples/on_off.json": ("On and off", "a count beside a background region"),
+    "examples/bump_hunt.json": ("A bump hunt", "one peak on a falling spectrum, 30 bins"),
 }
 
 
@@ -64,14 +61,18 @@ def _start(request: Request, *, error: str = "", status: int = 200) -> Response:
     return page(
         "start.html", status=status, here="start", error=error, recent=_recent(parts, owner),
         most=parts.settings.quotas.body, mine=[collection_link(one) for one in mine],
-        shipped=[collection_link(one, _ABOUT) for one in _shipped(parts)],
+        shipped=_links(parts, examples=False), examples=_links(parts, examples=True),
     )  # fmt: skip
 
 
-def _shipped(parts: Parts) -> list[Collection]:
-    """Searches first, then lone workspaces."""
+def _links(parts: Parts, *, examples: bool) -> list[Link]:
+    """What came with the service: searches, or small examples."""
     found = parts.store.documents.collections(SHIPPED, limit=_SHIPPED)
-    return sorted(found, key=lambda one: (one.title.startswith("examples"), one.title))
+    return [
+        collection_link(one, _ABOUT.get(one.title))
+        for one in sorted(found, key=lambda one: one.title)
+        if one.title.startswith("examples/") == examples
+    ]
 
 
 def _recent(parts: Parts, owner: str) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, replace
 from typing import Any, get_args
@@ -15,9 +16,9 @@ __all__ = ["COMMON", "Field", "Group", "groups_of", "options_of"]
 
 #: What is asked first; the rest is folded.
 COMMON: Mapping[str, tuple[str, ...]] = {
-    "limit": ("patchset", "point", "method", "cl", "calculator", "n_toys"),
-    "hypotest": ("patchset", "point", "mu", "test_stat", "calculator"),
-    "significance": ("patchset", "point", "calculator", "n_toys"),
+    "limit": ("patchset", "point", "patches", "method", "cl", "calculator", "n_toys"),
+    "hypotest": ("patchset", "point", "patches", "mu", "test_stat", "calculator"),
+    "significance": ("patchset", "point", "patches", "calculator", "n_toys"),
     "gof": ("calculator", "n_toys"),
     "fit": ("patchset", "point", "minos"),
     "rank": ("patchset", "point", "blind"),
@@ -39,7 +40,11 @@ _LABELS = {
     "patches": "Patches", "name_pattern": "Where values stand in names",
     "signal": "Signal yields", "missing": "Channels without a signal",
     "luminosities_ifb": "Luminosities [fb⁻¹]", "luminosity_ifb": "Luminosity of the data [fb⁻¹]",
-    "ranges": "Range", "x": "Horizontal axis", "y": "Vertical axis", "where": "Where",
+    "method": "Method", "calculator": "Calculator", "band": "Expected band", "data": "Other data",
+    "blind": "Keep the data closed", "simulated": "The counts are simulated", "add_to": "Add to",
+    "interpolation": "Interpolation codes", "uncapped": "Allow negative strengths",
+    "ur_prior": "Ur-prior", "minos": "Profile errors of", "ranges": "Range",
+    "x": "Horizontal axis", "y": "Vertical axis", "where": "Where",
     "masses": "Masses", "masked": "Masked channels", "poi_lower": "Lower bound of the strength",
 }  # fmt: skip
 _WORDS = {
@@ -47,7 +52,13 @@ _WORDS = {
     "bayes": "Bayesian", "auto": "automatic", "asymptotic": "asymptotic", "toys": "toys",
     "qtilde": "q̃μ (qtilde)", "q": "qμ (q)", "q0": "q₀ (q0)", "t": "tμ (t)", "ttilde": "t̃μ (ttilde)",
 }  # fmt: skip
+_UNREADABLE = {
+    "integer": "give a whole number", "number": "give a number, such as 0.95",
+    "lines": "give one a line, as the help says", "choice": "choose one", "text": "give a text",
+}  # fmt: skip
 _FOLDED = "More options"
+_PANELS = {"Bayes": "For the Bayesian method", "Output": _FOLDED}
+_FLAG = re.compile(r"--[a-z][a-z-]*(?:/--[a-z-]+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +127,13 @@ def groups_of(
     without
         Options that the page asks in another way.
     """
+    asked = asked_of(verb)
+    every = named_choices(request_type(verb))
+    flags = {flag: _label(name) for name, one in every.items() for flag in one[0].option.flags}
     fields = {
-        name: _field(name, choices[0], documents)
-        for name, choices in named_choices(request_type(verb)).items()
-        if name in asked_of(verb) and name not in without
+        name: _field(name, choices[0], documents, flags)
+        for name, choices in every.items()
+        if name in asked and name not in without
     }
     fields = {
         name: replace(one, value=given.get(name, one.value), error=(errors or {}).get(name, ""))
@@ -128,26 +142,52 @@ def groups_of(
     common = [fields.pop(name) for name in COMMON.get(verb, ()) if name in fields]
     common += [fields.pop(name) for name in list(fields) if fields[name].required]
     panels: dict[str, list[Field]] = {}
-    asked = asked_of(verb)
     for name, one in fields.items():
-        panels.setdefault(asked[name].panel or _FOLDED, []).append(one)
+        panel = (asked[name].panel or _FOLDED).partition(" (")[0]
+        panels.setdefault(_PANELS.get(panel, panel), []).append(one)
     first = Group(title="", fields=common, folded=False)
     return (first, *(Group(title=k, fields=v, folded=True) for k, v in panels.items()))
 
 
-def _field(name: str, choice: Choice, documents: Sequence[tuple[str, str]]) -> Field:
+def _field(
+    name: str, choice: Choice, documents: Sequence[tuple[str, str]], known: Mapping[str, str]
+) -> Field:
     asked = choice.option
     kind, choices = _kind(choice), _choices(choice)
     if asked.reads == "file" and kind == "text":
         kind, choices = "document", (("", "none"), *documents)
     default = "" if choice.default is MISSING or choice.default is None else choice.default
-    usual = asked.usual or (_text(default) if default not in {"", ()} else "")
+    usual = _worded(asked.usual or (_text(default) if default not in {"", ()} else ""), known)
     return Field(
-        name=name, label=_LABELS.get(name, name.replace("_", " ").capitalize()), help=asked.text,
+        name=name, label=_label(name), help=_help(choice, known),
         kind=kind, choices=choices, usual=usual, required=choice.default is MISSING,
         least=asked.least, most=asked.most,
         value=str(default) if kind == "choice" and asked.choices and default else "",
     )  # fmt: skip
+
+
+def _label(name: str) -> str:
+    return _LABELS.get(name, name.replace("_", " ").capitalize())
+
+
+def _help(choice: Choice, known: Mapping[str, str]) -> str:
+    """The help of the command line, without what its control says anyway."""
+    asked = choice.option
+    words = asked.help.replace("{choices}. ", "").replace("{choices}.", "")
+    words = words.replace("{choices}", ", ".join(asked.choices))
+    words = words.replace("; - reads standard input", "").replace("; repeatable", "")
+    return _worded(words, known).strip()
+
+
+def _worded(words: str, known: Mapping[str, str]) -> str:
+    """Words with the labels of other options in the place of their flags."""
+    words = words.replace("with --method bayes", "for the Bayesian method")
+
+    def label(found: re.Match[str]) -> str:
+        text = known.get(found[0]) or known.get(found[0].partition("/")[0])
+        return f"“{text}”" if text else found[0]
+
+    return _FLAG.sub(label, words)
 
 
 def _types(choice: Choice) -> set[Any]:
@@ -218,5 +258,4 @@ def _value(name: str, text: str, choice: Choice) -> Any:  # noqa: ANN401 -- any 
         read = asked.read(lines) if asked.repeated else asked.read(text)
         return json.loads(json.dumps(read))
     except (ValueError, TypeError):
-        label = _LABELS.get(name, name)
-        raise OptionError(f"{asked.name} {text!r}: is no value for {label}; {asked.text}") from None
+        raise OptionError(f"{asked.name} {text!r}: {_UNREADABLE[kind]}") from None

@@ -19,7 +19,7 @@ from darkstats.service.api.access import require_scope
 from darkstats.service.api.parts import Parts, parts_of
 from darkstats.service.api.problems import ProblemError
 from darkstats.service.api.queueing import put_question, wait_for
-from darkstats.service.pages.rendering import page
+from darkstats.service.pages.faults import fault_page
 from darkstats.service.questions import Question, references
 from darkstats.service.store.rows import JobState
 
@@ -77,14 +77,6 @@ class Source:
         return self.name.partition(":")[0]
 
 
-_TITLES = {
-    400: "This cannot be read", 401: "This service needs a token", 403: "This is not allowed",
-    404: "There is nothing here", 405: "This address takes no such request",
-    413: "This is too large", 421: "Another name, please", 422: "This cannot be used",
-    429: "The queue is full", 500: "A fault of darkstats", 503: "The store does not answer",
-}  # fmt: skip
-
-
 class PageRoute(APIRoute):
     """A route whose faults are pages, too: in words, with what to do."""
 
@@ -96,26 +88,23 @@ class PageRoute(APIRoute):
             try:
                 return await inner(request)
             except ProblemError as problem:
-                return _fault(problem.status, problem.detail, headers=problem.headers)
+                return _with(fault_page(problem.status, problem.detail), problem.headers)
             except RequestValidationError:
-                return _fault(404, "The address is not one of this service's.")
+                return fault_page(404, "The address is not one of this service's.")
             except HTTPException as error:
-                return _fault(error.status_code, str(error.detail))
+                return fault_page(error.status_code, str(error.detail))
             except ServiceError:
                 words = "Nothing was changed, and nothing that was accepted is lost. Try again."
-                return _fault(503, words, headers={"Retry-After": "5"})
+                return _with(fault_page(503, words), {"Retry-After": "5"})
             except DarkstatsError as error:
-                return _fault(422, str(error))
+                return fault_page(422, str(error))
 
         return handle
 
 
-def _fault(status: int, words: str, headers: Mapping[str, str] | None = None) -> Response:
-    title = _TITLES.get(status, "This did not work")
-    return page(
-        "message.html", status=status, headers=dict(headers or {}), here="", title=title,
-        words=[words], remedy="", findings=(), back="", back_words="",
-    )  # fmt: skip
+def _with(response: Response, headers: Mapping[str, str]) -> Response:
+    response.headers.update(headers)
+    return response
 
 
 def readable(request: Request) -> tuple[Parts, str]:
@@ -202,13 +191,13 @@ def main_document(names: Sequence[str]) -> str:
     return min(names, key=rank)
 
 
-def collection_link(collection: Collection, titles: Mapping[str, str] | None = None) -> Link:
-    """A collection as something to open."""
+def collection_link(collection: Collection, about: tuple[str, str] | None = None) -> Link:
+    """A collection as something to open; ``about`` is its title, and what it is."""
     names = list(collection.manifest)
     main = main_document(names)
     size = f"{len(names)} files" if len(names) > 1 else "one file"
-    note = (titles or {}).get(collection.title, size)
+    title, note = about or (collection.title, size)
     return Link(
         address=likelihood_address(Source(digest=collection.digest, name=main)),
-        title=collection.title, note=note,
+        title=title, note=note,
     )  # fmt: skip

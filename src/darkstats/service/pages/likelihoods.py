@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,8 +26,16 @@ from darkstats.service.pages.here import (
     readable,
     source_of,
 )
+from darkstats.service.pages.offers import (
+    ABOUT,
+    is_archive,
+    naming_rule,
+    offers,
+    patch_sets,
+    patches_beside,
+)
 from darkstats.service.pages.rendering import page
-from darkstats.service.pages.results import Tag
+from darkstats.service.pages.results import Tag, found_result
 from darkstats.service.pages.shown import wrong_of
 from darkstats.service.pages.views import Fact, Headline, Table
 from darkstats.service.pages.views.scans import axis_words
@@ -37,13 +45,13 @@ from darkstats.service.questions import Question
 if TYPE_CHECKING:
     from darkstats.service.store import Collection, StoredJob
 
-__all__ = ["channels_of", "patch_sets", "router"]
+__all__ = ["channels_of", "router"]
 
 router = APIRouter(route_class=PageRoute)
 Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 _WAIT_S, _PART_WAIT_S = 4.0, 8.0
 _MOST_POINTS = 2_000
-_ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip", ".tar.xz", ".tar.bz2")
+_YIELDS, _AFTER = "yields.csv", "data.csv"
 
 
 def _collection(parts: Parts, digest: str) -> Collection:
@@ -51,23 +59,6 @@ def _collection(parts: Parts, digest: str) -> Collection:
     if found is None:
         raise ProblemError(404, "There is no such document here; open it again.")
     return found
-
-
-def patch_sets(collection: Collection, source: Source) -> list[Source]:
-    """Patch sets that go with a document: those beside it first."""
-    found = [
-        Source(digest=source.digest, name=name)
-        for name in collection.manifest
-        if re.search(r"patch_?set", name.lower()) and name != source.file
-    ]
-    return sorted(found, key=lambda one: (one.folder != source.folder, one.name))
-
-
-def search_of(collection: Collection, source: Source) -> Source:
-    """What a scan is asked of: the folder of a search, or the document itself."""
-    beside = [one for one in patch_sets(collection, source) if one.folder == source.folder]
-    is_main = source.file.rpartition("/")[2].startswith("background_only.")
-    return source.folder if beside and is_main else source
 
 
 @router.get("/likelihoods/{digest}")
@@ -85,9 +76,8 @@ async def likelihood(request: Request, digest: Digest, name: str) -> Response:
     parts, _ = readable(request)
     kept = _collection(parts, digest)
     source = Source(digest=digest, name=name.rstrip("/"))
-    found, job = await answer_within(
-        request, Question(verb="inspect", options={"source": source.reference}), _WAIT_S
-    )
+    options = {"source": source.reference} | ({"members": True} if is_archive(source.name) else {})
+    found, job = await answer_within(request, Question(verb="inspect", options=options), _WAIT_S)
     values = _values(kept, source)
     if found is None:
         values |= _waiting(job)
@@ -127,30 +117,33 @@ def _told(
     record: Mapping[str, Any], status: int, kept: Collection, source: Source
 ) -> dict[str, Any]:
     kind = str(record.get("schema", "")).partition("/")[0].removeprefix("darkstats.")
-    members = _members(record, source)
-    if members:
-        return {"members": members}
     if kind == "error":
         return {"wrong": wrong_of(record, status), "questions": ()}
+    if kind == "members":
+        return _members_told(record, source)
     if kind == "patches":
-        return _patches_told(record, source)
+        return _patches_told(record)
     if kind == "inspect":
         return _workspace_told(record, kept, source)
     return _other_told(record, kept, source)
 
 
-def _members(record: Mapping[str, Any], source: Source) -> list[Link]:
-    """Documents of an archive, where it holds several: the refusal names them."""
-    if ":" in source.name or not source.name.lower().endswith(_ARCHIVES):
-        return []
-    listed = str(record.get("remedy", "")).partition("name one of them: ")[2]
-    last = source.name.rpartition("/")[2]
-    found = re.findall(re.escape(last) + r":(.+?)(?:, |$)", listed)
-    return [
-        Link(address=likelihood_address(Source(digest=source.digest, name=f"{source.name}:{one}")),
-             title=one, note="workspace")
-        for one in found
-    ]  # fmt: skip
+def _members_told(record: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    """Documents of an archive to open."""
+    kinds: dict[str, int] = {}
+    members = []
+    for one in record["documents"]:
+        kinds[one["kind"] or "other"] = kinds.get(one["kind"] or "other", 0) + 1
+        if one["kind"] in {"workspace", "pallet", "patch set"}:
+            inner = Source(digest=source.digest, name=f"{source.name}:{one['name']}")
+            members.append(
+                Link(address=likelihood_address(inner), title=one["name"], note=one["kind"])
+            )
+    words = ", ".join(f"{n} × {kind}" for kind, n in kinds.items())
+    return {
+        "members": sorted(members, key=lambda one: one.note == "patch set")[:200],
+        "headlines": [Headline(label="Documents", value=str(len(record["documents"])), note=words)],
+    }
 
 
 def _workspace_told(record: Mapping[str, Any], kept: Collection, source: Source) -> dict[str, Any]:
@@ -176,54 +169,19 @@ def _workspace_told(record: Mapping[str, Any], kept: Collection, source: Source)
         "tags": [Tag(words="simulated data", look="simulated")] if simulated else [],
         "tables": [_channel_table(record), _parameter_table(record)],
         "yields_address": _part("yields", source=source.reference),
-        "points_address": _part("points", source=source.reference, patchset=sets[0].reference)
-        if sets
-        else "",
-        "questions": _questions(kept, source, has_signal=has_signal, sets=sets),
+        "points_address": _points_address(source, sets),
+        "questions": offers(kept, source, has_signal=has_signal),
     }  # fmt: skip
+
+
+def _points_address(source: Source, sets: Sequence[Source]) -> str:
+    if sets:
+        return _part("points", source=source.reference, patchset=sets[0].reference)
+    return _part("patches", source=source.reference) if ":" in source.name else ""
 
 
 def _part(name: str, **given: str) -> str:
     return ask_address(name, **given).replace("/ask/", "/parts/", 1)
-
-
-_ABOUT = {
-    "limit": ("Upper limit", "how strong may the signal be at most"),
-    "hypotest": ("Test one strength", "CLs of a signal of given strength"),
-    "significance": ("Significance", "how unlikely is the excess"),
-    "scan": ("Scan all signals", "limits and local p-values at each mass"),
-    "global": ("Global significance", "of the largest excess of the scan"),
-    "project": ("Other luminosities", "what the search will reach"),
-    "reinterpret": ("A signal of your own", "by expected events in each bin"),
-    "fit": ("Fit", "best values, errors, pulls"),
-    "rank": ("Ranking", "which uncertainties matter"),
-    "gof": ("Goodness of fit", "does the model describe the data"),
-    "scan-poi": ("Profile likelihood", "along one parameter"),
-}
-
-
-def _questions(
-    kept: Collection, source: Source, *, has_signal: bool, sets: Sequence[Source]
-) -> list[Link]:
-    patched = sets[0].reference if sets else ""
-    signal = has_signal or bool(sets)
-    links = []
-    for verb, (title, note) in _ABOUT.items():
-        if verb in {"scan", "global", "project"}:
-            wanted = bool(sets) or ":" in source.name
-            about = search_of(kept, source).reference
-            beside = "" if about != source.reference else patched
-            if verb != "scan" and (not sets or about == source.reference):
-                wanted = False
-        elif verb in {"reinterpret", "fit", "gof"}:
-            wanted, about, beside = True, source.reference, ""
-        else:
-            wanted, about = signal, source.reference
-            beside = "" if has_signal else patched
-        if wanted:
-            address = ask_address(verb, source=about, patchset=beside)
-            links.append(Link(address=address, title=title, note=note))
-    return links
 
 
 def _channel_table(record: Mapping[str, Any]) -> Table:
@@ -254,7 +212,7 @@ def _listed(names: Sequence[str]) -> str:
     return f"{shown}, … ({len(names)})" if len(names) > 4 else shown
 
 
-def _patches_told(record: Mapping[str, Any], source: Source) -> dict[str, Any]:
+def _patches_told(record: Mapping[str, Any]) -> dict[str, Any]:
     labels = [axis_words(str(one)) for one in record.get("labels", ())]
     rows = [[str(one["name"]), *map(number, one["values"])]
             for one in record.get("points", ())[:_MOST_POINTS]]  # fmt: skip
@@ -277,8 +235,8 @@ def _other_told(record: Mapping[str, Any], kept: Collection, source: Source) -> 
         questions = [Link(address=likelihood_address(inner), title="Open its likelihood")]
     else:
         questions = [
-            Link(address=ask_address(verb, source=source.reference), title=_ABOUT[verb][0],
-                 note=_ABOUT[verb][1])
+            Link(address=ask_address(verb, source=source.reference), title=ABOUT[verb][0],
+                 note=ABOUT[verb][1])
             for verb in ("limit", "hypotest", "significance", "fit", "scan")
         ]  # fmt: skip
     return {"tables": view.tables, "facts": view.facts, "questions": questions}
@@ -290,20 +248,40 @@ async def yields(request: Request, source: Annotated[str, Query(max_length=1200)
     about, address = source_of(source), _part("yields", source=source)
     if about is None:
         raise ProblemError(404, "This names no document.")
-    asked = {"source": about.reference}
-    found, job = await answer_within(
-        request, Question(verb="inspect", options=asked, figures=("yields.csv",)), _PART_WAIT_S
-    )
+    asked = {"source": about.reference, "yields": _YIELDS}
+    question = Question(verb="inspect", options=asked)
+    found, job = await answer_within(request, question, _PART_WAIT_S)
     if found is None:
         error = job.reason if job.state.is_final else ""
         return page("yields.html", pending=not error, address=address, error=error, plots=())
     record = json.loads(found.record)
-    body = parts_of(request).store.results.artefact(found.key, "yields.csv")
+    body = parts_of(request).store.results.artefact(found.key, _YIELDS)
     if body is None:
         wrong = str(record.get("problem") or record.get("message") or "it has no bins")
         return page("yields.html", pending=False, address="", error=wrong, plots=())
     rows = list(csv.DictReader(io.StringIO(body.decode())))
     plots = yield_plots(rows, record)
+    return page("yields.html", pending=False, address="", error="", plots=plots)
+
+
+@router.get("/parts/postfit")
+async def postfit(
+    request: Request, key: Annotated[str, Query(pattern="^[0-9a-f]{64}$")]
+) -> Response:
+    """Counts beside the prediction at the best fit: a part of the page of a fit."""
+    fit = await asyncio.to_thread(found_result, request, key)
+    asked = json.loads(fit.question)["options"]
+    question = Question(verb="fit", options=asked, figures=(_AFTER,))
+    found, job = await answer_within(request, question, _PART_WAIT_S)
+    address = f"/parts/postfit?key={key}"
+    if found is None:
+        error = job.reason if job.state.is_final else ""
+        return page("yields.html", pending=not error, address=address, error=error, plots=())
+    body = parts_of(request).store.results.artefact(found.key, _AFTER)
+    if body is None:
+        return page("yields.html", pending=False, address="", error="it has no bins", plots=())
+    rows = list(csv.DictReader(io.StringIO(body.decode())))
+    plots = yield_plots(rows, json.loads(found.record), when="after the fit")
     return page("yields.html", pending=False, address="", error="", plots=plots)
 
 
@@ -324,7 +302,7 @@ async def points(
     address = _part("points", source=source, patchset=patchset, form=form)
     values: dict[str, Any] = {
         "pending": False, "address": address, "error": "", "rows": (), "labels": (),
-        "description": "", "form": form,
+        "description": "", "form": form, "scan_address": "",
     }  # fmt: skip
     if found is None:
         error = job.reason if job.state.is_final else ""
@@ -342,6 +320,41 @@ async def points(
     return page(
         "points.html", **values | {"rows": rows, "labels": labels, "description": described}
     )
+
+
+@router.get("/parts/patches")
+async def patches(request: Request, source: Annotated[str, Query(max_length=1200)]) -> Response:
+    """Signals that lie as patches beside a document of an archive: a part of a page."""
+    about = source_of(source)
+    if about is None or ":" not in about.name:
+        raise ProblemError(404, "This names no document of an archive.")
+    archive, _, member = about.name.partition(":")
+    whole = Source(digest=about.digest, name=archive)
+    options = {"source": whole.reference, "members": True}
+    question = Question(verb="inspect", options=options)
+    found, job = await answer_within(request, question, _PART_WAIT_S)
+    values: dict[str, Any] = {
+        "pending": False, "address": _part("patches", source=source), "error": "", "rows": (),
+        "labels": (), "description": "", "form": "", "scan_address": "",
+    }  # fmt: skip
+    if found is None:
+        error = job.reason if job.state.is_final else ""
+        return page("points.html", **values | {"pending": not error, "error": error})
+    names = patches_beside(json.loads(found.record).get("documents", ()), member)
+    if not names:
+        words = "The archive has no patch beside this document."
+        return page("points.html", **values | {"error": words})
+    rows = [
+        {"name": name, "values": (),
+         "address": ask_address("limit", source=source, patches=f"{whole.reference}:{name}")}
+        for name in names[:_MOST_POINTS]
+    ]  # fmt: skip
+    glob, rule = naming_rule(names)
+    if rule:
+        values["scan_address"] = ask_address(
+            "scan", source=source, patches=f"{whole.reference}:{glob}", name_pattern=rule
+        )
+    return page("points.html", **values | {"rows": rows})
 
 
 async def channels_of(request: Request, source: str) -> list[Mapping[str, Any]]:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from darkstats.report.numbers import number, p_number, percent
 from darkstats.service.pages.static_files import address
 
-__all__ = ["page", "seen"]
+__all__ = ["count", "page", "seen"]
 
 #: Line breaks and spaces of numbers.
 _KEPT = "\n\t\u00a0\u202f"
@@ -80,14 +80,14 @@ def _duration(seconds: float | None) -> str:
 
 
 def _size(n_bytes: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if n_bytes < 1000.0:
-            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000.0
-    return f"{n_bytes:.3g} GB"
+    for unit in ("B", "KiB", "MiB"):
+        if n_bytes < 1024.0:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1024.0
+    return f"{n_bytes:.3g} GiB"
 
 
-def _count(value: float | None) -> str:
+def count(value: float | None) -> str:
     """A whole number with thin spaces between thousands, or a yield."""
     if value is None:
         return "–"
@@ -112,7 +112,7 @@ def _environment() -> jinja2.Environment:
     )
     made.filters |= {
         "number": number, "p": p_number, "percent": percent, "data": _data, "when": _when,
-        "machine_time": _machine_time, "duration": _duration, "size": _size, "count": _count,
+        "machine_time": _machine_time, "duration": _duration, "size": _size, "count": count,
         "short": _short,
     }  # fmt: skip
     made.globals["static"] = address

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -82,8 +82,9 @@ def result(request: Request, key: Key) -> Response:
         "result.html", here="history", view=view, verb=found.verb, wrong=wrong,
         words=words_of(question.title, question.verb), tags=_tags(record, found),
         source=subject_of(asked), again=_again(question), pictures=_pictures(found),
-        downloads=_downloads(found, view), further=_further(found, view),
+        downloads=_downloads(found), figures=_figures(found, view), further=_further(found, view),
         command=_command(question),
+        data_address=f"/parts/postfit?key={found.key}" if found.verb == "fit" and not wrong else "",
     )  # fmt: skip
 
 
@@ -127,21 +128,12 @@ def _pictures(found: StoredResult) -> list[Link]:
     ]
 
 
-def _downloads(found: StoredResult, view: View) -> list[Link]:
+def _downloads(found: StoredResult) -> list[Link]:
     path, key = result_path(found.key), found.key
     links = [Link(address=f"{path}?download=true", words="Record (JSON)", file=True)]
     if found.verb in _TABLES:
         links.append(Link(address=f"/results/{key}/table.csv", words="Table (CSV)"))
         links.append(Link(address=f"/results/{key}/hepdata", words="HEPData"))
-    for kind in view.figures:
-        words = "Figure" if len(view.figures) == 1 else f"Figure of {kind.replace('-', ' ')}"
-        links += [
-            Link(address=f"/results/{key}/figures/{kind}.{form}", words=f"{words} ({form.upper()})")
-            for form in (("pdf", "svg", "png") if len(view.figures) == 1 else ("pdf",))
-        ]
-        links.append(
-            Link(address=f"/results/{key}/figures/{kind}.csv", words=f"Numbers of {kind} (CSV)")
-        )
     links += [
         Link(address=f"{path}/files/{quote(name)}?download=true", words=name, file=True)
         for name in list(found.artefacts)[:20]
@@ -149,6 +141,27 @@ def _downloads(found: StoredResult, view: View) -> list[Link]:
     if found.artefacts:
         links.append(Link(address=f"{path}/files.zip", words="Everything (ZIP)", file=True))
     return links
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A figure in all its formats."""
+
+    words: str
+    links: Sequence[Link]
+
+
+def _figures(found: StoredResult, view: View) -> list[Figure]:
+    return [
+        Figure(
+            words=f"Figure: {kind.replace('-', ' ')}",
+            links=[
+                Link(address=f"/results/{found.key}/figures/{kind}.{form}", words=form.upper())
+                for form in ("pdf", "svg", "png", "csv")
+            ],
+        )
+        for kind in view.figures
+    ]
 
 
 def _further(found: StoredResult, view: View) -> list[Link]:
@@ -182,7 +195,8 @@ def _command(question: Question) -> str:
 
     known = named_choices(request_type(question.verb))
     words = ["darkstats", *question.verb.split()]
-    for name, value in question.plain()["options"].items():
+    asked = question.plain()["options"].items()
+    for name, value in sorted(asked, key=lambda one: bool(known[one[0]][0].option.flags)):
         flags = known[name][0].option.flags
         flag = max(flags, key=len) if flags else ""
         for one in value if isinstance(value, list) else [value]:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from darkstats.service.pages import asking, comparing, documents, jobs, likelihoods, results
+from darkstats.service.pages import (
+    asking,
+    comparing,
+    documents,
+    jobs,
+    likelihoods,
+    results,
+    signing_in,
+)
 
 __all__ = ["pages_router"]
 
@@ -12,6 +20,6 @@ __all__ = ["pages_router"]
 def pages_router() -> APIRouter:
     """Routes of all pages; none of them is part of the API."""
     router = APIRouter(include_in_schema=False)
-    for part in (documents, likelihoods, asking, jobs, results, comparing):
+    for part in (documents, likelihoods, asking, jobs, results, comparing, signing_in):
         router.include_router(part.router)
     return router

@@ -19,7 +19,9 @@
     if (!log) return String(+v.toPrecision(12)).replace("-", MINUS);
     const size = Math.log10(v);
     if (Math.abs(size - Math.round(size)) > 1e-6) {
-      return v >= 0.01 && v < 10000 ? String(+v.toPrecision(6)) : "";
+      const lead = v / 10 ** Math.floor(size);
+      const round = [1, 2, 3, 5].some((n) => Math.abs(lead - n) < 1e-6);
+      return round && v >= 0.001 && v < 10000 ? String(+v.toPrecision(6)) : "";
     }
     const n = Math.round(size);
     if (n >= -2 && n <= 3) return String(+v.toPrecision(6));
@@ -171,7 +173,7 @@
     at.textContent = "Point at the plot to read its numbers.";
     list.append(at);
     for (const one of [...spec.bands].reverse()) list.append(row(one.look, one.label));
-    for (const one of spec.series) list.append(row(one.look, one.label));
+    for (const one of spec.series) list.append(row(one.line ? one.look : "dots", one.label));
     const bands = [...spec.bands].reverse();
     return (i) => {
       if (i === null || i === undefined) {
@@ -211,14 +213,14 @@
       const [low, high] = ends(spec.yAxis, made.every);
       const xEnds = spec.steps || spec.x.length < 2 ? null : [Math.min(...spec.x), Math.max(...spec.x)];
       plot = new uPlot({
-        width: box.clientWidth, height: Math.max(280, Math.min(420, box.clientWidth * 0.55)),
+        width: box.clientWidth, height: Math.max(270, Math.min(420, box.clientWidth * 0.55)),
         legend: { show: false }, series: made.series, bands: made.bands, padding: [12, 14, 0, 0],
         cursor: { points: { size: 7 }, drag: { x: true, y: false }, y: false },
         scales: {
           x: { time: false, distr: spec.xAxis.log ? 3 : 1, range: xEnds && spec.xAxis.log ? () => xEnds : undefined },
           y: { distr: spec.yAxis.log ? 3 : 1, range: [low, high] },
         },
-        axes: [axis(spec.xAxis, colours, { size: 40 }), axis(spec.yAxis, colours, { size: 58 })],
+        axes: [axis(spec.xAxis, colours, { size: 40, incrs: spec.xAxis.whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 1e4, 1e5] : undefined }), axis(spec.yAxis, colours, { size: 58 })],
         hooks: {
           draw: [(u) => decorate(u, spec, colours)],
           setCursor: [(u) => {

@@ -28,6 +28,7 @@ _LEFT, _RIGHT, _TOP = 250.0, 20.0, 8.0
 _WIDTH = 760.0
 _LONGEST_NAME = 34
 _MOST_ROWS = 60
+_ZERO = 1e-9
 
 
 def fit_view(record: Record) -> View:
@@ -51,12 +52,17 @@ def fit_view(record: Record) -> View:
             Table(
                 title="Parameters", columns=["parameter", "value ± error", "pull", "constraint"],
                 rows=[[one["name"], with_error(one["value"], one["error"]),
-                       number(one.get("pull"), 3), str(one.get("constraint", ""))]
+                       _small(one.get("pull")), str(one.get("constraint", ""))]
                       for one in rows],
             )
         ],
         figures=("pulls", "data", "prefit", "correlation"),
     )  # fmt: skip
+
+
+def _small(value: float | None) -> str:
+    """A number in units of a standard deviation: what rounding left of a zero is one."""
+    return "0" if value is not None and abs(value) < _ZERO else number(value, 3)
 
 
 def _name(text: str) -> str:
@@ -133,7 +139,7 @@ def _pulls(rows: Sequence[Record]) -> Drawn | None:
         f"fit; bars show the uncertainty after it, in the same units.{more}",
         table=Table(
             title="Pulls", columns=["parameter", "pull", "constraint"],
-            rows=[[one["name"], number(one["pull"], 3),
+            rows=[[one["name"], _small(one["pull"]),
                    number((one["error"] or 0.0) / one["prefit_error"], 3)] for one in shown],
         ),
     )  # fmt: skip
@@ -146,8 +152,8 @@ def rank_view(record: Record) -> View:
     ranking = _ranking(impacts, poi)
     columns = ["parameter", "impact −1σ", "impact +1σ", "pull", "constraint"]
     rows = [
-        [one["name"], number(one.get("postfit_down"), 3), number(one.get("postfit_up"), 3),
-         number(one.get("pull"), 3), number(one.get("constraint"), 3)]
+        [one["name"], _small(one.get("postfit_down")), _small(one.get("postfit_up")),
+         _small(one.get("pull")), _small(one.get("constraint"))]
         for one in impacts
     ]  # fmt: skip
     return View(
@@ -188,7 +194,7 @@ def _ranking(impacts: Sequence[Record], poi: str) -> Drawn | None:
             if value is None:
                 continue
             left, right = sorted((made.x(0.0), made.x(value)))
-            words = f"{one['name']} {sign}: {poi} {number(value, 3)}"
+            words = f"{one['name']} {sign}: {poi} {_small(value)}"
             made.add("rect", x=left, y=y - 7.0, width=max(right - left, 0.5), height=14.0,
                      class_=look, title=words)  # fmt: skip
     return Drawn(
@@ -197,8 +203,8 @@ def _ranking(impacts: Sequence[Record], poi: str) -> Drawn | None:
         legend=(("low", "parameter at −1σ"), ("high", "parameter at +1σ")),
         table=Table(
             title="Impacts", columns=["parameter", "−1σ", "+1σ"],
-            rows=[[one["name"], number(one.get("postfit_down"), 3),
-                   number(one.get("postfit_up"), 3)] for one in impacts],
+            rows=[[one["name"], _small(one.get("postfit_down")),
+                   _small(one.get("postfit_up"))] for one in impacts],
         ),
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 Values = Sequence[float | None]
+_NUMBER = re.compile(r"[<+−-]? ?[\d∞–]\S*( [±(][^a-z]*)?( %| σ)?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +59,27 @@ class Table:
     head: int = 1
     note: str = ""
 
+    def is_numeric(self, column: int) -> bool:
+        """Whether a column holds numbers, which stand below each other by their last digits."""
+        return all(_NUMBER.match(row[column]) for row in self.rows if row[column])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """Title with unit; logarithmic or not; ends where they are not those of the data."""
+    """Title with unit; logarithmic, of whole numbers; ends where they are not those of the data."""
 
     label: str
     log: bool = False
+    whole: bool = False
     low: float | None = None
     high: float | None = None
 
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
-        return {"label": self.label, "log": self.log, "low": self.low, "high": self.high}
+        return {
+            "label": self.label, "log": self.log, "whole": self.whole, "low": self.low,
+            "high": self.high,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from darkstats.service.pages.views.parts import (
     brazil,
 )
 
-__all__ = ["axis_words", "scan_view"]
+__all__ = ["axis_words", "scan_view", "value_words"]
 
 Record = Mapping[str, Any]
 
@@ -45,6 +45,18 @@ def axis_words(label: str) -> str:
     return label.replace("_", " ")
 
 
+def value_words(label: str, value: float) -> str:
+    """A value with what it is, from the label of a patch set.
+
+    Examples
+    --------
+    >>> value_words("m_a_gev", 1.5), value_words("tan_beta", 10.0)
+    ('m a = 1.500 GeV', 'tan beta = 10.00')
+    """
+    words, bracket, unit = axis_words(label).partition(" [")
+    return f"{words} = {number(value)}" + (f" {unit.rstrip(']')}" if bracket else "")
+
+
 def scan_view(record: Record) -> View:
     """A scan: the band over the mass, local p-values, and what each hypothesis has."""
     points = record["points"]
@@ -59,7 +71,7 @@ def scan_view(record: Record) -> View:
         plots += [] if excess is None else [excess]
     return View(
         title=str(record.get("title") or record.get("name") or "Mass scan"),
-        lead=str(summary.get("statement", "")),
+        lead=_sentence(str(summary.get("statement", ""))),
         headlines=_headlines(record, points, labels, blind=blind),
         facts=_facts(record),
         plots=plots,
@@ -77,8 +89,7 @@ def _headlines(
     excess = (record.get("summary") or {}).get("largest_excess")
     if isinstance(excess, Mapping) and not blind:
         where = ", ".join(
-            f"{axis_words(label)} = {number(value)}"
-            for label, value in zip(labels, excess["values"], strict=True)
+            value_words(label, value) for label, value in zip(labels, excess["values"], strict=True)
         )
         found.append(
             Headline(
@@ -107,6 +118,10 @@ def _facts(record: Record) -> list[Fact]:
         facts.append(Fact(label="Toys per hypothesis", value=str(record["toys_per_hypothesis"])))
         facts.append(Fact(label="Seed", value=str(record.get("seed"))))
     return facts
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def _failed(points: Sequence[Record]) -> list[str]:

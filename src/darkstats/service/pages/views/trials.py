@@ -17,7 +17,7 @@ from darkstats.service.pages.views.parts import (
     Table,
     View,
 )
-from darkstats.service.pages.views.scans import axis_words, scan_view
+from darkstats.service.pages.views.scans import scan_view, value_words
 
 __all__ = ["global_view", "projection_view"]
 
@@ -38,7 +38,7 @@ def global_view(record: Record) -> View:
     """How often an excess as large as the largest appears anywhere."""
     point = record.get("point") or {}
     where = ", ".join(
-        f"{axis_words(str(label))} = {number(value)}"
+        value_words(str(label), value)
         for label, value in zip(record.get("labels", ()), point.get("values", ()), strict=False)
     )
     rows = [

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from darkstats.report.numbers import number
+from darkstats.service.pages.rendering import count
 from darkstats.service.pages.views.parts import Axis, Band, Plot, Series, Table
 
 __all__ = ["yield_plots"]
@@ -16,11 +17,14 @@ _FIXED = ("channel", "bin", "low", "high", "data")
 _COLOURS = 10
 _LOG_REACH = 1_000.0
 _MOST_CHANNELS = 60
+_MOST_ROWS = 200
 
 Row = Mapping[str, str]
 
 
-def yield_plots(rows: Sequence[Row], record: Mapping[str, Any]) -> list[Plot]:
+def yield_plots(
+    rows: Sequence[Row], record: Mapping[str, Any], *, when: str = "before any fit"
+) -> list[Plot]:
     """A plot for each channel.
 
     Parameters
@@ -29,6 +33,8 @@ def yield_plots(rows: Sequence[Row], record: Mapping[str, Any]) -> list[Plot]:
         Numbers of the figure ``yields`` of ``inspect``: one row a bin.
     record
         Its record, which says what is signal.
+    when
+        What the expectation is made of.
     """
     if not rows:
         return []
@@ -37,6 +43,8 @@ def yield_plots(rows: Sequence[Row], record: Mapping[str, Any]) -> list[Plot]:
         str(one["name"]) for channel in record.get("channels", ())
         for one in channel["samples"] if one.get("signal")
     }  # fmt: skip
+    if not record.get("channels") and record.get("poi") and samples:
+        signals = {samples[-1]}  # the figure stacks what the parameter of interest scales on top
     backgrounds = [name for name in samples if name not in signals]
     colours = {
         name: f"c{k % _COLOURS}" for k, name in enumerate(reversed(backgrounds))
@@ -47,13 +55,13 @@ def yield_plots(rows: Sequence[Row], record: Mapping[str, Any]) -> list[Plot]:
     simulated = record.get("provenance", {}).get("workspace", {}).get("simulated")
     label = "simulated data" if simulated else "data"
     return [
-        _plot(f"yields-{k}", channel, bins, colours, label)
+        _plot(f"yields-{k}", channel, bins, colours, (label, when))
         for k, (channel, bins) in enumerate(list(by_channel.items())[:_MOST_CHANNELS])
     ]
 
 
 def _numbers(rows: Sequence[Row], name: str) -> list[float]:
-    return [float(row[name] or 0.0) for row in rows]
+    return [float(f"{float(row[name] or 0.0):.7g}") for row in rows]
 
 
 def _plot(
@@ -61,8 +69,9 @@ def _plot(
     channel: str,
     rows: Sequence[Row],
     colours: Mapping[str, str],
-    label: str,
+    words: tuple[str, str],
 ) -> Plot:
+    label, when = words
     present = [one for one in rows[0] if one in colours and any(_numbers(rows, one))]
     base = [0.0] * len(rows)
     bands = []
@@ -83,9 +92,12 @@ def _plot(
     floor = 0.3 * min([*positive, *(d for d in data if d > 0.0)], default=0.1) if log else 0.0
     return Plot(
         name=name, title=channel,
-        summary=f"{number(sum(data))} events counted, {number(sum(total))} expected before any "
-        f"fit, in {len(rows)} bin{'s' if len(rows) > 1 else ''}.",
-        x_axis=Axis(label="bin (the first is 0)" if numbered else "observable of the channel"),
+        summary=f"{count(sum(data))} events counted, {number(sum(total))} expected {when}, "
+        f"in {len(rows)} bin{'s' if len(rows) > 1 else ''}.",
+        x_axis=Axis(
+            label="bin (the first is 0)" if numbered else "observable of the channel",
+            whole=numbered,
+        ),
         y_axis=Axis(label="events per bin", log=log, low=floor), x=edges, steps=True,
         bands=bands,
         series=[
@@ -94,11 +106,12 @@ def _plot(
         ],
         table=Table(
             title=f"Yields of {channel}", columns=["bin", *present, "total", "uncertainty", label],
+            note=f"the first {_MOST_ROWS} bins" if len(rows) > _MOST_ROWS else "",
             rows=[
                 [f"{number(edges[k])} to {number(edges[k + 1])}" if not numbered else str(k),
                  *(number(float(row[one] or 0.0)) for one in present), number(total[k]),
                  number(error[k], 3), number(data[k])]
-                for k, row in enumerate(rows)
+                for k, row in enumerate(rows[:_MOST_ROWS])
             ],
         ),
     )  # fmt: skip
