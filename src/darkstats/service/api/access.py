@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from darkstats.service.settings import Settings
     from darkstats.service.tokens import Tokens
 
-__all__ = ["Gate", "Guest", "guest_of", "require_scope"]
+__all__ = ["COOKIE", "Gate", "Guest", "guest_of", "require_scope"]
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 #: Paths that tell nothing, and that monitors ask without a token.
-_OPEN = {"/healthz", "/readyz"}
+_OPEN = {"/healthz", "/readyz", "/sign-in"}
 _OPEN_FOLDERS = ("/static/",)
-_COOKIE = "darkstats-token"
+#: What a browser keeps its token in.
+COOKIE = "darkstats-token"
 _HEADERS = {
     "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'self'; object-src 'none'",
@@ -161,7 +162,7 @@ class Gate:
         path = scope["path"]
         if path in _OPEN or path.startswith(_OPEN_FOLDERS):
             return _NOBODY
-        token = _token_in(headers, Request(scope).cookies.get(_COOKIE, ""))
+        token = _token_in(headers, Request(scope).cookies.get(COOKIE, ""))
         found = await self._tokens.holder(token) if token else None
         if found is None:
             raise ProblemError(

@@ -82,6 +82,8 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     _describe(app)
     app.add_middleware(_Guarded)
     app.add_middleware(Gate, settings=settings, tokens=Tokens(store))
+    if find_spec("darkstats.service.pages") is not None:
+        app.add_middleware(import_module("darkstats.service.pages.faults").ProblemPages)
     app.add_middleware(_Watched, app_state=app.state)
     return app
 

@@ -230,7 +230,9 @@ def _referred(value: Any, kept: Collection) -> Any:  # noqa: ANN401 -- any JSON 
 def _place(verb: str, message: str) -> str:
     """The option that a message is about: the first whose flag or name it begins with."""
     for name, choices in named_choices(request_type(verb)).items():
-        flags = choices[0].option.flags
+        flags, kind = choices[0].option.flags, choices[0].option.kind
+        if kind and message.startswith(f"unknown {kind} "):
+            return name
         if any(re.search(rf"(?<![\w-]){re.escape(one)}(?![\w-])", message) for one in flags):
             return name
         if message.startswith(f"{name} "):

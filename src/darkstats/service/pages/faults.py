@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 
@@ -33,7 +34,7 @@ _PROBLEM = "application/problem+json"
 
 
 def fault_page(
-    status: int, words: str, *, findings: Any = (), remedy: str = ""  # noqa: ANN401
+    status: int, words: str, *, findings: Sequence[Mapping[str, object]] = (), remedy: str = ""
 ) -> Response:
     """A page that says what is wrong, and what to do about it."""
     sign_in = status == 401

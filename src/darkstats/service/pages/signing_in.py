@@ -1,4 +1,4 @@
-"""Signing in, where a service asks for tokens: a browser keeps it as a cookie that no script reads."""
+"""Signing in where a service asks for tokens: kept as a cookie that no script reads."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _FIXED = ("channel", "bin", "low", "high", "data")
 _COLOURS = 10
 _LOG_REACH = 1_000.0
 _MOST_CHANNELS = 60
-_MOST_ROWS = 200
+_MOST_BINS = 120
 
 Row = Mapping[str, str]
 
@@ -60,6 +60,28 @@ def yield_plots(
     ]
 
 
+def _grouped(rows: Sequence[Row]) -> Sequence[Row]:
+    """Neighbouring bins together where there are too many to see each of them."""
+    size = -(-len(rows) // _MOST_BINS)
+    if size < 2:
+        return rows
+    found = []
+    for k in range(0, len(rows), size):
+        group = rows[k : k + size]
+        summed = {
+            name: repr(sum(float(row[name] or 0.0) for row in group))
+            for name in rows[0] if name not in _FIXED or name == "data"
+        }  # fmt: skip
+        found.append({**group[0], **summed, "high": group[-1]["high"]})
+    return found
+
+
+def _told(n_bins: int, n_drawn: int) -> str:
+    if n_drawn == n_bins:
+        return ""
+    return f"; drawn in {n_drawn} groups of them, their uncertainties added up"
+
+
 def _numbers(rows: Sequence[Row], name: str) -> list[float]:
     return [float(f"{float(row[name] or 0.0):.7g}") for row in rows]
 
@@ -72,6 +94,7 @@ def _plot(
     words: tuple[str, str],
 ) -> Plot:
     label, when = words
+    n_bins, rows = len(rows), _grouped(rows)
     present = [one for one in rows[0] if one in colours and any(_numbers(rows, one))]
     base = [0.0] * len(rows)
     bands = []
@@ -86,14 +109,14 @@ def _plot(
         high = [t + e for t, e in zip(total, error, strict=True)]
         bands.append(Band(label="uncertainty ±", low=low, high=high, look="error", shown=error))
     edges = [*_numbers(rows, "low"), float(rows[-1]["high"])]
-    numbered = edges[0] == -0.5 and all(b - a == 1.0 for a, b in pairwise(edges))
+    numbered = edges[0] == -0.5 and all((b - a).is_integer() for a, b in pairwise(edges))
     positive = [one for one in total if one > 0.0]
     log = len(rows) > 1 and bool(positive) and max(positive) > _LOG_REACH * min(positive)
     floor = 0.3 * min([*positive, *(d for d in data if d > 0.0)], default=0.1) if log else 0.0
     return Plot(
         name=name, title=channel,
         summary=f"{count(sum(data))} events counted, {number(sum(total))} expected {when}, "
-        f"in {len(rows)} bin{'s' if len(rows) > 1 else ''}.",
+        f"in {n_bins} bin{'s' if n_bins > 1 else ''}{_told(n_bins, len(rows))}.",
         x_axis=Axis(
             label="bin (the first is 0)" if numbered else "observable of the channel",
             whole=numbered,
@@ -106,15 +129,21 @@ def _plot(
         ],
         table=Table(
             title=f"Yields of {channel}", columns=["bin", *present, "total", "uncertainty", label],
-            note=f"the first {_MOST_ROWS} bins" if len(rows) > _MOST_ROWS else "",
             rows=[
-                [f"{number(edges[k])} to {number(edges[k + 1])}" if not numbered else str(k),
+                [_bin_words(edges[k], edges[k + 1], numbered=numbered),
                  *(number(float(row[one] or 0.0)) for one in present), number(total[k]),
                  number(error[k], 3), number(data[k])]
-                for k, row in enumerate(rows[:_MOST_ROWS])
+                for k, row in enumerate(rows)
             ],
         ),
     )  # fmt: skip
+
+
+def _bin_words(low: float, high: float, *, numbered: bool) -> str:
+    if not numbered:
+        return f"{number(low)} to {number(high)}"
+    first, last = int(low + 0.5), int(high - 0.5)
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def _down(n: float) -> float:
