@@ -7,7 +7,13 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from darkstats.options import Choice, named_choices, written
-from darkstats.service.questions import ASKED, asked_of, request_type, required_of
+from darkstats.service.questions import (
+    ASKED,
+    FOLDERS,
+    asked_of,
+    request_type,
+    required_of,
+)
 
 __all__ = ["FIGURE", "PRIORITIES", "SETTINGS", "path_of", "question_schema", "takes_document"]
 
@@ -70,8 +76,9 @@ def _of_choice(verb: str, shared: tuple[Choice, ...]) -> Schema:
     flags = f" (`{first.option.name}` of the command line)" if first.option.flags else ""
     found = _of_type(first.type, first)
     found["description"] = (words or first.option.text) + flags
-    if first.path[-1] not in required_of(verb) and first.default not in {None, ()}:
-        found["default"] = _json(first.default)
+    default = FOLDERS.get(verb) if first.path[-1] == "output" else first.default
+    if first.path[-1] not in required_of(verb) and default not in {None, ()}:
+        found["default"] = _json(default)
     choices = tuple(dict.fromkeys(word for one in shared for word in one.option.choices))
     if choices:
         found = _with_choices(found, choices)
