@@ -42,17 +42,19 @@ class Store:
     ----------
     url
         ``sqlite:////PATH`` or ``postgresql+psycopg://USER@HOST/NAME``.
+    upgrade
+        Whether tables of an older version may be changed to those of this one.
 
     Raises
     ------
     OptionError
         The URL names no database that is known here.
     ServiceError
-        It cannot be reached, or was made by a newer version.
+        It cannot be reached, or was made by another version.
     """
 
-    def __init__(self, url: str) -> None:
-        self.database = Database(url)
+    def __init__(self, url: str, *, upgrade: bool = False) -> None:
+        self.database = Database(url, upgrade=upgrade)
         self.documents = Documents(self.database)
         self.queue = Queue(self.database)
         self.results = Results(self.database)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -17,12 +18,14 @@ from darkstats.service.store.schema import METADATA, SCHEMA
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
-__all__ = ["VERSION", "Database"]
+__all__ = ["STEPS", "VERSION", "Database"]
 
 T = TypeVar("T")
 
 #: Number of the newest migration.
 VERSION = 1
+#: What brings a store to a version from the one before, by that version.
+STEPS: Mapping[int, Callable[[Connection], None]] = MappingProxyType({})
 _TRIES = 8
 _PAUSE_S = 0.05
 _BUSY_MS = 10_000
@@ -43,16 +46,19 @@ class Database:
     url
         As SQLAlchemy writes it: ``sqlite:////path/darkstats.db`` or
         ``postgresql+psycopg://user@host/name``.
+    upgrade
+        Whether tables of an older version may be changed to those of this one.
 
     Raises
     ------
     OptionError
         The URL names no database that is known here, or SQLite on a network file system.
     ServiceError
-        It cannot be reached, or was made by a newer version.
+        It cannot be reached, or was made by a newer version; or by an older one, without
+        ``upgrade``.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, upgrade: bool = False) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         if not self.is_sqlite and not url.startswith("postgresql"):
@@ -67,7 +73,7 @@ class Database:
                 url, pool_pre_ping=True, pool_size=8, max_overflow=16, pool_timeout=_PATIENCE_S,
                 connect_args={"connect_timeout": 5},
             )  # fmt: skip
-        self.write(_migrate)
+        self.write(lambda connection: _migrate(connection, upgrade=upgrade))
 
     def close(self) -> None:
         """Close all connections."""
@@ -176,22 +182,32 @@ def _require_local(path: Path) -> None:
         )
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, *, upgrade: bool) -> None:
     """Make the tables, or bring them up to date.
 
     Raises
     ------
     ServiceError
-        They were made by a newer version of darkstats.
+        They were made by a newer version of darkstats; or by an older one, and nobody said that
+        they may be changed.
     """
     if connection.dialect.name == "postgresql":  # one at a time; SQLite has one writer anyway
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
     SCHEMA.create(connection, checkfirst=True)
     found = connection.execute(sa.select(SCHEMA.c.version)).scalar()
-    if found is not None and found > VERSION:
-        raise ServiceError(
-            f"the store has version {found}, this darkstats knows {VERSION}: install a newer one"
-        )
     if found is None:
         METADATA.create_all(connection, checkfirst=True)
         connection.execute(SCHEMA.insert().values(version=VERSION))
+        return
+    if found > VERSION:
+        raise ServiceError(
+            f"the store has version {found}, this darkstats knows {VERSION}: install a newer one"
+        )
+    if found < VERSION and not upgrade:
+        raise ServiceError(
+            f"the store has version {found}, this darkstats needs {VERSION}: back it up, then run "
+            "darkstats serve upgrade"
+        )
+    for version in range(found + 1, VERSION + 1):
+        STEPS[version](connection)
+        connection.execute(sa.update(SCHEMA).values(version=version))

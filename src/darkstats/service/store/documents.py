@@ -23,13 +23,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Documents", "keep_blob"]
 
+_FRESH_S = 600.0
+
 
 def keep_blob(connection: Connection, body: bytes) -> str:
     """Keep bytes, once, in a transaction that goes on; return their SHA-256."""
-    digest = hashlib.sha256(body).hexdigest()
-    if connection.execute(sa.select(BLOB.c.digest).where(BLOB.c.digest == digest)).first() is None:
-        row = {"digest": digest, "size": len(body), "body": body, "created": time.time()}
-        insert_once(connection, BLOB, row)
+    digest, now = hashlib.sha256(body).hexdigest(), time.time()
+    known = sa.select(BLOB.c.created).where(BLOB.c.digest == digest)
+    created = connection.execute(known).scalar()
+    if created is None:
+        insert_once(
+            connection, BLOB, {"digest": digest, "size": len(body), "body": body, "created": now}
+        )
+    elif not 0.0 <= now - created < _FRESH_S:  # or it might be removed as old at this moment
+        connection.execute(sa.update(BLOB).where(BLOB.c.digest == digest).values(created=now))
     return digest
 
 
@@ -78,7 +85,9 @@ class Documents:
                 "digest": digest, "owner": owner, "title": title, "size": size,
                 "manifest": json.dumps(manifest), "created": created,
             }  # fmt: skip
-            insert_once(connection, COLLECTION, row)
+            if not insert_once(connection, COLLECTION, row):
+                mine = (COLLECTION.c.digest == digest, COLLECTION.c.owner == owner)
+                connection.execute(sa.update(COLLECTION).where(*mine).values(created=created))
             return Collection(
                 digest=digest, title=title, manifest=manifest, size=size, created=created
             )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from darkstats.errors import OptionError, ServiceError
 from darkstats.logs import logger
 from darkstats.service.store import Lane, Store
+from darkstats.service.store.maintenance import Keep, remove_old
 from darkstats.service.workers.limits import Limits
 from darkstats.service.workers.names import is_gone, name_of
 from darkstats.service.workers.process import LOST, sweep
@@ -32,6 +33,7 @@ _log = logger(__name__)
 
 _LOOK_S = 0.1
 _LOOK_FOR_GONE_S = 5.0
+_REMOVE_OLD_S = 3_600.0
 _EARLY_S = 10.0  # who dies sooner is started again after a pause
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 30.0
 
@@ -71,6 +73,8 @@ class Supervisor:
         Processes that take all jobs and blocks; with 0 there is none for quick ones, either.
     limits
         What each may use.
+    keep
+        How long, and how much: what is old is removed once an hour.
 
     Raises
     ------
@@ -81,6 +85,7 @@ class Supervisor:
     store_url: str
     workers: int = 1
     limits: Limits = field(default_factory=Limits)
+    keep: Keep = field(default_factory=Keep)
     _seats: list[_Seat] = field(default_factory=list)
     _dead: list[_Dead] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
@@ -150,7 +155,7 @@ class Supervisor:
         return tuple(p.pid for p in running if p is not None and p.poll() is None)
 
     def _watch(self) -> None:
-        looked = -_LOOK_FOR_GONE_S
+        looked = tidied = -_REMOVE_OLD_S
         first_kernel(Shell())  # once, before several processes do it at a time
         while not self._over.is_set():
             for seat in self._seats:
@@ -159,6 +164,9 @@ class Supervisor:
             if time.monotonic() - looked >= _LOOK_FOR_GONE_S:
                 looked = time.monotonic()
                 self._look_for_gone()
+            if time.monotonic() - tidied >= _REMOVE_OLD_S:
+                tidied = time.monotonic()
+                threading.Thread(target=self._remove_old, name="removal", daemon=True).start()
             self._over.wait(_LOOK_S)
 
     def _look(self, seat: _Seat) -> None:
@@ -225,6 +233,16 @@ class Supervisor:
                 _log.warning("claims of %s are kept for now: %s", dead.name, error)
                 return
             self._dead.pop(0)
+
+    def _remove_old(self) -> None:
+        if self._store is None:
+            return
+        try:
+            removed = remove_old(self._store, self.keep)
+        except ServiceError as error:
+            _log.warning("nothing old was removed: %s", error)
+        else:
+            _log.info("removed what is old: %s", removed)
 
     def _look_for_gone(self) -> None:
         """Give up the claims of workers of earlier servers on this machine that are gone."""
