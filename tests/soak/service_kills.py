@@ -32,6 +32,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import sqlalchemy as sa
+from tests.soak.forks import HERE, Forked, Zygote
+from tests.soak.service_server import PROGRAMS, warm
 
 import foreign_searches
 from darkstats.service.asking import ask
@@ -44,9 +46,7 @@ POINTS = 96
 OWNERS = ("ana", "ben", "cara")
 PATIENCE_S = 900.0
 """For one round."""
-BUSY_SHARE = 0.8
-"""Of the kills of workers: of those who hold a claim. The rest may be starting, or idle."""
-MOST = 40
+MOST = 60
 """Kills of one round."""
 
 
@@ -91,13 +91,9 @@ class Server:
         self.starts: list[float] = []
         self.process = self.start()
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> Forked:
         begun = time.monotonic()
-        command = [sys.executable, "-m", "tests.soak.service_server", self.url, str(self.workers)]
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        assert process.stdout is not None
+        process = HERE[0].run("serve", [self.url, str(self.workers)])
         process.stdout.readline()
         self.starts.append(time.monotonic() - begun)
         return process
@@ -106,27 +102,6 @@ class Server:
         self.process.kill()
         self.process.wait()
         self.process = self.start()
-
-    def end(self) -> None:
-        pids = children(self.process.pid)
-        self.process.kill()
-        self.process.wait()
-        for pid in pids:
-            with suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def children(pid: int) -> list[int]:
-    """Workers of a server."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with suppress(OSError, IndexError):
-            if entry.name.isdigit():
-                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                line = (entry / "cmdline").read_bytes()
-                if int(fields[1]) == pid and b"darkstats.service.workers" in line:
-                    found.append(int(entry.name))
-    return found
 
 
 @dataclass
@@ -201,7 +176,7 @@ class Killer:
     def __init__(self, asked: argparse.Namespace, root: Path, cluster: Any) -> None:
         self.asked, self.root, self.cluster = asked, root, cluster
         self.rng = random.Random(asked.seed)
-        self.killed = {"workers": 0, "servers": 0, "workers_at_work": 0}
+        self.killed = {"workers": 0, "servers": 0}
         self.starts: list[float] = []
         self.rounds = 0
 
@@ -223,15 +198,10 @@ class Killer:
             server.kill()
             self.killed["servers"] += 1
             return
-        workers = children(server.process.pid)
         names = store.queue.workers()
-        busy = [pid for pid in workers if any(f"/{pid}/" in name for name in names)]
-        if busy and self.rng.random() < BUSY_SHARE:
-            workers = busy
-            self.killed["workers_at_work"] += 1
-        if workers:
+        if names:
             with suppress(OSError):
-                os.kill(self.rng.choice(workers), signal.SIGKILL)
+                os.kill(int(self.rng.choice(names).split("/")[1]), signal.SIGKILL)
                 self.killed["workers"] += 1
 
     def round(self, documents: Path, *, disturbed: bool) -> Round:
@@ -259,7 +229,8 @@ class Killer:
                 return found
             finally:
                 self.starts += server.starts
-                server.end()
+                server.process.kill()
+                server.process.wait()
 
 
 def differing(found: Round, wanted: Round) -> list[str]:
@@ -281,7 +252,7 @@ def main() -> int:
     parser.add_argument("--worker-kills", type=int, default=1000)
     parser.add_argument("--server-kills", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--every", type=float, nargs=2, default=(0.3, 2.0), metavar="S")
+    parser.add_argument("--every", type=float, nargs=2, default=(0.1, 0.6), metavar="S")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgresql", action="store_true", help="in a cluster of its own")
     parser.add_argument("--output", type=Path)
@@ -293,6 +264,7 @@ def main() -> int:
         cluster = Cluster(durable=True)
     root = Path(tempfile.mkdtemp(prefix="service_kills_"))
     killer, faults = Killer(asked, root, cluster), []
+    Zygote(PROGRAMS, warm)  # before anything here has threads or a database
     begun = time.monotonic()
     try:
         documents = root / "documents"
@@ -311,6 +283,7 @@ def main() -> int:
             sys.stderr.flush()
             write(asked, killer, wanted, faults, time.monotonic() - begun)
     finally:
+        HERE[0].end()
         shutil.rmtree(root, ignore_errors=True)
         if cluster is not None:
             cluster.remove()

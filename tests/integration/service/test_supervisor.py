@@ -53,7 +53,7 @@ def limit(store: Store, **options) -> Question:
     )
 
 
-def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it took too long"
@@ -97,7 +97,7 @@ def test_a_cancelled_job_ends_its_worker(store, supervise) -> None:
     until(lambda: state(store, job.name) is JobState.RUNNING)
     before = supervisor.pids()
     store.queue.cancel(job.name)
-    until(lambda: supervisor.alive() == 2 and supervisor.pids() != before, 10.0)
+    until(lambda: supervisor.alive() == 2 and supervisor.pids() != before, 60.0)
     other = ask(store, limit(store), owner="ana")
     until(lambda: state(store, other.name) is JobState.DONE)
 
@@ -137,4 +137,4 @@ def test_workers_of_a_server_that_is_killed_end(store, tmp_path) -> None:
         until(lambda: state(store, job.name) is JobState.RUNNING)
         server.kill()
     until(lambda: state(store, job.name) is JobState.DONE, 60.0)  # what is begun is finished
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 10.0)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 60.0)

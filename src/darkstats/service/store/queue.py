@@ -253,8 +253,16 @@ class Queue:
             )
         return self._database.read(lambda connection: connection.execute(query).first()) is not None
 
-    def put_back(self, claim: Claim) -> bool:
-        """Queue again what is not to blame for being given up; false if the claim was lost."""
+    def put_back(self, claim: Claim, *, blamed: bool = False) -> bool:
+        """Give up a claim, and queue its work again; false if it was lost.
+
+        Parameters
+        ----------
+        claim
+            What to give up.
+        blamed
+            Whether this counts among the deaths that the work may have to do with.
+        """
 
         def run(change: Change) -> bool:
             table, here = row_of(claim)
@@ -263,9 +271,9 @@ class Queue:
             if row is None:
                 return False
             if isinstance(claim, BlockClaim):
-                change.requeue_block(row.work, row.number, row.attempt, blamed=False)
+                change.requeue_block(row.work, row.number, row.attempt, blamed=blamed)
             else:
-                change.requeue_job(stored_job(row), blamed=False)
+                change.requeue_job(stored_job(row), blamed=blamed)
             return True
 
         return self._change(run)

@@ -14,10 +14,10 @@ import signal
 import sys
 import tempfile
 import threading
-import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from darkstats.errors import ServiceError
 from darkstats.service.store import Store
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from darkstats.service.store import BlockClaim, JobClaim
 
 __all__ = ["LOST", "main", "sweep"]
+
+T = TypeVar("T")
 
 #: Exit status of a worker whose claim was lost or cancelled.
 LOST = 75
@@ -57,13 +59,24 @@ def sweep() -> int:
     return found
 
 
+def _serve_cluster(settings: dict[str, Any], leaving: threading.Event) -> None:
+    """Have blocks computed by a Dask cluster; nothing of the questions is opened here."""
+    from darkstats.service.workers.cluster import DaskBlocks
+
+    limits = Limits(**settings["limits"])
+    name = name_of(os.getpid())
+    DaskBlocks(
+        Store(settings["store"]), settings["cluster"], name=name, lease_s=limits.lease_s
+    ).run(leaving)
+
+
 class _Loop:
     """Claims and works until told to leave."""
 
-    def __init__(self, settings: dict[str, Any], report: int) -> None:
+    def __init__(self, settings: dict[str, Any], report: int, leaving: threading.Event) -> None:
         self.limits = Limits(**settings["limits"])
         self.lanes = [Lane(lane) for lane in settings["lanes"]]
-        self.leaving = threading.Event()
+        self.leaving = leaving
         self._report = report
         self._owed: list[JobClaim | BlockClaim] = []
         self.name = name_of(os.getpid())
@@ -122,10 +135,10 @@ class _Loop:
         self._say(b"-")
 
 
-def _leave_with_supervisor(loop: _Loop) -> None:
+def _leave_with_supervisor(leaving: threading.Event) -> None:
     while os.read(0, 4096):
         pass
-    loop.leaving.set()
+    leaving.set()
 
 
 def _read_settings() -> dict[str, Any]:
@@ -145,15 +158,26 @@ def main() -> None:
     settings = _read_settings()
     report = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no message
+    leaving = threading.Event()
+    threading.Thread(target=_leave_with_supervisor, args=(leaving,), daemon=True).start()
+    if settings["cluster"]:
+        _until_there(leaving, lambda: _serve_cluster(settings, leaving))
+        return
     Limits(**settings["limits"]).enter(is_nice=Lane.LONG.value in settings["lanes"])
-    loop = None
-    while loop is None:
-        try:
-            loop = _Loop(settings, report)
-        except ServiceError:
-            time.sleep(_AGAIN_S)
-    threading.Thread(target=_leave_with_supervisor, args=(loop,), daemon=True).start()
+    loop = _until_there(leaving, lambda: _Loop(settings, report, leaving))
+    if loop is None:
+        return
     try:
         loop.run()
     finally:
         shutil.rmtree(loop.folder, ignore_errors=True)
+
+
+def _until_there(leaving: threading.Event, make: Callable[[], T]) -> T | None:
+    """What is made, as soon as the store answers."""
+    while not leaving.is_set():
+        try:
+            return make()
+        except ServiceError:
+            leaving.wait(_AGAIN_S)
+    return None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from darkstats.errors import OptionError, ServiceError
+from darkstats.execution.run import executor_of
 from darkstats.logs import logger
 from darkstats.service.store import Lane, Store
 from darkstats.service.store.maintenance import Keep, remove_old
@@ -43,6 +44,7 @@ class _Seat:
     """A place for one worker after another."""
 
     lanes: tuple[Lane, ...]
+    cluster: str = ""
     process: Popen[bytes] | None = None
     name: str = ""
     since: float = 0.0
@@ -73,19 +75,22 @@ class Supervisor:
         Processes that take all jobs and blocks; with 0 there is none for quick ones, either.
     limits
         What each may use.
+    cluster
+        ``"dask://HOST:PORT"``: one more process has blocks computed there.
     keep
         How long, and how much: what is old is removed once an hour.
 
     Raises
     ------
     OptionError
-        A number of workers below zero.
+        A number of workers below zero, or no address of a cluster.
     """
 
     store_url: str
     workers: int = 1
     limits: Limits = field(default_factory=Limits)
     keep: Keep = field(default_factory=Keep)
+    cluster: str | None = None
     _seats: list[_Seat] = field(default_factory=list)
     _dead: list[_Dead] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
@@ -95,6 +100,8 @@ class Supervisor:
     def __post_init__(self) -> None:
         if self.workers < 0:
             raise OptionError(f"--workers {self.workers}: give 0 or more")
+        if self.cluster is not None:
+            executor_of(self.cluster, 1)
 
     def start(self) -> None:
         """Start the workers, and watch them in a thread.
@@ -109,6 +116,8 @@ class Supervisor:
         both: Sequence[tuple[Lane, ...]] = [(Lane.QUICK, Lane.LONG)] * self.workers
         quick: Sequence[tuple[Lane, ...]] = [(Lane.QUICK,)] if self.workers else []
         self._seats = [_Seat(lanes=lanes) for lanes in (*quick, *both)]
+        if self.cluster is not None:
+            self._seats.append(_Seat(lanes=(Lane.LONG,), cluster=self.cluster))
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self._thread.start()
 
@@ -158,9 +167,11 @@ class Supervisor:
         looked = tidied = -_REMOVE_OLD_S
         first_kernel(Shell())  # once, before several processes do it at a time
         while not self._over.is_set():
-            for seat in self._seats:
-                self._look(seat)
-            self._bury()
+            try:
+                self._look_at_all()
+            except Exception:  # such as no memory for one more process: others still work
+                _log.exception("workers were not looked after; that is tried again")
+                self._over.wait(_FIRST_PAUSE_S)
             if time.monotonic() - looked >= _LOOK_FOR_GONE_S:
                 looked = time.monotonic()
                 self._look_for_gone()
@@ -168,6 +179,11 @@ class Supervisor:
                 tidied = time.monotonic()
                 threading.Thread(target=self._remove_old, name="removal", daemon=True).start()
             self._over.wait(_LOOK_S)
+
+    def _look_at_all(self) -> None:
+        for seat in self._seats:
+            self._look(seat)
+        self._bury()
 
     def _look(self, seat: _Seat) -> None:
         now = time.monotonic()
@@ -199,6 +215,7 @@ class Supervisor:
             "store": self.store_url,
             "lanes": [lane.value for lane in seat.lanes],
             "limits": self.limits.plain(),
+            "cluster": seat.cluster,
         }
         with suppress(OSError):  # it is dead already
             process.stdin.write(json.dumps(settings).encode() + b"\n")
