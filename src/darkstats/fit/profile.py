@@ -15,6 +15,7 @@ from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.batch import BatchFit, fit_batch
 from darkstats.fit.lanes import FitOptions
 from darkstats.fit.mle import AGREEMENT, FitResult, fit
+from darkstats.fit.surface import Surface
 from darkstats.fit.uncertainty import Covariance, covariance
 from darkstats.kernel import default_threads, run_blocks
 from darkstats.model import Model, Observation
@@ -105,40 +106,26 @@ def profile_scan(
         lower = min(model.parameters[p].lower, float(axis.min()))
         model = model.with_range(name, lower, max(end, float(axis.max())))
     result = fit(model, observation, options=options)
-    shape = tuple(len(axis) for axis in axes)
-    delta, certified = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
-    # The first parameter plays the POI, so that one batch covers its whole axis.
-    scanned = model.with_poi(names[0])
-    n = shape[0]
-    counts, auxdata = model.stack([observation] * n)
-    for j in range(shape[1] if len(shape) == 2 else 1):
-        fixed = {names[1]: float(axes[1][j])} if len(shape) == 2 else {}
-        batch = fit_batch(
-            scanned,
-            counts,
-            auxdata,
-            start=result.parameters,
-            poi_values=axes[0],
-            fixed=fixed,
-            options=options,
-        )
-        rise = batch.twice_nll - result.twice_nll
-        deepest = batch.lowest()
-        if deepest is not None and rise[deepest.lane] < -AGREEMENT:
-            raise FitFailedError(
-                f"the scan found a lower minimum than the free fit, by "
-                f"{-rise[deepest.lane]:.3g} in deviance, at "
-                f"{names[0]} = {axes[0][deepest.lane]:.6g}"
-            )
-        rise = np.maximum(rise, 0.0)
-        column = (slice(None), j) if len(shape) == 2 else (slice(None),)
-        delta[column] = rise
-        certified[column] = batch.converged
+    surface = Surface(model, observation, names, axes, options)
+    surface.fill(result.parameters)
+    surface.look_elsewhere()
+    rise = surface.values - result.twice_nll
+    certified = surface.certified
     if not certified.any():
         raise FitFailedError(
             f"none of the {certified.size} points of the scan of {', '.join(names)} could be "
             "certified: there is no profile to show"
         )
+    deepest = np.unravel_index(int(np.argmin(np.where(certified, rise, np.inf))), rise.shape)
+    if rise[deepest] < -AGREEMENT:
+        place = ", ".join(
+            f"{name} = {axis[k]:.6g}" for name, axis, k in zip(names, axes, deepest, strict=True)
+        )
+        raise FitFailedError(
+            f"the scan found a lower minimum than the free fit, by {-rise[deepest]:.3g} in "
+            f"deviance, at {place}"
+        )
+    delta = np.maximum(rise, 0.0)
     return ProfileScan(names=names, grids=axes, delta=delta, certified=certified, result=result)
 
 

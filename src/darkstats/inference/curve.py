@@ -8,6 +8,7 @@ again from a second start (:meth:`ProfileCurve.certify`).
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -254,6 +255,57 @@ class ProfileCurve:
             lanes.append((mu, profile, profile.nearest(mu)))
             lanes += [(mu, profile, branch) for branch in profile.branches]
         self._fit_lanes(lanes)
+
+    def evaluate_smoothly(self, mus: Sequence[float]) -> bool:
+        """Fit both curves at ``mus``, and every point from the minima on either side of it.
+
+        Where minima compete, a point that was fitted from one of its neighbours alone may lie in
+        another well than they do, with a certified minimum that is not the lowest. What a neighbour
+        finds is handed on, until no point moves.
+
+        Returns
+        -------
+        bool
+            Whether a minimum moved that was known before, or the free one.
+
+        Raises
+        ------
+        FitFailedError
+            The free fit lies above a point, and cannot be repeated from there.
+        """
+        earlier = [
+            (profile, mu, value)
+            for profile in self._profiles(data=True)
+            for mu, (value, _) in profile.minima.items()
+        ]
+        self.evaluate(mus)
+        for profile in (self._asimov, self._data):
+            moved = set(profile.minima)
+            for _ in range(len(mus)):
+                lanes = self._from_neighbours(profile, set(mus), moved)
+                before = {mu: profile.minima[mu][0] for mu, _, _ in lanes if mu in profile.minima}
+                self._fit_lanes(lanes)
+                moved = {
+                    mu
+                    for mu, value in before.items()
+                    if profile.minima[mu][0] < value - NLL_TOLERANCE
+                }
+                if not moved:
+                    break
+        found = any(p.minima[mu][0] < value - NLL_TOLERANCE for p, mu, value in earlier)
+        return self._restore_free() or found
+
+    def _from_neighbours(
+        self, profile: Profile, wanted: set[float], moved: set[float]
+    ) -> list[tuple[float, Profile, FloatArray]]:
+        """Lanes that start the points wanted at the minima of the neighbours that have moved."""
+        known = sorted(profile.minima)
+        lanes = []
+        for left, right in pairwise(known):
+            for mu, other in ((left, right), (right, left)):
+                if mu in wanted and other in moved and mu != self.statistic.asimov_mu:
+                    lanes.append((mu, profile, profile.minima[other][1]))
+        return lanes
 
     def _fit_lanes(self, lanes: list[tuple[float, Profile, FloatArray]]) -> None:
         """Conditional fits at (mu, profile, start); the lowest minimum of a point stays."""

@@ -13,7 +13,7 @@ from darkstats.inference.curve import NLL_TOLERANCE, unprofiled_scale
 if TYPE_CHECKING:
     from darkstats.inference.curve import ProfileCurve
 
-__all__ = ["LimitSearch", "log_p"]
+__all__ = ["MOVES", "LimitSearch", "log_p"]
 
 #: Fits know the deviance to 1e-9, and a crossing no better: closer points would tell noise apart.
 _RELATIVE_TOLERANCE = 1e-10
@@ -26,7 +26,7 @@ _MOST_STRETCH = 1e3  # of the unprofiled guess: beyond, its Asimov value is roun
 _FAR = 5.0
 _ABSENT = 1e-6  # of the unprofiled guess: a crossing below it is one at no signal
 _BRACKETED = 4  # points of the data: two on either side are enough to interpolate in
-_MOVES = 4  # times that a second start may find a lower minimum before the search gives up
+MOVES = 4  # times that a second start may find a lower minimum before the search gives up
 _LEAST_TOLD = 1e-3  # of the tolerance: data that move by less are not told apart by the fits
 _RANGE = 1e9  # a limit this many times larger than the unprofiled guess is no limit
 
@@ -151,7 +151,7 @@ class LimitSearch:
 
     def certify(self, *, blind: bool) -> None:
         """Fit every crossing again from a second start; search again where that changed a value."""
-        for _ in range(_MOVES):
+        for _ in range(MOVES):
             wanted = [] if blind else self._nearest_known(self.observed, data=True)
             for crossing in self.expected:
                 wanted += self._nearest_known(crossing, data=False)

@@ -31,7 +31,7 @@ from darkstats.inference.hypotest import (
     far_outside,
     warnings_of,
 )
-from darkstats.inference.limit_search import LimitSearch, log_p
+from darkstats.inference.limit_search import MOVES, LimitSearch, log_p
 from darkstats.inference.results import (
     ALL_EXCLUDED,
     N_SIGMA,
@@ -86,8 +86,7 @@ def asymptotic_limit(
     if constrained:
         positions = (*positions, quantile(power_threshold))
     search = LimitSearch(curve, alpha, method, positions)
-    search.run(blind=blind)
-    search.certify(blind=blind)
+    scan = _searched(search, scan_points, blind=blind)
     values = [search.found(crossing) for crossing in search.expected]
     notes = list(() if blind else warnings_of(curve))
     median = values[2]
@@ -112,8 +111,6 @@ def asymptotic_limit(
             observed = max(observed, floor)
         values = [max(value, floor) for value in values]
     notes += far_outside(curve.model, "the limit", observed if not blind else median)
-    top = max([*values, observed or 0.0])
-    scan = _scan(curve, search.method, top, scan_points, blind=blind)
     if not blind:
         problem = _not_monotone(search, curve.mu_hat)
         if problem is not None:
@@ -160,19 +157,46 @@ def asymptotic_limit(
     )
 
 
-def _scan(
-    curve: ProfileCurve, method: str, top: float, n_points: int, *, blind: bool
-) -> LimitScan | None:
-    """P-values on an even grid from 0 to 1.3 times the largest limit.
+def _searched(search: LimitSearch, scan_points: int, *, blind: bool) -> LimitScan | None:
+    """Find all crossings, and the curve around them; again where the curve finds a lower minimum.
+
+    Raises
+    ------
+    LimitNotFoundError
+        Minima keep moving.
+    """
+    for _ in range(MOVES):
+        search.run(blind=blind)
+        search.certify(blind=blind)
+        crossings = [*search.expected, *([] if blind else [search.observed])]
+        top = max(search.found(crossing) for crossing in crossings)
+        grid = _grid(search.curve, top, scan_points, blind=blind)
+        if not grid or not search.curve.evaluate_smoothly(grid):
+            return _scan(search.curve, search.method, grid, blind=blind)
+        search.restart()
+    raise LimitNotFoundError(
+        "the minima of the curve around the limit keep moving",
+        lower_bound=search.highest_allowed(),
+    )
+
+
+def _grid(curve: ProfileCurve, top: float, n_points: int, *, blind: bool) -> list[float]:
+    """Even steps from 0 to 1.3 times the largest limit; none where there is no curve.
 
     The best fit is a point, too: the p-values of one-sided statistics have a corner there.
     """
     if n_points < 2 or not top > 0.0:
-        return None
+        return []
     grid = [float(mu) for mu in np.linspace(0.0, 1.3 * top, n_points)]
     if not blind and grid[0] < curve.mu_hat < grid[-1]:
         grid = sorted({*grid, curve.mu_hat})
-    curve.evaluate(grid)
+    return grid
+
+
+def _scan(curve: ProfileCurve, method: str, grid: list[float], *, blind: bool) -> LimitScan | None:
+    """P-values at the points of a grid that are known."""
+    if not grid:
+        return None
     known = set(curve.points)
     kept = [mu for mu in grid if mu in known]
     name = curve.statistic.name
