@@ -158,14 +158,20 @@ def _document(workspace: Workspace, notes: tuple[str, ...] = ()) -> Outcome[Work
     return Outcome(result=workspace, record=lambda: workspace.document, sheet=sheet)
 
 
-def combine(request: CombineRequest, shell: Shell | None = None) -> Outcome[Workspace]:
-    """One workspace out of two.
+def combine(
+    request: CombineRequest, shell: Shell | None = None
+) -> Outcome[Workspace] | Outcome[Hs3Document]:
+    """One workspace out of two; or one HS3 document, where one of the two is of events.
 
     Raises
     ------
     InputError
-        A workspace cannot be read, or the two do not fit together.
+        A document cannot be read, or the two do not fit together.
     """
+    if holds_hs3(request.left) or holds_hs3(request.right):
+        from darkstats.workflows.event_documents import joined_events
+
+        return joined_events(request)
     from darkstats.workspace import combine as join
     from darkstats.workspace.combine import JOINS
 
