@@ -174,6 +174,7 @@ def combine(
         return joined_events(request)
     from darkstats.workspace import combine as join
     from darkstats.workspace.combine import JOINS
+    from darkstats.workspace.shared_settings import require_same_settings
 
     if request.left == "-" and request.right == "-":
         raise OptionError("standard input can be read only once")
@@ -203,6 +204,7 @@ def combine(
 
         correlations = read_correlations(request.correlations)
         left, right, notes = with_correlations(left, right, correlations)
+    notes += require_same_settings(left, right, chosen)
     joined = join(left, right, join=chosen, merge_channels=request.merge_channels)
     return _document(joined, notes)
 
