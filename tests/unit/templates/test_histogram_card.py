@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,23 @@ def test_broken_tables_are_refused_with_their_place(write: Write, name: str) -> 
     with pytest.raises(DocumentError) as caught:
         build_templates(write(table=CSV.replace(old, new)))
     assert message in str(caught.value)
+
+
+def test_rounding_beyond_the_bins_is_not_told(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sums of weights leave 1e-15 in an overflow; half an event there is told."""
+    from darkstats.searches import histogram_card
+
+    read = histogram_card.read_histogram
+    for beyond, told in ((-1.8e-15, False), (0.5, True)):
+
+        def with_overflow(*given: Any, beyond: float = beyond, **named: Any) -> Any:
+            return replace(read(*given, **named), outside=beyond)
+
+        monkeypatch.setattr(histogram_card, "read_histogram", with_overflow)
+        notes = build_templates(write()).notes
+        assert any("lie outside its bins" in note for note in notes) == told
 
 
 def test_the_card_to_start_from_builds(tmp_path: Path) -> None:
