@@ -98,7 +98,8 @@ def test_more_toys_compute_only_new_blocks(store, tmp_path) -> None:
         options = {"source": f"sha256:{base}/scanned", "n_toys": blocks * toys}
         job = ask(store, Question(verb="global", options=options), owner="ana")
         found = finish(store)
-        assert answer_of(store, job.name)["toys"] == blocks * toys
+        methods = answer_of(store, job.name)["methods"]
+        assert [m["toys"]["asked"] for m in methods if m["method"] == "toys"] == [blocks * toys]
         return found
 
     assert claims(1) == 3  # up to the blocks, the block, and what it gives
