@@ -400,6 +400,8 @@ class _Builder:
         found: Item = {"schema": "darkstats.meta/1", "channels": channels}
         if "simulated" in self.card:
             found["simulated"] = self.card["simulated"].flag()
+        elif not any("data" in entry for entry in self.card["channels"].mapping().values()):
+            found["simulated"] = True  # the expected background in the place of data
         if "title" in self.card:
             found["title"] = self.card["title"].text()
         if "luminosity" in self.card:

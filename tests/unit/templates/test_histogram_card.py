@@ -16,6 +16,7 @@ import pytest
 from darkstats.cli import run
 from darkstats.errors import CardError, DocumentError, PatchError, UnknownNameError
 from darkstats.searches.histogram_card import build_templates
+from darkstats.searches.histogram_files import read_histogram
 from darkstats.workflows.templates import _START
 
 CSV = """histogram,low,high,value,error
@@ -183,6 +184,16 @@ def test_numpy_and_root_hold_the_same(write: Write, tmp_path: Path) -> None:
             ]
 
 
+def test_folders_of_a_root_file_are_no_histograms(tmp_path: Path) -> None:
+    """A name that is not there is answered with those of histograms alone."""
+    uproot = pytest.importorskip("uproot", reason="uproot is an optional extra")
+    with uproot.recreate(tmp_path / "h.root") as file:
+        for name in ("SR/met/bkg", "SR/sig"):
+            file[name] = (np.array([1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
+    with pytest.raises(UnknownNameError, match=r"'bkg'; choose one of: SR/met/bkg, SR/sig$"):
+        read_histogram(tmp_path / "h.root", "bkg")
+
+
 def test_what_was_assumed_is_said(write: Write) -> None:
     """A mirrored side, and counts that nobody gave."""
     found = build_templates(
@@ -194,6 +205,11 @@ def test_what_was_assumed_is_said(write: Write) -> None:
     assert document["observations"][0]["data"] == [10.0, 7.0, 4.0]
     variation = document["channels"][0]["samples"][1]["modifiers"][1]["data"]
     assert variation["lo_data"] == [9.0, 6.5, 4.0]
+    silent = ("simulated: true\n", "")
+    none = (("    data: data\n", ""), ("    data: {counts: [210]}\n", ""))
+    # of the expected background alone: no figure calls it data
+    assert build_templates(write(silent, *none)).sidecar["simulated"] is True
+    assert "simulated" not in build_templates(write(silent, none[0])).sidecar
 
 
 MISTAKES: dict[str, tuple[tuple[str, str], type[Exception], str]] = {
