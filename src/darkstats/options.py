@@ -279,11 +279,16 @@ def takers_of(shared: tuple[Choice, ...], value: object) -> tuple[Choice, ...]:
     return takers
 
 
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)
+
+
 def request_of(
     kind: type, chosen: Mapping[tuple[str, ...], Any], path: tuple[str, ...] = ()
 ) -> Any:  # noqa: ANN401 -- a request of this kind
     """Return a request with the values chosen by field, and the requests that it holds."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     values = {}
     for one in fields(kind):
         here = (*path, one.name)

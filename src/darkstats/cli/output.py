@@ -172,7 +172,9 @@ def deliver(task: Callable[[], Outcome[Any]], output: Output, shell: Shell) -> N
     for path, write in outcome.files.items():
         write(path)
     if output.path is not None:
-        outcome.save(output.path)
+        from darkstats.report.writing import json_text, write_text
+
+        write_text(output.path, json_text(outcome.record()))
     if output.json:
         print_record(outcome.record())
     else:

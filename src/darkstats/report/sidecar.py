@@ -38,7 +38,6 @@ __all__ = [
     "Sidecar",
     "read_sidecar",
     "sidecar_of",
-    "sidecar_path",
 ]
 
 _SCHEMA = "darkstats.meta/1"
@@ -102,13 +101,6 @@ class Sidecar:
             )
 
 
-def sidecar_path(source: str) -> Path:
-    """Return the path of the sidecar of a workspace file, whether there is one or not."""
-    path = Path(source)
-    stem = re.sub(r"\.(gz|xz|bz2)$", "", path.name).removesuffix(".json")
-    return path.with_name(f"{stem}.meta.json")
-
-
 def read_sidecar(source: str) -> Sidecar:
     """Return the sidecar of a workspace file, an empty one where there is none.
 
@@ -119,7 +111,9 @@ def read_sidecar(source: str) -> Sidecar:
     """
     if source == "-":
         return Sidecar()
-    beside = sidecar_path(source)
+    path = Path(source)
+    stem = re.sub(r"\.(gz|xz|bz2)$", "", path.name).removesuffix(".json")
+    beside = path.with_name(f"{stem}.meta.json")
     if not beside.is_file():
         return Sidecar()
     try:

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from darkstats.service.tokens import Tokens
     from darkstats.service.workers.limits import Limits
 
-__all__ = ["ServeRequest", "TokenRequest", "serve", "store_url", "token"]
+__all__ = [
+    "SCHEMA",
+    "ServeRequest",
+    "StorePlace",
+    "TokenRequest",
+    "require_packages",
+    "serve",
+    "store_url",
+    "token",
+]
 
 SCHEMA = "darkstats.service/1"
 _PACKAGES = ("fastapi", "uvicorn", "sqlalchemy", "multipart", "prometheus_client", "jinja2")
@@ -157,7 +166,14 @@ def store_url(given: str | None) -> str:
     return f"sqlite:///{Path(place).absolute()}"
 
 
-def _require_packages() -> None:
+def require_packages() -> None:
+    """Check that what a service is made of is installed.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not; says how to install it.
+    """
     for package in _PACKAGES:
         if find_spec(package) is None:
             raise MissingExtraError(package, "service")
@@ -175,7 +191,7 @@ def serve(request: ServeRequest, shell: Shell | None = None) -> Outcome[Mapping[
     ServiceError
         The store does not answer.
     """
-    _require_packages()
+    require_packages()
     from darkstats.service.server import run
     from darkstats.service.store import Store
 
@@ -241,7 +257,7 @@ def token(request: TokenRequest, shell: Shell | None = None) -> Outcome[Mapping[
     ServiceError
         The store does not answer.
     """
-    _require_packages()
+    require_packages()
     from darkstats.service.store import Store
     from darkstats.service.tokens import Tokens
 

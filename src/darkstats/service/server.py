@@ -99,6 +99,7 @@ def _listen(settings: Settings) -> socket.socket:
     OptionError
         It is taken, or is none of this machine.
     """
+    found: socket.socket | None = None
     try:
         family, kind, _, _, place = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -108,6 +109,8 @@ def _listen(settings: Settings) -> socket.socket:
         found.bind(place)
         found.listen(_BACKLOG)
     except (OSError, UnicodeError, OverflowError) as error:
+        if found is not None:
+            found.close()
         words = getattr(error, "strerror", None) or error
         raise OptionError(
             f"cannot listen on {settings.host} port {settings.port}: {words}; choose another --port"

@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.plots import plot
     from darkstats.workflows.publication import publish
     from darkstats.workflows.publication_requests import PublishRequest, VerifyRequest
-    from darkstats.workflows.recast_requests import RecastRequest
-    from darkstats.workflows.recasts import recast
+    from darkstats.workflows.recasts import RecastRequest, recast
     from darkstats.workflows.reinterpretation import ReinterpretRequest, reinterpret
     from darkstats.workflows.requests import (
         FitRequest,
@@ -192,8 +191,7 @@ _HOMES = {
         "ToyRequest",
         "WorkspaceRequest",
     ),
-    "recast_requests": ("RecastRequest",),
-    "recasts": ("recast",),
+    "recasts": ("RecastRequest", "recast"),
     "reinterpretation": ("ReinterpretRequest", "reinterpret"),
     "scan_requests": (
         "GlobalRequest",
