@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.simplification import Simplified
     from darkstats.workspace import Workspace
     from darkstats.workspace.download import Download
+    from darkstats.workspace.hs3 import Hs3Document
 
 __all__ = [
     "build_template",
@@ -438,8 +439,12 @@ def simplify(request: workflows.SimplifyRequest, shell: Shell) -> Outcome[Simpli
 
 
 @task
-def combine(request: workflows.CombineRequest, shell: Shell) -> Outcome[Workspace]:
-    """One workspace out of two; modifiers of one name share their parameter.
+def combine(
+    request: workflows.CombineRequest, shell: Shell
+) -> Outcome[Workspace] | Outcome[Hs3Document]:
+    """One workspace out of two, or one HS3 document where one of the two is of events.
+
+    Parameters of one name are shared.
 
     Examples
     --------

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-KINDS = frozenset({"HistFactoryModel", "UnbinnedModel"})
+KINDS = frozenset({"CombinedModel", "HistFactoryModel", "UnbinnedModel"})
 
 
 def _named(node: ast.AST) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +64,14 @@ FEW_EVENTS = {
     "observations": [{"name": "c", "data": [1]}],
     "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
 }
+
+
+def _archive(beside: Path) -> w.InspectRequest:
+    """An archive with a workspace in it."""
+    path = beside.with_name("archive.zip")
+    with zipfile.ZipFile(path, "w") as target:
+        target.write(beside, "workspace.json")
+    return w.InspectRequest(workspace=w.WorkspaceRequest(source=str(path)), members=True)
 
 
 def _patch(beside: Path) -> w.InspectRequest:
@@ -201,6 +210,7 @@ def records(
         "scan-poi": [w.scan_poi(w.ScanRequest(model=model(), points=3))],
         "inspect": [w.inspect(w.InspectRequest(workspace=document))],
         "patches": [w.inspect(w.InspectRequest(workspace=points)), w.inspect(_patch(few))],
+        "members": [w.inspect(_archive(few))],
         "events": [w.inspect(w.InspectRequest(workspace=w.WorkspaceRequest(source=str(unbinned))))],
         "digest": [w.digest(w.DigestRequest(workspace=document))],
         "convert": [w.convert(_card(few))],
@@ -275,8 +285,8 @@ def records(
 
 KINDS = (
     *STATISTICAL, *ON_ONE_MINIMUM, "inspect", "digest", "citation", "error", "plot", "export",
-    "contour", "convert", "scan", "global", "shards", "patches", "events", "publish", "verify",
-    "simplify", "prune", "recast", "dark-higgs",
+    "contour", "convert", "scan", "global", "shards", "patches", "members", "events", "publish",
+    "verify", "simplify", "prune", "recast", "dark-higgs",
 )  # fmt: skip
 
 

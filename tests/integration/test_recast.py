@@ -8,14 +8,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
+import yaml
 
 import scan_records
 from darkstats import workflows as w
 from darkstats.cli import run
 from darkstats.errors import DocumentError, OptionError
 from darkstats.signals.benchmarks import BENCHMARKS
+from hepdata_rules import DATA, TABLE
 
 CURVES = Path(os.environ.get("DARKSTATS_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CURVES = CURVES / "curves"
@@ -376,3 +379,82 @@ def test_planes_of_other_things_are_no_dark_higgsstrahlung(tmp_path: Path) -> No
     for wrong in ({"far_mm": 0.0}, {"far_mm": 1.0, "product": -1.0}):
         with pytest.raises(OptionError, match="above zero"):
             w.DarkHiggsRequest(result="x", **wrong)
+
+
+def test_a_recast_is_submitted_to_hepdata(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One table a curve; both ends, and why one is none; what is not known is said."""
+    file = curve(tmp_path)
+    folder = tmp_path / "submission"
+    words = ["recast", file, "--from", "dark_photon", "--to", "b_minus_l", "--production",
+             "electron", "--final-state", "ee", "--hepdata", str(folder)]  # fmt: skip
+    assert run([*words, "--sqrt-s", "10.58", "--collaboration", "X"]) == 0
+    assert "not known: beams, reaction" in capsys.readouterr().out.replace("--", "")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "recast_observed.yaml", "submission.yaml",
+    ]  # fmt: skip
+    listed = list(yaml.safe_load_all((folder / "submission.yaml").read_text()))
+    assert "No new data" in listed[0]["comment"]
+    for one in listed[1:]:
+        jsonschema.validate(one, TABLE)
+    table = yaml.safe_load((folder / "recast_observed.yaml").read_text())
+    jsonschema.validate(table, DATA)
+    (masses,) = table["independent_variables"]
+    lower, upper, *others = table["dependent_variables"]
+    record = w.recast(asked(file)).record()
+    points = record["curves"][0]["points"]
+    assert [one["value"] for one in masses["values"]] == [p["mass_gev"] for p in points]
+    ends = [one["intervals"][0]["lower"] if one["intervals"] else "-" for one in points]
+    for value, end in zip(lower["values"], ends, strict=True):
+        assert value["value"] == (end if end == "-" else pytest.approx(end, rel=1e-5))
+    assert {one["value"] for one in upper["values"]} == {"-"}  # taken alike at any lifetime
+    assert others[-1]["header"]["name"] == "Remark"
+    named = {one["name"]: one["value"] for one in lower["qualifiers"]}
+    assert named["CL"] == 90.0
+    assert named["LIMIT ON"] == record["limit"]["quantity"]
+    with pytest.raises(OptionError, match="go with --hepdata"):
+        asked(file, beams="e+ e-")
+
+
+def test_expected_curves_of_a_scan_are_tables_too(tmp_path: Path) -> None:
+    """Its collision is that of the record."""
+    record = scan_records.alp() | {"collision": {"sqrt_s_gev": 10.58, "beams": "e+ e-"}}
+    (tmp_path / "scan.json").write_text(json.dumps(record))
+    folder = tmp_path / "submission"
+    found = w.recast(
+        w.RecastRequest(
+            limit=str(tmp_path / "scan.json"), to="alp_hypercharge", production="photon",
+            final_state="gammagamma", hepdata=str(folder),
+        )
+    )  # fmt: skip
+    found.files[str(folder)](str(folder))
+    names = {path.stem.removeprefix("recast_") for path in folder.glob("recast_*")}
+    assert names == set(found.result.curves)
+    said = yaml.safe_load((folder / "recast_median.yaml").read_text())
+    qualifiers = {q["name"]: q["value"] for q in said["dependent_variables"][0]["qualifiers"]}
+    assert qualifiers["SQRT(S)"] == 10.58
+    assert qualifiers["DATA"] == "simulated"
+
+
+def test_momenta_are_read_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two momenta of equal weight lie between each of them; one momentum or many, not both."""
+    file = curve(tmp_path)
+    (tmp_path / "p.csv").write_text("momentum_gev,weight\n1,1\n5,1\n")
+    window = {"to": "dark_photon", "window": "0:9"}
+    many = w.recast(asked(file, momenta=str(tmp_path / "p.csv"), **window)).record()
+    assert Path(many["search"]["momenta"]).name == "p.csv"
+    ends = [
+        w.recast(asked(file, momentum_gev=p, **window)).record()["curves"][0]["points"][0]
+        for p in (1.0, 5.0)
+    ]
+    here = many["curves"][0]["points"][0]
+    uppers = [one["intervals"][0]["upper"] or math.inf for one in (*ends, here)]
+    assert min(uppers[:2]) <= uppers[2] <= max(uppers[:2])
+    for wrong, message in (
+        ({"momenta": "p.csv"}, "goes with --decay-window"),
+        ({"momenta": "p.csv", "momentum_gev": 1.0, "window": "0:9"}, "--momenta are many"),
+        ({"momenta": "p.csv", "regimes": "9:1250", "window": "0:9"}, "--momenta are many"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            asked(file, **wrong)

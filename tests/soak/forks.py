@@ -79,7 +79,8 @@ class Zygote:
                     line.close()
                     _become(programs, text, passed, list(told.values()))
                 told[pid] = passed[2]
-                os.write(passed[2], _STATUS.pack(pid))
+                with suppress(OSError):  # who asked was killed
+                    os.write(passed[2], _STATUS.pack(pid))
                 os.close(passed[0])
                 os.close(passed[1])
             for pid, status in _ended():

@@ -46,7 +46,7 @@ POINTS = 96
 OWNERS = ("ana", "ben", "cara")
 PATIENCE_S = 900.0
 """For one round."""
-MOST = 60
+MOST = 100
 """Kills of one round."""
 
 
@@ -252,7 +252,7 @@ def main() -> int:
     parser.add_argument("--worker-kills", type=int, default=1000)
     parser.add_argument("--server-kills", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--every", type=float, nargs=2, default=(0.1, 0.6), metavar="S")
+    parser.add_argument("--every", type=float, nargs=2, default=(0.05, 0.4), metavar="S")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgresql", action="store_true", help="in a cluster of its own")
     parser.add_argument("--output", type=Path)

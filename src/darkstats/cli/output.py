@@ -172,9 +172,7 @@ def deliver(task: Callable[[], Outcome[Any]], output: Output, shell: Shell) -> N
     for path, write in outcome.files.items():
         write(path)
     if output.path is not None:
-        from darkstats.report.writing import json_text, write_text
-
-        write_text(output.path, json_text(outcome.record()))
+        outcome.save(output.path)
     if output.json:
         print_record(outcome.record())
     else:

@@ -302,7 +302,7 @@ def _carry_constraints(channel: Element, document: dict[str, Any], reading: _Rea
                 size=max(errors[i] for i in small), size_default=max(errors[i] for i in small),
             )
         )  # fmt: skip
-    if config is not None and config.attributes.get("ConstraintType") == "Poisson":
+    if config is not None and config.attributes.get("ConstraintType", "Poisson") == "Poisson":
         kept = [error for i, error in enumerate(errors) if error > 0.0 and i not in small]
         if len(carriers) == 1:
             carriers[0][1]["type"] = "shapesys"

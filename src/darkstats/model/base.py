@@ -38,6 +38,7 @@ __all__ = [
     "few_places",
     "observed_lanes",
     "thrown_auxdata",
+    "values_of",
 ]
 
 #: Expected events below which a bin with events is impossible: factors of zero are represented by
@@ -46,6 +47,8 @@ LEAST_RATE = 1e-80
 
 #: Part of the definition of a toy: changing it changes every toy.
 TOYS_PER_BLOCK = 1024
+
+_POINTS_PER_CALL = 2048
 
 #: Counts [lane, bin] of a HistFactory model, or the events of an unbinned one.
 LaneData: TypeAlias = FloatArray | EventLanes
@@ -304,7 +307,7 @@ class Model(Protocol):
         points
             Shape [point, par].
         data, auxdata
-            Lanes of checked data, and the auxiliary data of all [par].
+            Lanes of checked data, and the auxiliary data of all [par], or of each lane [lane, par].
         row
             Which lane of the data belongs to each point; the first one by default. Shape [point].
         derivatives
@@ -377,6 +380,23 @@ class BinnedModel(Model, Protocol):
 def observed_lanes(model: Model) -> LaneData:
     """The observation of a model, as the only lane."""
     return model.lanes_of(model.stack([model.observation])[0])
+
+
+def values_of(
+    evaluator: LaneEvaluator, points: FloatArray, row: IndexArray | None, *, derivatives: int
+) -> PointValues:
+    """What :meth:`Model.values_at` returns, of an evaluator: a few thousand points in a call."""
+    n, p = np.shape(points)
+    lanes = np.zeros(n, dtype=np.int64) if row is None else np.asarray(row, np.int64)
+    value, gradient = np.empty(n), np.empty((n, p))
+    hessian = np.empty((n, p, p)) if derivatives > 1 else None
+    for first in range(0, n, _POINTS_PER_CALL):
+        part = slice(first, min(first + _POINTS_PER_CALL, n))
+        found = evaluator.derivatives(points[part], lanes[part])
+        value[part], gradient[part] = found[0], found[2]
+        if hessian is not None:
+            hessian[part] = found[3]
+    return PointValues(value=value, gradient=gradient if derivatives else None, hessian=hessian)
 
 
 def few_places(places: Sequence[str], *, most: int = 3) -> str:

@@ -95,8 +95,6 @@ def _points(
     stop: int,
 ) -> None:
     n, n_bins, n_global = layout.n_parameters, layout.n_bins, layout.n_global
-    for p in range(n):
-        store(s.auxdata, p, fill(auxdata[p]))
     for begin in range(first, stop, LANES):
         for lane in range(LANES):
             point = min(begin + lane, stop - 1)
@@ -104,6 +102,7 @@ def _points(
                 x = points[point * n + p]
                 s.x[p, lane] = x
                 s.side[p, lane] = 1.0 if x >= 0.0 else -1.0
+                s.auxdata[p, lane] = auxdata[row[point] * n + p]
             for b in range(n_bins):
                 s.counts[b, lane] = counts[row[point] * n_bins + b]
         half, _ = deviance(layout, numbers, s)
@@ -188,9 +187,10 @@ def deviance_at(
     points
         Shape [point, par].
     counts, auxdata
-        Data, one or more rows of counts, and the auxiliary data of all. Shapes [row, bin], [par].
+        Data, one or more rows of counts, and the auxiliary data of each row, or of all. Shapes
+        [row, bin], and [row, par] or [par].
     row
-        Which row of counts belongs to each point; the first one by default. Shape [point].
+        Which row of the data belongs to each point; the first one by default. Shape [point].
     derivatives
         0: values; 1: the gradient too; 2: the Hessian too.
     threads
@@ -205,17 +205,19 @@ def deviance_at(
     n_points, n = len(points), model.n_parameters
     data = np.atleast_2d(np.asarray(counts, dtype=np.float64))
     rows = np.zeros(n_points, dtype=np.int64) if row is None else np.asarray(row, dtype=np.int64)
-    fits = points.shape == (n_points, n) and data.shape[1] == model.n_bins and len(auxdata) == n
+    auxdata = np.asarray(auxdata, dtype=np.float64)
+    fits = points.shape == (n_points, n) and data.shape[1] == model.n_bins
+    fits = fits and auxdata.shape in {(n,), (len(data), n)}
     if not fits or len(rows) != n_points or (n_points and rows.max() >= len(data)):
         raise OptionError(
-            f"need points [point, {n}], counts [row, {model.n_bins}] and auxdata [{n}], got "
-            f"{points.shape}, {data.shape} and {np.shape(auxdata)}"
+            f"need points [point, {n}], counts [row, {model.n_bins}] and auxdata [{n}] or "
+            f"[row, {n}], got {points.shape}, {data.shape} and {auxdata.shape}"
         )
     if any(channel.masked for channel in model.channels):
         data = np.where(model.masked_bins, 0.0, data)
     data = np.ascontiguousarray(data)
     rows = np.ascontiguousarray(rows)
-    aux = np.ascontiguousarray(auxdata, dtype=np.float64)
+    aux = np.ascontiguousarray(np.broadcast_to(auxdata, (len(data), n)))
     value = np.empty(n_points)
     gradient = np.empty(n_points * n if derivatives >= _GRADIENT else 1)
     hessian = np.zeros(n_points * n * n if derivatives >= _HESSIAN else 1)
@@ -229,7 +231,9 @@ def deviance_at(
             table = table_with(words, memory, arrays)
             _points_entry(table, derivatives, first, stop)
             return
-        flat = (points.reshape(-1), data.reshape(-1), aux, rows, value, gradient, hessian)
+        flat = (
+            points.reshape(-1), data.reshape(-1), aux.reshape(-1), rows, value, gradient, hessian,
+        )  # fmt: skip
         with np.errstate(all="ignore"):  # as compiled kernels do
             _points(
                 model.layout,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from darkstats.errors import DocumentError
+from darkstats.provenance import versions
 from darkstats.publication.documents import LIMITS
 from darkstats.publication.findings import DIFFERS, UNCERTIFIED, Problem
 from darkstats.scan.settings import BayesSettings, ScanSettings
@@ -21,6 +23,7 @@ __all__ = [
     "compare_summary",
     "compare_units",
     "evenly",
+    "same_arithmetic",
     "settings_of",
     "tolerance_words",
 ]
@@ -56,12 +59,32 @@ _NESTED = ("cross_section_fb", "couplings", "low_counts")
 #: Errors that belong to a value: of toys, or of an integral.
 _ERRORS = {"observed": "observed_error", "expected": "expected_error"}
 _ERRORS_APART = 5.0
+_OF_ERRORS = Tolerance(relative=1e-2)  # the spread of the same toys
+_OF_OTHER_ERRORS = Tolerance(relative=0.75)  # of other toys: two digits at most
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 
 
-def tolerance_words(*, toys: bool) -> str:
-    """The tolerance of limits in words."""
+def same_arithmetic(record: Mapping[str, Any]) -> bool:
+    """Whether the versions of a record are those that compute now: one seed, the same toys."""
+    provenance = record.get("provenance")
+    stated = provenance.get("versions") if isinstance(provenance, dict) else None
+    here = versions()
+    return isinstance(stated, dict) and all(
+        stated.get(name) == here.get(name) for name in ("darkstats", "numpy")
+    )
+
+
+def tolerance_words(*, toys: bool, same: bool) -> str:
+    """The tolerance of limits in words; ``same`` where the versions are those of the record."""
     words = f"limits to {TOLERANCES['observed'].relative:g} relative"
-    return words + (f" or {_ERRORS_APART:g} errors of their toys" if toys else "")
+    if toys and same:
+        return words + ", with the toys of the same seed"
+    if toys:
+        words += (
+            f" or {_ERRORS_APART:g} errors of their toys, as the record is of other versions of "
+            "darkstats or NumPy"
+        )
+    return words
 
 
 def settings_of(record: Mapping[str, Any], *, hypotheses_per_block: int = 16) -> ScanSettings:
@@ -203,7 +226,7 @@ def evenly(total: int, wanted: int) -> list[int]:
 
 
 def compare_point(
-    stated: Mapping[str, Any], found: Mapping[str, Any], index: int
+    stated: Mapping[str, Any], found: Mapping[str, Any], index: int, *, same: bool
 ) -> Iterator[Problem]:
     """Yield what differs between a stated point of a scan record and the same computed again.
 
@@ -213,6 +236,9 @@ def compare_point(
         Points of scan records.
     index
         Position of the stated one in its record, for the place.
+    same
+        Whether both are of the same versions, which draw the same toys: they agree to rounding.
+        Otherwise limits may be some errors of their toys apart.
     """
     at = _Place(str(stated.get("name")), ("points", index))
     if found["status"] != "ok":
@@ -226,10 +252,30 @@ def compare_point(
     if list(stated.get("values") or ()) != list(found["values"]):
         yield at.below("values").problem(DIFFERS, "are not those of the patch set")
     for key, tolerance in TOLERANCES.items():
-        errors = found.get(_ERRORS.get(key, ""))
+        errors = None if same else found.get(_ERRORS.get(key, ""))
         yield from _values(at.below(key), stated.get(key), found.get(key), tolerance, errors)
+    for key in _ERRORS.values():
+        tolerance = _OF_ERRORS if same else _OF_OTHER_ERRORS
+        yield from _values(at.below(key), stated.get(key), found.get(key), tolerance, None)
+    relative = TOLERANCES["observed"] if same else _relative(found)
     for key in _NESTED:
-        yield from _nested(at.below(key), stated.get(key), found.get(key), _relative(found))
+        yield from _nested(at.below(key), stated.get(key), found.get(key), relative)
+    yield from _warnings(at.below("warnings"), stated.get("warnings"), found.get("warnings"))
+
+
+def _warnings(at: _Place, stated: object, found: object) -> Iterator[Problem]:
+    """Yield warnings that are stated and not found, or found and not stated."""
+    ours = {_rounded(text): str(text) for text in stated} if isinstance(stated, list) else {}
+    theirs = {_rounded(text): str(text) for text in found} if isinstance(found, list) else {}
+    for key in sorted(set(ours) - set(theirs)):
+        yield at.problem(DIFFERS, f"states {shown(ours[key], limit=70)}, which is not found")
+    for key in sorted(set(theirs) - set(ours)):
+        yield at.problem(DIFFERS, f"lacks {shown(theirs[key], limit=70)}")
+
+
+def _rounded(text: object) -> str:
+    """A warning with its numbers rounded, as another machine may round the last digit."""
+    return _NUMBER.sub(lambda match: f"{float(match[0]):.2g}", str(text))
 
 
 def compare_units(

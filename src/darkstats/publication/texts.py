@@ -19,6 +19,8 @@ __all__ = ["authors_of", "citation_text", "lacking_of", "readme_text", "title_of
 _PYHF_AUTHORS = (
     ("Heinrich", "Lukas"), ("Feickert", "Matthew"), ("Stark", "Giordon"), ("Cranmer", "Kyle"),
 )  # fmt: skip
+#: What the counts are called where nobody has said more of them.
+_PLAIN = (None, "", "simulated", "as in the workspace")
 _WHAT = {
     "CITATION.cff": "how to cite it",
     "background_only.json": "the likelihood without signal, HistFactory JSON as pyhf reads it",
@@ -110,7 +112,9 @@ def readme_text(
     facts = documents.facts
     lines = [f"# {title}", ""]
     if facts.get("simulated"):
-        lines += [f"**Simulated**: {facts.get('data') or 'its counts are no data.'}", ""]
+        said = facts.get("data")
+        said = "its counts are no data." if said in _PLAIN else said
+        lines += [f"**Simulated**: {said}", ""]
     lines += [*_facts(documents, date), "", "## Files", "", "| file | what it is |", "|---|---|"]
     lines += [f"| `{name}` | {_what(name)} |" for name in sorted(names)]
     lines += [

@@ -290,6 +290,20 @@ def _rows(file: _File, names: tuple[MassName, ...]) -> tuple[tuple[float, ...], 
     return rows
 
 
+def _in_full(file: _File) -> _File:
+    """The same with ``sigma_fb``, as an expression has it, called ``cross_section_fb``."""
+    short = {f"sigma_{unit}": f"cross_section_{unit}" for unit in CROSS_SECTION_UNITS}
+    columns: dict[str, Sequence[_Said]] = {}
+    for key, said in file.columns.items():
+        name = short.get(key.lower(), key)
+        if name in columns or (name != key and name in file.columns):
+            raise file.fail(
+                f"has several columns of cross sections: {key}, {name}", remedy="keep one"
+            )
+        columns[name] = said
+    return replace(file, columns=columns)
+
+
 def _required(file: _File, column: str | None, name: str, why: str) -> str:
     if column is None:
         raise file.fail(f"has no column {name}", remedy=why)
@@ -301,6 +315,7 @@ def _table(file: _File) -> CrossSections:
         raise file.fail(
             "has no table and no expression", remedy=f"give columns, {_COLUMNS}; or expression"
         )
+    file = _in_full(file)
     names = _mass_columns(file)
     coupling_units = {key.removeprefix("_"): value for key, value in _COUPLING_UNITS.items()}
     sigma = _required(

@@ -20,7 +20,7 @@ from darkstats.errors import OptionError
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
 
-__all__ = ["DecayWindow", "LifetimeTable", "distances_mm"]
+__all__ = ["DecayWindow", "LifetimeTable", "Momenta", "distances_mm"]
 
 
 def distances_mm(text: str, like: str) -> tuple[float, float]:
@@ -146,3 +146,87 @@ class LifetimeTable:
                 np.log(x), np.log(self.ctau_mm), values, left=math.nan, right=math.nan
             )
         return np.asarray(np.exp(found) if self.is_log else found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Momenta:
+    """Momenta of the signals that a search takes where they are prompt, at one mass or several.
+
+    Parameters
+    ----------
+    masses_gev
+        Rising; empty where the momenta are those of all masses.
+    momenta_gev, weights
+        Of each mass: above zero, and shares of the signals, not all zero. Shapes [mass][momentum].
+    """
+
+    masses_gev: tuple[float, ...]
+    momenta_gev: tuple[tuple[float, ...], ...]
+    weights: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises
+        ------
+        OptionError
+            A momentum or a mass is not above zero, or a weight below it; or all weights are zero.
+        """
+        for momenta, weights in zip(self.momenta_gev, self.weights, strict=True):
+            if not all(0.0 < one < math.inf for one in momenta):
+                raise OptionError("momenta are above zero, in GeV")
+            if not all(0.0 <= one < math.inf for one in weights) or not sum(weights) > 0.0:
+                raise OptionError("weights of momenta are not negative, and not all zero")
+        rising = all(a < b for a, b in pairwise((0.0, *self.masses_gev)))
+        if not rising or not all(map(math.isfinite, self.masses_gev)):
+            raise OptionError("masses above zero rise from one spectrum of momenta to the next")
+
+    @property
+    def words(self) -> str:
+        """How many, in words."""
+        n = max(map(len, self.momenta_gev))
+        if not self.masses_gev:
+            return f"{n} momenta"
+        return f"up to {n} momenta at each of {len(self.masses_gev)} masses"
+
+    def kept(self, window: DecayWindow, ctau_mm: FloatArray, mass_gev: float) -> FloatArray:
+        """Fraction of decays within a window, over all momenta. Shape of ``ctau_mm``.
+
+        Between two masses it is linear in the logarithm of the mass.
+
+        Raises
+        ------
+        OptionError
+            The mass lies beyond those of the spectra.
+        """
+        shares = [
+            sum(
+                (weight / sum(weights)) * window.kept(ctau_mm, momentum / mass_gev)
+                for momentum, weight in zip(momenta, weights, strict=True)
+            )
+            for momenta, weights in self._beside(mass_gev)
+        ]
+        if len(shares) == 1:
+            return np.asarray(shares[0])
+        k = self._place(mass_gev)
+        low, high = self.masses_gev[k : k + 2]
+        above = math.log(mass_gev / low) / math.log(high / low)
+        return np.asarray((1.0 - above) * shares[0] + above * shares[1])
+
+    def _place(self, mass_gev: float) -> int:
+        """Number of the last mass that is not above one."""
+        return max(k for k, one in enumerate(self.masses_gev) if one <= mass_gev)
+
+    def _beside(self, mass_gev: float) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+        """The spectrum of a mass, or those of the two masses that it lies between."""
+        spectra = list(zip(self.momenta_gev, self.weights, strict=True))
+        if not self.masses_gev:
+            return spectra
+        low, high = self.masses_gev[0], self.masses_gev[-1]
+        if not low <= mass_gev <= high:
+            raise OptionError(
+                f"{mass_gev:g} GeV lies beyond the momenta, which are those of {low:g} to {high:g} "
+                "GeV"
+            )
+        k = self._place(mass_gev)
+        return spectra[k : k + 1] if self.masses_gev[k] == mass_gev else spectra[k : k + 2]

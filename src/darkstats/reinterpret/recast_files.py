@@ -16,14 +16,22 @@ import numpy as np
 
 from darkstats.errors import DocumentError, OptionError
 from darkstats.reinterpret.cross_sections import CROSS_SECTION_UNITS, MassName
-from darkstats.reinterpret.lifetimes import LifetimeTable
+from darkstats.reinterpret.lifetimes import LifetimeTable, Momenta
 from darkstats.reinterpret.recasts import Limit
 from darkstats.searches.csv_rows import number_in, read_rows
 from darkstats.signals.constants import HBAR_C_GEV_MM
 from darkstats.signals.hadronic_ratio import HadronicRatio
 from darkstats.signals.mediators import FINAL_STATES, Decays
 
-__all__ = ["RateLimits", "is_rates", "read_decays", "read_efficiency", "read_rates", "read_ratio"]
+__all__ = [
+    "RateLimits",
+    "is_rates",
+    "read_decays",
+    "read_efficiency",
+    "read_momenta",
+    "read_rates",
+    "read_ratio",
+]
 
 _LENGTHS_MM: Mapping[str, float] = {"mm": 1.0, "cm": 10.0, "m": 1e3}
 _CTAU = re.compile(r"ctau_(?P<unit>mm|cm|m)(?:_|$)")
@@ -250,6 +258,36 @@ def read_efficiency(path: Path | str) -> LifetimeTable:
         return LifetimeTable(
             ctau_mm=tuple(size * value for value in file.numbers(file.names[0])),
             values=file.numbers("efficiency", least=0.0),
+        )
+    except OptionError as error:
+        raise file.fail(str(error)) from None
+
+
+def read_momenta(path: Path | str) -> Momenta:
+    """Read ``momentum_gev`` and ``weight``, with ``mass_gev`` before them where they differ by it.
+
+    Raises
+    ------
+    DocumentError
+        The columns are others, or a value cannot be; names the place.
+    """
+    file = _read(path, "momenta")
+    own = ("momentum_gev", "weight")
+    if file.names not in {own, ("mass_gev", *own)}:
+        raise file.fail(
+            f"has the columns {', '.join(file.names)}",
+            remedy="name them momentum_gev, weight; or mass_gev, momentum_gev, weight",
+        )
+    by_mass: dict[float, list[tuple[float, float]]] = {}
+    masses = file.numbers("mass_gev") if "mass_gev" in file.names else (0.0,) * len(file.rows)
+    for mass, *row in zip(masses, *(file.numbers(name) for name in own), strict=True):
+        by_mass.setdefault(mass, []).append((row[0], row[1]))
+    order = sorted(by_mass)
+    try:
+        return Momenta(
+            masses_gev=tuple(order) if "mass_gev" in file.names else (),
+            momenta_gev=tuple(tuple(p for p, _ in by_mass[mass]) for mass in order),
+            weights=tuple(tuple(w for _, w in by_mass[mass]) for mass in order),
         )
     except OptionError as error:
         raise file.fail(str(error)) from None

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import OptionError
-from darkstats.reinterpret.lifetimes import DecayWindow, LifetimeTable
+from darkstats.reinterpret.lifetimes import DecayWindow, LifetimeTable, Momenta
 from darkstats.signals.hadronic_ratio import hadronic_ratio
 from darkstats.signals.mediators import FINAL_STATES, Decays, Production
 
@@ -54,6 +54,8 @@ class Search:
         Relative to that of a prompt decay, against c tau in mm; None for one that is constant.
     momentum_gev
         Of the mediator; None for that of the production.
+    momenta
+        Of the mediators that it takes, in the place of one momentum.
     """
 
     production: Production
@@ -61,6 +63,7 @@ class Search:
     window: DecayWindow | None = None
     efficiency: LifetimeTable | None = None
     momentum_gev: float | None = None
+    momenta: Momenta | None = None
 
     def __post_init__(self) -> None:
         """Check what can be checked.
@@ -77,11 +80,12 @@ class Search:
             raise OptionError("give a table of efficiencies, or distances of decays, not both")
         if self.momentum_gev is not None and not 0.0 < self.momentum_gev < math.inf:
             raise OptionError(f"a momentum of {self.momentum_gev} GeV is not above zero")
-        known = self.momentum_gev is not None or self.production.momentum_gev is not None
+        said = (self.momentum_gev, self.momenta, self.production.momentum_gev)
+        known = any(one is not None for one in said)
         if self.window is not None and not known:
             raise OptionError(
                 f"production {self.production.name} does not tell the momentum, which distances of "
-                "decays need: give it with --momentum"
+                "decays need: give it with --momentum, or many with --momenta"
             )
         if self.final_state == "invisible" and self.efficiency is not None:
             raise OptionError("of an invisible final state, give distances beyond which nothing is "
@@ -112,6 +116,18 @@ class Search:
             raise OptionError(f"production {self.production.name} does not tell the momentum")
         return momentum / mass_gev
 
+    def kept(self, window: DecayWindow, ctau_mm: FloatArray, mass_gev: float) -> FloatArray:
+        """Fraction of decays within a window, at one momentum or over many. Shape of ``ctau_mm``.
+
+        Raises
+        ------
+        OptionError
+            The mass cannot be made, or lies beyond the momenta.
+        """
+        if self.momenta is None:
+            return window.kept(ctau_mm, self.boost(mass_gev))
+        return self.momenta.kept(window, ctau_mm, mass_gev)
+
     def fraction(self, decays: Decays, couplings: FloatArray) -> FloatArray:
         """Branching fraction times efficiency. Shape of ``couplings``; ``nan`` where unknown."""
         square = couplings**2
@@ -127,7 +143,7 @@ class Search:
             return np.asarray(share * self.efficiency.at(ctau))
         if self.window is None:
             return np.asarray(share)
-        kept = self.window.kept(ctau, self.boost(decays.mass_gev))
+        kept = self.kept(self.window, ctau, decays.mass_gev)
         if self.final_state == "invisible":
             return np.asarray(share + (1.0 - share) * kept)
         return np.asarray(share * kept)
@@ -433,7 +449,7 @@ def _solve(
             largest=target.model.largest,
         )  # fmt: skip
         if search.window is not None:
-            search.boost(mass_gev)
+            search.kept(search.window, np.ones(1), mass_gev)  # says what is missing
         most = problem.most
     except OptionError as error:
         return _refused(mass_gev, limit, str(error))

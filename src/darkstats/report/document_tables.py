@@ -23,6 +23,7 @@ __all__ = [
     "download_sheet",
     "events_sheet",
     "hs3_sheet",
+    "joined_sheet",
     "patches_sheet",
     "summary_sheet",
     "workspace_sheet",
@@ -196,6 +197,23 @@ def hs3_sheet(document: JsonObject, source: str) -> RenderableType:
              "histosys"),
         ],
     )  # fmt: skip
+
+
+def joined_sheet(document: JsonObject, notes: tuple[str, ...]) -> RenderableType:
+    """A combined HS3 document, and what its two sides share."""
+    (analysis,), (likelihood,) = document["analyses"], document["likelihoods"]
+    (point,) = document["parameter_points"]
+    floating = [one["name"] for one in point["parameters"] if not one.get("const")]
+    return sheet(
+        f"Combined likelihood {analysis['name']}",
+        subtitle=document["metadata"]["description"],
+        notes=[
+            ("channels", ", ".join(likelihood["distributions"])),
+            ("POI", analysis["parameters_of_interest"][0]),
+            ("parameters", f"{len(floating)} floating"),
+            *(("note", words) for words in notes),
+        ],
+    )
 
 
 def conversion_sheet(

@@ -340,8 +340,11 @@ def _words(point: RecastPoint) -> str:
     return ", ".join(parts)
 
 
-def recast_sheet(found: Recast) -> RenderableType:
-    """Excluded couplings by mass, what they rest on, what was refused and why."""
+def recast_sheet(found: Recast, *, left_out: str = "") -> RenderableType:
+    """Excluded couplings by mass, what they rest on, what was refused and why.
+
+    ``left_out`` tells what a submission does not say.
+    """
     from darkstats.report.tables import grid, sheet
 
     points = found.first
@@ -370,6 +373,8 @@ def recast_sheet(found: Recast) -> RenderableType:
             f"here over there {number(ratio, 3)} in the median of {len(one.rows)} masses"
         )  # fmt: skip
         notes.append((one.constraint.label, str(words)))
+    if left_out:
+        notes.append(("HEPData", left_out))
     if found.geometry is not None:
         notes.append(
             ("regimes", f"visible within {found.geometry.near_mm:g} mm, escaping beyond "

@@ -38,6 +38,7 @@ __all__ = [
     "Sidecar",
     "read_sidecar",
     "sidecar_of",
+    "sidecar_path",
 ]
 
 _SCHEMA = "darkstats.meta/1"
@@ -101,6 +102,13 @@ class Sidecar:
             )
 
 
+def sidecar_path(source: str) -> Path:
+    """Return the path of the sidecar of a workspace file, whether there is one or not."""
+    path = Path(source)
+    stem = re.sub(r"\.(gz|xz|bz2)$", "", path.name).removesuffix(".json")
+    return path.with_name(f"{stem}.meta.json")
+
+
 def read_sidecar(source: str) -> Sidecar:
     """Return the sidecar of a workspace file, an empty one where there is none.
 
@@ -111,9 +119,7 @@ def read_sidecar(source: str) -> Sidecar:
     """
     if source == "-":
         return Sidecar()
-    path = Path(source)
-    stem = re.sub(r"\.(gz|xz|bz2)$", "", path.name).removesuffix(".json")
-    beside = path.with_name(f"{stem}.meta.json")
+    beside = sidecar_path(source)
     if not beside.is_file():
         return Sidecar()
     try:

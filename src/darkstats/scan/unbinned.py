@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from darkstats.errors import InputError, NotCertifiedError
 from darkstats.inference.asimov import blinded_observation
-from darkstats.model.unbinned.model import compile_hs3
-from darkstats.model.unbinned.observed import observed_events
+from darkstats.model.combined.compilation import compile_likelihood
+from darkstats.model.combined.observed import opened_events
 from darkstats.scan.credible_blocks import credible_points
 from darkstats.scan.limits import point_of_model
 from darkstats.scan.mass_hypotheses import MassHypothesis
@@ -60,12 +60,12 @@ def unbinned_point(
     """
     values = tuple(document.values_of(name).values())
     try:
-        model = compile_hs3(document, name)
+        model = compile_likelihood(document, name)
         notes: tuple[str, ...] = ()
         if settings.blind:
             data = blinded_observation(model)
         elif events:
-            data, said = observed_events(model, events.table_of(document, name), empty=True)
+            data, said = opened_events(model, events.table_of(document, name), empty=True)
             notes = tuple(said)
         else:
             data = model.observation

@@ -31,6 +31,7 @@ _ALSO = (
 )  # fmt: skip
 _SAMPLE = ("histogram", "counts", "file", "stat", "free", "yields", "variations", "scale", "lumi")
 _CHANNEL = ("data", "axis", "label", "variable", "edges", "selection")
+_ROUNDING = 1e-9
 _LUMI = "lumi"  # as the workspace schema asks
 _OF_CABINETRY = {"General", "Regions", "Samples"}
 
@@ -185,7 +186,8 @@ class _Builder:
             if known is not None and not np.allclose(known, found.edges, rtol=1e-9, atol=0.0):
                 entry.fail(f"{found.place} has other edges than the channel's first histogram")
             self.edges[channel] = found.edges
-        if found.outside and not (of and entry in self.events):
+        least = _ROUNDING * float(np.abs(found.values).sum())  # of sums of weights
+        if abs(found.outside) > least and not (of and entry in self.events):
             self.notes.append(
                 f"{found.place}: {found.outside:.6g} events lie outside its bins; not used"
             )
@@ -398,6 +400,8 @@ class _Builder:
         found: Item = {"schema": "darkstats.meta/1", "channels": channels}
         if "simulated" in self.card:
             found["simulated"] = self.card["simulated"].flag()
+        elif not any("data" in entry for entry in self.card["channels"].mapping().values()):
+            found["simulated"] = True  # the expected background in the place of data
         if "title" in self.card:
             found["title"] = self.card["title"].text()
         if "luminosity" in self.card:

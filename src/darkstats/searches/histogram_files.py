@@ -21,7 +21,7 @@ from darkstats.searches.csv_rows import number_in, read_rows
 from darkstats.templates.histogram import Histogram
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from darkstats.arrays import FloatArray
 
@@ -217,6 +217,13 @@ def root_names(path: Path) -> tuple[str, ...]:
         raise DocumentError(f"cannot be read: {in_words(error)}", source=str(path)) from error
 
 
+def _histograms(names: Iterable[str]) -> tuple[str, ...]:
+    """Names without those of folders."""
+    listed = tuple(names)
+    folders = {"/".join(one.split("/")[:k]) for one in listed for k in range(1, one.count("/") + 1)}
+    return tuple(one for one in listed if one not in folders)
+
+
 def _of_root(path: Path, name: str) -> OwnHistogram:
     place = f"{path}: {name}"
     theirs: Any = None
@@ -229,7 +236,7 @@ def _of_root(path: Path, name: str) -> OwnHistogram:
     except Exception as error:  # uproot has many of its own
         raise DocumentError(f"cannot be read: {in_words(error)}", source=place) from error
     if theirs is None:
-        raise UnknownNameError(f"histogram (of {path})", name, tuple(known))
+        raise UnknownNameError(f"histogram (of {path})", name, _histograms(known))
     try:
         found = Histogram.from_uhi(theirs)
     except OptionError as error:

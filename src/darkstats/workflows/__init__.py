@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from darkstats.workflows.plots import plot
     from darkstats.workflows.publication import publish
     from darkstats.workflows.publication_requests import PublishRequest, VerifyRequest
-    from darkstats.workflows.recasts import RecastRequest, recast
+    from darkstats.workflows.recast_requests import RecastRequest
+    from darkstats.workflows.recasts import recast
     from darkstats.workflows.reinterpretation import ReinterpretRequest, reinterpret
     from darkstats.workflows.requests import (
         FitRequest,
@@ -191,7 +192,8 @@ _HOMES = {
         "ToyRequest",
         "WorkspaceRequest",
     ),
-    "recasts": ("RecastRequest", "recast"),
+    "recast_requests": ("RecastRequest",),
+    "recasts": ("recast",),
     "reinterpretation": ("ReinterpretRequest", "reinterpret"),
     "scan_requests": (
         "GlobalRequest",

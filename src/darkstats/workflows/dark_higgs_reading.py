@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from darkstats.errors import DocumentError, OptionError
 from darkstats.options import argument, check_choices, option
 from darkstats.workflows.outcome import Outcome, Shell
-from darkstats.workflows.recasts import DecayFiles, IntervalFile
+from darkstats.workflows.recast_requests import DecayFiles, IntervalFile
 
 if TYPE_CHECKING:
     from darkstats.report.dark_higgs import DarkHiggs

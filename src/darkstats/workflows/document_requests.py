@@ -111,13 +111,17 @@ class PatchSetRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CombineRequest:
-    """One workspace out of two."""
+    """One workspace out of two, or one HS3 document where one of them is of events."""
 
     left: Annotated[
-        str | Workspace, argument("LEFT", "First workspace; - for stdin.", reads="file")
+        str | Workspace,
+        argument("LEFT", "First workspace, or HS3 document of events; - for stdin.", reads="file"),
     ]
     right: Annotated[
-        str | Workspace, argument("RIGHT", "Second workspace; - for stdin.", reads="file")
+        str | Workspace,
+        argument(
+            "RIGHT", "Second workspace, or HS3 document of events; - for stdin.", reads="file"
+        ),
     ]
     join: Annotated[
         str,
@@ -140,14 +144,16 @@ class CombineRequest:
         option("--left-patchset", metavar="FILE", reads="file", help="Patch set of LEFT."),
     ] = None
     left_point: Annotated[
-        str | None, option("--left-point", metavar="NAME", help="Point of that patch set.")
+        str | None,
+        option("--left-point", metavar="NAME", help="Point of that patch set, or of LEFT."),
     ] = None
     right_patchset: Annotated[
         str | None,
         option("--right-patchset", metavar="FILE", reads="file", help="Patch set of RIGHT."),
     ] = None
     right_point: Annotated[
-        str | None, option("--right-point", metavar="NAME", help="Point of that patch set.")
+        str | None,
+        option("--right-point", metavar="NAME", help="Point of that patch set, or of RIGHT."),
     ] = None
 
     def __post_init__(self) -> None:
@@ -155,7 +161,7 @@ class CombineRequest:
             ("left", self.left_patchset, self.left_point),
             ("right", self.right_patchset, self.right_point),
         ):
-            if (patchset is None) != (point is None):
+            if patchset is not None and point is None:
                 raise OptionError(f"--{side}-patchset and --{side}-point go together")
 
 

@@ -17,6 +17,8 @@ from darkstats.workflows.requests import WorkspaceRequest
 from darkstats.workflows.unbinned_inputs import holds_hs3
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import RenderableType
 
     from darkstats.report.figures.prediction import Parameters
@@ -147,7 +149,9 @@ def _patches(request: WorkspaceRequest) -> Outcome[JsonObject] | None:
     return inspect_patches(document, label, kind)
 
 
-def _document(workspace: Workspace, notes: tuple[str, ...] = ()) -> Outcome[Workspace]:
+def _document(
+    workspace: Workspace, notes: tuple[str, ...] = (), *, sidecar: JsonObject
+) -> Outcome[Workspace]:
     """A workspace as result: its record *is* the workspace, ready for the next command."""
 
     def sheet() -> RenderableType:
@@ -155,50 +159,66 @@ def _document(workspace: Workspace, notes: tuple[str, ...] = ()) -> Outcome[Work
 
         return workspace_sheet(workspace, notes)
 
-    return Outcome(result=workspace, record=lambda: workspace.document, sheet=sheet)
+    return Outcome(
+        result=workspace, record=lambda: workspace.document, sheet=sheet, sidecar=sidecar
+    )
 
 
-def combine(request: CombineRequest, shell: Shell | None = None) -> Outcome[Workspace]:
-    """One workspace out of two.
+def combine(
+    request: CombineRequest, shell: Shell | None = None
+) -> Outcome[Workspace] | Outcome[Hs3Document]:
+    """One workspace out of two; or one HS3 document, where one of the two is of events.
 
     Raises
     ------
     InputError
-        A workspace cannot be read, or the two do not fit together.
+        A document cannot be read, or the two do not fit together.
     """
+    if holds_hs3(request.left) or holds_hs3(request.right):
+        from darkstats.workflows.event_documents import joined_events
+
+        return joined_events(request)
+    from darkstats.report.sidecar_carrying import joined as joined_sidecars
+    from darkstats.report.sidecar_carrying import sidecar_document
     from darkstats.workspace import combine as join
     from darkstats.workspace.combine import JOINS
+    from darkstats.workspace.shared_settings import require_same_settings
 
     if request.left == "-" and request.right == "-":
         raise OptionError("standard input can be read only once")
     chosen = next((name for name in JOINS if name == request.join), None)
     if chosen is None:
         raise OptionError(f"unknown join {request.join!r}; choose one of: {', '.join(JOINS)}")
-    left = read(
+    asked = (
         WorkspaceRequest(
             source=request.left, patchset=request.left_patchset, point=request.left_point
         ),
-        as_document=True,
-    )
-    right = read(
         WorkspaceRequest(
             source=request.right, patchset=request.right_patchset, point=request.right_point
         ),
-        as_document=True,
     )
+    left, right = (read(one, as_document=True) for one in asked)
     if left.digest == right.digest:
         raise OptionError(
             f"{request.left} and {request.right} hold the same likelihood: together they would "
             "count the same data twice, or be what one of them is"
         )
     notes: tuple[str, ...] = ()
+    scales: Mapping[str, float] = {}
     if request.correlations is not None:
         from darkstats.workspace.correlations import read_correlations, with_correlations
 
         correlations = read_correlations(request.correlations)
         left, right, notes = with_correlations(left, right, correlations)
+        scales = correlations.signal_scale
+    notes += require_same_settings(left, right, chosen)
     joined = join(left, right, join=chosen, merge_channels=request.merge_channels)
-    return _document(joined, notes)
+    ours, theirs = (sidecar_document(one.file) for one in asked)
+    if chosen == "right outer":
+        ours, theirs = theirs, ours
+        scales = {"left": scales.get("right", 1.0), "right": scales.get("left", 1.0)}
+    labels = joined_sidecars(ours, theirs, joined, scales=scales)
+    return _document(joined, notes, sidecar=labels)
 
 
 def prune(request: PruneRequest, shell: Shell | None = None) -> Outcome[Workspace]:
@@ -211,6 +231,7 @@ def prune(request: PruneRequest, shell: Shell | None = None) -> Outcome[Workspac
     NotCertifiedError
         A limit that a threshold asks for cannot be certified.
     """
+    from darkstats.report.sidecar_carrying import carried, sidecar_document
     from darkstats.workspace import prune as cut
 
     groups = {
@@ -228,7 +249,8 @@ def prune(request: PruneRequest, shell: Shell | None = None) -> Outcome[Workspac
     whole = read(request.workspace, as_document=True)
     workspace = cut(whole, **groups) if any(groups.values()) else whole
     if request.threshold is None:
-        return _document(workspace, _lost_pois(whole, workspace))
+        kept = carried(sidecar_document(request.workspace.file), workspace)
+        return _document(workspace, _lost_pois(whole, workspace), sidecar=kept)
     from darkstats.workflows.simplification import prune_small
 
     return prune_small(request, workspace, shell or Shell())
@@ -259,6 +281,7 @@ def rename(request: RenameRequest, shell: Shell | None = None) -> Outcome[Worksp
     InputError
         The workspace cannot be read, has no part of that name, or the new names clash.
     """
+    from darkstats.report.sidecar_carrying import carried, sidecar_document
     from darkstats.workspace import rename as call
 
     groups = {
@@ -271,7 +294,10 @@ def rename(request: RenameRequest, shell: Shell | None = None) -> Outcome[Worksp
         raise OptionError(
             "say what to rename: --channel, --sample, --modifier or --measurement OLD=NEW"
         )
-    return _document(call(read(request.workspace, as_document=True), **groups))
+    named = call(read(request.workspace, as_document=True), **groups)
+    known = sidecar_document(request.workspace.file)
+    kept = carried(known, named, channels=groups["channels"], modifiers=groups["modifiers"])
+    return _document(named, sidecar=kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

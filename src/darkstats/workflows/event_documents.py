@@ -1,19 +1,25 @@
-"""What an HS3 document of unbinned likelihoods holds: ``inspect``."""
+"""HS3 documents of events: what one holds, and two likelihoods in one (inspect, combine)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from darkstats.errors import DocumentError
+from darkstats.errors import DocumentError, OptionError
+from darkstats.report.sidecar import read_sidecar
+from darkstats.workflows.inputs import read
 from darkstats.workflows.outcome import Outcome
+from darkstats.workflows.requests import WorkspaceRequest
+from darkstats.workflows.unbinned_inputs import holds_hs3
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from darkstats.workflows.document_requests import CombineRequest
+    from darkstats.workspace import Workspace
     from darkstats.workspace.hs3 import Hs3Document
     from darkstats.workspace.json_values import JsonObject
 
-__all__ = ["inspect_events"]
+__all__ = ["inspect_events", "joined_events"]
 
 _SHOWN = 20
 
@@ -93,3 +99,64 @@ def _inspected(found: Hs3Document, source: str) -> Outcome[Hs3Document]:
         return events_sheet(record, _SHOWN)
 
     return Outcome(result=found, record=lambda: record, sheet=sheet)
+
+
+def joined_events(request: CombineRequest) -> Outcome[Hs3Document]:
+    """One HS3 document out of two likelihoods, of which one at least is of events.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, or the two do not fit together.
+    """
+    from darkstats.workspace.correlations import read_correlations
+    from darkstats.workspace.hs3 import Hs3Document
+    from darkstats.workspace.hs3.joining import join_documents
+
+    if request.join != "none" or request.merge_channels:
+        raise OptionError(
+            "--join and --merge-channels are for two workspaces: a likelihood of events keeps its "
+            "channels, and they are put beside those of the other one"
+        )
+    left, first = _side(request.left, request.left_patchset, request.left_point)
+    right, second = _side(request.right, request.right_patchset, request.right_point)
+    correlations = None
+    if request.correlations is not None:
+        correlations = read_correlations(request.correlations)
+    made, notes = join_documents(left, right, analyses=(first, second), correlations=correlations)
+    found = Hs3Document.from_document(made, f"{left.source} + {right.source}")
+
+    def sheet() -> RenderableType:
+        from darkstats.report.document_tables import joined_sheet
+
+        return joined_sheet(made, notes)
+
+    return Outcome(result=found, record=lambda: made, sheet=sheet)
+
+
+def _side(
+    source: str | Workspace, patchset: str | None, point: str | None
+) -> tuple[Hs3Document, str | None]:
+    """A document of either kind as HS3, and the analysis that is meant."""
+    from darkstats.model.hs3_writing import hs3_document
+    from darkstats.workspace.hs3 import Hs3Document, read_hs3
+
+    if isinstance(source, str) and holds_hs3(source):
+        if patchset is not None:
+            raise OptionError(
+                f"{source} is an HS3 document of events, and takes no patch set; its hypotheses "
+                "are analyses: choose one with the point alone"
+            )
+        document = read_hs3(source)
+        return document, None if point is None else document.select(point)
+    workspace = read(WorkspaceRequest(source=source, patchset=patchset, point=point))
+    sidecar = read_sidecar(source if isinstance(source, str) else "")
+    observed = workspace.document["observations"]
+    sidecar.require_edges({one["name"]: len(one["data"]) for one in observed})
+    made = hs3_document(workspace, edges=sidecar.edges, description=sidecar.title)
+    said = {
+        "simulated": sidecar.simulated,
+        "reference_cross_section_pb": sidecar.reference_cross_section_pb,
+    }
+    made["misc"]["darkstats"] |= {key: one for key, one in said.items() if one is not None}
+    return Hs3Document.from_document(made, workspace.source), None

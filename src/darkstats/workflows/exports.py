@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from darkstats.workflows.document_requests import CitationRequest
-    from darkstats.workflows.plot_requests import ContourRequest
+    from darkstats.workflows.plot_requests import Submitted
 
 __all__ = ["citation", "collision_of", "export", "not_said"]
 
@@ -35,7 +35,7 @@ def _words(limits: Limits) -> str:
     return coupling_words(limits)[1] if own is None else own.words
 
 
-def collision_of(request: ExportRequest | ContourRequest, known: Collision) -> Collision:
+def collision_of(request: Submitted, known: Collision) -> Collision:
     """What collided: what the request says, or else the record."""
     return Collision(
         sqrt_s_gev=request.sqrt_s_gev or known.sqrt_s_gev,

@@ -9,14 +9,18 @@ from darkstats.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeAlias
 
     from darkstats.fit import FitOptions
     from darkstats.model import HistFactoryModel, Model, Observation
+    from darkstats.model.combined.model import CombinedModel
     from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.report.provenance import Inputs
     from darkstats.report.sidecar import Sidecar
     from darkstats.workspace import Workspace
     from darkstats.workspace.hs3 import Hs3Document
+
+    EventModel: TypeAlias = UnbinnedModel | CombinedModel
 
 __all__ = ["Likelihood"]
 
@@ -38,7 +42,7 @@ class Likelihood:
     threads: int | None
     blind: bool = False
     binned: tuple[Workspace, HistFactoryModel] | None = None
-    events: tuple[Hs3Document, UnbinnedModel] | None = None
+    events: tuple[Hs3Document, EventModel] | None = None
     notes: tuple[str, ...] = ()
     unbinned: Mapping[str, Any] | None = None
 
@@ -60,11 +64,17 @@ class Likelihood:
         Raises
         ------
         OptionError
-            It is HistFactory's.
+            It is HistFactory's, or has channels of it.
         """
         if self.events is None:
             raise OptionError("zfit is the referee of unbinned models: use --referee pyhf")
-        return self.events
+        document, model = self.events
+        if model.bins_beside is not None:
+            raise OptionError(
+                "no referee reads HistFactory channels beside events: ask pyhf and zfit for the "
+                "parts that were combined"
+            )
+        return document, model.event_part
 
     @property
     def reference_cross_section_pb(self) -> float | None:

@@ -138,6 +138,8 @@ class Outcome(Shown, Generic[ResultT_co]):
     malformed
         Says what is wrong with a document that was looked at; empty where nothing is. A shell says
         this first, and exits with status 2.
+    sidecar
+        What is known beyond a record that is a workspace, written beside it; empty where nothing.
 
     Examples
     --------
@@ -158,6 +160,7 @@ class Outcome(Shown, Generic[ResultT_co]):
     no_figure: str = "this task has no figure"
     uncertified: str = ""
     malformed: str = ""
+    sidecar: JsonObject = field(default_factory=dict, repr=False)
 
     def to_dict(self) -> JsonObject:
         """Return the record, as the command line writes it: JSON data.
@@ -188,9 +191,12 @@ class Outcome(Shown, Generic[ResultT_co]):
         >>> outcome = darkstats.limit("workspaces/examples/two_bins.json")
         >>> outcome.save("limit.json")
         """
+        from darkstats.report.sidecar import sidecar_path
         from darkstats.report.writing import json_text, write_text
 
         write_text(path, json_text(self.record()))
+        if self.sidecar:
+            write_text(sidecar_path(os.fspath(path)), json_text(self.sidecar))
 
     def require_certified(self) -> Self:
         """Return the outcome, if anything in it is certified and no document is malformed.

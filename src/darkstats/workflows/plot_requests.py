@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
@@ -18,10 +18,17 @@ from darkstats.workflows.couplings import (
 __all__ = [
     "CATALOGUE",
     "NONE",
+    "Beams",
+    "Collaboration",
     "ContourRequest",
     "ExportRequest",
+    "HepData",
     "PlotRequest",
+    "Reaction",
     "Record",
+    "SqrtS",
+    "Submitted",
+    "check_collision",
     "name_of",
 ]
 
@@ -186,7 +193,7 @@ class ExportRequest:
         """
         if self.csv is None and self.hepdata is None:
             raise OptionError("name a file with --csv, or a folder with --hepdata")
-        _check_collision(self)
+        check_collision(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,10 +275,41 @@ class ContourRequest:
         check_choices(self)
         if not self.results:
             raise OptionError("name a record of darkstats scan")
-        _check_collision(self)
+        check_collision(self)
 
 
-def _check_collision(request: ExportRequest | ContourRequest) -> None:
+class Submitted(Protocol):
+    """A request that may ask for a HEPData submission, and says what collided."""
+
+    @property
+    def hepdata(self) -> str | None:
+        """Folder of the submission."""
+
+    @property
+    def sqrt_s_gev(self) -> float | None:
+        """Energy in the centre of mass, GeV."""
+
+    @property
+    def beams(self) -> str | None:
+        """Beams, in words."""
+
+    @property
+    def collaboration(self) -> str | None:
+        """Collaboration."""
+
+    @property
+    def reaction(self) -> str | None:
+        """Reaction by the rules of HEPData."""
+
+
+def check_collision(request: Submitted) -> None:
+    """Check what a request says of the collision.
+
+    Raises
+    ------
+    OptionError
+        The energy is none, or words on the collision stand without a submission.
+    """
     energy = request.sqrt_s_gev
     if energy is not None and not 0.0 < energy < _LARGEST_ENERGY_GEV:
         raise OptionError(f"--sqrt-s {energy:g}: give an energy in GeV, above zero")

@@ -7,201 +7,20 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, OptionError
-from darkstats.options import argument, check_choices, option
-from darkstats.signals.mediators import FINAL_STATES, MEDIATORS, PRODUCTIONS
+from darkstats.signals.mediators import MEDIATORS, PRODUCTIONS
 from darkstats.workflows.outcome import Outcome, Shell
 
 if TYPE_CHECKING:
     from darkstats.reinterpret.recasts import Limit, RecastPoint, Search, Target
     from darkstats.report.figures.style import Drawing
     from darkstats.report.recasts import Comparison, GivenLimit, Recast
-    from darkstats.report.scan_table import Limits, ScanTable
+    from darkstats.report.scan_table import Collision, Limits, ScanTable
+    from darkstats.workflows.recast_requests import RecastRequest
 
-__all__ = ["RecastRequest", "recast"]
-
-_SEARCH, _DECAYS = "Search", "Decays"
-
-
-def _pairs(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Read KEY=FILE of each."""
-    found = []
-    for text in texts:
-        key, sign, file = text.partition("=")
-        if not (sign and key and file):
-            raise OptionError(f"--decays {text!r}: write KEY=FILE, such as ctau=FILE")
-        found.append((key, file))
-    if len(dict(found)) < len(found):
-        raise OptionError("--decays: name each quantity once")
-    return tuple(found)
-
-
-DecayFiles = Annotated[
-    tuple[tuple[str, str], ...],
-    option(
-        "--decays", metavar="KEY=FILE", reads="file", panel=_DECAYS, read=_pairs, repeated=True,
-        help="Decays of the mediator of --to at coupling 1, as CSV with a mass and a value: "
-        "ctau=FILE, and branching fractions such as mumu=FILE; repeatable.",
-    ),
-]  # fmt: skip
-IntervalFile = Annotated[
-    str | None,
-    option(
-        "--intervals", metavar="FILE", writes=True,
-        help="Write the excluded intervals as CSV, one row each.",
-    ),
-]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecastRequest:
-    """A limit, the mediator that it is on, the one that it shall be on, and the search."""
-
-    limit: Annotated[
-        str,
-        argument(
-            "RESULT",
-            "The limit: a record of darkstats scan or limit; or a curve as .csv, .lmt (DarkCast) "
-            "or .txt (AxionLimits).",
-            reads="file",
-        ),
-    ]
-    to: Annotated[
-        str,
-        option(
-            "--to", metavar="MODEL", choices=tuple(MEDIATORS), kind="mediator",
-            help="Mediator that the limit shall be on: {choices}.",
-        ),
-    ]  # fmt: skip
-    production: Annotated[
-        str,
-        option(
-            "--production", metavar="NAME", panel=_SEARCH, choices=tuple(PRODUCTIONS),
-            kind="production", help="How the mediator is made: {choices}.",
-        ),
-    ]  # fmt: skip
-    final_state: Annotated[
-        str,
-        option(
-            "--final-state", metavar="NAME", panel=_SEARCH, choices=tuple(FINAL_STATES),
-            kind="final state", help="What was looked for: {choices}.",
-        ),
-    ]  # fmt: skip
-    source: Annotated[
-        str | None,
-        option(
-            "--from", metavar="MODEL", choices=tuple(MEDIATORS), kind="mediator",
-            usual="none: the limit is on a cross section or on branching fractions",
-            help="Mediator whose coupling is limited: {choices}.",
-        ),
-    ] = None  # fmt: skip
-    coupling: Annotated[
-        str | None,
-        option(
-            "--coupling", metavar="NAME", help="Which coupling of a record, where it has several."
-        ),
-    ] = None
-    cl: Annotated[
-        float | None,
-        option("--cl", metavar="LEVEL", help="Level of the limit, where its file does not say it."),
-    ] = None
-    window: Annotated[
-        str | None,
-        option(
-            "--decay-window", metavar="MM:MM", panel=_SEARCH,
-            help="Distances along the flight between which decays are taken: 0:9. Of an invisible "
-            "final state, beyond which they are not seen: 1250:inf.",
-        ),
-    ] = None  # fmt: skip
-    efficiency: Annotated[
-        str | None,
-        option(
-            "--efficiency-table", metavar="FILE", reads="file", panel=_SEARCH,
-            help="Efficiency relative to prompt decays: CSV with ctau_mm, efficiency.",
-        ),
-    ] = None  # fmt: skip
-    momentum_gev: Annotated[
-        float | None,
-        option(
-            "--momentum", metavar="GEV", panel=_SEARCH, usual="that of the production",
-            help="Momentum of the mediator, for --decay-window and --regimes.",
-        ),
-    ] = None  # fmt: skip
-    dark_matter: Annotated[
-        tuple[float, float] | None,
-        option(
-            "--dark-matter", metavar="GEV ALPHA", panel=_DECAYS,
-            help="Vector mediators decay to dark matter, too: its mass and alpha_D.",
-        ),
-    ] = None  # fmt: skip
-    electrons_gev: Annotated[
-        float | None,
-        option(
-            "--electrons", metavar="GEV", panel=_DECAYS,
-            help="The axion-like particle of --to decays to electrons, too: its coupling g_ae over "
-            "g_agg.",
-        ),
-    ] = None  # fmt: skip
-    hadrons: Annotated[
-        str | None,
-        option(
-            "--hadrons", metavar="FILE", reads="file", panel=_DECAYS, usual="a parametrisation",
-            help="R(s): CSV with mass_gev and R, or isovector, isoscalar, strange, charm, bottom.",
-        ),
-    ] = None  # fmt: skip
-    decays: DecayFiles = ()
-    regimes: Annotated[
-        str | None,
-        option(
-            "--regimes", metavar="MM:MM", panel=_DECAYS,
-            help="Couplings between visible, invisible and long-lived, and the figure regimes: a "
-            "decay is seen within the first distance, nothing beyond the second: 9:1250.",
-        ),
-    ] = None  # fmt: skip
-    mass_range_gev: Annotated[
-        tuple[float, float] | None,
-        option("--masses", metavar="LOW HIGH", help="Take the masses between these alone, GeV."),
-    ] = None
-    compare: Annotated[
-        tuple[str, ...],
-        option(
-            "--compare", metavar="FILE", reads="file",
-            help="Published curve on the coupling of --to, to draw and to compare; repeatable.",
-        ),
-    ] = ()  # fmt: skip
-    table: IntervalFile = None
-
-    def __post_init__(self) -> None:
-        """Check what can be checked without the files.
-
-        Raises
-        ------
-        OptionError
-            A level or a range that is none, or options that contradict each other.
-        UnknownNameError
-            A name that does not exist.
-        """
-        check_choices(self)
-        if self.cl is not None and not 0.0 < self.cl < 1.0:
-            raise OptionError(f"--cl {self.cl:g}: a level lies between 0 and 1")
-        ends = self.mass_range_gev
-        if ends is not None and not 0.0 < ends[0] < ends[1]:
-            raise OptionError(f"--masses {ends[0]:g} {ends[1]:g}: give two rising masses above 0")
-        if self.decays and self.dark_matter is not None:
-            raise OptionError("--decays says all decays: leave --dark-matter out")
-        if self.electrons_gev is not None:
-            if MEDIATORS[self.to].photon_factor is None or self.decays:
-                raise OptionError("--electrons is of an axion-like particle with built-in decays")
-            if not 0.0 < self.electrons_gev < math.inf:
-                raise OptionError(f"--electrons {self.electrons_gev:g}: give a number above zero")
-        if self.decays and self.source is not None:
-            raise OptionError(
-                "--decays are those of --to, and the limit is on --from: give a limit on a rate"
-            )
-        if self.momentum_gev is not None and self.window is None and self.regimes is None:
-            raise OptionError("--momentum goes with --decay-window or --regimes")
+__all__ = ["recast"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +31,7 @@ class _Given:
     curves: Mapping[str, Sequence[tuple[float, Limit | None]]]
     reasons: Mapping[float, str] = field(default_factory=dict)
     upper: Mapping[float, float] = field(default_factory=dict)
+    table: ScanTable | None = None
 
 
 def _digest(path: str) -> str:
@@ -348,7 +168,7 @@ def _of_record(request: RecastRequest) -> _Given:
     reasons = {
         mass: reason for mass, reason in zip(masses, table.reasons, strict=True) if reason
     }  # fmt: skip
-    return _Given(limit=limit, curves=kept, reasons=reasons)
+    return _Given(limit=limit, curves=kept, reasons=reasons, table=table)
 
 
 def _as_scan(record: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -407,7 +227,7 @@ def _per_gev(limits: Limits, request: RecastRequest) -> float:
 
 def _search(request: RecastRequest) -> Search:
     from darkstats.reinterpret.lifetimes import DecayWindow
-    from darkstats.reinterpret.recast_files import read_efficiency
+    from darkstats.reinterpret.recast_files import read_efficiency, read_momenta
     from darkstats.reinterpret.recasts import Search
 
     return Search(
@@ -416,6 +236,7 @@ def _search(request: RecastRequest) -> Search:
         window=None if request.window is None else DecayWindow.parse(request.window),
         efficiency=None if request.efficiency is None else read_efficiency(request.efficiency),
         momentum_gev=request.momentum_gev,
+        momenta=None if request.momenta is None else read_momenta(request.momenta),
     )
 
 
@@ -446,10 +267,11 @@ def _lifetime_words(request: RecastRequest, search: Search, limits: Mapping[str,
     if any(isinstance(one, LifetimeTable) for curve in limits.values() for _, one in curve):
         words.append("limits against c tau, log-log between them, none beyond them")
     if search.window is not None:
-        momentum = (
-            "momentum of the production" if search.momentum_gev is None
-            else f"momentum {search.momentum_gev:g} GeV"
-        )  # fmt: skip
+        momentum = "momentum of the production"
+        if search.momentum_gev is not None:
+            momentum = f"momentum {search.momentum_gev:g} GeV"
+        elif search.momenta is not None:
+            momentum = f"{search.momenta.words} of {Path(str(request.momenta)).name}"
         words.append(f"{search.window.words}, {momentum}")
     if request.efficiency is not None:
         words.append(
@@ -487,6 +309,7 @@ def _described(
         "final_state": request.final_state,
         "decay_window_mm": request.window,
         "momentum_gev": request.momentum_gev,
+        "momenta": request.momenta,
         "efficiency": request.efficiency,
         "hadrons": hadrons,
         "electrons_gev": request.electrons_gev,
@@ -498,6 +321,7 @@ def _described(
     for key in (
         "decay_window_mm",
         "momentum_gev",
+        "momenta",
         "efficiency",
         "hadrons",
         "dark_matter",
@@ -604,6 +428,13 @@ def _with_regimes(found: Recast, asked: str, target: Target, search: Search) -> 
     return replace(found, geometry=geometry, boundaries=rows)
 
 
+def _collision(given: _Given) -> Collision:
+    """What the record of the limit says of the collision."""
+    from darkstats.report.scan_table import Collision
+
+    return Collision() if given.table is None else given.table.collision
+
+
 _CELLS = 300
 
 
@@ -638,28 +469,18 @@ def _map(found: Recast, target: Target, search: Search) -> Drawing:
     return decay_map_figure(found, drawn, edges, REGIMES)
 
 
-def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast]:
-    """Recast a limit: excluded couplings of another mediator at the masses of the limit.
-
-    Raises
-    ------
-    DocumentError
-        A file cannot be used.
-    OptionError
-        Limit, mediators and search do not go together.
-    """
+def _points(
+    request: RecastRequest,
+    given: _Given,
+    targets: tuple[Target, Target | None],
+    search: Search,
+    shell: Shell,
+) -> dict[str, tuple[RecastPoint, ...]]:
+    """Recast every limit of every curve, between the masses that are asked for."""
     from darkstats.reinterpret.recasts import RecastPoint
     from darkstats.reinterpret.recasts import recast as recast_one
-    from darkstats.report.recasts import Recast, recast_csv, recast_record, recast_sheet
-    from darkstats.report.writing import require_writable, write_text
 
-    shell = shell or Shell()
-    if request.table is not None:
-        require_writable(request.table)
-    given = _read(request)
-    search = _search(request)
-    target, source = _targets(request)
-    upper = _check_upper(given, search, source)
+    target, source = targets
     low, high = request.mass_range_gev or (0.0, math.inf)
     chosen = {
         name: [(mass, limit) for mass, limit in curve if low <= mass <= high]
@@ -685,6 +506,33 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
                 points.append(point(mass, limit, first=name in {"observed", "median"}))
                 step.advance(1)
             curves[name] = tuple(points)
+    return curves
+
+
+def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast]:
+    """Recast a limit: excluded couplings of another mediator at the masses of the limit.
+
+    Raises
+    ------
+    DocumentError
+        A file cannot be used.
+    OptionError
+        Limit, mediators and search do not go together.
+    """
+    from darkstats.report.hepdata import write_submission
+    from darkstats.report.recast_submission import recast_submission
+    from darkstats.report.recasts import Recast, recast_csv, recast_record, recast_sheet
+    from darkstats.report.writing import require_writable, write_text
+    from darkstats.workflows.exports import collision_of, not_said
+
+    shell = shell or Shell()
+    if request.table is not None:
+        require_writable(request.table)
+    given = _read(request)
+    search = _search(request)
+    target, source = _targets(request)
+    upper = _check_upper(given, search, source)
+    curves = _points(request, given, (target, source), search, shell)
     words, settings, assumed = _described(request, search, given, source)
     settings["upper_ratio"] = upper
     if upper is None:
@@ -704,6 +552,12 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
     files: dict[str, Callable[[str], None]] = {}
     if request.table is not None:
         files[request.table] = lambda path: write_text(path, recast_csv(found))
+    unsaid = ""
+    if request.hepdata is not None:
+        collision = collision_of(request, _collision(given))
+        unsaid = not_said(collision)
+        documents = recast_submission(found, collision)
+        files[request.hepdata] = lambda path: write_submission(documents, Path(path))
 
     def drawn() -> Drawing:
         from darkstats.report.figures.recasts import recast_figure
@@ -717,7 +571,7 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
     return Outcome(
         result=found,
         record=lambda: recast_record(found, shell.command),
-        sheet=lambda: recast_sheet(found),
+        sheet=lambda: recast_sheet(found, left_out=unsaid),
         figures=figures,
         files=files,
         uncertified=f"no mass has a number: {found.first[0].reason}" if refused else "",

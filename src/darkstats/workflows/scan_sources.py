@@ -157,7 +157,7 @@ def _read_source(
         "name": path.name.removesuffix(".gz").removesuffix(".json"),
         "title": sidecar_.title or _title(path),
         "simulated": sidecar_.simulated,
-        "data": "as in the workspace",
+        "data": "simulated" if sidecar_.simulated else "as in the workspace",
         "luminosity_ipb": sidecar_.luminosity_ipb,
         "reference_cross_section_pb": sidecar_.reference_cross_section_pb,
         "poi_label": sidecar_.poi_label,

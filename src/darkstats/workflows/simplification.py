@@ -122,6 +122,7 @@ def simplify(request: SimplifyRequest, shell: Shell | None = None) -> Outcome[Si
         It cannot be made, or changes the limits by more than the tolerance.
     """
     from darkstats.inference.simplified import RESPONSES, timed_limit
+    from darkstats.report.sidecar_carrying import carried, sidecar_document
     from darkstats.report.writing import require_writable
     from darkstats.workflows.inputs import load
     from darkstats.workflows.unbinned_inputs import holds_hs3
@@ -188,10 +189,12 @@ def simplify(request: SimplifyRequest, shell: Shell | None = None) -> Outcome[Si
     def record() -> JsonObject:
         return found.likelihood.workspace.document
 
+    labels = sidecar_document(request.model.workspace.file)
     return Outcome(
         result=found,
         record=record,
         sheet=sheet,
+        sidecar=carried(labels, found.likelihood.workspace),
         files={} if request.report is None else {request.report: report},
     )
 
@@ -231,7 +234,7 @@ def prune_small(request: PruneRequest, workspace: Workspace, shell: Shell) -> Ou
     """
     from darkstats.fit.warming import ensure_compiled, kernels_are_compiled
     from darkstats.inference.pruning import prune_below
-    from darkstats.report.sidecar import read_sidecar
+    from darkstats.report.sidecar_carrying import carried, sidecar_document
     from darkstats.report.writing import require_writable
     from darkstats.workflows.inputs import workspace_inputs
     from darkstats.workflows.outcome import announce_compiling
@@ -243,8 +246,8 @@ def prune_small(request: PruneRequest, workspace: Workspace, shell: Shell) -> Ou
         ensure_compiled()
     with shell.step("measuring what may go"):
         found = prune_below(workspace, request.threshold or 0.0)
-    simulated = read_sidecar(request.workspace.file).simulated
-    inputs = workspace_inputs(workspace, shell, simulated=simulated)
+    sidecar = sidecar_document(request.workspace.file)
+    inputs = workspace_inputs(workspace, shell, simulated=sidecar.get("simulated"))
 
     def sheet() -> RenderableType:
         from darkstats.report.simplify_tables import pruned_sheet
@@ -262,4 +265,5 @@ def prune_small(request: PruneRequest, workspace: Workspace, shell: Shell) -> Ou
         record=lambda: found.workspace.document,
         sheet=sheet,
         files={} if request.report is None else {request.report: report},
+        sidecar=carried(sidecar, found.workspace),
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from darkstats.model import Observation
     from darkstats.model.unbinned.model import UnbinnedModel
+    from darkstats.workflows.likelihoods import EventModel
     from darkstats.workflows.outcome import Shell
     from darkstats.workflows.requests import ModelRequest
     from darkstats.workspace import Workspace
@@ -43,7 +44,7 @@ NONE_GIVEN = "no data were given: expected values only; name events with --data"
 def holds_hs3(source: str | Workspace) -> bool:
     """Whether a file is an HS3 document of unbinned likelihoods, by a look at its text.
 
-    One of HistFactory channels is read as a workspace.
+    One of HistFactory channels alone is read as a workspace.
     """
     if not isinstance(source, str) or source == "-" or not Path(source).is_file():
         return False
@@ -53,7 +54,17 @@ def holds_hs3(source: str | Workspace) -> bool:
         data = unpacked(Path(source).read_bytes(), source)
     except DocumentError:
         return False  # the reader of workspaces will say what is wrong
-    return b'"hs3_version"' in data and b'"histfactory_dist"' not in data
+    if b'"hs3_version"' not in data:
+        return False
+    if b'"histfactory_dist"' not in data:
+        return True
+    from darkstats.workspace.documents import parse_json
+    from darkstats.workspace.hs3.parts import has_events
+
+    try:
+        return has_events(parse_json(data, source=source))
+    except DocumentError:
+        return False
 
 
 def event_files(named: Sequence[str]) -> tuple[str, ...]:
@@ -146,20 +157,14 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     """
     from darkstats.fit import FitOptions
     from darkstats.inference.asimov import blinded_observation
-    from darkstats.model.unbinned.model import compile_hs3
-    from darkstats.model.unbinned.observed import observed_events
+    from darkstats.model.combined.compilation import compile_likelihood
     from darkstats.workspace.hs3 import read_hs3
 
     _check(request)
     document = read_hs3(request.workspace.file)
-    model = compile_hs3(document, _analysis(document, request), poi=request.poi)
+    model = compile_likelihood(document, _analysis(document, request), poi=request.poi)
     if request.engine == "zfit":
-        from darkstats.model.unbinned.zfit_engine import ZfitEngine
-        from darkstats.model.unbinned.zfit_model import zfit_likelihood
-
-        with shell.step("building the loss in zfit"):
-            likelihood = zfit_likelihood(document, model.analysis)
-            model = model.with_engine(ZfitEngine.of_likelihood(likelihood, model.parameter_names))
+        model = _in_zfit(model, document, shell)
     else:
         _compile(model, shell)
     sidecar = read_sidecar(request.workspace.file)
@@ -169,8 +174,7 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     simulated = document.simulated if sidecar.simulated is None else sidecar.simulated
     if request.data is not None:
         table = _table(request.data, document, model.analysis)
-        observation, notes = observed_events(model, table)
-        binned = any(channel.bin_edges is not None for channel in model.channels)
+        observation, notes, binned = _opened(model, table)
         simulated = simulated_together(table.simulated, simulated, binned=binned)
     if request.simulated is not None:
         simulated = request.simulated
@@ -180,7 +184,7 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     )
     if blind and request.blind is None:
         notes = [NONE_GIVEN if missing else CLOSED]
-    notes = [*notes, *_negative_yields(model)]
+    notes = [*notes, *_negative_yields(model.event_part)]
     facts = _facts(model, document, observation, table, blind=blind)
     if blind:
         observation = blinded_observation(model) if model.poi_index is not None else observation
@@ -210,12 +214,39 @@ def load_unbinned(request: ModelRequest, shell: Shell) -> Likelihood:
     )
 
 
-def _compile(model: UnbinnedModel, shell: Shell) -> None:
+def _opened(model: EventModel, table: EventTable) -> tuple[Observation, list[str], bool]:
+    """Events of a table as data of the model, notes, and whether bins keep their contents."""
+    from darkstats.model.combined.observed import opened_events
+
+    observation, notes = opened_events(model, table)
+    channels = model.event_part.channels
+    binned = model.bins_beside is not None or any(one.bin_edges is not None for one in channels)
+    return observation, notes, binned
+
+
+def _in_zfit(model: EventModel, document: Hs3Document, shell: Shell) -> UnbinnedModel:
+    """The same likelihood, evaluated by zfit."""
+    from darkstats.model.unbinned.zfit_engine import ZfitEngine
+    from darkstats.model.unbinned.zfit_model import zfit_likelihood
+
+    if model.bins_beside is not None:
+        raise OptionError(
+            f"--engine zfit is for events alone, and {document.source} has HistFactory channels"
+        )
+    with shell.step("building the loss in zfit"):
+        likelihood = zfit_likelihood(document, model.analysis)
+        engine = ZfitEngine.of_likelihood(likelihood, model.parameter_names)
+        return model.event_part.with_engine(engine)
+
+
+def _compile(model: EventModel, shell: Shell) -> None:
     """Compile the kernels if this installation has not yet, and say so."""
     from darkstats.fit.newton_steps import steps_are_compiled
+    from darkstats.model.points import points_are_compiled
     from darkstats.model.unbinned.density import density_is_compiled
 
-    if density_is_compiled() and steps_are_compiled():
+    bins = model.bins_beside is not None
+    if density_is_compiled() and steps_are_compiled() and (not bins or points_are_compiled()):
         return
     announce_compiling(shell)
     data, auxdata = model.stack([model.observation])
@@ -238,7 +269,7 @@ def _negative_yields(model: UnbinnedModel) -> list[str]:
 
 
 def _facts(
-    model: UnbinnedModel,
+    model: EventModel,
     document: Hs3Document,
     observation: Observation,
     table: EventTable | None,
@@ -247,36 +278,68 @@ def _facts(
 ) -> JsonObject:
     """What a record says of an unbinned likelihood beyond the fields of a binned one."""
     reference = document.search.get("reference_cross_section_pb")
+    events = model.event_part
     facts: JsonObject = {
         "format": f"HS3 {document.document['metadata']['hs3_version']}",
         "analysis": model.analysis,
         "values": dict(model.values),
         "engine": (
             "kernels: closed forms, exact derivatives, batched Newton"
-            if model.engine is None
+            if events.engine is None
             else "zfit: its own loss, automatic derivatives, batched Newton"
         ),
         "reference_cross_section_pb": reference,
         "data_sha256": None if table is None else table.sha256,
         "channels": [
-            {
-                "name": channel.name,
-                "observables": {
-                    name: list(ends)
-                    for name, ends in zip(channel.observables, channel.ranges, strict=True)
-                },
-                "binned": channel.bin_edges is not None,
-                "events": None if blind else float(count),
-                **({"events_reason": "blind"} if blind else {}),
-                "expected_events": float(
-                    sum(c.expected.at(model.inits) for c in channel.components)
-                ),
-            }
-            for channel, count in zip(model.channels, observation.counts, strict=True)
+            _channel_facts(
+                channel.name,
+                channel.observables,
+                channel.ranges,
+                binned=channel.bin_edges is not None,
+                events=None if blind else float(count),
+                expected=float(sum(c.expected.at(model.inits) for c in channel.components)),
+            )
+            for channel, count in zip(
+                events.channels, observation.counts[: len(events.channels)], strict=True
+            )
         ],
     }
+    beside = model.bins_beside
+    if beside is not None:
+        counts = observation.counts[len(events.channels) :]
+        rates = beside.model.expected_rates(beside.points_of(model.inits))
+        facts["channels"] += [
+            _channel_facts(
+                one.name,
+                (),
+                (),
+                binned=True,
+                events=None if blind else float(counts[one.start : one.stop].sum()),
+                expected=float(rates[one.start : one.stop].sum()),
+            )
+            for one in beside.model.channels
+        ]
     if reference is None:
         facts["reference_cross_section_pb_reason"] = "the document does not say"
     if table is None:
         facts["data_sha256_reason"] = "no file of events was given"
     return facts
+
+
+def _channel_facts(
+    name: str,
+    observables: Sequence[str],
+    ranges: Sequence[tuple[float, float]],
+    *,
+    binned: bool,
+    events: float | None,
+    expected: float,
+) -> JsonObject:
+    return {
+        "name": name,
+        "observables": {one: list(ends) for one, ends in zip(observables, ranges, strict=True)},
+        "binned": binned,
+        "events": events,
+        **({"events_reason": "blind"} if events is None else {}),
+        "expected_events": expected,
+    }

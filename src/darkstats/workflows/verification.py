@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from darkstats.publication.findings import Findings, Problem
     from darkstats.publication.manifest import Manifest
     from darkstats.publication.yields import SignalRow
-    from darkstats.scan.mass_hypotheses import MassHypotheses
+    from darkstats.scan.mass_hypotheses import BinnedHypotheses, MassHypotheses
     from darkstats.scan.settings import ScanSettings
     from darkstats.workflows.publication_requests import VerifyRequest
     from darkstats.workspace.json_values import JsonObject
@@ -188,12 +188,7 @@ def _verify_limits(
     from darkstats.provenance import digest_of
     from darkstats.publication.documents import LIMITS, scanned_by
     from darkstats.publication.findings import MALFORMED, Problem
-    from darkstats.publication.recomputation import (
-        check_points,
-        evenly,
-        settings_of,
-        tolerance_words,
-    )
+    from darkstats.publication.recomputation import check_points, settings_of
     from darkstats.report.scan_table import read_scan
 
     limits = documents.limits
@@ -235,19 +230,37 @@ def _verify_limits(
     findings.check("summary and units", "those of all points follow from the strengths", problems)
     if any(problem.kind == MALFORMED for problem in problems):
         return
-    chosen = evenly(len(names), len(names) if request.every else request.points)
+    _verify_again(limits, hypotheses, settings, request=request, findings=findings, shell=shell)
+
+
+def _verify_again(
+    limits: Mapping[str, Any],
+    hypotheses: BinnedHypotheses,
+    settings: ScanSettings,
+    *,
+    request: VerifyRequest,
+    findings: Findings,
+    shell: Shell,
+) -> None:
+    """Compute some of the stated limits, or all, and compare them."""
+    from darkstats.publication.recomputation import evenly, same_arithmetic, tolerance_words
+
+    total = len(limits["points"])
+    same = settings.bayes is None and same_arithmetic(limits)  # chains part at a last digit
+    chosen = evenly(total, total if request.every else request.points)
     if chosen:
         some = replace(hypotheses, members=tuple(hypotheses.members[k] for k in chosen))
         stated_points = {k: limits["points"][k] for k in chosen}
         own = limits.get("conversions") or ()
         differ = _computed_again(
-            some, stated_points, settings, request.workers, shell, conversions=own
+            some, stated_points, settings, request.workers, shell, conversions=own, same=same
         )
-        within = tolerance_words(toys=settings.n_toys is not None)
-        findings.check("computed again", f"{len(chosen)} of {len(names)}; {within}", differ)
-    if len(chosen) < len(names):
+        within = tolerance_words(toys=settings.n_toys is not None, same=same)
+        findings.check("computed again", f"{len(chosen)} of {total}; {within}", differ)
+    findings.computed_again = (len(chosen), total)
+    if len(chosen) < total:
         findings.lacking.append(
-            f"{len(names) - len(chosen)} stated limits were not computed again: --all does"
+            f"{total - len(chosen)} stated limits were not computed again: --all does"
         )
 
 
@@ -285,6 +298,7 @@ def _computed_again(
     shell: Shell,
     *,
     conversions: Sequence[Mapping[str, Any]],
+    same: bool,
 ) -> list[Problem]:
     """Compute limits of all hypotheses, and compare them with points of the record, by position.
 
@@ -309,8 +323,18 @@ def _computed_again(
     return [
         problem
         for (index, point), found in zip(stated.items(), points, strict=True)
-        for problem in compare_point(point, restated(found, point, conversions), index)
+        for problem in compare_point(point, restated(found, point, conversions), index, same=same)
     ]
+
+
+def _in_words(findings: Findings, numbers: Sequence[Problem]) -> str:
+    """How many of the stated limits the verdict rests on; empty where none are stated."""
+    if findings.computed_again is None:
+        return ""
+    done, total = findings.computed_again
+    agree = "" if done == 0 else ": differences" if numbers else ": agree"
+    rest = f"; {total - done} not computed" if done < total else ""
+    return f" · {done} of {total} limits computed again{agree}{rest}"
 
 
 def _outcome(request: VerifyRequest, kind: str, findings: Findings) -> Outcome[Findings]:
@@ -337,7 +361,7 @@ def _outcome(request: VerifyRequest, kind: str, findings: Findings) -> Outcome[F
         from darkstats.report.tables import sheet as table
 
         return table(
-            f"{request.bundle}: {state}",
+            f"{request.bundle}: {state}{_in_words(findings, numbers)}",
             notes=[*findings.checks, *(("lacking", words) for words in findings.lacking)],
             warnings=[f"{one.kind}: {one}" for one in findings.problems],
         )

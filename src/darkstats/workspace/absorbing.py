@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from darkstats.workspace.json_values import JsonValue
 
-__all__ = ["without_modifiers"]
+__all__ = ["with_factors", "without_modifiers"]
 
 Item = dict[str, "JsonValue"]
 
@@ -44,8 +44,34 @@ def without_modifiers(
         A width that is relative to the yields cannot be written for the new ones.
     """
     taken = _Taken(channel=channel["name"], gone=gone, values=values)
+    return _multiplied(channel, taken, [taken.factor(sample) for sample in channel["samples"]])
+
+
+def with_factors(channel: Item, factors: Sequence[float]) -> Item:
+    """Return a channel with the yields of each sample multiplied by a factor.
+
+    What is in events follows the yields, and all relative widths stay, those of a ``staterror``
+    that samples with other factors share among them: the signal strength alone has another unit
+    where the factor is that of the signal.
+
+    Parameters
+    ----------
+    channel
+        Of a workspace document without lint errors; it is not changed.
+    factors
+        One positive factor per sample.
+
+    Raises
+    ------
+    OptionError
+        The sum of the yields that share a ``staterror`` is not positive any more.
+    """
+    each = [[f] * len(s["data"]) for f, s in zip(factors, channel["samples"], strict=True)]
+    return _multiplied(channel, _Taken(channel=channel["name"], gone=(), values={}), each)
+
+
+def _multiplied(channel: Item, taken: _Taken, factors: list[list[float]]) -> Item:
     samples = channel["samples"]
-    factors = [taken.factor(sample) for sample in samples]
     widths = {
         name: taken.staterror_factors(name, samples, factors)
         for name in sorted(
@@ -154,10 +180,11 @@ class _Taken:
             json.dumps({"name": name, "inits": list(found), "fixed": True})
             for name, found in staying.items()
         )
+        when = f"without {', '.join(map(shown, staying))}" if staying else "once scaled,"
+        remedy = f"hold what is taken away instead: {held}" if staying else "choose another scale"
         return OptionError(
-            f"without {', '.join(map(shown, staying))} the yields in bin {index} of channel "
-            f"{shown(self.channel)} are not positive, and the {width} has its width relative to "
-            f"them; hold what is taken away instead: {held}"
+            f"{when} the yields in bin {index} of channel {shown(self.channel)} are not positive, "
+            f"and the {width} has its width relative to them; {remedy}"
         )
 
 

@@ -22,15 +22,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, OptionError, in_words
+from darkstats.workspace.absorbing import with_factors
 from darkstats.workspace.combine import rename
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.findings import shown
+from darkstats.workspace.luminosities import with_pulled_luminosity
 from darkstats.workspace.names import modifier_of
 from darkstats.workspace.nominal import settings_of
 from darkstats.workspace.spec import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "Correlation",
@@ -225,7 +227,8 @@ def with_correlations(
     the logarithm of the yield for a ``normsys``) is split exactly. One with an even part
     :math:`D\alpha^2` keeps :math:`c^2 D` and :math:`(1 - c^2) D`, and loses the mixed term
     :math:`2 c\sqrt{1 - c^2} D`; where that is more than 1 % of the yield or 10 % of the variation,
-    the coefficient is refused.
+    the coefficient is refused. A ``lumi`` that is named becomes a pull of its relative error, as
+    :func:`darkstats.workspace.luminosities.with_pulled_luminosity` says.
     """
     for side, workspace in (("left", left), ("right", right)):
         names = {name for name, _ in workspace.modifiers}
@@ -253,6 +256,11 @@ def with_correlations(
             left = _scaled(left, scale)
         else:
             right = _scaled(right, scale)
+    left, said_left = _pulled(left, new_left)
+    right, said_right = _pulled(
+        right, [*new_right, *(one.right for one in correlations.correlated)]
+    )
+    notes += [*said_left, *said_right]
     for one in correlations.correlated:
         if one.coefficient not in (0.0, 1.0):
             _require_pull(left, one.left, "left", one, correlations.source)
@@ -309,21 +317,25 @@ def _scaled(workspace: Workspace, scale: float) -> Workspace:
             f"{workspace.source} has no signal to scale: no sample has a modifier "
             f"{', '.join(shown(poi) for poi in sorted(pois))}; give its patch set and point"
         )
-    document = json.loads(json.dumps(workspace.document))
-    for channel in document["channels"]:
-        for sample in channel["samples"]:
-            if not any(modifier["name"] in pois for modifier in sample["modifiers"]):
-                continue
-            sample["data"] = [scale * value for value in sample["data"]]
-            for modifier in sample["modifiers"]:
-                if modifier["type"] == "histosys":
-                    for key in ("hi_data", "lo_data"):
-                        modifier["data"][key] = [scale * v for v in modifier["data"][key]]
-                elif modifier["type"] in ("staterror", "shapesys"):
-                    modifier["data"] = [scale * value for value in modifier["data"]]
+    channels = []
+    for channel in workspace.document["channels"]:
+        signal = [any(m["name"] in pois for m in one["modifiers"]) for one in channel["samples"]]
+        channels.append(with_factors(channel, [scale if one else 1.0 for one in signal]))
+    document = {**workspace.document, "channels": channels}
     return Workspace.from_document(
         document, f"{workspace.source} (signal × {scale:g})", usable=False
     )
+
+
+def _pulled(workspace: Workspace, named: Iterable[str]) -> tuple[Workspace, tuple[str, ...]]:
+    """The workspace with each named ``lumi`` as a pull, which alone may have another name."""
+    notes = []
+    for name in dict.fromkeys(named):
+        if (name, "lumi") in workspace.modifiers:
+            source = workspace.source
+            workspace, note = with_pulled_luminosity(workspace, name)
+            notes.append(f"{source}: {note}")
+    return workspace, tuple(notes)
 
 
 def _require_pull(

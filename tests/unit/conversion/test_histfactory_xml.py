@@ -137,15 +137,19 @@ def test_a_threshold_that_nobody_stated(make: Make) -> None:
     assert told.size == pytest.approx(math.hypot(2.0, 1.0) / 105.0)
 
 
-def test_poisson_constraints(make: Make) -> None:
-    """On one sample a Poisson constraint is a shapesys; on several it is told with its size."""
-    found = make(('"Gaussian"', '"Poisson"'))
+@pytest.mark.parametrize("written", [' ConstraintType="Poisson"', ""])
+def test_poisson_constraints(written: str, make: Make) -> None:
+    """On one sample a Poisson constraint is a shapesys; on several it is told with its size.
+
+    A StatErrorConfig without a type is Poisson in ROOT.
+    """
+    found = make((' ConstraintType="Gaussian"', written))
     (told,) = found.differences
     error = math.hypot(0.4, 16.0) / 100.0
     edge = 1.0 + error + told.size
     assert 2.0 * (edge - 1.0 - math.log(edge)) == pytest.approx(error**2, rel=1e-9)
     one = make(
-        ('"Gaussian"', '"Poisson"'),
+        (' ConstraintType="Gaussian"', written),
         ('<StatError Activate="True"/>\n    <Over', "<Over"),
     )
     assert "staterror_channel1 shapesys" in modifiers(one, "background2")

@@ -27,6 +27,8 @@ def test_points_agree_with_one_point_at_a_time(seed: int) -> None:
     row = rng.integers(0, 2, 19)
     aux = model.observation.auxdata
     full = deviance_at(model, points, counts, aux, row=row, derivatives=2)
+    moved = np.array([aux, aux + 0.25])  # auxiliary data of each row
+    beside = deviance_at(model, points, counts, moved, row=row, derivatives=1)
     slope = deviance_at(model, points, counts, aux, row=row, derivatives=1)
     plain = deviance_at(model, points, counts, aux, row=row)
     assert plain.gradient is None
@@ -40,6 +42,11 @@ def test_points_agree_with_one_point_at_a_time(seed: int) -> None:
         np.testing.assert_allclose(full.gradient[i], gradient, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(slope.gradient[i], gradient, rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(full.hessian[i], hessian, rtol=1e-12, atol=1e-12)
+        value, gradient, _ = dense_derivatives(
+            model.layout, model.likelihood_numbers(), counts[row[i]], moved[row[i]], points[i]
+        )
+        assert beside.value[i] == pytest.approx(value, rel=1e-12)
+        np.testing.assert_allclose(beside.gradient[i], gradient, rtol=1e-9, atol=1e-9)
 
 
 def test_threads_change_no_bit() -> None:

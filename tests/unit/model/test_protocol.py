@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from combined_models import usual
 from darkstats.model import Model
 from darkstats.model.base import observed_lanes
 from small_models import compiled as compiled_workspace
@@ -16,6 +17,7 @@ from unbinned_models import DOCUMENTS, bump, compiled
 MODELS: dict[str, Any] = {
     "on-off": lambda: on_off(9.0, 4.0, 2.0),
     "two bins": two_bins_one_empty,
+    "events and bins": usual,
     **{
         f"events, {name}": (lambda d=document: compiled(d()))
         for name, document in DOCUMENTS.items()

@@ -312,6 +312,9 @@ def test_it_says_what_was_not_computed(published: Path, capsys: pytest.CaptureFi
     status, record = verified(published, "--points", "2", capsys=capsys)
     assert status == 0
     assert "4 stated limits were not computed again: --all does" in record["lacking"]
+    run(["verify", str(published), "--workers", "1", "--points", "2"])
+    first = capsys.readouterr().out.strip().splitlines()[0]
+    assert "2 of 6 limits computed again: agree; 4 not computed" in " ".join(first.split())
 
 
 @pytest.mark.parametrize(
@@ -432,6 +435,74 @@ def test_a_changed_limit_everywhere_is_found(
     assert (status, record["state"]) == (1, "differs")
     assert places(record, "differs") == [f"limits.json: /points/0/{pointer} (mass_1p2)"]
     assert "found" in record["problems"][0]["text"]
+
+
+@pytest.fixture(scope="module")
+def with_toys(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of one mass, whose limit is by few toys."""
+    folder = tmp_path_factory.mktemp("toys")
+    source = repository / "workspaces/examples/mass_scan"
+    patches = json.loads((source / "patchset.json").read_text())
+    patches["patches"] = patches["patches"][:1]
+    made = Path(shutil.copytree(source, folder / "masses"))
+    (made / "patchset.json").write_text(json.dumps(patches))
+    asked = ["--calculator", "toys", "--toys", "3000", "--workers", "1", "-o", str(folder / "scan")]
+    assert run(["scan", str(made), *asked]) == 0
+    output = folder / "bundle"
+    assert run(["publish", str(made), "--scan", str(folder / "scan"), "-o", str(output)]) == 0
+    return output
+
+
+@pytest.mark.parametrize("version", ["", "0.0.1"])
+def test_limits_by_toys_are_found_again_to_rounding(
+    with_toys: Path, tmp_path: Path, version: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The seed is stated: so are the toys, unless another version drew them."""
+    bundle = Path(shutil.copytree(with_toys, tmp_path / "bundle"))
+    status, record = verified(bundle, capsys=capsys)
+    assert (status, record["problems"]) == (0, [])
+
+    def change(document: Any) -> None:
+        document["points"][0]["observed"] *= 1.005
+        document["provenance"]["versions"]["numpy"] += version
+
+    changed(bundle / "limits.json", change)
+    made_again(bundle)
+    sealed_again(bundle)
+    status, record = verified(bundle, capsys=capsys)
+    wrong = [] if version else ["limits.json: /points/0/observed (mass_1p2)"]
+    assert [p["place"] for p in record["problems"] if "observed" in p["place"]] == wrong
+
+
+POINT = {
+    "name": "a", "values": [1.0], "status": "ok", "observed": 1.0, "observed_error": 0.01,
+    "expected": [1.0] * 5, "expected_error": [0.01] * 5,
+    "warnings": ["expects 4.123456 events", "low counts"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "place"),
+    [
+        ("observed_error", 1e-4, "/observed_error"),
+        ("observed_error", None, "/observed_error"),
+        ("expected_error", [1e-4, *[0.01] * 4], "/expected_error/0"),
+        ("warnings", ["expects 4.123456 events"], "/warnings"),
+        ("warnings", ["expects 4.123456 events", "low counts", "another"], "/warnings"),
+        ("warnings", ["expects 41.2 events", "low counts"], "/warnings"),
+    ],
+)
+@pytest.mark.parametrize("same", [True, False])
+def test_errors_and_warnings_are_compared(key: str, value: object, place: str, same: bool) -> None:
+    """What says how far to trust a limit is stated as well."""
+    from darkstats.publication.recomputation import compare_point
+
+    assert list(compare_point(POINT, POINT, 0, same=same)) == []
+    rounded = {**POINT, "warnings": ["expects 4.1234557 events", "low counts"]}
+    assert list(compare_point(rounded, POINT, 0, same=same)) == []
+    found = list(compare_point({**POINT, key: value}, POINT, 0, same=same))
+    assert found
+    assert all(f"/points/0{place}" in one.place for one in found)
 
 
 def made_again(bundle: Path) -> None:

@@ -91,6 +91,20 @@ def test_units_of_names_are_read(tmp_path: Path) -> None:
     assert (gev.unit, mev.unit) == (None, "1/GeV")
 
 
+def test_a_column_may_be_called_as_in_an_expression(tmp_path: Path) -> None:
+    """``sigma_pb`` is ``cross_section_pb``; both at once are one too many."""
+    names = "mass_gev,{},reference_coupling,power"
+    found = []
+    for name in ("sigma_pb", "cross_section_pb", "Sigma_PB"):
+        path = csv(tmp_path, "1,5,0.1,2", "2,1,0.1,2", head=names.format(name))
+        at = read_cross_sections(path).at({"mass": 1.5}, units={"mass": "GeV"}, stated=[REFERENCE])
+        found.append(at.reference_cross_section_fb)
+    assert found[0] == found[1] == found[2]
+    twice = csv(tmp_path, "1,5,5,0.1,2", head=names.format("sigma_pb,cross_section_pb"))
+    with pytest.raises(DocumentError, match="several columns of cross sections: sigma_pb"):
+        read_cross_sections(twice)
+
+
 def test_an_expression_is_its_table(tmp_path: Path) -> None:
     """The same numbers by an expression, by a YAML table and by a table of rows in JSON."""
     formula = read_cross_sections("sigma_pb = 12.3e-3*g**2/mass_gev**2")

@@ -14,6 +14,7 @@ from darkstats.reinterpret.recast_files import (
     is_rates,
     read_decays,
     read_efficiency,
+    read_momenta,
     read_rates,
     read_ratio,
 )
@@ -73,6 +74,11 @@ def test_a_limit_on_a_coupling_is_no_rate(tmp_path: Path) -> None:
         (read_efficiency, "ctau,efficiency\n1,1\n", "ctau_mm, efficiency"),
         (read_efficiency, "ctau_mm,efficiency\n1,1\n", "two rows"),
         (read_efficiency, "ctau_mm,efficiency\n1,1\n2,-0.1\n", "below 0"),
+        (read_momenta, "momentum,weight\n1,1\n", "momentum_gev, weight"),
+        (read_momenta, "momentum_gev,weight\n0,1\n", "momenta are above zero"),
+        (read_momenta, "momentum_gev,weight\n1,-1\n", "not negative"),
+        (read_momenta, "momentum_gev,weight\n1,0\n2,0\n", "not all zero"),
+        (read_momenta, "mass_gev,momentum_gev,weight\n0,1,1\n1,1,1\n", "masses above zero"),
         (read_ratio, "mass_gev,R,isovector,isoscalar,strange\n1,2,1,1,1\n2,2,1,1,1\n", "columns"),
         (read_ratio, "mass_gev,R\n1,2\n", "two rows"),
         (read_ratio, "mass_gev,R,R\n1,2,2\n2,2,2\n", "twice"),
@@ -134,3 +140,15 @@ def test_r_of_a_table_takes_the_place_of_the_parametrisation(tmp_path: Path) -> 
     assert mediator("dark_photon").decays(1.5, ratio=alone).widths_gev["hadrons"] > 0.0
     with pytest.raises(OptionError, match="isovector"):
         mediator("b_minus_l").decays(1.5, ratio=alone)
+
+
+def test_momenta_are_sorted_by_mass(tmp_path: Path) -> None:
+    """Rows of a mass belong together, in whatever order they stand; without one, all are alike."""
+    text = "mass_gev,momentum_gev,weight\n2,5,1\n1,3,0.5\n2,6,3\n1,4,0.5\n"
+    found = read_momenta(written(tmp_path, text))
+    assert found.masses_gev == (1.0, 2.0)
+    assert found.momenta_gev == ((3.0, 4.0), (5.0, 6.0))
+    assert found.weights == ((0.5, 0.5), (1.0, 3.0))
+    assert found.words == "up to 2 momenta at each of 2 masses"
+    alike = read_momenta(written(tmp_path, "momentum_gev,weight\n3,1\n4,1\n5,1\n"))
+    assert (alike.masses_gev, alike.words) == ((), "3 momenta")

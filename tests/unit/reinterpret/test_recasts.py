@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkstats.errors import OptionError
-from darkstats.reinterpret.lifetimes import DecayWindow, LifetimeTable
+from darkstats.reinterpret.lifetimes import DecayWindow, LifetimeTable, Momenta
 from darkstats.reinterpret.recasts import RecastPoint, Search, Target, recast
 from darkstats.signals.constants import ALPHA
 from darkstats.signals.mediators import DarkMatter, Decays, mediator, production
@@ -191,6 +191,45 @@ def test_closed_form_of_the_lower_end_of_long_lifetimes() -> None:
     """Far from the upper end, g^4 (b - a) / (boost c tau_1) = limit."""
     found = recast(1.0, 1e-12, unit(1.0, 1e-6), displaced(1.0, 3.0))
     assert lowest(found) == pytest.approx((1e-12 * 1e-6 / 2.0) ** 0.25, rel=1e-3)
+
+
+def test_many_momenta_are_their_mean() -> None:
+    """u sum_k w_k (exp(-a u / p_k) - exp(-b u / p_k)) is the limit at both ends."""
+    momenta = Momenta(masses_gev=(), momenta_gev=((0.5, 1.0, 4.0),), weights=((1.0, 2.0, 1.0),))
+    at = replace(displaced(1.0, 10.0), momentum_gev=None, momenta=momenta)
+    ctau = 1e-5
+
+    def signal(u: float) -> float:
+        parts = [
+            weight * (math.exp(-u / (p * ctau)) - math.exp(-10.0 * u / (p * ctau)))
+            for p, weight in zip((0.5, 1.0, 4.0), (0.25, 0.5, 0.25), strict=True)
+        ]
+        return u * sum(parts)
+
+    limit = 0.5 * max(signal(u) for u in np.geomspace(1e-8, 1e-3, 4001).tolist())
+    interval = recast(1.0, limit, unit(1.0, ctau), at).intervals[0]
+    assert interval.upper is not None
+    for end in (interval.lower, interval.upper):
+        assert signal(end**2) == pytest.approx(limit, rel=1e-6)
+    single = Momenta(masses_gev=(), momenta_gev=((1.0, 1.0),), weights=((0.2, 0.3),))
+    alone = recast(1.0, limit, unit(1.0, ctau), displaced(1.0, 10.0)).intervals[0]
+    twice = replace(at, momenta=single)
+    assert recast(1.0, limit, unit(1.0, ctau), twice).intervals[0] == alone
+
+
+def test_momenta_between_two_masses() -> None:
+    """Fractions are linear in the logarithm of the mass, and unknown beyond the table."""
+    momenta = Momenta(masses_gev=(1.0, 4.0), momenta_gev=((2.0,), (8.0,)), weights=((1.0,), (3.0,)))
+    window = DecayWindow(from_mm=1.0, to_mm=10.0)
+    ctau = np.array([0.5, 5.0])
+    ends = [window.kept(ctau, 2.0 / 2.0), window.kept(ctau, 8.0 / 2.0)]
+    found = momenta.kept(window, ctau, 2.0)
+    np.testing.assert_allclose(found, 0.5 * (ends[0] + ends[1]), rtol=1e-12)
+    np.testing.assert_allclose(momenta.kept(window, ctau, 4.0), window.kept(ctau, 2.0), rtol=1e-12)
+    at = replace(displaced(1.0, 10.0), momentum_gev=None, momenta=momenta)
+    point = recast(5.0, 1e-6, unit(5.0, 1e-5), at)
+    assert point.status == "refused"
+    assert "5 GeV lies beyond the momenta" in str(point.reason)
 
 
 def test_a_prompt_window_has_no_upper_end() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from darkstats.cli import run
 from darkstats.errors import CardError, DocumentError, PatchError, UnknownNameError
 from darkstats.searches.histogram_card import build_templates
+from darkstats.searches.histogram_files import read_histogram
 from darkstats.workflows.templates import _START
 
 CSV = """histogram,low,high,value,error
@@ -182,6 +184,16 @@ def test_numpy_and_root_hold_the_same(write: Write, tmp_path: Path) -> None:
             ]
 
 
+def test_folders_of_a_root_file_are_no_histograms(tmp_path: Path) -> None:
+    """A name that is not there is answered with those of histograms alone."""
+    uproot = pytest.importorskip("uproot", reason="uproot is an optional extra")
+    with uproot.recreate(tmp_path / "h.root") as file:
+        for name in ("SR/met/bkg", "SR/sig"):
+            file[name] = (np.array([1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
+    with pytest.raises(UnknownNameError, match=r"'bkg'; choose one of: SR/met/bkg, SR/sig$"):
+        read_histogram(tmp_path / "h.root", "bkg")
+
+
 def test_what_was_assumed_is_said(write: Write) -> None:
     """A mirrored side, and counts that nobody gave."""
     found = build_templates(
@@ -193,6 +205,11 @@ def test_what_was_assumed_is_said(write: Write) -> None:
     assert document["observations"][0]["data"] == [10.0, 7.0, 4.0]
     variation = document["channels"][0]["samples"][1]["modifiers"][1]["data"]
     assert variation["lo_data"] == [9.0, 6.5, 4.0]
+    silent = ("simulated: true\n", "")
+    none = (("    data: data\n", ""), ("    data: {counts: [210]}\n", ""))
+    # of the expected background alone: no figure calls it data
+    assert build_templates(write(silent, *none)).sidecar["simulated"] is True
+    assert "simulated" not in build_templates(write(silent, none[0])).sidecar
 
 
 MISTAKES: dict[str, tuple[tuple[str, str], type[Exception], str]] = {
@@ -240,6 +257,23 @@ def test_broken_tables_are_refused_with_their_place(write: Write, name: str) -> 
     with pytest.raises(DocumentError) as caught:
         build_templates(write(table=CSV.replace(old, new)))
     assert message in str(caught.value)
+
+
+def test_rounding_beyond_the_bins_is_not_told(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sums of weights leave 1e-15 in an overflow; half an event there is told."""
+    from darkstats.searches import histogram_card
+
+    read = histogram_card.read_histogram
+    for beyond, told in ((-1.8e-15, False), (0.5, True)):
+
+        def with_overflow(*given: Any, beyond: float = beyond, **named: Any) -> Any:
+            return replace(read(*given, **named), outside=beyond)
+
+        monkeypatch.setattr(histogram_card, "read_histogram", with_overflow)
+        notes = build_templates(write()).notes
+        assert any("lie outside its bins" in note for note in notes) == told
 
 
 def test_the_card_to_start_from_builds(tmp_path: Path) -> None:

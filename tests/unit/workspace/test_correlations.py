@@ -41,16 +41,6 @@ def shape(name: str, up: float, down: float | None = None) -> Document:
     return {"name": name, "type": "histosys", "data": {"hi_data": [100.0 + up], "lo_data": [low]}}
 
 
-def workspace_with_lumi(modifier: Document) -> Workspace:
-    document = workspace("A", []).document
-    document["channels"][0]["samples"][1]["modifiers"] = [modifier]
-    document["measurements"][0]["config"]["parameters"] = [
-        {"name": modifier["name"], "auxdata": [1.0], "sigmas": [0.02], "inits": [1.0],
-         "bounds": [[0.5, 1.5]]}
-    ]  # fmt: skip
-    return Workspace.from_document(document)
-
-
 def norm(name: str, hi: float, lo: float) -> Document:
     return {"name": name, "type": "normsys", "data": {"hi": hi, "lo": lo}}
 
@@ -161,12 +151,6 @@ def test_what_cannot_be_rotated_is_refused() -> None:
         with pytest.raises(DocumentError, match=said) as refused:
             with_correlations(left, right, mapped(correlate=[entry]))
         assert "/correlate/0" in str(refused.value)
-    lumi = {"name": "lumi", "type": "lumi", "data": None}
-    with pytest.raises(DocumentError, match="left workspace, a lumi"):
-        with_correlations(
-            workspace_with_lumi(lumi), workspace("B", [shape("b", 5.0)]),
-            mapped(correlate=[{**entry, "left": "lumi"}]),
-        )  # fmt: skip
     document = workspace("B", [shape("b", 5.0)]).document
     document["measurements"][0]["config"]["parameters"] = [{"name": "b", "fixed": True}]
     with pytest.raises(DocumentError, match="settings"):
@@ -241,6 +225,24 @@ def test_a_scaled_signal_scales_its_limit() -> None:
     assert limits[0] is not None
     assert limits[1] is not None
     assert limits[0] == pytest.approx(2.0 * limits[1], rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.01, 3.0])
+def test_a_staterror_that_signal_and_background_share_keeps_its_width(scale: float) -> None:
+    """The errors of the background stay what they are: the limit scales as the signal does."""
+    document = workspace("A", []).document
+    for sample, errors in zip(document["channels"][0]["samples"], ([2.0], [20.0]), strict=True):
+        sample["modifiers"].append({"name": "stat", "type": "staterror", "data": errors})
+    left = Workspace.from_document(document)
+    right = workspace("B", [shape("b", 1.0)], data=100.0)
+    right.document["channels"][0]["samples"][0]["data"] = [1e-9]
+    limits = []
+    for one in (1.0, scale):
+        model = joined(left, right, mapped(signal_scale={"left": one}))
+        found = upper_limit(model, model.observation, probe=False, scan_points=0).observed
+        assert found is not None
+        limits.append(found)
+    assert limits[1] * scale == pytest.approx(limits[0], rel=1e-5)
 
 
 def test_two_searches_for_an_invisible_boson(repository: Path, tmp_path: Path) -> None:

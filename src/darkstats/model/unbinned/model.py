@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
-from darkstats.errors import OptionError, UnknownNameError
+from darkstats.errors import DocumentError, OptionError, UnknownNameError
 from darkstats.kernel.simd import LANES
 from darkstats.model.base import (
     DataRates,
@@ -20,6 +20,7 @@ from darkstats.model.base import (
     Use,
     few_places,
     thrown_auxdata,
+    values_of,
 )
 from darkstats.model.event_lanes import ChannelEvents, EventLanes, stacked
 from darkstats.model.histfactory import Observation
@@ -33,18 +34,18 @@ from darkstats.model.unbinned.declared import (
     require_countable,
 )
 from darkstats.model.unbinned.evaluation import UnbinnedEvaluator, channel_layout
-from darkstats.model.unbinned.grid import Grid, grid_of
+from darkstats.model.unbinned.grid import Grid, background_beneath, grid_of
 from darkstats.model.unbinned.names import Names
 from darkstats.model.unbinned.sampling import thrown_events
 from darkstats.model.unbinned.tables import density_at, lanes_from, poisson_constant
 from darkstats.provenance import digest_of
-from darkstats.workspace.hs3 import Hs3Document
+from darkstats.workspace.hs3 import Hs3Analysis, Hs3Document
+from darkstats.workspace.hs3.parts import is_combined
 
-__all__ = ["UnbinnedModel", "compile_hs3"]
+__all__ = ["UnbinnedModel", "compile_analysis", "compile_hs3"]
 
 _NO_DENSITY = 1e-290  # in units of the mean density: what the kernel takes for zero
 _EVENTS_PER_BLOCK = 1 << 20  # of toys that are in memory at once, per thread
-_POINTS_PER_CALL = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,19 @@ class UnbinnedModel(ParameterTable):
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    @property
+    def event_part(self) -> UnbinnedModel:
+        """The channels of events: all of it."""
+        return self
+
+    @property
+    def bins_beside(self) -> None:
+        """HistFactory channels beside the events: none."""
+
+    def of_events(self, events: Observation) -> Observation:
+        """An observation of :attr:`event_part` as one of the whole."""
+        return events
 
     @property
     def n_bins(self) -> int:
@@ -367,19 +381,9 @@ class UnbinnedModel(ParameterTable):
         threads: int | None = None,
     ) -> PointValues:
         """Half of twice the negative log-likelihood at many points, a few thousand in a call."""
-        lanes = np.zeros(len(points), dtype=np.int64) if row is None else np.asarray(row, np.int64)
         auxiliary = np.broadcast_to(auxdata, (len(data), self.n_parameters))
         evaluator = self.lane_evaluator(data, auxiliary, threads=threads or 1)
-        n, p = np.shape(points)
-        value, gradient = np.empty(n), np.empty((n, p))
-        hessian = np.empty((n, p, p)) if derivatives > 1 else None
-        for first in range(0, n, _POINTS_PER_CALL):
-            part = slice(first, min(first + _POINTS_PER_CALL, n))
-            found = evaluator.derivatives(points[part], lanes[part])
-            value[part], gradient[part] = found[0], found[2]
-            if hessian is not None:
-                hessian[part] = found[3]
-        return PointValues(value=value, gradient=gradient if derivatives else None, hessian=hessian)
+        return values_of(evaluator, points, row, derivatives=derivatives)
 
     def impossible(self, points: FloatArray, data: LaneData) -> BoolArray:
         """No lane: where an event has no density the fit itself fails. Shape [lane]."""
@@ -451,15 +455,7 @@ class UnbinnedModel(ParameterTable):
         The sensitivity of a cell is ``s^2 / (s + b)``; cells are taken in the order of the signal's
         density over the background's, so that a narrow peak counts what lies beneath it.
         """
-        b = np.maximum(self.expected_rates(background), 0.0)
-        total = np.maximum(self.expected_rates(signal), 0.0)
-        s = np.abs(total - b)
-        information = np.where(total > 0.0, s**2 / np.maximum(total, 1e-300), 0.0)
-        if not information.sum() > 0.0:
-            return math.inf
-        order = np.argsort(-s / np.maximum(total, 1e-300), kind="stable")
-        inside = np.cumsum(information[order]) <= 0.5 * information.sum()
-        return float(2.0 * b[order][inside].sum())
+        return background_beneath(self.expected_rates(background), self.expected_rates(signal))
 
 
 def _data_of(channel: Channel, events: ChannelEvents) -> tuple[FloatArray, FloatArray]:
@@ -524,8 +520,39 @@ def compile_hs3(
     UnknownNameError
         There is no such analysis or parameter.
     """
-    given = dict(constants or {})
     chosen = document.analysis(analysis)
+    if is_combined(chosen):
+        raise DocumentError(
+            f"analysis {chosen.name!r} has HistFactory channels beside its events: there is one "
+            "likelihood of both, and no spectrum of events", source=document.source,
+            remedy="take the document of events alone",
+        )  # fmt: skip
+    return compile_analysis(document, chosen, poi=poi, constants=constants)
+
+
+def compile_analysis(
+    document: Hs3Document,
+    chosen: Hs3Analysis,
+    *,
+    poi: str | None = None,
+    constants: Mapping[str, float] | None = None,
+    elsewhere: Collection[str] = (),
+) -> UnbinnedModel:
+    """Compile channels of an analysis; see :func:`compile_hs3`.
+
+    Parameters
+    ----------
+    elsewhere
+        Parameters that may act on nothing here: they do in another part of the likelihood.
+
+    Raises
+    ------
+    DocumentError
+        The likelihood is not understood, or has no closed form.
+    UnknownNameError
+        There is no such parameter.
+    """
+    given = dict(constants or {})
     known = {parameter.name: parameter for parameter in chosen.parameters}
     for name in given:
         if name not in known:
@@ -544,7 +571,8 @@ def compile_hs3(
             for variable in component.variables:
                 acting.setdefault(names.floating[variable].name, []).append(channel.name)
     parameters = tuple(parameter_of(p, constraints.get(p.name), acting) for p in names.floating)
-    idle = [p.name for p in parameters if p.name not in acting and not p.constrained]
+    useful = {*acting, *elsewhere}
+    idle = [p.name for p in parameters if p.name not in useful and not p.constrained]
     if idle:
         raise names.error(
             f"parameters act on nothing: {', '.join(idle)}", "leave them out, or make them constant"

@@ -115,10 +115,12 @@ async def _form(request: Request, draft: _Draft, status: int = 200) -> Response:
         in_archive, is_folder = ":" in source.name, kept is not None and source.file not in names
         without += [] if sets and not is_folder else _OF_PATCH_SETS
         without += [] if in_archive and not is_folder else _OF_PATCHES
+    prefix = f"sha256:{kept.digest}/" if kept is not None else ""
     groups = groups_of(
         verb,
-        [(f"sha256:{kept.digest}/{name}" if kept else "", name) for name in names],
+        [(f"{prefix}{name}", name) for name in names],
         draft.given,
+        prefix=prefix,
         errors={one.name: one.words for one in draft.errors if one.name},
         without=[name for name in without if name in hidden or not draft.given.get(name)],
     )

@@ -109,8 +109,10 @@ def groups_of(
     verb: str,
     documents: Sequence[tuple[str, str]],
     given: Mapping[str, str],
+    *,
     errors: Mapping[str, str] | None = None,
     without: Sequence[str] = (),
+    prefix: str = "",
 ) -> tuple[Group, ...]:
     """Controls of a verb, what is asked often first.
 
@@ -126,6 +128,8 @@ def groups_of(
         What is wrong, by name.
     without
         Options that the page asks in another way.
+    prefix
+        What references to the files of the page's collection begin with; texts go without it.
     """
     asked = asked_of(verb)
     every = named_choices(request_type(verb))
@@ -136,7 +140,11 @@ def groups_of(
         if name in asked and name not in without
     }
     fields = {
-        name: replace(one, value=given.get(name, one.value), error=(errors or {}).get(name, ""))
+        name: replace(
+            one,
+            error=(errors or {}).get(name, ""),
+            value=_unprefixed(given.get(name, one.value), one, prefix),
+        )
         for name, one in fields.items()
     }
     common = [fields.pop(name) for name in COMMON.get(verb, ()) if name in fields]
@@ -147,6 +155,11 @@ def groups_of(
         panels.setdefault(_PANELS.get(panel, panel), []).append(one)
     first = Group(title="", fields=common, folded=False)
     return (first, *(Group(title=k, fields=v, folded=True) for k, v in panels.items()))
+
+
+def _unprefixed(text: str, one: Field, prefix: str) -> str:
+    """A text with the names of files as people know them."""
+    return text.replace(prefix, "") if prefix and one.kind in {"text", "lines"} else text
 
 
 def _field(

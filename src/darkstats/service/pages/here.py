@@ -19,6 +19,7 @@ from darkstats.service.api.access import require_scope
 from darkstats.service.api.parts import Parts, parts_of
 from darkstats.service.api.problems import ProblemError
 from darkstats.service.api.queueing import put_question, wait_for
+from darkstats.service.api.shapes import result_path
 from darkstats.service.pages.faults import fault_page
 from darkstats.service.questions import Question, references
 from darkstats.service.store.rows import JobState
@@ -27,13 +28,17 @@ if TYPE_CHECKING:
     from darkstats.service.store import Collection, StoredJob, StoredResult
 
 __all__ = [
+    "ALL_FILES",
     "Link",
     "PageRoute",
     "Source",
     "answer_within",
     "ask_address",
     "collection_link",
+    "file_address",
     "likelihood_address",
+    "main_document",
+    "part_address",
     "put",
     "readable",
     "source_of",
@@ -159,6 +164,22 @@ def ask_address(verb: str, **given: str) -> str:
     """Form of a question, with what is known of it."""
     known = {name: value for name, value in given.items() if value}
     return f"/ask/{verb.replace(' ', '-')}?{urlencode(known)}"
+
+
+#: Stands for all files of an answer.
+ALL_FILES = "*"
+
+
+def file_address(key: str, name: str) -> str:
+    """A file of an answer, or all of them, to take away."""
+    if name in {"", ALL_FILES}:
+        return f"{result_path(key)}/files.zip"
+    return f"{result_path(key)}/files/{quote(name)}?download=true"
+
+
+def part_address(name: str, **given: str) -> str:
+    """A part of a page, which is loaded after it."""
+    return f"/parts/{name}?{urlencode({key: value for key, value in given.items() if value})}"
 
 
 def subject_of(question: Mapping[str, Any]) -> Link | None:

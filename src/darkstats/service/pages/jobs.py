@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,7 +11,13 @@ from fastapi.responses import RedirectResponse
 from darkstats.service.api.access import guest_of, require_scope
 from darkstats.service.api.parts import Parts
 from darkstats.service.api.problems import ProblemError
-from darkstats.service.pages.here import PageRoute, readable, subject_of
+from darkstats.service.pages.here import (
+    ALL_FILES,
+    PageRoute,
+    file_address,
+    readable,
+    subject_of,
+)
 from darkstats.service.pages.rendering import page
 from darkstats.service.pages.shown import JobView, job_view, row_of
 from darkstats.service.questions import Question
@@ -19,6 +26,7 @@ from darkstats.service.store.rows import StoredJob
 __all__ = ["router"]
 
 router = APIRouter(route_class=PageRoute)
+File = Annotated[str, Query(max_length=300)]
 _PAGE = 50
 _LARGEST_ID = 2**63 - 1
 _LAST_EVENTS = 5_000
@@ -32,25 +40,33 @@ def _mine(request: Request, name: str) -> tuple[Parts, StoredJob]:
     return parts, found
 
 
-def _view(parts: Parts, job: StoredJob) -> JobView:
-    return job_view(job, parts.store.queue.events(job.id, limit=_LAST_EVENTS))
+def _view(parts: Parts, job: StoredJob, file: str) -> JobView:
+    """How far a job is; at its end it leads to its answer, or to the file that is waited for."""
+    shown = job_view(job, parts.store.queue.events(job.id, limit=_LAST_EVENTS))
+    if not (file and shown.result):
+        return shown
+    found = parts.store.results.get(job.key)
+    is_there = found is not None and (file in found.artefacts or file == ALL_FILES)
+    if found is None or found.exit_status or not is_there:
+        return shown
+    return replace(shown, result=file_address(job.key, file), file=file)
 
 
 @router.get("/jobs/{name}")
-def job(request: Request, name: str) -> Response:
+def job(request: Request, name: str, file: File = "") -> Response:
     """A job: how far it is; it leads to the answer when it is there."""
     parts, found = _mine(request, name)
-    shown = _view(parts, found)
-    if shown.result:
+    shown = _view(parts, found, file)
+    if shown.result and not shown.file:
         return RedirectResponse(shown.result, 303)
     source = subject_of(Question.from_text(found.question).plain())
-    return page("job.html", here="history", shown=shown, source=source)
+    return page("job.html", here="history", shown=shown, source=source, file=file)
 
 
 @router.get("/jobs/{name}/panel")
-def panel(request: Request, name: str) -> Response:
+def panel(request: Request, name: str, file: File = "") -> Response:
     """What of the page changes as the job goes on."""
-    return page("job_panel.html", shown=_view(*_mine(request, name)))
+    return page("job_panel.html", shown=_view(*_mine(request, name), file))
 
 
 @router.post("/jobs/{name}/cancel")

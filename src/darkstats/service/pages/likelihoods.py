@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
 from darkstats.report.numbers import number
-from darkstats.service.api.parts import Parts, parts_of
+from darkstats.service.api.parts import Parts
 from darkstats.service.api.problems import ProblemError
 from darkstats.service.pages.here import (
     Link,
@@ -23,23 +20,16 @@ from darkstats.service.pages.here import (
     ask_address,
     likelihood_address,
     main_document,
+    part_address,
     readable,
     source_of,
 )
-from darkstats.service.pages.offers import (
-    ABOUT,
-    is_archive,
-    naming_rule,
-    offers,
-    patch_sets,
-    patches_beside,
-)
+from darkstats.service.pages.offers import ABOUT, is_archive, offers, patch_sets
 from darkstats.service.pages.rendering import page
-from darkstats.service.pages.results import Tag, found_result
+from darkstats.service.pages.results import Tag
 from darkstats.service.pages.shown import wrong_of
 from darkstats.service.pages.views import Fact, Headline, Table
 from darkstats.service.pages.views.scans import axis_words
-from darkstats.service.pages.views.yields import yield_plots
 from darkstats.service.questions import Question
 
 if TYPE_CHECKING:
@@ -49,9 +39,8 @@ __all__ = ["channels_of", "router"]
 
 router = APIRouter(route_class=PageRoute)
 Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
-_WAIT_S, _PART_WAIT_S = 4.0, 8.0
+_WAIT_S = 4.0
 _MOST_POINTS = 2_000
-_YIELDS, _AFTER = "yields.csv", "data.csv"
 
 
 def _collection(parts: Parts, digest: str) -> Collection:
@@ -168,7 +157,7 @@ def _workspace_told(record: Mapping[str, Any], kept: Collection, source: Source)
         "headlines": headlines, "findings": record["findings"], "clean": True, "facts": facts,
         "tags": [Tag(words="simulated data", look="simulated")] if simulated else [],
         "tables": [_channel_table(record), _parameter_table(record)],
-        "yields_address": _part("yields", source=source.reference),
+        "yields_address": part_address("yields", source=source.reference),
         "points_address": _points_address(source, sets),
         "questions": offers(kept, source, has_signal=has_signal),
     }  # fmt: skip
@@ -176,12 +165,8 @@ def _workspace_told(record: Mapping[str, Any], kept: Collection, source: Source)
 
 def _points_address(source: Source, sets: Sequence[Source]) -> str:
     if sets:
-        return _part("points", source=source.reference, patchset=sets[0].reference)
-    return _part("patches", source=source.reference) if ":" in source.name else ""
-
-
-def _part(name: str, **given: str) -> str:
-    return ask_address(name, **given).replace("/ask/", "/parts/", 1)
+        return part_address("points", source=source.reference, patchset=sets[0].reference)
+    return part_address("patches", source=source.reference) if ":" in source.name else ""
 
 
 def _channel_table(record: Mapping[str, Any]) -> Table:
@@ -240,121 +225,6 @@ def _other_told(record: Mapping[str, Any], kept: Collection, source: Source) -> 
             for verb in ("limit", "hypotest", "significance", "fit", "scan")
         ]  # fmt: skip
     return {"tables": view.tables, "facts": view.facts, "questions": questions}
-
-
-@router.get("/parts/yields")
-async def yields(request: Request, source: Annotated[str, Query(max_length=1200)]) -> Response:
-    """Yields of all channels, stacked: a part of a page, loaded after it."""
-    about, address = source_of(source), _part("yields", source=source)
-    if about is None:
-        raise ProblemError(404, "This names no document.")
-    asked = {"source": about.reference, "yields": _YIELDS}
-    question = Question(verb="inspect", options=asked)
-    found, job = await answer_within(request, question, _PART_WAIT_S)
-    if found is None:
-        error = job.reason if job.state.is_final else ""
-        return page("yields.html", pending=not error, address=address, error=error, plots=())
-    record = json.loads(found.record)
-    body = parts_of(request).store.results.artefact(found.key, _YIELDS)
-    if body is None:
-        wrong = str(record.get("problem") or record.get("message") or "it has no bins")
-        return page("yields.html", pending=False, address="", error=wrong, plots=())
-    rows = list(csv.DictReader(io.StringIO(body.decode())))
-    plots = yield_plots(rows, record)
-    return page("yields.html", pending=False, address="", error="", plots=plots)
-
-
-@router.get("/parts/postfit")
-async def postfit(
-    request: Request, key: Annotated[str, Query(pattern="^[0-9a-f]{64}$")]
-) -> Response:
-    """Counts beside the prediction at the best fit: a part of the page of a fit."""
-    fit = await asyncio.to_thread(found_result, request, key)
-    asked = json.loads(fit.question)["options"]
-    question = Question(verb="fit", options=asked, figures=(_AFTER,))
-    found, job = await answer_within(request, question, _PART_WAIT_S)
-    address = f"/parts/postfit?key={key}"
-    if found is None:
-        error = job.reason if job.state.is_final else ""
-        return page("yields.html", pending=not error, address=address, error=error, plots=())
-    body = parts_of(request).store.results.artefact(found.key, _AFTER)
-    if body is None:
-        return page("yields.html", pending=False, address="", error="it has no bins", plots=())
-    rows = list(csv.DictReader(io.StringIO(body.decode())))
-    plots = yield_plots(rows, json.loads(found.record), when="after the fit")
-    return page("yields.html", pending=False, address="", error="", plots=plots)
-
-
-@router.get("/parts/points")
-async def points(
-    request: Request,
-    source: Annotated[str, Query(max_length=1200)],
-    patchset: Annotated[str, Query(max_length=1200)],
-    form: Annotated[str, Query(max_length=10)] = "",
-) -> Response:
-    """Signals of a patch set: a part of a page, loaded after it."""
-    about = source_of(patchset)
-    if about is None:
-        raise ProblemError(404, "This names no document.")
-    found, job = await answer_within(
-        request, Question(verb="inspect", options={"source": about.reference}), _PART_WAIT_S
-    )
-    address = _part("points", source=source, patchset=patchset, form=form)
-    values: dict[str, Any] = {
-        "pending": False, "address": address, "error": "", "rows": (), "labels": (),
-        "description": "", "form": form, "scan_address": "",
-    }  # fmt: skip
-    if found is None:
-        error = job.reason if job.state.is_final else ""
-        return page("points.html", **values | {"pending": not error, "error": error})
-    record = json.loads(found.record)
-    if "points" not in record:
-        return page("points.html", **values | {"error": str(record.get("message", ""))})
-    rows = [
-        {"name": one["name"], "values": [number(value) for value in one["values"]],
-         "address": ask_address("limit", source=source, patchset=patchset, point=one["name"])}
-        for one in record["points"][:_MOST_POINTS]
-    ]  # fmt: skip
-    labels = [axis_words(str(one)) for one in record.get("labels", ())]
-    described = str(record.get("description", ""))
-    return page(
-        "points.html", **values | {"rows": rows, "labels": labels, "description": described}
-    )
-
-
-@router.get("/parts/patches")
-async def patches(request: Request, source: Annotated[str, Query(max_length=1200)]) -> Response:
-    """Signals that lie as patches beside a document of an archive: a part of a page."""
-    about = source_of(source)
-    if about is None or ":" not in about.name:
-        raise ProblemError(404, "This names no document of an archive.")
-    archive, _, member = about.name.partition(":")
-    whole = Source(digest=about.digest, name=archive)
-    options = {"source": whole.reference, "members": True}
-    question = Question(verb="inspect", options=options)
-    found, job = await answer_within(request, question, _PART_WAIT_S)
-    values: dict[str, Any] = {
-        "pending": False, "address": _part("patches", source=source), "error": "", "rows": (),
-        "labels": (), "description": "", "form": "", "scan_address": "",
-    }  # fmt: skip
-    if found is None:
-        error = job.reason if job.state.is_final else ""
-        return page("points.html", **values | {"pending": not error, "error": error})
-    names = patches_beside(json.loads(found.record).get("documents", ()), member)
-    if not names:
-        words = "The archive has no patch beside this document."
-        return page("points.html", **values | {"error": words})
-    rows = [
-        {"name": name, "values": (),
-         "address": ask_address("limit", source=source, patches=f"{whole.reference}:{name}")}
-        for name in names[:_MOST_POINTS]
-    ]  # fmt: skip
-    glob, rule = naming_rule(names)
-    if rule:
-        values["scan_address"] = ask_address(
-            "scan", source=source, patches=f"{whole.reference}:{glob}", name_pattern=rule
-        )
-    return page("points.html", **values | {"rows": rows})
 
 
 async def channels_of(request: Request, source: str) -> list[Mapping[str, Any]]:

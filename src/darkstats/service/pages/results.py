@@ -15,16 +15,18 @@ from fastapi.responses import RedirectResponse
 from darkstats.service.api.problems import ProblemError
 from darkstats.service.api.shapes import result_path
 from darkstats.service.pages.here import (
+    ALL_FILES,
     Link,
     PageRoute,
     answer_within,
     ask_address,
+    file_address,
     readable,
     subject_of,
 )
 from darkstats.service.pages.rendering import page
 from darkstats.service.pages.shown import words_of, wrong_of
-from darkstats.service.pages.views import View, view_of
+from darkstats.service.pages.views import View, numbers_of, view_of
 from darkstats.service.questions import Question, references
 
 if TYPE_CHECKING:
@@ -80,12 +82,19 @@ def result(request: Request, key: Key) -> Response:
     view = view_of(record, found.verb)
     return page(
         "result.html", here="history", view=view, verb=found.verb, wrong=wrong,
-        words=words_of(question.title, question.verb), tags=_tags(record, found),
+        words=words_of(question.title, question.verb), tags=_tags(numbers_of(record), found),
         source=subject_of(asked), again=_again(question), pictures=_pictures(found),
         downloads=_downloads(found), figures=_figures(found, view), further=_further(found, view),
-        command=_command(question),
+        command=_command(question), constraints_address=_constraints(found, record),
         data_address=f"/parts/postfit?key={found.key}" if found.verb == "fit" and not wrong else "",
     )  # fmt: skip
+
+
+def _constraints(found: StoredResult, record: Mapping[str, Any]) -> str:
+    """Where a scan of a coupling is shown beside what is known of it."""
+    points = record.get("points") or [{}]
+    has_coupling = found.verb == "scan" and bool(points[0].get("couplings"))
+    return f"/parts/constraints?key={found.key}" if has_coupling else ""
 
 
 def _tags(record: Mapping[str, Any], found: StoredResult) -> list[Tag]:
@@ -130,15 +139,16 @@ def _pictures(found: StoredResult) -> list[Link]:
 
 def _downloads(found: StoredResult) -> list[Link]:
     path, key = result_path(found.key), found.key
+    files = [name for name in found.artefacts if not name.startswith(".")]
     links = [Link(address=f"{path}?download=true", words="Record (JSON)", file=True)]
     if found.verb in _TABLES:
         links.append(Link(address=f"/results/{key}/table.csv", words="Table (CSV)"))
         links.append(Link(address=f"/results/{key}/hepdata", words="HEPData"))
     links += [
         Link(address=f"{path}/files/{quote(name)}?download=true", words=name, file=True)
-        for name in list(found.artefacts)[:20]
+        for name in list(files)[:20]
     ]
-    if found.artefacts:
+    if files:
         links.append(Link(address=f"{path}/files.zip", words="Everything (ZIP)", file=True))
     return links
 
@@ -265,12 +275,11 @@ async def _made(request: Request, question: Question, name: str) -> Response:
     """Ask what makes a file, and lead to it; to the job, or the reason, where it is not there."""
     found, job = await answer_within(request, question, _WAIT_S)
     if found is None:
-        return RedirectResponse(f"/jobs/{job.name}", 303)
+        return RedirectResponse(f"/jobs/{job.name}?file={quote(name or ALL_FILES)}", 303)
     if found.exit_status or (name and name not in found.artefacts):
         return RedirectResponse(f"/results/{found.key}", 303)
     return _file(found.key, name)
 
 
 def _file(key: str, name: str) -> Response:
-    last = f"files/{quote(name)}?download=true" if name else "files.zip"
-    return RedirectResponse(f"{result_path(key)}/{last}", 303)
+    return RedirectResponse(file_address(key, name), 303)

@@ -10,6 +10,7 @@ from darkstats.service.pages import (
     documents,
     jobs,
     likelihoods,
+    loaded_parts,
     results,
     signing_in,
 )
@@ -20,6 +21,15 @@ __all__ = ["pages_router"]
 def pages_router() -> APIRouter:
     """Routes of all pages; none of them is part of the API."""
     router = APIRouter(include_in_schema=False)
-    for part in (documents, likelihoods, asking, jobs, results, comparing, signing_in):
+    for part in (
+        documents,
+        likelihoods,
+        loaded_parts,
+        asking,
+        jobs,
+        results,
+        comparing,
+        signing_in,
+    ):
         router.include_router(part.router)
     return router

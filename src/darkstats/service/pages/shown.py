@@ -55,6 +55,7 @@ class JobView:
     bar: Bar | None = None
     facts: Sequence[Fact] = field(default_factory=tuple)
     result: str = ""
+    file: str = ""
 
 
 def words_of(title: str, verb: str) -> str:

@@ -90,6 +90,7 @@ WORK = sa.Table(
     sa.Column("queued", sa.Integer, nullable=False),
     sa.Column("served", sa.Double, nullable=False),
     sa.Column("created", _TIME, nullable=False),
+    sa.Index("work_queued", "queued"),
 )  # fmt: skip
 
 BLOCK = sa.Table(

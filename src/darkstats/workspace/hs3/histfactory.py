@@ -23,7 +23,7 @@ from darkstats.workspace.hs3.histfactory_analysis import (
 )
 from darkstats.workspace.measurement_checks import DEFAULTS
 
-__all__ = ["has_histfactory", "histfactory_workspace"]
+__all__ = ["has_histfactory", "histfactory_workspace", "parameter_names"]
 
 Item = dict[str, Any]
 _SAME = 1e-12  # relative: what rounding leaves of a number that was written from another one
@@ -81,6 +81,23 @@ def histfactory_workspace(document: Hs3Document, analysis: str | None = None) ->
         "measurements": measurements,
         "version": "1.0.0",
     }
+
+
+def parameter_names(document: Hs3Document, analysis: str) -> dict[str, str]:
+    """Names in the document of the parameters of :func:`histfactory_workspace`, by theirs.
+
+    Raises
+    ------
+    DocumentError
+        As there.
+    """
+    view = analysis_view(document, analysis)
+    found = {}
+    for one in _Built.of(view, [view]).sets.values():
+        for member, name in enumerate(one.parameters):
+            binwise = one.kind in BINWISE
+            found[f"{one.name}[{member}]" if binwise else one.name] = name
+    return found
 
 
 def _chosen(document: Hs3Document, analysis: str | None) -> list[str]:

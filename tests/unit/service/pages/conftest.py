@@ -14,7 +14,7 @@ pytest.importorskip("jinja2")
 from starlette.testclient import TestClient
 
 from darkstats.service.api import create_app
-from darkstats.service.pages import likelihoods, results
+from darkstats.service.pages import likelihoods, loaded_parts, results
 from darkstats.service.settings import Settings
 from darkstats.service.store import Store
 from darkstats.service.workers.worker import work_once
@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def client(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     monkeypatch.setattr(likelihoods, "_WAIT_S", 0.0)  # nobody works while a page waits
-    monkeypatch.setattr(likelihoods, "_PART_WAIT_S", 0.0)
+    monkeypatch.setattr(loaded_parts, "_WAIT_S", 0.0)
     monkeypatch.setattr(results, "_WAIT_S", 0.0)
     app = create_app(store, Settings())
     with TestClient(app, base_url="http://localhost:8000", raise_server_exceptions=False) as one:

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("sqlalchemy")
 
-from darkstats.service.store.rows import Lane
+from darkstats.service.store.rows import Answer, Lane
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,3 +156,22 @@ def test_no_file_is_no_fault(client: TestClient) -> None:
     answer = client.post("/open", files=[("files", ("", b""))])
     assert answer.status_code == 422
     assert "Choose a file first." in answer.text
+
+
+def test_an_answer_that_is_not_certified_shows_no_number(client: TestClient, store: Store) -> None:
+    """It ends as such: with the reason, and what may help."""
+    name = submit(store, "c")
+    claim = store.queue.claim("w", lanes=(Lane.QUICK,), lease_s=10.0)
+    record = {
+        "schema": "darkstats.error/1", "error": "FitFailedError", "kind": "uncertified",
+        "exit_status": 1, "message": "competing minima <none> of them certified",
+        "hint": "try toys",
+    }  # fmt: skip
+    store.queue.finish_job(claim, Answer(exit_status=1, record=json.dumps(record)))
+    page = client.get(f"/jobs/{name}").text
+    assert "The answer cannot be certified." in page
+    assert "competing minima &lt;none&gt;" in page
+    assert "try toys" in page
+    assert '<dl class="headlines">' not in page
+    assert "Change the question" in page
+    assert "Not certified" in client.get("/history").text

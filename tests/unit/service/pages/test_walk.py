@@ -77,8 +77,12 @@ def test_a_figure_is_drawn_once_and_offered_as_a_file(
     page = ask(client, work, "limit", source=two_bins)
     address = re.search(r'href="(/results/[0-9a-f]{64}/figures/cls\.csv)"', page)[1]
     first = client.get(address, follow_redirects=False)
-    assert first.headers["location"].startswith("/jobs/")
+    waiting = first.headers["location"]
+    assert waiting.startswith("/jobs/")
+    assert waiting.endswith("?file=cls.csv")
+    assert "See the answer" not in client.get(waiting).text
     work()
+    assert "Take the file" in client.get(waiting).text
     again = client.get(address)
     assert again.status_code == 200
     assert "attachment" in again.headers["content-disposition"]

@@ -10,7 +10,9 @@ import pytest
 
 pytest.importorskip("sqlalchemy")
 
+import foreign_searches
 from darkstats.cli.running import run
+from darkstats.look_elsewhere.window_spectrum import SpectrumContext
 from darkstats.service.asking import ask
 from darkstats.service.questions import Question
 from darkstats.service.store import JobState, Store
@@ -77,3 +79,29 @@ def test_a_refusal_is_an_answer(store) -> None:
     finish(store)
     assert store.results.get(job.key).exit_status == 2
     assert "nu" in json.dumps(answer_of(store, job.name))
+
+
+def test_more_toys_compute_only_new_blocks(store, tmp_path) -> None:
+    foreign_searches.write(tmp_path / "b.json", foreign_searches.background())
+    points = foreign_searches.patch_set(["mass"], [[k] for k in range(8)])
+    foreign_searches.write(tmp_path / "s.json", points)
+    scanned = tmp_path / "scanned"
+    source = [str(tmp_path / "b.json"), "--patchset", str(tmp_path / "s.json")]
+    assert run(["scan", *source, "-o", str(scanned), "--workers", "1"]) == 0
+    files = {
+        str(p.relative_to(tmp_path)): p.read_bytes() for p in scanned.rglob("*") if p.is_file()
+    }
+    base = store.documents.collect(files, owner="ana", title="scanned").digest
+    toys = SpectrumContext.toys_per_block
+
+    def claims(blocks: int) -> int:
+        options = {"source": f"sha256:{base}/scanned", "n_toys": blocks * toys}
+        job = ask(store, Question(verb="global", options=options), owner="ana")
+        found = finish(store)
+        methods = answer_of(store, job.name)["methods"]
+        assert [m["toys"]["asked"] for m in methods if m["method"] == "toys"] == [blocks * toys]
+        return found
+
+    assert claims(1) == 3  # up to the blocks, the block, and what it gives
+    assert claims(3) == 4  # two more blocks
+    assert claims(2) == 1  # all are there

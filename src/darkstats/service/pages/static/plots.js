@@ -14,13 +14,19 @@
     return text.replace(/-/g, MINUS);
   }
 
-  function tick(v, log) {
+  // Labels of a logarithmic axis: fewer, the more decades it has.
+  const leads = (all) => {
+    const decades = Math.log10(all[all.length - 1] / all[0]);
+    return decades > 2.2 ? [1] : decades > 1.2 ? [1, 2, 5] : [1, 2, 3, 5, 7];
+  };
+
+  function tick(v, log, kept) {
     if (!known(v)) return "";
     if (!log) return String(+v.toPrecision(12)).replace("-", MINUS);
     const size = Math.log10(v);
     if (Math.abs(size - Math.round(size)) > 1e-6) {
       const lead = v / 10 ** Math.floor(size);
-      const round = [1, 2, 3, 5].some((n) => Math.abs(lead - n) < 1e-6);
+      const round = kept.some((n) => Math.abs(lead - n) < 1e-6);
       return round && v >= 0.001 && v < 10000 ? String(+v.toPrecision(6)) : "";
     }
     const n = Math.round(size);
@@ -82,7 +88,14 @@
       });
     }
     for (const mark of spec.marks) if (mark.axis === "y") every.push(mark.at);
-    return { data, series, bands, every, n };
+    if (!spec.curves.length) return { data, series, bands, every };
+    const low = Math.min(...spec.x), high = Math.max(...spec.x), tables = [data];
+    for (const one of spec.curves) {
+      tables.push([one.x, one.values.map(positive)]);
+      every.push(...one.values.filter((v, i) => one.x[i] >= low && one.x[i] <= high));
+      series.push({ stroke: css(one.look), width: 1.8, dash: one.dash ? [3, 3] : undefined, points: { show: false } });
+    }
+    return { data: uPlot.join(tables), series, bands, every };
   }
 
   function colourSet(spec) {
@@ -129,9 +142,13 @@
       else { pen.moveTo(box.left, at); pen.lineTo(box.left + box.width, at); }
       pen.stroke();
       pen.setLineDash([]);
-      pen.fillStyle = css("signal");
+      pen.fillStyle = css("signal-ink");
       pen.textAlign = x ? "left" : "right";
-      pen.fillText(mark.label, x ? at + 5 * devicePixelRatio : box.left + box.width - 6 * devicePixelRatio, x ? box.top + 14 * devicePixelRatio : at - 5 * devicePixelRatio);
+      const place = [x ? at + 5 * devicePixelRatio : box.left + box.width - 6 * devicePixelRatio, x ? box.top + 14 * devicePixelRatio : at - 5 * devicePixelRatio];
+      pen.strokeStyle = colours.card;
+      pen.lineWidth = 4 * devicePixelRatio;
+      pen.strokeText(mark.label, ...place);
+      pen.fillText(mark.label, ...place);
     }
     for (const one of spec.series) {
       if (!(spec.steps && one.points) && !one.low) continue;
@@ -157,6 +174,13 @@
   }
 
   function readout(box, spec) {
+    const between = (one, x) => {
+      const k = one.x.findIndex((v) => v >= x);
+      if (k < 0 || (k === 0 && one.x[0] > x)) return null;
+      if (one.x[k] === x || k === 0) return one.values[k];
+      const share = (x - one.x[k - 1]) / (one.x[k] - one.x[k - 1]);
+      return Math.exp(Math.log(one.values[k - 1]) * (1 - share) + Math.log(one.values[k]) * share);
+    };
     const list = document.createElement("ul");
     list.className = "readout";
     box.after(list);
@@ -174,7 +198,8 @@
     list.append(at);
     for (const one of [...spec.bands].reverse()) list.append(row(one.look, one.label));
     for (const one of spec.series) list.append(row(one.line ? one.look : "dots", one.label));
-    const bands = [...spec.bands].reverse();
+    for (const one of spec.curves) list.append(row(one.look, one.label));
+    const bands = [...spec.bands].reverse(), before = bands.length + spec.series.length;
     return (i) => {
       if (i === null || i === undefined) {
         at.textContent = "Point at the plot to read its numbers.";
@@ -188,6 +213,7 @@
         items[k].textContent = known(one.shown ? one.shown[i] : one.low[i]) ? shown : "\u2013";
       });
       spec.series.forEach((one, k) => { items[bands.length + k].textContent = words(one.values[i]); });
+      spec.curves.forEach((one, k) => { items[before + k].textContent = words(between(one, spec.x[i]), 3); });
     };
   }
 
@@ -195,7 +221,8 @@
     return {
       label: spec.label, labelFont: `13px ${css("text")}`, font: `12px ${css("text")}`, stroke: colours.ink,
       grid: { stroke: colours.grid, width: 1 }, ticks: { stroke: colours.soft, width: 1, size: 6 },
-      values: (u, all) => all.map((v) => tick(v, spec.log)), labelSize: 22, ...extra,
+      values: (u, all) => all.map((v) => tick(v, spec.log, leads(all))), labelSize: 22,
+      filter: spec.log ? (u, all) => all : undefined, ...extra,
     };
   }
 
@@ -217,7 +244,7 @@
         legend: { show: false }, series: made.series, bands: made.bands, padding: [12, 14, 0, 0],
         cursor: { points: { size: 7 }, drag: { x: true, y: false }, y: false },
         scales: {
-          x: { time: false, distr: spec.xAxis.log ? 3 : 1, range: xEnds && spec.xAxis.log ? () => xEnds : undefined },
+          x: { time: false, distr: spec.xAxis.log ? 3 : 1, range: xEnds && (spec.xAxis.log || spec.curves.length) ? () => xEnds : undefined },
           y: { distr: spec.yAxis.log ? 3 : 1, range: [low, high] },
         },
         axes: [axis(spec.xAxis, colours, { size: 40, incrs: spec.xAxis.whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 1e4, 1e5] : undefined }), axis(spec.yAxis, colours, { size: 58 })],
@@ -225,6 +252,10 @@
           draw: [(u) => decorate(u, spec, colours)],
           setCursor: [(u) => {
             let i = u.cursor.idx;
+            if (spec.curves.length && i !== null && i !== undefined) {
+              const v = u.posToVal(u.cursor.left, "x");
+              i = spec.x.reduce((best, x, k) => (Math.abs(x - v) < Math.abs(spec.x[best] - v) ? k : best), 0);
+            }
             if (spec.steps && i !== null && i !== undefined) {
               const v = u.posToVal(u.cursor.left, "x");
               i = spec.x.findIndex((edge, k) => k + 1 < spec.x.length && v >= edge && v < spec.x[k + 1]);

@@ -79,9 +79,17 @@ def comparison_tables(records: Sequence[Record], labels: Sequence[str]) -> list[
             continue
         if isinstance(one, _PLAIN) and isinstance(other, _PLAIN) and (one, other) != (None, None):
             rows.append([key.replace("_", " "), _text(one), _text(other), _difference(one, other)])
-    tables = [Table(title="Side by side", columns=["", "first", "second", "difference"], rows=rows)]
+    fields = Table(title="All fields", columns=["", "first", "second", "difference"], rows=rows)
     points = _points_table(a, b)
-    return tables if points is None else [points, *tables]
+    return [_headlines_table(records), *([] if points is None else [points]), fields]
+
+
+def _headlines_table(records: Sequence[Record]) -> Table:
+    """What both answers say first."""
+    found = [{one.label: one.value for one in view_of(record, "").headlines} for record in records]
+    labels = dict.fromkeys(label for one in found for label in one)
+    rows = [[label, *(one.get(label, "–") for one in found)] for label in labels]
+    return Table(title="Side by side", columns=["", "first", "second"], rows=rows)
 
 
 def _points_table(a: Record, b: Record) -> Table | None:

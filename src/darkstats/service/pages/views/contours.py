@@ -9,6 +9,7 @@ from typing import Any
 from darkstats.report.numbers import number
 from darkstats.service.pages.views.limits import level_words, method_words
 from darkstats.service.pages.views.parts import Drawn, Fact, Headline, Table, View
+from darkstats.service.pages.views.scans import axis_words, sentence
 
 __all__ = ["contour_view", "ticks"]
 
@@ -38,8 +39,10 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def _axis_title(axis: Record) -> str:
-    unit = f" [{axis['unit']}]" if axis.get("unit") else ""
-    return f"{axis.get('title') or axis.get('label')}{unit}"
+    label, title = str(axis.get("label", "")), str(axis.get("title") or "")
+    if title in {"", label}:
+        return axis_words(label)
+    return f"{title} [{axis['unit']}]" if axis.get("unit") else title
 
 
 def contour_view(record: Record) -> View:
@@ -69,7 +72,7 @@ def contour_view(record: Record) -> View:
         tables.append(Table(title="Left out", columns=columns, rows=left_out))
     return View(
         title=f"Exclusion contour: {record.get('title', '')}",
-        lead=str(record.get("definition", "")),
+        lead=sentence(str(record.get("definition", ""))),
         headlines=headlines,
         facts=[
             Fact(label="Method", value=method_words(record), note=level_words(record)),

@@ -19,7 +19,7 @@ from darkstats.service.pages.views.parts import Fact, Table, View
 from darkstats.service.pages.views.scans import scan_view
 from darkstats.service.pages.views.trials import global_view, projection_view
 
-__all__ = ["view_of"]
+__all__ = ["numbers_of", "view_of"]
 
 Record = Mapping[str, Any]
 
@@ -43,9 +43,19 @@ def view_of(record: Record, verb: str) -> View:
     found = _VIEWS.get(kind, _any)(record)
     if not found.title:
         found = replace(found, title=verb.capitalize())
-    facts = (*found.facts, *_common(record))
-    said = (*record.get("warnings", ()), *record.get("workspace_warnings", ()))
+    numbers = numbers_of(record)
+    facts = (*found.facts, *_common(numbers))
+    said = (*numbers.get("warnings", ()), *numbers.get("workspace_warnings", ()))
     return replace(found, facts=facts, warnings=tuple(dict.fromkeys(map(str, said))))
+
+
+def numbers_of(record: Record) -> Record:
+    """The record that holds the numbers: a reinterpretation holds that of a limit or a scan."""
+    for name in ("limit", "scan"):
+        inner = record.get(name)
+        if isinstance(inner, Mapping) and "schema" in inner:
+            return inner
+    return record
 
 
 def _reinterpretation(record: Record) -> View:
@@ -120,8 +130,7 @@ def _short(value: Any, depth: int = 0) -> str:  # noqa: ANN401 -- any JSON value
 def _common(record: Record) -> list[Fact]:
     """How the numbers were checked, and what they come from."""
     facts = []
-    own = record.get("limit") if isinstance(record.get("limit"), Mapping) else record
-    fits = own.get("fits") if isinstance(own, Mapping) else None
+    fits = record.get("fits")
     if isinstance(fits, Mapping):
         level = fits.get("certification_level", fits.get("level"))
         tried, good = fits.get("attempted"), fits.get("certified")

@@ -12,6 +12,7 @@ from darkstats.report.numbers import BAND_LABELS, number
 __all__ = [
     "Axis",
     "Band",
+    "Curve",
     "Drawn",
     "Fact",
     "Headline",
@@ -124,6 +125,24 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A line with places of its own on the axis, such as an earlier constraint."""
+
+    label: str
+    x: Sequence[float]
+    values: Sequence[float]
+    look: str
+    dash: bool = False
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON data."""
+        return {
+            "label": self.label, "x": list(self.x), "values": list(self.values),
+            "look": self.look, "dash": self.dash,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
     """A line across the plot: at a value of ``"x"`` or ``"y"``, with words."""
 
@@ -140,7 +159,8 @@ class Mark:
 class Plot:
     """Curves over one axis, that answer the pointer, and the numbers that they show.
 
-    ``steps``: x are the edges of bins, the values those of the bins.
+    ``steps``: x are the edges of bins, the values those of the bins. ``folded``: it is shown when
+    a reader asks for it.
     """
 
     name: str
@@ -152,8 +172,10 @@ class Plot:
     table: Table
     bands: Sequence[Band] = ()
     series: Sequence[Series] = ()
+    curves: Sequence[Curve] = ()
     marks: Sequence[Mark] = ()
     steps: bool = False
+    folded: bool = False
     names: Sequence[str] = ()
 
     def plain(self) -> dict[str, Any]:
@@ -163,6 +185,7 @@ class Plot:
             "xAxis": self.x_axis.plain(), "yAxis": self.y_axis.plain(),
             "bands": [one.plain() for one in self.bands],
             "series": [one.plain() for one in self.series],
+            "curves": [one.plain() for one in self.curves],
             "marks": [one.plain() for one in self.marks],
         }  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from darkstats.report.numbers import number, p_number
@@ -23,12 +23,26 @@ from darkstats.service.pages.views.parts import (
     brazil,
 )
 
-__all__ = ["axis_words", "scan_view", "value_words"]
+__all__ = ["axis_words", "scan_view", "sentence", "typeset", "value_words"]
 
 Record = Mapping[str, Any]
 
 _UNITS = {"gev": "GeV", "mev": "MeV", "tev": "TeV", "mm": "mm"}
 _LOG_REACH = 20.0  # of limits, or of masses: beyond it an axis is logarithmic
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def typeset(words: str) -> str:
+    """Words with powers raised.
+
+    Examples
+    --------
+    >>> typeset("445 pb^-1, GeV^{2}")
+    '445 pb⁻¹, GeV²'
+    """
+    return re.sub(r"\^\{?(-?\d+)\}?", lambda found: found[1].translate(_RAISED), words)
 
 
 def axis_words(label: str) -> str:
@@ -70,8 +84,8 @@ def scan_view(record: Record) -> View:
         excess = None if blind else _excess_plot(ordered, labels[0])
         plots += [] if excess is None else [excess]
     return View(
-        title=str(record.get("title") or record.get("name") or "Mass scan"),
-        lead=_sentence(str(summary.get("statement", ""))),
+        title=typeset(str(record.get("title") or record.get("name") or "Mass scan")),
+        lead=sentence(str(summary.get("statement", ""))),
         headlines=_headlines(record, points, labels, blind=blind),
         facts=_facts(record),
         plots=plots,
@@ -120,16 +134,24 @@ def _facts(record: Record) -> list[Fact]:
     return facts
 
 
-def _sentence(words: str) -> str:
+def sentence(words: str) -> str:
+    """Words as a sentence."""
     return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def _failed(points: Sequence[Record]) -> list[str]:
-    return [
+    found = [
         f"{one['name']}: {one.get('reason') or one.get('status')}"
         for one in points
         if one.get("status") not in {"ok", None}
     ][:20]
+    warned = [one for one in points if one.get("warnings")]
+    if warned:
+        found.append(
+            f"{len(warned)} of {len(points)} hypotheses carry warnings, the first "
+            f"{warned[0]['name']}: {warned[0]['warnings'][0]}"
+        )
+    return found
 
 
 def _positive(value: float | None) -> float | None:
@@ -147,18 +169,19 @@ def _brazils(record: Record, points: Sequence[Record], label: str, *, blind: boo
     sources: list[tuple[str, str, list[Record | None]]] = []
     couplings = list(dict.fromkeys(name for one in points for name in one.get("couplings") or {}))
     for name in couplings:
-        found = [(one.get("couplings") or {}).get(name) for one in points]
-        symbol = next((one["symbol"] for one in found if one and one.get("symbol")), name)
-        sources.append((f"coupling-{len(sources)}", f"coupling {symbol}", found))
+        each = [(one.get("couplings") or {}).get(name) for one in points]
+        symbol = next((one["symbol"] for one in each if one and one.get("symbol")), name)
+        sources.append((f"coupling-{len(sources)}", f"coupling {symbol}", each))
     if any(one.get("cross_section_fb") for one in points):
-        found = [one.get("cross_section_fb") for one in points]
-        sources.append(("cross-section", "cross section [fb]", found))
+        each = [one.get("cross_section_fb") for one in points]
+        sources.append(("cross-section", "cross section [fb]", each))
     sources.append(("limits", poi, list(points)))
-    return [
-        _one_brazil(name, title, _Limits(points=points, found=found, blind=blind), label,
+    found = [
+        _one_brazil(name, title, _Limits(points=points, found=each, blind=blind), label,
                     level_words(record))
-        for name, title, found in sources
+        for name, title, each in sources
     ]  # fmt: skip
+    return [replace(one, folded=number_of > 0) for number_of, one in enumerate(found)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

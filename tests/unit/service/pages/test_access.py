@@ -1,0 +1,69 @@
+"""Pages of a service that asks for tokens: sign in, and what may not be done is said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("fastapi")
+pytest.importorskip("sqlalchemy")
+
+from starlette.testclient import TestClient
+
+from darkstats.service.api import create_app
+from darkstats.service.settings import Settings
+from darkstats.service.tokens import Tokens
+
+if TYPE_CHECKING:
+    from darkstats.service.store import Store
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def guarded(store: Store) -> Iterator[TestClient]:
+    app = create_app(
+        store, Settings(host="0.0.0.0", needs_tokens=True, names=("darkstats.example",))
+    )
+    with TestClient(
+        app, base_url="https://darkstats.example", raise_server_exceptions=False
+    ) as one:
+        yield one
+
+
+def test_a_token_opens_the_pages(guarded: TestClient, store: Store) -> None:
+    shut = guarded.get("/", headers=HTML)
+    assert shut.status_code == 401
+    assert 'href="/sign-in"' in shut.text
+    wrong = guarded.post("/sign-in", data={"token": "darkstats_x_y"}, headers=HTML)
+    assert wrong.status_code == 401
+    assert "This is no token of this service" in wrong.text
+    token = Tokens(store).add("ana")
+    answer = guarded.post("/sign-in", data={"token": token}, follow_redirects=False)
+    assert answer.status_code == 303
+    cookie = answer.headers["set-cookie"]
+    for one in ("HttpOnly", "SameSite=strict", "Secure"):
+        assert one in cookie
+    assert token not in guarded.get("/", headers=HTML).text
+    assert "What does this likelihood exclude?" in guarded.get("/").text
+    guarded.post("/sign-out")
+    assert guarded.get("/", headers=HTML).status_code == 401
+
+
+def test_who_may_only_read_cannot_ask(guarded: TestClient, store: Store, two_bins: str) -> None:
+    guarded.headers["Authorization"] = f"Bearer {Tokens(store).add('eve', scopes=('read',))}"
+    assert guarded.get("/history").status_code == 200
+    refused = guarded.post("/ask/limit", data={"source": two_bins}, headers=HTML)
+    assert refused.status_code == 403
+    assert "may not submit" in refused.text
+
+
+def test_the_jobs_of_others_are_not_there(guarded: TestClient, store: Store, two_bins: str) -> None:
+    guarded.headers["Authorization"] = f"Bearer {Tokens(store).add('ana')}"
+    mine = guarded.post("/ask/limit", data={"source": two_bins}, follow_redirects=False)
+    assert guarded.get(mine.headers["location"]).status_code == 200
+    guarded.headers["Authorization"] = f"Bearer {Tokens(store).add('eve')}"
+    assert guarded.get(mine.headers["location"]).status_code == 404
+    assert guarded.post(f"{mine.headers['location']}/cancel").status_code == 404
