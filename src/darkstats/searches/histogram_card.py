@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from darkstats.arrays import FloatArray, frozen_floats
+from darkstats.errors import UnknownNameError
 from darkstats.searches.card_file import Entry, read_card_file
 from darkstats.searches.event_card import OF_EVENTS, EventHistograms
+from darkstats.searches.histogram_doubts import doubted_errors, doubted_units, outside_words
 from darkstats.searches.histogram_files import OwnHistogram, read_histogram
 from darkstats.searches.signal_interpolation import interpolated_signals
 from darkstats.searches.signal_interpolation import words_of as words_of_interpolation
@@ -86,8 +88,6 @@ def build_templates(path: Path) -> BuiltTemplates:
         Something in the card cannot be used: with line and key.
     DocumentError
         A file cannot be read, or a histogram in it is none.
-    UnknownNameError
-        A file has no histogram of that name.
     WorkspaceError
         What they make is no valid workspace.
     PatchError
@@ -105,6 +105,7 @@ class _Builder:
         self.card, self.folder = card, folder
         self.poi = card["poi"].text() if "poi" in card else "mu"
         self.notes: list[str] = []
+        self.outside: list[tuple[str, float]] = []
         self.steps: list[Item] = []
         self.interpolation: Item | None = None
         self.edges: dict[str, FloatArray | None] = {}
@@ -147,7 +148,15 @@ class _Builder:
             workspace=workspace,
             patchset=signals,
             sidecar=self.sidecar(),
-            notes=tuple(dict.fromkeys(self.notes)),
+            notes=tuple(
+                dict.fromkeys(
+                    [
+                        *self.notes,
+                        *outside_words(dict(self.outside)),
+                        *doubted_units(self.card, self.edges),
+                    ]
+                )
+            ),
             events=self.events.told,
             steps=tuple(self.steps),
             interpolation=self.interpolation,
@@ -175,7 +184,12 @@ class _Builder:
             found = OwnHistogram(values=values, errors=None, edges=None, place=entry.key)
         else:
             name = entry.text() if isinstance(entry.value, str) else entry["histogram"].text()
-            found = read_histogram(self.folder / self.file(entry, *of), name)
+            try:
+                found = read_histogram(self.folder / self.file(entry, *of), name)
+            except UnknownNameError as error:
+                entry.fail(str(error))
+            if (doubt := doubted_errors(found)) is not None:
+                self.notes.append(doubt)
         size = self.sizes.setdefault(channel, len(found.values))
         if len(found.values) != size:
             entry.fail(
@@ -188,9 +202,7 @@ class _Builder:
             self.edges[channel] = found.edges
         least = _ROUNDING * float(np.abs(found.values).sum())  # of sums of weights
         if abs(found.outside) > least and not (of and entry in self.events):
-            self.notes.append(
-                f"{found.place}: {found.outside:.6g} events lie outside its bins; not used"
-            )
+            self.outside.append((found.place, found.outside))
         return found
 
     def file(self, *places: Entry) -> str:

@@ -83,6 +83,13 @@ def read_histogram(path: Path, name: str) -> OwnHistogram:
         if numbers is not None and not np.all(np.isfinite(numbers)):
             worst = int(np.flatnonzero(~np.isfinite(numbers))[0])
             raise DocumentError(f"its {what} hold no number in bin {worst}", source=found.place)
+    if found.edges is not None and not np.all(np.diff(found.edges) > 0.0):
+        worst = int(np.flatnonzero(~(np.diff(found.edges) > 0.0))[0])
+        low, high = found.edges[worst : worst + 2]
+        raise DocumentError(
+            f"its edges do not rise: bin {worst} goes from {low:g} to {high:g}",
+            source=found.place, remedy="give the edges, or the bins, in rising order",
+        )  # fmt: skip
     if found.errors is not None and np.any(found.errors < 0.0):
         raise DocumentError("has a negative standard error", source=found.place)
     return found
