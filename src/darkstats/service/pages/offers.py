@@ -12,7 +12,15 @@ from darkstats.service.pages.here import Link, Source, ask_address
 if TYPE_CHECKING:
     from darkstats.service.store import Collection
 
-__all__ = ["ABOUT", "is_archive", "naming_rule", "offers", "patch_sets", "patches_beside"]
+__all__ = [
+    "ABOUT",
+    "is_archive",
+    "is_built",
+    "naming_rule",
+    "offers",
+    "patch_sets",
+    "patches_beside",
+]
 
 _ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip", ".tar.xz", ".tar.bz2")
 _NUMBER = re.compile(r"\d+(?:[p.]\d+)?")
@@ -57,6 +65,11 @@ def search_of(collection: Collection, source: Source) -> Source:
     return source.folder if beside and is_main else source
 
 
+def is_built(collection: Collection, search: Source) -> bool:
+    """Whether a folder is a search that was built, which can be judged as a whole."""
+    return f"{search.name}/record.json".lstrip("/") in collection.manifest
+
+
 def offers(kept: Collection, source: Source, *, has_signal: bool) -> list[Link]:
     """Questions that make sense, as cards.
 
@@ -78,6 +91,7 @@ def offers(kept: Collection, source: Source, *, has_signal: bool) -> list[Link]:
         if verb in _OF_SEARCHES:
             about, beside = search, "" if search != source else patched
             wanted = search != source or (verb == "scan" and bool(sets))
+            wanted = wanted and (verb != "global" or is_built(kept, search))
         elif in_archive and not has_signal and verb not in _WITHOUT_SIGNAL:
             wanted, note = verb == "limit", "choose a signal of the archive below"
         else:

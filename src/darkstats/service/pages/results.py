@@ -12,6 +12,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
+from darkstats.service.api.parts import parts_of
 from darkstats.service.api.problems import ProblemError
 from darkstats.service.api.shapes import result_path
 from darkstats.service.pages.here import (
@@ -22,8 +23,10 @@ from darkstats.service.pages.here import (
     ask_address,
     file_address,
     readable,
+    source_of,
     subject_of,
 )
+from darkstats.service.pages.offers import is_built
 from darkstats.service.pages.rendering import page
 from darkstats.service.pages.shown import words_of, wrong_of
 from darkstats.service.pages.views import View, numbers_of, view_of
@@ -80,11 +83,12 @@ def result(request: Request, key: Key) -> Response:
         record = {"answer": record}
     wrong = wrong_of(record, found.exit_status)
     view = view_of(record, found.verb)
+    further = _further(found, view, can_be_global=_is_built(request, found))
     return page(
         "result.html", here="history", view=view, verb=found.verb, wrong=wrong,
         words=words_of(question.title, question.verb), tags=_tags(numbers_of(record), found),
         source=subject_of(asked), again=_again(question), pictures=_pictures(found),
-        downloads=_downloads(found), figures=_figures(found, view), further=_further(found, view),
+        downloads=_downloads(found), figures=_figures(found, view), further=further,
         command=_command(question), constraints_address=_constraints(found, record),
         data_address=f"/parts/postfit?key={found.key}" if found.verb == "fit" and not wrong else "",
     )  # fmt: skip
@@ -174,14 +178,23 @@ def _figures(found: StoredResult, view: View) -> list[Figure]:
     ]
 
 
-def _further(found: StoredResult, view: View) -> list[Link]:
+def _is_built(request: Request, found: StoredResult) -> bool:
+    """Whether a scan is one of a built search."""
+    source = source_of(str(json.loads(found.question)["options"].get("source", "")))
+    if found.verb != "scan" or source is None:
+        return False
+    kept = parts_of(request).store.documents.collection(source.digest)
+    return kept is not None and is_built(kept, source)
+
+
+def _further(found: StoredResult, view: View, *, can_be_global: bool) -> list[Link]:
     key = f"result:{found.key}"
     links = []
     if "contour" in view.next_steps:
         links.append(
             Link(address=ask_address("contour", results=key), words="Draw the exclusion contour")
         )
-    if found.verb == "scan":
+    if can_be_global:
         asked = json.loads(found.question)["options"]
         links.append(
             Link(

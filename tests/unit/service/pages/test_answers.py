@@ -12,6 +12,7 @@ pytest.importorskip("fastapi")
 pytest.importorskip("sqlalchemy")
 
 from darkstats.service.pages.views import view_of
+from darkstats.service.pages.views.constraints import constraints_plot
 from darkstats.service.pages.views.contours import ticks
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def test_a_scan_with_a_coupling_leads_on(client: TestClient, work: Work, mass_sc
     assert "Upper limit on the coupling g_D" in text
     assert "Largest local excess" in text
     assert "mass = 1.800 GeV" in text
-    assert "/ask/global?source=" in text
+    assert "/ask/global?source=" not in text  # that of a built search only
     table = re.search(r'href="(/results/[0-9a-f]{64}/table\.csv)"', text)[1]
     client.get(table, follow_redirects=False)
     work()
@@ -150,3 +151,50 @@ def test_any_other_record_is_shown_by_its_fields() -> None:
     view = view_of({"schema": "darkstats.digest/1", "sha256": "ab", "sorted": True}, "digest")
     assert [(one.label, one.value) for one in view.facts] == [("sha256", "ab"), ("sorted", "yes")]
     assert view.title == "Digest"
+
+
+def test_a_search_has_a_reach(client: TestClient, work: Work, mass_scan: str) -> None:
+    text = ask(
+        client, work, "project", source=mass_scan, luminosity_ifb="1", luminosities_ifb="2,5"
+    )
+    assert "Reach of the search" in text
+    assert "2.00 fb⁻¹" in text
+    assert "5.00 fb⁻¹" in text
+
+
+def test_a_global_significance_names_its_methods() -> None:
+    record = {
+        "schema": "darkstats.global/1", "title": "Search", "labels": ["m_a_gev"],
+        "point": {"name": "m_1", "values": [1.0]}, "quoted": "toys", "z_global": 0.5,
+        "p_global": 0.3, "p_global_below": None, "z_local": 2.9, "p_local": 0.0019,
+        "statement": "all certified", "not_computed": [],
+        "methods": [{"method": "toys", "p_global": 0.3, "z_global": 0.5, "trials_factor": 160.0,
+                     "valid": True, "notes": ["a note"], "reasons": []}],
+    }  # fmt: skip
+    view = view_of(record, "global")
+    assert view.headlines[0].value == "0.500 σ"
+    assert "by toys of the whole spectrum" in view.headlines[0].note
+    assert "m a = 1.000 GeV" in view.lead
+    assert view.tables[0].rows[0][:2] == ["toys of the whole spectrum", "0.300"]
+
+
+def test_earlier_constraints_stand_beside_a_coupling() -> None:
+    rows = [
+        {"hypothesis": f"m{k}", "m_a_gev": str(mass), "observed": "0.002",
+         **{f"expected_{name}": "0.001"
+            for name in ("minus2", "minus1", "median", "plus1", "plus2")},
+         "constraint_name": "LEP" if k else "Belle II", "constraint_level": "0.95",
+         "constraint_method": "CLs", "constraint_source": "<b>arXiv</b>",
+         "constraint_mass_gev": str(mass), "constraint_lower": "0.003",
+         "constraint_upper": "0.1" if k else ""}
+        for k, mass in enumerate((0.2, 1.0, 5.0))
+    ]  # fmt: skip
+    record = {"labels": ["m_a_gev"], "points": [{"couplings": {"alp": {"symbol": "g"}}}]}
+    plot = constraints_plot(rows, record)
+    assert plot is not None
+    assert [(one.label, one.dash) for one in plot.curves] == [
+        ("Belle II", False), ("LEP", False), ("LEP, upper end", True),
+    ]  # fmt: skip
+    assert [row[0] for row in plot.table.rows] == ["Belle II", "LEP"]
+    assert plot.x_axis.log
+    assert constraints_plot(rows[:1], {"labels": ["m_a_gev", "m_b_gev"]}) is None

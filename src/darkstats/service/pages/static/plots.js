@@ -185,9 +185,9 @@
     list.className = "readout";
     box.after(list);
     const items = [];
-    const row = (look, label) => {
+    const row = (look, label, dash) => {
       const item = document.createElement("li"), swatch = document.createElement("span"), value = document.createElement("b");
-      swatch.className = "swatch " + look;
+      swatch.className = "swatch " + look + (dash ? " dashed" : "");
       item.append(swatch, document.createTextNode(label + " "), value);
       items.push(value);
       return item;
@@ -198,7 +198,7 @@
     list.append(at);
     for (const one of [...spec.bands].reverse()) list.append(row(one.look, one.label));
     for (const one of spec.series) list.append(row(one.line ? one.look : "dots", one.label));
-    for (const one of spec.curves) list.append(row(one.look, one.label));
+    for (const one of spec.curves) list.append(row(one.look + " line", one.label, one.dash));
     const bands = [...spec.bands].reverse(), before = bands.length + spec.series.length;
     return (i) => {
       if (i === null || i === undefined) {

@@ -8,7 +8,7 @@ from typing import Any
 
 from darkstats.report.numbers import number
 from darkstats.service.pages.views.making import view_of
-from darkstats.service.pages.views.parts import Plot, Series, Table, Values
+from darkstats.service.pages.views.parts import Curve, Plot, Series, Table, Values
 
 __all__ = ["comparison_plots", "comparison_tables"]
 
@@ -29,44 +29,36 @@ def comparison_plots(records: Sequence[Record], labels: Sequence[str]) -> list[P
 
 
 def _overlaid(one: Plot, other: Plot) -> Plot:
+    """The first plot, with the lines of the second over it at places of their own."""
+    series = [replace(s, label=f"{s.label}, first") for s in one.series]
+    curves = [_curve(other, s) for s in other.series]
+    marks = [*one.marks, *(mark for mark in other.marks if mark not in one.marks)]
     x = sorted({v for v in (*one.x, *other.x) if v is not None})
-    series = [
-        *(replace(s, label=f"{s.label}, first", values=_at(x, one.x, s.values))
-          for s in one.series),
-        *(Series(label=f"{s.label}, second", values=_at(x, other.x, s.values), look="second",
-                 dash=s.dash, points=s.points) for s in other.series),
-    ]  # fmt: skip
-    bands = [
-        replace(band, low=_at(x, one.x, band.low), high=_at(x, one.x, band.high),
-                label=f"{band.label}, first", shown=None)
-        for band in one.bands
-    ]  # fmt: skip
+    known = [_known(one, s.values) for s in one.series]
+    known += [_known(other, s.values) for s in other.series]
+    names = [*(s.label for s in series), *(curve.label for curve in curves)]
     return replace(
-        one, x=x, series=series, bands=bands, names=(),
+        one, series=series, curves=curves, marks=marks, folded=False,
+        bands=[replace(band, label=f"{band.label}, first") for band in one.bands],
         summary="The first with its bands; the second as lines over it.",
         table=Table(
-            title=one.title, columns=[one.x_axis.label, *(s.label for s in series)],
-            rows=[[number(v), *(number(s.values[k]) for s in series)] for k, v in enumerate(x)],
+            title=one.title, columns=[one.x_axis.label, *names],
+            rows=[[number(v), *(number(values.get(v)) for values in known)] for v in x],
         ),
     )  # fmt: skip
 
 
-def _at(grid: Sequence[float], x: Values, values: Values) -> list[float | None]:
-    """Values at the places of a grid: between two places that are known by a straight line."""
-    known = sorted((a, b) for a, b in zip(x, values, strict=False)
-                   if a is not None and b is not None)  # fmt: skip
-    found: list[float | None] = []
-    for place in grid:
-        below = [p for p in known if p[0] <= place]
-        above = [p for p in known if p[0] >= place]
-        if not below or not above:
-            found.append(None)
-        elif below[-1][0] == above[0][0]:
-            found.append(below[-1][1])
-        else:
-            (x0, y0), (x1, y1) = below[-1], above[0]
-            found.append(y0 + (y1 - y0) * (place - x0) / (x1 - x0))
-    return found
+def _known(plot: Plot, values: Values) -> dict[float, float]:
+    pairs = zip(plot.x, values, strict=False)
+    return {x: y for x, y in pairs if x is not None and y is not None}
+
+
+def _curve(plot: Plot, series: Series) -> Curve:
+    known = _known(plot, series.values)
+    return Curve(
+        label=f"{series.label}, second", x=list(known), values=list(known.values()),
+        look="signal", dash=series.dash,
+    )  # fmt: skip
 
 
 def comparison_tables(records: Sequence[Record], labels: Sequence[str]) -> list[Table]:

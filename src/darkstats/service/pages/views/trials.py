@@ -17,7 +17,7 @@ from darkstats.service.pages.views.parts import (
     Table,
     View,
 )
-from darkstats.service.pages.views.scans import scan_view, value_words
+from darkstats.service.pages.views.scans import scan_view, sentence, value_words
 
 __all__ = ["global_view", "projection_view"]
 
@@ -101,8 +101,8 @@ def projection_view(record: Record) -> View:
         best = [p["expected"][2] for p in one["points"] if p.get("expected")]
         rows.append([words, str(len(one["points"])), number(min(best)) if best else "–"])
     return View(
-        title=f"Reach of {record.get('name', 'a search')}",
-        lead=str(record.get("systematics_statement", "")).capitalize(),
+        title=f"Reach of {record.get('name') or 'the search'}",
+        lead=sentence(str(record.get("systematics_statement", ""))),
         plots=plots,
         tables=[
             Table(title="Luminosities", rows=rows,
