@@ -105,6 +105,11 @@ class Documents:
         )
 
     @property
+    def has_signal(self) -> bool:
+        """Whether the workspace has a signal of its own."""
+        return not {one.code for one in self.workspace.warnings} & set(WITHOUT_SIGNAL)
+
+    @property
     def facts(self) -> JsonObject:
         """What is known of the search: from the build, the sidecar, or the record of the limits."""
         found: JsonObject = {}
@@ -138,14 +143,19 @@ def scanned_by(documents: Documents, record: Mapping[str, Any]) -> BinnedHypothe
     InputError
         The documents have no hypotheses.
     """
-    if documents.patch_set is None:
-        raise InputError(f"{documents.workspace_file} has no patch set that could be scanned")
-    return BinnedHypotheses.of_patches(
-        documents.workspace.document,
-        documents.patch_set,
-        documents.fill,
-        facts={key: record[key] for key in _FACTS if key in record},
-        benchmarks=tuple(record.get("benchmarks") or ()),
+    facts = {key: record[key] for key in _FACTS if key in record}
+    benchmarks = tuple(record.get("benchmarks") or ())
+    if documents.patch_set is not None:
+        return BinnedHypotheses.of_patches(
+            documents.workspace.document, documents.patch_set, documents.fill,
+            facts=facts, benchmarks=benchmarks,
+        )  # fmt: skip
+    if not documents.has_signal:
+        raise InputError(
+            f"{documents.workspace_file} has no signal and no patch set that could be scanned"
+        )
+    return BinnedHypotheses.of_signal(
+        documents.workspace.document, facts=facts, benchmarks=benchmarks
     )
 
 

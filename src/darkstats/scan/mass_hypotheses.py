@@ -120,6 +120,21 @@ class BinnedHypotheses:
             benchmarks=benchmarks,
         )
 
+    @classmethod
+    def of_signal(
+        cls,
+        workspace: Mapping[str, Any],
+        *,
+        facts: Mapping[str, Any] | None = None,
+        benchmarks: tuple[str, ...] = (),
+    ) -> BinnedHypotheses:
+        """Return the one hypothesis of a workspace that has its signal in it."""
+        one = MassHypothesis(name="signal", values=("signal",))
+        return cls(
+            workspace=workspace, labels=("name",), members=(one,), facts=facts or {},
+            benchmarks=benchmarks,
+        )  # fmt: skip
+
     @property
     def per_block(self) -> int:
         """Hypotheses of a block."""

@@ -119,10 +119,7 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[Json
 
 def _no_signal(documents: Documents) -> tuple[str, ...]:
     """What is lacking where neither the workspace nor a patch set has a signal, in words."""
-    from darkstats.publication.hypotheses import WITHOUT_SIGNAL
-
-    codes = {one.code for one in documents.workspace.warnings}
-    if documents.patch_set is not None or not codes & set(WITHOUT_SIGNAL):
+    if documents.patch_set is not None or documents.has_signal:
         return ()
     return ("signal: the workspace has none; give its patch set with --patchset",)
 
@@ -239,10 +236,10 @@ def _require_own_limits(documents: Documents, request: PublishRequest) -> None:
     from darkstats.publication.recomputation import check_points, settings_of
     from darkstats.report.scan_table import read_scan
 
-    if documents.patch_set is None:
+    if documents.patch_set is None and not documents.has_signal:
         raise OptionError(
-            f"{request.source} has no patch set, and limits of a scan are those of hypotheses: "
-            "name the patch set with --patchset, or the folder that holds both files"
+            f"{request.source} has no patch set and no signal, and limits of a scan are those of "
+            "hypotheses: name the patch set with --patchset, or the folder that holds both files"
         )
     source = "" if request.scan is None else name_of(request.scan)
     limits: Mapping[str, Any] = documents.limits or {}

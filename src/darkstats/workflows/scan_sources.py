@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from darkstats.report.scan_records import Converted, Coupling
+    from darkstats.report.sidecar import Sidecar
     from darkstats.scan.mass_hypotheses import MassHypotheses
     from darkstats.signals.benchmarks import Benchmark
     from darkstats.workspace import PatchSet
@@ -105,6 +106,8 @@ def _read_source(
         if patchset is not None or patches:
             raise OptionError(f"{file} has a patch set of its own: drop --patchset and --patch")
         (file, patchset), source = pair, pair[0]
+    elif not read and (alone := _workspace_alone(path)) is not None:
+        file = source = alone
     elif not read and path.is_dir():
         if patchset is not None or patches:
             raise OptionError(
@@ -139,19 +142,19 @@ def _read_source(
             cl=float(statistics["cl"]),
             blind=bool(blind),
         )
+    from darkstats.publication.hypotheses import WITHOUT_SIGNAL
     from darkstats.report.sidecar import read_sidecar
     from darkstats.workspace import read_workspace
 
-    document = read_workspace(source, accept=("poi-unknown", "poi-no-effect")).document
+    workspace = read_workspace(source, accept=WITHOUT_SIGNAL)
+    document = workspace.document
+    points: PatchSet | None = None
     if patches:
         points = _loose(document, patches, name_pattern)
     elif patchset is not None or (not read and _is_pallet(file)):
         points = read_patchset(file if patchset is None else patchset)
     else:
-        raise OptionError(
-            f"{file} is no folder of a built search: give the signals of the workspace with "
-            "--patchset, or with --patch"
-        )
+        _require_signal(workspace, file)
     sidecar_ = read_sidecar(file)
     facts: dict[str, object] = {
         "name": path.name.removesuffix(".gz").removesuffix(".json"),
@@ -163,10 +166,10 @@ def _read_source(
         "poi_label": sidecar_.poi_label,
         "collision": None if sidecar_.collision is None else dict(sidecar_.collision),
     }
-    known = sidecar_.labels
-    words = {name: dict(known[name]) for name in points.labels if name in known}
-    if words:
-        facts["label_words"] = words
+    if points is None:
+        found = BinnedHypotheses.of_signal(document, facts=facts)
+        return Source(hypotheses=found, method="cls", cl=0.95, blind=bool(blind))
+    facts |= _label_words(sidecar_, points)
     found = BinnedHypotheses.of_patches(document, points, facts=facts)
     return Source(hypotheses=found, method="cls", cl=0.95, blind=bool(blind))
 
@@ -208,6 +211,30 @@ def _workspace_and_patches(folder: Path) -> tuple[str, str] | None:
     sets = [folder / name for name in ("patchset.json", "patchset.json.gz")]
     found = [str(path) for path in sets if path.is_file()]
     return (str(base), found[0]) if found else None
+
+
+def _label_words(sidecar: Sidecar, points: PatchSet) -> dict[str, object]:
+    """Titles and units of the labels of a patch set, where the sidecar has some."""
+    known = sidecar.labels
+    words = {name: dict(known[name]) for name in points.labels if name in known}
+    return {"label_words": words} if words else {}
+
+
+def _require_signal(workspace: Workspace, file: str) -> None:
+    from darkstats.publication.hypotheses import WITHOUT_SIGNAL
+
+    if {one.code for one in workspace.warnings} & set(WITHOUT_SIGNAL):
+        raise OptionError(
+            f"{file} has no signal, and is no folder of a built search: give the signals of the "
+            "workspace with --patchset, or with --patch"
+        )
+
+
+def _workspace_alone(folder: Path) -> str | None:
+    """A folder of a workspace with its signal, as ``template build`` and ``convert`` write one."""
+    others = ("record.json", "background_only.json")
+    one = folder / "workspace.json"
+    return str(one) if one.is_file() and not any((folder / n).exists() for n in others) else None
 
 
 def couplings_of(hypotheses: MassHypotheses) -> dict[str, Coupling]:

@@ -474,6 +474,37 @@ def test_limits_by_toys_are_found_again_to_rounding(
     assert [p["place"] for p in record["problems"] if "observed" in p["place"]] == wrong
 
 
+@pytest.mark.parametrize("as_folder", [True, False])
+def test_the_limit_of_one_signal_is_published(
+    repository: Path, tmp_path: Path, as_folder: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A workspace with its signal is one hypothesis: scanned, published and verified."""
+    made = tmp_path / "nt"
+    made.mkdir()
+    shutil.copy(repository / "workspaces/examples/two_bins.json", made / "workspace.json")
+    meta = {"schema": "darkstats.meta/1", "simulated": True, "title": "Two bins"}
+    (made / "workspace.meta.json").write_text(json.dumps(meta))
+    source = str(made if as_folder else made / "workspace.json")
+    scan, bundle = str(tmp_path / "scan"), tmp_path / "bundle"
+    assert run(["scan", source, "-o", scan, "--workers", "1"]) == 0
+    (point,) = json.loads((tmp_path / "scan/scan.json").read_text())["points"]
+    assert point["observed"] == pytest.approx(1.965, abs=1e-3)
+    assert run(["publish", source, "--scan", scan, "-o", str(bundle)]) == 0
+    status, record = verified(bundle, capsys=capsys)
+    assert (status, record["problems"]) == (0, [])
+    assert "**Simulated**: its counts are no data." in (bundle / "README.md").read_text()
+    assert "as in the workspace" not in (bundle / "limits.csv").read_text()
+
+
+def test_a_workspace_without_a_signal_is_no_scan(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what to give."""
+    source = repository / "workspaces/examples/mass_scan/background_only.json"
+    assert run(["scan", str(source), "-o", str(tmp_path / "scan"), "--workers", "1"]) == 2
+    assert "has no signal" in capsys.readouterr().err
+
+
 POINT = {
     "name": "a", "values": [1.0], "status": "ok", "observed": 1.0, "observed_error": 0.01,
     "expected": [1.0] * 5, "expected_error": [0.01] * 5,
