@@ -95,7 +95,7 @@ class Queue:
             known = connection.execute(
                 sa.select(JOB)
                 .where(JOB.c.key == key, JOB.c.owner == owner, JOB.c.state.in_(_values(states)))
-                .order_by(JOB.c.id.desc())
+                .order_by((JOB.c.id + 0).desc())  # or SQLite reads all jobs of the owner in order
                 .limit(1)
             ).first()
             if known is not None:
@@ -331,13 +331,14 @@ class Queue:
 
     def workers(self) -> Sequence[str]:
         """Names of all who hold a claim."""
-        names = sa.union(
+        names = sa.union_all(
             *(
                 sa.select(table.c.worker).where(table.c.state == JobState.RUNNING.value)
                 for table in (JOB, BLOCK)
             )
         )
-        return self._database.read(lambda connection: tuple(connection.execute(names).scalars()))
+        found = self._database.read(lambda connection: connection.execute(names).scalars().all())
+        return tuple(dict.fromkeys(found))
 
     def progress(self, claim: JobClaim, body: dict[str, Any]) -> None:
         """Tell of a step of a job; of a claim that was lost nothing is told."""

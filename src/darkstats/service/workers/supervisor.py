@@ -134,7 +134,7 @@ class Supervisor:
         if self._thread is None:
             return
         self._over.set()
-        self._thread.join()
+        self._thread.join(grace_s + 1.0)  # it may wait for a compiler, and starts nothing then
         self._thread = None
         running = [(seat, seat.process) for seat in self._seats if seat.process is not None]
         for _, process in running:
