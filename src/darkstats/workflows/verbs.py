@@ -287,7 +287,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "combine": Verb(
             request="CombineRequest", task="combine", panel="Workspaces",
-            help="Combine two workspaces; modifiers of one name share their parameter.\n\n"
+            help="Combine two likelihoods of bins or events; parameters of one name are shared.\n\n"
             "Example: darkstats combine one.json two.json -o both.json",
             figures=False, prints_record=True,
         ),
