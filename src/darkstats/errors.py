@@ -314,7 +314,19 @@ class NotCertifiedError(DarkstatsError):
 
 
 class FitFailedError(NotCertifiedError):
-    """A minimum that could not be certified after every retry."""
+    """A minimum that could not be certified after every retry.
+
+    Parameters
+    ----------
+    message
+        What failed, and what to do.
+    spent
+        Whether it is known that the model's own start leads nowhere, by any means.
+    """
+
+    def __init__(self, message: str, *, spent: bool = False) -> None:
+        self.spent = spent
+        super().__init__(message)
 
 
 class ImpossibleDataError(FitFailedError):

@@ -105,7 +105,7 @@ def test_retries_of_events_have_a_budget(monkeypatch: pytest.MonkeyPatch) -> Non
         status=np.full(2, FitStatus.MAX_STEPS), rung=np.zeros(2, dtype=np.int64),
         options=FitOptions(),
     )  # fmt: skip
-    climb.minuit(starts, np.array([], dtype=np.int64))
+    climb.minuit(starts, np.zeros(2, dtype=np.bool_))
     assert asked
     assert max(asked) < 1500
     climb.left, climb.status[:] = 0.0, FitStatus.NOT_FINITE

@@ -67,6 +67,9 @@ class BatchFit(Shown):
     steps, flat, rung, status
         Newton steps, directions without curvature, place in :data:`RUNGS` of the retry that
         delivered, :class:`FitStatus`. Shape [lane].
+    spent
+        Whether it is known that no fit of these events ends from the model's own start, by any
+        means. Never, for bins. Shape [lane].
     """
 
     in_a_line: ClassVar = "status n_failed twice_nll"
@@ -82,6 +85,7 @@ class BatchFit(Shown):
     flat: IndexArray
     rung: IndexArray
     status: IndexArray
+    spent: BoolArray
 
     @property
     def converged(self) -> BoolArray:
@@ -204,7 +208,13 @@ def fit_batch(
         starts = np.where(free, np.broadcast_to(np.asarray(start, dtype=float), held.shape), held)
 
     found = _from_starts(
-        problem, data, frozen_floats(auxdata), held=held, starts=starts, options=options
+        problem,
+        data,
+        frozen_floats(auxdata),
+        held=held,
+        starts=starts,
+        options=options,
+        spent=np.full(n_lanes, model.in_bins is None and not options.from_own_start),
     )
     poi = model.poi_index
     if poi is None or not problem.free[poi]:
@@ -222,6 +232,7 @@ def fit_batch(
         held=held[again],
         starts=moved[again],
         options=options,
+        spent=found.spent[again],
     )
     return _lower_of(found, second, again)
 
@@ -246,6 +257,7 @@ def _from_starts(
     held: FloatArray,
     starts: FloatArray,
     options: FitOptions,
+    spent: BoolArray,
 ) -> BatchFit:
     """Minimise from one start in each lane, with the ladder of retries."""
     model, n_lanes = problem.model, len(data)
@@ -265,6 +277,7 @@ def _from_starts(
             status=status,
             rung=rung,
             options=options,
+            spent=spent,
         )
     good = status == FitStatus.CONVERGED
     with np.errstate(over="ignore"):  # infinite is what it is, then
@@ -288,4 +301,5 @@ def _from_starts(
         flat=lanes.report[:, 2],
         rung=rung,
         status=status,
+        spent=spent,
     )

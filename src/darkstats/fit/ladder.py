@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from darkstats.arrays import FloatArray, IndexArray, frozen_floats
+from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
 from darkstats.fit.feasible import feasible_point
 from darkstats.fit.lanes import FitOptions, FitStatus, Lanes, Problem
 from darkstats.fit.passes import run_kernel
@@ -23,6 +23,7 @@ from darkstats.fit.starts import jittered_starts
 from darkstats.logs import logger
 from darkstats.minuit import silenced
 from darkstats.model import LaneData
+from darkstats.model.event_lanes import EventLanes
 
 __all__ = ["climb"]
 
@@ -163,12 +164,27 @@ class _Climb:
 
         Many starts of one fit that failed are all tried again from the model's own start.
         """
-        everyone = np.arange(len(chosen))
-        if self.problem.model.in_bins is None or len(chosen) == 1:
-            return everyone, everyone  # events of lanes are not compared
-        rows = np.hstack([np.asarray(self.data)[chosen], self.auxdata[chosen], starts])
+        if len(chosen) == 1:
+            return np.arange(1), np.arange(1)
+        data = self.data.places if isinstance(self.data, EventLanes) else np.asarray(self.data)
+        rows = np.hstack([data[chosen], self.auxdata[chosen], starts])
         _, one, of = np.unique(rows, axis=0, return_index=True, return_inverse=True)
         return one, of.reshape(-1)
+
+    def alike(self, lanes: BoolArray, held: FloatArray) -> BoolArray:
+        """All lanes of events whose data and own start are those of one of some lanes."""
+        if self.round_s == 0.0 or not lanes.any():
+            return np.zeros(len(lanes), dtype=np.bool_)
+        _, of = self._distinct(np.arange(len(lanes)), held)
+        return np.isin(of, of[lanes])
+
+    def repeated(self, held: FloatArray, starts: FloatArray) -> BoolArray:
+        """Lanes of events that an undamped retry would lead where one has ended. Shape [lane].
+
+        It began at the model's own start, and ended for another reason than the number of steps.
+        """
+        ended = (self.status == FitStatus.STALLED) | (self.status == FitStatus.NOT_FINITE)
+        return self.alike(ended & (starts == held).all(axis=1), held)
 
     def feasible(self, starts: FloatArray) -> IndexArray:
         """Fit lanes whose start has no likelihood from where they have one; return the others.
@@ -197,13 +213,13 @@ class _Climb:
             )
         return np.array(impossible, dtype=np.int64)
 
-    def minuit(self, held: FloatArray, impossible: IndexArray) -> None:
-        """Fit lanes from where iminuit ends."""
+    def minuit(self, held: FloatArray, left_out: BoolArray) -> None:
+        """Fit lanes from where iminuit ends, but for some."""
         if not self.problem.free.any():
             return  # one point, which the kernel looked at: iminuit wants something to vary
         calls = int(_MINUIT_S / (_CALL_S + self.step_s + self.round_s))
         chosen, points = [], []
-        for lane in np.setdiff1d(self.failed, impossible)[:_MOST_SINGLE_LANES]:
+        for lane in self.failed[~left_out[self.failed]][:_MOST_SINGLE_LANES]:
             if calls < _FEWEST_STEPS:
                 break
             point, used = _minuit_point(
@@ -227,21 +243,28 @@ def climb(
     status: IndexArray,
     rung: IndexArray,
     options: FitOptions,
+    spent: BoolArray,
 ) -> None:
     """Retry failed lanes in place. Shapes: [lane, bin], then [lane, par] thrice.
 
-    ``held`` are the model's own starts, ``starts`` those that failed.
+    ``held`` are the model's own starts, ``starts`` those that failed; ``spent`` says of which
+    lanes of events it is known that the own start leads nowhere, also in the end.
     """
     run = _Climb(problem, data, auxdata, lanes=lanes, status=status, rung=rung, options=options)
     _log.debug("%d of %d fits are tried again", len(run.failed), len(status))
-    for number, damping in ((1, 0.0), (2, 1.0)):
-        failed = run.failed
+    for number, damping, left_out in (
+        (1, 0.0, spent | run.repeated(held, starts)),
+        (2, 1.0, spent),
+    ):
+        failed = run.failed[~left_out[run.failed]]
         run.retry(number, failed, held[failed], damping=damping, least=options.max_steps)
     if not options.fallback:
         return
-    impossible = run.feasible(starts)
-    run.minuit(held, impossible)
+    left_out = spent.copy()
+    left_out[run.feasible(starts)] = True
+    run.minuit(held, left_out)
     for key in range(N_JITTERED):
-        failed = np.setdiff1d(run.failed, impossible)
+        failed = run.failed[~left_out[run.failed]]
         points = [jittered_starts(problem, held[lane], 1, key=key)[0] for lane in failed]
         run.retry(5, failed, np.array(points), damping=0.1, least=0)
+    spent |= run.alike(~left_out & (status != FitStatus.CONVERGED), held)

@@ -40,6 +40,9 @@ class FitOptions:
     fallback
         Whether a fit that fails may be tried by other means than Newton steps from the model's
         own start. Their budget is counted, not timed.
+    from_own_start
+        Whether a fit of events that fails may be tried again from the model's own start. False
+        where that is known to lead nowhere.
 
     Examples
     --------
@@ -55,6 +58,7 @@ class FitOptions:
     max_steps: int = 200
     threads: int | None = None
     fallback: bool = True
+    from_own_start: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -347,7 +347,8 @@ def _failure(
     return FitFailedError(
         f"no minimum could be certified from {n} starts ({status.name}, EDM "
         f"{batch.edm[0]:.3g}, smallest rate {batch.min_rate[0]:.3g}); check that every "
-        "bin with events has a positive expected rate within the ranges of the parameters"
+        "bin with events has a positive expected rate within the ranges of the parameters",
+        spent=bool(batch.spent.any()),
     )
 
 
@@ -482,7 +483,9 @@ def fit(
             jittered_starts(problem, held, MORE_STARTS, key=2),
             jittered_starts(problem, near, MORE_STARTS, key=3, width=NEARBY),
         ]
-        batch = attempt(np.vstack([starts, *more]), options)
+        batch = attempt(
+            np.vstack([starts, *more]), replace(options, from_own_start=not batch.spent.any())
+        )
         found, failed = batch.lowest(), failed + batch.n_failed
     if found is not None and math.isfinite(found.twice_nll):
         below, level, lost = _lower_places(problem, observation, found, attempt, options)

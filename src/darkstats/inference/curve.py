@@ -8,6 +8,7 @@ again from a second start (:meth:`ProfileCurve.certify`).
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -516,7 +517,7 @@ class ProfileCurve:
             auxdata,
             start=different,
             poi_values=mu,
-            options=self.options,
+            options=replace(self.options, from_own_start=not error.spent),
         )
         self.attempted += n
         self.certified += n - batch.n_failed

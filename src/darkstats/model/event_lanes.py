@@ -78,6 +78,12 @@ class EventLanes:
         """Sum of the weights. Shape [lane, channel]."""
         return np.stack([channel.total for channel in self.channels], axis=1)
 
+    @property
+    def places(self) -> IndexArray:
+        """Where the events of each lane stand, alike in lanes that share them. Shape [lane, k]."""
+        parts = [(channel.first_vector, channel.n_vectors) for channel in self.channels]
+        return np.stack([one for part in parts for one in part], axis=1)
+
 
 def padded(counts: IndexArray) -> tuple[IndexArray, IndexArray]:
     """First vector and number of vectors of lanes with these numbers of events."""

@@ -71,7 +71,7 @@ class _Wells:
             parameters=parameters, twice_nll=values, limiting=values, ends=parameters,
             first_ends=parameters, edm=zeros, min_rate=zeros + 1.0,
             steps=zeros.astype(int), flat=zeros.astype(int), rung=zeros.astype(int),
-            status=zeros.astype(int),
+            status=zeros.astype(int), spent=zeros.astype(bool),
         )  # fmt: skip
 
     def search(self) -> BatchFit:
