@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["json_escaped", "no_name", "no_text", "printable", "spelled"]
+__all__ = ["as_text", "json_escaped", "no_name", "no_text", "printable", "spelled"]
 
 _TURNING = "\u202a-\u202e\u2066-\u2069"  # the direction of text
 _LATER = "\x7f-\x9f"  # controls that JSON leaves as they are
@@ -31,6 +31,17 @@ def no_name(text: str) -> bool:
 def no_text(text: str) -> bool:
     """Whether text cannot be written: half of a surrogate pair, as of bytes that are no UTF-8."""
     return _HALF.search(text) is not None
+
+
+def as_text(name: str) -> str:
+    r"""A name of a file as text that can be written: bytes that are no UTF-8 are spelled.
+
+    Examples
+    --------
+    >>> as_text("caf\udce9.json")
+    'caf\\udce9.json'
+    """
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def printable(text: str) -> str:

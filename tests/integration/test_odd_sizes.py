@@ -87,6 +87,28 @@ def test_words_that_no_shell_passes(call: Call, words: list[str]) -> None:
     assert json.loads(out)["error"] == "UsageError"
 
 
+def test_names_of_files_that_are_no_text(call: Call, tmp_path: Path) -> None:
+    """As a file of another encoding has: what is written of it is text that is read again."""
+    pytest.importorskip("matplotlib", reason="draws a figure")
+    source = written(tmp_path / "w\udce9.json", foreign_searches.background())
+    plane = [[500, 100], [500, 200], [600, 100], [600, 200]]
+    signals = written(tmp_path / "set\udce9.json", foreign_searches.patch_set(["m1", "m2"], plane))
+    scan, bundle = tmp_path / "scan\udce9", tmp_path / "bundle\udce9"
+    for words in (
+        ("scan", source, "--patchset", signals, "-o", scan, "--workers", 1),
+        ("contour", f"\udce9={scan / 'scan.json'}", "--curves", tmp_path / "c\udce9.csv"),
+        ("contour", scan / "scan.json", "--plot", tmp_path / "c\udce9.png"),
+        ("plot", scan / "scan.json", "-o", tmp_path / "f\udce9.svg", "--csv"),
+        ("publish", source, "--patchset", signals, "--scan", scan, "-o", bundle),
+        ("verify", bundle, "--workers", 1, "--points", 1),
+        ("fit", source, "--plot", f"prefit={tmp_path}/p\udce9.png"),
+    ):
+        status, _, said = call(*words, "--json")
+        assert status == 0, said
+    assert json.loads((scan / "scan.json").read_text("utf-8"))["name"] == "w\\udce9"
+    assert "\\udce9" in (tmp_path / "c\udce9.csv").read_text("utf-8")
+
+
 def test_a_strength_at_which_a_rate_is_gone(call: Call, tmp_path: Path) -> None:
     """Its Asimov value is infinite, which is no distance to start a search from."""
     document = {

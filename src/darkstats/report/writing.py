@@ -10,11 +10,11 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from json.encoder import encode_basestring, encode_basestring_ascii
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
-from darkstats.characters import json_escaped
+from darkstats.characters import as_text, json_escaped
 from darkstats.errors import OptionError, OutputError
 
 __all__ = ["csv_text", "json_text", "plain", "require_writable", "whole_file", "write_text"]
@@ -83,8 +83,8 @@ def json_text(record: Mapping[str, Any]) -> str:
     text = _written(found, "\n", encode_basestring)
     try:
         text.encode()
-    except UnicodeEncodeError:  # a name of a file that is no text
-        text = _written(found, "\n", encode_basestring_ascii)
+    except UnicodeEncodeError:  # a name of a file that is no text, and would be none when read
+        text = _written(found, "\n", lambda name: encode_basestring(as_text(name)))
     return json_escaped(text) + "\n"
 
 
@@ -182,7 +182,7 @@ def _umask() -> int:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file whole, or not at all.
+    """Write a text file whole, or not at all. Names of files that are no text are spelled in it.
 
     Raises
     ------
@@ -190,4 +190,4 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         The file cannot be written.
     """
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(as_text(text), encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkstats.characters import as_text
 from darkstats.errors import DocumentError, InputError, OptionError
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.plot_requests import Record, name_of
@@ -270,7 +271,7 @@ def _source_files(request: PublishRequest) -> tuple[str, Files]:
     if path.is_dir():
         if request.patchset is not None:
             raise OptionError(f"{request.source} has a patch set of its own: drop --patchset")
-        name = path.resolve().name
+        name = as_text(path.resolve().name)
         if (path / "record.json").is_file():
             return name, _build_files(path)
         base = path / "background_only.json"
@@ -289,7 +290,7 @@ def _source_files(request: PublishRequest) -> tuple[str, Files]:
             f"{request.source} is an HS3 document of unbinned likelihoods: publish takes "
             "HistFactory workspaces; an HS3 document can be published as it is"
         )
-    name = path.name.removesuffix(".gz").removesuffix(".json")
+    name = as_text(path.name.removesuffix(".gz").removesuffix(".json"))
     return name, _workspace_files(request.source, request.patchset)
 
 

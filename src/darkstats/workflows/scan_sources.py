@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkstats.characters import as_text
 from darkstats.errors import OptionError
 from darkstats.garbage import collection_paused
 from darkstats.workflows.requests import file_of
@@ -157,8 +158,8 @@ def _read_source(
         _require_signal(workspace, file)
     sidecar_ = read_sidecar(file)
     facts: dict[str, object] = {
-        "name": path.name.removesuffix(".gz").removesuffix(".json"),
-        "title": sidecar_.title or _title(path),
+        "name": as_text(path.name.removesuffix(".gz").removesuffix(".json")),
+        "title": sidecar_.title or as_text(_title(path)),
         "simulated": sidecar_.simulated,
         "data": "simulated" if sidecar_.simulated else "as in the workspace",
         "luminosity_ipb": sidecar_.luminosity_ipb,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from darkstats.scan.mass_hypotheses import EventHypotheses
+from darkstats.characters import as_text
+from darkstats.scan.mass_hypotheses import EventHypotheses
 
 __all__ = ["unbinned_source"]
 
@@ -50,8 +51,8 @@ def unbinned_source(
     reference = said.get("reference_cross_section_pb")
     kind = "simulated events" if simulated else "measured events"
     facts = {
-        "name": f"{path.resolve().parent.name}_unbinned" if stem == "unbinned" else stem,
-        "title": sidecar.title or document.description or path.name,
+        "name": as_text(f"{path.resolve().parent.name}_unbinned" if stem == "unbinned" else stem),
+        "title": sidecar.title or document.description or as_text(path.name),
         "simulated": simulated,
         "data": kind if not closed else (CLOSED if given else NONE_GIVEN),
         "luminosity_ipb": said.get("luminosity_ipb"),

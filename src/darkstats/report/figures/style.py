@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from darkstats.characters import as_text
 from darkstats.errors import MissingExtraError, OptionError
 from darkstats.report.writing import csv_text, whole_file, write_text
 
@@ -238,8 +239,8 @@ _METADATA: dict[str, dict[str, str | None]] = {
 
 
 def plain_name(text: str) -> str:
-    """Return a name as text that matplotlib does not take for mathematics."""
-    return text.replace("$", r"\$")
+    """Return a name as text that matplotlib can draw, and does not take for mathematics."""
+    return as_text(text).replace("$", r"\$")
 
 
 _UNIT = r"(?<![A-Za-z_])((?:\d[\d.]*)?(?:[kMGT]?eV|[mµunpfa]?b|[cm]?m|s))"
