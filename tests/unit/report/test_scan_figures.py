@@ -23,7 +23,12 @@ from darkstats.errors import OptionError, UnknownNameError
 from darkstats.report.constraints.catalogue import catalogue
 from darkstats.report.constraints.curve import Constraint, Source
 from darkstats.report.figures.comparisons import RatioCurve, projections_figure, ratios_figure
-from darkstats.report.figures.coupling_limits import Favoured, mass_limits_figure
+from darkstats.report.figures.coupling_limits import (
+    Favoured,
+    mass_limits_figure,
+    mass_range_of,
+    mass_scale,
+)
 from darkstats.report.figures.planes import (
     MAPS,
     cells_of,
@@ -368,6 +373,42 @@ def test_slices_say_where_there_are_hypotheses() -> None:
     for axis in (0, 1):
         assert len(slice_masses(table, axis)) == 4
         slices_figure(table, table.limits_on(), fixed=axis, at=slice_masses(table, axis))
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 4])
+def test_slices_of_few_masses_are_these(columns: int) -> None:
+    """A panel for each, none twice."""
+    table = plane(columns=columns)
+    assert slice_masses(table, 0) == tuple(4.0 + 0.5 * j for j in range(columns))
+
+
+def test_no_two_slices_meet_the_same_hypotheses() -> None:
+    """Round masses between the columns can lie in the cell of one of them."""
+    for columns in (5, 6, 9):
+        table = plane(columns=columns)
+        cells = cells_of(table)
+        found = slice_masses(table, 0)
+        met = [tuple(cells.containing(0, mass).tolist()) for mass in found]
+        assert len(set(met)) == len(met)
+        assert list(found) == sorted(found)
+
+
+@pytest.mark.parametrize("mass", [[80.0, 100.0, 140.0], [0.5, 1.0, 9.0], [1.0, 2.0, 3.0, 4.0]])
+def test_no_marker_is_cut_by_the_frame(mass: list[float]) -> None:
+    """The axis reaches beyond the first and the last hypothesis by some of its length."""
+    values = np.array(mass)
+    low, high = mass_range_of(values, room=1.15)
+    to = np.log if mass_scale(values, (low, high)) == "log" else np.asarray
+    first, last, left, right = (float(to(x)) for x in (values[0], values[-1], low, high))
+    assert min(first - left, right - last) > 0.02 * (right - left)
+
+
+def test_the_masses_of_a_recast_have_a_usual_scale() -> None:
+    """The root of the mass is for dense scans alone."""
+    mass = np.square(np.linspace(0.3, 3.0, 30))
+    ends = float(mass[0]), float(mass[-1])
+    assert mass_scale(mass, ends) == "root"
+    assert mass_scale(mass, ends, usual=True) in {"linear", "log"}
 
 
 @pytest.mark.parametrize("what", MAPS)

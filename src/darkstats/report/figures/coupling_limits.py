@@ -238,34 +238,35 @@ def _evenness(mass: FloatArray, ends: Range, scale: str) -> float:
     return float(max(np.max(steps[1:] - along), np.max(along - steps[:-1])))
 
 
-def mass_scale(mass: FloatArray, ends: Range) -> str:
+def mass_scale(mass: FloatArray, ends: Range, *, usual: bool = False) -> str:
     """Scale on which masses lie most evenly: ``"linear"``, ``"log"`` or ``"root"``.
 
     Hypotheses are as dense as the resolution asks for, so that none are squeezed where they lie
-    evenly. The root of the mass is taken only where it is much better than the usual two.
+    evenly. The root of the mass is taken only where it is much better than the usual two, and never
+    where ``usual`` asks for one of these.
     """
     if not _spans(np.array(ends)):
         return "linear"
     if len(np.unique(mass)) < 2:
         return "log"
     found = {scale: _evenness(mass, ends, scale) for scale in _SCALES}
-    usual = min(("log", "linear"), key=found.__getitem__)
-    return "root" if found["root"] < _MUCH_BETTER * found[usual] else usual
+    better = min(("log", "linear"), key=found.__getitem__)
+    return "root" if not usual and found["root"] < _MUCH_BETTER * found[better] else better
 
 
-def mass_range_of(mass: FloatArray, *, room: float = 1.0) -> Range:
+def mass_range_of(mass: FloatArray, *, room: float = 1.0, usual: bool = False) -> Range:
     """Ends of an axis of masses: those of the hypotheses, and some room where it is asked for."""
     low, high = float(mass.min()), float(mass.max())
     if low == high:
         return low - 0.05 * (abs(low) or 1.0), high + 0.05 * (abs(high) or 1.0)
-    if room == 1.0 or not _spans(mass):
+    if room == 1.0:
         return low, high
-    scale = mass_scale(mass, (low, high))
+    scale = mass_scale(mass, (low, high), usual=usual)
     if scale == "log":
         return low / room, high * room
     to, back = _SCALES[scale]
     more = 0.2 * (room - 1.0) * float(to(high) - to(low))
-    near_zero = scale == "linear" and low < 0.1 * high
+    near_zero = scale == "linear" and 0.0 <= low < 0.1 * high
     return (0.0 if near_zero else float(back(to(low) - more))), float(back(to(high) + more))
 
 
@@ -378,7 +379,9 @@ _TICK_PAD = 7.0  # points: the first number keeps clear of that of the other axi
 _BELOW_LEGEND = 0.66
 
 
-def mass_axis(axes: Axes, ends: Range, mass: FloatArray | None = None) -> None:
+def mass_axis(
+    axes: Axes, ends: Range, mass: FloatArray | None = None, *, usual: bool = False
+) -> None:
     """Scale and ticks of an axis of masses.
 
     The scale is the one of :func:`mass_scale` for the hypotheses ``mass``, or without any a
@@ -389,7 +392,7 @@ def mass_axis(axes: Axes, ends: Range, mass: FloatArray | None = None) -> None:
     axes.set_xlim(*ends)
     axes.tick_params(axis="x", which="both", pad=_TICK_PAD)
     everywhere = np.geomspace(*ends, 99) if ends[0] > 0.0 else np.linspace(*ends, 99)
-    scale = mass_scale(everywhere if mass is None else mass, ends)
+    scale = mass_scale(everywhere if mass is None else mass, ends, usual=usual)
     if scale == "linear":
         return
     plain = FuncFormatter(lambda value, _: f"{value:g}")

@@ -328,10 +328,20 @@ def _mark_largest(axes: Axes, table: ScanTable, values: FloatArray) -> list[Any]
 
 
 def slice_masses(table: ScanTable, axis: int, n: int = 4) -> tuple[float, ...]:
-    """Round masses that cut a plane into about equal parts: slices where none are asked for."""
+    """Masses that cut a plane into about equal parts: slices where none are asked for.
+
+    All that hypotheses have, where these are few; otherwise round ones, no two of which meet the
+    same hypotheses.
+    """
     masses = np.sort(table.coordinates[:, axis])
+    known = np.unique(masses)
+    if len(known) <= n:
+        return tuple(map(float, known))
     wanted = np.quantile(masses, (np.arange(n) + 0.5) / n)
-    return tuple(dict.fromkeys(float(f"{mass:.2g}") for mass in wanted))
+    cells = cells_of(table)
+    rounded = dict.fromkeys(float(f"{mass:.2g}") for mass in wanted)
+    slices = {tuple(cells.containing(axis, mass).tolist()): mass for mass in reversed(rounded)}
+    return tuple(sorted(slices.values()))
 
 
 def slices_figure(

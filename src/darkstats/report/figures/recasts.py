@@ -55,8 +55,8 @@ def recast_figure(found: Recast) -> Drawing:
     with style():
         figure = canvas(6.8, 5.8)
         axes = figure.add_subplot()
-        across = mass_range_of(mass, room=1.15)
-        mass_axis(axes, across, mass)
+        across = mass_range_of(mass, room=1.15, usual=True)
+        mass_axis(axes, across, mass, usual=True)
         axes.set_yscale("log")
         axes.set_ylim(*_range(found))
         overlay = draw_regions(axes, published)
@@ -190,7 +190,7 @@ def _edges(mass: FloatArray, ends: tuple[float, float]) -> FloatArray:
     if len(mass) == 1:
         return np.array(ends)
     middle = np.sqrt(mass[1:] * mass[:-1])
-    if mass_scale(mass, ends) == "linear":
+    if mass_scale(mass, ends, usual=True) == "linear":
         middle = 0.5 * (mass[1:] + mass[:-1])
     return np.concatenate([[mass[0]], middle, [mass[-1]]])
 
