@@ -30,6 +30,7 @@
       try {
         const answer = await fetch(address, { headers: { "HX-Request": "true" } });
         if (!answer.ok) throw new Error(String(answer.status));
+        if (lost) panel.dataset.shown = "";
         lost = false;
         const text = await answer.text();
         if (text !== panel.dataset.shown) {
