@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from darkstats.errors import ArgumentTypeError
 
-__all__ = ["checked", "converted"]
+__all__ = ["checked", "converted", "words_by_name"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -160,6 +160,30 @@ def converted(function: str, name: str, value: object, kind: Any) -> Any:  # noq
         if found is not _NO:
             return found
     raise _refused(function, name, value, " or ".join(dict.fromkeys(map(_in_words, choices))))
+
+
+def words_by_name(function: str, name: str, value: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Return a mapping of names to numbers as the words that stand for it.
+
+    Raises
+    ------
+    ArgumentTypeError
+        A name is no text or has ``=``, or its value is no list of numbers.
+
+    Examples
+    --------
+    >>> words_by_name("reinterpret_likelihood", "signal", {"SR": [1, 2.5]})
+    ('SR=1.0,2.5',)
+    """
+    words = []
+    for key, items in value.items():
+        several = isinstance(items, Collection) and not isinstance(items, (str, bytes, Mapping))
+        numbers = [_as(one, float) for one in (items if several else (items,))]
+        if not isinstance(key, str) or "=" in key or not numbers or any(n is _NO for n in numbers):
+            expected = "names with lists of numbers, such as {'SR': [1.2, 3.4]}"
+            raise _refused(function, name, {key: items}, expected)
+        words.append(f"{key}={','.join(map(repr, numbers))}")
+    return tuple(words)
 
 
 _NO: Any = object()

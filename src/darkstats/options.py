@@ -14,7 +14,7 @@ from operator import or_
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from darkstats.arguments import converted
+from darkstats.arguments import converted, words_by_name
 from darkstats.errors import ArgumentTypeError, OptionError, UnknownNameError
 
 __all__ = [
@@ -60,6 +60,8 @@ class Option:
         aside; ``"perhaps"`` where it may be one, or contain one, among other things.
     writes
         Whether the value is a file or folder that is written.
+    by_name
+        Whether words are ``NAME=1.2,3.4``, so that a mapping of names to numbers stands for them.
     """
 
     flags: tuple[str, ...]
@@ -75,6 +77,7 @@ class Option:
     repeated: bool
     reads: str
     writes: bool
+    by_name: bool
 
     @property
     def name(self) -> str:
@@ -113,12 +116,13 @@ def option(
     repeated: bool = False,
     reads: str = "",
     writes: bool = False,
+    by_name: bool = False,
 ) -> Option:
     """Declare an option; see :class:`Option`."""
     return Option(
         flags=flags, metavar=metavar, help=help, panel=panel, choices=choices, kind=kind,
         least=least, most=most, usual=usual, read=read, repeated=repeated, reads=reads,
-        writes=writes,
+        writes=writes, by_name=by_name,
     )  # fmt: skip
 
 
@@ -256,7 +260,10 @@ def request_from(kind: type, given: Mapping[str, Any], *, called: str) -> Any:  
         first = asked[name][0]
         if value is first.default:
             continue
-        found = converted(called, name, value, first.type)
+        if first.option.by_name and isinstance(value, Mapping):
+            found = converted(called, name, words_by_name(called, name, value), first.type)
+        else:
+            found = converted(called, name, value, first.type)
         for taker in takers_of(asked[name], found):
             chosen[taker.path] = found
     return request_of(kind, chosen)

@@ -296,6 +296,16 @@ def reinterpret_likelihood(request: workflows.ReinterpretRequest, shell: Shell) 
     ... )
     >>> round(found.result.observed, 2)
     1.99
+
+    Yields by channel may be a mapping, too:
+
+    >>> again = darkstats.reinterpret_likelihood(
+    ...     "workspaces/examples/three_channels.json",
+    ...     signal={"signal_region": [2.1, 5.4, 4.3, 1.2]},
+    ...     missing="keep",
+    ... )
+    >>> again.result.observed == found.result.observed
+    True
     """
     return workflows.reinterpret(request, shell)
 

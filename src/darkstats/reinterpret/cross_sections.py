@@ -28,6 +28,7 @@ __all__ = [
     "ASSUMED",
     "CROSS_SECTION_UNITS",
     "MASS_UNITS",
+    "NOTHING_SAID",
     "AtMass",
     "CrossSections",
     "Formula",
@@ -42,6 +43,7 @@ __all__ = [
 MASS_UNITS: Mapping[str, float] = {"kev": 1e-6, "mev": 1e-3, "gev": 1.0, "tev": 1e3}
 CROSS_SECTION_UNITS: Mapping[str, float] = {"ab": 1e-3, "fb": 1.0, "pb": 1e3, "nb": 1e6}
 #: What no likelihood can tell, in words.
+NOTHING_SAID = "nothing says what signal strength 1 is"
 ASSUMED = "the signal efficiency is assumed not to depend on the coupling, which cannot be known"
 
 _MASS = re.compile(rf"(?P<stem>.+)_(?P<unit>{'|'.join(MASS_UNITS)})")
@@ -609,7 +611,7 @@ class CrossSections:
     ) -> float:
         if not stated:
             raise DocumentError(
-                "nothing says what signal strength 1 is", source=self.source,
+                NOTHING_SAID, source=self.source,
                 remedy="write unit_signal, or --unit-signal: 'reference' if the signal was "
                 "generated with the cross section at the reference coupling, or its cross section "
                 f"such as '2.5 fb', or its coupling as {self.symbol}=0.1",

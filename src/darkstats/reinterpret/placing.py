@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from darkstats.errors import OptionError, UnknownNameError, WorkspaceError
 from darkstats.reinterpret.signals import ChannelYields, Signal, Variation
 from darkstats.workspace import Workspace, apply_patch
+from darkstats.workspace.own_signals import KEY, OwnSignal
 
 __all__ = ["MISSING", "Placed", "place"]
 
@@ -16,7 +17,8 @@ MISSING = ("keep", "mask", "drop")
 """What becomes of a channel that the signal does not name: no signal is expected in it; its bins
 leave the likelihood; or the whole channel leaves the workspace."""
 _SHARED = ("normsys", "histosys")  # types that one Gaussian parameter can have in several samples
-_MULTIPLYING = ("normfactor", "lumi")
+_LUMI = "lumi"
+_MULTIPLYING = ("normfactor", _LUMI)
 _SAME_RATIO = 1e-9  # relative: ratios of yields that differ by rounding are one factor
 
 Item = dict[str, Any]
@@ -39,7 +41,10 @@ class Placed:
     missing, masked
         Channels that the signal does not name; those of them to be masked.
     shared, own
-        Nuisance parameters of the signal: those that the workspace has, and new ones.
+        Nuisance parameters of the signal: those that something else in the workspace has, and new
+        ones.
+    notices
+        What the signal does not have and perhaps should, in words.
     """
 
     workspace: Workspace = field(repr=False)
@@ -50,6 +55,7 @@ class Placed:
     masked: tuple[str, ...]
     shared: tuple[str, ...]
     own: tuple[str, ...]
+    notices: tuple[str, ...] = ()
 
 
 def place(
@@ -59,6 +65,7 @@ def place(
     poi: str,
     name: str = "signal",
     missing: str | None = None,
+    reference_cross_section_pb: float | None = None,
 ) -> Placed:
     """Put a signal into a workspace.
 
@@ -78,6 +85,9 @@ def place(
         Of the new sample.
     missing
         One of :data:`MISSING`; None refuses a signal that does not name every channel.
+    reference_cross_section_pb
+        Cross section of signal strength 1, pb; None where nothing says it. The patch says either,
+        since what a sidecar says is of the signal of the search.
 
     Raises
     ------
@@ -99,10 +109,10 @@ def place(
             "signal does not name: --missing keep (no signal there), mask (bins out of the "
             "likelihood) or drop (channels out of the workspace)"
         )
-    types = _types(channels)
+    dropped = set(absent) if missing == "drop" else set()
+    known = _Modifiers.of(document, poi, dropped, signal.source)
     operations: list[Item] = []
     replaced: list[str] = []
-    dropped = set(absent) if missing == "drop" else set()
     for index in range(len(channels) - 1, -1, -1):
         channel = channels[index]
         if channel["name"] in dropped:
@@ -121,10 +131,10 @@ def place(
                 "with --name"
             )
         if yields is not None:
-            sample = _sample(name, channel["name"], yields, poi, types)
-            operations.append(
-                {"op": "add", "path": f"/channels/{index}/samples/-", "value": sample}
-            )
+            sample = _sample(name, channel["name"], yields, poi, known)
+            path = f"/channels/{index}/samples/-"
+            said = {KEY: reference_cross_section_pb}
+            operations.append({"op": "add", "path": path, "value": sample, **said})
         elif not kept:
             raise OptionError(
                 f"channel {channel['name']!r} has nothing but the signal that is taken out: name "
@@ -145,15 +155,22 @@ def place(
             error.findings, source=error.source, hint=f"the signal is that of {signal.source}"
         ) from None
     names = {key for one in signal.channels.values() for key in one.variations}
+    alone = {
+        _of_empty_bin(name, key, k)
+        for key, one in signal.channels.items() for k, _, _ in _errors_of_empty_bins(one)
+    }  # fmt: skip
     return Placed(
-        workspace=made,
+        workspace=replace(
+            made, own_signal=OwnSignal(reference_cross_section_pb=reference_cross_section_pb)
+        ),
         patch=tuple(operations),
         yields={key: float(sum(one.yields)) for key, one in signal.channels.items()},
         replaced=tuple(reversed(replaced)),
         missing=absent,
         masked=absent if missing == "mask" else (),
-        shared=tuple(sorted(names & types.keys())),
-        own=tuple(sorted(names - types.keys())),
+        shared=tuple(sorted(names & known.kept.keys())),
+        own=tuple(sorted((names - known.kept.keys()) | alone)),
+        notices=tuple(_without_luminosity(signal, known)),
     )
 
 
@@ -182,41 +199,101 @@ def _all_values(yields: ChannelYields) -> Iterator[tuple[str, tuple[float, ...]]
         yield f"{name!r}", one.down
 
 
-def _types(channels: list[Item]) -> dict[str, set[str]]:
-    """Types of the modifiers of a workspace, by name."""
-    found: dict[str, set[str]] = {}
-    for channel in channels:
-        for sample in channel["samples"]:
-            for one in sample["modifiers"]:
-                found.setdefault(one["name"], set()).add(one["type"])
-    return found
+@dataclass(frozen=True, slots=True)
+class _Modifiers:
+    """Types of modifiers by name: all of a workspace, those of what stays in it; and who asks."""
+
+    all: Mapping[str, set[str]]
+    kept: Mapping[str, set[str]]
+    source: str
+
+    @classmethod
+    def of(cls, document: Item, poi: str, dropped: set[str], source: str) -> _Modifiers:
+        every: dict[str, set[str]] = {}
+        kept: dict[str, set[str]] = {}
+        for channel in document["channels"]:
+            for sample in channel["samples"]:
+                leaves = any(one["name"] == poi for one in sample["modifiers"])
+                for one in sample["modifiers"]:
+                    every.setdefault(one["name"], set()).add(one["type"])
+                    if not leaves and channel["name"] not in dropped:
+                        kept.setdefault(one["name"], set()).add(one["type"])
+        for measurement in document["measurements"]:
+            for one in measurement["config"]["parameters"]:
+                if one["name"] == _LUMI and "sigmas" in one and _LUMI not in every:
+                    every[_LUMI] = {_LUMI}  # only the signals of patches have it
+        return cls(every, kept, source)
 
 
-def _sample(
-    name: str, channel: str, signal: ChannelYields, poi: str, types: Mapping[str, set[str]]
-) -> Item:
+def _sample(name: str, channel: str, signal: ChannelYields, poi: str, known: _Modifiers) -> Item:
     modifiers: list[Item] = [{"name": poi, "type": "normfactor", "data": None}]
     for key in signal.modifiers:
-        kinds = types.get(key, set())
+        kinds = known.all.get(key, set())
         chosen = next((kind for kind in _MULTIPLYING if kind in kinds), None)
         if chosen is None:
-            known = [one for one, has in types.items() if has & set(_MULTIPLYING)]
-            raise UnknownNameError("parameter that multiplies", key, known)
+            names = [one for one, has in known.all.items() if has & set(_MULTIPLYING)]
+            raise UnknownNameError("parameter that multiplies", key, names)
         modifiers.append({"name": key, "type": chosen, "data": None})
     if signal.stat is not None:
         own = f"{name}_stat_{channel}"
         errors = [e if y > 0.0 else 0.0 for e, y in zip(signal.stat, signal.yields, strict=True)]
-        modifiers.append({"name": own, "type": "shapesys", "data": errors})
+        if any(errors):
+            modifiers.append({"name": own, "type": "shapesys", "data": errors})
+        for k, high, low in _errors_of_empty_bins(signal):
+            data = {"hi_data": high, "lo_data": low}
+            own = _of_empty_bin(name, channel, k)
+            modifiers.append({"name": own, "type": "histosys", "data": data})
     for key, one in signal.variations.items():
-        kinds = types.get(key, set())
+        kinds = known.kept.get(key, set()) | (known.all.get(key, set()) & {_LUMI})
         if kinds - set(_SHARED):
-            raise OptionError(
-                f"{key!r} is a {' and '.join(sorted(kinds))} of the workspace, which no variation "
-                f"of yields can share; name it under 'modifiers' if it multiplies the signal, or "
-                "give the variation another name"
-            )
+            raise _no_variation(key, kinds, known.source)
         modifiers.append({"name": key, **_variation(signal.yields, one)})
     return {"name": name, "data": list(signal.yields), "modifiers": modifiers}
+
+
+def _no_variation(key: str, kinds: set[str], source: str) -> OptionError:
+    how = "give the variation another name"
+    if kinds & set(_MULTIPLYING):
+        where = "in this table"
+        if not source.endswith((".yaml", ".yml", ".json")):
+            where = "in a table in YAML or JSON, since a column of CSV cannot say it"
+        how = (
+            f"if it multiplies the signal, leave the variation out and write modifiers: [{key}] "
+            f"{where}; else {how}"
+        )
+    return OptionError(
+        f"{source}: {key!r} is a {' and '.join(sorted(kinds))} of the workspace, which no "
+        f"variation of yields can share; {how}"
+    )
+
+
+def _without_luminosity(signal: Signal, known: _Modifiers) -> Iterator[str]:
+    for key in (one for one, kinds in known.all.items() if _LUMI in kinds):
+        without = [name for name, one in signal.channels.items() if key not in one.modifiers]
+        if without:
+            where = "" if len(without) == len(signal.channels) else f" in {', '.join(without)}"
+            yield (
+                f"the workspace has an uncertainty of the luminosity, {key!r}, which does not "
+                f"multiply the signal{where}: write modifiers: [{key}] in a table in YAML or JSON "
+                "where it should"
+            )
+
+
+def _of_empty_bin(name: str, channel: str, k: int) -> str:
+    return f"{name}_stat_{channel}_bin{k}"
+
+
+def _errors_of_empty_bins(signal: ChannelYields) -> Iterator[tuple[int, list[float], list[float]]]:
+    """Bin, upper and lower yields for each error that no factor can carry: of no events, or less.
+
+    Events of a bin that is empty cannot become fewer than none.
+    """
+    for k, (error, events) in enumerate(zip(signal.stat or (), signal.yields, strict=False)):
+        if error > 0.0 and events <= 0.0:
+            high, low = list(signal.yields), list(signal.yields)
+            high[k] = events + error
+            low[k] = events - error if events < 0.0 else events
+            yield k, high, low
 
 
 def _variation(yields: tuple[float, ...], varied: Variation) -> Item:

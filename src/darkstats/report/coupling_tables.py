@@ -11,7 +11,7 @@ from darkstats.report.tables import grid, sheet
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["coupling_sheet"]
+__all__ = ["coupling_sheet", "cross_section_sheet"]
 
 _SMALL = 1e-4  # relative: an error that no digit shows
 
@@ -37,6 +37,33 @@ def _rows(name: str, found: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
+def _cross_sections(record: Mapping[str, Any]) -> list[list[str]]:
+    sizes = record["cross_section_fb"]
+    held = record.get("low_counts") or {}
+    if "cross_section_fb" in held:
+        sizes = {**sizes, "low_counts": held["cross_section_fb"]}
+    return _rows("cross section [fb]", sizes)
+
+
+def cross_section_sheet(record: Mapping[str, Any]) -> RenderableType:
+    """Limits on the cross section, and what signal strength 1 is.
+
+    Parameters
+    ----------
+    record
+        Of a limit, with ``cross_section_fb`` and ``signal_cross_section_fb``.
+    """
+    size, origin = record["signal_cross_section_fb"], record["signal_cross_section_origin"]
+    notes = [("signal strength 1", f"{size:g} fb ({origin})")]
+    found = record["cross_section_fb"]
+    if found["observed"] is None and found.get("observed_reason"):
+        notes.insert(0, ("observed", found["observed_reason"]))
+    return sheet(
+        "Upper limit on the cross section",
+        tables=[grid(["", "observed", *BAND_LABELS], _cross_sections(record))], notes=notes,
+    )  # fmt: skip
+
+
 def coupling_sheet(record: Mapping[str, Any]) -> RenderableType:
     """Limits on cross section and coupling, and what the conversion rests on.
 
@@ -47,11 +74,7 @@ def coupling_sheet(record: Mapping[str, Any]) -> RenderableType:
     """
     conversion = record["conversions"][0]
     entry = record["couplings"][conversion["name"]]
-    sizes = record["cross_section_fb"]
-    held = record.get("low_counts") or {}
-    if "cross_section_fb" in held:
-        sizes = {**sizes, "low_counts": held["cross_section_fb"]}
-    rows = [*_rows("cross section [fb]", sizes), *_rows(entry["symbol"], entry)]
+    rows = [*_cross_sections(record), *_rows(entry["symbol"], entry)]
     at = ", ".join(f"{key} = {mass:g}" for key, mass in entry["masses"].items())
     made = f"{entry['signal_cross_section_fb']:g} fb"
     said = (

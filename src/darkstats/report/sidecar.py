@@ -12,14 +12,16 @@ The workspace schema has no place for them. All keys are optional::
 
 ``groups`` of nuisance parameters, by patterns of their names, are for impacts;
 ``labels`` are those of the patch set; ``collision`` is for exports, and no key of it is guessed.
-The reference cross section is that of signal strength 1, the same for all hypotheses.
+The reference cross section is that of signal strength 1, the same for all hypotheses. It, the label
+of the parameter of interest, ``labels`` and the reaction are those of the search's own signal: a
+patch that puts another one in its place (:mod:`darkstats.workspace.own_signals`) has none of them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,7 @@ from darkstats.workspace.report import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonObject
+    from darkstats.workspace.own_signals import OwnSignal
 
 __all__ = [
     "CITATION_TEXTS",
@@ -39,6 +42,7 @@ __all__ = [
     "read_sidecar",
     "sidecar_of",
     "sidecar_path",
+    "with_own_signal",
 ]
 
 _SCHEMA = "darkstats.meta/1"
@@ -48,6 +52,7 @@ _LARGEST_CROSS_SECTION_PB = 1e15
 _LARGEST_ENERGY_GEV = 1e9  # beyond any accelerator: the unit is another one
 #: What is said of a collision in words, besides ``sqrt_s_gev``.
 COLLISION_TEXTS = ("beams", "collaboration", "reaction")
+_REACTION = "reaction"
 #: What is said of the citation of a bundle in words, besides ``authors``.
 CITATION_TEXTS = ("doi", "url", "license", "version", "repository")
 
@@ -81,6 +86,14 @@ class Sidecar:
     def edges(self) -> Mapping[str, tuple[float, ...]]:
         """Bin edges by channel, of the channels that have them."""
         return {name: one.edges for name, one in self.channels.items() if one.edges is not None}
+
+    def of_signal(self, own: OwnSignal) -> Sidecar:
+        """The same search, where another signal stands in the place of its own."""
+        collision = self.collision and {k: v for k, v in self.collision.items() if k != _REACTION}
+        return replace(
+            self, poi_label=None, labels={}, collision=collision or None,
+            reference_cross_section_pb=own.reference_cross_section_pb,
+        )  # fmt: skip
 
     def require_edges(self, n_bins: Mapping[str, int]) -> None:
         """Raise unless every channel has one edge more than bins, by the names in ``n_bins``.
@@ -129,6 +142,18 @@ def read_sidecar(source: str) -> Sidecar:
     except OSError as error:
         raise DocumentError(f"cannot be read: {in_words(error)}", source=str(beside)) from error
     return sidecar_of(parse_json(data, source=str(beside)), str(beside))
+
+
+def with_own_signal(document: JsonObject, own: OwnSignal) -> JsonObject:
+    """The document of a sidecar, as :meth:`Sidecar.of_signal`."""
+    of_search = {"poi_label", "labels", "reference_cross_section_pb", "collision"}
+    found = {key: value for key, value in document.items() if key not in of_search}
+    collision = {k: v for k, v in (document.get("collision") or {}).items() if k != _REACTION}
+    if collision:
+        found["collision"] = collision
+    if own.reference_cross_section_pb is not None:
+        found["reference_cross_section_pb"] = own.reference_cross_section_pb
+    return found
 
 
 def sidecar_of(document: object, source: str) -> Sidecar:

@@ -28,6 +28,7 @@ __all__ = [
     "LimitConversion",
     "axis_of_record",
     "check_scan",
+    "converted",
     "limit_conversion",
     "restated",
     "with_coupling",
@@ -188,7 +189,7 @@ def _is_number(value: object) -> bool:
     return value is None or (type(value) in {int, float} and abs(value) < _MOST)  # type: ignore[arg-type]  # a number
 
 
-def _converted(point: Mapping[str, Any], value: _Convert, error: Callable[..., Any]) -> Record:
+def converted(point: Mapping[str, Any], value: _Convert, error: Callable[..., Any]) -> Record:
     """Observed and expected limits, with their errors, each null with its reason."""
     found: Record = {}
     for key in ("observed", "observed_low", "observed_high"):
@@ -233,19 +234,19 @@ def _add(point: Record, name: str, symbol: str, at: AtMass) -> Record:
     held = point.get("low_counts")
     entry: Record = {
         "symbol": symbol,
-        **_converted(point, at.coupling, at.coupling_error),
+        **converted(point, at.coupling, at.coupling_error),
         "masses": dict(at.masses),
         "reference_coupling": at.reference_coupling,
         "reference_cross_section_fb": at.reference_cross_section_fb,
         "signal_cross_section_fb": at.signal_cross_section_fb,
     }
     if held is not None:
-        entry["low_counts"] = _converted(held, at.coupling, at.coupling_error)
+        entry["low_counts"] = converted(held, at.coupling, at.coupling_error)
         if "cross_section_fb" not in held:
-            sizes = _converted(held, at.cross_section_fb, size_fb)
+            sizes = converted(held, at.cross_section_fb, size_fb)
             found["low_counts"] = {**held, "cross_section_fb": sizes}
     if not point.get("cross_section_fb"):
-        found["cross_section_fb"] = _converted(point, at.cross_section_fb, size_fb)
+        found["cross_section_fb"] = converted(point, at.cross_section_fb, size_fb)
     interval = point.get("interval")
     if isinstance(interval, dict) and interval.get("lower") is not None:
         entry["interval_lower"] = at.coupling(interval["lower"])
@@ -483,6 +484,7 @@ def limit_conversion(
     likelihood: Likelihood,
     *,
     signal_fb: float | None = None,
+    hypothesis: Values | None = None,
 ) -> LimitConversion | None:
     """Return the conversion that a limit asks for; None where it asks for none.
 
@@ -491,7 +493,10 @@ def limit_conversion(
     request, model, likelihood
         What is asked of the coupling, and which likelihood.
     signal_fb
-        Cross section that the signal was made with, fb, where it is known.
+        Cross section that the signal was made with, fb, where ``--sigma`` says it; what a sidecar
+        says is of the signal of the search.
+    hypothesis
+        Values by label of the signal; None asks the patch set, or the document.
 
     Raises
     ------
@@ -504,13 +509,14 @@ def limit_conversion(
     from darkstats.reinterpret import UnitSignal
 
     theory, stated = asked
-    reference_pb = likelihood.reference_cross_section_pb
-    stated = (*stated, *_of_search(reference_pb, likelihood.inputs.source))
     if signal_fb is not None:
         stated = (*stated, UnitSignal(kind="cross section", origin="--sigma", value=signal_fb))
-    hypothesis = _hypothesis(model, likelihood)
+    else:
+        reference_pb = likelihood.reference_cross_section_pb
+        stated = (*stated, *_of_search(reference_pb, likelihood.inputs.source))
+    known = _hypothesis(model, likelihood) if hypothesis is None else dict(hypothesis)
     units = {label: words.get("unit") for label, words in likelihood.sidecar.labels.items()}
-    return _at_one_mass(theory, request, hypothesis, units, stated)
+    return _at_one_mass(theory, request, known, units, stated)
 
 
 def _at_one_mass(
@@ -545,8 +551,8 @@ def _hypothesis(model: ModelRequest, likelihood: Likelihood) -> dict[str, float 
     if likelihood.events is not None and likelihood.events[1].values:
         return dict(likelihood.events[1].values)
     asked = model.workspace
-    if asked.point is None:
-        return {}
+    if asked.point is None or (likelihood.own_signal is not None and asked.patches):
+        return {}  # a patch has put another signal in the place of that of the point
     from darkstats.workspace import read_patchset
 
     points = read_patchset(asked.patchset or asked.file)  # a pallet has patch sets of its own
@@ -569,24 +575,33 @@ def with_coupling(outcome: Outcome[Any], conversion: LimitConversion) -> Outcome
 
 
 def axis_of_record(
-    request: CouplingAtMass, record: Mapping[str, Any], source: str
+    request: CouplingAtMass,
+    record: Mapping[str, Any],
+    source: str,
+    *,
+    signal_fb: float | None = None,
 ) -> CouplingAxis | None:
     """Return the coupling of a limit record: of the model asked for, or of that in the record.
+
+    ``signal_fb`` is what the record says of signal strength 1 where it has no model, fb.
 
     Raises
     ------
     InputError
         The model cannot be used at the mass, or the record is damaged.
     """
+    from darkstats.reinterpret import UnitSignal
+
     known = _of_record(record, source)
     asked = _model(request)
     if asked is None:
         return None if known is None else known[1]
     model, stated = asked
     if known is None:
+        if signal_fb is not None:
+            one = UnitSignal(kind="cross section", origin=source, value=signal_fb)
+            stated = (*stated, one)
         return _at_one_mass(model, request, {}, {}, stated).axis()
-    from darkstats.reinterpret import UnitSignal
-
     signal_fb = known[0].signal_cross_section_fb
     earlier = UnitSignal(kind="cross section", origin=source, value=signal_fb)
     return _at_one_mass(model, request, dict(known[0].masses), {}, (*stated, earlier)).axis()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, OptionError
@@ -122,6 +123,8 @@ def likelihood_of(workspace: Workspace, request: ModelRequest, shell: Shell) -> 
     from darkstats.model import InterpolationCodes, compile_workspace
 
     sidecar = read_sidecar(request.workspace.file)
+    if workspace.own_signal is not None:
+        sidecar = sidecar.of_signal(workspace.own_signal)
 
     codes = InterpolationCodes()
     if request.interpolation is not None:
@@ -255,11 +258,12 @@ def _with_data(workspace: Workspace, source: str, *, needs_poi: bool) -> Workspa
             remedy=f"the workspace has {', '.join(workspace.channel_names)}",
         )
     document = {**workspace.document, "observations": ordered}
-    return Workspace.from_document(
+    patched: Workspace = Workspace.from_document(
         document,
         f"{workspace.source} with data of {source}",
         accept=() if needs_poi else _WITHOUT_POI,
     )
+    return replace(patched, own_signal=workspace.own_signal)
 
 
 def toy_options(

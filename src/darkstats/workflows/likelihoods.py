@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from darkstats.report.sidecar import Sidecar
     from darkstats.workspace import Workspace
     from darkstats.workspace.hs3 import Hs3Document
+    from darkstats.workspace.own_signals import OwnSignal
 
     EventModel: TypeAlias = UnbinnedModel | CombinedModel
 
@@ -75,6 +76,11 @@ class Likelihood:
                 "parts that were combined"
             )
         return document, model.event_part
+
+    @property
+    def own_signal(self) -> OwnSignal | None:
+        """What a patch says of a signal in the place of that of the search, if one does."""
+        return None if self.binned is None else self.binned[0].own_signal
 
     @property
     def reference_cross_section_pb(self) -> float | None:

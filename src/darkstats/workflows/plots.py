@@ -16,6 +16,7 @@ from darkstats.report.scan_table import SCHEMA as SCAN
 from darkstats.workflows.couplings import axis_of_record, with_couplings
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.plot_requests import CATALOGUE, NONE, PlotRequest, Record, name_of
+from darkstats.workflows.stated_cross_sections import of_record
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -380,7 +381,11 @@ def _of_limit(request: PlotRequest, record: Record, source: str) -> Outcome[Any]
     from darkstats.report.limit_table import inputs_of, interval_of, limit_of
 
     inputs = inputs_of(record)
-    coupling = axis_of_record(request.couplings, record, source)
+    said = of_record(record, source)
+    known = None if said is None else said.signal_fb
+    coupling = axis_of_record(request.couplings, record, source, signal_fb=known)
+    if coupling is None and said is not None:
+        coupling = said.axis()
     if record.get("method") == "fc":
         interval = interval_of(record, source)
 

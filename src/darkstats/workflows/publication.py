@@ -308,11 +308,13 @@ def _workspace_files(source: str, patchset: str | None) -> Files:
     """A workspace with what belongs to it; a pallet is taken apart."""
     import json
 
-    from darkstats.report.sidecar import read_sidecar
+    from darkstats.report.sidecar import read_sidecar, with_own_signal
     from darkstats.workspace.containers import kind_of, patch_set_in, workspace_in
     from darkstats.workspace.documents import parse_json
     from darkstats.workspace.hs3 import Hs3Document, looks_like_hs3
     from darkstats.workspace.hs3.histfactory import histfactory_workspace
+    from darkstats.workspace.own_signals import of_points
+    from darkstats.workspace.patchset import PatchSet
     from darkstats.workspace.sources import Opener
 
     opener = Opener()
@@ -342,5 +344,13 @@ def _workspace_files(source: str, patchset: str | None) -> Files:
         files["patchset.json"] = signals
     sidecar = read_sidecar(source)
     if sidecar.source:
-        files[f"{stem}.meta.json"] = Path(sidecar.source).read_bytes()
+        said = Path(sidecar.source).read_bytes()
+        own = None
+        if signals is not None:
+            alone = parse_json(signals, source="patchset.json")
+            own = of_points(PatchSet.from_document(alone, "patchset.json"))
+        if own is not None:  # what the sidecar says of the signal is not of this one
+            whole = with_own_signal(parse_json(said, source=sidecar.source), own)
+            said = json.dumps(whole, indent=1).encode() + b"\n"
+        files[f"{stem}.meta.json"] = said
     return files

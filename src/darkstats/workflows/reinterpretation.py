@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from darkstats.errors import OptionError
+from darkstats.errors import DocumentError, OptionError
 from darkstats.options import check_choices, option
 from darkstats.workflows.couplings import CouplingRequest
 from darkstats.workflows.inputs import likelihood_of, read
@@ -14,7 +15,7 @@ from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import LimitOptions, LimitRequest, NamePattern, WorkspaceRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from rich.console import RenderableType
 
@@ -34,7 +35,7 @@ class ReinterpretRequest:
     signal: Annotated[
         tuple[str, ...],
         option(
-            "-s", "--signal", metavar="TABLE", reads="perhaps", panel=_PANEL,
+            "-s", "--signal", metavar="TABLE", reads="perhaps", panel=_PANEL, by_name=True,
             help="Yields by channel: a .csv, .yaml or .json file, or words such as "
             "SR_meff=1.2,3.4, repeatable.",
         ),
@@ -96,6 +97,11 @@ class ReinterpretRequest:
             return None
         return self.cross_section_fb * self.luminosity_ifb
 
+    @property
+    def reference_pb(self) -> float | None:
+        """Cross section of signal strength 1, pb; None where nothing says it."""
+        return None if self.cross_section_fb is None else 1e-3 * self.cross_section_fb
+
 
 def reinterpret(request: ReinterpretRequest, shell: Shell | None = None) -> Outcome[Any]:
     """Limit on a signal of one's own in a published likelihood; of several, a scan.
@@ -120,49 +126,136 @@ def reinterpret(request: ReinterpretRequest, shell: Shell | None = None) -> Outc
     poi = asked.poi or base.measurement(asked.measurement, check_poi=False)["config"]["poi"]
 
     def placed(signal: Signal) -> Placed:
-        return place(base, signal, poi=poi, name=request.name, missing=request.missing)
+        return place(
+            base, signal, poi=poi, name=request.name, missing=request.missing,
+            reference_cross_section_pb=request.reference_pb,
+        )  # fmt: skip
 
     if len(signals) > 1:
-        return _scan(request, base, {one.name: placed(one) for one in signals}, shell)
+        made = {one.name: placed(one) for one in signals}
+        _announce(shell, *(notice for one in made.values() for notice in one.notices))
+        with _sigma_would_do():
+            return _scan(request, base, made, shell)
     from darkstats.workflows.statistics import limit_of
 
     found = placed(signals[0])
+    values = _values(request, signals[0])
+    repeat = _repeated_by(request, found, values)
+    unrepeated = () if repeat is None or not found.masked else (f"{_MASKED}: {repeat}",)
+    _announce(shell, *found.notices, *unrepeated)
     model = replace(asked, poi=poi, masked=(*asked.masked, *found.masked))
     likelihood = likelihood_of(found.workspace, model, shell)
-    outcome = limit_of(
-        replace(request.limit, model=model), likelihood, shell, signal_fb=request.cross_section_fb
+    with _sigma_would_do():
+        outcome = limit_of(
+            replace(request.limit, model=model), likelihood, shell,
+            signal_fb=request.cross_section_fb, hypothesis=values,
+        )  # fmt: skip
+    return _with_signal(request, outcome, _Own(signals[0], found, values, repeat))
+
+
+_MASKED = "a patch masks no channels, and alone does not repeat the answer; this does"
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """A signal, where it was put, its values by label, and what repeats its limit."""
+
+    signal: Signal
+    placed: Placed
+    values: Mapping[str, float | str]
+    repeat: str | None
+
+
+def _announce(shell: Shell, *notices: str) -> None:
+    for notice in dict.fromkeys(notices):
+        shell.announce(notice)
+
+
+@contextmanager
+def _sigma_would_do() -> Iterator[None]:
+    """Let whoever does not say what signal strength 1 is hear of ``--sigma``, too."""
+    from darkstats.reinterpret.cross_sections import NOTHING_SAID
+
+    try:
+        yield
+    except DocumentError as error:
+        if not error.problem.startswith(NOTHING_SAID):
+            raise
+        raise DocumentError(
+            error.problem, source=error.source, pointer=error.pointer,
+            remedy="give --sigma (with --lumi) or --unit-signal; what the search says is of its "
+            "own signal",
+        ) from None  # fmt: skip
+
+
+def _values(request: ReinterpretRequest, signal: Signal) -> dict[str, float | str]:
+    """Values of the signal by label, out of its name; never those of the signal it replaces."""
+    from darkstats.workspace.loose_patches import NamingRule
+
+    if request.name_pattern is None:
+        return {}
+    rule = NamingRule(request.name_pattern)
+    return dict(zip(rule.labels, rule.values(signal.name, signal.source), strict=True))
+
+
+def _repeated_by(
+    request: ReinterpretRequest, placed: Placed, values: Mapping[str, float | str]
+) -> str | None:
+    """The command that repeats the limit from the patch; None where none is written."""
+    from darkstats.workflows.repeating import command_of
+
+    if request.patch is None:
+        return None
+    limit, model = request.limit, request.limit.model
+    workspace = replace(model.workspace, patches=(*model.workspace.patches, request.patch))
+    masses = limit.couplings.masses
+    if limit.couplings.cross_sections is not None and not masses:
+        masses = tuple((k, v) for k, v in values.items() if not isinstance(v, str))
+    return command_of(
+        "limit",
+        replace(
+            limit,
+            model=replace(model, workspace=workspace, masked=(*model.masked, *placed.masked)),
+            couplings=replace(limit.couplings, masses=masses),
+        ),
     )
-    return _with_signal(request, outcome, signals[0], found)
 
 
-def _facts(signal: Signal, placed: Placed) -> JsonObject:
-    return {
+def _facts(request: ReinterpretRequest, own: _Own) -> JsonObject:
+    signal, placed = own.signal, own.placed
+    found: JsonObject = {
         "name": signal.name,
         "source": signal.source,
+        "values": dict(own.values),
         "yields": dict(placed.yields),
+        "reference_cross_section_pb": request.reference_pb,
         "replaced": list(placed.replaced),
         "missing": list(placed.missing),
         "masked": list(placed.masked),
         "shared_nuisances": list(placed.shared),
         "own_nuisances": list(placed.own),
+        "missing_treated_as": request.missing,
+        "notices": list(placed.notices),
+        "patch": list(placed.patch),
+        "repeated_by": own.repeat,
     }
+    if request.reference_pb is None:
+        found["reference_cross_section_pb_reason"] = "--sigma was not given"
+    if own.repeat is None:
+        found["repeated_by_reason"] = "no patch was written: --write-patch was not given"
+    return found
 
 
-def _with_signal(
-    request: ReinterpretRequest, outcome: Outcome[Any], signal: Signal, placed: Placed
-) -> Outcome[Any]:
+def _with_signal(request: ReinterpretRequest, outcome: Outcome[Any], own: _Own) -> Outcome[Any]:
     """The outcome of the limit, with what was done to the workspace."""
+    placed = own.placed
 
     def record() -> JsonObject:
         from darkstats.report.records import SCHEMAS
 
         return {
             "schema": SCHEMAS["reinterpret"],
-            "signal": {
-                **_facts(signal, placed),
-                "missing_treated_as": request.missing,
-                "patch": list(placed.patch),
-            },
+            "signal": _facts(request, own),
             "limit": outcome.record(),
         }
 
@@ -176,9 +269,12 @@ def _with_signal(
         if placed.missing:
             notes.append(("not named", f"{', '.join(placed.missing)}: {request.missing}"))
         if placed.shared or placed.own:
-            own = f"; own: {', '.join(placed.own)}" if placed.own else ""
-            notes.append(("nuisances", f"shared: {', '.join(placed.shared) or 'none'}{own}"))
-        return below(outcome.sheet(), f"Signal {signal.name}", notes)
+            new = f"; own: {', '.join(placed.own)}" if placed.own else ""
+            notes.append(("nuisances", f"shared: {', '.join(placed.shared) or 'none'}{new}"))
+        notes += [("notice", words) for words in placed.notices]
+        if own.repeat is not None:
+            notes.append(("repeated by", own.repeat))
+        return below(outcome.sheet(), f"Signal {own.signal.name}", notes)
 
     return replace(outcome, record=record, sheet=sheet, files=_files(request, list(placed.patch)))
 

@@ -146,6 +146,7 @@ def _read_source(
     from darkstats.publication.hypotheses import WITHOUT_SIGNAL
     from darkstats.report.sidecar import read_sidecar
     from darkstats.workspace import read_workspace
+    from darkstats.workspace.own_signals import of_points
 
     workspace = read_workspace(source, accept=WITHOUT_SIGNAL)
     document = workspace.document
@@ -157,6 +158,9 @@ def _read_source(
     else:
         _require_signal(workspace, file)
     sidecar_ = read_sidecar(file)
+    own = of_points(points)
+    if own is not None:
+        sidecar_ = sidecar_.of_signal(own)
     facts: dict[str, object] = {
         "name": as_text(path.name.removesuffix(".gz").removesuffix(".json")),
         "title": sidecar_.title or as_text(_title(path)),

@@ -11,6 +11,8 @@ from darkstats.workflows.likelihoods import Likelihood
 from darkstats.workflows.outcome import Outcome, Shell
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import RenderableType
 
     from darkstats.inference.bayes.answers import CredibleLimit
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     )
     from darkstats.report.figures.coupling_axis import CouplingAxis
     from darkstats.report.figures.style import Drawing
-    from darkstats.workflows.couplings import LimitConversion
     from darkstats.workflows.requests import (
         GoodnessRequest,
         HypoTestRequest,
@@ -62,30 +63,40 @@ def limit_of(
     shell: Shell,
     *,
     signal_fb: float | None = None,
+    hypothesis: Mapping[str, float | str] | None = None,
 ) -> Outcome[UpperLimit | Interval | CredibleLimit]:
     """Limit of a likelihood that is there already; as :func:`limit`.
 
-    ``signal_fb`` is the cross section that the signal was made with, where that is known.
+    ``signal_fb`` is the cross section that the signal was made with, where that is known;
+    ``hypothesis`` has its values by label, where no patch set says them.
     """
     from darkstats.workflows.couplings import limit_conversion, with_coupling
+    from darkstats.workflows.stated_cross_sections import stated_cross_section
 
-    conversion = limit_conversion(request.couplings, request.model, likelihood, signal_fb=signal_fb)
-    found = _limit_of(request, likelihood, shell, conversion)
-    return found if conversion is None else with_coupling(found, conversion)
+    conversion = limit_conversion(
+        request.couplings, request.model, likelihood, signal_fb=signal_fb, hypothesis=hypothesis
+    )
+    if conversion is not None:
+        found = _limit_of(request, likelihood, shell, conversion.axis())
+        return with_coupling(found, conversion)
+    stated = stated_cross_section(likelihood, signal_fb)
+    if stated is None:
+        return _limit_of(request, likelihood, shell, None)
+    return stated.of(_limit_of(request, likelihood, shell, stated.axis()))
 
 
 def _limit_of(
     request: LimitRequest,
     likelihood: Likelihood,
     shell: Shell,
-    conversion: LimitConversion | None,
+    axis: CouplingAxis | None,
 ) -> Outcome[UpperLimit | Interval | CredibleLimit]:
     if request.method == "fc":
-        return _interval(request, likelihood, shell, conversion)
+        return _interval(request, likelihood, shell, axis)
     if request.method == "bayes":
         from darkstats.workflows.bayes import credible
 
-        return credible(request, likelihood, shell, coupling=_axis(conversion))
+        return credible(request, likelihood, shell, coupling=axis)
     from darkstats.inference.upper_limit import upper_limit
 
     by_toys = request.calculator == "toys"
@@ -149,7 +160,7 @@ def _limit_of(
             found,
             likelihood.inputs,
             poi_label=likelihood.sidecar.poi_label,
-            coupling=_axis(conversion),
+            coupling=axis,
         )
 
     return answered(
@@ -163,15 +174,11 @@ def _limit_of(
     )
 
 
-def _axis(conversion: LimitConversion | None) -> CouplingAxis | None:
-    return None if conversion is None else conversion.axis()
-
-
 def _interval(
     request: LimitRequest,
     likelihood: Likelihood,
     shell: Shell,
-    conversion: LimitConversion | None,
+    axis: CouplingAxis | None,
 ) -> Outcome[Interval]:
     from darkstats.inference.feldman_cousins import feldman_cousins
 
@@ -214,7 +221,7 @@ def _interval(
             found,
             likelihood.inputs,
             poi_label=likelihood.sidecar.poi_label,
-            coupling=_axis(conversion),
+            coupling=axis,
         )
 
     return answered(

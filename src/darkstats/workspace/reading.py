@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -15,6 +16,7 @@ from darkstats.workspace.documents import parse_json
 from darkstats.workspace.hs3.checks import looks_like_hs3
 from darkstats.workspace.hs3.document import Hs3Document
 from darkstats.workspace.hs3.histfactory import has_histfactory, histfactory_workspace
+from darkstats.workspace.own_signals import of_operations
 from darkstats.workspace.patch import apply_patch, parse_patch
 from darkstats.workspace.patchset import PatchSet
 from darkstats.workspace.sources import Opener
@@ -113,8 +115,9 @@ def read_workspace(
         return source
     opener = Opener(stdin=stdin if stdin is not None else _standard_input(given))
     whole: JsonValue
+    own = None
     if isinstance(source, Workspace):
-        label, whole = source.source, source.document
+        label, whole, own = source.source, source.document, source.own_signal
     else:
         label, data = opener.read(source, "workspace")
         whole = parse_json(data, source=label)
@@ -125,10 +128,14 @@ def read_workspace(
     if point is not None:
         points = _points(opener, patchset, whole, label)
         document = points.apply(document, point)
-        label = f"{label} + {points.select(point).name}"
+        chosen = points.select(point)
+        own = of_operations(list(chosen.operations), points.source) or own
+        label = f"{label} + {chosen.name}"
     for patch in patches:
         name, text = opener.read(patch, "patch")
-        document = apply_patch(document, parse_patch(text, source=name), source=name)
+        operations = parse_patch(text, source=name)
+        document = apply_patch(document, operations, source=name)
+        own = of_operations(operations, name) or own
         label = f"{label} + {Path(name).name}"
     try:
         found = Workspace.from_document(document, label, accept=accept, usable=usable)
@@ -144,7 +151,7 @@ def read_workspace(
         hint = "without the patch the workspace has no error: was the patch made for this one?"
         raise WorkspaceError(error.findings, source=error.source, hint=hint) from None
     _log.info("%s: read; warnings of the linter: %d", label, len(found.warnings))
-    return found
+    return found if own is None else replace(found, own_signal=own)
 
 
 def _is_valid(document: JsonValue) -> bool:

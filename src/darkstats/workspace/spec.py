@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +13,7 @@ from darkstats.provenance import digest_of_text
 from darkstats.shown import Shown
 from darkstats.workspace.findings import DEFERRED_CODES
 from darkstats.workspace.lint import lint
+from darkstats.workspace.own_signals import of_operations
 from darkstats.workspace.patch import apply_patch
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from darkstats.workspace.findings import Finding
     from darkstats.workspace.json_values import JsonValue
+    from darkstats.workspace.own_signals import OwnSignal
     from darkstats.workspace.shared_parts import SharedParts
 
 __all__ = ["Workspace", "canonical_digest", "pyhf_digest"]
@@ -110,6 +112,8 @@ class Workspace(Shown):
         Errors that concern single measurements; :meth:`measurement` raises them.
     shared
         What is known of samples that other documents have, too; see :meth:`from_document`.
+    own_signal
+        What the patches that were applied say of a signal that is not that of the search.
 
     Examples
     --------
@@ -129,6 +133,7 @@ class Workspace(Shown):
     warnings: tuple[Finding, ...] = ()
     unusable: tuple[Finding, ...] = ()
     shared: SharedParts | None = field(default=None, repr=False, compare=False)
+    own_signal: OwnSignal | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_document(
@@ -306,4 +311,5 @@ class Workspace(Shown):
         """
         document = apply_patch(self.document, operations, source=source)
         joined = f"{self.source} + {source}" if source else self.source
-        return Workspace.from_document(document, joined)
+        own = of_operations(operations, source) or self.own_signal
+        return replace(Workspace.from_document(document, joined), own_signal=own)

@@ -5,15 +5,23 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import darkstats
 from darkstats.cli import run
-from darkstats.errors import CardError, DocumentError, OptionError, UnknownNameError
-from darkstats.reinterpret import place, read_signals
-from darkstats.workspace import apply_patch, read_workspace
+from darkstats.errors import (
+    ArgumentTypeError,
+    CardError,
+    DocumentError,
+    OptionError,
+    UnknownNameError,
+)
+from darkstats.reinterpret import ChannelYields, Signal, place, read_signals
+from darkstats.workspace import Workspace, apply_patch, read_workspace
 
 EXAMPLES = Path(__file__).parents[3] / "workspaces/examples"
 THREE = EXAMPLES / "three_channels.json"
@@ -135,7 +143,9 @@ def test_a_signal_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     _, found, _ = called("reinterpret", THREE, "-s", path, "--missing", "keep")
     expected = called("limit", THREE)[1]
     assert found["limit"]["observed"] == pytest.approx(expected["observed"], rel=1e-9)
-    assert found["signal"]["shared_nuisances"] == ["signal_efficiency"]
+    assert found["signal"]["shared_nuisances"] == []  # nothing else had it but the old signal
+    assert found["signal"]["own_nuisances"] == ["signal_efficiency"]
+    assert found["signal"]["notices"] == []
 
 
 def test_efficiencies_become_events(tmp_path: Path) -> None:
@@ -259,8 +269,93 @@ def test_a_variation_cannot_share_what_is_no_shift(tmp_path: Path) -> None:
         "channel,bin,yield,lumi\n" + "".join(f"signal_region,{k},1,0.02\n" for k in range(4))
     )
     (signal,) = read_signals([str(path)])
-    with pytest.raises(OptionError, match="'lumi' is a lumi of the workspace"):
+    with pytest.raises(OptionError, match="'lumi' is a lumi of the workspace") as caught:
         place(read_workspace(THREE), signal, poi="mu", missing="keep")
+    assert "modifiers: [lumi] in a table in YAML or JSON, since a column of CSV" in str(
+        caught.value
+    )
+    path.write_text(path.read_text().replace("lumi", "tau_pair_shape"))
+    (signal,) = read_signals([str(path)])
+    assert place(read_workspace(THREE), signal, poi="mu", missing="keep").shared == (
+        "tau_pair_shape",
+    )
+
+
+def test_a_luminosity_that_the_signal_does_not_get_is_told() -> None:
+    """On stderr and in the record; the parameter may be one that only signals of patches have."""
+    words = ("reinterpret", THREE, "--missing", "keep", "-s", "signal_region=2.1,5.4,4.3,1.2")
+    _, found, err = called(*words)
+    (notice,) = found["signal"]["notices"]
+    assert "'lumi'" in notice
+    assert "modifiers: [lumi]" in notice
+    assert notice in err
+    document = json.loads(THREE.read_text())
+    for channel in document["channels"]:
+        channel["samples"] = [one for one in channel["samples"] if one["name"] != "signal"]
+        for sample in channel["samples"]:
+            sample["modifiers"] = [one for one in sample["modifiers"] if one["type"] != "lumi"]
+    bare = Workspace.from_document(document, "bare", accept=("poi-unknown",))
+    yields = ChannelYields(yields=(1.0,) * 4, variations={}, modifiers=("lumi",))
+    signal = Signal(name="signal", source="t.yaml", channels={"signal_region": yields})
+    placed = place(bare, signal, poi="mu", missing="keep")
+    assert placed.notices == ()
+    modifiers = placed.workspace.document["channels"][0]["samples"][-1]["modifiers"]
+    assert {"name": "lumi", "type": "lumi", "data": None} in modifiers
+
+
+def test_the_error_of_an_empty_bin_is_carried(tmp_path: Path) -> None:
+    """A factor of nothing is nothing: the error shifts that bin, upwards where it is zero."""
+    path = tmp_path / "signal.yaml"
+    text = "signal_region: {yields: [2.1, 5.4, -0.5, 0], stat: [0.2, 0, 0.3, 1.5], "
+    path.write_text(f"{text}systematics: {{t: 0.1}}}}\n")
+    status, found, err = called("reinterpret", THREE, "-s", path, "--missing", "keep")
+    assert status == 0, err
+    (sample,) = [one["value"] for one in found["signal"]["patch"] if one["op"] == "add"]
+    by_name = {one["name"]: one for one in sample["modifiers"]}
+    assert by_name["signal_stat_signal_region"]["data"] == [0.2, 0.0, 0.0, 0.0]
+    assert by_name["signal_stat_signal_region_bin2"]["data"] == {
+        "hi_data": [2.1, 5.4, -0.2, 0.0], "lo_data": [2.1, 5.4, -0.8, 0.0],
+    }  # fmt: skip
+    assert by_name["signal_stat_signal_region_bin3"]["data"] == {
+        "hi_data": [2.1, 5.4, -0.5, 1.5], "lo_data": [2.1, 5.4, -0.5, 0.0],
+    }  # fmt: skip
+    assert found["signal"]["own_nuisances"] == [
+        "signal_stat_signal_region_bin2", "signal_stat_signal_region_bin3", "t",
+    ]  # fmt: skip
+    path.write_text("signal_region: {yields: [2.1, 5.4, 4.3, 0], stat: [0, 0, 0, 5]}\n")
+    large = called("reinterpret", THREE, "-s", path, "--missing", "keep")[1]
+    path.write_text("signal_region: {yields: [2.1, 5.4, 4.3, 0], stat: [0, 0, 0, 0]}\n")
+    none = called("reinterpret", THREE, "-s", path, "--missing", "keep")[1]
+    assert large["limit"]["observed"] != pytest.approx(none["limit"]["observed"], rel=1e-4)
+
+
+@pytest.mark.parametrize("how", ["keep", "mask", "drop"])
+def test_the_record_says_what_repeats_the_limit(how: str, tmp_path: Path) -> None:
+    """With the masks, which no patch can hold: stderr says so, too."""
+    patch = tmp_path / "p.json"
+    words = ("-s", "signal_region=2.1,5.4,4.3,1.2", "--missing", how, "--cl", "0.9")
+    _, found, err = called("reinterpret", THREE, *words, "--write-patch", patch)
+    command = shlex.split(found["signal"]["repeated_by"])
+    assert command[:2] == ["darkstats", "limit"]
+    assert command.count("--mask") == (2 if how == "mask" else 0)
+    assert ("--mask control_region --mask validation_region" in err) is (how == "mask")
+    again = called(*command[1:])[1]
+    assert again["observed"] == found["limit"]["observed"]
+    none = called("reinterpret", THREE, *words)[1]["signal"]
+    assert none["repeated_by"] is None
+    assert "--write-patch" in none["repeated_by_reason"]
+
+
+def test_a_mapping_of_yields_is_a_signal() -> None:
+    """As the words are; what is no list of numbers is refused."""
+    yields = {"signal_region": [2.1, 5.4, 4.3, 1.2]}
+    found = darkstats.reinterpret_likelihood(THREE, signal=yields, missing="keep")
+    words = "signal_region=2.1,5.4,4.3,1.2"
+    again = darkstats.reinterpret_likelihood(THREE, signal=words, missing="keep")
+    assert found.result.observed == again.result.observed
+    for wrong in ({"a": ["x"]}, {"a": []}, {"a=b": [1.0]}, {1: [1.0]}, {"a": {"yields": [1]}}):
+        with pytest.raises(ArgumentTypeError, match="names with lists of numbers"):
+            darkstats.reinterpret_likelihood(THREE, signal=wrong)
 
 
 def test_flat_and_shaped_variations_are_told_apart(tmp_path: Path) -> None:

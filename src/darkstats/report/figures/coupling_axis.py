@@ -1,4 +1,4 @@
-"""A second axis below that of the signal strength: the coupling of a model."""
+"""A second axis below that of the signal strength: the coupling of a model, or a cross section."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ class CouplingAxis:
     Parameters
     ----------
     name, title
-        Name of a column; title of the axis, in LaTeX where it has ``$``.
+        Of the coupling; title of the axis, in LaTeX where it has ``$``.
+    column
+        Name of the column; made of the name where it is None.
     of_strength, to_strength
         The coupling of a signal strength, None where it has none; and back.
     """
@@ -33,6 +35,7 @@ class CouplingAxis:
     title: str
     of_strength: Callable[[float], float | None] = field(repr=False)
     to_strength: Callable[[float], float] = field(repr=False)
+    column: str | None = None
 
 
 def label_text(label: str) -> str:
@@ -105,4 +108,4 @@ def coupling_columns(
     if coupling is None or "mu" not in columns:
         return columns
     values = [coupling.of_strength(float(mu)) for mu in columns["mu"]]
-    return {"mu": columns["mu"], f"coupling_{coupling.name}": values, **columns}
+    return {"mu": columns["mu"], coupling.column or f"coupling_{coupling.name}": values, **columns}
