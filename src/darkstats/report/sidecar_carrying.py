@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkstats.report.sidecar import read_sidecar
+from darkstats.report.sidecar import read_sidecar, with_own_signal
 from darkstats.workspace.documents import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from darkstats.workspace.json_values import JsonObject
+    from darkstats.workspace.own_signals import OwnSignal
     from darkstats.workspace.spec import Workspace
 
 __all__ = ["carried", "joined", "sidecar_document"]
@@ -23,8 +24,10 @@ __all__ = ["carried", "joined", "sidecar_document"]
 _OF_A_COMBINATION = ("poi_label", "collision", "reference_cross_section_pb")
 
 
-def sidecar_document(source: str) -> JsonObject:
+def sidecar_document(source: str, own: OwnSignal | None = None) -> JsonObject:
     """Return the sidecar of a workspace file as it is written, empty where there is none.
+
+    ``own`` is what a patch has said of a signal in the place of that of the search.
 
     Raises
     ------
@@ -35,7 +38,7 @@ def sidecar_document(source: str) -> JsonObject:
     if not found.source:
         return {}
     document: JsonObject = parse_json(Path(found.source).read_bytes(), source=found.source)
-    return document
+    return document if own is None else with_own_signal(document, own)
 
 
 def carried(

@@ -198,6 +198,7 @@ def combine(
         ),
     )
     left, right = (read(one, as_document=True) for one in asked)
+    owns = (left.own_signal, right.own_signal)
     if left.digest == right.digest:
         raise OptionError(
             f"{request.left} and {request.right} hold the same likelihood: together they would "
@@ -213,7 +214,7 @@ def combine(
         scales = correlations.signal_scale
     notes += require_same_settings(left, right, chosen)
     joined = join(left, right, join=chosen, merge_channels=request.merge_channels)
-    ours, theirs = (sidecar_document(one.file) for one in asked)
+    ours, theirs = (sidecar_document(one.file, own) for one, own in zip(asked, owns, strict=True))
     if chosen == "right outer":
         ours, theirs = theirs, ours
         scales = {"left": scales.get("right", 1.0), "right": scales.get("left", 1.0)}
@@ -247,9 +248,11 @@ def prune(request: PruneRequest, shell: Shell | None = None) -> Outcome[Workspac
             "--threshold"
         )
     whole = read(request.workspace, as_document=True)
-    workspace = cut(whole, **groups) if any(groups.values()) else whole
+    workspace = whole
+    if any(groups.values()):
+        workspace = replace(cut(whole, **groups), own_signal=whole.own_signal)
     if request.threshold is None:
-        kept = carried(sidecar_document(request.workspace.file), workspace)
+        kept = carried(sidecar_document(request.workspace.file, whole.own_signal), workspace)
         return _document(workspace, _lost_pois(whole, workspace), sidecar=kept)
     from darkstats.workflows.simplification import prune_small
 
@@ -294,8 +297,9 @@ def rename(request: RenameRequest, shell: Shell | None = None) -> Outcome[Worksp
         raise OptionError(
             "say what to rename: --channel, --sample, --modifier or --measurement OLD=NEW"
         )
-    named = call(read(request.workspace, as_document=True), **groups)
-    known = sidecar_document(request.workspace.file)
+    whole = read(request.workspace, as_document=True)
+    named = call(whole, **groups)
+    known = sidecar_document(request.workspace.file, whole.own_signal)
     kept = carried(known, named, channels=groups["channels"], modifiers=groups["modifiers"])
     return _document(named, sidecar=kept)
 

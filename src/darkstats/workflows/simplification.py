@@ -189,7 +189,7 @@ def simplify(request: SimplifyRequest, shell: Shell | None = None) -> Outcome[Si
     def record() -> JsonObject:
         return found.likelihood.workspace.document
 
-    labels = sidecar_document(request.model.workspace.file)
+    labels = sidecar_document(request.model.workspace.file, likelihood.own_signal)
     return Outcome(
         result=found,
         record=record,
@@ -246,7 +246,7 @@ def prune_small(request: PruneRequest, workspace: Workspace, shell: Shell) -> Ou
         ensure_compiled()
     with shell.step("measuring what may go"):
         found = prune_below(workspace, request.threshold or 0.0)
-    sidecar = sidecar_document(request.workspace.file)
+    sidecar = sidecar_document(request.workspace.file, workspace.own_signal)
     inputs = workspace_inputs(workspace, shell, simulated=sidecar.get("simulated"))
 
     def sheet() -> RenderableType:

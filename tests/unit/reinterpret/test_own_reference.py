@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import darkstats
+from darkstats import workflows as w
 from darkstats.cli import run
 from darkstats.errors import PatchError
 from darkstats.workspace import PatchSet, read_workspace
@@ -224,6 +225,25 @@ def test_a_patch_says_what_signal_strength_1_is() -> None:
     assert points(patch(), patch()) is None
     assert points(one, one) == OwnSignal(reference_cross_section_pb=0.5)
     assert points(one, none) == points(one, patch()) == OwnSignal()
+
+
+def test_what_is_made_of_a_patched_workspace_has_its_own_sidecar(
+    search: Path, tmp_path: Path
+) -> None:
+    """Not what was said of the signal of the search."""
+    base, patch = search / "background_only.json", tmp_path / "p.json"
+    recorded(
+        "reinterpret", base, "-s", "SR=.15,.1", "--sigma", 2, "--lumi", 10, "--write-patch", patch
+    )
+    asked = w.WorkspaceRequest(source=str(base), patches=(str(patch),))
+    for outcome in (
+        w.rename(w.RenameRequest(workspace=asked, modifiers=(("norm", "scale"),))),
+        w.prune(w.PruneRequest(workspace=asked, modifiers=("norm",))),
+    ):
+        sidecar = dict(outcome.sidecar or {})
+        assert sidecar["reference_cross_section_pb"] == pytest.approx(0.002)
+        assert of_search(sidecar) == []
+        assert sidecar["simulated"] is True
 
 
 def test_a_workspace_remembers_what_its_patch_said(search: Path, tmp_path: Path) -> None:
