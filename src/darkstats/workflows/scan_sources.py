@@ -144,9 +144,7 @@ def _read_source(
             blind=bool(blind),
         )
     from darkstats.publication.hypotheses import WITHOUT_SIGNAL
-    from darkstats.report.sidecar import read_sidecar
     from darkstats.workspace import read_workspace
-    from darkstats.workspace.own_signals import of_points
 
     workspace = read_workspace(source, accept=WITHOUT_SIGNAL)
     document = workspace.document
@@ -157,10 +155,7 @@ def _read_source(
         points = read_patchset(file if patchset is None else patchset)
     else:
         _require_signal(workspace, file)
-    sidecar_ = read_sidecar(file)
-    own = of_points(points)
-    if own is not None:
-        sidecar_ = sidecar_.of_signal(own)
+    sidecar_ = _sidecar_of_signal(file, workspace, points)
     facts: dict[str, object] = {
         "name": as_text(path.name.removesuffix(".gz").removesuffix(".json")),
         "title": sidecar_.title or as_text(_title(path)),
@@ -177,6 +172,16 @@ def _read_source(
     facts |= _label_words(sidecar_, points)
     found = BinnedHypotheses.of_patches(document, points, facts=facts)
     return Source(hypotheses=found, method="cls", cl=0.95, blind=bool(blind))
+
+
+def _sidecar_of_signal(file: str, workspace: Workspace, points: PatchSet | None) -> Sidecar:
+    """What the sidecar says of a search and of these signals, which need not be its own."""
+    from darkstats.report.sidecar import read_sidecar
+    from darkstats.workspace.own_signals import of_points
+
+    found = read_sidecar(file)
+    own = workspace.own_signal if points is None else of_points(points)
+    return found if own is None else found.of_signal(own)
 
 
 def _title(path: Path) -> str:
