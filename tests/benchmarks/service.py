@@ -123,9 +123,19 @@ def processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+class Found(dict[str, Any]):
+    """Measurements, each printed when it is there."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        sys.stdout.write(json.dumps({name: value}) + "\n")
+        sys.stdout.flush()
+
+
 def measure(seconds: float, queued: int) -> dict[str, Any]:
     """All measurements, on stores of their own."""
-    found: dict[str, Any] = {"cpus": os.cpu_count(), "load_before": os.getloadavg()[0]}
+    found = Found()
+    found["machine"] = {"cpus": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "service.db"
         with serving(store, 1) as (url, pid), Client(url) as client:
@@ -207,7 +217,6 @@ def main() -> int:
     given = parser.parse_args()
     found = measure(given.seconds, given.queued)
     text = json.dumps(found, indent=2) + "\n"
-    sys.stdout.write(text)
     if given.report is not None:
         given.report.write_text(text, "utf-8")
     return 0
