@@ -17,7 +17,13 @@ from darkstats.service.api.documents import keep_files
 from darkstats.service.api.parts import PROBLEMS, Parts, Submitter, parts_of
 from darkstats.service.api.queueing import LONGEST_WAIT_S, put_question, wait_for
 from darkstats.service.api.results import answered
-from darkstats.service.api.schema import PRIORITIES, path_of, question_schema, takes_document
+from darkstats.service.api.schema import (
+    MOST_FIGURES,
+    PRIORITIES,
+    path_of,
+    question_schema,
+    takes_document,
+)
 from darkstats.service.api.shapes import job_path, job_shown
 from darkstats.service.questions import ASKED, Question, request_type
 from darkstats.workflows.bodies import read_body
@@ -103,6 +109,8 @@ def _put(parts: Parts, guest: Guest, verb: str, body: bytes, key: str | None) ->
         raise OptionError(f"priority {priority!r}: give a whole number from {least} to {most}")
     if not isinstance(figures, list) or not all(isinstance(one, str) for one in figures):
         raise OptionError("figures: give a list of FORMAT or KIND.FORMAT")
+    if len(figures) > MOST_FIGURES:
+        raise OptionError(f"{len(figures)} figures: ask for at most {MOST_FIGURES}")
     options = _without_documents(parts, guest, verb, given)
     question = Question(verb=verb, options=options, figures=tuple(figures))
     return put_question(parts, guest, question, priority=priority, idempotency_key=key)

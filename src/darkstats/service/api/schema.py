@@ -15,13 +15,22 @@ from darkstats.service.questions import (
     required_of,
 )
 
-__all__ = ["FIGURE", "PRIORITIES", "SETTINGS", "path_of", "question_schema", "takes_document"]
+__all__ = [
+    "FIGURE",
+    "MOST_FIGURES",
+    "PRIORITIES",
+    "SETTINGS",
+    "path_of",
+    "question_schema",
+    "takes_document",
+]
 
 Schema = dict[str, Any]
 
 #: A figure that is drawn with an answer.
 FIGURE = r"^([a-z][a-z0-9_]{0,39}\.)?(csv|pdf|png|svg)$"
 PRIORITIES = (-100, 100)
+MOST_FIGURES = 20
 #: Members of a body that are no options of the verb.
 SETTINGS = ("figures", "priority")
 _REFERENCE = r"sha256:[0-9a-f]{64}(/[^\x00-\x1f]{1,1024})?|result:[0-9a-f]{64}"
@@ -46,7 +55,7 @@ def question_schema(verb: str) -> Schema:
     asked, known = asked_of(verb), named_choices(request_type(verb))
     properties: Schema = {name: _of_choice(verb, known[name]) for name in asked}
     properties["figures"] = {
-        "type": "array", "maxItems": 20, "default": [],
+        "type": "array", "maxItems": MOST_FIGURES, "default": [],
         "description": f"Figures to draw with the answer: FORMAT or KIND.FORMAT. {_kinds(verb)}",
         "items": {"type": "string", "pattern": FIGURE, "examples": ["svg"]},
     }  # fmt: skip

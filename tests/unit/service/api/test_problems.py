@@ -65,6 +65,7 @@ def test_every_fault_is_a_problem_document(
         (b'{"source": "\\ud800"}', ""), (b'{"priority": true}', "priority"),
         (b'{"priority": 101}', "priority"), (b'{"figures": "svg"}', "figures"),
         (b'{"figures": [1]}', "figures"), (b'{"figures": ["../x.svg"]}', "figure"),
+        (b'{"figures": [' + b'"svg", ' * 20 + b'"svg"]}', "at most 20"),
     ],
 )  # fmt: skip
 def test_a_body_that_cannot_be_a_question_is_refused_with_the_place(
