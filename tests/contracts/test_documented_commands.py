@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from darkstats.service.verbs import GROUPS as SERVICE
 from darkstats.workflows.verbs import GROUPS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -83,7 +84,8 @@ def test_options_exist(command: str) -> None:
         assert verb in help_of("--help")
         return
     options = [word for word in words if re.match(r"-{1,2}[a-z]", word)]
-    text = help_of(f"{verb} {words[0]}" if verb in GROUPS and words else verb)
+    steps = words and not words[0].startswith("-")  # serve itself is a verb, too
+    text = help_of(f"{verb} {words[0]}" if steps and verb in {*GROUPS, *SERVICE} else verb)
     assert [o for o in options if not re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", text)] == []
 
 
