@@ -40,7 +40,8 @@ def check(
     """Compare a command with itself under faults; how many runs with failures got through.
 
     Free fits of toys are ``retried`` once more: a failure that this mends is not counted. Fits of a
-    ranking have two starts: a failure from the first one alone is ``mended`` to the same number.
+    ranking have two starts, points of a profile scan their neighbours: a failure from the
+    first start alone is ``mended`` to the same number.
     """
     expected = call(*words)
     assert expected.status == 0, expected.messages

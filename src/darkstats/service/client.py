@@ -121,6 +121,12 @@ class Client:
         httpx is not installed.
     OptionError
         The address is none.
+
+    Examples
+    --------
+    >>> import darkstats
+    >>> with darkstats.Client("http://127.0.0.1:8000") as client:  # doctest: +SKIP
+    ...     sent = client.upload("workspace.json")
     """
 
     def __init__(

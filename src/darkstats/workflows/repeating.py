@@ -26,7 +26,7 @@ def command_of(verb: str, request: object) -> str:
     >>> from darkstats.workflows import LimitRequest, ModelRequest, WorkspaceRequest
     >>> model = ModelRequest(workspace=WorkspaceRequest(source="w.json"), masked=("A", "B"))
     >>> command_of("limit", LimitRequest(model=model, cl=0.9))
-    'darkstats limit w.json --cl 0.9 --mask A --mask B'
+    'darkstats limit w.json --mask A --mask B --cl 0.9'
     """
     places: list[str] = []
     flags: list[str] = []
