@@ -18,8 +18,11 @@ MODULES = sorted(
     for module in pkgutil.walk_packages(darkstats.__path__, prefix="darkstats.")
     if not module.name.endswith("__main__")  # importing that one runs the command
 )
+#: Packages without which a module, or those of a package, cannot be imported or shown.
 NEEDS = {
-    "darkstats.tasks": "matplotlib",  # figures are part of the examples
+    "darkstats.tasks": ("matplotlib",),  # figures are part of the examples
+    "darkstats.service": ("fastapi", "sqlalchemy", "jinja2", "uvicorn", "httpx"),
+    "darkstats.service.workers.cluster": ("distributed",),
 }
 
 
@@ -48,8 +51,10 @@ def beside_workspaces(tmp_path: Path, repository: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_the_module_hold(name: str) -> None:
     """Every ``>>>`` line of the module prints what its docstring says."""
-    if name in NEEDS:
-        pytest.importorskip(NEEDS[name])
+    for start, packages in NEEDS.items():
+        if name == start or name.startswith(f"{start}."):
+            for package in packages:
+                pytest.importorskip(package)
     results = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert results.failed == 0, f"{results.failed} of {results.attempted} examples fail"
 
