@@ -273,9 +273,9 @@ def test_two_searches_for_an_invisible_boson(repository: Path, tmp_path: Path) -
     assert both.expected[2] < 1.001 * one.expected[2]
 
 
-def test_a_point_needs_its_patch_set() -> None:
-    """Half of the two is a mistake; a map that is not there is named."""
+def test_a_patch_set_needs_its_point() -> None:
+    """A point alone may be one of an HS3 document; a map that is not there is named."""
     with pytest.raises(OptionError, match="--left-patchset"):
-        w.CombineRequest(left="a", right="b", left_point="m")
+        w.CombineRequest(left="a", right="b", left_patchset="p.json")
     with pytest.raises(InputError):
         w.combine(w.CombineRequest(left="a", right="b", correlations="nowhere.json"))
