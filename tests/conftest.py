@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import warnings
@@ -183,6 +184,17 @@ def _is_local(address: object) -> bool:
         return True
     host = address[0] if isinstance(address, tuple) and address else ""
     return isinstance(host, str) and host.startswith(LOOPBACK)
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_they_were() -> Iterator[None]:
+    """A service that a test starts in this process takes its log with it."""
+    kept = [logging.getLogger(name) for name in ("darkstats", "uvicorn.error")]
+    state = [(one, one.handlers[:], one.level, one.propagate) for one in kept]
+    yield
+    for one, handlers, level, propagate in state:
+        one.handlers, one.propagate = handlers, propagate
+        one.setLevel(level)
 
 
 @pytest.fixture(autouse=True, scope="session")

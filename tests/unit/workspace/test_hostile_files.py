@@ -192,8 +192,8 @@ def test_names_are_no_formulas_of_a_spreadsheet() -> None:
 
 
 def test_json_of_names_that_are_no_text() -> None:
-    """Half a surrogate pair, as undecodable file names have it, is escaped."""
+    """Half a surrogate pair, as undecodable file names have it, is spelled: any reader takes it."""
     from darkstats.report.writing import json_text
 
-    assert json.loads(json_text({"source": "w\udcff.json"})) == {"source": "w\udcff.json"}
+    assert json.loads(json_text({"source": "w\udcff.json"})) == {"source": r"w\udcff.json"}
     json_text({"source": "w\udcff.json"}).encode()
