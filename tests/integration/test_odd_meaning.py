@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from darkstats import referee
 from darkstats.cli import run
 from darkstats.fit import FitOptions, FitStatus, ladder
 from darkstats.fit.lanes import Lanes, Problem
+from darkstats.inference.curve import unprofiled_scale
 from darkstats.model import compile_workspace
 from darkstats.workspace import Workspace
 from unbinned_models import bump, compiled
@@ -551,3 +553,36 @@ def test_a_label_longer_than_a_page(call: Call, tmp_path: Path) -> None:
     written(tmp_path / "w.meta.json", meta)
     status, _, _ = call("fit", source, "--plot", f"prefit={tmp_path / 'f.png'}")
     assert status == 0
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"distributions": [{"name": [[]], "type": "histfactory_dist"}]}, {"distributions": 5},
+     {"distributions": [], "likelihoods": True}],
+)  # fmt: skip
+def test_what_holds_no_distributions_is_no_document(
+    call: Call, tmp_path: Path, parts: dict[str, Any]
+) -> None:
+    document = {"metadata": {"hs3_version": "0.2"}, **parts}
+    status, _, said = call("hypotest", written(tmp_path / "h.json", document))
+    assert status == 2
+    assert "darkstats: error" in said
+
+
+def test_masked_rates_may_overflow() -> None:
+    """What masked bins expect takes no part in how far a limit is looked for."""
+
+    def rates(points: np.ndarray) -> np.ndarray:
+        mu = points[:, 0]
+        without_end = np.where(mu > 1e3, np.inf, 0.0)
+        return np.stack([9.0 + mu, without_end, -without_end], axis=1)
+
+    model = SimpleNamespace(
+        poi_index=0, poi_name="mu", expected_rates=rates,
+        masked_bins=np.array([False, True, True]),
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = unprofiled_scale(model, np.zeros(1), target=5.0)
+    deviance = 2.0 * (found - 9.0 * np.log1p(found / 9.0))
+    assert deviance == pytest.approx(25.0, rel=0.05)  # between points that differ by a factor 1.8

@@ -87,10 +87,8 @@ def unprofiled_scale(model: Model, parameters: FloatArray, *, target: float) -> 
         terms[:, seen] = background[seen] * np.where(
             np.abs(excess) < 1e-4, small, excess - np.log1p(excess)
         )
+        terms[:, np.asarray(model.masked_bins)] = 0.0
         deviance = 2.0 * np.nansum(terms, axis=1)
-    masked = np.flatnonzero(model.masked_bins)
-    if masked.size:
-        deviance -= 2.0 * np.nansum(terms[:, masked], axis=1)
     reached = np.flatnonzero(deviance >= target * target)
     if not reached.size:
         if deviance[-1] > 0.0:

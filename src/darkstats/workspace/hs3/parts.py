@@ -24,17 +24,23 @@ def has_events(document: object) -> bool:
     if not isinstance(document, dict):
         return False
     types = {
-        item.get("name"): item.get("type")
-        for item in document.get("distributions") or []
-        if isinstance(item, dict)
+        item["name"]: item.get("type")
+        for item in _objects(document, "distributions")
+        if isinstance(item.get("name"), str)
     }
     return any(
         types.get(name, HISTFACTORY) != HISTFACTORY
-        for likelihood in document.get("likelihoods") or []
-        if isinstance(likelihood, dict) and isinstance(likelihood.get("distributions"), list)
+        for likelihood in _objects(document, "likelihoods")
+        if isinstance(likelihood.get("distributions"), list)
         for name in likelihood["distributions"]
         if isinstance(name, str)
     )
+
+
+def _objects(document: Item, key: str) -> list[Item]:
+    """What a list of a document that nobody has checked yet holds of objects."""
+    found = document.get(key)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def is_combined(analysis: Hs3Analysis) -> bool:
