@@ -30,10 +30,14 @@ def read_selection(entry: Entry) -> Selection:
         return _declared(entry)
     theta = _range(entry["theta_range_deg"]) if "theta_range_deg" in entry else None
     if kind == "three_photons":
-        entry.keys(required=("kind",), optional=("min_energy_gev", "theta_range_deg"))
+        entry.keys(
+            required=("kind",), optional=("min_energy_gev", "theta_range_deg", "conversion_rad")
+        )
         threshold = entry["min_energy_gev"].number(above=0.0) if "min_energy_gev" in entry else 0.65
         return ThreePhotonSelection(
-            min_energy_gev=threshold, theta_range_deg=theta or (37.3, 123.7)
+            min_energy_gev=threshold,
+            theta_range_deg=theta or (37.3, 123.7),
+            conversion_rad=_pair_of_angles(entry),
         )
     entry.keys(required=("kind", "flavours"), optional=("min_momentum_gev", "theta_range_deg"))
     threshold = entry["min_momentum_gev"].number(above=0.0) if "min_momentum_gev" in entry else 0.7
@@ -52,6 +56,17 @@ def _range(entry: Entry) -> tuple[float, float]:
     if not low < high:
         entry.fail(f"the range from {low:g} to {high:g} is empty")
     return low, high
+
+
+def _pair_of_angles(entry: Entry) -> tuple[float, float]:
+    """Least differences in polar angle and azimuth of two photons; (0, 0) where none is given."""
+    if "conversion_rad" not in entry:
+        return 0.0, 0.0
+    items = entry["conversion_rad"].items()
+    if len(items) != 2:
+        entry["conversion_rad"].fail("expected differences in polar angle and in azimuth, rad")
+    first, second = (item.number(above=0.0) for item in items)
+    return first, second
 
 
 def _object(name: str, entry: Entry) -> ObjectClass:

@@ -194,7 +194,8 @@ class DeclaredSelection:
         for one in self.objects:
             index = chosen[one.name][good[block.event[chosen[one.name]]]]
             objects[one.name] = _measured(one, seen.lab[index], detector, rng)
-            weight = weight * _efficiency(one, detector)
+            each = _efficiency(one, seen.lab[index], detector)
+            np.multiply.at(weight, seen.block.event[index], each)
         if detector.merging_rad > 0.0:
             apart = _apart(self.objects, objects, detector.merging_rad)
             objects = {name: momenta[apart] for name, momenta in objects.items()}
@@ -304,11 +305,13 @@ def _measured(
     return found.reshape(-1, one.count, 4)
 
 
-def _efficiency(one: ObjectClass, detector: Detector) -> float:
+def _efficiency(one: ObjectClass, lab: FloatArray, detector: Detector) -> FloatArray:
+    """Efficiency of each object. Shape [object]."""
     if not one.identified:
-        return 1.0
-    each = detector.photon_efficiency if one.is_photon else detector.lepton_efficiency
-    return float(each**one.count)
+        return np.ones(len(lab))
+    if one.is_photon:
+        return detector.found(lab[:, 0])
+    return np.full(len(lab), detector.lepton_efficiency)
 
 
 def _apart(

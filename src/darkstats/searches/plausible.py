@@ -40,7 +40,7 @@ def require_plausible(entry: Entry) -> None:
             require_plausible(child)
         return
     if isinstance(entry.value, list):
-        if entry.key.endswith(".veto_inefficiency"):
+        if entry.key.endswith((".veto_inefficiency", ".photon_efficiency")):
             for row in entry.items():
                 _require_row(row)
             return

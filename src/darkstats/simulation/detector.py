@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from darkstats.errors import OptionError, UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from darkstats.arrays import BoolArray, FloatArray
+    from darkstats.arrays import BoolArray, FloatArray, IndexArray
 
 __all__ = ["Detector"]
 
@@ -32,10 +33,20 @@ class Detector:
         a, b, c of sigma_E/E = a/E + b/E^(1/4) + c in quadrature, E in GeV.
     position_rad
         Photon angle resolution at 1 GeV; it falls with 1/sqrt(E).
+    energy_tail
+        Fraction of the photons that lose energy before or behind the crystals, and the mean of the
+        exponential relative loss. The resolution comes on top. (0, 0): Gaussian.
     photon_efficiency
-        Efficiency of each wanted photon.
+        Efficiency of each wanted photon: one number, or rows of energy in GeV (lab) and efficiency,
+        linear in the logarithm of the energy between them, constant beyond.
     merging_rad
         Photons closer than this are not separated.
+    track_loss
+        Probability that the track of an electron is not found, so that its shower counts as a
+        photon.
+    electron_bend_gev
+        Azimuth of a shower against the direction of its electron, rad, times the transverse
+        momentum in GeV: 0.2998 x 1.5 T x 1.25 m / 2.
     ecl_ranges_deg, cdc_range_deg
         Polar angles of calorimeter and tracking.
     track_terms
@@ -56,8 +67,11 @@ class Detector:
 
     energy_terms: tuple[float, float, float] = (0.002, 0.016, 0.012)
     position_rad: float = 0.004
-    photon_efficiency: float = 0.95
+    energy_tail: tuple[float, float] = (0.0, 0.0)
+    photon_efficiency: float | tuple[tuple[float, float], ...] = 0.95
     merging_rad: float = 0.07
+    track_loss: float = 0.0
+    electron_bend_gev: float = 0.281
     ecl_ranges_deg: tuple[tuple[float, float], ...] = (
         (12.4, 31.4),
         (32.2, 128.7),
@@ -80,18 +94,21 @@ class Detector:
         OptionError
             An efficiency is outside [0, 1], or a resolution is negative.
         """
-        for name in (
-            "photon_efficiency",
-            "lepton_efficiency",
-            "trigger_efficiency",
-        ):
+        for name in ("track_loss", "lepton_efficiency", "trigger_efficiency"):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
                 raise OptionError(f"detector: {name} = {value} lies outside [0, 1]")
-        _check_fractions(self.veto_inefficiency)
-        for name in ("position_rad", "merging_rad", "track_angle_rad", "track_smearing"):
+        _check_fractions("veto_inefficiency", self.veto_inefficiency)
+        _check_fractions("photon_efficiency", self.photon_efficiency)
+        for name in _NOT_NEGATIVE:
             if not getattr(self, name) >= 0.0:
                 raise OptionError(f"detector: {name} is negative")
+        tail: tuple[object, ...] = self.energy_tail
+        if len(tail) != 2 or not all(0.0 <= value < 1.0 for value in self.energy_tail):
+            raise OptionError(
+                "detector: energy_tail is the fraction of photons that lose energy and their mean "
+                "relative loss, both from 0 to below 1: [0.3, 0.04]"
+            )
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, object]) -> Detector:
@@ -109,8 +126,12 @@ class Detector:
         return cls(**{name: _frozen(value) for name, value in settings.items()})  # type: ignore[arg-type]  # checked by name
 
     def settings(self) -> dict[str, object]:
-        """All parameters, for the key of the cache."""
-        return {"version": 1, **asdict(self)}
+        """All parameters, for the key of the cache; effects that are off are not named.
+
+        So the events of detectors without them stay what they were.
+        """
+        off = [name for name, value in _OFF.items() if getattr(self, name) == value]
+        return {"version": 1, **{n: v for n, v in asdict(self).items() if n not in off}}
 
     def energy_resolution(self, energy_gev: FloatArray) -> FloatArray:
         """Relative photon energy resolution, dimensionless: 2.0 % at 1 GeV."""
@@ -133,6 +154,40 @@ class Detector:
             return np.asarray(np.exp(np.interp(np.log(energy), places, fractions)))
         return np.full(energy.shape, self.veto_inefficiency)
 
+    def found(self, energy_gev: FloatArray) -> FloatArray:
+        """Efficiency of wanted photons of these energies, lab. Shape of the energies.
+
+        Examples
+        --------
+        >>> detector = Detector(photon_efficiency=((0.5, 0.9), (2.0, 0.96)))
+        >>> detector.found(np.array([0.1, 1.0, 5.0])).round(6).tolist()
+        [0.9, 0.93, 0.96]
+        """
+        energy = np.asarray(energy_gev, dtype=np.float64)
+        if isinstance(self.photon_efficiency, tuple):
+            places, values = np.array(self.photon_efficiency).T
+            return np.asarray(np.interp(np.log(energy), np.log(places), values))
+        return np.full(energy.shape, self.photon_efficiency)
+
+    def at_calorimeter(self, lab: FloatArray, pdg_id: IndexArray) -> FloatArray:
+        """Momenta in the direction of the shower: the field turns those of electrons.
+
+        Shapes [particle, 4], [particle]. A track reaches the calorimeter at the azimuth of its
+        direction, plus its charge times the arcsine of ``electron_bend_gev`` over its pT; one that
+        curls up before is turned by a right angle, and is never selected.
+        """
+        bent = np.abs(pdg_id) == 11
+        if not bent.any():
+            return lab
+        turned = lab.copy()
+        p = lab[bent]
+        sine = self.electron_bend_gev / np.maximum(np.hypot(p[:, 1], p[:, 2]), 1e-9)
+        # In a field along z positive charges turn clockwise, electrons (11) the other way.
+        angle = np.sign(pdg_id[bent]) * np.arcsin(np.minimum(sine, 1.0))
+        turned[bent, 1] = np.cos(angle) * p[:, 1] - np.sin(angle) * p[:, 2]
+        turned[bent, 2] = np.sin(angle) * p[:, 1] + np.cos(angle) * p[:, 2]
+        return turned
+
     def in_ecl(self, theta_rad: FloatArray) -> BoolArray:
         """Whether a direction hits the calorimeter, gaps left out."""
         degrees = np.degrees(theta_rad)
@@ -152,6 +207,10 @@ class Detector:
         energy = np.maximum(lab[:, 0], 1e-6)
         noise = rng.standard_normal((3, len(lab)))
         measured = energy * np.maximum(1.0 + self.energy_resolution(energy) * noise[0], 1e-3)
+        fraction, mean = self.energy_tail
+        if fraction > 0.0 and mean > 0.0:
+            lost = rng.exponential(mean, len(lab)) * (rng.random(len(lab)) < fraction)
+            measured = measured * np.maximum(1.0 - lost, 1e-3)
         angle = self.position_rad / np.sqrt(energy)
         theta = np.arccos(np.clip(lab[:, 3] / energy, -1.0, 1.0)) + angle * noise[1]
         sine = np.maximum(np.abs(np.sin(theta)), 1e-9)
@@ -176,8 +235,21 @@ class Detector:
         return _from_polar(new_transverse / sine, theta, phi, mass=mass_gev)
 
 
-def _check_fractions(rows: float | tuple[tuple[float, float], ...]) -> None:
-    """Check the photons that are missed.
+#: Effects that came later: a detector without them has the key of the cache that it had.
+_OFF: Mapping[str, object] = MappingProxyType(
+    {"energy_tail": (0.0, 0.0), "track_loss": 0.0, "electron_bend_gev": 0.281}
+)
+_NOT_NEGATIVE = (
+    "position_rad",
+    "merging_rad",
+    "electron_bend_gev",
+    "track_angle_rad",
+    "track_smearing",
+)
+
+
+def _check_fractions(name: str, rows: float | tuple[tuple[float, float], ...]) -> None:
+    """Check a fraction, or a table of fractions by energy.
 
     Raises
     ------
@@ -186,19 +258,19 @@ def _check_fractions(rows: float | tuple[tuple[float, float], ...]) -> None:
     """
     if not isinstance(rows, tuple):
         if not 0.0 <= rows <= 1.0:
-            raise OptionError(f"detector: veto_inefficiency = {rows} lies outside [0, 1]")
+            raise OptionError(f"detector: {name} = {rows} lies outside [0, 1]")
         return
     written: tuple[object, ...] = rows
     if not rows or not all(isinstance(row, tuple) and len(row) == 2 for row in written):
         raise OptionError(
-            "detector: veto_inefficiency is a number, or rows of energy in GeV and fraction: "
+            f"detector: {name} is a number, or rows of energy in GeV and fraction: "
             "[[0.15, 0.01], [1.0, 0.0003]]"
         )
     energies, fractions = zip(*rows, strict=True)
     if not all(0.0 < fraction <= 1.0 for fraction in fractions):
-        raise OptionError("detector: a fraction of veto_inefficiency lies outside (0, 1]")
+        raise OptionError(f"detector: a fraction of {name} lies outside (0, 1]")
     if energies[0] <= 0.0 or any(a >= b for a, b in pairwise(energies)):
-        raise OptionError("detector: energies of veto_inefficiency do not rise from above 0 GeV")
+        raise OptionError(f"detector: energies of {name} do not rise from above 0 GeV")
 
 
 def _from_polar(

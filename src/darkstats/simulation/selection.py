@@ -100,9 +100,15 @@ class ThreePhotonSelection:
         Loosest threshold and polar angles (lab) of each photon.
     total_mass_range
         Loosest range of the three-photon mass over the c.m. energy.
+    conversion_rad
+        Differences in polar angle and azimuth, rad: an event with a pair of photons closer than
+        both is rejected, as photons that convert behind the tracker look so. (0, 0): no such cut.
 
     Notes
     -----
+    An electron is taken for a photon with the ``track_loss`` of the detector, in the direction of
+    its shower.
+
     Columns: squared mass of the pair; squared mass that recoils against the third photon,
     ``s - 2 sqrt(s) E*``; three-photon mass; lowest photon energy; smallest and largest polar
     angle; ``truth`` is 1 where the third photon is the first generated one (the recoil photon of
@@ -112,6 +118,7 @@ class ThreePhotonSelection:
     min_energy_gev: float = 0.65
     theta_range_deg: tuple[float, float] = (37.3, 123.7)
     total_mass_range: tuple[float, float] = (0.85, 1.06)
+    conversion_rad: tuple[float, float] = (0.0, 0.0)
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -120,12 +127,15 @@ class ThreePhotonSelection:
 
     def settings(self) -> dict[str, object]:
         """See :class:`Selection`."""
-        return {"kind": "three_photons", "version": 1, **asdict(self)}
+        found = {"kind": "three_photons", "version": 1, **asdict(self)}
+        if self.conversion_rad == (0.0, 0.0):  # events without the cut stay what they were
+            del found["conversion_rad"]
+        return found
 
     def apply(self, block: EventBlock, detector: Detector, rng: np.random.Generator) -> Candidates:
-        """See :class:`Selection`. All particles of the block are taken for photons."""
+        """See :class:`Selection`. All particles of the block are photons or electrons."""
         index = block.event[::3]
-        lab = to_lab(block.momentum)
+        lab = detector.at_calorimeter(to_lab(block.momentum), block.pdg_id)
         measured = detector.smear_photons(lab, rng).reshape(-1, 3, 4)
         theta = _theta(measured)
         low, high = np.radians(self.theta_range_deg)
@@ -137,6 +147,7 @@ class ThreePhotonSelection:
         for a, b in ((0, 1), (0, 2), (1, 2)):
             cosine = (directions[:, a] * directions[:, b]).sum(axis=1)
             good &= cosine < np.cos(detector.merging_rad)
+        good &= ~self._converted(measured, theta)
         total = np.sqrt(np.maximum(invariant_mass_squared(measured.sum(axis=1)), 0.0))
         fraction = total / CM_ENERGY_GEV
         good &= (fraction > self.total_mass_range[0]) & (fraction < self.total_mass_range[1])
@@ -144,8 +155,11 @@ class ThreePhotonSelection:
         energy_cm = to_cm(measured)[..., 0]
         # Row k of an event leaves photon k out of the pair.
         pairs = measured.sum(axis=1)[:, None, :] - measured
+        each = detector.found(np.maximum(lab[:, 0], 1e-6))
+        if (electron := np.abs(block.pdg_id) == 11).any():
+            each = each * np.where(electron, detector.track_loss, 1.0)
         weight = block.weight_pb[index[good]]
-        weight = weight * (detector.photon_efficiency**3 * detector.trigger_efficiency)
+        weight = weight * (each.reshape(-1, 3).prod(axis=1)[good] * detector.trigger_efficiency)
         truth = np.zeros(energy_cm.shape)
         truth[:, 0] = 1.0
         columns = {
@@ -160,6 +174,18 @@ class ThreePhotonSelection:
         return _candidates(
             block, {name: column.ravel() for name, column in columns.items()}, np.repeat(weight, 3)
         )
+
+    def _converted(self, measured: FloatArray, theta: FloatArray) -> BoolArray:
+        """Events with a pair that looks like a conversion. Shapes [event, 3, 4], [event, 3]."""
+        most_theta, most_phi = self.conversion_rad
+        found = np.zeros(len(measured), dtype=bool)
+        if most_theta == 0.0:
+            return found
+        phi = np.arctan2(measured[..., 2], measured[..., 1])
+        for a, b in ((0, 1), (0, 2), (1, 2)):
+            apart = np.abs(np.remainder(phi[:, a] - phi[:, b] + np.pi, 2.0 * np.pi) - np.pi)
+            found |= (np.abs(theta[:, a] - theta[:, b]) < most_theta) & (apart < most_phi)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

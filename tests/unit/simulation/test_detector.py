@@ -164,3 +164,100 @@ def test_each_photon_is_missed_by_its_own_energy():
         block, detector, generator()
     )
     np.testing.assert_allclose(found.weight_pb, [1e-6, 1.0, 1.0], rtol=1e-9)
+
+
+def test_a_tail_of_the_energy_has_the_declared_fraction_and_mean():
+    """Without resolution the loss is seen alone: an exponential for a fraction of the photons."""
+    n = 200_000
+    photons = np.tile(massless(np.array([2.0]), np.array([[0.6, 0.0, 0.8]])), (n, 1))
+    sharp = Detector(energy_terms=(0.0, 0.0, 0.0), energy_tail=(0.3, 0.04))
+    lost = 1.0 - sharp.smear_photons(photons, generator())[:, 0] / 2.0
+    hit = lost > 1e-12
+    assert hit.mean() == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / n))
+    assert lost[hit].mean() == pytest.approx(0.04, abs=4 * 0.04 / np.sqrt(0.3 * n))
+    assert (lost > 0.08).mean() == pytest.approx(0.3 * np.exp(-2), abs=4 * np.sqrt(0.04 / n))
+    plain, tailed = (
+        detector.smear_photons(photons[:2000], generator(3))
+        for detector in (Detector(), Detector(energy_tail=(0.3, 0.04)))
+    )
+    assert np.all(tailed[:, 0] <= plain[:, 0])  # the same core
+    np.testing.assert_allclose(tailed[:, 3] / tailed[:, 0], plain[:, 3] / plain[:, 0], rtol=1e-9)
+
+
+def three_particles(energies, directions, kinds=(22, 22, 22)):
+    """One event of three particles, given in the laboratory."""
+    return EventBlock(
+        event=np.zeros(3, dtype=np.int64),
+        pdg_id=np.array(kinds),
+        momentum=to_cm(massless(np.array(energies), np.array(directions))),
+        weight_pb=np.array([2.0]),
+    )
+
+
+SHARP = {"energy_terms": (0.0, 0.0, 0.0), "position_rad": 0.0}
+STAR = [[np.cos(a), np.sin(a), 0.0] for a in (0.0, 2.0, 4.0)]
+ANY_MASS = {"total_mass_range": (0.1, 2.0)}
+
+
+def test_each_wanted_photon_has_the_efficiency_of_its_energy():
+    """Linear in the logarithm between rows: 1 GeV lies in the middle of 0.5 and 2 GeV."""
+    detector = Detector(**SHARP, photon_efficiency=((0.5, 0.8), (2.0, 0.9)))
+    np.testing.assert_allclose(
+        detector.found(np.array([0.1, 0.5, 1.0, 2.0, 7.0])), [0.8, 0.8, 0.85, 0.9, 0.9]
+    )
+    block = three_particles([1.0, 2.0, 5.0], STAR)
+    found = ThreePhotonSelection(**ANY_MASS).apply(block, detector, generator())
+    np.testing.assert_allclose(found.weight_pb, np.full(3, 2.0 * 0.85 * 0.9 * 0.9), rtol=1e-12)
+
+
+@pytest.mark.parametrize("rows", [((0.5, 0.1), (0.2, 0.1)), ((0.5, 1.2),), (), (0.5, 0.1), 1.2])
+def test_impossible_tables_of_efficiencies_are_refused(rows):
+    with pytest.raises(OptionError, match="photon_efficiency"):
+        Detector(photon_efficiency=rows)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"energy_tail": (0.3,)}, {"energy_tail": (1.2, 0.1)}, {"track_loss": -0.1},
+     {"electron_bend_gev": -1.0}],
+)  # fmt: skip
+def test_impossible_losses_are_refused(change):
+    with pytest.raises(OptionError, match=next(iter(change))):
+        Detector(**change)
+
+
+@pytest.mark.parametrize(
+    ("theta", "phi", "kept"),
+    [(0.010, 0.30, False), (0.020, 0.30, True), (0.010, 0.45, True), (-0.010, -0.30, False)],
+)
+def test_pairs_that_look_like_a_conversion_are_rejected(theta, phi, kept):
+    """Both differences must be small; azimuths are compared across the seam at pi."""
+    angles = [(1.2, 3.1), (1.2 + theta, 3.1 + phi), (1.5, 0.0)]
+    directions = [[np.sin(t) * np.cos(p), np.sin(t) * np.sin(p), np.cos(t)] for t, p in angles]
+    block = three_particles([3.0, 2.0, 4.0], directions)
+    cut = ThreePhotonSelection(**ANY_MASS, conversion_rad=(0.014, 0.40))
+    assert (len(cut.apply(block, Detector(**SHARP), generator())) == 3) is kept
+    assert len(ThreePhotonSelection(**ANY_MASS).apply(block, Detector(**SHARP), generator())) == 3
+
+
+def test_electrons_are_photons_with_the_probability_that_their_tracks_are_lost():
+    """The weight has a factor for each track; showers lie beside the directions of the tracks."""
+    block = three_particles([2.0, 3.0, 4.0], STAR, kinds=(11, -11, 22))
+    detector = Detector(**SHARP, photon_efficiency=1.0, track_loss=0.05)
+    found = ThreePhotonSelection(**ANY_MASS).apply(block, detector, generator())
+    np.testing.assert_allclose(found.weight_pb, np.full(3, 2.0 * 0.05**2), rtol=1e-12)
+    turns = np.arcsin(0.281 / np.array([2.0, 3.0])) * [1.0, -1.0]  # an electron turns upwards
+    azimuths = np.array([0.0, 2.0]) + turns
+    mass_squared = 2.0 * 2.0 * 3.0 * (1.0 - np.cos(azimuths[1] - azimuths[0]))
+    assert found["mgg_squared_gev2"][2] == pytest.approx(mass_squared, rel=1e-9)
+    sure = ThreePhotonSelection(**ANY_MASS).apply(block, Detector(**SHARP), generator())
+    np.testing.assert_array_equal(sure.weight_pb, 0.0)  # no track is lost by default
+
+
+def test_effects_that_are_off_leave_the_key_of_the_cache():
+    """Detectors and selections from before them simulate the same events."""
+    assert not {"energy_tail", "track_loss", "electron_bend_gev"} & set(Detector().settings())
+    assert Detector(track_loss=0.05).settings()["track_loss"] == 0.05
+    assert "conversion_rad" not in ThreePhotonSelection().settings()
+    cut = ThreePhotonSelection(conversion_rad=(0.014, 0.40))
+    assert cut.settings()["conversion_rad"] == (0.014, 0.40)
