@@ -184,6 +184,105 @@ def test_belle_2_lifetimes_give_intervals_of_the_mixing() -> None:
     assert found.count("refused") == 0
 
 
+BELLE_2 = {
+    "b_to_k": ("BelleII_BKS_mumu_2023.csv", "mumu"),
+    "b_to_kstar": ("BelleII_BKstarS_mumu_2023.csv", "mumu"),
+    "b_to_k electrons": ("BelleII_BKS_ee_2023.csv", "ee"),
+}
+
+
+@pytest.mark.parametrize("name", BELLE_2)
+def test_belle_2_exclusions_are_those_of_a_plain_scan(name: str) -> None:
+    """Interpolated by SciPy on a fine grid of sin(theta), the excluded ones are the same.
+
+    A step of the grid is 0.2 %: both ends agree to it, but where a table of lifetimes ends.
+    """
+    from scipy.interpolate import RegularGridInterpolator
+
+    from darkstats.signals.b_to_k import scalar_branching, scalar_branching_kstar
+
+    file, state = BELLE_2[name]
+    production = name.partition(" ")[0]
+    files = {"ctau": "DarkHiggs_ctau_sintheta1.csv", "mumu": "DarkHiggs_BR_mu_mu.csv"}
+    if state == "ee":
+        files = {}  # below two muons it decays to electrons alone, by the formula
+    span = (0.3, 2.2) if state == "mumu" else (0.1, 0.205)
+    found = w.recast(
+        w.RecastRequest(
+            limit=published(file), to="dark_higgs_mixing", production=production,
+            final_state=state, mass_range_gev=span,
+            decays=tuple((key, published(one)) for key, one in files.items()),
+        )
+    ).result.first  # fmt: skip
+
+    def columns(path: str) -> tuple[np.ndarray, list[str]]:
+        lines = [x for x in Path(path).read_text("utf-8").splitlines() if x[0] != "#"]
+        rows = np.array([line.split(",") for line in lines[1:]], dtype=float)
+        return rows[np.argsort(rows[:, 0], kind="stable")], lines[0].split(",")
+
+    rows, names = columns(published(file))
+    ctau_cm = [float(one.partition("ctau_")[2].removesuffix("cm")) for one in names[1:]]
+    limit = RegularGridInterpolator((rows[:, 0], np.log(ctau_cm)), np.log(rows[:, 1:]))
+    life, share = (columns(published(files[key]))[0] for key in files) if files else (None, None)
+    made = scalar_branching if production == "b_to_k" else (
+        lambda m: 2.0 / 3.0 * scalar_branching_kstar(m)
+    )  # fmt: skip
+    theta = np.geomspace(1e-5, 1.0, 6001)
+    both = excluded = 0
+    for point in found[:: max(1, len(found) // 40)]:
+        m = point.mass_gev
+        if life is None:
+            ratio = (0.51099895e-3 / m) ** 2
+            width = 0.51099895e-3**2 * m / (8.0 * math.pi * 246.22**2) * (1.0 - 4.0 * ratio) ** 1.5
+            unit_cm = 1.973269804e-14 / width
+        else:
+            logs = np.log(life)
+            unit_cm = 100.0 * math.exp(np.interp(math.log(m), logs[:, 0], logs[:, 1]))
+        ctau = np.log(unit_cm / theta**2)
+        known = (ctau > math.log(ctau_cm[0])) & (ctau < math.log(ctau_cm[-1]))
+        branching = 1.0 if share is None else np.interp(m, share[:, 0], share[:, 1])
+        rate = np.log(theta[known] ** 2 * made(m) * branching)
+        inside = rate > limit(np.stack([np.full(known.sum(), m), ctau[known]], axis=1))
+        if not inside.any():
+            assert not point.intervals
+            continue
+        excluded += 1
+        (interval,) = point.intervals
+        ends = theta[known][inside][[0, -1]]
+        assert interval.lower == pytest.approx(ends[0], rel=6e-3)
+        if interval.upper is not None:
+            assert interval.upper == pytest.approx(ends[1], rel=6e-3)
+            both += 1
+    assert excluded >= 10
+    assert both >= 5 or state == "ee"  # whose exclusion goes on beyond the table
+
+
+def test_a_table_of_hepdata_is_recast_like_its_csv(tmp_path: Path) -> None:
+    """The same limits by mass and lifetime, in both forms, exclude the same mixings."""
+    ctau_cm, masses = (0.1, 1.0, 10.0), (0.1, 0.15)
+    text = "mass_GeV," + ",".join(f"UL95_ctau_{t:g}cm" for t in ctau_cm) + "\n"
+    text += "".join(f"{m},1e-8,2e-8,9e-8\n" for m in masses)
+    rows = [(m, t, v) for m in masses for t, v in zip(ctau_cm, (1e-8, 2e-8, 9e-8), strict=True)]
+    document = {
+        "independent_variables": [
+            {"header": {"name": "m_S", "units": "GEV"}, "values": [{"value": r[0]} for r in rows]},
+            {"header": {"name": "ctau", "units": "cm"}, "values": [{"value": r[1]} for r in rows]},
+        ],
+        "dependent_variables": [
+            {"header": {"name": "95% CL upper limit"}, "values": [{"value": r[2]} for r in rows]}
+        ],
+    }
+    table = curve(tmp_path, yaml.safe_dump(document), "table.yaml")
+    asked_for = {"to": "dark_higgs_mixing", "production": "b_to_k", "final_state": "ee"}
+    first, second = (
+        w.recast(w.RecastRequest(limit=one, **asked_for)).result
+        for one in (curve(tmp_path, text), table)
+    )
+    assert first.limit.cl == second.limit.cl == 0.95
+    assert [p.intervals for p in first.first] == [p.intervals for p in second.first]
+    assert all(p.intervals for p in first.first)
+
+
 def test_regimes_are_in_record_and_figure(tmp_path: Path) -> None:
     """Couplings between regimes by mass, and a map; a production without momentum is refused."""
     with_dark = {"production": "radiative", "dark_matter": (0.3, 1e-9), "regimes": "9:1250"}

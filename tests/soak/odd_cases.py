@@ -752,7 +752,8 @@ def recast_case(rng: Rng, folder: Path) -> Case:
     arguments = ["recast", "c.csv", "--to", _word(rng, *wanted)]
     if chance(rng, 0.9):
         arguments += ["--from", source if chance(rng, 0.9) else pick(rng, wanted)]
-    made = ("radiative", "electron", "muon", "muon", "mumu", "proton", "photon", "b_to_k")
+    made = ("radiative", "electron", "muon", "muon", "mumu", "proton", "photon", "b_to_k",
+            "b_to_kstar")  # fmt: skip
     arguments += ["--production", _word(rng, *made)]
     seen = ("ee", "mumu", "mumu", "hadrons", "leptons", "visible", "invisible", "gammagamma")
     arguments += ["--final-state", _word(rng, *seen)]

@@ -47,7 +47,7 @@ class RateLimits:
     Parameters
     ----------
     cl
-        Level, by the name of the column.
+        Level, by the name of the column; None where the file does not say it.
     unit
         ``"pb"``, or ``"1"`` for branching fractions.
     limits
@@ -57,7 +57,7 @@ class RateLimits:
         First comment of the file.
     """
 
-    cl: float
+    cl: float | None
     unit: str
     limits: tuple[tuple[float, Limit | None], ...] = field(repr=False)
     words: str

@@ -25,7 +25,14 @@ import numpy as np
 
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.signals import axion_like_particle, dark_photon
-from darkstats.signals.b_to_k import M_B_GEV, M_KAON_GEV, axion_branching, scalar_branching
+from darkstats.signals.b_to_k import (
+    M_B_GEV,
+    M_KAON_GEV,
+    M_KSTAR_GEV,
+    axion_branching,
+    scalar_branching,
+    scalar_branching_kstar,
+)
 from darkstats.signals.constants import (
     ALPHA,
     CM_ENERGY_GEV,
@@ -497,17 +504,32 @@ def _b_to_k(model: Mediator, mass_gev: float) -> float:
     raise OptionError(f"{model.name}: B -> K X is known for dark_higgs_mixing and alp_w alone")
 
 
+#: BR(K*(892)0 -> K+ pi-), by isospin.
+_KSTAR_CHARGED = 2.0 / 3.0
+
+
+def _b_to_kstar(model: Mediator, mass_gev: float) -> float:
+    """BR(B0 -> K*(892)0 X) BR(K*0 -> K+ pi-) at coupling 1."""
+    if model.name != "dark_higgs_mixing":
+        raise OptionError(f"{model.name}: B -> K* X is known for dark_higgs_mixing alone")
+    return _KSTAR_CHARGED * scalar_branching_kstar(mass_gev)
+
+
 def _beside_photon(mass_gev: float) -> float:
     if mass_gev >= CM_ENERGY_GEV:
         raise OptionError(f"{mass_gev:g} GeV cannot be made at sqrt(s) = {CM_ENERGY_GEV:.2f} GeV")
     return (S_GEV2 - mass_gev**2) / (2.0 * CM_ENERGY_GEV)
 
 
-def _beside_kaon(mass_gev: float) -> float:
-    if mass_gev >= M_B_GEV - M_KAON_GEV:
-        raise OptionError(f"{mass_gev:g} GeV cannot be made in B -> K X")
-    sum_, difference = M_KAON_GEV + mass_gev, M_KAON_GEV - mass_gev
+def _beside_kaon(mass_gev: float, kaon_gev: float = M_KAON_GEV) -> float:
+    if mass_gev >= M_B_GEV - kaon_gev:
+        raise OptionError(f"{mass_gev:g} GeV cannot be made beside a kaon of {kaon_gev:.3g} GeV")
+    sum_, difference = kaon_gev + mass_gev, kaon_gev - mass_gev
     return math.sqrt((M_B_GEV**2 - sum_**2) * (M_B_GEV**2 - difference**2)) / (2.0 * M_B_GEV)
+
+
+def _beside_kstar(mass_gev: float) -> float:
+    return _beside_kaon(mass_gev, M_KSTAR_GEV)
 
 
 #: Ways to make mediators, by name.
@@ -545,6 +567,10 @@ PRODUCTIONS: Mapping[str, Production] = MappingProxyType(
             Production(
                 name="b_to_k", words="B+ -> K+ X", unit="1", rate=_b_to_k,
                 momentum_gev=_beside_kaon,
+            ),
+            Production(
+                name="b_to_kstar", words="B0 -> K*(892)0 X, K*0 -> K+ pi-", unit="1",
+                rate=_b_to_kstar, momentum_gev=_beside_kstar,
             ),
         )
     }

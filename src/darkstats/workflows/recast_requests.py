@@ -61,8 +61,8 @@ class RecastRequest:
         str,
         argument(
             "RESULT",
-            "The limit: a record of darkstats scan or limit; or a curve as .csv, .lmt (DarkCast) "
-            "or .txt (AxionLimits).",
+            "The limit: a record of darkstats scan or limit; or a curve as .csv, .lmt (DarkCast), "
+            ".txt (AxionLimits) or .yaml (a data table of HEPData).",
             reads="file",
         ),
     ]

@@ -61,7 +61,10 @@ def _rate_unit(request: RecastRequest, unit: str) -> None:
 
 
 def _read(request: RecastRequest) -> _Given:
-    if Path(request.limit).suffix.lower() in {".csv", ".txt", ".lmt"}:
+    ending = Path(request.limit).suffix.lower()
+    if ending in {".yaml", ".yml"}:
+        return _of_rates(request)
+    if ending in {".csv", ".txt", ".lmt"}:
         from darkstats.reinterpret.recast_files import is_rates
 
         return _of_rates(request) if is_rates(request.limit) else _of_curve(request)
@@ -69,11 +72,13 @@ def _read(request: RecastRequest) -> _Given:
 
 
 def _of_rates(request: RecastRequest) -> _Given:
+    from darkstats.reinterpret.hepdata_tables import read_rate_table
     from darkstats.reinterpret.recast_files import read_rates
     from darkstats.report.constraints.curve import Source
     from darkstats.report.recasts import GivenLimit
 
-    found = read_rates(request.limit)
+    is_csv = Path(request.limit).suffix.lower() == ".csv"
+    found = (read_rates if is_csv else read_rate_table)(request.limit)
     if request.source is not None:
         raise OptionError(
             f"{request.limit} limits a rate, not the coupling of {request.source}: leave --from out"

@@ -1,0 +1,219 @@
+"""Published limits on rates as HEPData keeps them: one YAML table, by mass and perhaps lifetime.
+
+A table has independent variables, the mass and perhaps a lifetime, and dependent ones, of which
+one is the observed limit. Names and units are those of its headers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from darkstats.errors import DocumentError, OptionError
+from darkstats.reinterpret.cross_sections import CROSS_SECTION_UNITS
+from darkstats.reinterpret.lifetimes import LifetimeTable
+from darkstats.reinterpret.recast_files import RateLimits
+from darkstats.reinterpret.recasts import Limit
+
+__all__ = ["read_rate_table"]
+
+_MOST_BYTES = 50_000_000
+_MASS_GEV = MappingProxyType({"mev": 1e-3, "gev": 1.0, "tev": 1e3})
+_PS_MM = 0.299792458  # c times 1 ps
+_CTAU_MM = MappingProxyType(
+    {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1e3, "fs": 1e-3 * _PS_MM, "ps": _PS_MM,
+     "ns": 1e3 * _PS_MM}
+)  # fmt: skip
+_LEVEL = re.compile(r"(9\d)(?:\.0*)?\s*(?:\\?%|per ?cent)")
+_NO_LIMIT = {"-", "", "nan"}
+
+
+def _variables(document: object, kind: str, source: str) -> list[Mapping[str, Any]]:
+    found = document.get(kind) if isinstance(document, dict) else None
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise DocumentError(
+            f"has no list of {kind}", source=source,
+            remedy="give one data table of HEPData, as YAML, not its submission.yaml",
+        )  # fmt: skip
+    return found
+
+
+def _header(variable: Mapping[str, Any]) -> tuple[str, str]:
+    header = variable.get("header")
+    header = header if isinstance(header, dict) else {}
+    return str(header.get("name") or ""), str(header.get("units") or "")
+
+
+def _unit(text: str) -> str:
+    """A unit in lower case, without what divides it (the c of GeV/c^2) and signs of LaTeX."""
+    plain = re.sub(r"\\(?:text|mathrm|rm)\b|[\\{}$\s]", "", text.partition("/")[0])
+    return plain.lower().replace("µ", "u")
+
+
+def _numbers(variable: Mapping[str, Any], place: str, source: str) -> list[float]:
+    """Values of a variable; the middle of a bin; ``nan`` where there is none."""
+    rows = variable.get("values")
+    if not isinstance(rows, list):
+        raise DocumentError("has no list of values", source=source, pointer=place)
+    found = []
+    for k, given in enumerate(rows):
+        here = f"{place}/values/{k}"
+        row = given if isinstance(given, dict) else {}
+        ends = [row["value"]] if "value" in row else [row.get("low"), row.get("high")]
+        if str(ends[0]).strip().lower() in _NO_LIMIT:
+            found.append(math.nan)
+            continue
+        try:
+            numbers = [float(end) for end in ends]
+        except (TypeError, ValueError):
+            raise DocumentError(f"has no number: {row}", source=source, pointer=here) from None
+        if not all(map(math.isfinite, numbers)):
+            raise DocumentError(f"is not finite: {row}", source=source, pointer=here)
+        found.append(sum(numbers) / len(numbers))
+    return found
+
+
+def _limit_variable(
+    found: list[Mapping[str, Any]], source: str
+) -> tuple[str, Mapping[str, Any], str, float]:
+    """Place, variable, unit and size of the observed limit among dependent variables."""
+    named = [(k, one, " ".join(_header(one)).lower()) for k, one in enumerate(found)]
+    observed = [(k, one) for k, one, name in named if "obs" in name]
+    chosen = observed or [(k, one) for k, one, _ in named]
+    if len(chosen) != 1:
+        names = ", ".join(repr(_header(one)[0]) for _, one in chosen)
+        raise DocumentError(
+            f"has {len(chosen)} columns that may be the limit: {names}", source=source,
+            pointer="/dependent_variables",
+            remedy="keep one, or name one of them observed",
+        )  # fmt: skip
+    (k, one) = chosen[0]
+    unit = _unit(_header(one)[1])
+    by_name = {name.lower(): name for name in CROSS_SECTION_UNITS}
+    if unit in by_name:
+        size = CROSS_SECTION_UNITS[by_name[unit]] / CROSS_SECTION_UNITS["pb"]
+        return f"/dependent_variables/{k}", one, "pb", size
+    if unit not in {"", "1", "-"}:
+        raise DocumentError(
+            f"a limit in {_header(one)[1]!r} is neither a cross section nor a branching fraction",
+            source=source, pointer=f"/dependent_variables/{k}/header/units",
+        )  # fmt: skip
+    return f"/dependent_variables/{k}", one, "1", 1.0
+
+
+def _level(variable: Mapping[str, Any]) -> float | None:
+    """Level that the name or a qualifier of the limit says, such as ``95% CL``."""
+    words = [_header(variable)[0]]
+    qualifiers = variable.get("qualifiers")
+    words += [
+        f"{one.get('name')} {one.get('value')} {one.get('units') or ''}"
+        for one in (qualifiers if isinstance(qualifiers, list) else [])
+        if isinstance(one, dict)
+    ]
+    levels = {match[1] for match in map(_LEVEL.search, words) if match is not None}
+    return int(levels.pop()) / 100.0 if len(levels) == 1 else None
+
+
+def _axes(found: list[Mapping[str, Any]], source: str) -> tuple[list[float], list[float] | None]:
+    """Masses in GeV and lifetimes in mm of the rows."""
+    masses: list[float] | None = None
+    ctau: list[float] | None = None
+    for k, one in enumerate(found):
+        place, unit = f"/independent_variables/{k}", _unit(_header(one)[1])
+        if unit in _MASS_GEV and masses is None:
+            masses = [_MASS_GEV[unit] * value for value in _numbers(one, place, source)]
+        elif unit in _CTAU_MM and ctau is None:
+            ctau = [_CTAU_MM[unit] * value for value in _numbers(one, place, source)]
+        else:
+            raise DocumentError(
+                f"{_header(one)[0]!r} in {_header(one)[1]!r} is neither the mass nor the lifetime",
+                source=source, pointer=place,
+                remedy=f"units are {', '.join((*_MASS_GEV, *_CTAU_MM))}, one of each kind",
+            )  # fmt: skip
+    if masses is None or not all(mass > 0.0 for mass in masses):
+        raise DocumentError(
+            "has no masses above zero", source=source, pointer="/independent_variables"
+        )
+    return masses, ctau
+
+
+def _rows(path: Path | str) -> object:
+    source = str(path)
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}", source=source) from error
+    if len(raw) > _MOST_BYTES:
+        raise DocumentError("is larger than 50 MB, no table of limits is", source=source)
+    import yaml
+
+    try:
+        loaded: object = yaml.load(raw, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = None if mark is None else f"line {mark.line + 1}"
+        raise DocumentError("is no valid YAML", source=source, pointer=line) from None
+    return loaded
+
+
+def read_rate_table(path: Path | str) -> RateLimits:
+    """Read limits on a rate from a data table of HEPData.
+
+    Units tell the variables: GeV the mass, a length c tau and a time the lifetime; a limit without
+    unit is one on branching fractions. Of several dependent variables the one named observed is
+    read. ``-`` and ``nan`` mean that there is no limit; a mass with fewer than two lifetimes has
+    none.
+
+    Raises
+    ------
+    DocumentError
+        It is no such table, or a value is no limit; names the place.
+    """
+    source, document = str(path), _rows(path)
+    place, variable, unit, size = _limit_variable(
+        _variables(document, "dependent_variables", source), source
+    )
+    masses, ctau = _axes(_variables(document, "independent_variables", source), source)
+    values = [size * value for value in _numbers(variable, place, source)]
+    for name, column in (("limits", values), ("lifetimes", ctau)):
+        if column is not None and len(column) != len(masses):
+            raise DocumentError(
+                f"has {len(masses)} masses and {len(column)} {name}", source=source, pointer=place
+            )
+    for k, value in enumerate(values):
+        if value <= 0.0:
+            raise DocumentError(
+                f"a limit of {value:g} is not above zero", source=source,
+                pointer=f"{place}/values/{k}",
+            )  # fmt: skip
+    words = f"{_header(variable)[0]} ({Path(path).name})".strip()
+    limits: list[tuple[float, Limit | None]] = []
+    if ctau is None:
+        limits = [
+            (mass, None if math.isnan(value) else value)
+            for mass, value in sorted(zip(masses, values, strict=True))
+        ]
+        if len(set(masses)) < len(masses):
+            raise DocumentError("has a mass twice", source=source, pointer="/independent_variables")
+        return RateLimits(cl=_level(variable), unit=unit, words=words, limits=tuple(limits))
+    by_mass: dict[float, list[tuple[float, float]]] = {}
+    for mass, time, value in zip(masses, ctau, values, strict=True):
+        rows = by_mass.setdefault(mass, [])
+        if not math.isnan(value):
+            rows.append((time, value))
+    for mass, rows in sorted(by_mass.items()):
+        if len(rows) < 2:
+            limits.append((mass, None))
+            continue
+        times, found = zip(*sorted(rows), strict=True)
+        try:
+            limits.append((mass, LifetimeTable(ctau_mm=times, values=found, is_log=True)))
+        except OptionError as error:
+            raise DocumentError(f"at {mass:g} GeV: {error}", source=source) from None
+    if all(limit is None for _, limit in limits):
+        raise DocumentError("has no mass with limits at two lifetimes", source=source)
+    return RateLimits(cl=_level(variable), unit=unit, words=words, limits=tuple(limits))
