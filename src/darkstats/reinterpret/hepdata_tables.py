@@ -63,7 +63,7 @@ def _numbers(variable: Mapping[str, Any], place: str, source: str) -> list[float
     for k, given in enumerate(rows):
         here = f"{place}/values/{k}"
         row = given if isinstance(given, dict) else {}
-        ends = [row["value"]] if "value" in row else [row.get("low"), row.get("high")]
+        ends: list[Any] = [row["value"]] if "value" in row else [row.get("low"), row.get("high")]
         if str(ends[0]).strip().lower() in _NO_LIMIT:
             found.append(math.nan)
             continue
