@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from darkstats.arrays import FloatArray
 
-__all__ = ["InelasticDarkMatter", "decay_probability"]
+__all__ = ["InelasticDarkMatter"]
 
 _LEPTONS_GEV = {"ee": M_ELECTRON_GEV, "mumu": M_MUON_GEV}
 _POINTS = 96  # Gauss-Legendre: widths to 1e-6, thresholds included
@@ -178,26 +178,3 @@ class InelasticDarkMatter:
         """The limit that is often quoted, to electrons alone: for comparison only."""
         size = 4.0 * mixing**2 * ALPHA * self.alpha_dark / (15.0 * math.pi)
         return size * self.splitting_gev**5 / self.mediator_gev**4
-
-
-def decay_probability(
-    first_mm: FloatArray | float, last_mm: FloatArray | float, length_mm: FloatArray | float
-) -> FloatArray:
-    """Probability to decay between two distances along a flight with this mean length.
-
-    Parameters
-    ----------
-    first_mm, last_mm
-        Distances, for a cylinder those to its walls along the flight. Shapes broadcast.
-    length_mm
-        beta gamma c tau; infinite for what is stable.
-
-    Examples
-    --------
-    >>> round(float(decay_probability(0.0, 10.0, 10.0)), 4)
-    0.6321
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        near, far = (np.asarray(x, dtype=np.float64) / length_mm for x in (first_mm, last_mm))
-    # exp(-a) - exp(-b) loses all digits where both are small
-    return np.asarray(np.exp(-near) * -np.expm1(-(far - near)))

@@ -13,7 +13,8 @@ from scipy.integrate import quad
 from darkstats.errors import OptionError
 from darkstats.signals.constants import ALPHA, HBAR_C_GEV_MM, M_ELECTRON_GEV
 from darkstats.signals.dirac import GAMMA, METRIC, adjoint, spinors_u
-from darkstats.signals.inelastic_dark_matter import InelasticDarkMatter, decay_probability
+from darkstats.signals.inelastic_dark_matter import InelasticDarkMatter
+from darkstats.simulation.decay_length import decay_probability
 
 
 def model(splitting: float, mass: float = 1.0, mediator: float = 3.0) -> InelasticDarkMatter:
