@@ -32,6 +32,9 @@ from darkstats.service.store import Lane, Store
 
 WORKSPACE = Path(__file__).parents[2] / "workspaces/examples/three_channels.json"
 CONNECTIONS = 32
+WARMING_S = 20.0
+"""Requests of each kind go out for so long before anything is measured."""
+Made = Callable[[int], tuple[str, str, bytes]]
 START = "import sys; from darkstats.cli import main; sys.argv[0] = 'darkstats'; sys.exit(main())"
 
 
@@ -82,7 +85,7 @@ class Connections:
 
 
 async def paced(
-    url: str, rate: float, seconds: float, made: Callable[[int], tuple[str, str, bytes]]
+    url: str, rate: float, seconds: float, made: Made
 ) -> tuple[np.ndarray, dict[int, int]]:
     """Send requests at a rate; return times from when each was due, and statuses."""
     connections = Connections(url)
@@ -143,19 +146,22 @@ def measure(seconds: float, queued: int) -> dict[str, Any]:
             result = client.wait(client.ask("limit", source=reference))
             path = f"/api/v1/results/{result.key}"
             body = json.dumps({"source": reference}).encode()
-            asyncio.run(paced(url, 100.0, 2.0, lambda _: ("GET", path, b"")))
-            before = memory_mib(pid)
-            for name, made in (
-                ("cached result", lambda _: ("GET", path, b"")),
-                ("cached question", lambda _: ("POST", "/api/v1/limit", body)),
-            ):  # fmt: skip
-                rate, long = (300.0, seconds) if name == "cached result" else (100.0, 60.0)
+            kinds: dict[str, tuple[float, float, Made]] = {
+                "cached result": (300.0, seconds, lambda _: ("GET", path, b"")),
+                "cached question": (
+                    100.0, min(seconds, 60.0), lambda _: ("POST", "/api/v1/limit", body)
+                ),
+            }  # fmt: skip
+            for rate, _, made in kinds.values():
+                asyncio.run(paced(url, rate, WARMING_S, made))
+            memory = [memory_mib(pid)]
+            for name, (rate, long, made) in kinds.items():
                 used = processor_s(pid)
-                times, statuses = asyncio.run(paced(url, rate, min(seconds, long), made))
+                times, statuses = asyncio.run(paced(url, rate, long, made))
                 each = (processor_s(pid) - used) / len(times) * 1e3
                 found[name] = told(times, rate=rate, processor_ms=round(each, 2), statuses=statuses)
-            found["memory"] = {"before_mib": round(before, 1),
-                               "after_mib": round(memory_mib(pid), 1)}  # fmt: skip
+                memory.append(memory_mib(pid))
+            found["memory"] = {"mib": [round(size, 1) for size in memory]}
         with serving(Path(folder) / "two.db", 1) as (url, pid), Client(url) as client:
             reference = client.upload(WORKSPACE)[WORKSPACE.name]
 
