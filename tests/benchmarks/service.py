@@ -32,7 +32,7 @@ from darkstats.service.store import Lane, Store
 
 WORKSPACE = Path(__file__).parents[2] / "workspaces/examples/three_channels.json"
 CONNECTIONS = 32
-WARMING_S = 20.0
+WARMING_S = 100.0
 """Requests of each kind go out for so long before anything is measured."""
 Made = Callable[[int], tuple[str, str, bytes]]
 START = "import sys; from darkstats.cli import main; sys.argv[0] = 'darkstats'; sys.exit(main())"
