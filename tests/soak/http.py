@@ -126,6 +126,8 @@ def soak(cases: int, seed: int, *, most_verbs: int = 1_000) -> Report:
         for operation in found:
             for way in ways:
                 _send(target, operation, way, count=each, report=report, dice=dice)
+                sys.stderr.write(f"{report.cases} sent, {len(report.faults)} at fault: "
+                                 f"{operation.label}, {way.value}\n")  # fmt: skip
         target.store.close()
     return report
 
