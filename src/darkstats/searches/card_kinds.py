@@ -110,16 +110,19 @@ def _systematics(entry: Entry) -> dict[str, dict[str, float]]:
     }
 
 
-def _optimisation(entry: Entry, columns: tuple[str, ...]) -> Optimisation:
-    entry.keys(required=("figure", "masses_gev", "scan"))
+def _optimisation(entry: Entry, columns: tuple[str, ...], *, plane: bool = False) -> Optimisation:
+    masses = () if plane else ("masses_gev",)
+    entry.keys(required=("figure", "scan", *masses), optional=() if plane else ("cuts",))
     scan = entry["scan"].mapping()
     for name, bounds in scan.items():
         if name not in columns:
             bounds.fail(f"{name!r} is no column", f"choose one of {', '.join(columns)}")
+    cuts = entry["cuts"].text(choices=("stepped", "smooth")) if "cuts" in entry else "stepped"
     return Optimisation(
         figure=entry["figure"].text(choices=("punzi", "limit")),
-        masses_gev=tuple(mass_in_reach(item) for item in entry["masses_gev"]),
+        masses_gev=() if plane else tuple(mass_in_reach(item) for item in entry["masses_gev"]),
         scan={name: tuple(item.number() for item in bounds) for name, bounds in scan.items()},
+        cuts="smooth" if plane else cuts,
     )
 
 
@@ -241,12 +244,14 @@ def _plane_scan(
         "cell",
         "smoothing_cells",
     )
-    entry.keys(optional=(*numbers, "ring_sigma", "cuts", "systematics", "reference_pb"))
+    entry.keys(optional=(*numbers, "ring_sigma", "cuts", "optimise", "systematics", "reference_pb"))
     _ordered(entry, "low_gev", "high_gev")
     settings = _common_settings(entry, columns)
     settings |= {name: entry[name].number(above=0.0) for name in numbers if name in entry}
     if "ring_sigma" in entry:
         settings["ring_sigma"] = _numbers(entry["ring_sigma"], 2)
+    if "optimise" in entry:
+        settings["optimise"] = _optimisation(entry["optimise"], columns, plane=True)
     return PlaneScan(luminosity_ipb=luminosity_ipb, asimov=asimov, **settings)  # type: ignore[arg-type]  # checked by name
 
 

@@ -39,12 +39,15 @@ def read_selection(entry: Entry) -> Selection:
             theta_range_deg=theta or (37.3, 123.7),
             conversion_rad=_pair_of_angles(entry),
         )
-    entry.keys(required=("kind", "flavours"), optional=("min_momentum_gev", "theta_range_deg"))
+    entry.keys(
+        required=("kind", "flavours"), optional=("min_momentum_gev", "theta_range_deg", "helicity")
+    )
     threshold = entry["min_momentum_gev"].number(above=0.0) if "min_momentum_gev" in entry else 0.7
     return DileptonRecoilSelection(
         flavours=entry["flavours"].text(choices=("mumu", "emu")),
         min_momentum_gev=threshold,
         theta_range_deg=theta or (45.0, 125.0),
+        helicity=entry["helicity"].flag() if "helicity" in entry else False,
     )
 
 

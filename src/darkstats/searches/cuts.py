@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from darkstats.arrays import BoolArray
     from darkstats.simulation.candidates import Candidates
 
-__all__ = ["Cut", "CutFlow", "passing"]
+__all__ = ["AnyCut", "Cut", "CutFlow", "passing"]
+
+
+class AnyCut(Protocol):
+    """A cut: with a fixed bound, or with one that follows the place of an event."""
+
+    def plain(self) -> dict[str, object]:
+        """As in a card or a sidecar."""
+
+    def passed(self, candidates: Candidates) -> BoolArray:
+        """Whether each row passes. Shape [row]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +68,7 @@ class CutFlow:
         In the order in which they are applied.
     """
 
-    def __init__(self, cuts: Sequence[Cut]) -> None:
+    def __init__(self, cuts: Sequence[AnyCut]) -> None:
         self.cuts = tuple(cuts)
         self.left = [0] * (len(self.cuts) + 1)
 
@@ -84,7 +94,7 @@ class CutFlow:
         )
 
 
-def passing(candidates: Candidates, cuts: Sequence[Cut]) -> BoolArray:
+def passing(candidates: Candidates, cuts: Sequence[AnyCut]) -> BoolArray:
     """Whether each row passes all cuts. Shape [row]."""
     passed = np.ones(len(candidates), dtype=bool)
     for cut in cuts:

@@ -18,10 +18,20 @@ from darkstats.searches.cuts import Cut, passing
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from darkstats.arrays import BoolArray
+    from darkstats.arrays import BoolArray, FloatArray
+    from darkstats.searches.cuts import AnyCut
+    from darkstats.searches.recoil_windows import RecoilWidths
     from darkstats.simulation.candidates import Candidates
 
-__all__ = ["Optimisation", "best_cuts", "expected_poisson_limit", "halves", "punzi_bracket"]
+__all__ = [
+    "Optimisation",
+    "best_cuts",
+    "cautious",
+    "expected_poisson_limit",
+    "halves",
+    "punzi_bracket",
+    "stepped_cuts",
+]
 
 #: Effective simulated background rows below which a choice of cuts is not trusted.
 _LEAST_ROWS = 10.0
@@ -91,14 +101,18 @@ class Optimisation:
     figure
         ``"punzi"`` or ``"limit"``.
     masses_gev
-        One choice of cuts each; a hypothesis takes that of the nearest.
+        One choice of cuts each. Empty for a plane, where all simulated points have one.
     scan
         Lower bounds that are tried, by column.
+    cuts
+        ``"stepped"``: a hypothesis takes those of the nearest mass. ``"smooth"``: bounds follow the
+        hypothesis (:mod:`~darkstats.searches.smooth_cuts`).
     """
 
     figure: str
     masses_gev: tuple[float, ...]
     scan: Mapping[str, tuple[float, ...]] = field(repr=False)
+    cuts: str = "stepped"
 
 
 def halves(candidates: Candidates) -> tuple[Candidates, Candidates]:
@@ -118,12 +132,27 @@ def _half(candidates: Candidates) -> Candidates:
     )
 
 
+def cautious(content: FloatArray, spread: FloatArray, events: FloatArray) -> FloatArray:
+    """Backgrounds that few simulated rows say little of: their upper edge. Shape [choice].
+
+    Parameters
+    ----------
+    content, spread
+        Sums of weights, and of their squares, that each choice leaves. Shapes [choice].
+    events
+        Weights of all rows; one of them stands for none. Shape [row].
+    """
+    typical = float((events**2).sum() / events.sum()) if len(events) else 0.0
+    few = content**2 < _LEAST_ROWS * spread
+    return np.where(spread > 0.0, content + np.where(few, np.sqrt(spread), 0.0), typical)
+
+
 def best_cuts(
     optimisation: Optimisation,
     signal: Candidates,
     backgrounds: Mapping[str, Candidates],
     *,
-    base: Sequence[Cut],
+    base: Sequence[AnyCut],
     window: Cut,
     luminosity_ipb: float,
 ) -> tuple[tuple[Cut, ...], dict[str, Any]]:
@@ -182,3 +211,49 @@ def best_cuts(
         "figure_of_merit_fb": float(f"{1e3 * value / luminosity_ipb:.4g}"),
     }
     return cuts, facts
+
+
+def stepped_cuts(
+    optimisation: Optimisation,
+    signals: Mapping[tuple[float, ...], Candidates],
+    backgrounds: Mapping[str, Candidates],
+    *,
+    base: Sequence[AnyCut],
+    variable: str,
+    widths: RecoilWidths,
+    luminosity_ipb: float,
+    half_width_sigma: float,
+) -> tuple[dict[str, tuple[Cut, ...]], dict[str, Any]]:
+    """One set of lower bounds for each mass of the optimisation, by name, and the numbers.
+
+    Parameters
+    ----------
+    optimisation
+        Figure, masses and scan.
+    signals, backgrounds
+        The half that chooses.
+    base
+        Cuts that always hold.
+    variable, widths, half_width_sigma
+        Column of the squared mass, its resolution, and the window around each mass.
+    luminosity_ipb
+        Integrated luminosity.
+    """
+    choices: dict[str, tuple[Cut, ...]] = {}
+    facts: dict[str, Any] = {}
+    for mass in optimisation.masses_gev:
+        nearest = min(signals, key=lambda key: abs(key[0] - mass))
+        half = half_width_sigma * widths.at_squared(nearest[0] ** 2)
+        window = Cut(variable=variable, above=nearest[0] ** 2 - half, below=nearest[0] ** 2 + half)
+        chosen, numbers = best_cuts(
+            optimisation,
+            signals[nearest],
+            backgrounds,
+            base=base,
+            window=window,
+            luminosity_ipb=luminosity_ipb,
+        )
+        name = f"recoil_{mass:g}".replace(".", "p")
+        choices[name] = chosen
+        facts[name] = {"mass_gev": mass, **numbers}
+    return choices, facts

@@ -10,13 +10,14 @@ ellipses and rings are sums of whole cells, so that one toy of the plane fills e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkstats.errors import OptionError
-from darkstats.searches.cuts import Cut, passing
+from darkstats.searches.cuts import passing
+from darkstats.searches.optimise import Optimisation, halves
 from darkstats.searches.plane_grid import PlaneGrid, Smoothed, rapidity_of, runs_of
 from darkstats.searches.plane_response import (
     Ellipse,
@@ -24,7 +25,8 @@ from darkstats.searches.plane_response import (
     highest_higgs,
     measure_response,
 )
-from darkstats.searches.products import Patch, SearchProduct
+from darkstats.searches.products import Patch, SearchProduct, SimulatedSamples
+from darkstats.searches.smooth_cuts import smooth_plane_cuts
 from darkstats.signals.constants import CM_ENERGY_GEV
 from darkstats.templates.histfactory import (
     background_document,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from darkstats.arrays import BoolArray, FloatArray, IndexArray
-    from darkstats.searches.products import SimulatedSamples
+    from darkstats.searches.cuts import AnyCut
 
 __all__ = ["PlaneScan", "build_plane_scan"]
 
@@ -75,6 +77,8 @@ class PlaneScan:
         Width of the Gaussian kernel in cells.
     cuts
         On the columns of the candidates.
+    optimise
+        Chooses further cuts by the place in the plane; None for none.
     systematics
         Relative errors by group: ``signal``, ``background``, or the name of one process.
     reference_pb
@@ -92,7 +96,8 @@ class PlaneScan:
     least_efficiency: float = 1e-3
     cell: float = 0.0018
     smoothing_cells: float = 3.0
-    cuts: tuple[Cut, ...] = ()
+    cuts: tuple[AnyCut, ...] = ()
+    optimise: Optimisation | None = None
     systematics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     reference_pb: float = 1e-3
 
@@ -209,6 +214,7 @@ def build_plane_scan(
     OptionError
         The simulated signals form no grid, or none passes the cuts.
     """
+    scan, samples, optimised = _optimised(scan, samples)
     response = measure_response(samples.signals, scan.cuts)
     grid = PlaneGrid.over(scan.low_gev, scan.high_gev, scan.cell)
     passed = {n: s.select(passing(s, scan.cuts)) for n, s in samples.backgrounds.items()}
@@ -256,9 +262,35 @@ def build_plane_scan(
         labels=("m_dark_photon_gev", "m_dark_higgs_gev"),
         patches=tuple(patches),
         sidecar=_sidecar(scan, grid, active, facts),
-        summary=_summary(scan, samples, response, windows=windows, n_hypotheses=len(hypotheses)),
+        summary={
+            **_summary(scan, samples, response, windows=windows, n_hypotheses=len(hypotheses)),
+            **({"optimisation": optimised} if optimised else {}),
+        },
         fill={"windows": fill},
     )
+
+
+def _optimised(
+    scan: PlaneScan, samples: SimulatedSamples
+) -> tuple[PlaneScan, SimulatedSamples, dict[str, Any]]:
+    """The same with its cuts, the samples that they were not chosen on, and what was found."""
+    if scan.optimise is None:
+        return scan, samples, {}
+    split = {name: halves(sample) for name, sample in samples.backgrounds.items()}
+    split_signals = {key: halves(sample) for key, sample in samples.signals.items()}
+    cuts, facts = smooth_plane_cuts(
+        scan.optimise,
+        {key: pair[0] for key, pair in split_signals.items()},
+        {name: pair[0] for name, pair in split.items()},
+        base=scan.cuts,
+        ellipse_sigma=scan.ellipse_sigma,
+        luminosity_ipb=scan.luminosity_ipb,
+    )
+    others = SimulatedSamples(
+        backgrounds={name: pair[1] for name, pair in split.items()},
+        signals={key: pair[1] for key, pair in split_signals.items()},
+    )
+    return replace(scan, cuts=(*scan.cuts, *cuts), optimise=None), others, facts
 
 
 def _stored(contents: FloatArray) -> FloatArray:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from darkstats.arrays import FloatArray
-    from darkstats.searches.cuts import Cut
+    from darkstats.searches.cuts import AnyCut
     from darkstats.simulation.candidates import Candidates
 
 __all__ = ["Ellipse", "Response", "highest_higgs", "measure_response"]
@@ -179,7 +179,7 @@ def _measure(
 
 
 def measure_response(
-    signals: Mapping[tuple[float, ...], Candidates], cuts: Sequence[Cut]
+    signals: Mapping[tuple[float, ...], Candidates], cuts: Sequence[AnyCut]
 ) -> Response:
     """Measure all simulated points, which form a grid in (mass, fraction).
 

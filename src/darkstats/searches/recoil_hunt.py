@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.errors import OptionError
-from darkstats.searches.cuts import Cut, passing
-from darkstats.searches.optimise import Optimisation, best_cuts, halves
+from darkstats.searches.cuts import passing
+from darkstats.searches.optimise import Optimisation, halves, stepped_cuts
 from darkstats.searches.products import Patch, SearchProduct
 from darkstats.searches.recoil_spectra import (
     ANGLE,
@@ -37,6 +37,7 @@ from darkstats.searches.recoil_windows import (
     measured_widths,
     sliding_centres,
 )
+from darkstats.searches.smooth_cuts import smooth_recoil_cuts
 from darkstats.searches.windows import fine_edges, nearest_edges
 from darkstats.templates.histfactory import (
     background_document,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from darkstats.arrays import FloatArray, IndexArray
+    from darkstats.searches.cuts import AnyCut
     from darkstats.searches.products import SimulatedSamples
     from darkstats.simulation.candidates import Candidates
 
@@ -124,7 +126,7 @@ class RecoilHunt:
     step_sigma: float = 1.0
     theta_edges_deg: tuple[float, ...] = (0.0, 180.0)
     largest_simulation_error: float = math.inf
-    cuts: tuple[Cut, ...] = ()
+    cuts: tuple[AnyCut, ...] = ()
     optimise: Optimisation | None = None
     smoothing_sigma: Mapping[str, float] = field(default_factory=dict)
     systematics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -183,7 +185,7 @@ class _Region:
     """One set of cuts, and the hypotheses that use it."""
 
     name: str
-    cuts: tuple[Cut, ...]
+    cuts: tuple[AnyCut, ...]
     spectra: Mapping[str, SmoothSpectrum]
     signals: tuple[SignalPoint, ...]
     data: FloatArray  # [theta, fine bin]
@@ -230,33 +232,39 @@ def _regions(
 ) -> tuple[tuple[_Region, ...], dict[str, Any]]:
     """Return the regions, and what the optimisation found."""
     backgrounds, signals = dict(samples.backgrounds), dict(samples.signals)
-    choices: list[tuple[str, tuple[Cut, ...]]] = [("recoil", hunt.cuts)]
+    choices: list[tuple[str, tuple[AnyCut, ...]]] = [("recoil", hunt.cuts)]
     facts: dict[str, Any] = {}
     if hunt.optimise is not None:
         if not signals:
             raise OptionError("cuts cannot be optimised without a simulated signal")
         split = {name: halves(sample) for name, sample in backgrounds.items()}
         split_signals = {key: halves(sample) for key, sample in signals.items()}
-        choices = []
-        for mass in hunt.optimise.masses_gev:
-            nearest = min(signals, key=lambda key: abs(key[0] - mass))
-            half = hunt.window_sigma * hunt.widths.at_squared(nearest[0] ** 2)
-            if hunt.layout == "sliding":
-                half = 2.0 * hunt.widths.at_squared(nearest[0] ** 2)
-            window = Cut(
-                variable=hunt.variable, above=nearest[0] ** 2 - half, below=nearest[0] ** 2 + half
-            )
-            chosen, numbers = best_cuts(
+        training = (
+            {key: pair[0] for key, pair in split_signals.items()},
+            {name: pair[0] for name, pair in split.items()},
+        )
+        if hunt.optimise.cuts == "smooth":
+            smooth, facts = smooth_recoil_cuts(
                 hunt.optimise,
-                split_signals[nearest][0],
-                {name: pair[0] for name, pair in split.items()},
+                *training,
                 base=hunt.cuts,
-                window=window,
+                variable=hunt.variable,
+                widths=hunt.widths,
                 luminosity_ipb=hunt.luminosity_ipb,
             )
-            name = f"recoil_{mass:g}".replace(".", "p")
-            choices.append((name, (*hunt.cuts, *chosen)))
-            facts[name] = {"mass_gev": mass, **numbers}
+            choices = [("recoil", (*hunt.cuts, *smooth))]
+        else:
+            sliding = hunt.layout == "sliding"
+            stepped, facts = stepped_cuts(
+                hunt.optimise,
+                *training,
+                base=hunt.cuts,
+                variable=hunt.variable,
+                widths=hunt.widths,
+                luminosity_ipb=hunt.luminosity_ipb,
+                half_width_sigma=2.0 if sliding else hunt.window_sigma,
+            )
+            choices = [(name, (*hunt.cuts, *cuts)) for name, cuts in stepped.items()]
         backgrounds = {name: pair[1] for name, pair in split.items()}
         signals = {key: pair[1] for key, pair in split_signals.items()}
     regions = []
@@ -399,7 +407,7 @@ def build_recoil_hunt(
     for centre, kind in zip(centres, sets, strict=True):
         mass = float(np.sqrt(centre))
         region = regions[0]
-        if hunt.optimise is not None:
+        if hunt.optimise is not None and len(regions) > 1:
             chosen = np.argmin(np.abs(np.array(hunt.optimise.masses_gev) - mass))
             region = regions[int(chosen)]
         made = _patch(hunt, region, float(centre), int(kind), grid)

@@ -61,6 +61,9 @@ class Detector:
         are linear, constant beyond. What passes through gaps is no part of it.
     lepton_efficiency
         Identification efficiency per lepton.
+    extra_energy_efficiency
+        Fraction of events that pass the vetoes on photons although photons of beam background, or
+        extra energy of another event, lie in the same time window.
     trigger_efficiency
         Common factor: trigger, and losses that are not modelled (see the card).
     """
@@ -85,6 +88,7 @@ class Detector:
     veto_inefficiency: float | tuple[tuple[float, float], ...] = 3e-3
     lepton_efficiency: float = 0.95
     trigger_efficiency: float = 1.0
+    extra_energy_efficiency: float = 1.0
 
     def __post_init__(self) -> None:
         """Check ranges.
@@ -94,7 +98,12 @@ class Detector:
         OptionError
             An efficiency is outside [0, 1], or a resolution is negative.
         """
-        for name in ("track_loss", "lepton_efficiency", "trigger_efficiency"):
+        for name in (
+            "track_loss",
+            "lepton_efficiency",
+            "trigger_efficiency",
+            "extra_energy_efficiency",
+        ):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
                 raise OptionError(f"detector: {name} = {value} lies outside [0, 1]")
@@ -237,7 +246,12 @@ class Detector:
 
 #: Effects that came later: a detector without them has the key of the cache that it had.
 _OFF: Mapping[str, object] = MappingProxyType(
-    {"energy_tail": (0.0, 0.0), "track_loss": 0.0, "electron_bend_gev": 0.281}
+    {
+        "energy_tail": (0.0, 0.0),
+        "track_loss": 0.0,
+        "electron_bend_gev": 0.281,
+        "extra_energy_efficiency": 1.0,
+    }
 )
 _NOT_NEGATIVE = (
     "position_rad",

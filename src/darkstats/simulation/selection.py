@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DILEPTON_COLUMNS",
+    "HELICITY",
     "PHOTON_COLUMNS",
     "DileptonRecoilSelection",
     "Selection",
@@ -58,6 +59,8 @@ DILEPTON_COLUMNS = (
     "theta_lab_min_rad",
     "theta_lab_max_rad",
 )
+#: Column of the dilepton candidates that a card asks for.
+HELICITY = "helicity_sine"
 
 
 class Selection(Protocol):
@@ -200,6 +203,8 @@ class DileptonRecoilSelection:
         Momentum (lab) and polar angles of both leptons.
     max_recoil_mass_squared_gev2
         Upper edge of what is kept.
+    helicity
+        Whether the column ``helicity_sine`` is measured, too.
 
     Notes
     -----
@@ -209,22 +214,27 @@ class DileptonRecoilSelection:
     mass; squared recoil mass; polar angle of the recoil momentum in lab and c.m. frame; recoil
     momentum transverse to the beam, to the faster and to the slower lepton in the c.m. frame;
     opening angle of the leptons transverse to the beam; smaller momentum; smaller and larger
-    polar angle.
+    polar angle; and, if asked for, the sine of the angle between the leptons and the line of
+    flight of the pair, in the rest frame of the pair.
     """
 
     flavours: str = "mumu"
     min_momentum_gev: float = 0.7
     theta_range_deg: tuple[float, float] = (45.0, 125.0)
     max_recoil_mass_squared_gev2: float = 112.0
+    helicity: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:
         """See :class:`Selection`."""
-        return DILEPTON_COLUMNS
+        return (*DILEPTON_COLUMNS, HELICITY) if self.helicity else DILEPTON_COLUMNS
 
     def settings(self) -> dict[str, object]:
         """See :class:`Selection`."""
-        return {"kind": "dilepton_recoil", "version": 2, **asdict(self)}
+        found = {"kind": "dilepton_recoil", "version": 2, **asdict(self)}
+        if not self.helicity:  # as before there was one: the same events
+            del found["helicity"]
+        return found
 
     def apply(self, block: EventBlock, detector: Detector, rng: np.random.Generator) -> Candidates:
         """See :class:`Selection`."""
@@ -258,8 +268,11 @@ class DileptonRecoilSelection:
             block.weight_pb[event]
             * missed[event]
             * (detector.lepton_efficiency**2 * detector.trigger_efficiency)
+            * detector.extra_energy_efficiency
         )
         columns = _recoil_columns(one, two)
+        if self.helicity:
+            columns[HELICITY] = _helicity_sine(one, two)
         keep = columns["recoil_mass_squared_gev2"] < self.max_recoil_mass_squared_gev2
         keep &= weight > 0.0
         return _candidates(
@@ -307,3 +320,20 @@ def _recoil_columns(one: FloatArray, two: FloatArray) -> dict[str, FloatArray]:
         "theta_lab_min_rad": theta.min(axis=0),
         "theta_lab_max_rad": theta.max(axis=0),
     }
+
+
+def _helicity_sine(one: FloatArray, two: FloatArray) -> FloatArray:
+    """Sine of the angle of the leptons to the flight of the pair, in the rest frame of the pair.
+
+    The momentum transverse to the flight is the same in every frame along it, and the whole
+    momentum in the rest frame follows from the invariants.
+    """
+    first, second = to_cm(one), to_cm(two)
+    flight = (first + second)[:, 1:]
+    across = np.linalg.norm(np.cross(first[:, 1:], flight), axis=1)
+    across /= np.maximum(np.linalg.norm(flight, axis=1), 1e-12)
+    pair = invariant_mass_squared(one + two)
+    masses = [np.maximum(invariant_mass_squared(p), 0.0) for p in (one, two)]
+    kaellen = (pair - masses[0] - masses[1]) ** 2 - 4.0 * masses[0] * masses[1]
+    momentum = np.sqrt(np.maximum(kaellen, 0.0) / np.maximum(4.0 * pair, 1e-12))
+    return np.asarray(np.minimum(across / np.maximum(momentum, 1e-12), 1.0))

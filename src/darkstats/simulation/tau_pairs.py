@@ -6,7 +6,9 @@ initial-state radiation only and none from the taus. The spins are correlated as
     R = A + sum_ij C_ij s-_i s+_j,   A = 1 + cos^2 + sin^2 / gamma^2
 
 (Y.-S. Tsai, Phys. Rev. D 4, 2821 (1971)); the polarimeter of a leptonic decay is the direction of
-the antineutrino of the light lepton, because ``|M|^2 ~ ((p - m s).q_nubar) (k.q_nu)``.
+the antineutrino of the light lepton, because ``|M|^2 ~ ((p - m s).q_nubar) (k.q_nu)``. That of
+tau -> pi nu is the direction of the pion, with analysing power 1, because the neutrino is
+left-handed and the pion has no spin.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import OptionError
+from darkstats.signals.hadronic_ratio import M_PION_GEV
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.initial_state_radiation import radiate
 from darkstats.simulation.kinematics import (
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["TauPairs"]
 
 _LEAST_FRACTION = 0.12  # 4 m_tau^2 / s = 0.113
+_TAU_TO_PION = 0.1082  # branching fraction of tau -> pi nu, Particle Data Group
 
 
 def _leptonic_decay(
@@ -60,6 +64,15 @@ def _leptonic_decay(
     return boost_to(lepton, rest), polarimeter
 
 
+def _pion_decay(n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Pion of tau -> pi nu in the rest frame of an unpolarised tau, and its direction."""
+    polarimeter = isotropic(n, rng)
+    energy = (M_TAU**2 + M_PION_GEV**2) / (2.0 * M_TAU)
+    momentum = (M_TAU**2 - M_PION_GEV**2) / (2.0 * M_TAU)
+    pion = np.concatenate([np.full((n, 1), energy), momentum * polarimeter], axis=1)
+    return pion, polarimeter
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TauPairs:
     """Generator of tau pairs that decay to ``"mumu"`` or ``"emu"``; branching fractions included.
@@ -70,10 +83,14 @@ class TauPairs:
         Charged leptons of the final state.
     isr
         Whether the beams radiate.
+    pion_misidentification
+        Chance that the pion of tau -> pi nu is taken for a muon, relative to the efficiency for a
+        muon. Such pions stand among the muons, with their own momentum and energy.
     """
 
     decays: str = "mumu"
     isr: bool = True
+    pion_misidentification: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the decay.
@@ -81,10 +98,14 @@ class TauPairs:
         Raises
         ------
         OptionError
-            It is unknown.
+            It is unknown, or a chance is none.
         """
         if self.decays not in ("mumu", "emu"):
             raise OptionError(f"decays {self.decays!r}: choose one of mumu, emu")
+        if not 0.0 <= self.pion_misidentification <= 1.0:
+            raise OptionError(
+                f"pion_misidentification = {self.pion_misidentification} lies outside [0, 1]"
+            )
 
     @property
     def name(self) -> str:
@@ -93,7 +114,23 @@ class TauPairs:
 
     def settings(self) -> dict[str, object]:
         """See :class:`~darkstats.simulation.events.Process`."""
-        return {"version": 1, "decays": self.decays, "isr": self.isr}
+        found = {"version": 1, "decays": self.decays, "isr": self.isr}
+        if self.pion_misidentification > 0.0:  # without pions the same events as before
+            found["pion_misidentification"] = self.pion_misidentification
+        return found
+
+    def _decay(
+        self, n: int, mass_gev: float, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """Charged particle and polarimeter of n decays, pions among the muons."""
+        particle, polarimeter = _leptonic_decay(n, mass_gev, rng)
+        if self.pion_misidentification > 0.0 and mass_gev == M_MU:
+            faked = self.pion_misidentification * _TAU_TO_PION
+            pions = rng.random(n) * (TAU_TO_MUON + faked) < faked
+            other = _pion_decay(n, rng)
+            particle = np.where(pions[:, None], other[0], particle)
+            polarimeter = np.where(pions[:, None], other[1], polarimeter)
+        return particle, polarimeter
 
     def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
         """See :class:`~darkstats.simulation.events.Process`."""
@@ -108,12 +145,13 @@ class TauPairs:
         normal = np.cross(axis, np.array([0.0, 0.0, 1.0]))
         normal /= np.maximum(np.linalg.norm(normal, axis=1), 1e-12)[:, None]
         plane = np.cross(normal, axis)  # towards the electron beam
+        to_muon = TAU_TO_MUON + self.pion_misidentification * _TAU_TO_PION
         if self.decays == "mumu":
-            masses, branching = (M_MU, M_MU), TAU_TO_MUON**2
+            masses, branching = (M_MU, M_MU), to_muon**2
         else:
-            masses, branching = (M_E, M_MU), 2.0 * TAU_TO_ELECTRON * TAU_TO_MUON
-        first, h1 = _leptonic_decay(n, masses[0], rng)
-        second, h2 = _leptonic_decay(n, masses[1], rng)
+            masses, branching = (M_E, M_MU), 2.0 * TAU_TO_ELECTRON * to_muon
+        first, h1 = self._decay(n, masses[0], rng)
+        second, h2 = self._decay(n, masses[1], rng)
         a = {k: (h1 * v).sum(1) for k, v in (("x", plane), ("y", normal), ("z", axis))}
         b = {k: -(h2 * v).sum(1) for k, v in (("x", plane), ("y", normal), ("z", axis))}
         unpolarised = 1.0 + cosine**2 + (sine / gamma) ** 2

@@ -114,6 +114,15 @@ def test_a_process_that_lacks_its_settings_is_refused(tmp_path):
         (Z18, "lepton: mu", "lepton: e", ("process", "choose one of")),
         (Z20, "figure: punzi", "figure: pinza", ("figure", "did you mean")),
         (Z20, "recoil_pt_gev: [1.0", "recoil: [1.0", ("scan", "no column")),
+        (Z20, "figure: punzi", "cuts: bumpy\n    figure: punzi", ("optimise.cuts", "not known")),
+        (
+            "dark_higgsstrahlung",
+            "  systematics:",
+            "  optimise: {figure: punzi, masses_gev: [1], scan: {p_min_gev: [1]}}\n  systematics:",
+            ("masses_gev", "unknown key"),
+        ),
+        (Z18, "flavours: mumu", "flavours: mumu\n  helicity: 1", ("helicity", "true or false")),
+        (Z18, "decays: mumu", "decays: mumu, pion_misidentification: 2", ("process", "outside")),
         ("dark_higgsstrahlung", "a: [3.0, 6.0]", "a: [6.0, 3.0]", ("ring", "ascend")),
         ("dark_higgsstrahlung", "0.02, 0.15", "0.02, 1.15", ("higgs_fractions", "more than")),
         ("zprime_lfv_2018", "[lfv_efficiency]", "[flavour]", ("benchmarks", "not known")),
@@ -131,3 +140,23 @@ def test_a_bad_recoil_card_names_file_line_and_key(tmp_path, name, old, new, exp
     assert message.startswith(f"{path}, line ")
     for words in expected:
         assert words in message
+
+
+def test_cuts_that_follow_the_hypothesis_are_read(tmp_path):
+    text = (MODELS / f"{Z20}.yaml").read_text("utf-8")
+    path = tmp_path / "smooth.yaml"
+    path.write_text(text.replace("figure: punzi", "cuts: smooth\n    figure: punzi"), "utf-8")
+    assert read_card(path).settings.optimise.cuts == "smooth"
+    assert read_card(MODELS / f"{Z20}.yaml").settings.optimise.cuts == "stepped"
+    text = (MODELS / "dark_higgsstrahlung.yaml").read_text("utf-8")
+    plane = "  optimise: {figure: limit, scan: {helicity_sine: [0.0, 0.5]}}\n  systematics:"
+    text = text.replace("  systematics:", plane).replace(
+        "flavours: mumu", "flavours: mumu\n  helicity: true"
+    )
+    path.write_text(text, "utf-8")
+    card = read_card(path)
+    assert card.settings.optimise.scan == {"helicity_sine": (0.0, 0.5)}
+    assert card.settings.optimise.cuts == "smooth"
+    path.write_text(text.replace("  helicity: true\n", ""), "utf-8")
+    with pytest.raises(CardError, match="helicity_sine"):
+        read_card(path)

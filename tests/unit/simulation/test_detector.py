@@ -10,10 +10,12 @@ from darkstats.simulation.events import EventBlock
 from darkstats.simulation.kinematics import M_MU, massless, to_cm
 from darkstats.simulation.selection import (
     DILEPTON_COLUMNS,
+    HELICITY,
     PHOTON_COLUMNS,
     DileptonRecoilSelection,
     ThreePhotonSelection,
 )
+from darkstats.simulation.tau_pairs import TauPairs
 
 
 def generator(seed=1):
@@ -261,3 +263,45 @@ def test_effects_that_are_off_leave_the_key_of_the_cache():
     assert "conversion_rad" not in ThreePhotonSelection().settings()
     cut = ThreePhotonSelection(conversion_rad=(0.014, 0.40))
     assert cut.settings()["conversion_rad"] == (0.014, 0.40)
+
+
+def test_extra_energy_takes_its_share_of_the_events():
+    selection = DileptonRecoilSelection()
+    found = selection.apply(
+        muon_event(), Detector(lepton_efficiency=1.0, extra_energy_efficiency=0.96), generator()
+    )
+    assert found.weight_pb[0] == pytest.approx(2.0 * 0.96)
+    with pytest.raises(OptionError, match="extra_energy_efficiency"):
+        Detector(extra_energy_efficiency=1.1)
+
+
+def test_options_that_are_off_leave_the_samples_as_they_were():
+    """The streams of a sample are keyed by its settings: those of old samples stay."""
+    assert "extra_energy_efficiency" not in Detector().settings()
+    assert Detector(extra_energy_efficiency=0.96).settings()["extra_energy_efficiency"] == 0.96
+    assert "helicity" not in DileptonRecoilSelection().settings()
+    assert DileptonRecoilSelection(helicity=True).settings()["helicity"] is True
+    assert "pion_misidentification" not in TauPairs().settings()
+    assert TauPairs(pion_misidentification=0.1).settings()["pion_misidentification"] == 0.1
+
+
+def test_helicity_is_that_of_the_muons_in_the_frame_of_their_pair():
+    """Against an explicit boost of the positive muon into the rest frame of the pair."""
+    detector = Detector(track_smearing=0.0)
+    selection = DileptonRecoilSelection(
+        helicity=True, min_momentum_gev=0.1, theta_range_deg=(18.0, 149.0)
+    )
+    plus, minus = np.array([3.0, 0.5, -0.5]), np.array([-2.5, 0.2, 0.8])  # of muon_event
+    found = selection.apply(muon_event(), detector, generator())
+    assert set(found.columns) == {*DILEPTON_COLUMNS, HELICITY}
+    first, second = (
+        to_cm(np.array([[np.hypot(np.linalg.norm(p), M_MU), *p]]))[0] for p in (plus, minus)
+    )
+    pair = first + second
+    mass = np.sqrt(pair[0] ** 2 - pair[1:] @ pair[1:])
+    direction = pair[1:] / np.linalg.norm(pair[1:])
+    along = first[1:] @ direction
+    gamma, boost = pair[0] / mass, np.linalg.norm(pair[1:]) / mass
+    along_rest = gamma * along - boost * first[0]
+    across = np.linalg.norm(first[1:] - along * direction)
+    assert found[HELICITY][0] == pytest.approx(across / np.hypot(across, along_rest), rel=1e-9)

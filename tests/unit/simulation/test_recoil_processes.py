@@ -8,6 +8,7 @@ import pytest
 from darkstats.errors import OptionError
 from darkstats.signals.constants import S_GEV2
 from darkstats.signals.dirac import GAMMA, METRIC, adjoint, slash, spinors_u, spinors_v
+from darkstats.signals.hadronic_ratio import M_PION_GEV
 from darkstats.simulation.dark_higgsstrahlung import DarkHiggsstrahlung
 from darkstats.simulation.filters import pass_muon_filter
 from darkstats.simulation.kinematics import ALPHA, M_MU, M_TAU, PB_GEV2, dot, to_lab
@@ -169,6 +170,62 @@ def test_muon_of_a_tau_carries_the_michel_spectrum():
     assert mean == pytest.approx(0.5 * math.sqrt(S_GEV2) * 0.35, rel=0.02)
 
 
+def pion_pairs(n, seed):
+    """Energies in units of the beam's, and weights, of pairs that are both pions; f = 1."""
+    block = TauPairs(isr=False, pion_misidentification=1.0).generate(n, rng(seed))
+    p = block.momentum.reshape(-1, 2, 4)
+    mass_squared = p[..., 0] ** 2 - (p[..., 1:] ** 2).sum(axis=2)
+    both = (np.abs(mass_squared - M_PION_GEV**2) < 1e-4).all(axis=1)
+    assert set(np.unique(np.abs(block.pdg_id))) == {13}
+    weight = block.weight_pb[block.event[::2]]
+    return p[both, :, 0] / (0.5 * math.sqrt(S_GEV2)), weight[both], block
+
+
+def test_pions_of_taus_have_their_rate():
+    """(0.1739 + f 0.1082)^2 of the pairs; of those both pions in (0.1082 f)^2."""
+    _, weight, block = pion_pairs(200_000, 71)
+    gamma2 = S_GEV2 / (4.0 * M_TAU**2)
+    beta = math.sqrt(1.0 - 1.0 / gamma2)
+    born = 4.0 * math.pi * ALPHA**2 / (3.0 * S_GEV2) * PB_GEV2 * beta * (1.0 + 0.5 / gamma2)
+    expected = born * (0.1739 + 0.1082) ** 2
+    assert abs(block.weight_pb.mean() - expected) < 4.0 * error(block.weight_pb)
+    share = weight.sum() / block.weight_pb.sum()
+    known = (0.1082 / (0.1739 + 0.1082)) ** 2
+    # effective number of pairs: weights vary by 1 + cos^2 and the spins
+    spread = math.sqrt(known * (1.0 - known) * 1.4 / 200_000)
+    assert abs(share - known) < 4.0 * spread
+
+
+def test_pions_of_taus_are_correlated_by_their_spins():
+    """z is the cosine to the flight, flat for each pion; its product averages to R / 9.
+
+    ``R = (1 - 1 / (2 gamma^2)) / (1 + 1 / (2 gamma^2))`` from the spin-averaged and the
+    longitudinal part of the amplitude, integrated over the angle of the taus.
+    """
+    energy, weight, _ = pion_pairs(400_000, 73)
+    gamma = math.sqrt(S_GEV2) / (2.0 * M_TAU)
+    beta = math.sqrt(1.0 - 1.0 / gamma**2)
+    rest_energy = (M_TAU**2 + M_PION_GEV**2) / (2.0 * M_TAU)
+    momentum = (M_TAU**2 - M_PION_GEV**2) / (2.0 * M_TAU)
+    z = (energy * 0.5 * math.sqrt(S_GEV2) / gamma - rest_energy) / (beta * momentum)
+    assert np.abs(z).max() < 1.0 + 1e-9
+    effective = weight.sum() ** 2 / (weight**2).sum()
+    for column in z.T:
+        assert abs(np.average(column, weights=weight)) < 4.0 * math.sqrt(1.0 / 3.0 / effective)
+    known = (1.0 - 0.5 / gamma**2) / (1.0 + 0.5 / gamma**2) / 9.0
+    found = np.average(z[:, 0] * z[:, 1], weights=weight)
+    assert abs(found - known) < 4.0 * (1.0 / 3.0) / math.sqrt(effective)
+    assert known > 20.0 * (1.0 / 3.0) / math.sqrt(effective) / 4.0  # the sign is told
+
+
+def test_without_pions_the_events_of_taus_are_the_same():
+    one, other = (TauPairs(**more).generate(1000, rng(5)) for more in ({}, {"decays": "mumu"}))
+    assert (one.momentum == other.momentum).all()
+    electrons = TauPairs(decays="emu", isr=False, pion_misidentification=0.5)
+    block = electrons.generate(1000, rng(5))
+    assert set(np.unique(np.abs(block.pdg_id))) == {11, 13}
+
+
 def test_spins_of_taus_are_correlated_as_in_pythia():
     pythia8mc = pytest.importorskip("pythia8mc", reason="PYTHIA 8 is an optional extra")
     assert pythia8mc is not None
@@ -212,6 +269,7 @@ def test_settings_that_cannot_be_are_refused():
         lambda: PythiaLeptonPairs(lepton="e"),
         lambda: PythiaLeptonPairs(lepton="tau", tau_decays="none"),
         lambda: TauPairs(decays="ee"),
+        lambda: TauPairs(pion_misidentification=1.5),
         lambda: DarkHiggsstrahlung(mass_gev=8.0, higgs_mass_gev=4.0),
         lambda: make_process("tau_pairs", {"decay": "mumu"}),
     ):
