@@ -52,7 +52,7 @@ WORKSPACE = {
 }  # fmt: skip
 CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance,
-    response_schema_conformance, negative_data_rejection,
+    response_schema_conformance,
 ]  # fmt: skip
 LONGEST_S = 10.0
 _REFERENCE = re.compile(r"sha256:[0-9a-f]{64}(/[^\x00-\x1f]*)?|result:[0-9a-f]{64}")
@@ -165,13 +165,19 @@ def _send(
         each()
 
 
+def _checks(case: Any, way: GenerationMode) -> list[Any]:
+    """Forms know no types: a number in the place of a file is a file that holds its digits."""
+    wrong = way is GenerationMode.NEGATIVE and case.media_type != "multipart/form-data"
+    return [*CHECKS, negative_data_rejection] if wrong else CHECKS
+
+
 def _one(case: Any, way: GenerationMode, report: Report) -> None:
     label = f"{case.method} {case.path}"
     begun = time.monotonic()
     try:
         answer = case.call()
         report.statuses[answer.status_code] += 1
-        case.validate_response(answer, checks=CHECKS)
+        case.validate_response(answer, checks=_checks(case, way))
     except (Exception, BaseExceptionGroup) as error:
         text = " ".join(str(error).split())
         report.faults.append(f"{label} ({way.value}): {type(error).__name__}: {text[:1500]}")
