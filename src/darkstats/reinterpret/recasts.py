@@ -22,7 +22,8 @@ import numpy as np
 from darkstats.errors import OptionError
 from darkstats.reinterpret.lifetimes import DecayWindow, LifetimeTable, Momenta
 from darkstats.signals.hadronic_ratio import hadronic_ratio
-from darkstats.signals.mediators import FINAL_STATES, Decays, Production
+from darkstats.signals.mediators import FINAL_STATES, Decays
+from darkstats.signals.productions import Production
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray

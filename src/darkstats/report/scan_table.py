@@ -42,7 +42,7 @@ SCAN_FILE = "scan.json"
 
 _BAND = 5
 #: Units that the end of a label names.
-_UNITS = {"_gev": "GeV", "_mev": "MeV", "_tev": "TeV", "_kev": "keV"}
+_UNITS = {"_gev": "GeV", "_mev": "MeV", "_tev": "TeV", "_kev": "keV", "_mm": "mm"}
 _IN_PLANE = 2
 _LARGEST = sys.float_info.max
 

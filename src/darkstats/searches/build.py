@@ -10,6 +10,7 @@ import numpy as np
 from darkstats.errors import CardError, OptionError
 from darkstats.provenance import versions
 from darkstats.searches.bump_hunt import BumpHunt, build_bump_hunt
+from darkstats.searches.counting import Counting, build_counting
 from darkstats.searches.cuts import CutFlow
 from darkstats.searches.output import patch_set_document, require_free, write_build
 from darkstats.searches.plane import PlaneScan, build_plane_scan
@@ -85,7 +86,7 @@ def _signal_name(masses_gev: tuple[float, ...]) -> str:
 
 
 def _product(
-    settings: BumpHunt | RecoilHunt | PlaneScan,
+    settings: BumpHunt | RecoilHunt | PlaneScan | Counting,
     samples: SimulatedSamples,
     *,
     rng: np.random.Generator,
@@ -95,6 +96,8 @@ def _product(
         return build_bump_hunt(settings, samples, rng=rng)
     if isinstance(settings, RecoilHunt):
         return build_recoil_hunt(settings, samples, rng=rng)
+    if isinstance(settings, Counting):
+        return build_counting(settings, samples, rng=rng)
     return build_plane_scan(settings, samples, rng=rng)
 
 

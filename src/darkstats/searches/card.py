@@ -19,6 +19,7 @@ from darkstats.simulation.processes import PROCESSES, make_process
 
 if TYPE_CHECKING:
     from darkstats.searches.bump_hunt import BumpHunt
+    from darkstats.searches.counting import Counting
     from darkstats.searches.plane import PlaneScan
     from darkstats.searches.recoil_hunt import RecoilHunt
     from darkstats.simulation.events import Process
@@ -37,7 +38,7 @@ _REQUIRED = (
     "statistics",
     "data",
 )
-_OPTIONAL = ("detector", "signal", "hepdata", "bump_hunt", "recoil_hunt", "plane_scan")
+_OPTIONAL = ("detector", "signal", "hepdata", "bump_hunt", "counting", "recoil_hunt", "plane_scan")
 METHODS = ("cls", "clsb", "bayes")
 
 
@@ -90,7 +91,7 @@ class SearchCard:
     selection: Selection = field(repr=False)
     backgrounds: tuple[Background, ...] = field(repr=False)
     signal: SignalSimulation | None = field(repr=False)
-    settings: BumpHunt | RecoilHunt | PlaneScan = field(repr=False)
+    settings: BumpHunt | RecoilHunt | PlaneScan | Counting = field(repr=False)
     benchmarks: tuple[str, ...]
     method: str
     cl: float
@@ -126,7 +127,7 @@ def read_card(path: Path | str) -> SearchCard:
         luminosity_ipb=luminosity_ipb,
         detector=_detector(card),
         selection=selection,
-        backgrounds=_backgrounds(card["backgrounds"]),
+        backgrounds=_backgrounds(card["backgrounds"], kind),
         signal=_signal(card["signal"]) if "signal" in card else None,
         settings=KINDS[kind](
             card[kind], luminosity_ipb, asimov=asimov, columns=selection.column_names
@@ -182,7 +183,7 @@ def _process(entry: Entry, **more: object) -> Process:
         entry["process"].fail(f"{name}: {error}", "see the settings of this process")
 
 
-def _backgrounds(entry: Entry) -> tuple[Background, ...]:
+def _backgrounds(entry: Entry, kind: str) -> tuple[Background, ...]:
     found = []
     for item in entry:
         item.keys(
@@ -200,7 +201,13 @@ def _backgrounds(entry: Entry) -> tuple[Background, ...]:
                 cross_section_pb=known,
             )
         )
-    if not found:
+    if kind == "counting":
+        if found:
+            entry.fail(
+                "the background of a counting search is a number, not simulated",
+                "write backgrounds: [], and background_events in the section counting",
+            )
+    elif not found:
         entry.fail("no background process", "name at least one")
     if len({background.name for background in found}) != len(found):
         entry.fail("two backgrounds have the same name")

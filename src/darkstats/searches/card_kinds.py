@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from darkstats.errors import DarkstatsError, OptionError
 from darkstats.searches.bump_hunt import BumpHunt
+from darkstats.searches.counting import Counting
 from darkstats.searches.cuts import Cut
 from darkstats.searches.optimise import Optimisation
 from darkstats.searches.plane import PlaneScan
@@ -15,6 +16,8 @@ from darkstats.searches.recoil_spectra import ANGLE, VARIABLE
 from darkstats.searches.recoil_windows import RecoilWidths
 from darkstats.searches.windows import DiphotonResolution, RecoilResolution
 from darkstats.signals.constants import CM_ENERGY_GEV
+from darkstats.simulation.decay_length import DecayVolume
+from darkstats.simulation.displaced_pairs import BOOST_COLUMNS
 from darkstats.simulation.selection import PHOTON_COLUMNS
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ __all__ = ["KINDS", "mass_in_reach"]
 class _Reader(Protocol):
     def __call__(
         self, entry: Entry, luminosity_ipb: float, *, asimov: bool, columns: tuple[str, ...]
-    ) -> BumpHunt | RecoilHunt | PlaneScan: ...
+    ) -> BumpHunt | RecoilHunt | PlaneScan | Counting: ...
 
 
 def mass_in_reach(entry: Entry) -> float:
@@ -255,9 +258,78 @@ def _plane_scan(
     return PlaneScan(luminosity_ipb=luminosity_ipb, asimov=asimov, **settings)  # type: ignore[arg-type]  # checked by name
 
 
+def _volume(entry: Entry) -> DecayVolume:
+    entry.keys(required=("r_mm",), optional=("z_mm",))
+    ends = {
+        name: [item.number() for item in entry[name]] for name in ("r_mm", "z_mm") if name in entry
+    }
+    for name, values in ends.items():
+        if len(values) != 2:
+            entry[name].fail(f"expected two distances in mm, found {len(values)}")
+    try:
+        return DecayVolume(
+            **{
+                f"{name[0]}_{side}_mm": value
+                for name, values in ends.items()
+                for side, value in zip(("from", "to"), values, strict=True)
+            }
+        )
+    except OptionError as error:
+        entry.fail(str(error))
+
+
+def _counting(
+    entry: Entry, luminosity_ipb: float, *, asimov: bool, columns: tuple[str, ...]
+) -> Counting:
+    if missing := set(BOOST_COLUMNS) - set(columns):
+        entry.fail(
+            f"counting displaced decays needs the columns {', '.join(sorted(missing))}",
+            "take the selection displaced_pair",
+        )
+    numbers = ("background_events", "background_error", "least_efficiency")
+    entry.keys(
+        required=("volumes", "ctau_mm"),
+        optional=(
+            *numbers, "largest_simulation_error", "cuts", "systematics", "reference_pb",
+            "mass_label",
+        ),
+    )  # fmt: skip
+    settings: dict[str, object] = {
+        name: entry[name].number(low=0.0) for name in numbers if name in entry
+    }
+    if "cuts" in entry:
+        settings["cuts"] = tuple(_cut(item, columns) for item in entry["cuts"])
+    if "systematics" in entry:
+        settings["systematics"] = {
+            name: error.number(above=0.0, high=0.99)
+            for name, error in entry["systematics"].mapping().items()
+        }
+    for name in ("reference_pb", "largest_simulation_error"):
+        if name in entry:
+            settings[name] = entry[name].number(above=0.0)
+    if "mass_label" in entry:
+        settings["mass_label"] = entry["mass_label"].text()
+        if not str(settings["mass_label"]).endswith("_gev"):
+            entry["mass_label"].fail("the label of a mass ends with _gev", "such as m_chi1_gev")
+    times = _numbers(entry["ctau_mm"])
+    if not times or times[0] <= 0.0:
+        entry["ctau_mm"].fail("lifetimes c tau are above zero, in mm")
+    try:
+        return Counting(
+            luminosity_ipb=luminosity_ipb,
+            asimov=asimov,
+            volumes=tuple(_volume(item) for item in entry["volumes"]),
+            ctau_mm=times,
+            **settings,  # type: ignore[arg-type]  # checked by name
+        )
+    except OptionError as error:
+        entry.fail(str(error))
+
+
 #: Reads the section of each kind.
 KINDS: Mapping[str, _Reader] = {
     "bump_hunt": _bump_hunt,
+    "counting": _counting,
     "plane_scan": _plane_scan,
     "recoil_hunt": _recoil_hunt,
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from darkstats.errors import OptionError
 from darkstats.searches.declared_selection import DeclaredSelection, ObjectClass
+from darkstats.simulation.displaced_pairs import DisplacedPairSelection
 from darkstats.simulation.selection import DileptonRecoilSelection, ThreePhotonSelection
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_selection"]
 
-_KINDS = ("three_photons", "dilepton_recoil", "declared")
+_KINDS = ("three_photons", "dilepton_recoil", "displaced_pair", "declared")
 
 
 def read_selection(entry: Entry) -> Selection:
@@ -28,6 +29,11 @@ def read_selection(entry: Entry) -> Selection:
     kind = entry["kind"].text(choices=_KINDS)
     if kind == "declared":
         return _declared(entry)
+    if kind == "displaced_pair":
+        names = ("min_photon_energy_gev", "min_momentum_gev")
+        entry.keys(required=("kind",), optional=names)
+        found = {name: entry[name].number(above=0.0) for name in names if name in entry}
+        return DisplacedPairSelection(**found)
     theta = _range(entry["theta_range_deg"]) if "theta_range_deg" in entry else None
     if kind == "three_photons":
         entry.keys(

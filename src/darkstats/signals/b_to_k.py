@@ -105,7 +105,7 @@ def scalar_branching_kstar(mass_gev: float) -> float:
     sum_, difference = M_KSTAR_GEV + mass_gev, M_KSTAR_GEV - mass_gev
     lam = (M_B_GEV**2 - sum_**2) * (M_B_GEV**2 - difference**2)
     size = (_mixing_loop() * form / (_M_BOTTOM_GEV + _M_STRANGE_GEV)) ** 2
-    return size * lam**1.5 / (64.0 * math.pi * M_B_GEV**3) * _LIFE_NEUTRAL_GEV
+    return float(size * lam**1.5 / (64.0 * math.pi * M_B_GEV**3) * _LIFE_NEUTRAL_GEV)
 
 
 def axion_branching(mass_gev: float) -> float:

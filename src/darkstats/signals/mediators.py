@@ -1,4 +1,4 @@
-"""Light mediators by name: how each couples, decays, and is made, for recasts among each other.
+"""Light mediators by name: how each couples and decays, for recasts among each other.
 
 All widths to particles of the Standard Model rise with the square of the coupling; a width to dark
 matter does not depend on it. Vector mediators couple as ``g x_f V_mu fbar gamma^mu f``:
@@ -24,29 +24,19 @@ from types import MappingProxyType
 import numpy as np
 
 from darkstats.errors import OptionError, UnknownNameError
-from darkstats.signals import axion_like_particle, dark_photon
-from darkstats.signals.b_to_k import (
-    M_B_GEV,
-    M_KAON_GEV,
-    M_KSTAR_GEV,
-    axion_branching,
-    scalar_branching,
-    scalar_branching_kstar,
-)
+from darkstats.signals import axion_like_particle
 from darkstats.signals.constants import (
     ALPHA,
-    CM_ENERGY_GEV,
     HBAR_C_GEV_MM,
     M_ELECTRON_GEV,
     M_MUON_GEV,
     M_TAU_GEV,
-    S_GEV2,
 )
 from darkstats.signals.hadronic_ratio import M_PION_GEV, HadronicRatio, hadronic_ratio
+from darkstats.signals.inelastic_dark_matter import InelasticDarkMatter
 from darkstats.signals.lmu_ltau import (
     lepton_width_gev,
     neutrino_width_gev,
-    tree_cross_section_pb,
 )
 
 TYPE_CHECKING = False
@@ -56,15 +46,12 @@ if TYPE_CHECKING:
 __all__ = [
     "FINAL_STATES",
     "MEDIATORS",
-    "PRODUCTIONS",
     "Charges",
     "DarkMatter",
     "Decays",
     "Mediator",
-    "Production",
     "mediator",
     "photon_mixing",
-    "production",
 ]
 
 LEPTONS_GEV: Mapping[str, float] = MappingProxyType(
@@ -225,6 +212,10 @@ class Mediator:
         Of a vector mediator, at a mass in GeV; None for others.
     photon_factor
         g_agg per coupling, of a pseudoscalar; None for others.
+    widths
+        At coupling 1, of a mass in GeV by channel; of what is no mediator itself, see the next.
+    parent_ratio
+        Mass of the mediator that is made over that of the particle by which a model is named.
     largest
         Coupling above which there is none: that of a mixing angle.
     note
@@ -239,6 +230,8 @@ class Mediator:
     spin: str
     charges: Callable[[float], Charges] | None = field(default=None, repr=False)
     photon_factor: float | None = None
+    widths: Callable[[float], Mapping[str, float]] | None = field(default=None, repr=False)
+    parent_ratio: float | None = None
     largest: float = math.inf
     note: str
 
@@ -280,6 +273,9 @@ class Mediator:
             return self._vector(self.charges(mass_gev), mass_gev, dark, ratio)
         if dark is not None:
             raise OptionError(f"{self.name}: widths to dark matter are those of vector mediators")
+        if self.widths is not None:
+            return Decays(mass_gev=mass_gev, widths_gev=self.widths(mass_gev),
+                          hadron_error=_INELASTIC_HADRON_ERROR)  # fmt: skip
         if self.photon_factor is not None:
             width = axion_like_particle.width_gev(mass_gev, self.photon_factor)
             velocity = math.sqrt(max(1.0 - (2.0 * M_ELECTRON_GEV / mass_gev) ** 2, 0.0))
@@ -381,6 +377,16 @@ def _protophobic(_: float) -> Charges:
     )
 
 
+#: Relative error of the width of chi2 to hadrons: the largest of R below 1 GeV but for the phi.
+_INELASTIC_HADRON_ERROR = 0.15
+
+
+@lru_cache(maxsize=4096)
+def _inelastic(mass_gev: float) -> Mapping[str, float]:
+    """Widths of chi2 at eps = 1, on the benchmark line with alpha_D = 0.1."""
+    return MappingProxyType(InelasticDarkMatter.benchmark(mass_gev, alpha_dark=0.1).widths_gev())
+
+
 _SPIN_1, _PSEUDOSCALAR, _SCALAR = "vector", "pseudoscalar", "scalar"
 _NO_LOOPS = "tree level"
 
@@ -432,145 +438,12 @@ MEDIATORS: Mapping[str, Mediator] = MappingProxyType(
                 label=r"$\sin\theta$", spin=_SCALAR, largest=1.0,
                 note="couplings of the Higgs boson times sin(theta)",
             ),
-        )
-    }
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Production:
-    """One way to make mediators.
-
-    Parameters
-    ----------
-    name, words
-        Key, and what it is.
-    unit
-        Of the absolute rate; None where only ratios between mediators are known.
-    rate
-        Of a mediator and a mass in GeV: the rate at coupling 1, in the unit, or what it is
-        proportional to. Raises OptionError where it has none.
-    momentum_gev
-        Of a mediator of a mass in GeV; None where a search has to say it.
-    """
-
-    name: str
-    words: str
-    unit: str | None = None
-    rate: Callable[[Mediator, float], float] = field(repr=False)
-    momentum_gev: Callable[[float], float] | None = field(default=None, repr=False)
-
-
-def _of_charges(pick: Callable[[Charges], float]) -> Callable[[Mediator, float], float]:
-    def rate(model: Mediator, mass_gev: float) -> float:
-        if model.charges is None:
-            raise OptionError(f"{model.name}: this production is known for vector mediators alone")
-        return pick(model.charges(mass_gev)) ** 2
-
-    return rate
-
-
-def _radiative(model: Mediator, mass_gev: float) -> float:
-    """e+e- -> gamma V at Belle II, |cos theta*| < 0.95, pb."""
-    relative = _of_charges(lambda x: x.electron / _CHARGE)(model, mass_gev)
-    return relative * dark_photon.cross_section_pb(mass_gev, 1.0)
-
-
-def _beside_muons(model: Mediator, mass_gev: float) -> float:
-    """e+e- -> mu+mu- V at Belle II, V radiated off a muon, pb."""
-    if model.charges is not None:
-        charges = model.charges(mass_gev)
-        if abs(charges.electron) > 0.1 * abs(charges.muon):
-            raise OptionError(
-                f"{model.name}: in e+e- -> mu+mu- V it is radiated off the beams, too, which is "
-                "not computed"
-            )
-    return _of_charges(lambda x: x.muon)(model, mass_gev) * tree_cross_section_pb(mass_gev)
-
-
-def _strahlung(model: Mediator, mass_gev: float) -> float:
-    """e+e- -> gamma a at Belle II, pb."""
-    if model.photon_factor is None:
-        raise OptionError(f"{model.name}: has no tree-level coupling to two photons")
-    return axion_like_particle.cross_section_pb(mass_gev, model.photon_factor)
-
-
-def _b_to_k(model: Mediator, mass_gev: float) -> float:
-    """BR(B+ -> K+ X) at coupling 1."""
-    if model.name == "dark_higgs_mixing":
-        return scalar_branching(mass_gev)
-    if model.name == "alp_w":
-        return axion_branching(mass_gev)
-    raise OptionError(f"{model.name}: B -> K X is known for dark_higgs_mixing and alp_w alone")
-
-
-#: BR(K*(892)0 -> K+ pi-), by isospin.
-_KSTAR_CHARGED = 2.0 / 3.0
-
-
-def _b_to_kstar(model: Mediator, mass_gev: float) -> float:
-    """BR(B0 -> K*(892)0 X) BR(K*0 -> K+ pi-) at coupling 1."""
-    if model.name != "dark_higgs_mixing":
-        raise OptionError(f"{model.name}: B -> K* X is known for dark_higgs_mixing alone")
-    return _KSTAR_CHARGED * scalar_branching_kstar(mass_gev)
-
-
-def _beside_photon(mass_gev: float) -> float:
-    if mass_gev >= CM_ENERGY_GEV:
-        raise OptionError(f"{mass_gev:g} GeV cannot be made at sqrt(s) = {CM_ENERGY_GEV:.2f} GeV")
-    return (S_GEV2 - mass_gev**2) / (2.0 * CM_ENERGY_GEV)
-
-
-def _beside_kaon(mass_gev: float, kaon_gev: float = M_KAON_GEV) -> float:
-    if mass_gev >= M_B_GEV - kaon_gev:
-        raise OptionError(f"{mass_gev:g} GeV cannot be made beside a kaon of {kaon_gev:.3g} GeV")
-    sum_, difference = kaon_gev + mass_gev, kaon_gev - mass_gev
-    return math.sqrt((M_B_GEV**2 - sum_**2) * (M_B_GEV**2 - difference**2)) / (2.0 * M_B_GEV)
-
-
-def _beside_kstar(mass_gev: float) -> float:
-    return _beside_kaon(mass_gev, M_KSTAR_GEV)
-
-
-#: Ways to make mediators, by name.
-PRODUCTIONS: Mapping[str, Production] = MappingProxyType(
-    {
-        one.name: one
-        for one in (
-            Production(
-                name="radiative", words="e+e- -> γ V at Belle II, |cos θ*| < 0.95",
-                unit="pb", rate=_radiative, momentum_gev=_beside_photon,
-            ),
-            Production(
-                name="mumu", words="e+e- -> mu+mu- V at Belle II, V radiated off a muon",
-                unit="pb", rate=_beside_muons,
-            ),
-            Production(
-                name="electron", words="radiated off electrons", rate=_of_charges(
-                    lambda x: x.electron),
-            ),
-            Production(
-                name="muon", words="radiated off muons", rate=_of_charges(lambda x: x.muon)
-            ),
-            Production(
-                name="proton", words="radiated off protons",
-                rate=_of_charges(lambda x: 2.0 * x.up + x.down),
-            ),
-            Production(
-                name="pi0", words="π0 -> γ V",
-                rate=_of_charges(lambda x: 2.0 * x.up + x.down),
-            ),
-            Production(
-                name="photon", words="e+e- -> γ a at Belle II", unit="pb", rate=_strahlung,
-                momentum_gev=_beside_photon,
-            ),
-            Production(
-                name="b_to_k", words="B+ -> K+ X", unit="1", rate=_b_to_k,
-                momentum_gev=_beside_kaon,
-            ),
-            Production(
-                name="b_to_kstar", words="B0 -> K*(892)0 X, K*0 -> K+ pi-", unit="1",
-                rate=_b_to_kstar, momentum_gev=_beside_kstar,
+            Mediator(
+                name="inelastic_dark_matter", words="inelastic dark matter",
+                symbol="epsilon", label=r"$\varepsilon$", spin="inelastic pair",
+                widths=_inelastic, parent_ratio=3.0, largest=1.0,
+                note="mass of chi1; m_A' = 3 m_chi1, m_chi2 = 1.4 m_chi1, alpha_D = 0.1, "
+                "BR(A' -> chi1 chi2) = 1",
             ),
         )
     }
@@ -588,16 +461,3 @@ def mediator(name: str) -> Mediator:
     if name not in MEDIATORS:
         raise UnknownNameError("mediator", name, tuple(MEDIATORS))
     return MEDIATORS[name]
-
-
-def production(name: str) -> Production:
-    """Return the production of a name.
-
-    Raises
-    ------
-    UnknownNameError
-        There is none.
-    """
-    if name not in PRODUCTIONS:
-        raise UnknownNameError("production", name, tuple(PRODUCTIONS))
-    return PRODUCTIONS[name]

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
     from darkstats.arrays import FloatArray
 
-__all__ = ["DecayEfficiency", "DecayVolume", "decay_efficiency", "decay_probability"]
+__all__ = [
+    "DecayEfficiency",
+    "DecayVolume",
+    "decay_efficiency",
+    "decay_probability",
+    "require_apart",
+]
 
 
 def decay_probability(
@@ -131,6 +137,24 @@ class DecayEfficiency:
     error: FloatArray = field(repr=False)
 
 
+def require_apart(volumes: Sequence[DecayVolume]) -> None:
+    """Check that no decay is in two volumes.
+
+    Raises
+    ------
+    OptionError
+        Two overlap in radius, or there is none.
+    """
+    if not volumes:
+        raise OptionError("no volume in which decays are seen: give at least one")
+    for one, other in combinations(volumes, 2):
+        if one.r_from_mm < other.r_to_mm and other.r_from_mm < one.r_to_mm:
+            raise OptionError(
+                f"volumes of radii {one.r_from_mm:g} to {one.r_to_mm:g} mm and "
+                f"{other.r_from_mm:g} to {other.r_to_mm:g} mm overlap: decays would count twice"
+            )
+
+
 def decay_efficiency(
     volumes: Sequence[DecayVolume],
     boost_transverse: FloatArray,
@@ -165,14 +189,7 @@ def decay_efficiency(
     >>> found.efficiency.round(4)
     array([0.3161])
     """
-    if not volumes:
-        raise OptionError("no volume in which decays are seen: give at least one")
-    for one, other in combinations(volumes, 2):
-        if one.r_from_mm < other.r_to_mm and other.r_from_mm < one.r_to_mm:
-            raise OptionError(
-                f"volumes of radii {one.r_from_mm:g} to {one.r_to_mm:g} mm and "
-                f"{other.r_from_mm:g} to {other.r_to_mm:g} mm overlap: decays would count twice"
-            )
+    require_apart(volumes)
     times = np.asarray(ctau_mm, dtype=np.float64)
     if not (times > 0.0).all():
         raise OptionError("lifetimes c tau are above zero, in mm")

@@ -32,9 +32,54 @@ from darkstats.simulation.kinematics import (
 from darkstats.simulation.radiative_muons import squared_amplitudes
 
 if TYPE_CHECKING:
-    from darkstats.arrays import FloatArray
+    from darkstats.arrays import FloatArray, IndexArray
 
-__all__ = ["PhotonVector"]
+__all__ = ["PhotonBesideVector", "PhotonVector"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotonBesideVector:
+    """Photon and vector boson of the events that can be, in the frame of the hard collision.
+
+    Parameters
+    ----------
+    kept
+        Numbers of these events. Shape [event].
+    s_gev2, beta
+        Squared energy of the hard collision, and its velocity. Shape [event].
+    photon, vector
+        Momenta. Shape [event, 4].
+    axis
+        Isotropic directions, for a decay. Shape [event, 3].
+    angular
+        Angular factor of the production. Shape [event].
+    weight_pb, radiation
+        Weights for a Born cross section of 1 pb, and those of the radiation. Shape [event].
+    """
+
+    kept: IndexArray
+    s_gev2: FloatArray
+    photon: FloatArray
+    vector: FloatArray
+    axis: FloatArray
+    angular: FloatArray
+    weight_pb: FloatArray
+    radiation: FloatArray
+    beta: FloatArray
+
+    def block(
+        self, particles: list[FloatArray], ids: list[int], weight_pb: FloatArray, n_events: int
+    ) -> EventBlock:
+        """Events with these particles, in the centre-of-mass frame of the beams."""
+        weight = np.zeros(n_events)
+        weight[self.kept] = weight_pb * self.radiation
+        momenta = boost_z(np.stack(particles, axis=1), self.beta[:, None])
+        return EventBlock(
+            event=np.repeat(self.kept, len(ids)).astype(np.int64),
+            pdg_id=np.tile(np.array(ids, dtype=np.int64), len(self.kept)),
+            momentum=momenta.reshape(-1, 4),
+            weight_pb=weight,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +132,8 @@ class PhotonVector:
             "isr": self.isr,
         }
 
-    def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
-        """Draw the photon flat in rapidity, and the decay isotropic."""
+    def draw(self, n_events: int, rng: np.random.Generator) -> PhotonBesideVector:
+        """Draw photon and vector boson, the photon flat in rapidity; decays are not looked at."""
         radiation = radiate(n_events, rng, enabled=self.isr)
         reach = math.atanh(self.max_cosine)
         cosine = np.tanh(reach * (2.0 * rng.random(n_events) - 1.0))
@@ -104,21 +149,23 @@ class PhotonVector:
         shape = 1.0 + cosine**2 + 4.0 * x / (1.0 - x) ** 2
         # dc = (1 - c^2) dy: the rapidity is flat but for this shape
         value = (1.0 - x) / s * shape * 2.0 * reach / self._born()
+        return PhotonBesideVector(
+            kept=kept, s_gev2=s, photon=photon, vector=vector, axis=axis,
+            angular=shape / (1.0 - cosine**2), weight_pb=value,
+            radiation=radiation.weight[kept], beta=radiation.beta[kept],
+        )  # fmt: skip
+
+    def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
+        """Draw the photon flat in rapidity, and the decay isotropic."""
+        hard = self.draw(n_events, rng)
+        photon, value = hard.photon, hard.weight_pb
         particles, ids = [photon], [22]
         if self.decay == "mumu":
-            minus, plus = self._muons(vector, axis)
-            average = self._average(shape / (1.0 - cosine**2))
-            value = value * squared_amplitudes(minus, plus, photon, s)[0] / average
+            minus, plus = self._muons(hard.vector, hard.axis)
+            average = self._average(hard.angular)
+            value = value * squared_amplitudes(minus, plus, photon, hard.s_gev2)[0] / average
             particles, ids = [minus, plus, photon], [13, -13, 22]
-        weight = np.zeros(n_events)
-        weight[kept] = value * radiation.weight[kept]
-        momenta = boost_z(np.stack(particles, axis=1), radiation.beta[kept, None])
-        return EventBlock(
-            event=np.repeat(kept, len(ids)).astype(np.int64),
-            pdg_id=np.tile(np.array(ids, dtype=np.int64), len(kept)),
-            momentum=momenta.reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return hard.block(particles, ids, value, n_events)
 
     def _born(self) -> float:
         """Integral over the cosine at the nominal energy of what the weights have."""

@@ -10,6 +10,7 @@ from darkstats.simulation.axion_strahlung import AxionStrahlung, MesonPhoton
 from darkstats.simulation.dark_higgsstrahlung import DarkHiggsstrahlung
 from darkstats.simulation.external import LheEvents
 from darkstats.simulation.four_muons import FourMuons
+from darkstats.simulation.inelastic_dark_matter import InelasticPairs
 from darkstats.simulation.muon_pair_vector import MuonPairVector
 from darkstats.simulation.photon_vector import PhotonVector
 from darkstats.simulation.pythia import PythiaLeptonPairs
@@ -32,6 +33,7 @@ PROCESSES: Mapping[str, type[Any]] = MappingProxyType(
         "axion_strahlung": AxionStrahlung,
         "dark_higgsstrahlung": DarkHiggsstrahlung,
         "four_muons": FourMuons,
+        "inelastic_dark_matter": InelasticPairs,
         "lhe": LheEvents,
         "meson_photon": MesonPhoton,
         "muon_pair_vector": MuonPairVector,

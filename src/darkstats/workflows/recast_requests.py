@@ -8,7 +8,8 @@ from typing import Annotated
 
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
-from darkstats.signals.mediators import FINAL_STATES, MEDIATORS, PRODUCTIONS
+from darkstats.signals.mediators import FINAL_STATES, MEDIATORS
+from darkstats.signals.productions import PRODUCTIONS
 from darkstats.workflows.plot_requests import (
     Beams,
     Collaboration,
@@ -211,6 +212,11 @@ class RecastRequest:
         if self.decays and self.source is not None:
             raise OptionError(
                 "--decays are those of --to, and the limit is on --from: give a limit on a rate"
+            )
+        if MEDIATORS[self.to].parent_ratio is not None and (self.window or self.regimes):
+            raise OptionError(
+                f"--decay-window and --regimes: what decays of {self.to} is not what is made; give "
+                "a limit by mass and lifetime"
             )
         if self.momentum_gev is not None and self.window is None and self.regimes is None:
             raise OptionError("--momentum goes with --decay-window or --regimes")

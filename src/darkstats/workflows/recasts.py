@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError, OptionError
-from darkstats.signals.mediators import MEDIATORS, PRODUCTIONS
+from darkstats.signals.mediators import MEDIATORS
+from darkstats.signals.productions import PRODUCTIONS
 from darkstats.workflows.outcome import Outcome, Shell
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _of_record(request: RecastRequest) -> _Given:
     if record.get("schema") == LIMIT:
         record = _as_scan(record, request.limit)
     table = read_scan(record, source=request.limit)
-    masses = _masses(table, request.limit)
+    masses, ctau_mm = _places(table, request.limit)
     key = "cross_section" if request.source is None else request.coupling or request.source
     if request.source is None:
         if request.coupling is not None:
@@ -153,13 +154,19 @@ def _of_record(request: RecastRequest) -> _Given:
         _rate_unit(request, "pb")
     limits = table.limits_on(key)
     size = 1e-3 if key == "cross_section" else _per_gev(limits, request)
-    curves = {
+    given = {
         name: [
-            (mass, float(size * value) if math.isfinite(value) and value > 0.0 else None)
-            for mass, value in zip(masses, values, strict=True)
+            float(size * value) if math.isfinite(value) and value > 0.0 else None
+            for value in values
         ]
         for name, values in zip(CURVES, limits.holding, strict=True)
     }
+    if ctau_mm is None:
+        curves: dict[str, list[tuple[float, Limit | None]]] = {
+            name: list(zip(masses, values, strict=True)) for name, values in given.items()
+        }
+    else:
+        curves = {name: _by_lifetime(masses, ctau_mm, values) for name, values in given.items()}
     model = None if request.source is None else MEDIATORS[request.source]
     limit = GivenLimit(
         source=request.limit, sha256=_digest(request.limit), words=table.title or table.name,
@@ -200,21 +207,56 @@ def _as_scan(record: Mapping[str, Any], source: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _masses(table: ScanTable, source: str) -> list[float]:
-    from darkstats.reinterpret.cross_sections import MASS_UNITS
+def _by_lifetime(
+    masses: Sequence[float], ctau_mm: Sequence[float], values: Sequence[float | None]
+) -> list[tuple[float, Limit | None]]:
+    """Limits of each mass against the lifetime; a mass with fewer than two has none."""
+    from darkstats.reinterpret.lifetimes import LifetimeTable
 
+    rows: dict[float, list[tuple[float, float]]] = {}
+    for mass, ctau, value in zip(masses, ctau_mm, values, strict=True):
+        known = rows.setdefault(mass, [])
+        if value is not None:
+            known.append((ctau, value))
+    found: list[tuple[float, Limit | None]] = []
+    for mass, known in sorted(rows.items()):
+        if len(known) < 2:
+            found.append((mass, None))
+            continue
+        times, limits = zip(*sorted(known), strict=True)
+        found.append((mass, LifetimeTable(ctau_mm=times, values=limits, is_log=True)))
+    return found
+
+
+def _places(table: ScanTable, source: str) -> tuple[list[float], list[float] | None]:
+    """Masses of the hypotheses in GeV, and lifetimes c tau in mm where they are the other axis."""
+    if table.is_told_apart and len(table.axes) == 2 and table.axes[1] == "ctau_mm":
+        size = _mass_unit(table, source)
+        return (size * table.coordinates[:, 0]).tolist(), table.coordinates[:, 1].tolist()
+    return _masses(table, source), None
+
+
+def _masses(table: ScanTable, source: str) -> list[float]:
     if table.dimension != 1 or not table.is_told_apart:
         raise DocumentError(
             f"has the axes {', '.join(table.axes) or 'none'}", source=source,
-            remedy="a recast needs one mass for each hypothesis",
+            remedy="a recast needs one mass for each hypothesis, or a mass and ctau_mm",
         )  # fmt: skip
+    size = _mass_unit(table, source)
+    return [size * value for value in table.first_coordinate]
+
+
+def _mass_unit(table: ScanTable, source: str) -> float:
+    """Size of the unit of the first axis in GeV."""
+    from darkstats.reinterpret.cross_sections import MASS_UNITS
+
     unit = (table.axis_words[0].unit or "").lower()
     if unit not in MASS_UNITS:
         raise DocumentError(
             f"the unit of {table.axes[0]} is {unit!r}, which is none of masses", source=source,
             remedy="let the label end with _gev, or say it in the sidecar",
         )  # fmt: skip
-    return [float(MASS_UNITS[unit] * value) for value in table.first_coordinate]
+    return float(MASS_UNITS[unit])
 
 
 def _per_gev(limits: Limits, request: RecastRequest) -> float:

@@ -15,7 +15,8 @@ from darkstats.errors import OptionError
 from darkstats.inference.asymptotics import observed_p_values
 from darkstats.inference.published_fits import PublishedFit
 from darkstats.reinterpret.recasts import Search, Target, recast
-from darkstats.signals.mediators import mediator, production
+from darkstats.signals.mediators import mediator
+from darkstats.signals.productions import production
 
 
 @given(n=st.floats(-6.0, 6.0), sigma=st.floats(1e-3, 1e3), cl=st.sampled_from([0.9, 0.95]))

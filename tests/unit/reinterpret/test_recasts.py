@@ -15,7 +15,8 @@ from darkstats.errors import OptionError
 from darkstats.reinterpret.lifetimes import DecayWindow, LifetimeTable, Momenta
 from darkstats.reinterpret.recasts import RecastPoint, Search, Target, recast
 from darkstats.signals.constants import ALPHA
-from darkstats.signals.mediators import DarkMatter, Decays, mediator, production
+from darkstats.signals.mediators import DarkMatter, Decays, mediator
+from darkstats.signals.productions import production
 
 VECTORS = ("dark_photon", "b_minus_l", "protophobic", "baryon")
 E_CHARGE = math.sqrt(4.0 * math.pi * ALPHA)

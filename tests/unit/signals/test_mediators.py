@@ -19,12 +19,11 @@ from darkstats.signals.hadronic_ratio import HadronicRatio, hadronic_ratio
 from darkstats.signals.mediators import (
     FINAL_STATES,
     MEDIATORS,
-    PRODUCTIONS,
     DarkMatter,
     mediator,
     photon_mixing,
-    production,
 )
+from darkstats.signals.productions import PRODUCTIONS, production
 
 DATA = Path(os.environ.get("DARKSTATS_DATA", Path(__file__).parents[4] / "shared" / "data"))
 VECTORS = [name for name, one in MEDIATORS.items() if one.charges is not None]
