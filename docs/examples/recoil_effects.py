@@ -105,11 +105,27 @@ def _pions(name: str, card: Card) -> None:
 _FOLLOWED = ("recoil_pt_gev", "recoil_pt_lmax_gev", "recoil_pt_lmin_gev")
 
 
+#: Bounds that the search for the Z' in 276/pb chooses with all effects, squared mass and bound. The
+#: search without a model of its signal takes them: there is nothing to choose with.
+TAKEN_OVER = {
+    "recoil_pt_gev": [[0.25, 0.8], [1.0, 1.0], [2.25, 1.7], [16.0, 2.0], [30.25, 2.0], [36.0, 1.7],
+                      [49.0, 1.4], [64.0, 1.0]],
+    "recoil_pt_lmax_gev": [[0.25, 0.0], [1.0, 1.0], [2.25, 1.3], [25.0, 1.3], [36.0, 1.0],
+                           [49.0, 0.7], [64.0, 0.4]],
+    "recoil_pt_lmin_gev": [[1.0, 0.0], [2.25, 0.6], [4.0, 1.0], [9.0, 0.6], [12.25, 0.0],
+                           [49.0, 0.0], [56.25, 0.6]],
+}  # fmt: skip
+
+
 def _cuts(name: str, card: Card) -> None:
     section = card[card["kind"]]
-    if "signal" not in card:  # no signal that cuts could be chosen with
-        return
     fixed = [cut for cut in section["cuts"] if cut["variable"] not in _FOLLOWED]
+    if "signal" not in card:
+        section["cuts"] = fixed + [
+            {"variable": variable, "along": "recoil_mass_squared_gev2", "above": rows}
+            for variable, rows in TAKEN_OVER.items()
+        ]
+        return
     plane = card["kind"] == "plane_scan"
     section["cuts"] = [*fixed, {"variable": "recoil_pt_gev", "above": 0.5 if plane else 0.8}]
     if plane:

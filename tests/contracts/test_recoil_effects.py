@@ -20,7 +20,7 @@ FINAL_KEYS = {
     "zprime_invisible_2018": ("detector", "backgrounds", "recoil_hunt"),
     "zprime_invisible_2020": ("detector", "backgrounds", "recoil_hunt"),
     "dark_higgsstrahlung": ("detector", "selection", "backgrounds", "plane_scan"),
-    "zprime_lfv_2018": ("detector", "backgrounds"),
+    "zprime_lfv_2018": ("detector", "backgrounds", "recoil_hunt"),
 }
 
 

@@ -14,6 +14,7 @@ from darkstats.searches.plane import PlaneScan
 from darkstats.searches.recoil_hunt import RecoilHunt
 from darkstats.searches.recoil_spectra import ANGLE, VARIABLE
 from darkstats.searches.recoil_windows import RecoilWidths
+from darkstats.searches.smooth_cuts import PlacedCut
 from darkstats.searches.windows import DiphotonResolution, RecoilResolution
 from darkstats.signals.constants import CM_ENERGY_GEV
 from darkstats.simulation.decay_length import DecayVolume
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from darkstats.searches.card_file import Entry
+    from darkstats.searches.cuts import AnyCut
 
 __all__ = ["KINDS", "mass_in_reach"]
 
@@ -92,6 +94,25 @@ def _bump_hunt(
     return BumpHunt(luminosity_ipb=luminosity_ipb, asimov=asimov, **settings)  # type: ignore[arg-type]  # checked by name
 
 
+def _any_cut(entry: Entry, columns: tuple[str, ...]) -> AnyCut:
+    """A cut with fixed bounds, or with a lower one that follows a column."""
+    if "along" not in entry:
+        return _cut(entry, columns)
+    entry.keys(required=("variable", "along", "above"))
+    rows = [row.items() for row in entry["above"]]
+    if any(len(row) != 2 for row in rows):
+        entry["above"].fail("expected rows of a place and a bound")
+    try:
+        return PlacedCut(
+            variable=entry["variable"].text(choices=columns),
+            along=(entry["along"].text(choices=columns),),
+            nodes=(tuple(row[0].number() for row in rows),),
+            above=tuple(row[1].number() for row in rows),
+        )
+    except OptionError as error:
+        entry.fail(str(error))
+
+
 def _cut(entry: Entry, columns: tuple[str, ...]) -> Cut:
     entry.keys(required=("variable",), optional=("above", "below", "where"))
     if "above" not in entry and "below" not in entry:
@@ -155,7 +176,7 @@ def _common_settings(entry: Entry, columns: tuple[str, ...]) -> dict[str, object
     """Keys that have the same meaning in searches with cuts on columns."""
     found: dict[str, object] = {}
     if "cuts" in entry:
-        found["cuts"] = tuple(_cut(item, columns) for item in entry["cuts"])
+        found["cuts"] = tuple(_any_cut(item, columns) for item in entry["cuts"])
     if "systematics" in entry:
         found["systematics"] = _systematics(entry["systematics"])
     if "reference_pb" in entry:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from darkstats.errors import CardError
@@ -114,6 +115,9 @@ def test_a_process_that_lacks_its_settings_is_refused(tmp_path):
         (Z18, "lepton: mu", "lepton: e", ("process", "choose one of")),
         (Z20, "figure: punzi", "figure: pinza", ("figure", "did you mean")),
         (Z20, "recoil_pt_gev: [1.0", "recoil: [1.0", ("scan", "no column")),
+        (Z18, ", above: 1.0}", ", along: m_ll_gev, above: [[2, 1], [1, 1]]}", ("cuts", "ascend")),
+        (Z18, ", above: 1.0}", ", along: m_ll_gev, above: [[2, 1, 1]]}", ("cuts", "rows of")),
+        (Z18, ", above: 1.0}", ", along: mass, above: [[2, 1]]}", ("along", "not known")),
         (Z20, "figure: punzi", "cuts: bumpy\n    figure: punzi", ("optimise.cuts", "not known")),
         (
             "dark_higgsstrahlung",
@@ -160,3 +164,14 @@ def test_cuts_that_follow_the_hypothesis_are_read(tmp_path):
     path.write_text(text.replace("  helicity: true\n", ""), "utf-8")
     with pytest.raises(CardError, match="helicity_sine"):
         read_card(path)
+
+
+def test_a_lower_bound_may_follow_a_column(tmp_path):
+    text = (MODELS / "zprime_lfv_2018.yaml").read_text("utf-8")
+    placed = ", along: recoil_mass_squared_gev2, above: [[1.0, 0.5], [9.0, 1.5]]}"
+    assert "{variable: recoil_pt_gev, above: 1.0}" in text
+    path = tmp_path / "placed.yaml"
+    path.write_text(text.replace("recoil_pt_gev, above: 1.0}", f"recoil_pt_gev{placed}"), "utf-8")
+    (cut,) = (c for c in read_card(path).settings.cuts if c.variable == "recoil_pt_gev")
+    assert cut.along == ("recoil_mass_squared_gev2",)
+    assert cut.bounds(np.array([0.0, 5.0, 20.0])).tolist() == [0.5, 1.0, 1.5]
