@@ -45,12 +45,18 @@ def slow(context, block):
     return squares(context, block)
 
 
+def slow_negatives(context, block):
+    time.sleep(context["pause_s"])
+    return {"block": block, "value": -context["numbers"][block]}
+
+
 SQUARES = Task(prepare=prepare, run=squares)
 KILLS_ITSELF = Task(prepare=prepare, run=kills_itself)
 ALWAYS_DIES = Task(prepare=prepare, run=always_dies)
 FAILS = Task(prepare=prepare, run=fails)
 BREAKS = Task(prepare=prepare, run=breaks)
 SLOW = Task(prepare=prepare, run=slow)
+SLOW_NEGATIVES = Task(prepare=prepare, run=slow_negatives)
 
 
 def job(n_blocks=8, **settings):

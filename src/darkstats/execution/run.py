@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from darkstats.execution.store import BlockStore
     from darkstats.workspace.json_values import JsonObject
 
-__all__ = ["Executor", "Runner", "executor_of", "run_job", "shard_blocks"]
+__all__ = ["Executor", "Runner", "dask_cluster_of", "executor_of", "run_job", "shard_blocks"]
 
 
 class Executor(Protocol):
@@ -52,6 +52,17 @@ def executor_of(cluster: str | None, workers: int) -> Executor:
     """
     if cluster is None:
         return LocalProcesses(workers=workers) if workers > 1 else InProcess()
+    return dask_cluster_of(cluster)
+
+
+def dask_cluster_of(cluster: str) -> DaskCluster:
+    """Return the cluster of the scheduler at ``"dask://HOST:PORT"``.
+
+    Raises
+    ------
+    OptionError
+        The name of a cluster that is none.
+    """
     scheme, sign, address = cluster.partition("://")
     if scheme != "dask" or not sign or not address:
         raise OptionError(

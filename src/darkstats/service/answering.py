@@ -6,10 +6,11 @@ byte for byte, but for the command that it names.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from darkstats.errors import (
     UnknownNameError,
 )
 from darkstats.options import named_choices, request_from
+from darkstats.report.scan_table import SCAN_FILE
 from darkstats.service.questions import (
     ASKED,
     FOLDERS,
@@ -37,15 +39,17 @@ from darkstats.workflows import Outcome, Shell
 
 if TYPE_CHECKING:
     from darkstats.service.questions import Reference
-    from darkstats.service.store import Store
+    from darkstats.service.store import Store, StoredResult
 
-__all__ = ["TABLE", "WRONG", "answer", "check", "lay_out"]
+__all__ = ["OF_SCANS", "TABLE", "WRONG", "answer", "check", "lay_out"]
 
 #: Folder of figures, in that of its documents, of which none has such a name.
 OUT = ".out"
 #: Files of an answer that no question can name: the table that the command line prints, and what
 #: it says where nothing is certified or a document is malformed.
 TABLE, WRONG = ".table.txt", ".wrong.txt"
+#: Verbs that take a finished scan as the folder that it was written to.
+OF_SCANS = {"global"}
 _STATUS = {True: 2, False: 1}
 
 
@@ -135,7 +139,8 @@ def lay_out(question: Question, store: Store, folder: Path) -> _Places:
     names: dict[str, str] = {}
     for one in question.references:
         if one.key:
-            names[one.text] = _lay_answer(one, store, folder)
+            lay = _lay_scan if question.verb in OF_SCANS else _lay_answer
+            names[one.text] = lay(one, store, folder)
             continue
         if one.digest not in bases:
             bases[one.digest] = _lay_collection(one, store, folder, laid)
@@ -143,12 +148,47 @@ def lay_out(question: Question, store: Store, folder: Path) -> _Places:
     return _Places(names=names)
 
 
-def _lay_answer(one: Reference, store: Store, folder: Path) -> str:
+def _found(one: Reference, store: Store) -> StoredResult:
     found = store.results.get(one.key)
     if found is None:
         raise UnknownNameError("result", one.key, ())
+    return found
+
+
+def _lay_answer(one: Reference, store: Store, folder: Path) -> str:
+    found = _found(one, store)
     name = f"{found.verb.replace(' ', '-')}-{one.key[:12]}.json"
     (folder / name).write_bytes(found.record)
+    return name
+
+
+def _lay_scan(one: Reference, store: Store, folder: Path) -> str:
+    """The folder that ``scan -o`` leaves, without its blocks: the record, and the job planned anew.
+
+    Raises
+    ------
+    OptionError
+        The answer is not one of a finished scan, or of one that would be another job today.
+    """
+    from darkstats.workflows.couplings import NO_MODEL
+
+    found = _found(one, store)
+    if found.verb != "scan" or found.exit_status:
+        raise OptionError(f"{one.text}: not the answer of a finished scan; ask for a scan first")
+    name, asked = f"scan-{one.key[:12]}", Question.from_text(found.question)
+    beside = folder / f"{name}-documents"
+    beside.mkdir()
+    places = lay_out(asked, store, beside)
+    with chdir(beside):
+        request: workflows.MassScanRequest = _request(asked, places)
+        plan = replace(request, output=str(folder / name), couplings=NO_MODEL)
+        planned = workflows.plan_shards(plan).result
+    record = json.loads(found.record)
+    if record["provenance"]["job_sha256"] != planned.job.digest:
+        raise OptionError(
+            f"{one.text}: this scan was made by another version of darkstats; scan again"
+        )
+    (folder / name / SCAN_FILE).write_bytes(found.record)
     return name
 
 

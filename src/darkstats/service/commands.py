@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from darkstats.errors import MissingExtraError, OptionError
+from darkstats.execution.run import dask_cluster_of
 from darkstats.options import argument, check_choices, option
 from darkstats.workflows.outcome import Outcome, Shell
 
@@ -63,6 +64,13 @@ class ServeRequest:
             help="Processes that compute; one more takes quick questions only.",
         ),
     ] = None  # fmt: skip
+    cluster: Annotated[
+        str | None,
+        option(
+            "--cluster", metavar="URL",
+            help="dask://HOST:PORT of a Dask scheduler: blocks of scans and toys run there, too.",
+        ),
+    ] = None  # fmt: skip
     workspaces: Annotated[
         str | None,
         option(
@@ -107,6 +115,8 @@ class ServeRequest:
 
     def __post_init__(self) -> None:
         check_choices(self)
+        if self.cluster is not None:
+            dask_cluster_of(self.cluster)
         for name, value in (("--storage", self.storage_gib), ("--time", self.time_s)):
             if value is not None and not 0 < value < float("inf"):
                 raise OptionError(f"{name} {value}: give a number above zero")
@@ -185,13 +195,15 @@ def serve(request: ServeRequest, shell: Shell | None = None) -> Outcome[Mapping[
     Raises
     ------
     MissingExtraError
-        The packages of the web are not installed.
+        The packages of the web, or of the cluster, are not installed.
     OptionError
         Others could reach it and there is no token, the port is taken, or the store cannot be used.
     ServiceError
         The store does not answer.
     """
     require_packages()
+    if request.cluster is not None and find_spec("distributed") is None:
+        raise MissingExtraError("distributed", "cluster")
     from darkstats.service.server import run
     from darkstats.service.store import Store
 
@@ -204,7 +216,7 @@ def serve(request: ServeRequest, shell: Shell | None = None) -> Outcome[Mapping[
             workers = max(1, (os.cpu_count() or 1) - 1)
         told = run(
             store, settings, workers=workers, limits=_limits(request), shell=shell,
-            opens=request.open, log_level=request.log_level,
+            cluster=request.cluster, opens=request.open, log_level=request.log_level,
         )  # fmt: skip
     finally:
         store.close()

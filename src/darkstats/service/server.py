@@ -42,6 +42,7 @@ def run(
     workers: int,
     limits: Limits,
     shell: Shell,
+    cluster: str | None = None,
     opens: bool = False,
     log_level: str = "warning",
 ) -> dict[str, Any]:
@@ -55,6 +56,8 @@ def run(
         Processes that compute, and what each may use.
     shell
         Told of the address.
+    cluster
+        ``"dask://HOST:PORT"``, the scheduler of a cluster that computes blocks, too.
     opens
         Whether to open the page in a browser.
     log_level
@@ -63,7 +66,7 @@ def run(
     Raises
     ------
     OptionError
-        The address cannot be listened on, or there is no folder of workspaces.
+        The address cannot be listened on, or there is no folder of workspaces, or no such cluster.
     ServiceError
         The store does not answer.
     """
@@ -74,7 +77,9 @@ def run(
     if settings.workspaces is not None:
         keep_shipped(store, settings.workspaces)
     app = create_app(store, settings)
-    supervisor = Supervisor(store_url=settings.store, workers=workers, limits=limits)
+    supervisor = Supervisor(
+        store_url=settings.store, workers=workers, limits=limits, cluster=cluster
+    )
     app.state.darkstats.workers = supervisor.alive
     server = _Server(app, settings, on_start=lambda: _say(shell, settings, opens=opens))
     supervisor.start()

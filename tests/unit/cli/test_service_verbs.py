@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,19 @@ def test_a_backup_is_restored_and_found_sound(call: Any, place: str, tmp_path: P
     store = Store(f"sqlite:///{back}")
     assert store.documents.collection(kept.digest) is not None
     store.close()
+
+
+def test_no_cluster_is_refused_at_once(
+    call: Any, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = call("serve", "--store", place, "--cluster", "slurm://head")
+    assert done.status == 2
+    assert "dask://HOST:PORT" in done.err
+    lacks = {"distributed"}
+    monkeypatch.setattr(
+        "darkstats.service.commands.find_spec",
+        lambda name: None if name in lacks else find_spec(name),
+    )
+    done = call("serve", "--store", place, "--cluster", "dask://head:1")
+    assert done.status == 2
+    assert "darkstats[cluster]" in done.err

@@ -6,11 +6,21 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from block_tasks import ALWAYS_DIES, BREAKS, FAILS, KILLS_ITSELF, SLOW, SQUARES, job
+from block_tasks import (
+    ALWAYS_DIES,
+    BREAKS,
+    FAILS,
+    KILLS_ITSELF,
+    SLOW,
+    SLOW_NEGATIVES,
+    SQUARES,
+    job,
+)
 from darkstats.errors import MissingExtraError, OptionError, ShardError
 from darkstats.execution.dask_cluster import DaskCluster
 from darkstats.execution.processes import InProcess, LocalProcesses
@@ -123,6 +133,39 @@ def test_a_missing_dask_says_what_to_install(monkeypatch):
 def test_dask_gives_the_same(dask_cluster):
     address = dask_cluster.scheduler_address.replace("tcp://", "dask://")
     assert run_job(SQUARES, job(), executor_of(address, 1)) == WANTED
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_two_tasks_of_one_job_at_the_same_time_need_other_names(dask_cluster):
+    """A service makes data of errors, the command line does not: neither gets the other's."""
+    work, found = job(pause_s=0.1), {}
+    cluster = DaskCluster(address=dask_cluster.scheduler_address)
+    other = replace(cluster, names="other")
+    thread = threading.Thread(target=lambda: found.update(run_job(SLOW_NEGATIVES, work, other)))
+    thread.start()
+    assert run_job(SLOW, work, cluster) == WANTED
+    thread.join()
+    assert [found[b]["value"] for b in range(8)] == [-0.1 * b for b in range(8)]
+    assert cluster.threads() == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_that_lost_all_its_workers_is_said_so():
+    distributed = pytest.importorskip("distributed", reason="Dask is an optional extra")
+    told = []
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as local:
+        cluster = DaskCluster(address=local.scheduler_address, patience_s=0.3)
+
+        def leave(count):
+            told.append(count)
+            if len(told) == 1:
+                local.scale(0)
+
+        with pytest.raises(ShardError, match="no worker any more"):
+            run_job(SLOW, job(pause_s=0.05), cluster, progress=leave)
+    assert 0 < len(told) < 8
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -15,12 +15,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from darkstats.errors import DarkstatsError, ServiceError
-from darkstats.service.api.access import require_scope
+from darkstats.service.api.access import COOKIE, guest_of, require_scope
 from darkstats.service.api.parts import Parts, parts_of
 from darkstats.service.api.problems import ProblemError
 from darkstats.service.api.queueing import put_question, wait_for
 from darkstats.service.api.shapes import result_path
 from darkstats.service.pages.faults import fault_page
+from darkstats.service.pages.rendering import SIGNED_IN
 from darkstats.service.questions import Question, references
 from darkstats.service.store.rows import JobState
 
@@ -90,6 +91,8 @@ class PageRoute(APIRoute):
         inner = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
+            known = COOKIE in request.cookies and parts_of(request).settings.needs_tokens
+            SIGNED_IN.set(guest_of(request).owner if known else "")
             try:
                 return await inner(request)
             except ProblemError as problem:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -19,7 +20,10 @@ from markupsafe import Markup
 from darkstats.report.numbers import number, p_number, percent
 from darkstats.service.pages.static_files import address
 
-__all__ = ["count", "page", "seen"]
+__all__ = ["SIGNED_IN", "count", "page", "seen"]
+
+#: Who has signed in with a token that the browser keeps, while their request is answered.
+SIGNED_IN: ContextVar[str] = ContextVar("SIGNED_IN", default="")
 
 #: Line breaks and spaces of numbers.
 _KEPT = "\n\t\u00a0\u202f"
@@ -133,5 +137,5 @@ def page(
     values
         What the template says.
     """
-    text = _environment().get_template(template).render(**values)
+    text = _environment().get_template(template).render(signed_in=SIGNED_IN.get(), **values)
     return HTMLResponse(text, status_code=status, headers=headers)

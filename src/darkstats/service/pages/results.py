@@ -12,7 +12,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from darkstats.service.api.parts import parts_of
+from darkstats.service.answering import OF_SCANS
 from darkstats.service.api.problems import ProblemError
 from darkstats.service.api.shapes import result_path
 from darkstats.service.pages.here import (
@@ -23,10 +23,8 @@ from darkstats.service.pages.here import (
     ask_address,
     file_address,
     readable,
-    source_of,
     subject_of,
 )
-from darkstats.service.pages.offers import is_built
 from darkstats.service.pages.rendering import page
 from darkstats.service.pages.shown import words_of, wrong_of
 from darkstats.service.pages.views import View, numbers_of, view_of
@@ -83,7 +81,7 @@ def result(request: Request, key: Key) -> Response:
         record = {"answer": record}
     wrong = wrong_of(record, found.exit_status)
     view = view_of(record, found.verb)
-    further = _further(found, view, can_be_global=_is_built(request, found))
+    further = _further(found, view, can_be_global=_has_excess(found, record))
     return page(
         "result.html", here="history", view=view, verb=found.verb, wrong=wrong,
         words=words_of(question.title, question.verb), tags=_tags(numbers_of(record), found),
@@ -178,13 +176,10 @@ def _figures(found: StoredResult, view: View) -> list[Figure]:
     ]
 
 
-def _is_built(request: Request, found: StoredResult) -> bool:
-    """Whether a scan is one of a built search."""
-    source = source_of(str(json.loads(found.question)["options"].get("source", "")))
-    if found.verb != "scan" or source is None:
-        return False
-    kept = parts_of(request).store.documents.collection(source.digest)
-    return kept is not None and is_built(kept, source)
+def _has_excess(found: StoredResult, record: Mapping[str, Any]) -> bool:
+    """Whether a scan looked at data, and found how large an excess there is at most."""
+    top = (record.get("summary") or {}).get("largest_excess")
+    return found.verb == "scan" and top is not None and not record.get("blind")
 
 
 def _further(found: StoredResult, view: View, *, can_be_global: bool) -> list[Link]:
@@ -195,10 +190,9 @@ def _further(found: StoredResult, view: View, *, can_be_global: bool) -> list[Li
             Link(address=ask_address("contour", results=key), words="Draw the exclusion contour")
         )
     if can_be_global:
-        asked = json.loads(found.question)["options"]
         links.append(
             Link(
-                address=ask_address("global", source=str(asked.get("source", ""))),
+                address=ask_address("global", source=key),
                 words="How significant is the largest excess anywhere?",
             )
         )
@@ -227,14 +221,18 @@ def _command(question: Question) -> str:
                 on, _, off = flag.partition("/")
                 words.append(on if one else off or on)
                 continue
-            text = _typed(":".join(map(str, one)) if isinstance(one, list) else str(one))
+            text = _typed(
+                ":".join(map(str, one)) if isinstance(one, list) else str(one), question.verb
+            )
             words += [flag, text] if flag else [text]
     return shlex.join(words)
 
 
-def _typed(text: str) -> str:
+def _typed(text: str, verb: str) -> str:
+    """A value as one would type it; a scan is named by the folder that ``scan -o`` would leave."""
+    answer = "scan-{}" if verb in OF_SCANS else "answer-{}.json"
     for one in references(text):
-        name = one.name or ("." if not one.key else f"answer-{one.key[:12]}.json")
+        name = one.name or (answer.format(one.key[:12]) if one.key else ".")
         text = text.replace(one.text, name)
     return text
 

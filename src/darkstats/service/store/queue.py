@@ -29,7 +29,13 @@ from darkstats.service.store.rows import (
     StoredJob,
 )
 from darkstats.service.store.schema import BLOCK, EVENT, JOB, NEED
-from darkstats.service.store.turns import is_anything_to_do, lost_in, next_block, next_job
+from darkstats.service.store.turns import (
+    is_any_block,
+    is_anything_to_do,
+    lost_in,
+    next_block,
+    next_job,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -221,6 +227,15 @@ class Queue:
 
         return self._change(run) if self._has_prospects((Lane.LONG,)) else ()
 
+    def has_blocks(self) -> bool:
+        """Whether a block may be there to be claimed."""
+
+        def look(connection: Connection) -> bool:
+            lost = connection.execute(lost_in(BLOCK, self._clock()).limit(1)).first()
+            return lost is not None or is_any_block(connection)
+
+        return self._database.read(look)
+
     def _has_prospects(self, lanes: Sequence[Lane]) -> bool:
         """Whether there may be something to claim; who finds nothing has locked nobody out."""
         now = self._clock()
@@ -242,6 +257,17 @@ class Queue:
         table, here = row_of(claim)
         change = sa.update(table).where(*here).values(lease_until=self._clock() + lease_s)
         return self._database.write(lambda connection: connection.execute(change).rowcount == 1)
+
+    def renew_blocks(self, claims: Sequence[BlockClaim], *, lease_s: float) -> None:
+        """Keep several claims for longer; those that were lost stay so."""
+
+        def run(change: Change) -> None:
+            for claim in sorted(claims, key=lambda one: one.number):
+                table, here = row_of(claim)
+                kept = sa.update(table).where(*here).values(lease_until=self._clock() + lease_s)
+                change.connection.execute(kept)
+
+        self._change(run)
 
     def holds(self, claim: Claim) -> bool:
         """Whether a claim is still the last one, and somebody waits for what comes of it."""

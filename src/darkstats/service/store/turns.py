@@ -13,7 +13,7 @@ from darkstats.service.store.schema import BLOCK, JOB, NEED, OWNER, WORK
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
 
-__all__ = ["is_anything_to_do", "least_served", "lost_in", "next_block", "next_job"]
+__all__ = ["is_any_block", "is_anything_to_do", "least_served", "lost_in", "next_block", "next_job"]
 
 _LONGEST_LEASE_S = 3_600.0  # a lease beyond this was given before the clock was set back
 _IS_WANTED = (
@@ -38,8 +38,11 @@ def is_anything_to_do(connection: Connection, lanes: Sequence[Lane]) -> bool:
     waiting = sa.or_(*(_waiting(lane) > 0 for lane in lanes))
     if connection.execute(sa.select(OWNER.c.name).where(waiting).limit(1)).first() is not None:
         return True
-    if Lane.LONG not in lanes:
-        return False
+    return Lane.LONG in lanes and is_any_block(connection)
+
+
+def is_any_block(connection: Connection) -> bool:
+    """Whether a block is queued that a job waits for; without a lock."""
     work = sa.select(WORK.c.digest).where(WORK.c.queued > 0, _IS_WANTED).limit(1)
     return connection.execute(work).first() is not None
 

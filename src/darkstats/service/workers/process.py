@@ -61,13 +61,14 @@ def sweep() -> int:
 
 def _serve_cluster(settings: dict[str, Any], leaving: threading.Event) -> None:
     """Have blocks computed by a Dask cluster; nothing of the questions is opened here."""
+    from darkstats.execution.run import dask_cluster_of
     from darkstats.service.workers.cluster import DaskBlocks
 
     limits = Limits(**settings["limits"])
-    name = name_of(os.getpid())
     DaskBlocks(
-        Store(settings["store"]), settings["cluster"], name=name, lease_s=limits.lease_s
-    ).run(leaving)
+        Store(settings["store"]), dask_cluster_of(settings["cluster"]),
+        name=name_of(os.getpid()), lease_s=limits.lease_s,
+    ).run(leaving)  # fmt: skip
 
 
 class _Loop:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from darkstats.errors import OptionError, ServiceError
-from darkstats.execution.run import executor_of
+from darkstats.execution.run import dask_cluster_of
 from darkstats.logs import logger
 from darkstats.service.store import Lane, Store
 from darkstats.service.store.maintenance import Keep, remove_old
@@ -101,7 +101,7 @@ class Supervisor:
         if self.workers < 0:
             raise OptionError(f"--workers {self.workers}: give 0 or more")
         if self.cluster is not None:
-            executor_of(self.cluster, 1)
+            dask_cluster_of(self.cluster)
 
     def start(self) -> None:
         """Start the workers, and watch them in a thread.

@@ -20,7 +20,7 @@ from darkstats.service.workers.pulse import Pulse
 if TYPE_CHECKING:
     from darkstats.service.store import Store
 
-__all__ = ["ALL_LANES", "Desk", "work_once"]
+__all__ = ["ALL_LANES", "Desk", "internal_error", "work_once"]
 
 _log = logger(__name__)
 
@@ -113,7 +113,7 @@ class Desk:
                 raise
             except Exception as error:
                 _log.exception("%s: internal error", claim.job.name)
-                queue.fail_job(claim, _internal(error))
+                queue.fail_job(claim, internal_error(error))
             else:
                 queue.finish_job(claim, found)
 
@@ -133,12 +133,13 @@ class Desk:
             queue.fail_block(claim, str(error), seconds=seconds())
         except Exception as error:
             _log.exception("block %d of %s: internal error", claim.number, claim.work)
-            queue.fail_block(claim, _internal(error), seconds=seconds(), lost=True)
+            queue.fail_block(claim, internal_error(error), seconds=seconds(), lost=True)
         else:
             queue.finish_block(claim, text, seconds=seconds())
 
 
-def _internal(error: Exception) -> str:
+def internal_error(error: Exception) -> str:
+    """What to say of an error that nobody meant."""
     words = str(error).strip().splitlines()
     told = f"{type(error).__name__}: {words[0]}" if words else type(error).__name__
     return f"internal error ({told[:300]}); please report it with the documents of the question"

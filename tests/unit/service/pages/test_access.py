@@ -47,9 +47,24 @@ def test_a_token_opens_the_pages(guarded: TestClient, store: Store) -> None:
     for one in ("HttpOnly", "SameSite=strict", "Secure"):
         assert one in cookie
     assert token not in guarded.get("/", headers=HTML).text
-    assert "What does this likelihood exclude?" in guarded.get("/").text
-    guarded.post("/sign-out")
+    start = guarded.get("/").text
+    assert "What does this likelihood exclude?" in start
+    assert "Signed in as <bdi>ana</bdi>" in start
+    assert '<form class="who" action="/sign-out" method="post">' in start
+    assert "Sign out" in guarded.get("/jobs/none", headers=HTML).text  # pages of faults, too
+    out = guarded.post("/sign-out", headers=HTML)
+    assert out.url.path == "/sign-in"
+    assert "Sign out" not in out.text
     assert guarded.get("/", headers=HTML).status_code == 401
+
+
+def test_who_sent_a_token_themselves_has_nothing_to_sign_out_of(
+    guarded: TestClient, client: TestClient, store: Store
+) -> None:
+    guarded.headers["Authorization"] = f"Bearer {Tokens(store).add('ana')}"
+    assert "Sign out" not in guarded.get("/").text
+    client.cookies["darkstats-token"] = "of another service at the same name"
+    assert "Sign out" not in client.get("/").text  # this one asks for none
 
 
 def test_who_may_only_read_cannot_ask(guarded: TestClient, store: Store, two_bins: str) -> None:

@@ -83,13 +83,18 @@ def test_a_scan_with_a_coupling_leads_on(client: TestClient, work: Work, mass_sc
     assert "Upper limit on the coupling g_D" in text
     assert "Largest local excess" in text
     assert "mass = 1.800 GeV" in text
-    assert "/ask/global?source=" not in text  # that of a built search only
+    assert "/ask/global?source=result%3A" in text
     table = re.search(r'href="(/results/[0-9a-f]{64}/table\.csv)"', text)[1]
     client.get(table, follow_redirects=False)
     work()
     assert "m_a_gev" in client.get(table).text or "mass_gev" in client.get(table).text
     second = ask(client, work, "scan", source=mass_scan, cl="0.9")
     keys = [re.search(r"/api/v1/results/([0-9a-f]{64})", one)[1] for one in (text, second)]
+    whole = ask(client, work, "global", source=f"result:{keys[0]}", n_toys="200")
+    assert "Global significance" in whole
+    assert f"darkstats global scan-{keys[0][:12]} --toys 200" in whole
+    blind = ask(client, work, "scan", source=mass_scan, blind="true")
+    assert "/ask/global" not in blind
     both = client.get(f"/compare?a={keys[0]}&b={keys[1]}").text
     assert "Hypotheses that both have" in both
     assert 'id="data-limits"' in both

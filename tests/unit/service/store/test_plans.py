@@ -42,11 +42,13 @@ def use(store: Store) -> None:
     store.queue.claim("lost", lanes=BOTH, lease_s=900.0)
     assert store.queue.workers() == ("lost",)
     assert store.queue.release("lost") == 1
+    assert store.queue.has_blocks()
     for _ in range(2):
         block = store.queue.claim("w", lanes=BOTH, lease_s=900.0)
         assert isinstance(block, BlockClaim)
         store.queue.holds(block)
         store.queue.renew(block, lease_s=900.0)
+        store.queue.renew_blocks([block], lease_s=900.0)
         store.queue.finish_block(block, "{}", seconds=1.0)
     again = store.queue.claim("w", lanes=BOTH, lease_s=900.0)
     assert isinstance(again, JobClaim)
