@@ -189,7 +189,9 @@ class _Progress:
         """Show what an event tells."""
         body = event.body
         if event.kind == "blocks":
-            self._at("blocks", body.get("of"), "blocks", int(body.get("done", 0)))
+            each, unit = int(body.get("each", 1)), str(body.get("unit", "blocks"))
+            of = None if body.get("of") is None else int(body["of"]) * each
+            self._at("computing", of, unit, int(body.get("done", 0)) * each)
         elif event.kind == "progress" and "said" in body:
             self._shell.announce(str(body["said"]))
         elif event.kind == "progress" and "step" in body:

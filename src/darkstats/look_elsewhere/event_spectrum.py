@@ -70,6 +70,7 @@ class EventContext:
         """Toys draw auxiliary data."""
         return "drawn"
 
-    def roots(self, seed: int, block: int) -> FloatArray:
-        """Roots of the toys of one block at all hypotheses. Shape [toy, point]."""
-        return self.spectrum.roots(self.models, seed, block, self.toys_per_block)
+    def roots(self, seed: int, first: int, n_toys: int) -> FloatArray:
+        """Roots of toys that are drawn together at all hypotheses. Shape [toy, point]."""
+        stream, begin = divmod(first, self.toys_per_block)
+        return self.spectrum.roots(self.models, seed, stream, begin + n_toys)[begin:]

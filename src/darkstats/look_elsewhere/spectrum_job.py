@@ -19,6 +19,8 @@ from darkstats.look_elsewhere.local import LocalTally
 from darkstats.look_elsewhere.maxima import MaximaTally
 from darkstats.look_elsewhere.window_spectrum import SpectrumContext
 from darkstats.provenance import versions
+from darkstats.scan.block_sizes import spectrum_toys_per_block
+from darkstats.scan.job import hypotheses_of
 from darkstats.scan.mass_hypotheses import BinnedHypotheses, EventHypotheses
 from darkstats.scan.spectrum_toys import TOYS_PER_BLOCK
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from darkstats.arrays import FloatArray
+    from darkstats.scan.mass_hypotheses import MassHypotheses
     from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["TOY_TASKS", "Tallies", "collect_tallies", "observed_of", "toys_job"]
@@ -55,8 +58,17 @@ class Tallies:
     auxiliary: str
 
 
-def toys_job(limits: Job, *, seed: int, n_toys: int, observed: Mapping[str, float]) -> Job:
+def toys_job(
+    limits: Job,
+    *,
+    seed: int,
+    n_toys: int,
+    observed: Mapping[str, float],
+    hypotheses: MassHypotheses | None = None,
+) -> Job:
     """Return the job of full-spectrum toys of a scan; more toys are more blocks of the same job.
+
+    Toys are rounded up to those that are drawn together; a block has all of these, or a part.
 
     Parameters
     ----------
@@ -67,15 +79,22 @@ def toys_job(limits: Job, *, seed: int, n_toys: int, observed: Mapping[str, floa
     observed
         Local significances of the data by name of the window, where they are known. They change no
         toy; how many exceed them is counted while the toys are at hand.
+    hypotheses
+        Of the job of the scan, where they have been read already.
     """
     kind, codes = EventHypotheses.toys_kind, {}
     if limits.kind == BinnedHypotheses.limits_kind:
-        kind, per_block = BinnedHypotheses.toys_kind, SpectrumContext.toys_per_block
+        kind, together = BinnedHypotheses.toys_kind, SpectrumContext.toys_per_block
         codes = {"interpolation": str(limits.settings["interpolation"])}
     else:
         from darkstats.look_elsewhere.event_spectrum import EventContext
 
-        per_block = EventContext.toys_per_block
+        together = EventContext.toys_per_block
+    per_block = spectrum_toys_per_block(
+        hypotheses_of(limits) if hypotheses is None else hypotheses,
+        drawn_together=together,
+        interpolation=codes.get("interpolation", ""),
+    )
     return Job(
         kind=kind,
         settings={
@@ -85,7 +104,7 @@ def toys_job(limits: Job, *, seed: int, n_toys: int, observed: Mapping[str, floa
             "observed": dict(observed),
             "versions": versions(),
         },
-        n_blocks=-(-n_toys // per_block),
+        n_blocks=-(-n_toys // together) * (together // per_block),
         inputs=limits.inputs,
         inputs_digest=limits.inputs_digest,
     )
@@ -95,7 +114,7 @@ class _Spectrum(Protocol):
     """What toys are thrown of: spectrum and windows of a scan."""
 
     @property
-    def toys_per_block(self) -> int: ...
+    def toys_per_block(self) -> int: ...  # those that are drawn together
 
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -106,13 +125,14 @@ class _Spectrum(Protocol):
     @property
     def auxiliary(self) -> str: ...
 
-    def roots(self, seed: int, block: int) -> FloatArray: ...
+    def roots(self, seed: int, first: int, n_toys: int) -> FloatArray: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Context:
     spectrum: _Spectrum
     seed: int
+    n_toys: int
     observed: FloatArray = field(repr=False)
 
     @classmethod
@@ -120,6 +140,7 @@ class _Context:
         return cls(
             spectrum=spectrum,
             seed=int(settings["seed"]),
+            n_toys=int(settings["toys_per_block"]),
             observed=observed_of(settings["observed"], spectrum.names),
         )
 
@@ -142,13 +163,13 @@ def observed_of(observed: Mapping[str, float], names: Sequence[str]) -> FloatArr
 
 
 def _run(context: _Context, block: int) -> JsonObject:
-    scan = context.spectrum
+    scan, first = context.spectrum, block * context.n_toys
     return _tallied(
         scan.geometry,
-        scan.roots(context.seed, block),
+        scan.roots(context.seed, first, context.n_toys),
         context.observed,
         auxiliary=scan.auxiliary,
-        first_toy=block * scan.toys_per_block,
+        first_toy=first,
     )
 
 

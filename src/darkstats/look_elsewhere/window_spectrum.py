@@ -92,9 +92,18 @@ class SpectrumContext:
         """Whether toys draw auxiliary data."""
         return "held" if isinstance(self.windows, CountingWindows) else "drawn"
 
-    def roots(self, seed: int, block: int) -> FloatArray:
-        """Roots of the toys of one block at all hypotheses. Shape [toy, point]."""
-        return self.windows.roots(self.spectrum, seed, block, self.toys_per_block)
+    def roots(self, seed: int, first: int, n_toys: int) -> FloatArray:
+        """Roots of toys that are drawn together at all hypotheses. Shape [toy, point].
+
+        Parameters
+        ----------
+        seed
+            Of the toys.
+        first, n_toys
+            Number of the first one, and how many; all of one stream of random numbers.
+        """
+        stream, begin = divmod(first, self.toys_per_block)
+        return self.windows.roots(self.spectrum, seed, stream, n_toys, begin)
 
 
 def _counts(models: Sequence[HistFactoryModel], spectrum: Spectrum) -> bool:

@@ -108,18 +108,20 @@ class FittedWindows:
             names=tuple(names), models=tuple(models), windows=tuple(windows), starts=tuple(starts)
         )
 
-    def roots(self, spectrum: Spectrum, seed: int, block: int, n_toys: int) -> FloatArray:
-        """Roots of the toys of one block. Shape [toy, point]."""
+    def roots(
+        self, spectrum: Spectrum, seed: int, block: int, n_toys: int, first: int = 0
+    ) -> FloatArray:
+        """Roots of toys of one block, from the first one on. Shape [toy, point]."""
         result = np.empty((n_toys, len(self.names)))
-        for k, (counts, auxdata) in enumerate(self.draw(spectrum, seed, block, n_toys)):
+        for k, (counts, auxdata) in enumerate(self.draw(spectrum, seed, block, n_toys, first)):
             result[:, k] = roots_of_counts(self.models[k], counts, auxdata, start=self.starts[k])
         return result
 
     def draw(
-        self, spectrum: Spectrum, seed: int, block: int, n_toys: int
+        self, spectrum: Spectrum, seed: int, block: int, n_toys: int, first: int = 0
     ) -> Iterator[tuple[FloatArray, FloatArray]]:
-        """Counts [toy, bin] and auxiliary data [toy, par] of the toys of one block, by window."""
-        fine = spectrum.draw(seed, block, n_toys)
+        """Counts [toy, bin] and auxiliary data [toy, par] of toys of one block, by window."""
+        fine = spectrum.draw(seed, block, first + n_toys)[first:]
         normals: dict[str, FloatArray] = {}
         for name, model, window in zip(self.names, self.models, self.windows, strict=True):
             auxdata = np.repeat(model.observation.auxdata[np.newaxis], n_toys, axis=0)
@@ -128,7 +130,7 @@ class FittedWindows:
                     key = noise_key(parameter, name)
                     if key not in normals:
                         normals[key] = auxiliary_normals(seed, spectrum.digest, block, key)
-                    auxdata[:, p] = _fluctuated(parameter, normals[key][:n_toys])
+                    auxdata[:, p] = _fluctuated(parameter, normals[key][first : first + n_toys])
             yield window.gather(fine), auxdata
 
 
@@ -222,8 +224,12 @@ class CountingWindows:
             failed=int(np.isnan(flat).sum()),
         )
 
-    def roots(self, spectrum: Spectrum, seed: int, block: int, n_toys: int) -> FloatArray:
-        """Roots of the toys of one block. Shape [toy, point]."""
+    def roots(
+        self, spectrum: Spectrum, seed: int, block: int, n_toys: int, first: int = 0
+    ) -> FloatArray:
+        """Roots of toys of one block, from the first one on. Shape [toy, point]."""
+        if first:  # a look into a table needs no more parts
+            return self.roots(spectrum, seed, block, first + n_toys)[first:]
         begin, events = spectrum.draw_events(seed, block, n_toys)
         start = np.empty(len(self.begin), dtype=np.int64)
         toys = np.empty(len(events), dtype=np.int64)

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from darkstats.errors import MissingExtraError, OptionError, RefusedError, ServiceError
+from darkstats.service.sending import read_path
 
 if TYPE_CHECKING:
     import httpx
@@ -175,12 +176,13 @@ class Client:
         *,
         title: str = "",
     ) -> Mapping[str, str]:
-        """Send a file, or several that belong together; return what questions name them by.
+        """Send a file, a folder, or several files; return what questions name them by.
 
         Parameters
         ----------
         files
-            Path of a file, or bytes by name.
+            Path of a file, or of a folder, which goes as a whole but for hidden files; or bytes by
+            name. A folder has a name, too.
         title
             What to call them.
 
@@ -193,15 +195,15 @@ class Client:
         ServiceError
             The service does not answer.
         """
+        folder = ""
         if not isinstance(files, Mapping):
             path = Path(files)
-            try:
-                files = {path.name: path.read_bytes()}
-            except OSError as error:
-                raise OptionError(f"{path}: cannot be sent: {error.strerror}") from error
+            files, folder = read_path(path), path.resolve().name if path.is_dir() else ""
         parts = [("files", (name, body)) for name, body in files.items()]
         found = self._json("POST", f"{_ROOT}/documents", files=parts, params={"title": title})
-        references: Mapping[str, str] = found["references"]
+        references: dict[str, str] = dict(found["references"])
+        if folder:
+            references[folder] = f"sha256:{found['digest']}/{folder}"
         return references
 
     def ask(
@@ -253,7 +255,7 @@ class Client:
         for name, value in options.items():
             if isinstance(value, os.PathLike):
                 path = Path(value)
-                sent[name] = self.upload(path)[path.name]
+                sent[name] = self.upload(path)[path.resolve().name if path.is_dir() else path.name]
             elif isinstance(value, (list, tuple)):
                 sent[name] = [self._sent({"one": one})["one"] for one in value]
             else:

@@ -21,7 +21,7 @@ from darkstats.service.uploads import checked_name
 if TYPE_CHECKING:
     from darkstats.options import Option
 
-__all__ = ["Sending", "gather"]
+__all__ = ["Sending", "gather", "read_path"]
 
 _STANDARD_INPUT, _FROM_THERE = "-", "standard-input.json"
 _COMPRESSED = re.compile(r"\.(gz|xz|bz2)$")
@@ -95,6 +95,22 @@ class Sending:
         for beside in _beside(path, deep=depth < _DEEPEST):
             inside = beside.relative_to(path.parent).as_posix()
             self._take(beside, inside if folder == "." else f"{folder}/{inside}", depth + 1)
+
+
+def read_path(path: Path) -> Mapping[str, bytes]:
+    """Read a file alone, or a folder but for hidden files, by the names that they are sent under.
+
+    Raises
+    ------
+    OptionError
+        A file cannot be read.
+    """
+    found = Sending()
+    if path.is_dir():
+        found._take(path, path.resolve().name)
+    else:
+        found.files[path.name] = path
+    return found.read()
 
 
 def gather(options: Mapping[str, Any], asked: Mapping[str, Option]) -> Sending:

@@ -66,6 +66,7 @@ def _source_of(request: MassScanRequest) -> Source:
 
 
 def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
+    from darkstats.scan.block_sizes import hypotheses_per_block
     from darkstats.scan.settings import ScanSettings
 
     method = request.method or source.method
@@ -75,17 +76,21 @@ def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
     calculator = request.calculator or "asymptotic"
     if request.n_toys is not None and calculator != "toys":
         raise OptionError(f"--toys goes with --calculator toys, not with {calculator}")
+    n_toys, size = None, source.hypotheses.per_block
+    if calculator == "toys":
+        n_toys = request.n_toys or 10_000
+        size = hypotheses_per_block(source.hypotheses, n_toys=n_toys, interpolation=_INTERPOLATION)
     return ScanSettings(
         method=method,
         cl=request.cl or source.cl,
         test_stat=request.test_stat,
         calculator=calculator,
         band=request.band,
-        n_toys=(request.n_toys or 10_000) if calculator == "toys" else None,
+        n_toys=n_toys,
         seed=request.seed,
         blind=source.blind,
         interpolation=_INTERPOLATION,
-        hypotheses_per_block=source.hypotheses.per_block,
+        hypotheses_per_block=size,
     )
 
 

@@ -139,8 +139,9 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     if hypotheses.in_bins:
         first_kernel(shell)
     job = toys_job(
-        limits, seed=request.seed, n_toys=request.n_toys, observed=observed.significances
-    )
+        limits, seed=request.seed, n_toys=request.n_toys, observed=observed.significances,
+        hypotheses=hypotheses,
+    )  # fmt: skip
     per_block = int(job.settings["toys_per_block"])
     store = BlockStore.create(folder / f"toys_seed_{request.seed}", job)
     asked = job.n_blocks * per_block

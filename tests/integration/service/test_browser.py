@@ -257,6 +257,38 @@ def test_a_published_record_leads_to_a_contour(visitor: Visitor, reference_data:
     visitor.leaves()
 
 
+@pytest.mark.soak
+def test_all_signals_of_a_published_record_lead_to_a_contour(
+    visitor: Visitor, reference_data: Path
+) -> None:
+    """All 217 of region A: two planes, since a mass or a difference of masses is held."""
+    page = visitor.page
+    page.goto(visitor.address + "/")
+    page.set_input_files("#files", str(reference_data / RECORD))
+    page.click("button:text-is('Open')")
+    page.click("text=RegionA/BkgOnly.json")
+    page.click("text=Scan all 217 signals")
+    page.fill("[name=name_pattern]", "patch.sbottom_{m_sb_gev}_{m_n2_gev}_{m_n1_gev}")
+    visitor.ask()
+    page.wait_for_selector("#panel progress[value]", timeout=3 * _PATIENCE_MS)
+    if "/jobs/" in page.url:
+        visitor.check("job-sbottom")
+    page.wait_for_url("**/results/**", timeout=10 * _PATIENCE_MS)
+    page.wait_for_load_state("networkidle")
+    assert "217" in page.inner_text("main")
+    visitor.check("scan-sbottom")
+    page.click("text=Draw the exclusion contour")
+    page.fill("[name=x]", "m_sb_gev")
+    page.fill("[name=y]", "m_n2_gev")
+    page.fill("[name=where]", "m_n1_gev=60")
+    visitor.ask()
+    visitor.answered()
+    page.wait_for_selector("#plot-contours svg")
+    assert page.locator("#plot-contours circle").count() > 60
+    visitor.check("contour-sbottom")
+    visitor.leaves()
+
+
 def test_dark_is_as_readable(browser: Any, address: str) -> None:
     one = Visitor(browser, address, color_scheme="dark")
     one.page.goto(address + "/")

@@ -56,6 +56,25 @@ def test_more_toys_are_more_blocks_of_the_same_job(inputs):
     assert other.digest != few.digest
 
 
+@pytest.mark.parametrize("n_parts", [2, 8])
+def test_parts_of_what_is_drawn_together_give_the_same(inputs, n_parts):
+    """How toys are cut into blocks changes the name of a job, and not one number."""
+    job, whole = blocks_of(inputs, 2 * TOYS_PER_BLOCK)
+    size = TOYS_PER_BLOCK // n_parts
+    parts = replace(
+        job, settings={**job.settings, "toys_per_block": size}, n_blocks=n_parts * job.n_blocks
+    )
+    assert parts.digest != job.digest
+    found = run_job(TOY_TASKS[job.kind], parts, InProcess())
+    tallies = [collect_tallies([some[b] for b in sorted(some)])
+               for some in (dict(enumerate(whole)), found)]  # fmt: skip
+    for name in ("maxima", "local", "excursions"):
+        one, other = (getattr(tally, name).arrays() for tally in tallies)
+        assert one.keys() == other.keys()
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key], err_msg=f"{name} {key}")
+
+
 def test_the_largest_root_is_the_largest_local_significance(inputs, context):
     """Toys refitted one by one, window by window, by the public significance."""
     windows, spectrum = context.windows, context.spectrum

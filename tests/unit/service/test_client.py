@@ -46,6 +46,21 @@ def test_it_is_a_public_name() -> None:
     assert darkstats.Client is Client
 
 
+def test_a_folder_is_sent_as_a_whole(
+    service: Client, store: Store, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = repository / "workspaces/examples/mass_scan"
+    sent = service.upload(search)
+    assert {"mass_scan", "mass_scan/patchset.json"} <= set(sent)
+    monkeypatch.chdir(search)
+    job = service.ask("scan", source=Path())
+    while work_once(store):
+        pass
+    assert service.wait(job).record["summary"]["points"] == 6
+    with pytest.raises(OptionError, match=r"nowhere: cannot be sent"):
+        service.upload(search / "nowhere")
+
+
 def test_a_path_is_sent_and_its_answer_read(service: Client, store: Store, workspace: Path) -> None:
     job = service.ask("digest", source=workspace)
     assert job.state == "queued"

@@ -25,7 +25,7 @@ from darkstats.service.pages.here import (
     readable,
 )
 from darkstats.service.pages.rendering import page
-from darkstats.service.pages.shown import Row, row_of
+from darkstats.service.pages.shown import Row, rows_of
 from darkstats.service.shipped import SHIPPED
 from darkstats.service.uploads import checked_name, checked_names
 
@@ -78,7 +78,7 @@ def _links(parts: Parts, *, examples: bool) -> list[Link]:
 def _recent(parts: Parts, owner: str) -> list[Row]:
     jobs = parts.store.queue.jobs(owner, limit=3 * _RECENT)
     shown = [one for one in jobs if one.verb != "inspect"][:_RECENT]
-    return [row_of(parts.store, one) for one in shown]
+    return rows_of(parts.store, shown)
 
 
 @router.post("/open")

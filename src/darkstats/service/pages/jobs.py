@@ -19,7 +19,7 @@ from darkstats.service.pages.here import (
     subject_of,
 )
 from darkstats.service.pages.rendering import page
-from darkstats.service.pages.shown import JobView, job_view, row_of
+from darkstats.service.pages.shown import JobView, job_view, rows_of
 from darkstats.service.questions import Question
 from darkstats.service.store.rows import StoredJob
 
@@ -29,7 +29,7 @@ router = APIRouter(route_class=PageRoute)
 File = Annotated[str, Query(max_length=300)]
 _PAGE = 50
 _LARGEST_ID = 2**63 - 1
-_LAST_EVENTS = 5_000
+_LAST_EVENTS = 400  # a few a second: enough to tell how fast it goes
 
 
 def _mine(request: Request, name: str) -> tuple[Parts, StoredJob]:
@@ -42,7 +42,7 @@ def _mine(request: Request, name: str) -> tuple[Parts, StoredJob]:
 
 def _view(parts: Parts, job: StoredJob, file: str) -> JobView:
     """How far a job is; at its end it leads to its answer, or to the file that is waited for."""
-    shown = job_view(job, parts.store.queue.events(job.id, limit=_LAST_EVENTS))
+    shown = job_view(job, parts.store.queue.events(job.id, limit=_LAST_EVENTS, newest=True))
     if not (file and shown.result):
         return shown
     found = parts.store.results.get(job.key)
@@ -85,6 +85,6 @@ def history(
     """What was asked, the newest first."""
     parts, owner = readable(request)
     found = parts.store.queue.jobs(owner, limit=_PAGE, before=before)
-    rows = [row_of(parts.store, one) for one in found if one.verb != "inspect"]
+    rows = rows_of(parts.store, (one for one in found if one.verb != "inspect"))
     older = found[-1].id if len(found) == _PAGE else None
     return page("history.html", here="history", rows=rows, older=older)

@@ -178,8 +178,9 @@ def _figures(found: StoredResult, view: View) -> list[Figure]:
 
 def _has_excess(found: StoredResult, record: Mapping[str, Any]) -> bool:
     """Whether a scan looked at data, and found how large an excess there is at most."""
-    top = (record.get("summary") or {}).get("largest_excess")
-    return found.verb == "scan" and top is not None and not record.get("blind")
+    if found.verb != "scan" or found.exit_status or record.get("blind"):
+        return False
+    return (record.get("summary") or {}).get("largest_excess") is not None
 
 
 def _further(found: StoredResult, view: View, *, can_be_global: bool) -> list[Link]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from darkstats.service.store.rows import JobState
 if TYPE_CHECKING:
     from darkstats.service.store import Event, Store, StoredJob
 
-__all__ = ["JobView", "Row", "Wrong", "job_view", "row_of", "words_of", "wrong_of"]
+__all__ = ["JobView", "Row", "Wrong", "job_view", "rows_of", "words_of", "wrong_of"]
 
 _RATE_OVER_S = 10.0
 
@@ -63,13 +63,17 @@ def words_of(title: str, verb: str) -> str:
     return title.removeprefix(verb).strip()
 
 
-def row_of(store: Store, job: StoredJob) -> Row:
-    """A job in a list, with what came of it."""
+def rows_of(store: Store, jobs: Iterable[StoredJob]) -> list[Row]:
+    """Jobs in a list, with what came of each."""
+    listed = list(jobs)
+    ends = store.results.exit_statuses(job.key for job in listed if job.state is JobState.DONE)
+    return [_row(job, ends.get(job.key, 0)) for job in listed]
+
+
+def _row(job: StoredJob, exit_status: int) -> Row:
     state = job.state.value
-    if job.state is JobState.DONE:
-        found = store.results.get(job.key)
-        if found is not None and found.exit_status:
-            state = "uncertified" if found.exit_status == 1 else "refused"
+    if job.state is JobState.DONE and exit_status:
+        state = "uncertified" if exit_status == 1 else "refused"
     done = job.state is JobState.DONE
     return Row(
         address=f"/results/{job.key}" if done else f"/jobs/{job.name}",
@@ -93,7 +97,8 @@ def job_view(job: StoredJob, events: Sequence[Event], now: float | None = None) 
     now = time.time() if now is None else now
     steps = [(one.created, json.loads(one.body)) for one in events if one.kind == "progress"]
     blocks = [(one.created, json.loads(one.body)) for one in events if one.kind == "blocks"]
-    notes = [body["message"] for _, body in steps if body.get("message")]
+    notes = [str(body["said"]) for _, body in steps if body.get("said")]
+    steps = [(at, body) for at, body in steps if "step" in body]
     ended = job.finished if job.state.is_final and job.finished else now
     facts = [Fact(label="Asked", value=_ago(now - job.created))]
     if job.started is not None:
@@ -127,6 +132,7 @@ def _progress(
         if len(recent) > 1 and at > recent[0][0]:
             speed = (done - int(recent[0][1]["done"] or 0)) / (at - recent[0][0])
             if speed > 0.0:
+                facts += _speed(speed * int(last.get("each", 1)), str(last.get("unit", "blocks")))
                 facts.append(Fact(label="Left, about", value=_span((of - done) / speed)))
         return Bar(words=f"{done} of {of} blocks", done=done, total=max(of, 1)), "", facts
     if not steps:
@@ -139,12 +145,19 @@ def _progress(
     if len(same) > 1 and at > same[0][0]:
         speed = (done - (same[0][1].get("done") or 0)) / (at - same[0][0])
         if speed > 0.0:
-            facts.append(Fact(label=f"{unit.capitalize()} a second", value=f"{speed:,.0f}"))
+            facts += _speed(speed, unit)
             if total:
                 facts.append(Fact(label="Left, about", value=_span((total - done) / speed)))
     if not total:
         return None, name, facts
     return Bar(words=f"{name}: {done:,} of {total:,} {unit}", done=done, total=total), name, facts
+
+
+def _speed(a_second: float, unit: str) -> list[Fact]:
+    """How fast it goes: in a second, or in a minute where that is less than one."""
+    if a_second >= 1.0:
+        return [Fact(label=f"{unit.capitalize()} a second", value=f"{a_second:,.0f}")]
+    return [Fact(label=f"{unit.capitalize()} a minute", value=f"{60.0 * a_second:,.1f}")]
 
 
 def _span(seconds: float) -> str:

@@ -230,7 +230,8 @@ class Change:
             )
         ).all()
         for need in ready:
-            self.tell(need.job, "blocks", {"done": need.n_blocks, "of": need.n_blocks})
+            counted = {"done": need.n_blocks, "of": need.n_blocks, **self._of_each(work)}
+            self.tell(need.job, "blocks", counted)
             self.connection.execute(
                 sa.update(NEED)
                 .where(NEED.c.job == need.job, NEED.c.work == work)
@@ -279,7 +280,18 @@ class Change:
                 BLOCK.c.number < need.n_blocks,
             )
             done = self.connection.execute(count).scalar()
-            self.tell(need.job, "blocks", {"done": done, "of": need.n_blocks})
+            counted = {"done": done, "of": need.n_blocks, **self._of_each(work)}
+            self.tell(need.job, "blocks", counted)
+
+    def _of_each(self, work: str) -> dict[str, Any]:
+        """What one block of a work has, and how many of it, where that is known."""
+        query = sa.select(WORK.c.settings).where(WORK.c.digest == work)
+        settings = json.loads(self.connection.execute(query).scalar() or "{}")
+        for unit in ("toys", "hypotheses"):
+            each = settings.get(f"{unit}_per_block")
+            if isinstance(each, int):
+                return {"each": each, "unit": unit}
+        return {}
 
     # owners
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -66,7 +68,9 @@ class Database:
                 f"--store {url}: give sqlite:////PATH, or postgresql+psycopg://USER@HOST/NAME"
             )
         if self.is_sqlite:
-            _require_local(Path(sa.make_url(url).database or ""))
+            place = Path(sa.make_url(url).database or "")
+            _require_local(place)
+            _make_private(place)
             self.engine = _sqlite(url)
         else:
             self.engine = sa.create_engine(
@@ -156,6 +160,12 @@ def _sqlite(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """Make a file that only its user reads, where there is none; SQLite's others take after it."""
+    with suppress(OSError):  # it is there, or SQLite says what is wrong
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _require_local(path: Path) -> None:

@@ -63,6 +63,7 @@ def backup(store: Store, path: Path) -> int:
             part = Path(folder) / "store.db"
             with closing(sqlite3.connect(source)) as connection:
                 connection.execute("VACUUM INTO ?", (str(part),))
+            part.chmod(0o600)
             _sync(part)
             part.replace(path)
         _sync(path.parent)
@@ -95,6 +96,7 @@ def restore(path: Path, url: str) -> None:
                 closing(sqlite3.connect(part)) as copy,
             ):
                 source.backup(copy)
+            part.chmod(0o600)
             _sync(part)
             part.replace(target)
         _sync(target.parent)

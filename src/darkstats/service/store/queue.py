@@ -171,18 +171,20 @@ class Queue:
 
         return self._change(run)
 
-    def events(self, job: int, *, after: int = 0, limit: int = 500) -> Sequence[Event]:
-        """Events of a job in order, those after an id."""
+    def events(
+        self, job: int, *, after: int = 0, limit: int = 500, newest: bool = False
+    ) -> Sequence[Event]:
+        """Events of a job in order, those after an id; of many the first ones, or the newest."""
         query = (
             sa.select(EVENT)
             .where(EVENT.c.job == job, EVENT.c.id > after)
-            .order_by(EVENT.c.id)
+            .order_by(EVENT.c.id.desc() if newest else EVENT.c.id)
             .limit(limit)
         )
         rows = self._database.read(lambda connection: connection.execute(query).all())
         return tuple(
             Event(id=row.id, job=row.job, kind=row.kind, body=row.body, created=row.created)
-            for row in rows
+            for row in (reversed(rows) if newest else rows)
         )
 
     # what workers do

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -77,6 +78,13 @@ class Results:
             )
 
         return self._database.read(run)
+
+    def exit_statuses(self, keys: Iterable[str]) -> Mapping[str, int]:
+        """How answers ended, by their keys, without reading them; those that are there."""
+        wanted = sorted(set(keys))
+        query = sa.select(RESULT.c.key, RESULT.c.exit_status).where(RESULT.c.key.in_(wanted))
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return {row.key: row.exit_status for row in rows}
 
     def artefact(self, key: str, name: str) -> bytes | None:
         """A figure or another file of an answer; ``None`` if there is none of this name."""

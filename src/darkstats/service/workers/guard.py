@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -147,14 +148,23 @@ class Guard:
 
 
 def caches() -> tuple[Path, ...]:
-    """Folders that libraries keep between runs: compiled kernels, and lists of fonts."""
+    """Folders that libraries keep between runs: compiled kernels, and lists of fonts.
+
+    Those of Matplotlib are made where they are missing: a worker may not make what they lie in.
+    """
     from darkstats.kernel.cache import find_folder
 
     kernels = find_folder(".").path  # the folder of all versions
     home = Path(os.environ.get("HOME", tempfile.gettempdir()))
-    found = [home / ".cache/matplotlib", home / ".config/matplotlib", home / ".cache/fontconfig"]
-    found += [Path(path) for path in (os.environ.get("MPLCONFIGDIR"), kernels) if path]
-    return tuple(found)
+    cached = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    settled = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    named = os.environ.get("MPLCONFIGDIR")
+    drawing = [Path(named)] if named else [cached / "matplotlib", settled / "matplotlib"]
+    for path in drawing:
+        with suppress(OSError):  # then it takes a temporary one, and says so
+            path.mkdir(parents=True, exist_ok=True)
+    kept = [*drawing, cached / "fontconfig"]
+    return (*kept, Path(kernels)) if kernels else tuple(kept)
 
 
 def _text(path: object) -> str:

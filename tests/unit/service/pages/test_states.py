@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("sqlalchemy")
 
-from darkstats.service.store.rows import Answer, Lane
+from darkstats.service.pages.shown import job_view
+from darkstats.service.store.rows import Answer, Event, JobState, Lane
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,3 +177,48 @@ def test_an_answer_that_is_not_certified_shows_no_number(client: TestClient, sto
     assert '<dl class="headlines">' not in page
     assert "Change the question" in page
     assert "Not certified" in client.get("/history").text
+
+
+def told(bodies: list[tuple[float, str, dict[str, object]]]) -> list[Event]:
+    return [
+        Event(id=k, job=1, kind=kind, body=json.dumps(body), created=at)
+        for k, (at, kind, body) in enumerate(bodies)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("each", "label", "value"),
+    [
+        ({"each": 256, "unit": "toys"}, "Toys a second", "1,024"),
+        ({"each": 1, "unit": "hypotheses"}, "Hypotheses a second", "4"),
+        ({}, "Blocks a second", "4"),
+    ],
+)
+def test_blocks_are_told_of_as_what_they_have(
+    store: Store, each: dict[str, object], label: str, value: str
+) -> None:
+    """Forty blocks in ten seconds, of a hundred."""
+    job = store.queue.submit(
+        owner="local", key="a" * 64, verb="global", question="{}", title="t", lane=Lane.LONG
+    )
+    waiting = replace(job, state=JobState.WAITING, started=job.created)
+    events = told(
+        [(100.0 + t, "blocks", {"done": 4 * t, "of": 100, **each}) for t in range(11)]
+        + [(110.0, "progress", {"said": "compiling fit kernels (once)"})]
+    )
+    shown = job_view(waiting, events, now=job.created + 10.0)
+    facts = {one.label: one.value for one in shown.facts}
+    assert facts[label] == value
+    assert facts["Left, about"] == "15 s"
+    assert shown.saying == "compiling fit kernels (once)"
+
+
+def test_what_goes_slowly_is_told_by_the_minute(store: Store) -> None:
+    job = store.queue.submit(
+        owner="local", key="a" * 64, verb="scan", question="{}", title="t", lane=Lane.LONG
+    )
+    waiting = replace(job, state=JobState.WAITING, started=job.created)
+    body = {"of": 9, "each": 1, "unit": "hypotheses"}
+    events = told([(100.0 + 20 * k, "blocks", {"done": k, **body}) for k in range(2)])
+    facts = {one.label: one.value for one in job_view(waiting, events).facts}
+    assert facts["Hypotheses a minute"] == "3.0"

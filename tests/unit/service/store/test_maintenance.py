@@ -227,3 +227,13 @@ def test_documents_that_are_brought_again_are_young_again(store: Store) -> None:
     store.documents.collect({"x": b"1"}, owner="ana", title="t")
     assert remove_old(store).collections == 0
     assert store.documents.body(kept.manifest["x"]) == b"1"
+
+
+def test_only_its_user_reads_a_store(sqlite: Store, tmp_path: Path) -> None:
+    """Whatever the system usually gives to others; copies of it, too."""
+    ask(sqlite, "a")
+    backup(sqlite, tmp_path / "kept.db")
+    restore(tmp_path / "kept.db", f"sqlite:///{tmp_path}/restored.db")
+    found = sorted(tmp_path.glob("*.db*"))
+    assert {path.name for path in found} >= {"own.db", "own.db-wal", "kept.db", "restored.db"}
+    assert [path.name for path in found if path.stat().st_mode & 0o077] == []

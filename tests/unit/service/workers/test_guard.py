@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -89,3 +90,25 @@ def test_what_is_refused(tmp_path: Path) -> None:
 
 def test_what_a_workflow_needs(tmp_path: Path) -> None:
     assert told(tmp_path, ALLOWED) == ["allowed"] * len(ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "named", [{}, {"XDG_CACHE_HOME": "cache", "XDG_CONFIG_HOME": "config"}, {"MPLCONFIGDIR": "mpl"}]
+)
+def test_matplotlib_keeps_its_list_of_fonts(tmp_path: Path, named: dict[str, str]) -> None:
+    """In a home in which nothing is there yet: or each worker would make the list anew."""
+    pytest.importorskip("matplotlib")
+    unset = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
+    environment |= {"HOME": str(tmp_path / "home"), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    environment |= {name: str(tmp_path / folder) for name, folder in named.items()}
+    (tmp_path / "job").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "job"), "import matplotlib.font_manager"],
+        capture_output=True, text=True, check=True, env=environment,
+    )  # fmt: skip
+    assert done.stdout.split() == ["allowed"]
+    assert "temporary cache directory" not in done.stderr
+    kept = list(tmp_path.rglob("fontlist-*.json"))
+    assert len(kept) == 1
+    assert "job" not in kept[0].parts

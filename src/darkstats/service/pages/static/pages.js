@@ -29,6 +29,11 @@
       last = Date.now();
       try {
         const answer = await fetch(address, { headers: { "HX-Request": "true" } });
+        if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) {
+          stop();
+          location.reload();  // signed out, or not there any more: its page says so
+          return;
+        }
         if (!answer.ok) throw new Error(String(answer.status));
         if (lost) panel.dataset.shown = "";
         lost = false;
@@ -39,8 +44,8 @@
         }
         const made = panel.querySelector(".panel");
         if (made && made.dataset.final === "yes") {
-          stream.close();
-          clearInterval(poll);
+          stop();
+          for (const form of document.querySelectorAll("[data-while-open]")) form.hidden = true;
           if (made.dataset.result) location.replace(made.dataset.result);
         }
       } catch (error) {
@@ -49,6 +54,11 @@
       }
       busy = false;
       if (again) { again = false; soon(); }
+    }
+    function stop() {
+      stream.close();
+      clearInterval(poll);
+      clearTimeout(timer);
     }
     function tell(words) {
       const status = panel.querySelector(".status");
@@ -62,6 +72,31 @@
     for (const kind of ["state", "progress", "blocks", "message"]) stream.addEventListener(kind, soon);
     const poll = setInterval(soon, 2500);
     addEventListener("pagehide", () => stream.close());
+  }
+
+  // A part that is loaded after its page asks again, where nobody answered.
+  function unanswered(event) {
+    const part = event.detail.elt, code = event.detail.xhr ? event.detail.xhr.status : 0;
+    if (!part.hasAttribute("hx-get") || !part.isConnected) return;
+    let status = part.querySelector(".status");
+    if (!status) {
+      status = document.createElement("p");
+      status.className = "status";
+      status.setAttribute("role", "status");
+      part.append(status);
+    }
+    if (code >= 400 && code < 500 && code !== 429) {
+      for (const bar of part.querySelectorAll("progress")) bar.remove();
+      status.textContent = "This cannot be shown. Load the page again.";
+      return;
+    }
+    status.textContent = "The service does not answer. It is asked again.";
+    setTimeout(() => {
+      if (part.isConnected) htmx.ajax("GET", part.getAttribute("hx-get"), { source: part });
+    }, 2500);
+  }
+  for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+    document.addEventListener(name, unanswered);
   }
 
   function filtering(input) {
