@@ -586,3 +586,22 @@ def test_masked_rates_may_overflow() -> None:
         found = unprofiled_scale(model, np.zeros(1), target=5.0)
     deviance = 2.0 * (found - 9.0 * np.log1p(found / 9.0))
     assert deviance == pytest.approx(25.0, rel=0.05)  # between points that differ by a factor 1.8
+
+
+def test_an_error_beyond_all_yields_overflows_nowhere(call: Call, tmp_path: Path) -> None:
+    """An empty bin with an error, over a sample whose yield is nearly nothing."""
+    strength = [{"name": "mu", "type": "normfactor", "data": None}]
+    stat = {"name": "stat", "type": "staterror"}
+    document = {
+        "channels": [{"name": "SR", "samples": [
+            {"name": "empty", "data": [0.0], "modifiers": [stat | {"data": [7.0]}]},
+            {"name": "bkg", "data": [5e-107], "modifiers": [stat | {"data": [1e-107]}]},
+            {"name": "flat", "data": [30.0], "modifiers": []},
+            {"name": "signal", "data": [16.0], "modifiers": strength}]}],
+        "observations": [{"name": "SR", "data": [31]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }  # fmt: skip
+    status, out, said = call("gof", written(tmp_path / "w.json", document), "--json")
+    assert status == 0, said
+    assert json.loads(out)["statistic"] == pytest.approx(0.0, abs=1e-9)  # the signal fills it up

@@ -124,18 +124,21 @@ def _staterror_set(name: str, places: list[_Place]) -> _ParameterSet:
         data = np.asarray(place.sample["data"], dtype=float)
         totals[place.channel["name"]] = totals.get(place.channel["name"], 0.0) + data
     lifts = {channel: np.array([_lift(x) for x in total]) for channel, total in totals.items()}
-    sums: dict[str, tuple[Any, Any]] = {}
+    sums: dict[str, tuple[Any, Any, Any]] = {}
     for place in places:
         lift = lifts[place.channel["name"]]
         nominal = np.asarray(place.sample["data"], dtype=float) * lift
-        variance = (np.asarray(place.modifier["data"], dtype=float) * lift) ** 2
-        total, square = sums.get(place.channel["name"], (0.0, 0.0))
-        sums[place.channel["name"]] = (total + nominal, square + variance)
+        error = np.asarray(place.modifier["data"], dtype=float) * lift
+        total, square, size = sums.get(place.channel["name"], (0.0, 0.0, 0.0))
+        with np.errstate(over="ignore"):
+            square = square + error**2
+        sums[place.channel["name"]] = (total + nominal, square, np.hypot(size, error))
     sigmas: list[float] = []
     for channel in sorted(sums):  # members are numbered in pyhf's order of channels
-        total, square = sums[channel]
+        total, square, size = sums[channel]
+        size = np.where(np.isfinite(square), np.sqrt(square), size)  # as pyhf, to the last digit
         with np.errstate(divide="ignore", invalid="ignore"):
-            sigmas += np.where(total > 0.0, np.sqrt(square) / total, 0.0).tolist()
+            sigmas += np.where(total > 0.0, size / total, 0.0).tolist()
     n = len(sigmas)
     frozen = [sigma == 0.0 for sigma in sigmas]
     return _ParameterSet(
