@@ -173,8 +173,12 @@ def predicted_plane(*, without: tuple[int, ...] = ()) -> Record:
     )  # fmt: skip
 
 
-def projection() -> Record:
+def projection(systematics: str = "same") -> Record:
     """A record of projections to two luminosities, with its statement on systematic errors."""
+    statements = {
+        "same": "relative systematic errors stay as they are",
+        "statistical": "relative systematic errors fall with the square root of the luminosity",
+    }
     blind = {"observed": None, "observed_reason": "blinded", "p0": None}
     scans = []
     for luminosity_ipb in (9e3, 5e4):
@@ -189,8 +193,8 @@ def projection() -> Record:
         "schema": "darkstats.projection/1",
         "name": "zprime",
         "simulated": True,
-        "systematics": "same",
-        "systematics_statement": "relative systematic errors stay as they are",
+        "systematics": systematics,
+        "systematics_statement": statements[systematics],
         "scans": scans,
     }
 

@@ -219,6 +219,28 @@ def projections_sheet(
     )  # fmt: skip
 
 
+def scenarios_sheet(
+    scenarios: Mapping[str, Sequence[ScanTable]], *, coupling: str
+) -> RenderableType:
+    """Range of median expected limits at each luminosity, by what becomes of systematic errors."""
+    rows = [
+        [statement, number((table.luminosity_ipb or 0.0) / 1e3, 4),
+         _range(table.limits_on(coupling).median), str(int(table.failed.sum()))]
+        for statement, tables in scenarios.items()
+        for table in tables
+    ]  # fmt: skip
+    first = next(iter(scenarios.values()))[0]
+    limits = first.limits_on(coupling)
+    unit = f" [{limits.unit}]" if limits.unit else ""
+    head = ["systematic errors", "1/fb", f"median expected {limits.symbol}{unit}", "failed"]
+    title = (first.title or first.name).partition("; projected")[0]
+    return sheet(
+        f"Projections: {title}", subtitle="simulated data, Asimov" if first.simulated else "Asimov",
+        tables=[grid(head, rows, left=1)],
+        notes=[("method", _method_words(first)), ("figures", "scenarios")],
+    )  # fmt: skip
+
+
 def kinds_sheet(title: str, kinds: Sequence[str], source: str = "") -> RenderableType:
     """What can be drawn, where there is nothing to tabulate."""
     return sheet(title, subtitle=source, notes=[("figures", ", ".join(kinds))])

@@ -92,7 +92,8 @@ class PlotRequest:
         tuple[str | Record, ...],
         argument(
             "[RESULT]...",
-            "Records of darkstats scan, global or limit; several scans make projections.",
+            "Records of darkstats scan, project, global or limit; several scans make projections, "
+            "several projections scenarios.",
             reads="file",
         ),
     ] = ()

@@ -366,14 +366,58 @@ def _table(request: PlotRequest, record: object, source: str) -> ScanTable:
     return read_scan(with_couplings(record, request.couplings, source), source=source)
 
 
-def _of_projection(request: PlotRequest, record: Record, source: str) -> Outcome[Any]:
+def _projected(request: PlotRequest, record: Record, source: str) -> tuple[str, list[ScanTable]]:
+    """Statement on systematic errors, and scans, of a projection."""
     scans, statement = record.get("scans"), record.get("systematics_statement")
-    if not isinstance(scans, list) or not isinstance(statement, str):
+    if not isinstance(scans, list) or not scans or not isinstance(statement, str):
         raise DocumentError(
             "has no scans, or no statement on systematic errors", source=source,
             remedy="make it with darkstats project",
         )  # fmt: skip
-    tables = [_table(request, scan, f"{source}, scan {k}") for k, scan in enumerate(scans, 1)]
+    return statement, [
+        _table(request, scan, f"{source}, scan {k}") for k, scan in enumerate(scans, 1)
+    ]
+
+
+def _of_projections(request: PlotRequest, records: Sequence[tuple[str, Record]]) -> Outcome[Any]:
+    """Projections of one search under several assumptions, side by side."""
+    scenarios: dict[str, list[ScanTable]] = {}
+    for source, record in records:
+        statement, tables = _projected(request, record, source)
+        if statement in scenarios:
+            raise OptionError(f"{source}: a second projection in which {statement}")
+        scenarios[statement] = tables
+    everything = [table for tables in scenarios.values() for table in tables]
+    subject = _Subject.of(everything[0], request)
+
+    def drawn() -> Drawing:
+        from darkstats.report.figures.scenarios import scenarios_figure
+
+        return scenarios_figure(
+            scenarios,
+            coupling=subject.limits.key,
+            label=subject.label,
+            notes=(subject.note,) if subject.note else (),
+            constraints=subject.constraints,
+            favoured=_anomaly(request, _kind(subject.limits), everything),
+        )
+
+    def sheet() -> RenderableType:
+        from darkstats.report.scan_sheets import scenarios_sheet
+
+        return scenarios_sheet(scenarios, coupling=subject.limits.key)
+
+    figures: Figures = {"scenarios": drawn}
+    return Outcome(
+        result=subject.table,
+        record=lambda: _plot_record(request, figures, subject),
+        sheet=sheet,
+        figures=figures,
+    )
+
+
+def _of_projection(request: PlotRequest, record: Record, source: str) -> Outcome[Any]:
+    statement, tables = _projected(request, record, source)
     return scans_outcome(request, tables, statement=statement)
 
 
@@ -480,8 +524,12 @@ def _of_records(request: PlotRequest) -> Outcome[Any]:
     records = [(name_of(source), read_record(source)) for source in request.results]
     if all(record.get("schema") == SCAN for _, record in records):
         return scans_outcome(request, [_table(request, record, name) for name, record in records])
+    if len(records) > 1 and all(record.get("schema") == _PROJECTION for _, record in records):
+        return _of_projections(request, records)
     if len(records) > 1:
-        raise OptionError("several results in one figure have to be scans of one search")
+        raise OptionError(
+            "several results in one figure have to be scans, or projections, of one search"
+        )
     from darkstats.workspace.findings import shown as in_words
 
     name, record = records[0]

@@ -27,6 +27,7 @@ def scans(tmp_path: Path) -> dict[str, Path]:
         "plane": scan_records.plane(),
         "global": scan_records.global_significance(),
         "projection": scan_records.projection(),
+        "statistical": scan_records.projection("statistical"),
     }
     paths = {}
     for name, record in records.items():
@@ -41,6 +42,7 @@ def scans(tmp_path: Path) -> dict[str, Path]:
         (("alp",), ("limits", "p_values")),
         (("zprime", "more"), ("projections",)),
         (("projection",), ("projections",)),
+        (("projection", "statistical"), ("scenarios",)),
         (("plane",), ("against_first", "against_second", "expected", "observed", "significance")),
         (("global",), ("methods", "crossings")),
         ((), ("regimes",)),

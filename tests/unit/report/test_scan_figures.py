@@ -38,6 +38,7 @@ from darkstats.report.figures.planes import (
 )
 from darkstats.report.figures.regimes import regimes_figure
 from darkstats.report.figures.scan_words import luminosity, typeset
+from darkstats.report.figures.scenarios import scenarios_figure
 from darkstats.report.figures.significances import (
     crossings_figure,
     local_p_figure,
@@ -99,6 +100,15 @@ def ratios() -> Drawing:
     return ratios_figure(curves, quantity="coupling", simulated=True, title="validation")
 
 
+def scenarios(*luminosities: float) -> dict[str, list[ScanTable]]:
+    """The same scans under two statements on systematic errors."""
+    chosen = luminosities or (5e4, 5e7)
+    return {
+        words: [read_scan(scan_records.zprime(value)) for value in chosen]
+        for words in ("errors stay as they are", "errors fall with the root of the luminosity")
+    }
+
+
 FIGURES: dict[str, Callable[[], Drawing]] = {
     "limits": lambda: limits_of(alp()),
     "limits, wide": lambda: limits_of(alp(), mass_range=(0.01, 20.0), value_range=(1e-7, 1.0)),
@@ -110,6 +120,10 @@ FIGURES: dict[str, Callable[[], Drawing]] = {
         [read_scan(scan_records.zprime(value)) for value in (276.0, 9e3, 5e4, 5e7)],
         label="$g'$", notes=("errors of all kinds fall with the luminosity",),
         constraints=catalogue("lmu_ltau_invisible"), favoured=favoured(),
+    ),
+    "scenarios": lambda: scenarios_figure(
+        scenarios(), label="$g'$", notes=("a note",), favoured=favoured(),
+        constraints=catalogue("lmu_ltau_invisible"),
     ),
     "against the first mass": lambda: slices_figure(
         plane(), plane().limits_on(), fixed=1, at=(0.1, 0.9, 2.0, 3.0), label="$x$", note="a note"
@@ -485,6 +499,27 @@ def test_projections_compare_what_can_be_compared() -> None:
     nowhere = read_scan({**scan_records.zprime(), "luminosity_ipb": None})
     with pytest.raises(OptionError, match="without luminosity_ipb"):
         projections_figure([tables[0], nowhere])
+
+
+def test_scenarios_compare_what_can_be_compared() -> None:
+    """One search at the same luminosities; the numbers are the medians of each panel."""
+    both = scenarios(276.0, 9e3)
+    columns = scenarios_figure(both).columns
+    medians = [
+        value
+        for tables in both.values()
+        for table in tables
+        for value in table.limits_on("lmu_ltau_invisible").median.tolist()
+    ]
+    assert list(columns["expected_median"]) == medians
+    assert sorted(set(columns["luminosity_ipb"])) == [276.0, 9e3]
+    first, second = both
+    with pytest.raises(OptionError, match="two or more"):
+        scenarios_figure({first: both[first]})
+    with pytest.raises(OptionError, match="same luminosities"):
+        scenarios_figure({first: both[first], second: both[second][:1]})
+    with pytest.raises(OptionError, match="one search"):
+        scenarios_figure({first: both[first], second: [alp(), alp()]})
 
 
 def test_records_of_global_significance() -> None:

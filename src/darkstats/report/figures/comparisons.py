@@ -44,14 +44,21 @@ if TYPE_CHECKING:
     from darkstats.report.constraints.curve import Constraint
     from darkstats.report.scan_table import ScanTable
 
-__all__ = ["RatioCurve", "projections_figure", "ratios_figure"]
+__all__ = [
+    "LINE_LOOKS",
+    "LUMINOSITY_WORDS",
+    "RatioCurve",
+    "projections_figure",
+    "ratios_figure",
+]
 
-_LOOKS = (
+#: Colour and dashes of curves, in their order.
+LINE_LOOKS = (
     (BLACK, "-"), (BLUE, (0, (6, 2))), ("#56b4e9", (0, (6, 1.5, 1, 1.5))),
     (ORANGE, (0, (4, 1, 1, 1, 1, 1))), ("#882255", (0, (1, 1))), ("#44aa99", (0, (10, 2))),
 )  # fmt: skip
 #: What a title says of one luminosity, where the figure has several.
-_LUMINOSITY = re.compile(r"; projected to .*$|,? *[\d.]+ [fpa]b\^-1")
+LUMINOSITY_WORDS = re.compile(r"; projected to .*$|,? *[\d.]+ [fpa]b\^-1")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
@@ -112,7 +119,7 @@ def projections_figure(
         axes.set_yscale("log")
         axes.set_ylim(low / 1.6, 2.0 * high)
         overlay = draw_regions(axes, constraints)
-        for table, one, (color, dashes) in zip(ordered, limits, _LOOKS, strict=False):
+        for table, one, (color, dashes) in zip(ordered, limits, LINE_LOOKS, strict=False):
             name = f"expected, {luminosity(table.luminosity_ipb or 0.0)}"
             axes.plot(table.first_coordinate, one.median, color=color, linestyle=dashes,
                       linewidth=1.5, label=name, zorder=3.0,
@@ -131,7 +138,7 @@ def projections_figure(
             draw_favoured(axes, band, k)
         axes.set_xlabel(axis_title(ordered[0].axis_words[0]))
         axes.set_ylabel(limits_title(ordered[0], limits[0], label))
-        title = re.sub(_LUMINOSITY, "", ordered[0].title)
+        title = re.sub(LUMINOSITY_WORDS, "", ordered[0].title)
         scan_header(axes, replace(ordered[0], title=title))
         title = "\n".join([method_words(ordered[0]), *map(typeset, notes)])
         name_regions(axes, overlay, lambda: outside_legend(axes, title))
@@ -204,7 +211,7 @@ def ratios_figure(
             )  # fmt: skip
             axes.axhline(1.0, color=GREY, linewidth=0.8, zorder=0.5)
             for k, curve in enumerate(mine):
-                color = _LOOKS[k % len(_LOOKS)][0]
+                color = LINE_LOOKS[k % len(LINE_LOOKS)][0]
                 axes.plot(
                     curve.mass_gev, curve.ratio, color=color, marker=_MARKERS[k % len(_MARKERS)],
                     markersize=4.0, markerfacecolor="white" if curve.calibrated else color,

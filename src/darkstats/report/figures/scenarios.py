@@ -1,0 +1,116 @@
+"""Projections of one search under several assumptions on its systematic errors, side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkstats.errors import OptionError
+from darkstats.report.figures.comparisons import LINE_LOOKS, LUMINOSITY_WORDS
+from darkstats.report.figures.coupling_limits import (
+    Favoured,
+    draw_favoured,
+    markers,
+    mass_axis,
+    mass_range_of,
+    outside_legend,
+)
+from darkstats.report.figures.overlay import constraint_columns, draw_regions, name_regions
+from darkstats.report.figures.scan_words import (
+    axis_title,
+    limits_title,
+    luminosity,
+    method_words,
+    scan_header,
+    typeset,
+)
+from darkstats.report.figures.style import Drawing, canvas, style
+
+if TYPE_CHECKING:
+    from darkstats.report.constraints.curve import Constraint
+    from darkstats.report.scan_table import ScanTable
+
+__all__ = ["scenarios_figure"]
+
+
+def scenarios_figure(
+    scenarios: Mapping[str, Sequence[ScanTable]],
+    *,
+    coupling: str | None = None,
+    label: str | None = None,
+    notes: Sequence[str] = (),
+    constraints: Sequence[Constraint] = (),
+    favoured: Sequence[Favoured] = (),
+) -> Drawing:
+    """Median expected limits at the same luminosities, a panel for each statement.
+
+    Parameters
+    ----------
+    scenarios
+        Scans over one mass, each with its luminosity, by what becomes of systematic errors.
+    coupling, label, notes, constraints, favoured
+        As in :func:`~darkstats.report.figures.comparisons.projections_figure`.
+
+    Raises
+    ------
+    OptionError
+        Fewer than two scenarios, other luminosities in one than in another, or scans over
+        different masses or at different levels.
+    """
+    tables = [table for scans in scenarios.values() for table in scans]
+    if len(scenarios) < 2:
+        raise OptionError("scenarios side by side need two or more, of different --systematics")
+    if len({(one.name, one.axes, one.method, one.cl) for one in tables}) > 1 or any(
+        one.dimension != 1 for one in tables
+    ):
+        raise OptionError("scenarios are those of one search over one mass, at one level")
+    luminosities = {tuple(sorted(one.luminosity_ipb or 0.0 for one in scans))
+                    for scans in scenarios.values()}  # fmt: skip
+    if len(luminosities) > 1 or 0.0 in next(iter(luminosities)):
+        raise OptionError("scenarios need the same luminosities, each of them said")
+    mass = np.concatenate([one.first_coordinate for one in tables])
+    values = np.concatenate([one.limits_on(coupling).median for one in tables])
+    values = values[np.isfinite(values)]
+    if not values.size:
+        raise OptionError("there are no expected limits to draw")
+    edges = np.concatenate([np.empty(0), *(band.low for band in favoured)])
+    low = min([float(values.min()), *edges[np.isfinite(edges)].tolist()])
+    columns: dict[str, list[Any]] = {
+        key: [] for key in ("systematics", "luminosity_ipb", "mass_gev", "expected_median")
+    }
+    with style():
+        figure = canvas(1.6 + 3.6 * len(scenarios), 5.6)
+        panels = figure.subplots(1, len(scenarios), sharey=True, squeeze=False)[0]
+        overlays = []
+        for axes, (statement, scans) in zip(panels, scenarios.items(), strict=True):
+            mass_axis(axes, mass_range_of(mass, room=1.15), mass)
+            axes.set_yscale("log")
+            axes.set_ylim(low / 1.6, 2.0 * float(values.max()))
+            overlays.append(draw_regions(axes, constraints))
+            ordered = sorted(scans, key=lambda one: one.luminosity_ipb or 0.0)
+            for table, (color, dashes) in zip(ordered, LINE_LOOKS, strict=False):
+                median = table.limits_on(coupling).median
+                name = f"expected, {luminosity(table.luminosity_ipb or 0.0)}"
+                axes.plot(table.first_coordinate, median, color=color, linestyle=dashes,
+                          linewidth=1.5, label=name, zorder=3.0,
+                          **markers(table.first_coordinate, median))  # fmt: skip
+                columns["systematics"] += [statement] * len(median)
+                columns["luminosity_ipb"] += [table.luminosity_ipb] * len(median)
+                columns["mass_gev"] += table.first_coordinate.tolist()
+                columns["expected_median"] += median.tolist()
+            for k, band in enumerate(favoured):
+                draw_favoured(axes, band, k)
+            axes.set_xlabel(axis_title(table.axis_words[0]))
+            axes.text(0.5, 0.97, typeset(statement), transform=axes.transAxes, ha="center",
+                      va="top", fontsize=9.0, wrap=True, zorder=5.0)  # fmt: skip
+        first = tables[0]
+        panels[0].set_ylabel(limits_title(first, first.limits_on(coupling), label))
+        title = re.sub(LUMINOSITY_WORDS, "", first.title)
+        scan_header(panels[0], replace(first, title=title), right_axes=panels[-1])
+        words = "\n".join([method_words(first), *map(typeset, notes)])
+        name_regions(panels[0], overlays[0], lambda: outside_legend(panels[0], words))
+    return Drawing(figure=figure, columns=columns | constraint_columns(overlays[0].constraints))
