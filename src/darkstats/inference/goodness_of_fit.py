@@ -76,8 +76,8 @@ def goodness_of_fit(
         raise UnknownNameError("calculator", calculator, ("asymptotic", "toys"))
     if observation.events is not None:
         raise OptionError(
-            "an unbinned likelihood has no saturated model to compare with: bin the data, and test "
-            "the goodness of fit there"
+            "a likelihood of events has no saturated model to compare with: bin the data, and test "
+            "the goodness of fit there; of bins beside events, test the workspace that was combined"
         )
     settled = replace(observation, auxdata=_without_fixed(model, observation.auxdata))
     try:

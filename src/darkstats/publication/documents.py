@@ -22,7 +22,7 @@ from darkstats.workspace.documents import parse_json
 from darkstats.workspace.shared_parts import SharedParts
 
 if TYPE_CHECKING:
-    from darkstats.workspace.json_values import JsonObject
+    from darkstats.workspace.json_values import JsonObject, JsonValue
 
 __all__ = ["LIMITS", "Documents", "scanned_by", "try_hypotheses"]
 
@@ -34,6 +34,8 @@ _FACTS = (
     "name", "title", "simulated", "data", "luminosity_ipb", "reference_cross_section_pb",
     "poi_label", "collision", "label_words",
 )  # fmt: skip
+#: What limits and the labels beside the workspace must say alike.
+_SAID_ALIKE = ("simulated", "luminosity_ipb", "reference_cross_section_pb", "poi_label")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ class Documents:
         if signals is not None:
             points = PatchSet.from_document(_json(files, signals), signals)
             points.verify(workspace.document)
-        labels = f"{name.removesuffix('.gz').removesuffix('.json')}.meta.json"
+        labels = _sidecar_file(name)
         sidecar = _object(files, labels)
         if sidecar is not None:
             bins = {c["name"]: len(c["samples"][0]["data"]) for c in workspace.document["channels"]}
@@ -110,12 +112,33 @@ class Documents:
         return not {one.code for one in self.workspace.warnings} & set(WITHOUT_SIGNAL)
 
     @property
+    def sidecar_file(self) -> str:
+        """Name of the file of the sidecar."""
+        return _sidecar_file(self.workspace_file)
+
+    @property
+    def contradictions(self) -> tuple[tuple[str, JsonValue, JsonValue, str], ...]:
+        """Where limits say one thing and the sidecar another: key, both, name of the sidecar."""
+        limits = self.limits or {}
+        return tuple(
+            (key, limits[key], self.sidecar[key], self.sidecar_file)
+            for key in _SAID_ALIKE
+            if limits.get(key) is not None
+            and self.sidecar.get(key) is not None
+            and self.sidecar[key] != limits[key]
+        )
+
+    @property
     def facts(self) -> JsonObject:
         """What is known of the search: from the build, the sidecar, or the record of the limits."""
         found: JsonObject = {}
         for source in (self.limits or {}, self.sidecar, self.build):
             found |= {key: source[key] for key in _FACTS if source.get(key) is not None}
         return found
+
+
+def _sidecar_file(workspace_file: str) -> str:
+    return f"{workspace_file.removesuffix('.gz').removesuffix('.json')}.meta.json"
 
 
 def _one_of(files: Mapping[str, bytes], name: str) -> str | None:

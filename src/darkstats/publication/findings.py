@@ -41,13 +41,15 @@ class Problem:
 class Findings:
     """Checks that were made, in words, and what they found; grows while a bundle is verified.
 
-    ``computed_again`` is how many of the stated limits were, and how many there are.
+    ``computed_again`` is how many of the stated limits were, and how many there are; ``agree`` says
+    whether those were found again.
     """
 
     checks: list[tuple[str, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     lacking: list[str] = field(default_factory=list)
     computed_again: tuple[int, int] | None = None
+    agree: bool = True
 
     def __str__(self) -> str:
         found = f"{len(self.checks)} checks, {len(self.problems)} problems"

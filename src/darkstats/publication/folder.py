@@ -14,8 +14,13 @@ from darkstats.publication.manifest import MANIFEST, check_files, is_bundle, rea
 __all__ = ["require_free", "write_bundle"]
 
 
-def require_free(output: Path) -> None:
+def require_free(output: Path) -> bool:
     """Check that a bundle may be written: nothing is there, or an unchanged bundle.
+
+    Returns
+    -------
+    bool
+        Whether an unchanged bundle is there, which would be replaced.
 
     Raises
     ------
@@ -25,11 +30,11 @@ def require_free(output: Path) -> None:
     if output.is_symlink():
         raise OptionError(f"{output} is a symbolic link: name the folder itself")
     if not output.exists():
-        return
+        return False
     if not output.is_dir():
         raise OptionError(f"{output} is no folder: name another one")
     if not any(output.iterdir()):
-        return
+        return False
     contents = read_contents(str(output))
     if not is_bundle(contents):
         raise OptionError(
@@ -45,6 +50,7 @@ def require_free(output: Path) -> None:
             f"{output} holds files that publish did not write so ({findings.problems[0]}): move "
             "them away, or name another folder"
         )
+    return True
 
 
 def write_bundle(output: Path, files: Mapping[str, bytes]) -> None:

@@ -11,7 +11,7 @@ cross.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -258,6 +258,7 @@ def exclusion_contours(
     where: Sequence[str] = (),
     ignored: Sequence[str] = (),
     failed: str = "point",
+    predicted: bool = False,
     digests: Sequence[str | None] = (),
 ) -> Contours:
     """Return observed and expected exclusion contours in a plane of two masses.
@@ -278,6 +279,9 @@ def exclusion_contours(
     failed
         What is left out where one of several scans has no number: the ``"point"``, because nobody
         knows whether that scan would be the strongest; or that ``"scan"`` alone.
+    predicted
+        Whether the cross section of signal strength 1, where scans state one, is that of a model:
+        else it is a unit, and nothing is excluded where a limit is below it.
     digests
         SHA-256 of the inputs of each scan, for the record.
 
@@ -290,7 +294,7 @@ def exclusion_contours(
         There is no such label.
     """
     first = tables[0]
-    _check_scans(tables, names, quantity)
+    _check_scans(tables, names, quantity, predicted=predicted)
     labels = tuple(first.label_words)
     for one in ignored:
         _known(one, labels)
@@ -336,6 +340,7 @@ def exclusion_contours(
         curves=_curves(grid, logs, _observed_name(tables)),
         warnings=(
             *_few_events(ordered, tables),
+            *_predictions(tables, names),
             *_units(tables),
             *_passed_over(undecided),
             *_contradictions(ordered, tables, quantity),
@@ -349,7 +354,20 @@ def _known(label: str, labels: Sequence[str]) -> None:
         raise UnknownNameError("label", label, tuple(labels))
 
 
-def _check_scans(tables: Sequence[ScanTable], names: Sequence[str], quantity: str) -> None:
+def _predictions(tables: Sequence[ScanTable], names: Sequence[str]) -> Iterator[str]:
+    """Cross sections that are taken for predictions, as was said."""
+    for table, name in zip(tables, names, strict=True):
+        size_pb = table.reference_cross_section_pb
+        if size_pb is not None:
+            yield (
+                f"{name}: signal strength 1 is {size_pb:g} pb, taken for the cross section that a "
+                "model predicts at each hypothesis, as was said (--predicted)"
+            )
+
+
+def _check_scans(
+    tables: Sequence[ScanTable], names: Sequence[str], quantity: str, *, predicted: bool
+) -> None:
     """Refuse scans whose numbers are no exclusion, or that do not belong together."""
     first = tables[0]
     if len(set(names)) < len(names):
@@ -357,11 +375,12 @@ def _check_scans(tables: Sequence[ScanTable], names: Sequence[str], quantity: st
             f"the scans are called {', '.join(names)}: tell them apart with NAME=SCAN"
         )
     for table, name in zip(tables, names, strict=True):
-        if table.reference_cross_section_pb is not None:
+        if table.reference_cross_section_pb is not None and not predicted:
             raise OptionError(
                 f"{name}: signal strength 1 is a reference cross section of "
                 f"{table.reference_cross_section_pb:g} pb, a unit and no prediction: nothing is "
-                "excluded where a limit is below 1"
+                "excluded where a limit is below 1; if a model predicts it, as that of --sigma may "
+                "be: --predicted"
             )
         if quantity == "cls" and table.method != "cls":
             raise OptionError(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from darkstats.report.numbers import MISSING, number, percent
 from darkstats.report.provenance import made_by
 from darkstats.report.records import SCHEMAS
 from darkstats.report.writing import csv_text, plain
+from darkstats.shown import Shown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,6 +39,7 @@ Record = dict[str, Any]
 #: Names of curves: what was observed, and the five expected limits.
 CURVES = ("observed", "minus2", "minus1", "median", "plus1", "plus2")
 _ROWS = 24
+_STATUSES = ("excluded", "not excluded", "refused")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +98,8 @@ class Comparison:
         return found[half] if len(found) % 2 else 0.5 * (found[half - 1] + found[half])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Recast:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Recast(Shown):
     """A limit on one mediator, made of that on another.
 
     Parameters
@@ -122,6 +124,8 @@ class Recast:
         Couplings between visible, invisible and long-lived by mass, where they are asked for.
     """
 
+    in_a_line: ClassVar = "title masses warnings"
+
     limit: GivenLimit
     target: Mediator
     source: Mediator | None
@@ -139,6 +143,11 @@ class Recast:
         """From what to what."""
         first = self.limit.quantity if self.source is None else self.source.words
         return f"{first} recast to {self.target.words}"
+
+    @property
+    def masses(self) -> str:
+        """How many masses of the first curve have which status."""
+        return ", ".join(f"{self.count(status)} {status}" for status in _STATUSES)
 
     @property
     def first(self) -> tuple[RecastPoint, ...]:
@@ -364,9 +373,8 @@ def recast_sheet(found: Recast, *, left_out: str = "") -> RenderableType:
     rows = [list(row) for row in zip(*shown_columns.values(), strict=True)][::step]
     notes = list(found.search.items())
     notes += [("assumed", words) for words in found.assumptions]
-    counts = [f"{found.count(s)} {s}" for s in ("excluded", "not excluded", "refused")]
     shown = "" if step == 1 else f"; one in {step} is shown, the record has all"
-    notes.append(("masses", ", ".join(counts) + shown))
+    notes.append(("masses", found.masses + shown))
     for one in found.comparisons:
         ratio = one.median_ratio
         words = one.reason if ratio is None else (

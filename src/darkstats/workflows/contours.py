@@ -73,6 +73,7 @@ def contour(request: ContourRequest, shell: Shell | None = None) -> Outcome[Cont
             where=request.where,
             ignored=request.ignored,
             failed=request.failed,
+            predicted=request.predicted,
             digests=digests,
         )
     unsaid = ""

@@ -181,7 +181,7 @@ def combine(
     from darkstats.report.sidecar_carrying import joined as joined_sidecars
     from darkstats.report.sidecar_carrying import sidecar_document
     from darkstats.workspace import combine as join
-    from darkstats.workspace.combine import JOINS
+    from darkstats.workspace.combine import JOINS, left_out
     from darkstats.workspace.shared_settings import require_same_settings
 
     if request.left == "-" and request.right == "-":
@@ -214,6 +214,7 @@ def combine(
         scales = correlations.signal_scale
     notes += require_same_settings(left, right, chosen)
     joined = join(left, right, join=chosen, merge_channels=request.merge_channels)
+    notes += left_out(left, right, join=chosen, merge_channels=request.merge_channels)
     ours, theirs = (sidecar_document(one.file, own) for one, own in zip(asked, owns, strict=True))
     if chosen == "right outer":
         ours, theirs = theirs, ours

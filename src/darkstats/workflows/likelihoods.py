@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Likelihood"]
 
+_PARTS = "ask pyhf and zfit for the parts that were combined"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Likelihood:
@@ -53,8 +55,11 @@ class Likelihood:
         Raises
         ------
         OptionError
-            The model is unbinned; ``what`` says what needs the other kind.
+            The model is unbinned, or has events beside its bins; ``what`` says what needs the
+            other kind.
         """
+        if self.events is not None and self.events[1].bins_beside is not None:
+            raise OptionError(f"{what} reads no events: {_PARTS}")
         if self.binned is None:
             raise OptionError(f"{what} needs a HistFactory workspace, not an unbinned model")
         return self.binned
@@ -71,10 +76,7 @@ class Likelihood:
             raise OptionError("zfit is the referee of unbinned models: use --referee pyhf")
         document, model = self.events
         if model.bins_beside is not None:
-            raise OptionError(
-                "no referee reads HistFactory channels beside events: ask pyhf and zfit for the "
-                "parts that were combined"
-            )
+            raise OptionError(f"no referee reads HistFactory channels beside events: {_PARTS}")
         return document, model.event_part
 
     @property

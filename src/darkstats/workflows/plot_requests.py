@@ -248,6 +248,14 @@ class ContourRequest:
             "alone, as if it were not the strongest; {choices}.",
         ),
     ] = "point"  # fmt: skip
+    predicted: Annotated[
+        bool,
+        option(
+            "--predicted",
+            help="The cross section of signal strength 1 that a scan states (--sigma) is that of a "
+            "model, and no unit.",
+        ),
+    ] = False  # fmt: skip
     curves: Annotated[
         str | None,
         option(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from darkstats.workflows.publication_requests import PublishRequest
     from darkstats.workspace.json_values import JsonObject
 
-__all__ = ["conversion_notes", "publish"]
+__all__ = ["conversion_notes", "manifest_facts", "publish"]
 
 Files = dict[str, bytes]
 
@@ -52,7 +52,7 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[Json
 
     shell = shell or Shell()
     output = Path(request.output)
-    require_free(output)  # said before the work
+    replaced = require_free(output)  # said before the work
     date, no_date = stated_date()
     name, files = _source_files(request)
     if request.scan is not None:
@@ -81,7 +81,7 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[Json
     files["CITATION.cff"] = citation_text(documents, title, authors, date=date).encode()
     names = sorted({*files, "README.md"} - {"README.md"})
     files["README.md"] = readme_text(documents, title, names, lacking, date=date).encode()
-    facts = _facts(documents, title, lacking, request.authors, no_hs3)
+    facts = manifest_facts(documents, title, lacking, request.authors, no_hs3)
     facts |= {"date": date} | ({} if no_date is None else {"date_reason": no_date})
     complete = sealed(files, facts)
     with shell.step(f"writing {output}"):
@@ -110,6 +110,7 @@ def publish(request: PublishRequest, shell: Shell | None = None) -> Outcome[Json
             ("files", f"{len(complete)}, {sum(map(len, complete.values())) / 1e6:.3g} MB"),
             ("hypotheses", hypotheses),
             ("limits", stated),
+            *([("replaced", "the bundle that was there, which was unchanged")] if replaced else []),
             *(("lacking", words) for words in lacking),
             ("use", f"darkstats verify {request.output}"),
         ]
@@ -143,7 +144,7 @@ def _add_hs3(files: Files, documents: Documents, title: str) -> str:
     return ""
 
 
-def _facts(
+def manifest_facts(
     documents: Documents,
     title: str,
     lacking: tuple[str, ...],
@@ -187,10 +188,11 @@ def _facts(
     if documents.limits is None:
         found["limits_reason"] = "no record of a scan was given"
     else:
-        provenance = documents.limits["provenance"]
+        stated = documents.limits.get("provenance")
+        provenance = stated if isinstance(stated, dict) else {}
         found["limits"] = {
             "file": LIMITS,
-            "inputs_sha256": provenance["inputs_sha256"],
+            "inputs_sha256": provenance.get("inputs_sha256"),
             "versions": provenance.get("versions"),
         }
     return found
@@ -254,6 +256,11 @@ def _require_own_limits(documents: Documents, request: PublishRequest) -> None:
             "is no scan of this source: the digest of its inputs is another one", source=source,
             pointer="/provenance/inputs_sha256",
             remedy="scan the source as it is, or name the source that was scanned",
+        )  # fmt: skip
+    for key, said, other, where in documents.contradictions:
+        raise DocumentError(
+            f"says {said!r}, and {where} says {other!r}", source=source, pointer=f"/{key}",
+            remedy="correct the one that is wrong, or scan the source as it is",
         )  # fmt: skip
 
 

@@ -99,6 +99,10 @@ def _limit_of(
         return credible(request, likelihood, shell, coupling=axis)
     from darkstats.inference.upper_limit import upper_limit
 
+    if request.referee == "zfit":  # said before the work
+        likelihood.unbinned_model()
+    elif request.referee is not None:
+        likelihood.histfactory("pyhf")
     by_toys = request.calculator == "toys"
     thrown = toys_of(
         request.toys,

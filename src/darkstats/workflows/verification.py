@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import InputError, ShardError
@@ -103,9 +104,11 @@ def _documents_in_words(documents: Documents) -> str:
 
 
 def _stated_problems(documents: Documents, manifest: Manifest) -> list[Problem]:
-    """Where the manifest says another thing of the documents than they are."""
+    """Where the manifest, or a sidecar, says another thing of the documents than they are."""
+    from darkstats.publication.documents import LIMITS
     from darkstats.publication.findings import MALFORMED, Problem
     from darkstats.publication.manifest import MANIFEST
+    from darkstats.workflows.publication import manifest_facts
 
     def of(key: str) -> JsonObject:
         found = manifest.document.get(key)
@@ -115,9 +118,18 @@ def _stated_problems(documents: Documents, manifest: Manifest) -> list[Problem]:
     pairs = [
         ("/workspace/sha256", of("workspace").get("sha256"), documents.workspace.digest),
         ("/patch_set/points", of("patch_set").get("points"), points and len(points)),
-        ("/limits/file", bool(of("limits")), documents.limits is not None),
+        ("/limits/file", of("limits").get("file"), None if documents.limits is None else LIMITS),
     ]
-    return [
+    found_again = manifest_facts(documents, "", (), (), "")
+    pairs.append(("/simulated", manifest.document.get("simulated"), found_again["simulated"]))
+    for key in ("workspace", "patch_set", "limits"):
+        made, known = found_again[key] or {}, {pointer for pointer, _, _ in pairs}
+        pairs += [
+            (f"/{key}/{name}", stated, made[name])
+            for name, stated in of(key).items()
+            if name in made and f"/{key}/{name}" not in known
+        ]
+    problems = [
         Problem(
             kind=MALFORMED,
             place=f"{MANIFEST}: {pointer}",
@@ -126,6 +138,15 @@ def _stated_problems(documents: Documents, manifest: Manifest) -> list[Problem]:
         for pointer, stated, found in pairs
         if stated != found
     ]
+    problems += [
+        Problem(
+            kind=MALFORMED,
+            place=f"{where}: /{key}",
+            text=f"states {other!r}; {LIMITS} has {said!r}",
+        )
+        for key, said, other, where in documents.contradictions
+    ]
+    return problems
 
 
 def _verify_hs3(
@@ -177,8 +198,31 @@ def _verify_tables(
         problem = Problem(kind=MALFORMED, place="", text=str(error))
         findings.fail("tables", "cannot be made", problem)
         return
-    problems = compare_derived(files, made)
+    problems = compare_derived(files, made | _texts(files, documents, title, manifest))
     findings.check("tables", f"{len(made)} made again from the documents", problems)
+
+
+def _texts(
+    files: Mapping[str, bytes], documents: Documents, title: str, manifest: Manifest
+) -> dict[str, str]:
+    """README and CITATION made again; none where another version of darkstats worded them."""
+    from darkstats.provenance import package_version
+    from darkstats.publication.texts import citation_text, readme_text
+
+    def listed(key: str) -> list[str]:
+        found = manifest.document.get(key)
+        return [str(one) for one in found] if isinstance(found, list) else []
+
+    if manifest.document.get("darkstats") != package_version("darkstats"):
+        return {}
+    date = manifest.document.get("date")
+    said = date if isinstance(date, str) else None
+    names = sorted({*manifest.files} - {"README.md"})
+    made = {
+        "README.md": readme_text(documents, title, names, listed("lacking"), date=said),
+        "CITATION.cff": citation_text(documents, title, listed("authors"), date=said),
+    }
+    return {name: text for name, text in made.items() if name in files}
 
 
 def _verify_limits(
@@ -257,6 +301,7 @@ def _verify_again(
         )
         within = tolerance_words(toys=settings.n_toys is not None, same=same)
         findings.check("computed again", f"{len(chosen)} of {total}; {within}", differ)
+        findings.agree = not differ
     findings.computed_again = (len(chosen), total)
     if len(chosen) < total:
         findings.lacking.append(
@@ -327,12 +372,12 @@ def _computed_again(
     ]
 
 
-def _in_words(findings: Findings, numbers: Sequence[Problem]) -> str:
+def _in_words(findings: Findings) -> str:
     """How many of the stated limits the verdict rests on; empty where none are stated."""
     if findings.computed_again is None:
         return ""
     done, total = findings.computed_again
-    agree = "" if done == 0 else ": differences" if numbers else ": agree"
+    agree = "" if done == 0 else ": agree" if findings.agree else ": differences"
     rest = f"; {total - done} not computed" if done < total else ""
     return f" · {done} of {total} limits computed again{agree}{rest}"
 
@@ -360,8 +405,10 @@ def _outcome(request: VerifyRequest, kind: str, findings: Findings) -> Outcome[F
     def sheet() -> RenderableType:
         from darkstats.report.tables import sheet as table
 
+        name = Path(request.bundle).name or request.bundle
         return table(
-            f"{request.bundle}: {state}{_in_words(findings, numbers)}",
+            f"{name}: {state}{_in_words(findings)}",
+            subtitle="" if Path(request.bundle) == Path(name) else request.bundle,
             notes=[*findings.checks, *(("lacking", words) for words in findings.lacking)],
             warnings=[f"{one.kind}: {one}" for one in findings.problems],
         )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from darkstats.workspace.json_values import JsonValue
 
-__all__ = ["JOINS", "Join", "combine", "prune", "rename", "sort"]
+__all__ = ["JOINS", "Join", "combine", "left_out", "prune", "rename", "sort"]
 
 Join = Literal["none", "outer", "left outer", "right outer"]
 JOINS: tuple[Join, ...] = get_args(Join)
@@ -44,7 +44,8 @@ def combine(
         ``"left outer"``, ``"right outer"``: of those in common, the left (right) one is taken,
         whatever the other one says.
     merge_channels
-        Merge the samples of common channels (not with ``"none"``).
+        Merge the samples of common channels (not with ``"none"``); of samples in common the same
+        holds as of channels.
 
     Raises
     ------
@@ -100,7 +101,9 @@ def _lost_settings(left: Workspace, right: Workspace, document: dict[str, JsonVa
     return f"its first measurement says nothing of {listed}, another one does"
 
 
-def _joined(what: str, left: Items, right: Items, join: Join, *, deep: str = "") -> Items:
+def _joined(
+    what: str, left: Items, right: Items, join: Join, *, deep: str = "", within: str = ""
+) -> Items:
     """Return two lists of named objects as one; with ``deep``, common objects merge that key."""
     common = {item["name"] for item in left} & {item["name"] for item in right}
     if join == "none" and common:
@@ -116,13 +119,67 @@ def _joined(what: str, left: Items, right: Items, join: Join, *, deep: str = "")
         if place is None:
             items.append(item)
         elif deep:
-            items[place][deep] = _joined(what, items[place][deep], item[deep], "left outer")
+            inner: Join = "outer" if join == "outer" else "left outer"
+            items[place][deep] = _joined(
+                deep.removesuffix("s"), items[place][deep], item[deep], inner,
+                within=f" in {what} {shown(item['name'])}",
+            )  # fmt: skip
         elif join == "outer" and item not in first:
             raise OptionError(
-                f"the two workspaces have different versions of the {what} {shown(item['name'])}; "
-                'choose "left outer" or "right outer" to take one of them'
+                f"the two workspaces have different versions of the {what} {shown(item['name'])}"
+                f'{within}; choose "left outer" or "right outer" to take one of them'
             )
     return items
+
+
+def left_out(
+    left: Workspace, right: Workspace, *, join: Join, merge_channels: bool = False
+) -> tuple[str, ...]:
+    """Say which channels, samples and counts of one workspace a combination has not.
+
+    Parameters
+    ----------
+    left, right, join, merge_channels
+        As :func:`combine` takes them.
+
+    Returns
+    -------
+    tuple of str
+        A sentence for each that both have, and have differently; none unless ``join`` takes a side.
+    """
+    if join not in {"left outer", "right outer"}:
+        return ()
+    kept, other = (left, right) if join == "left outer" else (right, left)
+    pairs = [
+        (f"counts of channel {shown(name)}", ours["data"], theirs["data"])
+        for name, ours, theirs in _in_both(kept, other, "observations")
+    ]
+    for name, ours, theirs in _in_both(kept, other, "channels"):
+        if not merge_channels:
+            pairs.append((f"channel {shown(name)}", ours, theirs))
+            continue
+        others = {sample["name"]: sample for sample in theirs["samples"]}
+        pairs += [
+            (f"sample {shown(one['name'])} of channel {shown(name)}", one, others[one["name"]])
+            for one in ours["samples"]
+            if one["name"] in others
+        ]
+    return tuple(
+        f"{what}: {join!r} takes {kept.source}; {other.source} differs, and is left out there"
+        for what, one, another in pairs
+        if one != another
+    )
+
+
+def _in_both(
+    kept: Workspace, other: Workspace, key: str
+) -> list[tuple[str, dict[str, JsonValue], dict[str, JsonValue]]]:
+    theirs = {item["name"]: item for item in other.document[key]}
+    return [
+        (one["name"], one, theirs[one["name"]])
+        for one in kept.document[key]
+        if one["name"] in theirs
+    ]
 
 
 def _measurements(left: Items, right: Items, join: Join) -> Items:

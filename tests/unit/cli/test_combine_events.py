@@ -51,7 +51,11 @@ def test_what_cannot_be_done_is_said(call: Call, both: tuple[Path, Path], tmp_pa
     for arguments, words in (
         (("combine", *both, "--join", "outer"), "keeps its channels"),
         (("combine", *both, "--left-patchset", "p.json", "--left-point", "m"), "no patch set"),
-        (("limit", out, "--referee", "pyhf"), "needs a HistFactory workspace"),
+        (
+            ("limit", out, "--referee", "pyhf"),
+            "pyhf reads no events: ask pyhf and zfit",
+        ),
+        (("gof", out), "test the workspace that was combined"),
         (("limit", out, "--referee", "zfit"), "no referee reads HistFactory channels"),
         (("limit", out, "--engine", "zfit"), "is for events alone"),
         (("limit", out, "--mask", "SR"), "--mask goes with"),

@@ -252,3 +252,45 @@ def test_places_in_another_format_are_explained(call: Call, write: Write, tmp_pa
     assert done.status == 2
     assert "negative-expectation" in done.err
     assert "a channel is a histfactory_dist of its name" in done.err
+
+
+def test_samples_of_one_name_are_not_chosen_between_in_silence(
+    call: Call, write: Write, tmp_path: Path
+) -> None:
+    """A background of 50 events in one and of 70 in the other: refused, or told which was taken."""
+    left, right = write("one.json", workspace(a=0.1)), workspace(a=0.1)
+    right["channels"][0]["samples"][1]["data"] = [70.0, 60.0]
+    right["channels"][0]["samples"].append({"name": "other", "data": [3.0, 2.0], "modifiers": []})
+    other, out = write("two.json", right), tmp_path / "both.json"
+    done = call("combine", left, other, "--join", "outer", "--merge-channels", "-o", out)
+    assert done.status == 2
+    assert "different versions of the sample 'background' in channel 'A'" in done.err
+    for join, kept, lost, first in (
+        ("left outer", "one.json", "two.json", 50.0),
+        ("right outer", "two.json", "one.json", 70.0),
+    ):
+        done = call("combine", left, other, "--join", join, "--merge-channels", "-o", out)
+        assert done.status == 0, done.err
+        told = " ".join((done.out + done.err).split())
+        assert f"sample 'background' of channel 'A': '{join}' takes" in told
+        assert told.index(kept, told.index("takes")) < told.index(lost, told.index("takes"))
+        samples = json.loads(out.read_text("utf-8"))["channels"][0]["samples"]
+        assert {one["name"]: one["data"][0] for one in samples}["background"] == first
+        done = call("combine", left, other, "--join", join, "-o", out)
+        assert f"channel 'A': '{join}' takes" in " ".join((done.out + done.err).split())
+    right["channels"][0]["samples"][1]["data"] = [50.0, 40.0]
+    same = write("three.json", right)
+    done = call("combine", left, same, "--join", "outer", "--merge-channels", "-o", out)
+    assert done.status == 0, done.err
+    assert len(json.loads(out.read_text("utf-8"))["channels"][0]["samples"]) == 3
+
+
+def test_counts_that_are_left_out_are_told(call: Call, write: Write, tmp_path: Path) -> None:
+    """One channel, other counts: the side that is taken is named."""
+    left, right = write("one.json", workspace(a=0.1)), workspace(a=0.1)
+    right["observations"][0]["data"] = [1.0, 2.0]
+    other, out = write("two.json", right), tmp_path / "both.json"
+    done = call("combine", left, other, "--join", "right outer", "-o", out)
+    assert done.status == 0, done.err
+    assert "counts of channel 'A': 'right outer' takes" in " ".join((done.out + done.err).split())
+    assert json.loads(out.read_text("utf-8"))["observations"][0]["data"] == [1.0, 2.0]

@@ -318,6 +318,112 @@ def test_it_says_what_was_not_computed(published: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("README.md", "Upper limits at 95 %", "Upper limits at 90 %"),
+        ("README.md", "* 6 signal", "* 7 signal"),
+        ("CITATION.cff", "A. Uthor", "A. Nother"),
+    ],
+)
+def test_a_text_that_says_another_thing_is_found(
+    bundle: Path, name: str, before: str, after: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Level, number of hypotheses, authors: checksums alone do not keep them."""
+    text = (bundle / name).read_text("utf-8")
+    assert before in text
+    (bundle / name).write_text(text.replace(before, after), "utf-8")
+    sealed_again(bundle)
+    status, record = verified(bundle, "--points", "1", capsys=capsys)
+    assert status == 1
+    (place,) = places(record, "differs")
+    assert place.startswith(f"{name}, line ")
+    run(["verify", str(bundle), "--workers", "1", "--points", "1"])
+    first = " ".join(capsys.readouterr().out.split())
+    assert "differs · 1 of 6 limits computed again: agree" in first  # the limits are not at fault
+    manifest = bundle / "manifest.json"  # another version may have other words
+    changed(manifest, lambda d: d.update(darkstats="0.0.1"))
+    sealed_again(bundle)
+    assert verified(bundle, "--points", "0", capsys=capsys)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("simulated", False),
+        ("workspace/file", "workspace.json"),
+        ("workspace/canonical_sha256", "0" * 64),
+        ("patch_set/labels", ["mass_mev"]),
+        ("patch_set/file", "patches.json"),
+        ("limits/file", "scan.json"),
+        ("limits/inputs_sha256", "0" * 64),
+    ],
+)
+def test_a_manifest_that_says_another_thing_is_found(
+    bundle: Path, pointer: str, value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever it says of its documents is compared with them."""
+
+    def change(document: Any) -> None:
+        *parents, last = pointer.split("/")
+        for key in parents:
+            document = document[key]
+        assert document[last] != value
+        document[last] = value
+
+    changed(bundle / "manifest.json", change)
+    sealed_again(bundle)
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert status == 2
+    assert places(record, "malformed") == [f"manifest.json: /{pointer}"]
+
+
+def test_simulated_counts_are_not_called_data(
+    bundle: Path, repository: Path, scanned: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """A sidecar that says another thing than the limits: found, and not published so."""
+    labels = bundle / "background_only.meta.json"
+    changed(labels, lambda d: d.update(simulated=False))
+    sealed_again(bundle)
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert status == 2
+    assert f"{labels.name}: /simulated" in places(record, "malformed")
+    source = Path(shutil.copytree(repository / "workspaces/examples/mass_scan", tmp_path / "s"))
+    changed(source / labels.name, lambda d: d.update(simulated=False))
+    capsys.readouterr()
+    assert run(["publish", str(source), "--scan", str(scanned), "-o", str(tmp_path / "b")]) == 2
+    assert f"/simulated: says True, and {labels.name} says False" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def test_the_verdict_is_not_lost_behind_a_long_path(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first line has the name of the folder and the verdict; the path comes below."""
+    deep = tmp_path / ("a_long_name_" * 6) / ("another_one_" * 6)
+    deep.mkdir(parents=True)
+    moved = bundle.rename(deep / "masses")
+    capsys.readouterr()
+    assert run(["verify", str(moved), "--workers", "1", "--points", "1"]) == 0
+    first, second = capsys.readouterr().out.splitlines()[:2]
+    assert first.startswith("masses: verified · 1 of 6 limits computed again: agree")
+    assert str(tmp_path)[:20] in second
+
+
+def test_a_replaced_bundle_is_told(
+    bundle: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unchanged bundle is replaced, as of other verbs; not without a word."""
+    source = repository / "workspaces/examples/mass_scan"
+    capsys.readouterr()
+    assert run(["publish", str(source), "-o", str(bundle)]) == 0
+    assert "the bundle that was there" in capsys.readouterr().out
+    fresh = bundle.with_name("fresh")
+    assert run(["publish", str(source), "-o", str(fresh)]) == 0
+    assert "the bundle that was there" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     "name", ["background_only.json", "patchset.json", "README.md", "hepdata/p_values.yaml"]
 )
 def test_a_changed_byte_is_found(
@@ -949,7 +1055,7 @@ def test_a_bundle_of_an_earlier_darkstats_has_no_hs3(
     for name in gone:
         (bundle / name).unlink()
     manifest["files"] = [one for one in manifest["files"] if one["name"] not in gone]
-    manifest["hs3"] = None
+    manifest |= {"hs3": None, "darkstats": "0.0.1"}
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     head, *rest = yaml.safe_load_all((bundle / "hepdata/submission.yaml").read_text())
     head.pop("additional_resources")

@@ -309,6 +309,21 @@ def test_what_makes_no_contour_is_refused(options: Record, words: str) -> None:
         contours({**record, **facts}, **options)
 
 
+def test_a_predicted_cross_section_has_a_contour() -> None:
+    """Said to be of a model: the contour of the same limits without it, and told."""
+    (record,) = scan_records.regions("A")
+    plain = contours(record)
+    stated = {**record, "reference_cross_section_pb": 2.0}
+    with pytest.raises(OptionError, match="--predicted"):
+        contours(stated)
+    found = contours(stated, predicted=True)
+    assert contour_record(found)["contours"] == contour_record(plain)["contours"]
+    assert "strength 1 is 2 pb, taken for the cross section that a model predicts" in str(
+        contour_record(found)["warnings"]
+    )
+    assert contours(record, predicted=True).warnings == plain.warnings
+
+
 @pytest.mark.parametrize(
     "options", [{"axes": ("m_top", Y)}, {"where": ("m_top=1",)}, {"ignored": ("m_top",)}]
 )

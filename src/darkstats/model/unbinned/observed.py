@@ -32,7 +32,8 @@ def observed_events(
     ------
     DocumentError
         Columns are missing, a value is no finite number, events have weights, they are of
-        another spectrum, or rows name a channel that the document does not have.
+        another spectrum, rows name a channel that the document does not have, or rows that name
+        none lie in two channels.
     OptionError
         The table has events, and none lies in the range.
     """
@@ -46,6 +47,7 @@ def observed_events(
         )
     notes = _foreign(model, table)
     events: list[Any] = []
+    taken: list[tuple[str, set[str], BoolArray]] = []
     for c, channel in enumerate(model.channels):
         if channel.bin_edges is not None:
             x, weights = _lanes(model.observation, c)
@@ -53,6 +55,8 @@ def observed_events(
             continue
         found = table.events(channel.observables, channel.name)
         inside = within(found, channel.ranges)
+        if table.channel is None:
+            _require_once(channel.name, channel.observables, inside, taken, table.source)
         n = found.shape[1]
         outside = n - int(inside.sum())
         names = " and ".join(channel.observables)
@@ -76,6 +80,28 @@ def within(rows: FloatArray, ranges: Sequence[tuple[float, float]]) -> BoolArray
     """Which events lie in all ranges, ends included. Shapes [dim, event] -> [event]."""
     low, high = np.array(ranges).T[:, :, None]
     return np.asarray(((rows >= low) & (rows <= high)).all(axis=0))
+
+
+def _require_once(
+    name: str,
+    observables: Sequence[str],
+    inside: BoolArray,
+    taken: list[tuple[str, set[str], BoolArray]],
+    source: str,
+) -> None:
+    """Refuse rows that an earlier channel with one of these columns has, too; add to ``taken``."""
+    for other, columns, rows in taken:
+        if columns.isdisjoint(observables):
+            continue
+        twice = int((rows & inside).sum())
+        if twice:
+            raise DocumentError(
+                f"has {twice} events in the ranges of both channels {other!r} and {name!r}, and "
+                "each would count twice",
+                source=source,
+                remedy="say in a column 'channel' to which one each event belongs",
+            )
+    taken.append((name, set(observables), inside))
 
 
 def _foreign(model: UnbinnedModel, table: EventTable) -> list[str]:

@@ -13,10 +13,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from darkstats.errors import DocumentError, OptionError, UnknownNameError
 from darkstats.provenance import digest_of
+from darkstats.shown import Shown
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.hs3.checks import (
     HS3_VERSION,
@@ -91,12 +92,14 @@ class Hs3Analysis:
     values: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hs3Document:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Hs3Document(Shown):
     """A checked document.
 
     Equal if the digests are: SHA-256 of the JSON with sorted keys and no spaces.
     """
+
+    in_a_line: ClassVar = "source analysis_names"
 
     document: Item = field(repr=False, compare=False)
     source: str = field(compare=False)

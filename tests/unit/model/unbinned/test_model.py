@@ -416,3 +416,23 @@ def test_the_integral_of_a_shape_of_numbers_is_computed_once(
     grid = np.linspace(0.0, 1.0, 200_001)
     plain = np.trapezoid(shape.values(grid[None, :]), grid)
     assert shape.integral == pytest.approx(float(plain), rel=1e-8)
+
+
+def test_an_event_does_not_count_in_two_channels() -> None:
+    """Rows that name no channel, in the ranges of two: refused, unless the ranges part them."""
+    document = bump()
+    second = {**copy.deepcopy(document["distributions"][0]), "name": "second"}
+    document["distributions"].append(second)
+    document["data"].append({**copy.deepcopy(document["data"][0]), "name": "more"})
+    likelihood = document["likelihoods"][0]
+    likelihood["distributions"].append("second")
+    likelihood["data"].append("more")
+    x = np.array([0.2, 0.5, 0.7])
+    table = EventTable(source="e.npz", sha256="", columns={"x": x})
+    with pytest.raises(DocumentError, match=r"3 events in the ranges of both .*'channel'"):
+        observed_events(compiled(document), table)
+    named = EventTable(
+        source="e.npz", sha256="", columns={"x": x}, channel=("model", "second", "model")
+    )
+    observation, _ = observed_events(compiled(document), named)
+    assert observation.counts.tolist() == [2.0, 1.0]
