@@ -12,6 +12,7 @@ import pytest
 import darkstats
 from darkstats.arrays import FloatArray
 from darkstats.shown import Shown
+from darkstats.workspace.hs3 import read_hs3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -76,3 +77,19 @@ def test_public_results_show_themselves(example_workspaces: dict[str, Path], tas
     assert len(repr(found)) < 1000
     assert "<table>" in found._repr_html_()
     json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_a_recast_and_a_document_of_events_say_what_they_are(
+    tmp_path: Path, repository: Path
+) -> None:
+    """Results of verbs that stood there as the bare name of their type."""
+    curve = tmp_path / "curve.csv"
+    curve.write_text("mass_GeV,epsilon_UL90\n0.05,1e-3\n0.1,2e-3\n", "utf-8")
+    found = darkstats.recast(
+        str(curve), source="dark_photon", to="b_minus_l", production="electron", final_state="ee"
+    )
+    words = "Recast(title='dark photon recast to B - L', masses='2 excluded, 0 not excluded, "
+    assert repr(found).startswith(f"Outcome({words}0 refused'")
+    document = read_hs3(repository / "models/zprime_invisible_2018/unbinned.json")
+    assert repr(document).startswith("Hs3Document(source=")
+    assert repr(document).endswith("analysis_names=<12>)")
