@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from darkstats.report.scan_table import ScanTable
 
 __all__ = ["scenarios_figure"]
+
+_LINE = 44  # characters of a statement in a panel
+_ROOM = 6.0  # of the axis below all curves, for the statements
 
 
 def scenarios_figure(
@@ -89,7 +93,7 @@ def scenarios_figure(
         for axes, (statement, scans) in zip(panels, scenarios.items(), strict=True):
             mass_axis(axes, mass_range_of(mass, room=1.15), mass)
             axes.set_yscale("log")
-            axes.set_ylim(low / 1.6, 2.0 * float(values.max()))
+            axes.set_ylim(low / _ROOM, 2.0 * float(values.max()))
             overlays.append(draw_regions(axes, constraints))
             ordered = sorted(scans, key=lambda one: one.luminosity_ipb or 0.0)
             for table, (color, dashes) in zip(ordered, LINE_LOOKS, strict=False):
@@ -105,8 +109,9 @@ def scenarios_figure(
             for k, band in enumerate(favoured):
                 draw_favoured(axes, band, k)
             axes.set_xlabel(axis_title(table.axis_words[0]))
-            axes.text(0.5, 0.97, typeset(statement), transform=axes.transAxes, ha="center",
-                      va="top", fontsize=9.0, wrap=True, zorder=5.0)  # fmt: skip
+            words = "\n".join(textwrap.wrap(typeset(statement), _LINE))
+            axes.text(0.5, 0.03, words, transform=axes.transAxes, ha="center", va="bottom",
+                      fontsize=9.0, zorder=5.0)  # fmt: skip
         first = tables[0]
         panels[0].set_ylabel(limits_title(first, first.limits_on(coupling), label))
         title = re.sub(LUMINOSITY_WORDS, "", first.title)
