@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ASKED",
     "FOLDERS",
+    "WRITTEN",
     "Question",
     "Reference",
     "numerics_version",
@@ -62,6 +63,8 @@ _NO_DEFAULT = (MISSING, _STANDARD_INPUT)
 _REFERENCE = re.compile(
     r"sha256:(?P<digest>[0-9a-f]{64})(?:/(?P<name>[^\x00-\x1f]{1,1024}))?|result:(?P<key>[0-9a-f]{64})"
 )
+#: Names that files of an answer may have.
+WRITTEN = r"[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]{0,99}"
 _FIGURE = re.compile(r"(?:[a-z][a-z0-9_]{0,39}\.)?(?:csv|pdf|png|svg)")
 
 
@@ -259,8 +262,11 @@ def _check_text(name: str, text: str, asked: Option, *, is_file: bool) -> None:
     if no_text(text):
         raise OptionError(f"{name} {text!a}: is no text in UTF-8; write it anew")
     if asked.writes:
-        if PurePosixPath(text).name != text or text.startswith("."):
-            raise OptionError(f"{name} {text!r}: give the name of a file, without a folder")
+        if re.fullmatch(WRITTEN, text) is None:
+            raise OptionError(
+                f"{name} {text!r}: give the name of a file, without a folder, of at most 100 "
+                "characters that can be seen, the first no dot"
+            )
         return
     named = references(text)
     for one in named:

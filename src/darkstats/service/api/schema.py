@@ -10,6 +10,7 @@ from darkstats.options import Choice, named_choices, written
 from darkstats.service.questions import (
     ASKED,
     FOLDERS,
+    WRITTEN,
     asked_of,
     request_type,
     required_of,
@@ -145,7 +146,7 @@ def _of_one(kind: Any, choice: Choice) -> Schema:  # noqa: ANN401 -- a type
             documents.append({"type": "object", "description": "The document itself."})
         return {"anyOf": documents}
     if choice.option.writes and kind is str:
-        return {"type": "string", "pattern": r"^[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]{0,99}$"}
+        return {"type": "string", "pattern": f"^{WRITTEN}$"}
     return dict(_PLAIN.get(kind, {"type": "object"}))
 
 

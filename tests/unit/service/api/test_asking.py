@@ -119,3 +119,14 @@ def test_a_request_with_a_key_is_done_once(client: TestClient, reference: str) -
     other = client.post("/api/v1/inspect", json=body, headers=named)
     assert other.status_code == 422
     assert "another question" in other.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["a\x1fb", "a\nb", ".a", "a/b", "x" * 101, "\x7f", ".."])
+def test_names_of_written_files_are_as_the_description_says(
+    client: TestClient, reference: str, name: str
+) -> None:
+    refused = client.post("/api/v1/export", json={"result": reference, "hepdata": name})
+    assert refused.status_code == 422, refused.text
+    assert "give the name of a file" in refused.text
+    taken = client.post("/api/v1/export", json={"result": reference, "hepdata": "x" * 100})
+    assert taken.status_code == 202, taken.text
