@@ -299,11 +299,19 @@ def compare_units(
         yield from _nested(at.below(key), stated.get(key), found.get(key), _CONVERSION)
 
 
-def compare_summary(stated: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield where the summary of a scan record says another thing than its points."""
+def compare_summary(
+    stated: Mapping[str, Any], found: Mapping[str, Any], *, same: bool
+) -> Iterator[Problem]:
+    """Yield where the summary of a scan record says another thing than its points.
+
+    ``same`` says that this version of darkstats wrote it, and would choose the same words.
+    """
     at = _Place("", ("summary",))
-    for key in ("points", "failed", "largest_excess"):
+    for key in ("points", "failed", "largest_excess", *(("statement",) if same else ())):
         yield from _nested(at.below(key), stated.get(key), found[key], _CONVERSION)
+    if "expected_spectrum" in stated:  # added later
+        there, here = stated["expected_spectrum"], found["expected_spectrum"]
+        yield from _nested(at.below("expected_spectrum"), there, here, _CONVERSION)
 
 
 @dataclass(frozen=True, slots=True)

@@ -313,7 +313,11 @@ def _in_units(
     limits: Mapping[str, Any], hypotheses: MassHypotheses, settings: ScanSettings
 ) -> list[Problem]:
     """Convert all stated strengths again: without a fit, so that it costs nothing."""
-    from darkstats.publication.recomputation import compare_summary, compare_units
+    from darkstats.publication.recomputation import (
+        compare_summary,
+        compare_units,
+        same_arithmetic,
+    )
     from darkstats.report.scan_records import scan_record
     from darkstats.scan.mass_scan import MassScan, ScanPoint
     from darkstats.workflows.couplings import restated
@@ -329,7 +333,8 @@ def _in_units(
     )
     own = limits.get("conversions") or ()
     summary = limits.get("summary")
-    problems = list(compare_summary(summary if isinstance(summary, dict) else {}, found["summary"]))
+    told = summary if isinstance(summary, dict) else {}
+    problems = list(compare_summary(told, found["summary"], same=same_arithmetic(limits)))
     for index, (stated, made) in enumerate(zip(limits["points"], found["points"], strict=True)):
         problems += compare_units(stated, restated(made, stated, own), index)
     return problems

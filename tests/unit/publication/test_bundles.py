@@ -786,6 +786,20 @@ def test_what_is_said_of_limits_is_checked_at_every_point(
 
 
 @pytest.mark.parametrize(
+    ("key", "value"), [("statement", "all is well"), ("expected_spectrum", {"largest": 1.5})]
+)
+def test_the_words_of_a_summary_are_checked(
+    bundle: Path, key: str, value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the README repeats, and how far the expected spectrum biases windows."""
+    changed(bundle / "limits.json", lambda d: d["summary"].update({key: value}))
+    sealed_again(bundle)
+    status, record = verified(bundle, "--points", "0", capsys=capsys)
+    assert status == 1
+    assert f"limits.json: /summary/{key}" in places(record, "differs")
+
+
+@pytest.mark.parametrize(
     ("name", "pointer", "value"),
     [
         ("limits.json", "/points/3/CLs_exp", [1, 2, 3, 4, "5"]),
