@@ -9,7 +9,7 @@ import pyhf
 import pytest
 
 import darkstats
-from darkstats.errors import OptionError
+from darkstats.errors import CardError, OptionError
 from darkstats.searches.build import build
 from darkstats.searches.card import read_card
 
@@ -106,3 +106,106 @@ def test_nothing_else_is_overwritten(small_card, tmp_path):
     with pytest.raises(OptionError, match="is no built search"):
         build(read_card(small_card), folder, cache=tmp_path / "cache", quick=True)
     assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
+
+
+OPTIONS = """  efficiency_reference: isr
+  spurious_term: true
+  background_choice: {quote: least_favourable, n_orders: 1, extents: [1.0, 0.8], largest_order: 5}
+"""
+
+
+@pytest.fixture(scope="module")
+def with_options(small_card, tmp_path_factory):
+    """The same simulation, with a choice of backgrounds and the expected spectrum for data."""
+    folder = tmp_path_factory.mktemp("options")
+    path = folder / "alp.yaml"
+    text = small_card.read_text("utf-8")
+    text = text.replace("data: pseudo ", "data: asimov ")
+    path.write_text(text.replace("  low_gev: 0.2 ", OPTIONS + "  low_gev: 0.2 "), "utf-8")
+    build(read_card(path), folder / "alp", cache=folder / "cache", quick=True)
+    return folder / "alp"
+
+
+def sidecar_of(folder):
+    return json.loads((folder / "background_only.meta.json").read_text("utf-8"))
+
+
+def test_the_choice_of_backgrounds_is_in_the_record(built, with_options):
+    record = json.loads((with_options / "record.json").read_text("utf-8"))
+    said = record["summary"]["background_choice"]
+    assert (said["quote"], said["extents"], said["n_orders"]) == ("least_favourable", [1.0, 0.8], 1)
+    assert record["summary"]["efficiency_reference"] == "isr"
+    windows = sidecar_of(with_options)["windows"].values()
+    for facts in windows:
+        good = abs(facts["spurious_signal_sigma"]) <= 0.25
+        assert good == (facts["mass_gev"] not in said["not_described"])
+        assert good == (facts["backgrounds_accepted"] > 0)
+        assert 1 <= facts["backgrounds_accepted"] <= 2 or not good
+        assert facts["extent"] in (1.0, 0.8)
+        assert facts["spurious_signal_error"] >= abs(facts["spurious_signal"])
+    assert "background_choice" not in json.loads((built / "record.json").read_text())["summary"]
+
+
+def test_efficiencies_with_radiation_refer_to_what_is_left_of_the_cross_section(
+    built, with_options
+):
+    """One mean weight divides every efficiency: 0.95 at low mass, 0.78 at the upper end."""
+    born, radiated = (
+        [w["efficiency"] for w in sidecar_of(folder)["windows"].values()]
+        for folder in (built, with_options)
+    )
+    ratio = np.array(born) / np.array(radiated)
+    # 10,000 weights have a standard deviation of 0.2 to 0.5 about their mean.
+    assert ratio[0] == pytest.approx(0.953, abs=0.01)
+    assert ratio[-1] == pytest.approx(0.781, abs=0.02)
+
+
+def test_the_spurious_signal_is_a_nuisance_parameter(with_options):
+    """What the background invents is a shift of the expected counts by so much signal."""
+    document = json.loads((with_options / "background_only.json").read_text("utf-8"))
+    patches = pyhf.PatchSet(patch_set(with_options))
+    patch = next(p for p in patches if p.values[0] > 0.25)
+    facts = sidecar_of(with_options)["windows"][patch.name]
+    patched = pyhf.Workspace(patches.apply(pyhf.Workspace(document), patch.name))
+    model = patched.model(poi_name="mu")
+    values = np.array(model.config.suggested_init())
+    values[model.config.poi_index] = 0.0
+    shift = np.array(values)
+    shift[model.config.par_slice("spurious_signal")] = 1.0
+    moved = model.expected_data(shift, include_auxdata=False) - model.expected_data(
+        values, include_auxdata=False
+    )
+    signal = next(s for s in patched["channels"][0]["samples"] if s["name"] == "signal")
+    expected = facts["spurious_signal_error"] * np.array(signal["data"])
+    np.testing.assert_allclose(moved, expected, rtol=1e-4, atol=1e-6 * expected.max())
+
+
+def test_limits_of_the_built_search_do_not_jump(with_options):
+    """Another order or range may be taken half a resolution further; the limit moves little.
+
+    Ranges and orders differ by up to a tenth in their limits, the resolution by 2 % from one
+    hypothesis to the next.
+    """
+    limits = []
+    patches = patch_set(with_options)["patches"]
+    for patch in patches[100:112]:
+        model = darkstats.compile_workspace(
+            darkstats.read_workspace(
+                str(with_options / "background_only.json"),
+                patchset=str(with_options / "patchset.json.gz"),
+                point=patch["metadata"]["name"],
+            )
+        )
+        data = model.observation
+        found = darkstats.upper_limit(model, data, cl=0.95, scan_points=0, probe=False)
+        limits.append(found.expected[2])
+    steps = np.abs(np.diff(np.log(limits)))
+    assert steps.max() < 0.12
+
+
+def test_a_spurious_term_needs_a_choice(small_card, tmp_path):
+    text = small_card.read_text("utf-8")
+    path = tmp_path / "alp.yaml"
+    path.write_text(text.replace("  low_gev: 0.2 ", "  spurious_term: true\n  low_gev: 0.2 "))
+    with pytest.raises(CardError, match="background_choice"):
+        read_card(path)

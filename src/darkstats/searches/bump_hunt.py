@@ -10,10 +10,12 @@ tool can read. The three spectra share events: they are a source of windows, nev
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from darkstats.errors import OptionError
+from darkstats.searches.bump_fits import WindowFit, fit_of, spurious_errors, told
 from darkstats.searches.bump_spectra import (
     SignalPoint,
     Spectrum,
@@ -26,18 +28,17 @@ from darkstats.searches.products import Patch, SearchProduct, SimulatedSamples
 from darkstats.searches.windows import (
     DiphotonResolution,
     RecoilResolution,
-    Window,
     mass_hypotheses,
-    window_of,
 )
 from darkstats.templates.bernstein import bernstein_averages
-from darkstats.templates.histfactory import normsys, rounded
+from darkstats.templates.histfactory import histosys, normsys, rounded, significant
 from darkstats.templates.smoothing import smoothed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from darkstats.arrays import FloatArray
+    from darkstats.searches.background_choice import BackgroundChoice
 
 __all__ = ["BumpHunt", "build_bump_hunt"]
 
@@ -68,6 +69,14 @@ class BumpHunt:
         Relative errors.
     reference_pb
         Born cross section of ``mu = 1``.
+    efficiency_reference
+        Cross section that efficiencies refer to: ``"born"``, or ``"isr"``, the one with radiation.
+        Limits with the second are on the Born cross section only if both are taken for equal.
+    background_choice
+        How orders and ranges are tried, beginning with those above; None takes those above.
+    spurious_term
+        Whether the signal that the chosen background finds in the expected spectrum, the largest
+        of this hypothesis and its neighbours within a resolution, is a nuisance parameter.
     asimov
         Whether the data are the smoothed simulated spectrum, not drawn from it.
     """
@@ -93,8 +102,31 @@ class BumpHunt:
     luminosity_error: float = 0.007
     resolution_error: float = 0.10
     reference_pb: float = 1.0
+    efficiency_reference: Literal["born", "isr"] = "born"
+    background_choice: BackgroundChoice | None = None
+    spurious_term: bool = False
     cm_energy_gev: float = 10.583005244258363
     asimov: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that some background is tried for every hypothesis.
+
+        Raises
+        ------
+        OptionError
+            The choice ends below the order that it begins with, or a spurious signal is asked for
+            that nothing finds.
+        """
+        if self.background_choice is None:
+            if self.spurious_term:
+                raise OptionError("spurious_term needs a background_choice, which finds it")
+        else:
+            lowest = max(order for _, order in (*self.orders, *self.recoil_orders))
+            if self.background_choice.largest_order < lowest:
+                raise OptionError(
+                    f"background_choice: largest_order {self.background_choice.largest_order} lies "
+                    f"below the order {lowest} that orders or recoil_orders begin with"
+                )
 
     @property
     def loosest_cuts(self) -> tuple[Cut, ...]:
@@ -130,17 +162,16 @@ def _name(mass_gev: float) -> str:
 
 
 def _patch(
-    window: Window,
-    spectrum: Spectrum,
+    fit: WindowFit,
     hunt: BumpHunt,
     points: list[SignalPoint],
     *,
     expected: FloatArray,
     data: FloatArray,
     peaking: Mapping[str, FloatArray],
-    recoil: bool,
+    spurious: float,
 ) -> tuple[Patch, dict[str, Any]]:
-    order = hunt.order(window.mass_gev, recoil=recoil)
+    window, spectrum, order = fit.window, fit.spectrum, fit.order
     background = window.gather(expected)
     scale = max(float(background.sum()), 1.0) / (order + 1)
     factor = hunt.luminosity_ipb * hunt.reference_pb
@@ -183,6 +214,15 @@ def _patch(
                     "modifiers": [normsys(f"{name}_yield", 0.3)],
                 }
             )
+    if hunt.spurious_term and spurious > 0.0:
+        found = spurious * factor * nominal
+        samples.append(
+            {
+                "name": "spurious_signal",
+                "data": [0.0] * len(found),
+                "modifiers": [histosys("spurious_signal", -found, found)],
+            }
+        )
     parameters = [{"name": "mu", "bounds": [[0.0, 20.0]], "inits": [0.1]}]
     parameters += [
         {"name": f"c_{k}", "bounds": [[0.0, 2.0 * (order + 1)]], "inits": [1.0]}
@@ -223,6 +263,17 @@ def _patch(
         "background_events": float(f"{background.sum():.6g}"),
         "background_events_within_2_sigma": float(f"{background[near].sum():.6g}"),
     }
+    if fit.choice is not None:
+        chosen = fit.choice.chosen
+        facts |= {
+            "extent": chosen.extent,
+            "backgrounds_tried": len(fit.choice.tried),
+            "backgrounds_accepted": fit.choice.n_good,
+            "spurious_signal": significant(chosen.spurious),
+            "spurious_signal_sigma": significant(chosen.spurious_sigma),
+        }
+        if hunt.spurious_term:
+            facts["spurious_signal_error"] = significant(spurious)
     return Patch(name=name, values=(window.mass_gev,), operations=operations), facts
 
 
@@ -279,30 +330,32 @@ def build_bump_hunt(
     }
     hard, soft, recoil = spectra
     low_masses, high_masses = hunt.masses_gev()
+    fits = []
     for mass in (*low_masses, *high_masses):
         is_recoil = bool(mass >= high_masses[0] - 1e-9)
-        if is_recoil:
-            spectrum, extent = recoil, hunt.recoil_window_sigma
-        else:
-            spectrum = hard if mass < hunt.threshold_switch_gev else soft
-            extent = hunt.diphoton_window_sigma
-        window = window_of(
-            float(mass),
-            spectrum.resolution,
-            spectrum.edges,
-            below_sigma=extent[0],
-            above_sigma=extent[1],
-            n_bins=hunt.n_bins,
+        spectrum = recoil if is_recoil else hard if mass < hunt.threshold_switch_gev else soft
+        fits.append(
+            fit_of(
+                float(mass),
+                spectrum,
+                hunt,
+                points[spectrum.name],
+                expected=smooth[spectrum.name],
+                recoil=is_recoil,
+            )
         )
+    tried = hunt.background_choice is not None
+    errors = spurious_errors(fits) if tried else np.zeros(len(fits))
+    for fit, error in zip(fits, errors, strict=True):
+        window, spectrum = fit.window, fit.spectrum
         patch, fact = _patch(
-            window,
-            spectrum,
+            fit,
             hunt,
             points[spectrum.name],
             expected=smooth[spectrum.name],
             data=data[spectrum.name],
             peaking=peaking[spectrum.name],
-            recoil=is_recoil,
+            spurious=float(error),
         )
         patches.append(patch)
         facts[patch.name] = fact
@@ -345,6 +398,11 @@ def build_bump_hunt(
             for spectrum in spectra
         },
     }
+    if hunt.efficiency_reference != "born":
+        summary["efficiency_reference"] = hunt.efficiency_reference
+        sidecar["efficiency_reference"] = hunt.efficiency_reference
+    if hunt.background_choice is not None:
+        summary["background_choice"] = told(hunt, hunt.background_choice, fits)
     return SearchProduct(
         workspace=_background_only(spectra, smooth, peaking, data),
         labels=("m_a_gev",),

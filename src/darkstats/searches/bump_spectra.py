@@ -99,14 +99,19 @@ def spectra_of(hunt: BumpHunt) -> tuple[Spectrum, ...]:
     )
 
 
+def _widest(hunt: BumpHunt) -> float:
+    """Factor on the ranges of the card that the grid must hold."""
+    return 1.0 if hunt.background_choice is None else max(hunt.background_choice.extents)
+
+
 def _upper(hunt: BumpHunt) -> float:
     sigma = float(hunt.diphoton.squared_gev2(np.array([hunt.switch_gev]))[0])
-    return hunt.switch_gev**2 + (hunt.diphoton_window_sigma[1] + 1.0) * sigma
+    return hunt.switch_gev**2 + (_widest(hunt) * hunt.diphoton_window_sigma[1] + 1.0) * sigma
 
 
 def _upper_recoil(hunt: BumpHunt) -> float:
     sigma = float(hunt.recoil.squared_gev2(np.array([hunt.high_gev]))[0])
-    reach = hunt.high_gev**2 + (hunt.recoil_window_sigma[1] + 1.0) * sigma
+    reach = hunt.high_gev**2 + (_widest(hunt) * hunt.recoil_window_sigma[1] + 1.0) * sigma
     return min(reach, hunt.recoil_ceiling_gev**2)
 
 
@@ -116,7 +121,8 @@ def signal_point(
     """Return the signal of one simulated mass in one spectrum."""
     mask = spectrum.mask(candidates, hunt)
     peaking = mask & (candidates["truth"] > 0.5)
-    weight = candidates.weight_pb / candidates.n_generated
+    born = hunt.efficiency_reference == "born"
+    weight = candidates.weight_pb / (candidates.n_generated if born else candidates.sum_weight_pb)
     sigma = float(spectrum.resolution.squared_gev2(np.array([mass_gev]))[0])
     efficiency = float(weight[peaking].sum())
     if efficiency <= 0.0:

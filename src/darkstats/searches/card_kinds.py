@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Protocol
 
 from darkstats.errors import DarkstatsError, OptionError
+from darkstats.searches.background_choice import QUOTES, BackgroundChoice
 from darkstats.searches.bump_hunt import BumpHunt
 from darkstats.searches.counting import Counting
 from darkstats.searches.cuts import Cut
@@ -86,12 +87,37 @@ def _bump_hunt(
             )
         elif name == "n_bins":
             settings[name] = value.whole(low=1)
+        elif name == "efficiency_reference":
+            settings[name] = value.text(choices=("born", "isr"))
+        elif name == "background_choice":
+            settings[name] = _background_choice(value)
+        elif name == "spurious_term":
+            settings[name] = value.flag()
         elif isinstance(value.value, list):
             low, high = (item.number(low=0.0) for item in value)
             settings[name] = (low, high)
         else:
             settings[name] = value.number(low=0.0)
-    return BumpHunt(luminosity_ipb=luminosity_ipb, asimov=asimov, **settings)  # type: ignore[arg-type]  # checked by name
+    try:
+        return BumpHunt(luminosity_ipb=luminosity_ipb, asimov=asimov, **settings)  # type: ignore[arg-type]  # checked by name
+    except OptionError as error:
+        entry.fail(str(error))
+
+
+def _background_choice(entry: Entry) -> BackgroundChoice:
+    entry.keys(required=("quote",), optional=tuple(f.name for f in fields(BackgroundChoice)))
+    settings: dict[str, object] = {"quote": entry["quote"].text(choices=QUOTES)}
+    for name in ("n_orders", "largest_order"):
+        if name in entry:
+            settings[name] = entry[name].whole(low=1)
+    if "extents" in entry:
+        settings["extents"] = tuple(item.number(above=0.0) for item in entry["extents"])
+    if "largest_spurious_sigma" in entry:
+        settings["largest_spurious_sigma"] = entry["largest_spurious_sigma"].number(above=0.0)
+    try:
+        return BackgroundChoice(**settings)  # type: ignore[arg-type]  # checked by name
+    except OptionError as error:
+        entry.fail(str(error))
 
 
 def _any_cut(entry: Entry, columns: tuple[str, ...]) -> AnyCut:

@@ -21,10 +21,11 @@ def test_every_shipped_card_is_good(path):
     assert len(card.digest) == 64
 
 
-def test_every_number_of_the_card_says_where_it_comes_from():
+@pytest.mark.parametrize("name", ["alp", "alp_effects"])
+def test_every_number_of_the_card_says_where_it_comes_from(name):
     marks = ("[published]", "[lit", "[computed]", "[choice]")
     exempt = ("events:", "process:", "settings: {min", "settings: {isr", "masses_gev:", "4.0, 4.5")
-    for line in ALP.read_text("utf-8").splitlines():
+    for line in (MODELS / f"{name}.yaml").read_text("utf-8").splitlines():
         body = line.split("#")[0]
         numbers = any(character.isdigit() for character in body)
         if numbers and not any(word in body for word in (*exempt, "title", "hepdata", "name:")):
@@ -38,6 +39,43 @@ def test_every_number_of_the_card_says_where_it_comes_from():
         ("luminosity_ipb: 445", "luminosty_ipb: 445", "luminosty_ipb", "did you mean"),
         ("luminosity_ipb: 445", "luminosity_ipb: [1]", "luminosity_ipb", "a list"),
         ("high_gev: 9.7", "high_gev: 12.0", "bump_hunt.high_gev", "cannot be made"),
+        (
+            "  n_bins: 100",
+            "  efficiency_reference: dressed\n  n_bins: 100",
+            "efficiency_reference",
+            "born",
+        ),
+        (
+            "  n_bins: 100",
+            "  background_choice: {quote: best}\n  n_bins: 100",
+            "background_choice.quote",
+            "least_favourable",
+        ),
+        (
+            "  n_bins: 100",
+            "  background_choice: {quote: first, extents: []}\n  n_bins: 100",
+            "background_choice",
+            "extents",
+        ),
+        (
+            "  n_bins: 100",
+            "  background_choice: {quote: first, largest_order: 4}\n  n_bins: 100",
+            "bump_hunt",
+            "largest_order 4 lies below the order 5",
+        ),
+        ("merging_rad: 0.07", "energy_tail: [0.3]\n  merging_rad: 0.07", "detector", "energy_tail"),
+        (
+            "  theta_range_deg: [37.3, 123.7]",
+            "  conversion_rad: [0.014]\n  theta_range_deg: [37.3, 123.7]",
+            "conversion_rad",
+            "polar angle",
+        ),
+        (
+            "  theta_range_deg: [37.3, 123.7]",
+            "  conversion_rad: [14, 400]\n  theta_range_deg: [37.3, 123.7]",
+            "conversion_rad",
+            "mrad",
+        ),
         ("switch_gev: 6.85", "switch_gev: 0.1", "bump_hunt", "ascend"),
         ("process: three_photons", "process: four_photons", "backgrounds[0].process", "did you"),
         ("cl: 0.95", "cl: 1.5", "statistics.cl", "more than"),
