@@ -258,6 +258,7 @@ def test_a_published_record_leads_to_a_contour(visitor: Visitor, reference_data:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_all_signals_of_a_published_record_lead_to_a_contour(
     visitor: Visitor, reference_data: Path
 ) -> None:
@@ -286,6 +287,10 @@ def test_all_signals_of_a_published_record_lead_to_a_contour(
     page.wait_for_selector("#plot-contours svg")
     assert page.locator("#plot-contours circle").count() > 60
     visitor.check("contour-sbottom")
+    page.set_viewport_size(PHONE)
+    plot = page.locator("#plot-contours svg").bounding_box()
+    assert plot["x"] >= 0.0  # the whole plane is seen on a phone
+    assert plot["x"] + plot["width"] <= PHONE["width"]
     visitor.leaves()
 
 

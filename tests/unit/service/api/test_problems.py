@@ -88,6 +88,26 @@ def test_values_are_checked_before_they_are_queued(client: TestClient, store: St
     assert store.queue.unfinished() == 0
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\x00b.csv",
+        "a\nb.csv",
+        "a\x1b[2Jb.csv",
+        127 * "é" + ".csv",
+        "../a.csv",
+        ".a.csv",
+        "a\\b.csv",
+    ],
+)
+def test_a_file_to_write_has_a_name_that_can_be_written(client: TestClient, name: str) -> None:
+    """Or a worker would find out, and blame the disk of the service."""
+    source = f"sha256:{'0' * 64}/a.json"
+    told = client.post("/api/v1/inspect", json={"source": source, "yields": name})
+    assert told.status_code == 422
+    assert told.json()["detail"].startswith("yields")
+
+
 def test_a_document_that_is_not_here_is_said_so(client: TestClient, store: Store) -> None:
     for reference in (f"sha256:{'0' * 64}/x.json", f"result:{'0' * 64}"):
         told = client.post("/api/v1/inspect", json={"source": reference})
