@@ -65,6 +65,7 @@ _REFERENCE = re.compile(
 )
 #: Names that files of an answer may have.
 WRITTEN = r"[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]{0,99}"
+_LONGEST_WRITTEN = 250  # bytes; file systems take 255
 _FIGURE = re.compile(r"(?:[a-z][a-z0-9_]{0,39}\.)?(?:csv|pdf|png|svg)")
 
 
@@ -262,7 +263,7 @@ def _check_text(name: str, text: str, asked: Option, *, is_file: bool) -> None:
     if no_text(text):
         raise OptionError(f"{name} {text!a}: is no text in UTF-8; write it anew")
     if asked.writes:
-        if re.fullmatch(WRITTEN, text) is None:
+        if re.fullmatch(WRITTEN, text) is None or len(text.encode()) > _LONGEST_WRITTEN:
             raise OptionError(
                 f"{name} {text!r}: give the name of a file, without a folder, of at most 100 "
                 "characters that can be seen, the first no dot"

@@ -97,7 +97,7 @@ def test_values_are_checked_before_they_are_queued(client: TestClient, store: St
         127 * "é" + ".csv",
         "../a.csv",
         ".a.csv",
-        "a\\b.csv",
+        99 * "\U0001d49c",
     ],
 )
 def test_a_file_to_write_has_a_name_that_can_be_written(client: TestClient, name: str) -> None:
