@@ -36,7 +36,7 @@ def jittered_starts(
             for parameter in model.parameters
         ]
     )
-    width *= min(1.0, FARTHEST / math.sqrt(max(np.count_nonzero(problem.free), 1)))
+    width *= min(1.0, FARTHEST / math.sqrt(max(int(np.count_nonzero(problem.free)), 1)))
     points = held + rng.normal(size=(n, model.n_parameters)) * (width * spread)
     points = np.clip(points, problem.lower, problem.upper)
     return np.where(problem.free.astype(bool), points, held)
