@@ -258,7 +258,6 @@ def test_a_published_record_leads_to_a_contour(visitor: Visitor, reference_data:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
 def test_all_signals_of_a_published_record_lead_to_a_contour(
     visitor: Visitor, reference_data: Path
 ) -> None:
@@ -292,6 +291,24 @@ def test_all_signals_of_a_published_record_lead_to_a_contour(
     assert plot["x"] >= 0.0  # the whole plane is seen on a phone
     assert plot["x"] + plot["width"] <= PHONE["width"]
     visitor.leaves()
+
+
+def test_a_part_that_nobody_answered_is_asked_for_again(visitor: Visitor) -> None:
+    """A connection that is lost for a moment leaves nothing waiting for ever."""
+    page, lost = visitor.page, []
+
+    def lose(route: Any) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.request.url)
+            route.abort()
+
+    page.route("**/parts/yields*", lose)
+    visitor.opened("Two bins")
+    page.wait_for_selector("text=It is asked again.")
+    page.wait_for_selector(".canvas canvas")
+    assert len(lost) == 1
 
 
 def test_dark_is_as_readable(browser: Any, address: str) -> None:

@@ -222,3 +222,16 @@ def test_what_goes_slowly_is_told_by_the_minute(store: Store) -> None:
     events = told([(100.0 + 20 * k, "blocks", {"done": k, **body}) for k in range(2)])
     facts = {one.label: one.value for one in job_view(waiting, events).facts}
     assert facts["Hypotheses a minute"] == "3.0"
+
+
+def test_a_job_of_hours_shows_how_far_it_is_now(client: TestClient, store: Store) -> None:
+    """Whatever number of events it has: the last ones count."""
+    job = store.queue.submit(
+        owner="local", key="a" * 64, verb="limit", question="{}", title="t", lane=Lane.LONG
+    )
+    claim = store.queue.claim("w", lanes=(Lane.LONG,), lease_s=900.0)
+    for done in range(600):
+        body = {"step": "throwing toys", "done": done, "total": 1_000, "unit": "toys"}
+        store.queue.progress(claim, body)
+    text = client.get(f"/jobs/{job.name}/panel").text
+    assert "throwing toys: 599 of 1,000 toys" in text

@@ -57,6 +57,10 @@ def use(store: Store) -> None:
     store.queue.job(job.name)
     store.queue.jobs("ana")
     store.queue.events(job.id, after=1)
+    assert [one.id for one in store.queue.events(job.id, limit=2, newest=True)] == [
+        one.id for one in store.queue.events(job.id)[-2:]
+    ]
+    assert store.results.exit_statuses(["a" * 64, "b" * 64]) == {"a" * 64: 0}
     store.queue.unfinished()
     store.queue.unfinished("ana")
     store.results.get("a" * 64)
