@@ -274,7 +274,7 @@ def check_level(cl: float, method: str | None) -> None:
     if not lowest < cl < 1.0:
         raise OptionError(
             f"--cl {cl:g}: the confidence level must lie between {lowest:g} and 1"
-            + (f" (did you mean {cl / 100:g}?)" if 1.0 < cl < 100.0 else "")
+            + (f" (did you mean {cl / 100:g}?)" if lowest < cl / 100 < 1.0 < cl else "")
         )
 
 

@@ -128,6 +128,11 @@ def test_a_first_visit(visitor: Visitor, tmp_path: Path) -> None:
     visitor.opened("Three channels")
     page.wait_for_selector(".canvas canvas")
     visitor.check("likelihood")
+    page.set_viewport_size(PHONE)
+    rows = page.locator("main tr")
+    tallest = rows.evaluate_all("rows => Math.max(...rows.map(row => row.offsetHeight))")
+    assert tallest < 130, "about five lines: words broken into letters take more"
+    page.set_viewport_size(WIDE)
     visitor.card("Upper limit")
     visitor.check("ask")
     visitor.ask()

@@ -22,6 +22,7 @@ BAD = {
     "no value": (["limit", W, "--toys"], "try: darkstats limit --help"),
     "no number": (["limit", W, "--cl", "high"], "Invalid value for '--cl'"),
     "level above 1": (["limit", W, "--cl", "95"], "between 0.5 and 1 (did you mean 0.95?)"),
+    "level of no use as per cent": (["limit", W, "--cl", "2"], "between 0.5 and 1\n"),
     "level 1": (["limit", W, "--cl", "1"], "--cl 1: the confidence level must lie between"),
     "no such method": (["limit", W, "--method", "best"], "choose one of: cls, clsb, pcl, fc"),
     "bayes by toys": (

@@ -50,6 +50,8 @@ def test_a_token_opens_the_pages(guarded: TestClient, store: Store) -> None:
     start = guarded.get("/").text
     assert "What does this likelihood exclude?" in start
     assert "Signed in as <bdi>ana</bdi>" in start
+    assert "It stays on this machine" not in start  # the machine of the service may be another
+    assert "All that you asked here" in guarded.get("/history").text  # nobody else's
     assert '<form class="who" action="/sign-out" method="post">' in start
     assert "Sign out" in guarded.get("/jobs/none", headers=HTML).text  # pages of faults, too
     out = guarded.post("/sign-out", headers=HTML)
@@ -64,7 +66,9 @@ def test_who_sent_a_token_themselves_has_nothing_to_sign_out_of(
     guarded.headers["Authorization"] = f"Bearer {Tokens(store).add('ana')}"
     assert "Sign out" not in guarded.get("/").text
     client.cookies["darkstats-token"] = "of another service at the same name"
-    assert "Sign out" not in client.get("/").text  # this one asks for none
+    own = client.get("/").text
+    assert "Sign out" not in own  # this one asks for none
+    assert "It stays on this machine" in own
 
 
 def test_who_may_only_read_cannot_ask(guarded: TestClient, store: Store, two_bins: str) -> None:
