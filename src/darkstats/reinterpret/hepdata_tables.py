@@ -15,7 +15,7 @@ from typing import Any
 
 from darkstats.errors import DocumentError, OptionError
 from darkstats.reinterpret.cross_sections import CROSS_SECTION_UNITS
-from darkstats.reinterpret.lifetimes import LifetimeTable
+from darkstats.reinterpret.lifetimes import tables_by_mass
 from darkstats.reinterpret.recast_files import RateLimits
 from darkstats.reinterpret.recasts import Limit
 
@@ -200,20 +200,11 @@ def read_rate_table(path: Path | str) -> RateLimits:
         if len(set(masses)) < len(masses):
             raise DocumentError("has a mass twice", source=source, pointer="/independent_variables")
         return RateLimits(cl=_level(variable), unit=unit, words=words, limits=tuple(limits))
-    by_mass: dict[float, list[tuple[float, float]]] = {}
-    for mass, time, value in zip(masses, ctau, values, strict=True):
-        rows = by_mass.setdefault(mass, [])
-        if not math.isnan(value):
-            rows.append((time, value))
-    for mass, rows in sorted(by_mass.items()):
-        if len(rows) < 2:
-            limits.append((mass, None))
-            continue
-        times, found = zip(*sorted(rows), strict=True)
-        try:
-            limits.append((mass, LifetimeTable(ctau_mm=times, values=found, is_log=True)))
-        except OptionError as error:
-            raise DocumentError(f"at {mass:g} GeV: {error}", source=source) from None
+    known = [None if math.isnan(value) else value for value in values]
+    try:
+        limits.extend(tables_by_mass(masses, ctau, known))
+    except OptionError as error:
+        raise DocumentError(str(error), source=source) from None
     if all(limit is None for _, limit in limits):
         raise DocumentError("has no mass with limits at two lifetimes", source=source)
     return RateLimits(cl=_level(variable), unit=unit, words=words, limits=tuple(limits))

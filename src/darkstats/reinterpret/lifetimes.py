@@ -18,9 +18,11 @@ import numpy as np
 from darkstats.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkstats.arrays import FloatArray
 
-__all__ = ["DecayWindow", "LifetimeTable", "Momenta", "distances_mm"]
+__all__ = ["DecayWindow", "LifetimeTable", "Momenta", "distances_mm", "tables_by_mass"]
 
 
 def distances_mm(text: str, like: str) -> tuple[float, float]:
@@ -146,6 +148,39 @@ class LifetimeTable:
                 np.log(x), np.log(self.ctau_mm), values, left=math.nan, right=math.nan
             )
         return np.asarray(np.exp(found) if self.is_log else found)
+
+
+def tables_by_mass(
+    masses_gev: Sequence[float], ctau_mm: Sequence[float], limits: Sequence[float | None]
+) -> list[tuple[float, LifetimeTable | None]]:
+    """Limits of each mass against c tau, by rising mass; one with fewer than two has none.
+
+    Parameters
+    ----------
+    masses_gev, ctau_mm, limits
+        One row each, in any order; ``None`` is no limit.
+
+    Raises
+    ------
+    OptionError
+        A mass has a lifetime twice, or a value that is none; names the mass.
+    """
+    rows: dict[float, list[tuple[float, float]]] = {}
+    for mass, ctau, limit in zip(masses_gev, ctau_mm, limits, strict=True):
+        known = rows.setdefault(mass, [])
+        if limit is not None:
+            known.append((ctau, limit))
+    found: list[tuple[float, LifetimeTable | None]] = []
+    for mass, known in sorted(rows.items()):
+        if len(known) < 2:
+            found.append((mass, None))
+            continue
+        times, values = zip(*sorted(known), strict=True)
+        try:
+            found.append((mass, LifetimeTable(ctau_mm=times, values=values, is_log=True)))
+        except OptionError as error:
+            raise OptionError(f"at {mass:g} GeV: {error}") from None
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

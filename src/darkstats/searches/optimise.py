@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Optimisation",
+    "Windowed",
     "best_cuts",
     "cautious",
     "expected_poisson_limit",
@@ -114,6 +115,16 @@ class Optimisation:
     scan: Mapping[str, tuple[float, ...]] = field(repr=False)
     cuts: str = "stepped"
 
+    @property
+    def combinations(self) -> FloatArray:
+        """All combinations of lower bounds. Shape [combination, column]."""
+        return np.array(list(itertools.product(*self.scan.values())))
+
+    def merit(self, background: float) -> float:
+        """Signal events that the figure asks for; the fewer the better."""
+        found = punzi_bracket if self.figure == "punzi" else expected_poisson_limit
+        return found(background)
+
 
 def halves(candidates: Candidates) -> tuple[Candidates, Candidates]:
     """Rows to choose with and rows to fill with: each a sample of half the size."""
@@ -147,6 +158,48 @@ def cautious(content: FloatArray, spread: FloatArray, events: FloatArray) -> Flo
     return np.where(spread > 0.0, content + np.where(few, np.sqrt(spread), 0.0), typical)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windowed:
+    """Rows of one simulated place: signal in its window, backgrounds in theirs."""
+
+    signal: Candidates
+    backgrounds: tuple[Candidates, ...]
+    background_share: float = 1.0  # of the background's window that the signal's has
+
+    def numbers(
+        self, optimisation: Optimisation, bounds: FloatArray, luminosity_ipb: float
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Merit, efficiency and background of every combination. Shapes [combination]."""
+        names = tuple(optimisation.scan)
+        signal = _sums(self.signal, names, bounds, self.signal.weight_pb)[0]
+        efficiency = signal / self.signal.n_generated
+        background = np.zeros(len(bounds))
+        for sample in self.backgrounds:
+            events = self.background_share * sample.events(luminosity_ipb)
+            background += cautious(*_sums(sample, names, bounds, events), events)
+        value = np.array([optimisation.merit(float(b)) for b in background])
+        with np.errstate(divide="ignore"):
+            return np.where(efficiency > 0.0, value / efficiency, np.inf), efficiency, background
+
+
+def _sums(
+    sample: Candidates, names: Sequence[str], bounds: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Sums of weights and of their squares above each combination of bounds."""
+    columns = [sample[name] for name in names]
+    above: dict[tuple[int, float], BoolArray] = {}
+    found = np.zeros((2, len(bounds)))
+    for k, combination in enumerate(bounds):
+        mask = np.ones(len(weights), dtype=bool)
+        for v, bound in enumerate(combination.tolist()):
+            if (v, bound) not in above:
+                above[v, bound] = columns[v] > bound
+            mask &= above[v, bound]
+        kept = weights[mask]
+        found[:, k] = kept.sum(), (kept**2).sum()
+    return found[0], found[1]
+
+
 def best_cuts(
     optimisation: Optimisation,
     signal: Candidates,
@@ -171,44 +224,24 @@ def best_cuts(
     luminosity_ipb
         Integrated luminosity.
     """
-    merit = punzi_bracket if optimisation.figure == "punzi" else expected_poisson_limit
-    names = tuple(optimisation.scan)
-    samples = [
-        sample.select(passing(sample, (*base, window)))
-        for sample in (signal, *backgrounds.values())
-    ]
-    contents = [sample.events(luminosity_ipb) for sample in samples[1:]]
-    typicals = [float((e**2).sum() / e.sum()) if len(e) else 0.0 for e in contents]
-    best: tuple[float, tuple[float, ...], float, float] | None = None
-    for bounds in itertools.product(*(optimisation.scan[name] for name in names)):
-        masks: list[BoolArray] = [
-            passing(s, [Cut(variable=n, above=b) for n, b in zip(names, bounds, strict=True)])
-            for s in samples
-        ]
-        efficiency = float(samples[0].weight_pb[masks[0]].sum()) / samples[0].n_generated
-        if efficiency <= 0.0:
-            continue
-        expected = 0.0
-        for events, typical, mask in zip(contents, typicals, masks[1:], strict=True):
-            content, spread = float(events[mask].sum()), float((events[mask] ** 2).sum())
-            # Few simulated rows say little about a small background: take its upper edge.
-            if content == 0.0:
-                content = typical
-            elif content**2 / spread < _LEAST_ROWS:
-                content += math.sqrt(spread)
-            expected += content
-        value = merit(expected) / efficiency
-        if best is None or value < best[0]:
-            best = (value, bounds, efficiency, expected)
-    if best is None:
+    here = Windowed(
+        signal=signal.select(passing(signal, (*base, window))),
+        backgrounds=tuple(s.select(passing(s, (*base, window))) for s in backgrounds.values()),
+    )
+    choices = optimisation.combinations
+    merits, efficiencies, expected = here.numbers(optimisation, choices, luminosity_ipb)
+    best = int(np.argmin(merits))
+    if not np.isfinite(merits[best]):
         return (), {"efficiency": 0.0}
-    value, bounds, efficiency, expected = best
-    cuts = tuple(Cut(variable=n, above=b) for n, b in zip(names, bounds, strict=True))
+    cuts = tuple(
+        Cut(variable=name, above=bound)
+        for name, bound in zip(optimisation.scan, choices[best].tolist(), strict=True)
+    )
     facts = {
         "cuts": [cut.plain() for cut in cuts],
-        "efficiency": float(f"{efficiency:.4g}"),
-        "background_events": float(f"{expected:.4g}"),
-        "figure_of_merit_fb": float(f"{1e3 * value / luminosity_ipb:.4g}"),
+        "efficiency": float(f"{efficiencies[best]:.4g}"),
+        "background_events": float(f"{expected[best]:.4g}"),
+        "figure_of_merit_fb": float(f"{1e3 * merits[best] / luminosity_ipb:.4g}"),
     }
     return cuts, facts
 

@@ -19,12 +19,7 @@ import numpy as np
 
 from darkstats.errors import OptionError
 from darkstats.searches.cuts import Cut, passing
-from darkstats.searches.optimise import (
-    Optimisation,
-    cautious,
-    expected_poisson_limit,
-    punzi_bracket,
-)
+from darkstats.searches.optimise import Windowed
 from darkstats.searches.plane_response import Ellipse, measure_response
 from darkstats.signals.constants import CM_ENERGY_GEV
 from darkstats.templates.histfactory import significant
@@ -34,6 +29,7 @@ if TYPE_CHECKING:
 
     from darkstats.arrays import BoolArray, FloatArray, IndexArray
     from darkstats.searches.cuts import AnyCut
+    from darkstats.searches.optimise import Optimisation
     from darkstats.searches.recoil_windows import RecoilWidths
     from darkstats.simulation.candidates import Candidates
 
@@ -201,55 +197,8 @@ def _neighbours(place: tuple[int, ...], shape: tuple[int, ...]) -> list[tuple[in
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Rows of one simulated place: signal in its window, backgrounds in theirs."""
-
-    signal: Candidates
-    backgrounds: tuple[Candidates, ...]
-    background_share: float  # of the background's window that the signal's has
-
-    def numbers(
-        self, optimisation: Optimisation, bounds: FloatArray, luminosity_ipb: float
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Merit, efficiency and background of every combination. Shapes [combination]."""
-        merit = punzi_bracket if optimisation.figure == "punzi" else expected_poisson_limit
-        names = tuple(optimisation.scan)
-        signal = _sums(self.signal, names, bounds, self.signal.weight_pb)[0]
-        efficiency = signal / self.signal.n_generated
-        background = np.zeros(len(bounds))
-        for sample in self.backgrounds:
-            events = self.background_share * sample.events(luminosity_ipb)
-            background += cautious(*_sums(sample, names, bounds, events), events)
-        value = np.array([merit(float(b)) for b in background])
-        with np.errstate(divide="ignore"):
-            return np.where(efficiency > 0.0, value / efficiency, np.inf), efficiency, background
-
-
-def _sums(
-    sample: Candidates, names: Sequence[str], bounds: FloatArray, weights: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Sums of weights and of their squares above each combination of bounds."""
-    columns = [sample[name] for name in names]
-    above: dict[tuple[int, float], BoolArray] = {}
-    found = np.zeros((2, len(bounds)))
-    for k, combination in enumerate(bounds):
-        mask = np.ones(len(weights), dtype=bool)
-        for v, bound in enumerate(combination.tolist()):
-            if (v, bound) not in above:
-                above[v, bound] = columns[v] > bound
-            mask &= above[v, bound]
-        kept = weights[mask]
-        found[:, k] = kept.sum(), (kept**2).sum()
-    return found[0], found[1]
-
-
-def _combinations(optimisation: Optimisation) -> FloatArray:
-    return np.array(list(itertools.product(*optimisation.scan.values())))
-
-
 def _facts(
-    optimisation: Optimisation, place: _Place, merits: FloatArray, bound: FloatArray, ipb: float
+    optimisation: Optimisation, place: Windowed, merits: FloatArray, bound: FloatArray, ipb: float
 ) -> dict[str, Any]:
     """Numbers of one place: its bounds, what they give there, and what its own best would."""
     value, efficiency, background = (
@@ -296,38 +245,18 @@ def smooth_recoil_cuts(
     masses = sorted(
         {min(signals, key=lambda key: abs(key[0] - m))[0] for m in optimisation.masses_gev}
     )
-    combinations = _combinations(optimisation)
     passed = [sample.select(passing(sample, base)) for sample in backgrounds.values()]
-    places = []
+    places = {}
     for mass in masses:
         half = half_width_sigma * widths.at_squared(mass**2)
         window = Cut(variable=variable, above=mass**2 - half, below=mass**2 + half)
         signal = signals[next(key for key in signals if key[0] == mass)]
-        places.append(
-            _Place(
-                signal=signal.select(passing(signal, (*base, window))),
-                backgrounds=tuple(s.select(window.passed(s)) for s in passed),
-                background_share=1.0,
-            )
+        places[f"{mass:g}"] = Windowed(
+            signal=signal.select(passing(signal, (*base, window))),
+            backgrounds=tuple(s.select(window.passed(s)) for s in passed),
         )
-    merits = np.array([p.numbers(optimisation, combinations, luminosity_ipb)[0] for p in places])
-    bounds = np.array(
-        [[significant(b) for b in row] for row in smooth_bounds(combinations, merits).tolist()]
-    )
-    cuts = tuple(
-        PlacedCut(
-            variable=name,
-            along=(variable,),
-            nodes=(tuple(significant(mass**2) for mass in masses),),
-            above=tuple(bounds[:, v].tolist()),
-        )
-        for v, name in enumerate(optimisation.scan)
-    )
-    facts = {
-        f"{mass:g}": _facts(optimisation, place, merit, bound, luminosity_ipb)
-        for mass, place, merit, bound in zip(masses, places, merits, bounds, strict=True)
-    }
-    return cuts, facts
+    nodes = tuple(significant(mass**2) for mass in masses)
+    return _chosen(optimisation, places, (variable,), (nodes,), luminosity_ipb)
 
 
 def smooth_plane_cuts(
@@ -361,47 +290,53 @@ def smooth_plane_cuts(
         The simulated signals form no grid, or none passes the cuts.
     """
     response = measure_response(signals, base)
-    shape = (len(response.masses_gev), len(response.fractions))
-    combinations = _combinations(optimisation)
+    n_fractions = len(response.fractions)
     passed = [sample.select(passing(sample, base)) for sample in backgrounds.values()]
-    keys = sorted(signals)
-    places = []
-    for n, key in enumerate(keys):
-        values = response.values[n // shape[1], n % shape[1]]
+    places = {}
+    for n, key in enumerate(sorted(signals)):
+        values = response.values[n // n_fractions, n % n_fractions]
         ellipse = Ellipse(
             centre=(key[0], key[1] ** 2),
             sigma=(float(values[0]), float(values[1])),
             correlation=float(values[2]),
         )
         signal = signals[key].select(passing(signals[key], base))
-        places.append(
-            _Place(
-                signal=signal.select(_inside(ellipse, signal, ellipse_sigma)),
-                backgrounds=tuple(
-                    s.select(_inside(ellipse, s, _WIDER * ellipse_sigma)) for s in passed
-                ),
-                background_share=_WIDER**-2,
-            )
+        places[f"{key[0]:g}, {key[1]:g}"] = Windowed(
+            signal=signal.select(_inside(ellipse, signal, ellipse_sigma)),
+            backgrounds=tuple(
+                s.select(_inside(ellipse, s, _WIDER * ellipse_sigma)) for s in passed
+            ),
+            background_share=_WIDER**-2,
         )
-    merits = np.array([p.numbers(optimisation, combinations, luminosity_ipb)[0] for p in places])
-    found = smooth_bounds(combinations, merits.reshape(*shape, -1)).reshape(len(keys), -1)
-    bounds = np.array([[significant(b) for b in row] for row in found.tolist()])
     nodes = (
         tuple(significant(m) for m in response.masses_gev.tolist()),
         tuple(significant(f) for f in response.fractions.tolist()),
     )
+    return _chosen(optimisation, places, (_MASS, RECOIL_FRACTION), nodes, luminosity_ipb)
+
+
+def _chosen(
+    optimisation: Optimisation,
+    places: Mapping[str, Windowed],
+    along: tuple[str, ...],
+    nodes: tuple[tuple[float, ...], ...],
+    luminosity_ipb: float,
+) -> tuple[tuple[PlacedCut, ...], dict[str, Any]]:
+    """Bounds of places by name, the last column of ``along`` fastest, and the numbers of each."""
+    combinations = optimisation.combinations
+    merits = np.array(
+        [one.numbers(optimisation, combinations, luminosity_ipb)[0] for one in places.values()]
+    )
+    shape = tuple(map(len, nodes))
+    found = smooth_bounds(combinations, merits.reshape(*shape, -1)).reshape(len(places), -1)
+    bounds = np.array([[significant(b) for b in row] for row in found.tolist()])
     cuts = tuple(
-        PlacedCut(
-            variable=name,
-            along=(_MASS, RECOIL_FRACTION),
-            nodes=nodes,
-            above=tuple(bounds[:, v].tolist()),
-        )
+        PlacedCut(variable=name, along=along, nodes=nodes, above=tuple(bounds[:, v].tolist()))
         for v, name in enumerate(optimisation.scan)
     )
     facts = {
-        f"{key[0]:g}, {key[1]:g}": _facts(optimisation, place, merit, bound, luminosity_ipb)
-        for key, place, merit, bound in zip(keys, places, merits, bounds, strict=True)
+        name: _facts(optimisation, place, merit, bound, luminosity_ipb)
+        for (name, place), merit, bound in zip(places.items(), merits, bounds, strict=True)
     }
     return cuts, facts
 

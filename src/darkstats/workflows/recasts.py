@@ -161,12 +161,16 @@ def _of_record(request: RecastRequest) -> _Given:
         ]
         for name, values in zip(CURVES, limits.holding, strict=True)
     }
+    from darkstats.reinterpret.lifetimes import tables_by_mass
+
     if ctau_mm is None:
         curves: dict[str, list[tuple[float, Limit | None]]] = {
             name: list(zip(masses, values, strict=True)) for name, values in given.items()
         }
     else:
-        curves = {name: _by_lifetime(masses, ctau_mm, values) for name, values in given.items()}
+        curves = {
+            name: list(tables_by_mass(masses, ctau_mm, values)) for name, values in given.items()
+        }
     model = None if request.source is None else MEDIATORS[request.source]
     limit = GivenLimit(
         source=request.limit, sha256=_digest(request.limit), words=table.title or table.name,
@@ -205,27 +209,6 @@ def _as_scan(record: Mapping[str, Any], source: str) -> dict[str, Any]:
         **facts, "schema": SCAN, "name": inputs.source, "title": inputs.source,
         "simulated": inputs.simulated, "labels": [label], "points": [point],
     }  # fmt: skip
-
-
-def _by_lifetime(
-    masses: Sequence[float], ctau_mm: Sequence[float], values: Sequence[float | None]
-) -> list[tuple[float, Limit | None]]:
-    """Limits of each mass against the lifetime; a mass with fewer than two has none."""
-    from darkstats.reinterpret.lifetimes import LifetimeTable
-
-    rows: dict[float, list[tuple[float, float]]] = {}
-    for mass, ctau, value in zip(masses, ctau_mm, values, strict=True):
-        known = rows.setdefault(mass, [])
-        if value is not None:
-            known.append((ctau, value))
-    found: list[tuple[float, Limit | None]] = []
-    for mass, known in sorted(rows.items()):
-        if len(known) < 2:
-            found.append((mass, None))
-            continue
-        times, limits = zip(*sorted(known), strict=True)
-        found.append((mass, LifetimeTable(ctau_mm=times, values=limits, is_log=True)))
-    return found
 
 
 def _places(table: ScanTable, source: str) -> tuple[list[float], list[float] | None]:

@@ -35,6 +35,7 @@ __all__ = [
     "Hs3Document",
     "Hs3Parameter",
     "looks_like_hs3",
+    "objects_in",
     "read_hs3",
     "write_hs3",
 ]
@@ -42,6 +43,12 @@ __all__ = [
 _FARTHEST = 1e100  # ends of an observable: squares and integrals have to be numbers, too
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 Item = dict[str, Any]
+
+
+def objects_in(document: object, key: str) -> list[Item]:
+    """Objects of a list in a parsed document that nobody has checked yet; none without a list."""
+    found = document.get(key) if isinstance(document, dict) else None
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

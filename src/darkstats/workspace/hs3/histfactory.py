@@ -13,7 +13,7 @@ from typing import Any
 
 from darkstats.errors import DocumentError, UnknownNameError
 from darkstats.workspace.hs3.constraints import GAUSSIAN
-from darkstats.workspace.hs3.document import Hs3Document
+from darkstats.workspace.hs3.document import Hs3Document, objects_in
 from darkstats.workspace.hs3.histfactory_analysis import (
     BINWISE,
     HISTFACTORY,
@@ -31,10 +31,7 @@ _SAME = 1e-12  # relative: what rounding leaves of a number that was written fro
 
 def has_histfactory(document: object) -> bool:
     """Whether a parsed HS3 document has a HistFactory channel."""
-    found = document.get("distributions") if isinstance(document, dict) else None
-    return isinstance(found, list) and any(
-        isinstance(item, dict) and item.get("type") == HISTFACTORY for item in found
-    )
+    return any(item.get("type") == HISTFACTORY for item in objects_in(document, "distributions"))
 
 
 def histfactory_workspace(document: Hs3Document, analysis: str | None = None) -> Item:

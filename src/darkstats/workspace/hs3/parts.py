@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from darkstats.provenance import digest_of
-from darkstats.workspace.hs3.document import Hs3Analysis, Hs3Document
+from darkstats.workspace.hs3.document import Hs3Analysis, Hs3Document, objects_in
 from darkstats.workspace.hs3.histfactory_analysis import HISTFACTORY
 
 __all__ = ["events_part", "has_events", "histfactory_part", "is_combined", "tokens_of"]
@@ -21,26 +21,18 @@ _NO_NAMES = ("name", "type")
 
 def has_events(document: object) -> bool:
     """Whether a likelihood of a parsed HS3 document has another channel than HistFactory's."""
-    if not isinstance(document, dict):
-        return False
     types = {
         item["name"]: item.get("type")
-        for item in _objects(document, "distributions")
+        for item in objects_in(document, "distributions")
         if isinstance(item.get("name"), str)
     }
     return any(
         types.get(name, HISTFACTORY) != HISTFACTORY
-        for likelihood in _objects(document, "likelihoods")
+        for likelihood in objects_in(document, "likelihoods")
         if isinstance(likelihood.get("distributions"), list)
         for name in likelihood["distributions"]
         if isinstance(name, str)
     )
-
-
-def _objects(document: Item, key: str) -> list[Item]:
-    """What a list of a document that nobody has checked yet holds of objects."""
-    found = document.get(key)
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def is_combined(analysis: Hs3Analysis) -> bool:
