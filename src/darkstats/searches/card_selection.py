@@ -8,6 +8,7 @@ from darkstats.errors import OptionError
 from darkstats.searches.declared_selection import DeclaredSelection, ObjectClass
 from darkstats.simulation.displaced_pairs import DisplacedPairSelection
 from darkstats.simulation.selection import DileptonRecoilSelection, ThreePhotonSelection
+from darkstats.simulation.single_photon import SinglePhotonSelection
 
 if TYPE_CHECKING:
     from darkstats.searches.card_file import Entry
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_selection"]
 
-_KINDS = ("three_photons", "dilepton_recoil", "displaced_pair", "declared")
+_KINDS = ("three_photons", "dilepton_recoil", "displaced_pair", "single_photon", "declared")
 
 
 def read_selection(entry: Entry) -> Selection:
@@ -35,6 +36,10 @@ def read_selection(entry: Entry) -> Selection:
         found = {name: entry[name].number(above=0.0) for name in names if name in entry}
         return DisplacedPairSelection(**found)
     theta = _range(entry["theta_range_deg"]) if "theta_range_deg" in entry else None
+    if kind == "single_photon":
+        entry.keys(required=("kind",), optional=("min_energy_gev", "theta_range_deg"))
+        least = entry["min_energy_gev"].number(above=0.0) if "min_energy_gev" in entry else 1.0
+        return SinglePhotonSelection(min_energy_gev=least, theta_range_deg=theta or (37.3, 123.7))
     if kind == "three_photons":
         entry.keys(
             required=("kind",), optional=("min_energy_gev", "theta_range_deg", "conversion_rad")

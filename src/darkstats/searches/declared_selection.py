@@ -108,7 +108,8 @@ class DeclaredSelection:
         class take each pair once. Without any, an event is one row.
     veto_tracks, veto_photons
         Whether further tracks, and showers above the detector's threshold, veto an event; the
-        latter but for what the detector misses.
+        latter but for what calorimeter and K_L and muon detector miss. Events without any are lost
+        to extra energy as often as the detector says.
 
     Notes
     -----
@@ -187,8 +188,10 @@ class DeclaredSelection:
             more = np.bincount(block.event[seen.tracked & ~taken], minlength=len(good))
             good &= more == 0
         if self.veto_photons:
-            shower = seen.shower & ~taken & (seen.lab[:, 0] > detector.veto_threshold_gev)
-            np.multiply.at(weight, block.event[shower], detector.missed(seen.lab[shower, 0]))
+            other = seen.showering & ~taken
+            chance = detector.unseen(seen.lab[other, 0], seen.theta[other])
+            np.multiply.at(weight, block.event[other], chance)
+            weight *= detector.extra_energy_efficiency
         good &= weight > 0.0
         objects: dict[str, FloatArray] = {}
         for one in self.objects:
@@ -269,7 +272,8 @@ class _Seen:
     theta: FloatArray
     momentum: FloatArray
     tracked: BoolArray
-    shower: BoolArray
+    showering: BoolArray  # would shower, wherever it goes
+    shower: BoolArray  # in the calorimeter
 
     @classmethod
     def of(cls, block: EventBlock, detector: Detector) -> _Seen:
@@ -278,10 +282,11 @@ class _Seen:
         momentum = np.linalg.norm(lab[:, 1:], axis=1)
         kind = np.abs(block.pdg_id)
         tracked = np.isin(kind, _CHARGED) & detector.in_cdc(theta) & (momentum > _LEAST_TRACK_GEV)
-        shower = ((kind == 22) | ((kind == 11) & ~tracked)) & detector.in_ecl(theta)
+        showering = (kind == 22) | ((kind == 11) & ~tracked)
         return cls(
-            block=block, lab=lab, theta=theta, momentum=momentum, tracked=tracked, shower=shower
-        )
+            block=block, lab=lab, theta=theta, momentum=momentum, tracked=tracked,
+            showering=showering, shower=showering & detector.in_ecl(theta),
+        )  # fmt: skip
 
     def chosen(self, one: ObjectClass) -> IndexArray:
         """Particles of a class, by event and falling momentum. Shape [particle of the class]."""

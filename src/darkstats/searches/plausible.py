@@ -24,6 +24,9 @@ _BOUNDS = {
     "_fractions": (0.0, 1.0, "a fraction lies between 0 and 1"),
 }
 
+#: Keys of the detector whose tables have rows of an energy and a fraction.
+_TABLES = (".veto_inefficiency", ".photon_efficiency", ".klm_inefficiency")
+
 
 def require_plausible(entry: Entry) -> None:
     """Check every number below an entry by the unit in its key.
@@ -40,7 +43,7 @@ def require_plausible(entry: Entry) -> None:
             require_plausible(child)
         return
     if isinstance(entry.value, list):
-        if entry.key.endswith((".veto_inefficiency", ".photon_efficiency")):
+        if entry.key.endswith(_TABLES):
             for row in entry.items():
                 _require_row(row)
             return

@@ -59,6 +59,10 @@ class Detector:
         Photons above the threshold veto an event, but for this fraction of them, which enters as
         a weight: one number, or rows of energy in GeV and fraction, between which the logarithms
         are linear, constant beyond. What passes through gaps is no part of it.
+    klm_range_deg, klm_inefficiency
+        Polar angles of the K_L and muon detector, gaps of the calorimeter included, and the
+        fraction of photons there that it does not see, as above: these veto an event that the
+        calorimeter does not. 1, the default: there is no such veto.
     lepton_efficiency
         Identification efficiency per lepton.
     extra_energy_efficiency
@@ -86,6 +90,8 @@ class Detector:
     track_smearing: float = 1.15
     veto_threshold_gev: float = 0.15
     veto_inefficiency: float | tuple[tuple[float, float], ...] = 3e-3
+    klm_range_deg: tuple[float, float] = (18.0, 155.0)
+    klm_inefficiency: float | tuple[tuple[float, float], ...] = 1.0
     lepton_efficiency: float = 0.95
     trigger_efficiency: float = 1.0
     extra_energy_efficiency: float = 1.0
@@ -109,6 +115,7 @@ class Detector:
                 raise OptionError(f"detector: {name} = {value} lies outside [0, 1]")
         _check_fractions("veto_inefficiency", self.veto_inefficiency)
         _check_fractions("photon_efficiency", self.photon_efficiency)
+        _check_fractions("klm_inefficiency", self.klm_inefficiency)
         for name in _NOT_NEGATIVE:
             if not getattr(self, name) >= 0.0:
                 raise OptionError(f"detector: {name} is negative")
@@ -157,11 +164,27 @@ class Detector:
         >>> detector.missed(np.array([0.1, 1.0, 5.0])).round(6).tolist()
         [0.01, 0.0001, 0.0001]
         """
-        energy = np.asarray(energy_gev, dtype=np.float64)
-        if isinstance(self.veto_inefficiency, tuple):
-            places, fractions = np.log(np.array(self.veto_inefficiency)).T
-            return np.asarray(np.exp(np.interp(np.log(energy), places, fractions)))
-        return np.full(energy.shape, self.veto_inefficiency)
+        return _in_logarithms(self.veto_inefficiency, energy_gev)
+
+    def unseen(self, energy_gev: FloatArray, theta_rad: FloatArray) -> FloatArray:
+        """Chance that photons of these energies and polar angles, lab, do not veto an event.
+
+        Shape of the energies. Below the threshold, and beside all detectors, it is 1.
+
+        Examples
+        --------
+        >>> detector = Detector(veto_inefficiency=1e-3, klm_inefficiency=0.1)
+        >>> gap, barrel = np.radians(31.8), np.radians(90.0)
+        >>> detector.unseen(np.array([2.0, 2.0, 0.1]), np.array([gap, barrel, barrel])).round(6)
+        array([0.1   , 0.0001, 1.    ])
+        """
+        hard = energy_gev > self.veto_threshold_gev
+        chance = np.where(hard & self.in_ecl(theta_rad), self.missed(energy_gev), 1.0)
+        if self.klm_inefficiency != 1.0:
+            low, high = np.radians(self.klm_range_deg)
+            reached = hard & (theta_rad > low) & (theta_rad < high)
+            chance *= np.where(reached, _in_logarithms(self.klm_inefficiency, energy_gev), 1.0)
+        return np.asarray(chance)
 
     def found(self, energy_gev: FloatArray) -> FloatArray:
         """Efficiency of wanted photons of these energies, lab. Shape of the energies.
@@ -251,6 +274,8 @@ _OFF: Mapping[str, object] = MappingProxyType(
         "track_loss": 0.0,
         "electron_bend_gev": 0.281,
         "extra_energy_efficiency": 1.0,
+        "klm_range_deg": (18.0, 155.0),
+        "klm_inefficiency": 1.0,
     }
 )
 _NOT_NEGATIVE = (
@@ -260,6 +285,17 @@ _NOT_NEGATIVE = (
     "track_angle_rad",
     "track_smearing",
 )
+
+
+def _in_logarithms(
+    rows: float | tuple[tuple[float, float], ...], energy_gev: FloatArray
+) -> FloatArray:
+    """A fraction at each energy: one number, or a table whose logarithms are linear."""
+    energy = np.asarray(energy_gev, dtype=np.float64)
+    if not isinstance(rows, tuple):
+        return np.full(energy.shape, rows)
+    places, fractions = np.log(np.array(rows)).T
+    return np.asarray(np.exp(np.interp(np.log(energy), places, fractions)))
 
 
 def _check_fractions(name: str, rows: float | tuple[tuple[float, float], ...]) -> None:

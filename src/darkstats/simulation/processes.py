@@ -9,6 +9,7 @@ from darkstats.errors import OptionError, UnknownNameError
 from darkstats.simulation.axion_strahlung import AxionStrahlung, MesonPhoton
 from darkstats.simulation.dark_higgsstrahlung import DarkHiggsstrahlung
 from darkstats.simulation.external import LheEvents
+from darkstats.simulation.forward_bhabha import ForwardBhabha
 from darkstats.simulation.four_muons import FourMuons
 from darkstats.simulation.inelastic_dark_matter import InelasticPairs
 from darkstats.simulation.muon_pair_vector import MuonPairVector
@@ -19,6 +20,7 @@ from darkstats.simulation.radiative_muons import RadiativeMuons
 from darkstats.simulation.tau_pairs import TauPairs
 from darkstats.simulation.three_photons import ThreePhotons
 from darkstats.simulation.two_photon_muons import TwoPhotonMuons
+from darkstats.simulation.two_photons import TwoPhotons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +34,7 @@ PROCESSES: Mapping[str, type[Any]] = MappingProxyType(
     {
         "axion_strahlung": AxionStrahlung,
         "dark_higgsstrahlung": DarkHiggsstrahlung,
+        "forward_bhabha": ForwardBhabha,
         "four_muons": FourMuons,
         "inelastic_dark_matter": InelasticPairs,
         "lhe": LheEvents,
@@ -44,6 +47,7 @@ PROCESSES: Mapping[str, type[Any]] = MappingProxyType(
         "tau_pairs": TauPairs,
         "three_photons": ThreePhotons,
         "two_photon_muons": TwoPhotonMuons,
+        "two_photons": TwoPhotons,
     }
 )
 

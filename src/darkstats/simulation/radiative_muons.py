@@ -29,6 +29,7 @@ from darkstats.simulation.kinematics import (
     massless,
     unit_vectors,
 )
+from darkstats.simulation.photon_rapidities import PhotonRapidities
 
 if TYPE_CHECKING:
     from darkstats.arrays import ComplexArray, FloatArray
@@ -151,30 +152,6 @@ class RadiativeMuons:
             "enriched_ranges_deg": [list(pair) for pair in self.enriched_ranges_deg],
         }
 
-    def _photon_rapidity(
-        self, uniform: FloatArray, choice: FloatArray, shift: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Pseudorapidity in the hard frame, and the inverse of its density.
-
-        ``shift`` is the rapidity of the hard frame in the laboratory: pseudorapidities of
-        massless particles add up with it.
-        """
-        reach = math.atanh(self.max_cosine)
-        rapidity = reach * (2.0 * uniform - 1.0)
-        if not self.enriched_ranges_deg:
-            return rapidity, np.full(len(uniform), 2.0 * reach)
-        ranges = np.arctanh(np.cos(np.radians(np.sort(self.enriched_ranges_deg)[:, ::-1])))
-        inside = np.floor(2.0 * len(ranges) * choice).astype(int)  # the upper half: not enriched
-        enriched = inside < len(ranges)
-        low, high = ranges[np.minimum(inside, len(ranges) - 1)].T
-        rapidity = np.where(enriched, low + (high - low) * uniform - shift, rapidity)
-        density = np.full(len(uniform), 0.25 / reach)
-        for low_edge, high_edge in ranges:
-            there = (rapidity + shift > low_edge) & (rapidity + shift < high_edge)
-            density += there * (0.5 / len(ranges) / (high_edge - low_edge))
-        inverse = np.where(np.abs(rapidity) < reach, 1.0 / density, 0.0)
-        return rapidity, inverse
-
     def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
         """See :class:`~darkstats.simulation.events.Process`."""
         radiation = radiate(n_events, rng, enabled=self.isr, least_fraction=0.1)
@@ -187,7 +164,12 @@ class RadiativeMuons:
         span = np.log(top / self.min_energy_gev)
         energy = self.min_energy_gev * np.exp(span * uniform[0])
         shift = np.arctanh(radiation.beta[kept]) + math.atanh(BOOST_BETA)
-        rapidity, spread = self._photon_rapidity(uniform[1], choice[kept], shift)
+        thrown = PhotonRapidities(
+            max_cosine=self.max_cosine, enriched_ranges_deg=self.enriched_ranges_deg
+        )
+        rapidity = thrown.draw(uniform[1], choice[kept], shift)
+        inside = np.abs(rapidity) < thrown.reach
+        spread = np.where(inside, 1.0 / thrown.density(rapidity, shift), 0.0)
         cosine = np.tanh(rapidity)
         axis = unit_vectors(cosine, phi[0])
         photon = massless(energy, axis)

@@ -210,7 +210,8 @@ class DileptonRecoilSelection:
     -----
     Photons, and electrons beside the tracker, above threshold in the calorimeter veto an event,
     and so do further charged particles in the tracker; each shower is missed with the
-    detector's veto inefficiency at its energy, which enters as a weight. Columns: dilepton
+    detector's veto inefficiency at its energy (and that of the K_L and muon detector, where one is
+    given), which enters as a weight. Columns: dilepton
     mass; squared recoil mass; polar angle of the recoil momentum in lab and c.m. frame; recoil
     momentum transverse to the beam, to the faster and to the slower lepton in the c.m. frame;
     opening angle of the leptons transverse to the beam; smaller momentum; smaller and larger
@@ -247,9 +248,9 @@ class DileptonRecoilSelection:
         charged = np.isin(kind, (11, 13, 211, 321, 2212))
         tracked = charged & detector.in_cdc(theta) & (momentum > 0.05)
         shower = photon | ((kind == 11) & ~tracked)  # an electron beside the tracker showers, too
-        veto = shower & (lab[:, 0] > detector.veto_threshold_gev) & detector.in_ecl(theta)
         missed = np.ones(n)
-        np.multiply.at(missed, block.event[veto], detector.missed(lab[veto, 0]))
+        chance = detector.unseen(lab[shower, 0], theta[shower])
+        np.multiply.at(missed, block.event[shower], chance)
         n_tracks = np.bincount(block.event[tracked], minlength=n)
         first, second = (13, 13) if self.flavours == "mumu" else (11, 13)
         low, high = np.radians(self.theta_range_deg)

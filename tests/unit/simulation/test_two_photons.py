@@ -1,0 +1,89 @@
+"""e+e- -> gamma gamma: closed forms of the cross section, also where one photon is in a gap."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from darkstats.errors import OptionError
+from darkstats.signals.constants import BOOST_BETA, S_GEV2
+from darkstats.simulation.kinematics import dot, to_lab
+from darkstats.simulation.three_photons import two_photon_cross_section_pb
+from darkstats.simulation.two_photons import TwoPhotons
+
+GAPS = ((31.4, 32.2), (128.7, 130.7))
+
+
+def rng(seed: int = 1) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(seed))
+
+
+def cosine_cm(theta_deg: float) -> float:
+    cosine = math.cos(math.radians(theta_deg))
+    return (cosine - BOOST_BETA) / (1.0 - BOOST_BETA * cosine)
+
+
+def photons_pb(low_deg: float, high_deg: float) -> float:
+    """Photons between two polar angles, lab, times the Born cross section, in closed form."""
+
+    def until(cosine: float) -> float:
+        return math.copysign(two_photon_cross_section_pb(abs(cosine)), cosine)
+
+    return until(cosine_cm(low_deg)) - until(cosine_cm(high_deg))
+
+
+@pytest.mark.parametrize("ranges", [(), GAPS])
+def test_the_cross_section_is_the_closed_form(ranges: tuple[tuple[float, float], ...]) -> None:
+    """Enriched or not (5 sigma)."""
+    process = TwoPhotons(max_cosine=0.9, isr=False, enriched_ranges_deg=ranges)
+    weights = process.generate(40_000, rng()).weight_pb
+    error = weights.std() / math.sqrt(len(weights))
+    assert abs(weights.mean() - two_photon_cross_section_pb(0.9)) < 5.0 * error
+    assert error < 0.02 * weights.mean()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "known_pb"), [(33.0, 128.0, 2760.0), (*GAPS[0], 48.0), (*GAPS[1], 85.0)]
+)
+def test_photons_in_barrel_and_gaps(low: float, high: float, known_pb: float) -> None:
+    """The closed form has the numbers that are known, and the generator has the closed form."""
+    expected = photons_pb(low, high)
+    assert expected == pytest.approx(known_pb, rel=0.007)
+    block = TwoPhotons(isr=False, enriched_ranges_deg=GAPS).generate(60_000, rng(2))
+    lab = to_lab(block.momentum).reshape(-1, 2, 4)
+    theta = np.degrees(np.arccos(lab[..., 3] / lab[..., 0]))
+    weights = np.zeros(block.n_events)
+    inside = ((theta > low) & (theta < high)).sum(axis=1)
+    weights[block.event[::2]] = block.weight_pb[block.event[::2]] * inside
+    error = weights.std() / math.sqrt(len(weights))
+    assert abs(weights.mean() - expected) < 5.0 * error
+    assert error < 0.02 * expected
+
+
+def test_enrichment_changes_no_rate_with_radiation() -> None:
+    """Photons in a gap whose partner is hard and central, with radiation (5 sigma)."""
+    found = []
+    for ranges, n in (((), 600_000), (GAPS, 60_000)):
+        block = TwoPhotons(enriched_ranges_deg=ranges).generate(n, rng(3))
+        pair = block.momentum.reshape(-1, 2, 4)
+        lab = to_lab(pair)
+        theta = np.degrees(np.arccos(lab[..., 3] / lab[..., 0]))
+        gap = ((theta > GAPS[1][0]) & (theta < GAPS[1][1])).any(axis=1)
+        weights = np.zeros(n)
+        central = (pair[..., 0] > 2.0).all(axis=1)
+        weights[block.event[::2]] = block.weight_pb[block.event[::2]] * (gap & central)
+        found.append((weights.mean(), weights.std() / math.sqrt(n)))
+        np.testing.assert_allclose(dot(pair, pair), 0.0, atol=1e-9)
+        total = pair.sum(axis=1)
+        assert (dot(total, total) < S_GEV2 * (1.0 + 1e-9)).all()
+        np.testing.assert_allclose(total[:, 1:3], 0.0, atol=1e-9)
+    assert abs(found[0][0] - found[1][0]) < 5.0 * math.hypot(found[0][1], found[1][1])
+    assert found[1][1] < 0.1 * found[1][0]
+
+
+@pytest.mark.parametrize("given", [{"max_cosine": 1.0}, {"least_fraction": 0.0}])
+def test_what_cannot_be_is_refused(given: dict[str, float]) -> None:
+    with pytest.raises(OptionError, match="two_photons"):
+        TwoPhotons(**given)  # type: ignore[arg-type]
