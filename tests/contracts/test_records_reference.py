@@ -248,8 +248,7 @@ def records(
     folder = str(few.with_name("masses"))
     document = json.loads((masses / "patchset.json").read_text("utf-8"))
     document["patches"] = document["patches"][:1]
-    one = few.with_name("one.json")
-    one.write_text(json.dumps(document))
+    (one := few.with_name("one.json")).write_text(json.dumps(document))
     bayes = w.MassScanRequest(
         source=str(masses / "background_only.json"),
         patchset=str(one),
@@ -257,7 +256,8 @@ def records(
         bayes=w.BayesSettings(expected="none", ranges=(("bernstein_0", 0.0, 80.0),)),
         workers=1,
     )
-    found["scan"] = [w.scan(scan_into("masses")), w.scan(bayes)]
+    decays = w.scan(w.MassScanRequest(source=_decays(repository, few.parent), workers=1))
+    found["scan"] = [w.scan(scan_into("masses")), w.scan(bayes), decays]
     bundle = str(few.with_name("bundle"))
     found["publish"] = [w.publish(w.PublishRequest(source=str(masses), output=bundle))]
     damaged = few.with_name("bundle") / "yields.tex"
@@ -281,6 +281,21 @@ def records(
         "citation": [citation_record()],
         "error": [error_record(error, exit_status=2, command="darkstats") for error in errors],
     }
+
+
+def _decays(repository: Path, folder: Path) -> str:
+    """A search for decays of B mesons at two masses and one lifetime."""
+    text = (repository / "models/b_to_k_scalar.yaml").read_text("utf-8")
+    for key, values in (("masses_gev", "0.3, 0.6"), ("ctau_mm", "10")):
+        text = re.sub(rf"{key}: \[[^]]*\]", f"{key}: [{values}]", text)
+    card = folder / "decays.yaml"
+    card.write_text(text, "utf-8")
+    built = w.BuildRequest(
+        card=str(card), output=str(folder / "decays"), quick=True, workers=1,
+        cache=str(folder / "cache"),
+    )  # fmt: skip
+    w.build(built)
+    return built.output
 
 
 KINDS = (

@@ -141,6 +141,12 @@ def read_card(path: Path | str) -> SearchCard:
         source=str(path),
     )
     require_plausible(card)
+    if any(BENCHMARKS[name].per_parent for name in found.benchmarks) and (
+        getattr(found.settings, "parent_pb", None) is None
+    ):
+        card["benchmarks"].fail(
+            "branching fractions need the cross section of what decays", "give counting.parent_pb"
+        )
     return found
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import yaml
 
-__all__ = ["Entry", "read_card_file"]
+__all__ = ["LIKE", "Entry", "read_card_file"]
 
 _MOST_BYTES = 1_000_000
 _MOST_ENTRIES = 100_000  # a card has some hundred; a few aliases of aliases have millions
@@ -145,14 +145,47 @@ def _kind(value: object) -> str:
     return names.get(type(value), f"{value!r}")
 
 
+#: Key of a card that is another one but for what it says itself.
+LIKE = "like"
+
+
 def read_card_file(path: Path | str) -> Entry:
     """Read a YAML card without running anything in it.
+
+    A card with the key ``like`` is the card of that name beside it, but for the keys that it has
+    itself; of mappings key by key, lists as a whole.
 
     Raises
     ------
     CardError
-        The file cannot be read, is no YAML, or has a key twice.
+        The file cannot be read, is no YAML, or has a key twice; it is like a card elsewhere, or
+        like one that is like another.
     """
+    card = _read(path)
+    if not isinstance(card.value, dict) or LIKE not in card.value:
+        return card
+    name = card[LIKE].text()
+    if Path(name).name != name:
+        card[LIKE].fail(f"{name!r} is no file beside this card", "give a name without a folder")
+    other = _read(Path(path).parent / name)
+    if LIKE in other:
+        card[LIKE].fail(f"{name} is like another card itself", "name that one")
+    own = {key: entry for key, entry in card.value.items() if key != LIKE}
+    return _over(other, Entry(value=own, key="", line=card.line, source=card.source))
+
+
+def _over(under: Entry, own: Entry) -> Entry:
+    """Entries of one card with those of another on top."""
+    if not isinstance(under.value, dict) or not isinstance(own.value, dict):
+        return own
+    value = dict(under.value)
+    for key, entry in own.value.items():
+        value[key] = _over(value[key], entry) if key in value else entry
+    return Entry(value=value, key=own.key, line=own.line, source=own.source)
+
+
+def _read(path: Path | str) -> Entry:
+    """One file."""
     import yaml
 
     source = str(path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from darkstats.errors import DarkstatsError, OptionError
 from darkstats.searches.background_choice import QUOTES, BackgroundChoice
 from darkstats.searches.bump_hunt import BumpHunt
-from darkstats.searches.counting import Counting
+from darkstats.searches.counting import Counting, Window
 from darkstats.searches.cuts import Cut
 from darkstats.searches.optimise import Optimisation
 from darkstats.searches.plane import PlaneScan
@@ -18,6 +18,7 @@ from darkstats.searches.recoil_windows import RecoilWidths
 from darkstats.searches.smooth_cuts import PlacedCut
 from darkstats.searches.windows import DiphotonResolution, RecoilResolution
 from darkstats.signals.constants import CM_ENERGY_GEV
+from darkstats.simulation.b_candidates import SLOPE
 from darkstats.simulation.decay_length import DecayVolume
 from darkstats.simulation.displaced_pairs import BOOST_COLUMNS
 from darkstats.simulation.selection import PHOTON_COLUMNS
@@ -306,7 +307,7 @@ def _plane_scan(
 
 
 def _volume(entry: Entry) -> DecayVolume:
-    entry.keys(required=("r_mm",), optional=("z_mm",))
+    entry.keys(required=("r_mm",), optional=("z_mm", "efficiency"))
     ends = {
         name: [item.number() for item in entry[name]] for name in ("r_mm", "z_mm") if name in entry
     }
@@ -319,10 +320,33 @@ def _volume(entry: Entry) -> DecayVolume:
                 f"{name[0]}_{side}_mm": value
                 for name, values in ends.items()
                 for side, value in zip(("from", "to"), values, strict=True)
-            }
+            },
+            efficiency=entry["efficiency"].number() if "efficiency" in entry else 1.0,
         )
     except OptionError as error:
         entry.fail(str(error))
+
+
+def _window(entry: Entry, columns: tuple[str, ...]) -> Window:
+    entry.keys(required=("variable",), optional=("sigma", "pointing"))
+    pointing = entry["pointing"].flag() if "pointing" in entry else False
+    if pointing and SLOPE not in columns:
+        entry["pointing"].fail(f"needs the column {SLOPE}", "take the selection b_candidate")
+    return Window(
+        variable=entry["variable"].text(choices=columns),
+        sigma=entry["sigma"].number(above=0.0) if "sigma" in entry else 2.0,
+        pointing=pointing,
+    )
+
+
+def _background_events(entry: Entry) -> float | tuple[tuple[float, float], ...]:
+    """A number, or rows of a mass and a number."""
+    if not isinstance(entry.value, list):
+        return entry.number(low=0.0)
+    rows = [row.items() for row in entry]
+    if any(len(row) != 2 for row in rows):
+        entry.fail("expected rows of a mass in GeV and expected events", "write [[0.5, 2.0]]")
+    return tuple((row[0].number(above=0.0), row[1].number(low=0.0)) for row in rows)
 
 
 def _counting(
@@ -331,14 +355,14 @@ def _counting(
     if missing := set(BOOST_COLUMNS) - set(columns):
         entry.fail(
             f"counting displaced decays needs the columns {', '.join(sorted(missing))}",
-            "take the selection displaced_pair",
+            "take the selection displaced_pair, or b_candidate",
         )
-    numbers = ("background_events", "background_error", "least_efficiency")
+    numbers = ("background_error", "least_efficiency")
     entry.keys(
         required=("volumes", "ctau_mm"),
         optional=(
-            *numbers, "largest_simulation_error", "cuts", "systematics", "reference_pb",
-            "mass_label",
+            *numbers, "background_events", "largest_simulation_error", "cuts", "systematics",
+            "reference_pb", "mass_label", "window", "parent_pb",
         ),
     )  # fmt: skip
     settings: dict[str, object] = {
@@ -351,7 +375,11 @@ def _counting(
             name: error.number(above=0.0, high=0.99)
             for name, error in entry["systematics"].mapping().items()
         }
-    for name in ("reference_pb", "largest_simulation_error"):
+    if "background_events" in entry:
+        settings["background_events"] = _background_events(entry["background_events"])
+    if "window" in entry:
+        settings["window"] = _window(entry["window"], columns)
+    for name in ("reference_pb", "largest_simulation_error", "parent_pb"):
         if name in entry:
             settings[name] = entry[name].number(above=0.0)
     if "mass_label" in entry:

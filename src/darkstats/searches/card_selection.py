@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from darkstats.errors import OptionError
 from darkstats.searches.declared_selection import DeclaredSelection, ObjectClass
+from darkstats.simulation.b_candidates import BCandidateSelection
 from darkstats.simulation.displaced_pairs import DisplacedPairSelection
 from darkstats.simulation.selection import DileptonRecoilSelection, ThreePhotonSelection
 from darkstats.simulation.single_photon import SinglePhotonSelection
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["read_selection"]
 
-_KINDS = ("three_photons", "dilepton_recoil", "displaced_pair", "single_photon", "declared")
+_KINDS = (
+    "three_photons",
+    "dilepton_recoil",
+    "displaced_pair",
+    "b_candidate",
+    "single_photon",
+    "declared",
+)
 
 
 def read_selection(entry: Entry) -> Selection:
@@ -30,6 +38,11 @@ def read_selection(entry: Entry) -> Selection:
     kind = entry["kind"].text(choices=_KINDS)
     if kind == "declared":
         return _declared(entry)
+    if kind == "b_candidate":
+        names = ("min_momentum_gev", "min_photon_energy_gev")
+        entry.keys(required=("kind",), optional=names)
+        found = {name: entry[name].number(above=0.0) for name in names if name in entry}
+        return BCandidateSelection(**found)
     if kind == "displaced_pair":
         names = ("min_photon_energy_gev", "min_momentum_gev")
         entry.keys(required=("kind",), optional=names)

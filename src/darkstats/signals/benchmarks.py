@@ -34,6 +34,9 @@ class Benchmark:
         What the conversion rests on.
     to_coupling, to_cross_section_pb
         Functions of the masses in GeV and of cross section in pb, or coupling.
+    per_parent
+        Whether they are of the cross section over that of the particles that decay, which the
+        search says: the coupling is a product of branching fractions.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Benchmark:
     assumption: str
     to_coupling: Callable[[tuple[float, ...], float], float] = field(repr=False)
     to_cross_section_pb: Callable[[tuple[float, ...], float], float] = field(repr=False)
+    per_parent: bool = False
 
 
 _DRESSED = "vacuum polarisation at 10.58 GeV, a factor of 1.078 +- 0.005 on the Born cross section"
@@ -163,6 +167,29 @@ def _all() -> dict[str, Benchmark]:
             lambda _, x: 1e3 * x,
             lambda _, x: 1e-3 * x,
         ),
+        *(
+            (
+                name,
+                f"BR({words}) x BR(X -> f)",
+                label,
+                ("m_X",),
+                "the number of B mesons is that of the card",
+                lambda _, x: x,
+                lambda _, x: x,
+            )
+            for name, words, label in (
+                (
+                    "b_to_k_branching",
+                    "B+ -> K+ X",
+                    r"$\mathcal{B}(B^+ \to K^+ X) \times \mathcal{B}(X \to f)$",
+                ),
+                (
+                    "b_to_kstar_branching",
+                    "B0 -> K*0 X) x BR(K*0 -> K+ pi-",
+                    r"$\mathcal{B}(B^0 \to K^{*0}(\to K^+\pi^-) X) \times \mathcal{B}(X \to f)$",
+                ),
+            )
+        ),
     )
     return {
         name: Benchmark(
@@ -173,6 +200,7 @@ def _all() -> dict[str, Benchmark]:
             assumption=assumption,
             to_coupling=there,
             to_cross_section_pb=back,
+            per_parent=name.endswith("_branching"),
         )
         for name, coupling, label, masses, assumption, there, back in entries
     }

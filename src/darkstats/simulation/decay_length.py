@@ -68,17 +68,20 @@ class DecayVolume:
         Radii; the second may be infinite.
     z_from_mm, z_to_mm
         Ends along the electron beam, either side of the collision point.
+    efficiency
+        Of what decays within, relative to all else that a selection asks for.
 
     Raises
     ------
     OptionError
-        Radii do not rise from zero on, or the ends are on one side.
+        Radii do not rise from zero on, the ends are on one side, or the efficiency is none.
     """
 
     r_from_mm: float
     r_to_mm: float
     z_from_mm: float = -math.inf
     z_to_mm: float = math.inf
+    efficiency: float = 1.0
 
     def __post_init__(self) -> None:
         """See :class:`DecayVolume`."""
@@ -91,6 +94,8 @@ class DecayVolume:
                 f"a volume from {self.z_from_mm:g} to {self.z_to_mm:g} mm along the beams does not "
                 "hold the collision point between its ends"
             )
+        if not 0.0 < self.efficiency <= 1.0:
+            raise OptionError(f"a volume with the efficiency {self.efficiency:g}, not in (0, 1]")
 
     def proper_lengths_mm(
         self, boost_transverse: FloatArray, boost_along: FloatArray
@@ -111,10 +116,17 @@ class DecayVolume:
         return np.asarray(first), np.asarray(np.maximum(first, last))
 
     def kept(
-        self, boost_transverse: FloatArray, boost_along: FloatArray, ctau_mm: float
+        self,
+        boost_transverse: FloatArray,
+        boost_along: FloatArray,
+        ctau_mm: float,
+        between_mm: tuple[FloatArray, FloatArray] | None = None,
     ) -> FloatArray:
-        """Probability to decay within. Shape [particle]."""
+        """Probability to decay within, and between these proper lengths. Shape [particle]."""
         first, last = self.proper_lengths_mm(boost_transverse, boost_along)
+        if between_mm is not None:
+            first = np.maximum(first, between_mm[0])
+            last = np.maximum(first, np.minimum(last, between_mm[1]))
         none = np.isinf(first)  # along the beams: never at such a radius
         safe = np.where(none, 0.0, first)
         return np.where(none, 0.0, decay_probability(safe, np.where(none, 1.0, last), ctau_mm))
@@ -161,6 +173,8 @@ def decay_efficiency(
     boost_along: FloatArray,
     weights: FloatArray,
     ctau_mm: FloatArray,
+    *,
+    between_mm: tuple[FloatArray, FloatArray] | None = None,
 ) -> DecayEfficiency:
     """Efficiency against the lifetime, of signals that pass all else.
 
@@ -174,6 +188,8 @@ def decay_efficiency(
         Share of each signal in all that were generated. Shape [signal].
     ctau_mm
         Lifetimes above zero. Shape [lifetime].
+    between_mm
+        Least and largest proper length at which each signal is still taken. Shapes [signal].
 
     Raises
     ------
@@ -194,7 +210,11 @@ def decay_efficiency(
     if not (times > 0.0).all():
         raise OptionError("lifetimes c tau are above zero, in mm")
     parts = [
-        weights * sum(volume.kept(boost_transverse, boost_along, t) for volume in volumes)
+        weights
+        * sum(
+            volume.efficiency * volume.kept(boost_transverse, boost_along, t, between_mm)
+            for volume in volumes
+        )
         for t in times.tolist()
     ]
     return DecayEfficiency(

@@ -20,6 +20,7 @@ from darkstats.simulation.kinematics import (
     M_E,
     boost_to,
     isotropic,
+    moving,
     two_body_momentum,
 )
 from darkstats.simulation.photon_vector import PhotonVector
@@ -108,12 +109,12 @@ class InelasticPairs:
         """Draw photon and A', then each decay in the rest frame of what decays."""
         hard = self._production().draw(n_events, rng)
         model, n = self._model(), len(hard.kept)
-        excited = boost_to(_moving(model.excited_gev, model.momentum_gev, hard.axis), hard.vector)
+        excited = boost_to(moving(model.excited_gev, model.momentum_gev, hard.axis), hard.vector)
         pair_gev = self._pair_masses(model, rng.random(n))
         momentum = two_body_momentum(model.excited_gev, self.mass_gev, pair_gev)
-        pair = boost_to(_moving(pair_gev, momentum, isotropic(n, rng)), excited)
+        pair = boost_to(moving(pair_gev, momentum, isotropic(n, rng)), excited)
         half = np.sqrt(np.maximum(0.25 * pair_gev**2 - M_E**2, 0.0))
-        electron = boost_to(_moving(M_E, half, isotropic(n, rng)), pair)
+        electron = boost_to(moving(M_E, half, isotropic(n, rng)), pair)
         particles = [hard.photon, electron, pair - electron, excited]
         return hard.block(particles, [22, 11, -11, LONG_LIVED_ID], hard.weight_pb, n_events)
 
@@ -126,12 +127,3 @@ class InelasticPairs:
         cumulative = np.concatenate([[0.0], np.cumsum(shares)])
         q2 = np.interp(uniform * cumulative[-1], cumulative, edges)
         return np.asarray(np.sqrt(q2))
-
-
-def _moving(
-    mass_gev: FloatArray | float, momentum_gev: FloatArray | float, axis: FloatArray
-) -> FloatArray:
-    """Momenta of particles that fly along axes. Shapes [n] or none, [n, 3] -> [n, 4]."""
-    size = np.broadcast_to(np.asarray(momentum_gev, dtype=np.float64), len(axis))
-    energy = np.hypot(size, mass_gev)
-    return np.concatenate([energy[:, None], size[:, None] * axis], axis=1)

@@ -35,6 +35,7 @@ __all__ = [
     "invariant_mass_squared",
     "isotropic",
     "massless",
+    "moving",
     "to_cm",
     "to_lab",
     "two_body_momentum",
@@ -118,3 +119,12 @@ def isotropic(n: int, rng: np.random.Generator) -> FloatArray:
 def massless(energy: FloatArray, direction: FloatArray) -> FloatArray:
     """Momenta of massless particles. Shapes [n], [n, 3] -> [n, 4]."""
     return np.concatenate([energy[:, None], energy[:, None] * direction], axis=-1)
+
+
+def moving(
+    mass_gev: FloatArray | float, momentum_gev: FloatArray | float, axis: FloatArray
+) -> FloatArray:
+    """Momenta of particles that fly along axes. Shapes [n] or none, [n, 3] -> [n, 4]."""
+    size = np.broadcast_to(np.asarray(momentum_gev, dtype=np.float64), len(axis))
+    energy = np.hypot(size, mass_gev)
+    return np.concatenate([energy[:, None], size[:, None] * axis], axis=1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.simulation.axion_strahlung import AxionStrahlung, MesonPhoton
+from darkstats.simulation.b_to_kaon import BToKaon
 from darkstats.simulation.dark_higgsstrahlung import DarkHiggsstrahlung
 from darkstats.simulation.external import LheEvents
 from darkstats.simulation.forward_bhabha import ForwardBhabha
@@ -33,6 +34,7 @@ __all__ = ["PROCESSES", "make_process"]
 PROCESSES: Mapping[str, type[Any]] = MappingProxyType(
     {
         "axion_strahlung": AxionStrahlung,
+        "b_to_kaon": BToKaon,
         "dark_higgsstrahlung": DarkHiggsstrahlung,
         "forward_bhabha": ForwardBhabha,
         "four_muons": FourMuons,

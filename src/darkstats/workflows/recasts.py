@@ -151,9 +151,17 @@ def _of_record(request: RecastRequest) -> _Given:
     if request.source is None:
         if request.coupling is not None:
             raise OptionError("--coupling goes with --from, the mediator that it is of")
-        _rate_unit(request, "pb")
+        if PRODUCTIONS[request.production].unit == "1":
+            key = f"{request.production}_branching"
+            if key not in table.limits:
+                raise OptionError(
+                    f"{request.limit} limits no branching fraction of {request.production}: "
+                    f"a card with the benchmark {key} does"
+                )
+        else:
+            _rate_unit(request, "pb")
     limits = table.limits_on(key)
-    size = 1e-3 if key == "cross_section" else _per_gev(limits, request)
+    size = _size(key, limits, request)
     given = {
         name: [
             float(size * value) if math.isfinite(value) and value > 0.0 else None
@@ -175,8 +183,9 @@ def _of_record(request: RecastRequest) -> _Given:
     limit = GivenLimit(
         source=request.limit, sha256=_digest(request.limit), words=table.title or table.name,
         cl=_level(request, table.cl), level=level_words(table.method, table.cl),
-        quantity="cross section" if model is None else model.symbol,
-        unit="pb" if model is None else model.unit, simulated=table.simulated,
+        quantity=_QUANTITIES[key == "cross_section"] if model is None else model.symbol,
+        unit=PRODUCTIONS[request.production].unit if model is None else model.unit,
+        simulated=table.simulated,
     )  # fmt: skip
     kept = {k: v for k, v in curves.items() if any(one is not None for _, one in v)}
     if not kept:
@@ -185,6 +194,16 @@ def _of_record(request: RecastRequest) -> _Given:
         mass: reason for mass, reason in zip(masses, table.reasons, strict=True) if reason
     }  # fmt: skip
     return _Given(limit=limit, curves=kept, reasons=reasons, table=table)
+
+
+_QUANTITIES = {True: "cross section", False: "branching fraction"}
+
+
+def _size(key: str, limits: Limits, request: RecastRequest) -> float:
+    """Size of the unit of limits in that of the recast."""
+    if key == "cross_section":
+        return 1e-3
+    return 1.0 if request.source is None else _per_gev(limits, request)
 
 
 def _as_scan(record: Mapping[str, Any], source: str) -> dict[str, Any]:

@@ -132,6 +132,7 @@ def _read_source(
                 "luminosity_ipb": record["luminosity_ipb"],
                 "reference_cross_section_pb": sidecar["reference_cross_section_pb"],
                 "poi_label": sidecar["poi_label"],
+                **_parent(sidecar),
                 "collision": {"sqrt_s_gev": CM_ENERGY_GEV, "beams": "e+ e-"},
             },
             benchmarks=tuple(record.get("benchmarks", ())),
@@ -247,6 +248,14 @@ def _workspace_alone(folder: Path) -> str | None:
     return str(one) if one.is_file() and not any((folder / n).exists() for n in others) else None
 
 
+_PARENT = "parent_cross_section_pb"
+
+
+def _parent(sidecar: Mapping[str, Any]) -> dict[str, object]:
+    """Cross section of the particles whose decays a search looks for, where it has some."""
+    return {_PARENT: sidecar[_PARENT]} if _PARENT in sidecar else {}
+
+
 def couplings_of(hypotheses: MassHypotheses) -> dict[str, Coupling]:
     """The coupling of each benchmark of a search: the only place where the two meet."""
     from darkstats.report.scan_records import Coupling
@@ -258,12 +267,15 @@ def couplings_of(hypotheses: MassHypotheses) -> dict[str, Coupling]:
     if reference is None:
         return found
 
+    def unit(model: Benchmark) -> float:
+        return float(hypotheses.facts[_PARENT]) if model.per_parent else 1.0
+
     def conversion(model: Benchmark) -> Converted:
         def convert(values: Sequence[float | str], mu: float) -> float | None:
             if mu < 0.0:
                 return None
             at = tuple(float(values[k]) for k in masses)
-            return float(model.to_coupling(at, reference * mu))
+            return float(model.to_coupling(at, reference * mu / unit(model)))
 
         return convert
 

@@ -127,7 +127,7 @@ def start_search(request: SearchStartRequest, shell: Shell | None = None) -> Out
     Raises
     ------
     OptionError
-        The file is there already.
+        The file is there already, or the card that it shall be like is like another one.
     CardError
         The card that it shall be like cannot be used.
     """
@@ -160,6 +160,8 @@ def _like(request: SearchStartRequest) -> str:
     path = Path(request.like or "")
     card = read_card(path)
     text = path.read_text("utf-8")
+    if base := re.search(r"(?m)^like:\s*(\S+)", text):
+        raise OptionError(f"{path} is like {base[1]}: start from that one")
     renamed = re.sub(r"(?m)^name:.*$", f"name: {request.name}", text, count=1)
     head = f"# Made of the card of {card.name}: check every number, and say where it is from.\n"
     return head + renamed

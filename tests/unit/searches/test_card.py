@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darkstats.errors import CardError
+from darkstats.errors import CardError, OptionError
 from darkstats.searches.card import read_card
+from darkstats.workflows.search_start import SearchStartRequest, start_search
 
 MODELS = Path(__file__).parents[3] / "models"
 ALP = MODELS / "alp.yaml"
@@ -213,3 +214,41 @@ def test_a_lower_bound_may_follow_a_column(tmp_path):
     (cut,) = (c for c in read_card(path).settings.cuts if c.variable == "recoil_pt_gev")
     assert cut.along == ("recoil_mass_squared_gev2",)
     assert cut.bounds(np.array([0.0, 5.0, 20.0])).tolist() == [0.5, 1.0, 1.5]
+
+
+def test_a_card_is_like_another_but_for_its_own_keys(tmp_path: Path) -> None:
+    """Mappings are merged key by key, lists are replaced; places are those of each file."""
+    (tmp_path / "base.yaml").write_text((MODELS / "alp.yaml").read_text("utf-8"), "utf-8")
+    card = tmp_path / "card.yaml"
+    card.write_text(
+        "like: base.yaml\nname: other\ndetector: {photon_efficiency: 0.9}\nbenchmarks: []\n",
+        "utf-8",
+    )
+    found, base = read_card(card), read_card(tmp_path / "base.yaml")
+    assert (found.name, found.benchmarks) == ("other", ())
+    assert found.detector.photon_efficiency == 0.9
+    assert found.detector.position_rad == base.detector.position_rad
+    assert (found.settings, found.signal, found.title) == (base.settings, base.signal, base.title)
+    assert found.digest != base.digest
+    for text, problem in (
+        ("like: base.yaml\nluminosity_ipb: -1\n", "card.yaml, line 2: luminosity_ipb"),
+        ("like: base.yaml\ncolour: 1\n", "unknown key"),
+        ("like: ../base.yaml\n", "beside this card"),
+        ("like: none.yaml\n", "none.yaml"),
+        ("like: card2.yaml\n", "like another card itself"),
+    ):
+        (tmp_path / "card2.yaml").write_text("like: base.yaml\n", "utf-8")
+        card.write_text(text, "utf-8")
+        with pytest.raises(CardError, match=problem):
+            read_card(card)
+
+
+def test_a_card_that_is_like_another_is_no_start(tmp_path: Path) -> None:
+    """A new search starts from the whole card."""
+    with pytest.raises(OptionError, match=r"start from that one"):
+        start_search(
+            SearchStartRequest(
+                name="mine", like=str(MODELS / "b_to_k_scalar_ee.yaml"),
+                output=str(tmp_path / "mine.yaml"),
+            )
+        )  # fmt: skip

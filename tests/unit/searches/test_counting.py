@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from statistics import NormalDist
 from types import MappingProxyType
 
 import numpy as np
@@ -11,11 +12,12 @@ import pytest
 
 from darkstats.errors import CardError, OptionError
 from darkstats.searches.card import read_card
-from darkstats.searches.counting import Counting, build_counting
+from darkstats.searches.counting import Counting, Window, build_counting
 from darkstats.searches.cuts import Cut
 from darkstats.searches.products import SearchProduct, SimulatedSamples
+from darkstats.simulation.b_candidates import B_COLUMNS, SLOPE
 from darkstats.simulation.candidates import Candidates
-from darkstats.simulation.decay_length import DecayVolume
+from darkstats.simulation.decay_length import DecayVolume, decay_efficiency
 from darkstats.simulation.displaced_pairs import DISPLACED_COLUMNS
 
 VOLUME = DecayVolume(r_from_mm=10.0, r_to_mm=100.0)
@@ -116,3 +118,127 @@ def test_cards_say_what_can_be_counted(
     path.write_text(text.replace(old, new), "utf-8")
     with pytest.raises(CardError, match=problem):
         read_card(path)
+
+
+def displaced_photons(masses: list[float], slope: float = 0.0) -> Candidates:
+    """Candidates of B mesons, boost 2 across the beams."""
+    n = len(masses)
+    columns = {name: np.zeros(n) for name in B_COLUMNS}
+    columns |= {"m_x_gev": np.array(masses), "boost_transverse": np.full(n, 2.0)}
+    columns[SLOPE] = np.full(n, slope)
+    return Candidates(
+        columns=MappingProxyType(columns), weight_pb=np.ones(n), n_generated=n,
+        sum_weight_pb=float(n), sum_weight_squared_pb2=float(n),
+    )  # fmt: skip
+
+
+def gaussian(mass: float, width: float = 0.01, n: int = 4001) -> list[float]:
+    places = (np.arange(n) + 0.5) / n
+    return [NormalDist(mass, width).inv_cdf(place) for place in places.tolist()]
+
+
+def test_windows_are_about_the_signals_of_each_mass() -> None:
+    """Two resolutions either side of the median hold 95.4 %; each mass has its own count."""
+    everywhere = DecayVolume(r_from_mm=0.0, r_to_mm=1e9, efficiency=0.5)
+    product = built(
+        {1.0: displaced_photons(gaussian(1.0)), 2.0: displaced_photons(gaussian(2.0, 0.02))},
+        volumes=(everywhere,), ctau_mm=(1.0,), window=Window(variable="m_x_gev", sigma=2.0),
+        background_events=((1.0, 4.0), (3.0, 8.0)), asimov=False, parent_pb=1000.0,
+    )  # fmt: skip
+    facts = list(product.sidecar["windows"].values())
+    for fact, mass, width in zip(facts, (1.0, 2.0), (0.01, 0.02), strict=True):
+        assert fact["efficiency"] == pytest.approx(0.5 * 0.9545, rel=1e-3)
+        low, high = fact["window_gev"]
+        assert (low, high) == pytest.approx((mass - 2.0 * width, mass + 2.0 * width), abs=1e-4)
+    assert [fact["background_events"] for fact in facts] == [4.0, 6.0]
+    rng = np.random.default_rng(1)
+    drawn = [float(rng.poisson(4.0)), float(rng.poisson(6.0))]
+    assert [one["data"] for one in product.workspace["observations"]] == [[n] for n in drawn]
+    names = [one["name"] for one in product.workspace["channels"]]
+    assert names == ["signal_region_1p0000", "signal_region_2p0000"]
+    assert [list(one) for one in product.fill["windows"].values()] == [[name] for name in names]
+    assert product.sidecar["parent_cross_section_pb"] == 1000.0
+    few = displaced_photons([1.0] * 99)
+    with pytest.raises(OptionError, match="too few"):
+        built({1.0: few}, volumes=(everywhere,), window=Window(variable="m_x_gev"))
+
+
+def test_photons_count_as_far_as_they_stay_in_the_window() -> None:
+    """All of 1 GeV with a loss of 1 per m of flight: decays up to d = 2 sigma, boost 2."""
+    n = 10_001
+    rows = displaced_photons([1.0] * n, slope=1e-3)
+    window = Window(variable="m_x_gev", pointing=True)
+    first, last = window.lengths_mm(rows, (0.98, 1.02))
+    assert set(first.tolist()) == {0.0}
+    np.testing.assert_allclose(last, 10.0)  # 20 mm of flight
+    high = displaced_photons([1.03] * n, slope=1e-3)
+    first, last = window.lengths_mm(high, (0.98, 1.02))
+    np.testing.assert_allclose(first, 0.5 * 10.0 / 1.03)
+    np.testing.assert_allclose(last, 0.5 * 50.0 / 1.03)
+    below = displaced_photons([0.97] * n, slope=1e-3)
+    first, last = window.lengths_mm(below, (0.98, 1.02))
+    np.testing.assert_array_equal(first, last)
+    volume = DecayVolume(r_from_mm=0.0, r_to_mm=1e4)
+    found = decay_efficiency(
+        [volume], rows["boost_transverse"], rows["boost_along"], np.full(n, 1.0 / n),
+        np.array([10.0]), between_mm=window.lengths_mm(rows, (0.98, 1.02)),
+    )  # fmt: skip
+    assert found.efficiency[0] == pytest.approx(1.0 - math.exp(-1.0))
+
+
+def test_backgrounds_by_mass_need_windows() -> None:
+    """And rising masses."""
+    for rows, more, problem in (
+        (((1.0, 2.0),), {}, "give window"),
+        (((1.0, 2.0), (1.0, 3.0)), {"window": Window(variable="m_x_gev")}, "do not rise"),
+    ):
+        with pytest.raises(OptionError, match=problem):
+            Counting(
+                luminosity_ipb=1.0, asimov=True, volumes=(VOLUME,), ctau_mm=(1.0,),
+                background_events=rows, **more,
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("kind: b_candidate", "kind: b_candidate\n  colour: 1", "unknown key"),
+        ("efficiency: 0.4", "efficiency: 1.4", "1.4"),
+        ("variable: m_x_gev, sigma", "variable: m_y_gev, sigma", "not known"),
+        ("background_events: 0.1", "background_events: [[1, 2, 3]]", "rows of a mass"),
+        ("  parent_pb", "  # parent_pb", "counting.parent_pb"),
+        ("decay: mumu", "decay: taus", "choose one of"),
+    ],
+)  # fmt: skip
+def test_cards_of_b_mesons_are_checked(
+    old: str, new: str, problem: str, tmp_path: Path, repository: Path
+) -> None:
+    """Faults name the file."""
+    text = (repository / "models/b_to_k_scalar.yaml").read_text("utf-8")
+    assert old in text
+    path = tmp_path / "card.yaml"
+    path.write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(CardError, match=problem):
+        read_card(path)
+
+
+CHANNELS = ("b_to_k_scalar", "b_to_kstar_scalar")
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+@pytest.mark.parametrize("ending", ["", "_ee", "_pipi", "_kk"])
+def test_cards_of_all_final_states_are_alike(name: str, ending: str, repository: Path) -> None:
+    """Luminosity, lifetimes, volumes and statistics are those of the first card."""
+    card, first = (
+        read_card(repository / f"models/{one}.yaml") for one in (name + ending, "b_to_k_scalar")
+    )
+    assert card.name == name + ending
+    assert isinstance(card.settings, Counting)
+    assert isinstance(first.settings, Counting)
+    for key in ("luminosity_ipb", "volumes", "ctau_mm", "window", "systematics"):
+        assert getattr(card.settings, key) == getattr(first.settings, key)
+    assert (card.method, card.cl) == (first.method, first.cl)
+    parents = {"b_to_k_scalar": 2 * 0.514, "b_to_kstar_scalar": 2 * 0.486}
+    expected = parents[name] * 198e6 / card.luminosity_ipb  # (198 +- 3)e6 pairs
+    assert card.settings.parent_pb == pytest.approx(expected, rel=1e-3)
+    assert card.benchmarks == (f"{name.removesuffix('_scalar')}_branching",)
