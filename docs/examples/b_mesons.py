@@ -6,6 +6,9 @@
 
 DATA holds the observed limits of arXiv:2306.02830 at 95 %, as collected by ALPaca
 (BelleII_BKS_mumu_2023.csv and three others). Prints the tables of docs/how-to/b-mesons.md.
+
+With build/b_to_k_alp and its scan, too, and --alp FIGURE: the same of B -> K a beside the limits of
+BaBar, arXiv:2111.01800 (BaBar_BKa_prompt_2022_BR.csv and BaBar_BKa_displaced_2022_BR.csv).
 """
 
 from __future__ import annotations
@@ -72,6 +75,66 @@ def compared(folder: Path, table: Path) -> list[dict[str, float]]:
     return rows
 
 
+def babar(data: Path) -> dict[float, tuple[np.ndarray, np.ndarray]]:
+    """Masses and limits at 90 % by c tau in mm; prompt is 0.001."""
+    found = {}
+    for name, times in (("prompt", (0.001,)), ("displaced", (1.0, 10.0, 100.0))):
+        path = data / f"BaBar_BKa_{name}_2022_BR.csv"
+        lines = [line for line in path.read_text("utf-8").splitlines() if line[0] != "#"]
+        rows = np.genfromtxt(lines[1:], delimiter=",")
+        for k, ctau in enumerate(times, start=1):
+            known = np.isfinite(rows[:, k])
+            found[ctau] = (rows[known, 0], rows[known, k])
+    return found
+
+
+#: Number of B mesons of BaBar over that of the card: 4.72e8 pairs over 1.1e8.
+BABAR = 4.72e8 / 1.1e8
+
+
+def alp(builds: Path, data: Path, path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    ours = expected(builds / "b_to_k_alp")
+    theirs = babar(data)
+    print("| cτ [mm] | expected | over BaBar | at the B mesons of BaBar |\n|---|---|---|---|")
+    fig, axis = plt.subplots(figsize=(6.0, 3.6), layout="constrained")
+    colours = {0.001: "#0072B2", 10.0: "#E69F00", 100.0: "#009E73", 400.0: "#CC79A7"}
+    styles = {0.001: "-", 10.0: "--", 100.0: "-.", 400.0: ":"}
+    for ctau in (0.001, 1.0, 10.0, 100.0, 400.0):
+        mine = np.array([row[0:3] for row in ours if row[1] == ctau])
+        cells = f"{mine[:, 2].min():.1e} to {mine[:, 2].max():.1e}"
+        if ctau in theirs:
+            masses, limits = theirs[ctau]
+            ratios = []
+            for mass, _, limit in mine:
+                near = np.abs(masses - mass) < NEAR * max(mass, 0.6)
+                if near.any():
+                    ratios.append(limit / float(np.median(limits[near])))
+            scaled = [ratio / np.sqrt(BABAR) for ratio in ratios]
+            print(f"| {ctau:g} | {cells} | {spread(ratios)} | {spread(scaled)} |")
+        else:
+            print(f"| {ctau:g} | {cells} | | |")
+        if ctau not in colours:
+            continue
+        label = "prompt" if ctau == 0.001 else f"cτ = {ctau / 10:g} cm"
+        axis.plot(mine[:, 0], mine[:, 2], styles[ctau], color=colours[ctau], lw=1.5, marker="o",
+                  ms=2.5, label=f"expected, {label}")  # fmt: skip
+        if ctau in theirs:
+            axis.plot(*theirs[ctau], color=colours[ctau], lw=0.6, alpha=0.5)
+    axis.plot([], [], color="0.5", lw=0.6, label="BaBar 424 fb⁻¹, observed")
+    for low, high in ((0.11, 0.16), (0.52, 0.575), (0.915, 1.0)):
+        axis.axvspan(low, high, color="0.88", lw=0)
+    axis.set(yscale="log", xlabel="m(a) [GeV]", xlim=(0, 4.9), ylim=(2e-8, 1e-4))
+    axis.set_ylabel("90 % limit on BR(B⁺ → K⁺a) × BR(a → γγ)", fontsize=8)
+    axis.legend(fontsize=7, loc="upper right")
+    axis.text(0.25, 0.94, "simulated, 100 fb⁻¹", transform=axis.transAxes, fontsize=8, va="top")
+    fig.savefig(path, dpi=110)
+
+
 def spread(values: list[float]) -> str:
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"
@@ -121,6 +184,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--alp", type=Path)
     asked = parser.parse_args()
     rows = {
         name: compared(asked.builds / name, asked.data / f"{table}.csv")
@@ -151,6 +215,8 @@ def main() -> None:
     for name, found in rows.items():
         chosen = [r["events_of_published"] for r in found if 1.0 <= r["ctau_mm"] <= 100.0]
         print(f"{WORDS[name]}: published limits, 1 to 100 mm, are {spread(chosen)} of our events")
+    if asked.alp:
+        alp(asked.builds, asked.data, asked.alp)
     if asked.plot:
         figure(rows, asked.builds, asked.data, asked.plot)
 

@@ -39,6 +39,7 @@ __all__ = ["CTAU_LABEL", "Counting", "Window", "build_counting"]
 
 CTAU_LABEL = "ctau_mm"
 _CHANNEL = "signal_region"
+_LEAST_SIGNALS = 100  # that are left of a sample, to find a window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +62,7 @@ class Window:
     pointing: bool = False
 
     def edges_gev(self, rows: Candidates) -> tuple[float, float]:
-        """Ends of the window of these signals, taken as prompt.
-
-        Raises
-        ------
-        OptionError
-            Fewer than 100 signals are left to find it.
-        """
-        if len(rows) < 100:
-            raise OptionError(f"{len(rows)} simulated signals are too few to find a window")
+        """Ends of the window of these signals, taken as prompt."""
         masses = rows[self.variable]
         order = np.argsort(masses)
         share = np.cumsum(rows.weight_pb[order])
@@ -201,7 +194,7 @@ def _signals(
     """Patches of one mass with what a sidecar says of them, and hypotheses left out."""
     rows = sample.select(passing(sample, search.cuts))
     names = [_name(mass_gev, ctau) for ctau in search.ctau_mm]
-    if not len(rows):  # a mass that is vetoed
+    if len(rows) < (1 if search.window is None else _LEAST_SIGNALS):  # a mass that is vetoed
         return [], names
     between, more = None, {}
     if search.window is not None:

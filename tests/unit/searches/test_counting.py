@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from statistics import NormalDist
@@ -159,7 +160,7 @@ def test_windows_are_about_the_signals_of_each_mass() -> None:
     assert [list(one) for one in product.fill["windows"].values()] == [[name] for name in names]
     assert product.sidecar["parent_cross_section_pb"] == 1000.0
     few = displaced_photons([1.0] * 99)
-    with pytest.raises(OptionError, match="too few"):
+    with pytest.raises(OptionError, match="no hypothesis"):  # 99 tell no window
         built({1.0: few}, volumes=(everywhere,), window=Window(variable="m_x_gev"))
 
 
@@ -242,3 +243,17 @@ def test_cards_of_all_final_states_are_alike(name: str, ending: str, repository:
     expected = parents[name] * 198e6 / card.luminosity_ipb  # (198 +- 3)e6 pairs
     assert card.settings.parent_pb == pytest.approx(expected, rel=1e-3)
     assert card.benchmarks == (f"{name.removesuffix('_scalar')}_branching",)
+
+
+def test_the_background_of_photon_pairs_is_that_of_its_study(repository: Path) -> None:
+    """The rows of the card are those that the simulated continuum gives, to three digits."""
+    card = read_card(repository / "models/b_to_k_alp.yaml")
+    study = json.loads(
+        (repository / "docs/studies/b-to-k-alp-background.json").read_text("utf-8")
+    )  # fmt: skip
+    assert isinstance(card.settings, Counting)
+    rows = tuple((row["mass_gev"], float(f"{row['events']:.3g}")) for row in study["rows"])
+    assert card.settings.background_events == rows
+    assert study["simulated"]
+    assert card.settings.parent_pb == pytest.approx(2 * 0.514 * 1.1e3, rel=1e-3)
+    assert max(card.settings.ctau_mm) >= 400.0
