@@ -65,13 +65,22 @@ def _minuit_point(
         point[free] = values
         return frozen_floats(point)
 
+    last: tuple[bytes, tuple[float, FloatArray, FloatArray]] | None = None
+
+    def look(values: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """All derivatives; Migrad asks for value and gradient of one point in turn."""
+        nonlocal last
+        key = np.asarray(values).tobytes()
+        if last is None or last[0] != key:
+            last = (key, model.derivatives(full(values), data, auxdata))
+        return last[1]
+
     def value(values: FloatArray) -> float:
-        result = model.derivatives(full(values), data, auxdata)[0]
+        result = look(values)[0]
         return float(result) if np.isfinite(result) else 1e300
 
     def gradient(values: FloatArray) -> FloatArray:
-        result = model.derivatives(full(values), data, auxdata)[1]
-        return np.nan_to_num(np.asarray(result)[free])
+        return np.nan_to_num(np.asarray(look(values)[1])[free])
 
     minuit = Minuit(value, start[free], grad=gradient)
     minuit.errordef = Minuit.LIKELIHOOD
@@ -218,18 +227,25 @@ class _Climb:
         if not self.problem.free.any():
             return  # one point, which the kernel looked at: iminuit wants something to vary
         calls = int(_MINUIT_S / (_CALL_S + self.step_s + self.round_s))
-        chosen, points = [], []
-        for lane in self.failed[~left_out[self.failed]][:_MOST_SINGLE_LANES]:
-            if calls < _FEWEST_STEPS:
+        lanes = self.failed[~left_out[self.failed]]
+        if not len(lanes):
+            return
+        one, of = self._distinct(lanes, held[lanes])
+        points: dict[int, FloatArray] = {}  # of a lane, and of all that are the same fit
+        for which in of:
+            if which in points:
+                continue
+            if calls < _FEWEST_STEPS or len(points) == _MOST_SINGLE_LANES:
                 break
-            point, used = _minuit_point(
+            lane = int(lanes[one[which]])
+            points[which], used = _minuit_point(
                 self.problem, *self.lane(lane), held[lane], most_calls=calls
             )
             calls -= used
-            chosen.append(int(lane))
-            points.append(point)
-        if chosen:
-            self.retry(4, np.array(chosen, dtype=np.int64), np.array(points), damping=0.0, least=0)
+        tried = np.isin(of, list(points))
+        chosen = lanes[tried]
+        ends = np.array([points[which] for which in of[tried]])
+        self.retry(4, chosen, ends, damping=0.0, least=0)
 
 
 def climb(

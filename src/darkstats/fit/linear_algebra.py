@@ -3,19 +3,24 @@
 Local parameters (gammas) are eliminated bin by bin, which leaves a small dense system in the
 global ones; that is factorised as U^T D U.  A pinned parameter keeps its row, with the step that it
 was given: nothing is reordered, so lanes with different pinned sets share one instruction stream.
+
+Where few lanes of a large system ask, each is factorised by itself, with eight columns in a vector:
+the same operations in the same order, and so the same bits.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from darkstats.kernel import kernel
+from darkstats.kernel import kernel_in_order
 from darkstats.kernel.products import FEW, TERMS, add_products
 from darkstats.kernel.simd import (
+    LANES,
     Floats,
     Vector,
     absolute,
     fill,
+    largest,
     load,
     maximum,
     minimum,
@@ -32,6 +37,8 @@ __all__ = ["SYSTEM_WORDS", "System", "solve_step", "system_at", "system_sizes"]
 FLAT = 1e-11  # a pivot below this part of its diagonal element is no curvature at all
 LEVEL = 1e-8  # a negative one above minus this part is rounding, if there is no slope either
 FLAT_SLOPE = 1e-9  # slope^2 / curvature that a direction without curvature may have
+ALONE = 3  # lanes: up to so many are factorised one by one ...
+LARGE = 48  # ... in systems of more global parameters than this
 
 
 class System(NamedTuple):
@@ -51,11 +58,15 @@ class System(NamedTuple):
     scale_global: Floats  # [global] what a damping of one adds
     indefinite: Floats  # [1] 1: curvature is not positive
     flat: Floats  # [1] number of directions without curvature
+    alone: Floats  # [global columns] the system of one lane, eight columns to a vector
+    alone_scaled: Floats  # [TERMS columns] as ``scaled``, of that lane
+    asking: Floats  # [1] 1: a step is wanted
 
 
 def system_sizes(layout: Layout) -> tuple[int, ...]:
     """Number of vectors in each field of :class:`System`."""
     par, n_global, n_local = layout.n_parameters, layout.n_global, layout.n_local
+    columns = -(-n_global // LANES) if n_global > LARGE else 0
     sizes = {
         "pinned": par,
         "step": par,
@@ -71,6 +82,9 @@ def system_sizes(layout: Layout) -> tuple[int, ...]:
         "scale_global": n_global,
         "indefinite": 1,
         "flat": 1,
+        "alone": n_global * columns,
+        "alone_scaled": TERMS * columns,
+        "asking": 1,
     }
     return tuple(sizes[name] for name in System._fields)
 
@@ -81,7 +95,7 @@ SYSTEM_WORDS = len(System._fields)
 system_at = reader_of(System)
 
 
-@kernel
+@kernel_in_order
 def _damping_scale(
     layout: Layout, s: Scratch, numbers: Numbers, p: int, curvature: Vector
 ) -> Vector:
@@ -101,40 +115,54 @@ def _damping_scale(
     return scale
 
 
-@kernel
+@kernel_in_order
 def _invert(
-    w: System, pivot: Vector, diagonal: Vector, scale: Vector, right: Vector, pinned: Vector
-) -> Vector:
-    """1/pivot, or 0 where the row is pinned or flat; notes indefinite and flat lanes."""
+    damping: Vector, pivot: Vector, diagonal: Vector, scale: Vector, right: Vector, pinned: Vector
+) -> tuple[Vector, Vector, Vector]:
+    """1/pivot, or 0 where the row is pinned or flat; and which lanes are flat, which indefinite."""
     zero, one = fill(0.0), fill(1.0)
     size = absolute(diagonal)
-    needed = maximum(size * FLAT, minimum(load(w.damping, 0), one) * scale * 0.1)
+    needed = maximum(size * FLAT, minimum(damping, one) * scale * 0.1)
     good = where_less(needed, pivot, one, zero)  # a pivot of zero, or not a number, is not good
     harmless = where_at_most(right * right, size * FLAT_SLOPE, one, zero)
     level = where_at_most(absolute(pivot), size * LEVEL, harmless, zero)
     loose = one - pinned
-    store(w.flat, 0, load(w.flat, 0) + loose * (one - good) * level)
+    flat = loose * (one - good) * level
     bad = loose * (one - good) * (one - level)
-    store(w.indefinite, 0, maximum(load(w.indefinite, 0), bad))
     use = good * loose
-    return where_less(zero, use, one / where_less(zero, use, pivot, one), zero)
+    inverse = where_less(zero, use, one / where_less(zero, use, pivot, one), zero)
+    return inverse, flat, bad
 
 
-@kernel
+@kernel_in_order
+def _noted(w: System, flat: Vector, bad: Vector) -> None:
+    """Count directions without curvature, and remember lanes whose curvature is not positive."""
+    store(w.flat, 0, load(w.flat, 0) + flat)
+    store(w.indefinite, 0, maximum(load(w.indefinite, 0), bad))
+
+
+@kernel_in_order
 def solve_step(layout: Layout, numbers: Numbers, s: Scratch, w: System) -> None:
     """Newton step of the free parameters, with ``w.step`` of the pinned ones given.
 
-    Fills ``w.step``; notes lanes whose curvature is not positive in ``w.indefinite``.
+    Fills ``w.step`` of the lanes that ask; notes those whose curvature is not positive in
+    ``w.indefinite``.
     """
     n_global = layout.n_global
     store(w.indefinite, 0, fill(0.0))
     store(w.flat, 0, fill(0.0))
+    asking = 0
+    for slot in range(LANES):
+        if w.asking[0, slot] > 0.0:
+            asking += 1
+    alone = n_global > LARGE and asking <= ALONE
     damping = load(w.damping, 0)
     for i in range(n_global):
         p = layout.parameter_of_global[i]
-        for j in range(i, n_global):
-            at = i * n_global + j
-            store(w.matrix, at, load(s.hessian, at))
+        if not alone or layout.n_local > 0:
+            for j in range(i, n_global):
+                at = i * n_global + j
+                store(w.matrix, at, load(s.hessian, at))
         at = i * n_global + i
         slope = load(s.gradient, p)
         curvature = load(s.hessian, at)
@@ -148,15 +176,20 @@ def solve_step(layout: Layout, numbers: Numbers, s: Scratch, w: System) -> None:
             _eliminate_bin(layout, numbers, s, w, begin, end)
     if n_global > FEW:
         _take_locals(layout, w)
-    _factorise(layout, s, w)
-    for i in range(n_global - 1, -1, -1):
-        p = layout.parameter_of_global[i]
-        total = load(w.right_global, i)
-        for j in range(i + 1, n_global):
-            step = load(w.step, layout.parameter_of_global[j])
-            total = total - load(w.matrix, i * n_global + j) * step
-        moved = total * load(w.inverse_global, i)
-        store(w.step, p, where_less(fill(0.0), load(w.pinned, p), load(w.step, p), moved))
+    if alone:
+        for slot in range(LANES):
+            if w.asking[0, slot] > 0.0:
+                _solve_alone(layout, s, w, slot)
+    else:
+        _factorise(layout, s, w)
+        for i in range(n_global - 1, -1, -1):
+            p = layout.parameter_of_global[i]
+            total = load(w.right_global, i)
+            for j in range(i + 1, n_global):
+                step = load(w.step, layout.parameter_of_global[j])
+                total = total - load(w.matrix, i * n_global + j) * step
+            moved = total * load(w.inverse_global, i)
+            store(w.step, p, where_less(fill(0.0), load(w.pinned, p), load(w.step, p), moved))
     for b in range(layout.n_bins):
         begin, end = layout.local_begin[b], layout.local_begin[b + 1]
         for t in range(end - 1, begin - 1, -1):
@@ -172,7 +205,129 @@ def solve_step(layout: Layout, numbers: Numbers, s: Scratch, w: System) -> None:
             store(w.step, p, where_less(fill(0.0), load(w.pinned, p), load(w.step, p), moved))
 
 
-@kernel
+@kernel_in_order
+def _solve_alone(layout: Layout, s: Scratch, w: System, slot: int) -> None:
+    """Global part of the step of one lane: what ``_factorise`` and its way back do for eight."""
+    n_global = layout.n_global
+    columns = -(-n_global // LANES)
+    source = s.hessian if layout.n_local == 0 else w.matrix
+    for i in range(n_global):
+        first = i // LANES
+        store(w.alone, i * columns + first, fill(0.0))  # what lies left of the diagonal is not read
+        store(w.alone, i * columns + columns - 1, fill(0.0))
+        for j in range(i + 1, n_global):
+            w.alone[i * columns + j // LANES, j % LANES] = source[i * n_global + j, slot]
+        w.alone[i * columns + first, i % LANES] = w.matrix[i * n_global + i, slot]
+    for begin in range(0, n_global, TERMS):
+        end = min(begin + TERMS, n_global)
+        for j in range(begin, end):
+            _finish_row_alone(layout, s, w, slot, begin, j)
+        if end < n_global:
+            _take_rows_alone(layout, w, slot, begin, end)
+    for i in range(n_global - 1, -1, -1):
+        p = layout.parameter_of_global[i]
+        total = w.right_global[i, slot]
+        for j in range(i + 1, n_global):
+            step = w.step[layout.parameter_of_global[j], slot]
+            total = total - w.alone[i * columns + j // LANES, j % LANES] * step
+        if not w.pinned[p, slot] > 0.0:
+            w.step[p, slot] = total * w.inverse_global[i, slot]
+
+
+@kernel_in_order
+def _finish_row_alone(layout: Layout, s: Scratch, w: System, slot: int, begin: int, j: int) -> None:
+    """Take the rows of the same block from row j of one lane, and invert its pivot."""
+    n_global = layout.n_global
+    columns = -(-n_global // LANES)
+    home, lane = j // LANES, j % LANES
+    right = w.right_global[j, slot]
+    for i in range(begin, j):
+        element = w.alone[i * columns + home, lane]
+        minus = 0.0 - element * w.inverse_global[i, slot]
+        w.alone_scaled[(i - begin) * columns + home, lane] = minus
+        right = right - element * _handed_down_alone(layout, w, slot, i)
+    w.right_global[j, slot] = right
+    m = home
+    while m + 3 < columns:
+        at = j * columns + m
+        a0, a1 = load(w.alone, at), load(w.alone, at + 1)
+        a2, a3 = load(w.alone, at + 2), load(w.alone, at + 3)
+        for i in range(begin, j):
+            c = fill(w.alone_scaled[(i - begin) * columns + home, lane])
+            row = i * columns + m
+            a0, a1 = a0 + c * load(w.alone, row), a1 + c * load(w.alone, row + 1)
+            a2, a3 = a2 + c * load(w.alone, row + 2), a3 + c * load(w.alone, row + 3)
+        store(w.alone, at, a0)
+        store(w.alone, at + 1, a1)
+        store(w.alone, at + 2, a2)
+        store(w.alone, at + 3, a3)
+        m += 4
+    while m < columns:
+        a0 = load(w.alone, j * columns + m)
+        for i in range(begin, j):
+            c = fill(w.alone_scaled[(i - begin) * columns + home, lane])
+            a0 = a0 + c * load(w.alone, i * columns + m)
+        store(w.alone, j * columns + m, a0)
+        m += 1
+    scale = w.scale_global[j, slot]
+    damping = w.damping[0, slot]
+    diagonal = s.hessian[j * n_global + j, slot] + damping * scale
+    inverse, flat, bad = _invert(
+        fill(damping),
+        fill(w.alone[j * columns + home, lane]),
+        fill(diagonal),
+        fill(scale),
+        fill(right),
+        fill(w.pinned[layout.parameter_of_global[j], slot]),
+    )
+    w.inverse_global[j, slot] = largest(inverse)
+    w.flat[0, slot] = w.flat[0, slot] + largest(flat)
+    w.indefinite[0, slot] = max(w.indefinite[0, slot], largest(bad))
+
+
+@kernel_in_order
+def _take_rows_alone(layout: Layout, w: System, slot: int, begin: int, end: int) -> None:
+    """Take a block of finished rows of one lane from all rows below."""
+    n_global = layout.n_global
+    columns = -(-n_global // LANES)
+    for i in range(begin, end):
+        minus = fill(0.0 - w.inverse_global[i, slot])
+        down = _handed_down_alone(layout, w, slot, i)
+        for m in range(end // LANES, columns):
+            element = load(w.alone, i * columns + m)
+            store(w.alone_scaled, (i - begin) * columns + m, element * minus)
+        for m in range(end, n_global):
+            element = w.alone[i * columns + m // LANES, m % LANES]
+            w.right_global[m, slot] = w.right_global[m, slot] - element * down
+    last = n_global - 1
+    for j in range(end, n_global, 4):
+        # Beyond the last row the last one is computed again: the same numbers are written twice.
+        j1, j2, j3 = min(j + 1, last), min(j + 2, last), min(j + 3, last)
+        for m in range(j // LANES, columns):
+            a0, a1 = load(w.alone, j * columns + m), load(w.alone, j1 * columns + m)
+            a2, a3 = load(w.alone, j2 * columns + m), load(w.alone, j3 * columns + m)
+            for k in range(end - begin):
+                x, at = load(w.alone, (begin + k) * columns + m), k * columns
+                a0 = a0 + fill(w.alone_scaled[at + j // LANES, j % LANES]) * x
+                a1 = a1 + fill(w.alone_scaled[at + j1 // LANES, j1 % LANES]) * x
+                a2 = a2 + fill(w.alone_scaled[at + j2 // LANES, j2 % LANES]) * x
+                a3 = a3 + fill(w.alone_scaled[at + j3 // LANES, j3 % LANES]) * x
+            store(w.alone, j * columns + m, a0)
+            store(w.alone, j1 * columns + m, a1)
+            store(w.alone, j2 * columns + m, a2)
+            store(w.alone, j3 * columns + m, a3)
+
+
+@kernel_in_order
+def _handed_down_alone(layout: Layout, w: System, slot: int, i: int) -> float:
+    """As :func:`_handed_down`, of one lane."""
+    p = layout.parameter_of_global[i]
+    if w.pinned[p, slot] > 0.0:
+        return float(w.step[p, slot])
+    return float(w.right_global[i, slot] * w.inverse_global[i, slot])
+
+
+@kernel_in_order
 def _factorise(layout: Layout, s: Scratch, w: System) -> None:
     """U^T D U of the dense part, and the right-hand side along with it.
 
@@ -218,13 +373,16 @@ def _factorise(layout: Layout, s: Scratch, w: System) -> None:
             at = j * n_global + j
             scale = load(w.scale_global, j)
             diagonal = load(s.hessian, at) + load(w.damping, 0) * scale
-            inverse = _invert(w, load(matrix, at), diagonal, scale, right, load(w.pinned, p))
+            inverse, flat, bad = _invert(
+                load(w.damping, 0), load(matrix, at), diagonal, scale, right, load(w.pinned, p)
+            )
+            _noted(w, flat, bad)
             store(w.inverse_global, j, inverse)
         if end < n_global:
             _take_rows(layout, w, begin, end)
 
 
-@kernel
+@kernel_in_order
 def _take_rows(layout: Layout, w: System, begin: int, end: int) -> None:
     """Take a block of finished rows from all rows below."""
     n_global = layout.n_global
@@ -242,7 +400,7 @@ def _take_rows(layout: Layout, w: System, begin: int, end: int) -> None:
     )  # fmt: skip
 
 
-@kernel
+@kernel_in_order
 def _handed_down(layout: Layout, w: System, i: int) -> Vector:
     """What row i hands to the rows below: its solution so far, or the step it was given."""
     p = layout.parameter_of_global[i]
@@ -250,7 +408,7 @@ def _handed_down(layout: Layout, w: System, i: int) -> Vector:
     return where_less(fill(0.0), load(w.pinned, p), load(w.step, p), solved)
 
 
-@kernel
+@kernel_in_order
 def _eliminate_bin(
     layout: Layout, numbers: Numbers, s: Scratch, w: System, begin: int, end: int
 ) -> None:
@@ -277,7 +435,8 @@ def _eliminate_bin(
         curvature = load(s.local_block, at)
         scale = _damping_scale(layout, s, numbers, p, curvature)
         diagonal = curvature + load(w.damping, 0) * scale
-        inverse = _invert(w, pivot, diagonal, scale, right, pinned)
+        inverse, flat, bad = _invert(load(w.damping, 0), pivot, diagonal, scale, right, pinned)
+        _noted(w, flat, bad)
         store(w.inverse_local, t, inverse)
         down = where_less(fill(0.0), pinned, load(w.step, p), right * inverse)
         for u in range(t + 1, end):
@@ -313,7 +472,7 @@ def _eliminate_bin(
             store(w.right_global, i, load(w.right_global, i) - element * down)
 
 
-@kernel
+@kernel_in_order
 def _take_locals(layout: Layout, w: System) -> None:
     """Take the eliminated parameters from the dense part, a block of them at a time."""
     n_global = layout.n_global

@@ -259,6 +259,7 @@ def _solve_in_box(
 ) -> None:
     """Solve for the steps of all slots that ask for one; leaves ``w.indefinite`` per slot."""
     for slot in range(LANES):
+        w.asking[0, slot] = slots.solving[0, slot]
         _pin_active(layout, box, s, w, slot)
     for _ in range(8):
         solve_step(layout, numbers, s, w)
@@ -287,6 +288,7 @@ def _stay_in_box(
     for attempt in range(4):
         outside = 0
         for slot in range(LANES):
+            w.asking[0, slot] = slots.solving[0, slot]
             if slots.solving[0, slot] == 1:
                 outside += _pin_outside(layout, box, s, w, slot)
         if outside == 0 or attempt == 3:

@@ -475,18 +475,31 @@ def fit(
             options=how,
         )
 
-    batch = attempt(starts, options)
+    # Where one start leads to a minimum and another gets lost, more starts tell sooner than the
+    # ladder of retries whether it is the lowest. Where fits are dear, and among events, a start
+    # costs more than a retry.
+    dear = model.in_bins is None or most_starts(problem) is not None
+    quick = options if dear else replace(options, fallback=False)
+    batch = attempt(starts, quick)
     found, failed = batch.lowest(), batch.n_failed
+    if found is None or not found.unanimous:
+        if found is None and quick is not options:
+            batch = attempt(starts, options)
+            found, failed = batch.lowest(), failed + batch.n_failed
     if found is None or not found.unanimous:
         near = batch.ends[0] if found is None else found.parameters
         more = [
             jittered_starts(problem, held, MORE_STARTS, key=2),
             jittered_starts(problem, near, MORE_STARTS, key=3, width=NEARBY),
         ]
-        batch = attempt(
-            np.vstack([starts, *more]), replace(options, from_own_start=not batch.spent.any())
-        )
-        found, failed = batch.lowest(), failed + batch.n_failed
+        many = np.vstack([starts, *more])
+        from_own_start = not batch.spent.any()
+        if quick is not options:
+            batch = attempt(many, quick)
+            found, failed = batch.lowest(), failed + batch.n_failed
+        if quick is options or found is None or found.agreeing() < 2:
+            batch = attempt(many, replace(options, from_own_start=from_own_start))
+            found, failed = batch.lowest(), failed + batch.n_failed
     if found is not None and math.isfinite(found.twice_nll):
         below, level, lost = _lower_places(problem, observation, found, attempt, options)
         failed += lost

@@ -47,6 +47,7 @@ __all__ = [
     "is_compiled",
     "kernel",
     "kernel_entry",
+    "kernel_in_order",
     "run_blocks",
 ]
 
@@ -163,6 +164,14 @@ def _numba_cache_in(directory: Path) -> Iterator[None]:
 def kernel(function: FunctionT) -> FunctionT:
     """Compile a function that other kernels call."""
     return cast("FunctionT", numba.njit(**_OPTIONS)(function))
+
+
+def kernel_in_order(function: FunctionT) -> FunctionT:
+    """Compile a function as :func:`kernel`, its scalar arithmetic as written: no sum is reordered.
+
+    Arithmetic of vectors always is as written, so that it and this give the same bits.
+    """
+    return cast("FunctionT", numba.njit(**{**_OPTIONS, "fastmath": {"contract"}})(function))
 
 
 def kernel_entry(function: FunctionT) -> FunctionT:

@@ -8,7 +8,7 @@ lanes, is then walked once for each block of terms and not once for each term.
 
 from __future__ import annotations
 
-from darkstats.kernel import kernel
+from darkstats.kernel import kernel_in_order
 from darkstats.kernel.simd import Floats, Vector, fill, load, store
 
 __all__ = ["FEW", "TERMS", "add_products"]
@@ -18,7 +18,7 @@ FEW = 16  # columns: up to so many the matrix stays near anyway, and plain loops
 _TILE = 4
 
 
-@kernel
+@kernel_in_order
 def _put(
     target: Floats, n: int, i: int, j: int, last: int, chained: bool,
     a0: Vector, a1: Vector, a2: Vector, a3: Vector,
@@ -46,7 +46,7 @@ def _put(
                 store(target, at + 3, load(target, at + 3) + a3)
 
 
-@kernel
+@kernel_in_order
 def add_products(
     target: Floats,
     n: int,

@@ -165,7 +165,7 @@ def _rates(
 ) -> tuple[FloatArray, Memory]:
     points = np.ascontiguousarray(points, dtype=float)
     n_points, out = len(points), np.empty((len(points), layout.n_bins))
-    memory = Memory(scratch_sizes(layout, numbers))
+    memory = Memory(scratch_sizes(layout, numbers, derivatives=False))
     if n_points == 0:
         return out, memory
     if JIT:

@@ -225,7 +225,7 @@ def deviance_at(
     words = model.likelihood_words(numbers)
 
     def work(first: int, stop: int) -> None:
-        memory = Memory(scratch_sizes(model.layout, numbers))
+        memory = Memory(scratch_sizes(model.layout, numbers, derivatives=derivatives > 0))
         arrays = (points, data, aux, rows, value, gradient, hessian)
         if JIT:
             table = table_with(words, memory, arrays)

@@ -42,8 +42,12 @@ class Scratch(NamedTuple):
     patch: Floats  # [3]
 
 
-def scratch_sizes(layout: Layout, numbers: Numbers) -> tuple[int, ...]:
-    """Number of vectors in each field of :class:`Scratch`."""
+#: What grows with the product of two numbers of parameters or bins, and rates do without.
+_OF_DERIVATIVES = ("weighted", "jacobian", "hessian", "local_block", "coupling")
+
+
+def scratch_sizes(layout: Layout, numbers: Numbers, *, derivatives: bool = True) -> tuple[int, ...]:
+    """Number of vectors in each field of :class:`Scratch`; less where rates are all it is for."""
     bins, par, flat = layout.n_bins, layout.n_parameters, len(numbers.nominal)
     factors, n_global, n_local = len(layout.factor_parameter), layout.n_global, layout.n_local
     sizes = {
@@ -69,6 +73,8 @@ def scratch_sizes(layout: Layout, numbers: Numbers) -> tuple[int, ...]:
         "coupling": n_local * n_global,
         "patch": 3,
     }
+    if not derivatives:
+        sizes |= dict.fromkeys(_OF_DERIVATIVES, 0)
     return tuple(sizes[name] for name in Scratch._fields)
 
 
