@@ -218,6 +218,44 @@ def _lower_places(
     return *_below(problem, observation, tried, found), sum(batch.n_failed for batch in tried)
 
 
+def _agreed(
+    problem: Problem,
+    attempt: Callable[..., BatchFit],
+    options: FitOptions,
+    *,
+    held: FloatArray,
+    starts: FloatArray,
+) -> tuple[BatchFit, int]:
+    """Fit from a few starts, and from more where these disagree; the last batch, how many failed.
+
+    Where one start leads to a minimum and another gets lost, more starts tell sooner than the
+    ladder of retries whether it is the lowest. Where fits are dear, and among events, a start costs
+    more than a retry.
+    """
+    dear = problem.model.in_bins is None or most_starts(problem) is not None
+    quick = options if dear else replace(options, fallback=False)
+    batch = attempt(starts, quick)
+    found, failed = batch.lowest(), batch.n_failed
+    if found is None and not dear:
+        batch = attempt(starts, options)
+        found, failed = batch.lowest(), failed + batch.n_failed
+    if found is not None and found.unanimous:
+        return batch, failed
+    near = batch.ends[0] if found is None else found.parameters
+    more = [
+        jittered_starts(problem, held, MORE_STARTS, key=2),
+        jittered_starts(problem, near, MORE_STARTS, key=3, width=NEARBY),
+    ]
+    many, from_own_start = np.vstack([starts, *more]), not batch.spent.any()
+    if not dear:
+        batch = attempt(many, quick)
+        found, failed = batch.lowest(), failed + batch.n_failed
+        if found is not None and found.agreeing() >= 2:
+            return batch, failed
+    batch = attempt(many, replace(options, from_own_start=from_own_start))
+    return batch, failed + batch.n_failed
+
+
 def _among_many(
     problem: Problem,
     observation: Observation,
@@ -475,31 +513,8 @@ def fit(
             options=how,
         )
 
-    # Where one start leads to a minimum and another gets lost, more starts tell sooner than the
-    # ladder of retries whether it is the lowest. Where fits are dear, and among events, a start
-    # costs more than a retry.
-    dear = model.in_bins is None or most_starts(problem) is not None
-    quick = options if dear else replace(options, fallback=False)
-    batch = attempt(starts, quick)
-    found, failed = batch.lowest(), batch.n_failed
-    if found is None or not found.unanimous:
-        if found is None and quick is not options:
-            batch = attempt(starts, options)
-            found, failed = batch.lowest(), failed + batch.n_failed
-    if found is None or not found.unanimous:
-        near = batch.ends[0] if found is None else found.parameters
-        more = [
-            jittered_starts(problem, held, MORE_STARTS, key=2),
-            jittered_starts(problem, near, MORE_STARTS, key=3, width=NEARBY),
-        ]
-        many = np.vstack([starts, *more])
-        from_own_start = not batch.spent.any()
-        if quick is not options:
-            batch = attempt(many, quick)
-            found, failed = batch.lowest(), failed + batch.n_failed
-        if quick is options or found is None or found.agreeing() < 2:
-            batch = attempt(many, replace(options, from_own_start=from_own_start))
-            found, failed = batch.lowest(), failed + batch.n_failed
+    batch, failed = _agreed(problem, attempt, options, held=held, starts=starts)
+    found = batch.lowest()
     if found is not None and math.isfinite(found.twice_nll):
         below, level, lost = _lower_places(problem, observation, found, attempt, options)
         failed += lost

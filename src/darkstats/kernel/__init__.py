@@ -180,8 +180,19 @@ def kernel_entry(function: FunctionT) -> FunctionT:
         return cast("FunctionT", numba.njit(**_OPTIONS)(function))
     with _numba_cache_in(_FOLDER.path):
         entry = numba.njit(cache=True, **_OPTIONS)(function)
+    _know_no_extensions(entry)
     _load_lightly(entry)
     return cast("FunctionT", entry)
+
+
+def _know_no_extensions(entry: Any) -> None:
+    """Let an entry not look for types that other packages have taught numba.
+
+    It takes a table of integers. To look imports every package that offers some: awkward and vector
+    take a second, sympy along with them, where a limit takes a tenth of that.
+    """
+    if hasattr(entry, "_compilation_chain_init_hook"):  # not with NUMBA_DISABLE_JIT
+        entry._compilation_chain_init_hook = lambda: None
 
 
 def _load_lightly(entry: Any) -> None:

@@ -224,8 +224,10 @@ def deviance_at(
     numbers = model.likelihood_numbers()
     words = model.likelihood_words(numbers)
 
+    sizes = scratch_sizes(model.layout, numbers, derivatives=derivatives > 0)
+
     def work(first: int, stop: int) -> None:
-        memory = Memory(scratch_sizes(model.layout, numbers, derivatives=derivatives > 0))
+        memory = Memory(sizes)
         arrays = (points, data, aux, rows, value, gradient, hessian)
         if JIT:
             table = table_with(words, memory, arrays)
@@ -246,7 +248,8 @@ def deviance_at(
             )
 
     workers = 1 if n_points < _FEW else threads or default_threads()
-    block = LANES * max(1, min(64, -(-n_points // (2 * workers * LANES))))
+    parts = 1 if workers == 1 else 2 * workers
+    block = LANES * max(1, min(64, -(-n_points // (parts * LANES))))
     run_blocks(work, n_points, threads=workers, block=block)
     return PointValues(
         value=value,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -499,6 +500,11 @@ def test_projections_compare_what_can_be_compared() -> None:
     nowhere = read_scan({**scan_records.zprime(), "luminosity_ipb": None})
     with pytest.raises(OptionError, match="without luminosity_ipb"):
         projections_figure([tables[0], nowhere])
+    nan = np.full((len(tables[0].first_coordinate), 5), np.nan)
+    none = {key: replace(one, expected=nan) for key, one in tables[0].limits.items()}
+    empty = [replace(table, limits=none) for table in tables]
+    with pytest.raises(OptionError, match="no expected limits"):
+        projections_figure(empty)
 
 
 def test_scenarios_compare_what_can_be_compared() -> None:

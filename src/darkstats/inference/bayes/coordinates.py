@@ -38,6 +38,17 @@ class Mapped:
     log_slope1: FloatArray
     log_slope2: FloatArray
 
+    def of(self, some: slice) -> Mapped:
+        """Of some of the places, along the first axis."""
+        return Mapped(
+            self.x[some],
+            self.x1[some],
+            self.x2[some],
+            self.log_slope[some],
+            self.log_slope1[some],
+            self.log_slope2[some],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coordinates:

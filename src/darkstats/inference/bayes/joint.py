@@ -51,8 +51,8 @@ class JointDensity:
         inside = np.clip(mu, self.prior.lower, self.prior.upper)
         return self.strength.inverse(self.prior.coordinate.of_mu(inside))
 
-    def _log_prior(self, w: FloatArray) -> FloatArray:
-        v = self.strength.at(w).x
+    def _log_prior_at(self, v: FloatArray) -> FloatArray:
+        """Logarithm of the prior at the coordinate in which it is smooth."""
         with np.errstate(all="ignore"):
             return self.prior.log_density(
                 self.prior.coordinate.to_mu(v)
@@ -64,20 +64,23 @@ class JointDensity:
             at = self.strength.at(x[:, 0])
             mu = self.prior.coordinate.to_mu(at.x)
             likelihood = self.density.value(mu, x[:, 1:], self.counts)
-            total = likelihood + self._log_prior(x[:, 0]) + at.log_slope
+            total = likelihood + self._log_prior_at(at.x) + at.log_slope
         return np.where(np.isfinite(total), total, -np.inf)
 
     def with_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Value and gradient; zero gradient where the density is zero."""
         w, z = x[:, 0], x[:, 1:]
+        n, step = len(w), 1e-5
         with np.errstate(all="ignore"):
-            at = self.strength.at(w)
+            # the places of the prior's slope with the points: one look at the map for all
+            around = self.strength.at(np.concatenate([w, w + step, w - step]))
+            prior = self._log_prior_at(around.x)
+            at = around.of(slice(n))
             mu = self.prior.coordinate.to_mu(at.x)
             found = self.density.derivatives(mu, z, self.counts, hessian=False)
-            step = 1e-5
-            slope = (self._log_prior(w + step) - self._log_prior(w - step)) / (2.0 * step)
+            slope = (prior[n : 2 * n] - prior[2 * n :]) / (2.0 * step)
             by_v = np.exp(self.prior.coordinate.log_jacobian(at.x))
-            value = found.value + self._log_prior(w) + at.log_slope
+            value = found.value + prior[:n] + at.log_slope
             first = found.by_mu * by_v * at.x1 + slope + at.log_slope1
             gradient = np.concatenate([first[:, np.newaxis], found.gradient], axis=1)
         bad = ~(np.isfinite(value) & np.isfinite(gradient).all(axis=1))

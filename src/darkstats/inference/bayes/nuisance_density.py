@@ -263,7 +263,7 @@ class NuisanceDensity:
         x = np.repeat(self.fixed_values[np.newaxis], n, axis=0)
         x[:, self.model.require_poi()] = mu
         value = np.zeros(n)
-        first, second, slope, bend = (np.zeros((n, self.n)) for _ in range(4))
+        first, second, slope, bend = np.zeros((4, n, self.n))
         with np.errstate(all="ignore"):
             for block in self.blocks:
                 here = z[:, block.place]

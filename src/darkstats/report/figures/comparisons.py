@@ -40,6 +40,8 @@ from darkstats.report.figures.style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from darkstats.arrays import FloatArray
     from darkstats.report.constraints.curve import Constraint
     from darkstats.report.scan_table import ScanTable
@@ -60,6 +62,33 @@ LINE_LOOKS = (
 #: What a title says of one luminosity, where the figure has several.
 LUMINOSITY_WORDS = re.compile(r"; projected to .*$|,? *[\d.]+ [fpa]b\^-1")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+def median_range(
+    tables: Sequence[ScanTable], coupling: str | None, favoured: Sequence[Favoured]
+) -> tuple[float, float]:
+    """Lowest and highest of the median expected limits, and of the lower edges of bands.
+
+    Raises
+    ------
+    OptionError
+        There are no expected limits.
+    """
+    values = np.concatenate([table.limits_on(coupling).median for table in tables])
+    values = values[np.isfinite(values)]
+    if not values.size:
+        raise OptionError("there are no expected limits to draw")
+    edges = np.concatenate([np.empty(0), *(band.low for band in favoured)])
+    return min([float(values.min()), *edges[np.isfinite(edges)].tolist()]), float(values.max())
+
+
+def draw_medians(axes: Axes, tables: Sequence[ScanTable], coupling: str | None) -> None:
+    """Draw a median expected limit for each luminosity, in the order of the scans."""
+    for table, (color, dashes) in zip(tables, LINE_LOOKS, strict=False):
+        median = table.limits_on(coupling).median
+        name = f"expected, {luminosity(table.luminosity_ipb or 0.0)}"
+        axes.plot(table.first_coordinate, median, color=color, linestyle=dashes, linewidth=1.5,
+                  label=name, zorder=3.0, **markers(table.first_coordinate, median))  # fmt: skip
 
 
 def projections_figure(
@@ -92,8 +121,8 @@ def projections_figure(
     Raises
     ------
     OptionError
-        Fewer than two scans, scans over different masses or at different levels, or a scan without
-        its luminosity.
+        Fewer than two scans, scans over different masses or at different levels, a scan without
+        its luminosity, or no expected limit.
     """
     if len(tables) < 2:
         raise OptionError("projections need two scans or more, at different luminosities")
@@ -105,25 +134,17 @@ def projections_figure(
     ordered = sorted(tables, key=lambda table: table.luminosity_ipb or 0.0)
     limits = [table.limits_on(coupling) for table in ordered]
     mass = np.concatenate([table.first_coordinate for table in ordered])
+    low, high = median_range(ordered, coupling, favoured)
     columns: dict[str, list[Any]] = {}
     with style():
         figure = canvas(6.8, 6.0)
         axes = figure.add_subplot()
-        values = np.concatenate([one.median for one in limits])
-        values = values[np.isfinite(values)]
-        low, high = float(values.min()), float(values.max())
-        edges = np.concatenate([np.empty(0), *(band.low for band in favoured)])
-        edges = edges[np.isfinite(edges)]
-        low = min(low, float(edges.min())) if edges.size else low
         mass_axis(axes, mass_range_of(mass, room=1.15), mass)
         axes.set_yscale("log")
         axes.set_ylim(low / 1.6, 2.0 * high)
         overlay = draw_regions(axes, constraints)
-        for table, one, (color, dashes) in zip(ordered, limits, LINE_LOOKS, strict=False):
-            name = f"expected, {luminosity(table.luminosity_ipb or 0.0)}"
-            axes.plot(table.first_coordinate, one.median, color=color, linestyle=dashes,
-                      linewidth=1.5, label=name, zorder=3.0,
-                      **markers(table.first_coordinate, one.median))  # fmt: skip
+        draw_medians(axes, ordered, coupling)
+        for table, one in zip(ordered, limits, strict=True):
             key = f"{table.luminosity_ipb:g}_ipb"
             columns[f"{table.axes[0]}_{key}"] = table.first_coordinate.tolist()
             columns[f"expected_median_{key}"] = one.median.tolist()

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.errors import OptionError
-from darkstats.report.figures.comparisons import LINE_LOOKS, LUMINOSITY_WORDS
+from darkstats.report.figures.comparisons import (
+    LUMINOSITY_WORDS,
+    draw_medians,
+    median_range,
+)
 from darkstats.report.figures.coupling_limits import (
     Favoured,
     draw_favoured,
-    markers,
     mass_axis,
     mass_range_of,
     outside_legend,
@@ -24,7 +27,6 @@ from darkstats.report.figures.overlay import constraint_columns, draw_regions, n
 from darkstats.report.figures.scan_words import (
     axis_title,
     limits_title,
-    luminosity,
     method_words,
     scan_header,
     typeset,
@@ -63,7 +65,7 @@ def scenarios_figure(
     ------
     OptionError
         Fewer than two scenarios, other luminosities in one than in another, or scans over
-        different masses or at different levels.
+        different masses or at different levels, or no expected limit.
     """
     tables = [table for scans in scenarios.values() for table in scans]
     if len(scenarios) < 2:
@@ -77,12 +79,7 @@ def scenarios_figure(
     if len(luminosities) > 1 or 0.0 in next(iter(luminosities)):
         raise OptionError("scenarios need the same luminosities, each of them said")
     mass = np.concatenate([one.first_coordinate for one in tables])
-    values = np.concatenate([one.limits_on(coupling).median for one in tables])
-    values = values[np.isfinite(values)]
-    if not values.size:
-        raise OptionError("there are no expected limits to draw")
-    edges = np.concatenate([np.empty(0), *(band.low for band in favoured)])
-    low = min([float(values.min()), *edges[np.isfinite(edges)].tolist()])
+    low, high = median_range(tables, coupling, favoured)
     columns: dict[str, list[Any]] = {
         key: [] for key in ("systematics", "luminosity_ipb", "mass_gev", "expected_median")
     }
@@ -93,15 +90,12 @@ def scenarios_figure(
         for axes, (statement, scans) in zip(panels, scenarios.items(), strict=True):
             mass_axis(axes, mass_range_of(mass, room=1.15), mass)
             axes.set_yscale("log")
-            axes.set_ylim(low / _ROOM, 2.0 * float(values.max()))
+            axes.set_ylim(low / _ROOM, 2.0 * high)
             overlays.append(draw_regions(axes, constraints))
             ordered = sorted(scans, key=lambda one: one.luminosity_ipb or 0.0)
-            for table, (color, dashes) in zip(ordered, LINE_LOOKS, strict=False):
+            draw_medians(axes, ordered, coupling)
+            for table in ordered:
                 median = table.limits_on(coupling).median
-                name = f"expected, {luminosity(table.luminosity_ipb or 0.0)}"
-                axes.plot(table.first_coordinate, median, color=color, linestyle=dashes,
-                          linewidth=1.5, label=name, zorder=3.0,
-                          **markers(table.first_coordinate, median))  # fmt: skip
                 columns["systematics"] += [statement] * len(median)
                 columns["luminosity_ipb"] += [table.luminosity_ipb] * len(median)
                 columns["mass_gev"] += table.first_coordinate.tolist()

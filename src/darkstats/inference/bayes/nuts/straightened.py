@@ -76,8 +76,10 @@ class StraightenedDensity(JointDensity):
 
     def with_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Value and gradient; zero gradient where the density is zero."""
-        value, gradient = JointDensity.with_gradient(self, self.bent(x))
-        along = gradient[:, 0] + (gradient[:, 1:] * self.mode(x[:, 0])[1]).sum(axis=1)
+        mode, slope = self.mode(x[:, 0])
+        z = mode + x[:, 1:] @ self.root.T
+        value, gradient = JointDensity.with_gradient(self, np.concatenate([x[:, :1], z], axis=1))
+        along = gradient[:, 0] + (gradient[:, 1:] * slope).sum(axis=1)
         return value, np.column_stack([along, gradient[:, 1:] @ self.root])
 
     def parameters(self, x: FloatArray) -> FloatArray:
