@@ -3,8 +3,9 @@
     python docs/examples/alp_orders.py models/alp.yaml orders.json [--cache DIR]
 
 Fits the simulated spectrum itself, without fluctuations and without signal: what the fit calls
-signal is a bias. Prints, for each mass and order, its signed root and, in brackets, the expected
-limit relative to that of the card's order, which is in bold.
+signal is a bias. Prints, for each mass and order in the range of the card, its signed root and, in
+brackets, the expected limit relative to that of what the card chooses, order and range; its order
+is in bold.
 """
 
 from __future__ import annotations
@@ -61,7 +62,14 @@ def main() -> None:
     found = {}
     for order in (None, *ORDERS):
         orders = (
-            {} if order is None else {"orders": ((99.0, order),), "recoil_orders": ((99.0, order),)}
+            {}
+            if order is None
+            else {
+                "orders": ((99.0, order),),
+                "recoil_orders": ((99.0, order),),
+                "background_choice": None,
+                "spurious_term": False,
+            }
         )
         hunt = dataclasses.replace(card.settings, asimov=True, **orders)
         product = build_bump_hunt(hunt, simulated, rng=np.random.default_rng(1))

@@ -7,7 +7,6 @@
     for method in cls clsb; do
         darkstats scan workspaces/alp --method $method -o scans/alp-$method-observed
     done
-    darkstats project workspaces/alp --lumi 1.1125 -o scans/alp-calibrated
     darkstats project workspaces/zprime_invisible_2018 --method cls --lumi 0.1656 \
         -o scans/zprime_invisible_2018-calibrated
     for search in dark_higgsstrahlung zprime_invisible_2018; do
@@ -40,9 +39,9 @@ from darkstats.report.scan_table import ScanTable, read_scan
 
 Record = dict[str, Any]
 
-#: One global factor on the background of the ALP search, and one on the efficiency of the Z' search
-#: (signal and background): fitted to the published limits, and never to single points.
-BACKGROUND, EFFICIENCY = 2.5, 0.6
+#: One global factor on the efficiency of the Z' search (signal and background): fitted to the
+#: published limits, and never to single points. The ALP search has none.
+EFFICIENCY = 0.6
 #: Masses from which ratios are summed up: below, merging photons are not simulated well.
 FIRST_GEV = {"alp": 0.3, "zprime": 1.0}
 #: Published range of the cross section of dark Higgsstrahlung, arXiv:2207.00509.
@@ -108,18 +107,15 @@ def compare(scans: Path, steps: Path) -> Record:
 
     alp, clsb = table("alp"), table("alp-clsb")
     zprime = table("zprime_invisible_2018")
-    # More luminosity, limits scaled back: the same signal on more background.
-    more = projected("alp-calibrated")
     less = projected("zprime_invisible_2018-calibrated")
     bayes = table("zprime_invisible_2018-bayes")
     bayes_less = projected("zprime_invisible_2018-bayes-calibrated")
     for scan in (bayes, bayes_less):
         if scan.method != "bayes":
             raise SystemExit(f"{scan.source}: the limits are not Bayesian")
-    scaled = ((more, alp, BACKGROUND), (less, zprime, EFFICIENCY), (bayes_less, bayes, EFFICIENCY))
-    for scan, here, factor in scaled:
-        if abs(scan.luminosity_ipb / here.luminosity_ipb / factor - 1.0) > 1e-6:
-            raise SystemExit(f"{scan.source}: project to {factor} times the luminosity")
+    for scan, here in ((less, zprime), (bayes_less, bayes)):
+        if abs(scan.luminosity_ipb / here.luminosity_ipb / EFFICIENCY - 1.0) > 1e-6:
+            raise SystemExit(f"{scan.source}: project to {EFFICIENCY} times the luminosity")
     found: Record = {"searches": {}}
     for search, key, shipped in (
         ("alp", "alp_photon", "belle2_alp_2020"),
@@ -132,7 +128,6 @@ def compare(scans: Path, steps: Path) -> Record:
             row = {"mass_gev": mass, "published": published, "expected": at(here, key, mass)}
             if search == "alp":
                 row["clsb"] = at(clsb, key, mass)
-                row["calibrated"] = at(more, key, mass) * BACKGROUND**0.5
             else:
                 row["calibrated"] = at(less, key, mass)
                 row["bayes"] = at(bayes, key, mass)
@@ -205,18 +200,19 @@ that come before it.
 
 ![Expected over published limits against mass](../images/published-limits.png)
 
-*Uncalibrated* is what the cards give. *Calibrated* has one global factor, fitted to the published limits: {BACKGROUND} on the
-background of the ALP search, {EFFICIENCY} on signal and background of the Z′ search. No point is tuned.
+*Uncalibrated* is what the cards give; nothing in them is fitted to these limits. *Calibrated*, for the Z′ search alone, has
+one global factor that is: {EFFICIENCY} on signal and background. No point is tuned.
 
 | search | in | uncalibrated | calibrated |
 |---|---|---|---|"""  # noqa: E501 -- lines of the page
     lines = text.splitlines()
     for search, symbol in (("alp", "g"), ("zprime", "g′")):
         for power, quantity in ((1, symbol), (2, "σ")):
+            calibrated = search == "zprime"
             cells = (
                 f"{TITLES[search]}, from {FIRST_GEV[search]} GeV", quantity,
                 summary(ratios(record, search, "expected"), power),
-                summary(ratios(record, search, "calibrated"), power),
+                summary(ratios(record, search, "calibrated"), power) if calibrated else "–",
             )  # fmt: skip
             lines.append("| " + " | ".join(cells) + " |")
     alp = record["searches"]["alp"]["rows"]
@@ -231,11 +227,12 @@ background of the ALP search, {EFFICIENCY} on signal and background of the Z′ 
         "## Axion-like particle, 445 pb⁻¹, 95 % CL",
         "",
         f"Published: {record['searches']['alp']['source']}. The expected CLs limit on the cross",
-        f"section is {100.0 * (apart - 1.0):.0f} % above that of CLs+b.",
+        f"section is {100.0 * (apart - 1.0):.0f} % above that of CLs+b. What each effect of the",
+        "detector does is told on the page on [fidelity](fidelity.md).",
         "",
-        _head("g [1/GeV]", ("", "CLs+b", "calibrated")),
-        "|---|---|---|---|---|---|---|---|---|",
-        *(_row(row, ("expected", "clsb", "calibrated")) for row in alp),
+        _head("g [1/GeV]", ("", "CLs+b")),
+        "|---|---|---|---|---|---|---|",
+        *(_row(row, ("expected", "clsb")) for row in alp),
         "",
         "### CLs or CLs+b?",
         "",
@@ -348,11 +345,10 @@ def figure(record: Record, path: Path) -> None:
     for search, found in record["searches"].items():
         rows = found["rows"]
         mass = np.array([row["mass_gev"] for row in rows])
-        factor = f"background × {BACKGROUND}" if search == "alp" else f"efficiency × {EFFICIENCY}"
-        for column, label in (
-            ("expected", "uncalibrated"),
-            ("calibrated", f"calibrated: {factor}"),
-        ):
+        columns = {"expected": "uncalibrated"}
+        if search == "zprime":
+            columns["calibrated"] = f"calibrated: efficiency × {EFFICIENCY}"
+        for column, label in columns.items():
             ratio = np.array([row[column] / row["published"] for row in rows])
             curves.append(
                 RatioCurve(

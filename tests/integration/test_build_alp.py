@@ -20,8 +20,8 @@ CARD = Path(__file__).parents[2] / "models" / "alp.yaml"
 def small_card(tmp_path_factory):
     """The shipped card with fewer events."""
     text = CARD.read_text("utf-8")
-    for old in ("quick: 1000000", "quick: 50000", "quick: 20000"):
-        text = text.replace(old, "quick: 150000" if "1000000" in old else "quick: 10000")
+    for old, new in ((1000000, 150000), (500000, 75000), (50000, 10000), (20000, 10000)):
+        text = text.replace(f"quick: {old}}}", f"quick: {new}}}")
     path = tmp_path_factory.mktemp("card") / "alp.yaml"
     path.write_text(text, "utf-8")
     return path
@@ -108,20 +108,24 @@ def test_nothing_else_is_overwritten(small_card, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
 
 
-OPTIONS = """  efficiency_reference: isr
-  spurious_term: true
-  background_choice: {quote: least_favourable, n_orders: 1, extents: [1.0, 0.8], largest_order: 5}
-"""
+CHANGES = {
+    "data: pseudo ": "data: asimov ",
+    "efficiency_reference: born": "efficiency_reference: isr",
+    "n_orders: 3": "n_orders: 1",
+    "extents: [1.0, 0.8, 1.2]": "extents: [1.0, 0.8]\n    largest_order: 5",
+}
 
 
 @pytest.fixture(scope="module")
 def with_options(small_card, tmp_path_factory):
-    """The same simulation, with a choice of backgrounds and the expected spectrum for data."""
+    """The same simulation, with another choice of backgrounds; data are the expected spectrum."""
     folder = tmp_path_factory.mktemp("options")
     path = folder / "alp.yaml"
     text = small_card.read_text("utf-8")
-    text = text.replace("data: pseudo ", "data: asimov ")
-    path.write_text(text.replace("  low_gev: 0.2 ", OPTIONS + "  low_gev: 0.2 "), "utf-8")
+    for old, new in CHANGES.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    path.write_text(text, "utf-8")
     build(read_card(path), folder / "alp", cache=folder / "cache", quick=True)
     return folder / "alp"
 
@@ -143,7 +147,9 @@ def test_the_choice_of_backgrounds_is_in_the_record(built, with_options):
         assert 1 <= facts["backgrounds_accepted"] <= 2 or not good
         assert facts["extent"] in (1.0, 0.8)
         assert facts["spurious_signal_error"] >= abs(facts["spurious_signal"])
-    assert "background_choice" not in json.loads((built / "record.json").read_text())["summary"]
+    shipped = json.loads((built / "record.json").read_text())["summary"]
+    assert shipped["background_choice"]["n_orders"] == 3
+    assert "efficiency_reference" not in shipped
 
 
 def test_efficiencies_with_radiation_refer_to_what_is_left_of_the_cross_section(
@@ -183,8 +189,8 @@ def test_the_spurious_signal_is_a_nuisance_parameter(with_options):
 def test_limits_of_the_built_search_do_not_jump(with_options):
     """Another order or range may be taken half a resolution further; the limit moves little.
 
-    Ranges and orders differ by up to a tenth in their limits, the resolution by 2 % from one
-    hypothesis to the next.
+    With so few simulated events ranges and orders differ by up to an eighth in their limits, the
+    resolution by 2 % from one hypothesis to the next.
     """
     limits = []
     patches = patch_set(with_options)["patches"]
@@ -200,12 +206,13 @@ def test_limits_of_the_built_search_do_not_jump(with_options):
         found = darkstats.upper_limit(model, data, cl=0.95, scan_points=0, probe=False)
         limits.append(found.expected[2])
     steps = np.abs(np.diff(np.log(limits)))
-    assert steps.max() < 0.12
+    assert steps.max() < 0.15
 
 
 def test_a_spurious_term_needs_a_choice(small_card, tmp_path):
     text = small_card.read_text("utf-8")
     path = tmp_path / "alp.yaml"
-    path.write_text(text.replace("  low_gev: 0.2 ", "  spurious_term: true\n  low_gev: 0.2 "))
+    begin, end = text.index("  background_choice:"), text.index("  spurious_term:")
+    path.write_text(text[:begin] + text[end:])
     with pytest.raises(CardError, match="background_choice"):
         read_card(path)

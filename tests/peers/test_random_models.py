@@ -19,6 +19,8 @@ from tests.peers.plain_likelihoods import likelihood_of
 from tests.peers.random_documents import CLASSES, random_document
 from tests.peers.random_models_page import page
 
+from darkstats.errors import OptionError
+
 NUMBERS = range(2)  # of each class, 38 models in all: some 25 s of one core
 
 
@@ -137,11 +139,20 @@ def test_the_page_is_written_from_its_record(repository: Path) -> None:
     assert not record["differing"]
 
 
-def test_a_limit_stands_where_no_toys_can_be_drawn(tmp_path: Path) -> None:
-    """A term of negative yield forbids the toys that look at a limit, and no more than that."""
+def test_a_limit_stands_where_no_toys_can_be_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Toys of a term of negative yield look at the limit; without toys it stands and says so."""
     path = tmp_path / "interference.json"
     path.write_text(json.dumps(random_document("negative coefficients", 2)), "utf-8")
-    record = random_models.run_command(["limit", str(path), "--method", "pcl"])
-    assert record["status"] == 0
-    assert record["observed"] == pytest.approx(1.14863924, rel=1e-6)
-    assert any("no probe" in warning for warning in record["warnings"])
+
+    def refuse(*_: object) -> None:
+        raise OptionError("toys cannot be drawn")
+
+    for without in (False, True):
+        if without:
+            monkeypatch.setattr("darkstats.model.unbinned.model.thrown_events", refuse)
+        record = random_models.run_command(["limit", str(path), "--method", "pcl"])
+        assert record["status"] == 0
+        assert record["observed"] == pytest.approx(1.14863924, rel=1e-6)
+        assert any("no probe" in warning for warning in record["warnings"]) == without

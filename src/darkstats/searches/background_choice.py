@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from darkstats.errors import OptionError
-from darkstats.templates.bernstein import bernstein_averages
 from darkstats.templates.positive_fit import expected_limit, spurious_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from darkstats.arrays import FloatArray
     from darkstats.searches.windows import Window
@@ -67,6 +66,8 @@ class BackgroundChoice:
         self,
         lowest_order: int,
         windows: Iterable[tuple[float, Window, FloatArray, FloatArray]],
+        *,
+        rows: Callable[[Window, int], FloatArray],
     ) -> ChosenBackground:
         """Return the background of one hypothesis.
 
@@ -76,9 +77,13 @@ class BackgroundChoice:
             First order to try.
         windows
             Extent, window, expected contents and signal of one unit, for each range.
+        rows
+            Templates of the background of a window at an order. Shape [template, bin].
         """
         tried = tuple(
-            one for window in windows for one in self._in_one_range(lowest_order, *window)
+            one
+            for window in windows
+            for one in self._in_one_range(lowest_order, *window, rows=rows)
         )
         good = [one for one in tried if abs(one.spurious_sigma) <= self.largest_spurious_sigma]
         if not good:
@@ -96,12 +101,14 @@ class BackgroundChoice:
         window: Window,
         contents: FloatArray,
         signal: FloatArray,
+        *,
+        rows: Callable[[Window, int], FloatArray],
     ) -> Iterator[TriedBackground]:
         """All orders up to the last one that is accepted."""
         accepted = 0
         for order in range(lowest_order, self.largest_order + 1):
-            rows = bernstein_averages(window.edges, order)
-            estimate, sigma = spurious_signal(rows, signal, contents)
+            templates = rows(window, order)
+            estimate, sigma = spurious_signal(templates, signal, contents)
             good = abs(sigma) <= self.largest_spurious_sigma
             accepted += good
             ranked = good and self.quote == "least_favourable"
@@ -111,7 +118,7 @@ class BackgroundChoice:
                 window=window,
                 spurious=estimate,
                 spurious_sigma=sigma,
-                expected_limit=expected_limit(rows, signal, contents) if ranked else None,
+                expected_limit=expected_limit(templates, signal, contents) if ranked else None,
             )
             if accepted == self.n_orders:
                 return

@@ -65,6 +65,7 @@ def fit_of(
             (extent, w, w.gather(expected), factor * signal_in(w, points, spectrum)[0])
             for extent, w in windows
         ],
+        rows=spectrum.background_rows,
     )
     chosen = choice.chosen
     return WindowFit(window=chosen.window, spectrum=spectrum, order=chosen.order, choice=choice)

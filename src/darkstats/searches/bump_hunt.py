@@ -30,7 +30,6 @@ from darkstats.searches.windows import (
     RecoilResolution,
     mass_hypotheses,
 )
-from darkstats.templates.bernstein import bernstein_averages
 from darkstats.templates.histfactory import histosys, normsys, rounded, significant
 from darkstats.templates.smoothing import smoothed
 
@@ -74,6 +73,11 @@ class BumpHunt:
         Limits with the second are on the Born cross section only if both are taken for equal.
     background_choice
         How orders and ranges are tried, beginning with those above; None takes those above.
+    follow_acceptance
+        Whether the background is a polynomial times what the selection accepts at each mass
+        (:mod:`darkstats.searches.photon_acceptance`), and not a polynomial alone.
+    merging_rad
+        Least angle between two photons that are found as two, as the detector of the card has it.
     spurious_term
         Whether the signal that the chosen background finds in the expected spectrum, the largest
         of this hypothesis and its neighbours within a resolution, is a nuisance parameter.
@@ -104,6 +108,8 @@ class BumpHunt:
     reference_pb: float = 1.0
     efficiency_reference: Literal["born", "isr"] = "born"
     background_choice: BackgroundChoice | None = None
+    follow_acceptance: bool = False
+    merging_rad: float = 0.0
     spurious_term: bool = False
     cm_energy_gev: float = 10.583005244258363
     asimov: bool = False
@@ -196,7 +202,7 @@ def _patch(
         ],
     }
     samples = [signal]
-    for k, row in enumerate(bernstein_averages(window.edges, order)):
+    for k, row in enumerate(spectrum.background_rows(window, order)):
         samples.append(
             {
                 "name": f"bernstein_{k}",
@@ -312,6 +318,7 @@ def build_bump_hunt(
             np.sum(continuum, axis=0) if continuum else np.zeros(len(spectrum.edges) - 1),
             spectrum.edges,
             12.0,
+            shape=spectrum.acceptance,
         )
     expected = {
         name: smooth[name] + sum(peaking[name].values(), np.zeros(len(smooth[name])))

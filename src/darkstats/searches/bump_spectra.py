@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkstats.searches.photon_acceptance import pair_acceptance, recoil_acceptance
 from darkstats.searches.windows import (
     Resolution,
     Window,
     fine_edges,
     place_between_simulated,
 )
+from darkstats.templates.bernstein import bernstein_averages
 from darkstats.templates.smoothing import smoothed
 
 if TYPE_CHECKING:
@@ -22,12 +24,17 @@ if TYPE_CHECKING:
 
 __all__ = ["SignalPoint", "Spectrum", "signal_in", "signal_point", "spectra_of"]
 
+_NOTHING_LOST = 1e-6
+_LEAST_ACCEPTED = 0.05  # grids end where less is accepted
 _REDUCED = np.linspace(-40.0, 40.0, 1281)  # edges of the reduced mass, in units of sigma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spectrum:
-    """One spectrum: which rows enter, in which variable, on which grid."""
+    """One spectrum: which rows enter, in which variable, on which grid.
+
+    ``acceptance`` is what its smooth background is a polynomial times of, for each fine bin.
+    """
 
     name: str
     column: str
@@ -35,6 +42,7 @@ class Spectrum:
     threshold_gev: float
     resolution: Resolution
     edges: FloatArray
+    acceptance: FloatArray
 
     def mask(self, candidates: Candidates, hunt: BumpHunt) -> BoolArray:
         """Rows that enter the spectrum. Shape [row]."""
@@ -54,6 +62,24 @@ class Spectrum:
         weight = candidates.events(hunt.luminosity_ipb)[mask]
         return np.histogram(candidates[self.column][mask], self.edges, weights=weight)[0]
 
+    def keeps_all(self, fine: slice) -> bool:
+        """Whether all is accepted in some fine bins."""
+        return bool(np.all(self.acceptance[fine] > 1.0 - _NOTHING_LOST))
+
+    def background_rows(self, window: Window, order: int) -> FloatArray:
+        """Templates of the smooth background of a window: Bernstein polynomials, accepted.
+
+        Each row sums to one. Shape [order + 1, bin].
+        """
+        fine = slice(int(window.first[0]), int(window.first[-1]))
+        if self.keeps_all(fine):
+            return bernstein_averages(window.edges, order)
+        rows = self.acceptance[fine] * bernstein_averages(
+            self.edges[fine.start : fine.stop + 1], order
+        )
+        summed = np.add.reduceat(rows, window.first[:-1] - fine.start, axis=1)
+        return np.asarray(summed / summed.sum(axis=1, keepdims=True))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalPoint:
@@ -68,34 +94,63 @@ class SignalPoint:
 
 def spectra_of(hunt: BumpHunt) -> tuple[Spectrum, ...]:
     """Return the three spectra: di-photon with the hard and the soft threshold, and recoil."""
+    hard, soft = hunt.hard_threshold_gev, hunt.soft_threshold_gev
     s = hunt.cm_energy_gev**2
-    edges = fine_edges(hunt.diphoton, 0.0, min(s, _upper(hunt)))
-    recoil = fine_edges(hunt.recoil, 0.0, _upper_recoil(hunt))
+    grid = np.linspace(0.0, s, 200001)
+    # What passes the harder threshold passes the softer one: both need the same grid.
+    first = grid[np.argmax(_accepted_pairs(hunt, grid[:2001], hard) >= _LEAST_ACCEPTED)]
+    edges = fine_edges(hunt.diphoton, float(first), min(s, _upper(hunt)))
+    last = grid[np.flatnonzero(_accepted_recoils(hunt, grid) >= _LEAST_ACCEPTED)[-1]]
+    recoil = fine_edges(hunt.recoil, 0.0, min(float(last), _upper_recoil(hunt)))
+    centres, recoil_centres = (0.5 * (e[1:] + e[:-1]) for e in (edges, recoil))
+    diphoton = Spectrum(
+        name="diphoton_hard",
+        column="mgg_squared_gev2",
+        label="squared di-photon mass",
+        threshold_gev=hard,
+        resolution=hunt.diphoton,
+        edges=edges,
+        acceptance=_accepted_pairs(hunt, centres, hard),
+    )
+    accepted_soft = _accepted_pairs(hunt, centres, soft)
     return (
-        Spectrum(
-            name="diphoton_hard",
-            column="mgg_squared_gev2",
-            label="squared di-photon mass",
-            threshold_gev=hunt.hard_threshold_gev,
-            resolution=hunt.diphoton,
-            edges=edges,
-        ),
-        Spectrum(
-            name="diphoton_soft",
-            column="mgg_squared_gev2",
-            label="squared di-photon mass",
-            threshold_gev=hunt.soft_threshold_gev,
-            resolution=hunt.diphoton,
-            edges=edges,
-        ),
+        diphoton,
+        replace(diphoton, name="diphoton_soft", threshold_gev=soft, acceptance=accepted_soft),
         Spectrum(
             name="recoil",
             column="recoil_mass_squared_gev2",
             label="squared recoil mass",
-            threshold_gev=hunt.soft_threshold_gev,
+            threshold_gev=soft,
             resolution=hunt.recoil,
             edges=recoil,
+            acceptance=_accepted_recoils(hunt, recoil_centres),
         ),
+    )
+
+
+def _accepted_pairs(hunt: BumpHunt, squared: FloatArray, threshold_gev: float) -> FloatArray:
+    """Share of the photon pairs that the selection accepts; 1 where the card does not follow it."""
+    if not hunt.follow_acceptance or hunt.merging_rad == 0.0:
+        return np.ones(len(squared))
+    return pair_acceptance(
+        squared,
+        cm_energy_gev=hunt.cm_energy_gev,
+        threshold_gev=threshold_gev,
+        theta_range_deg=hunt.theta_range_deg,
+        merging_rad=hunt.merging_rad,
+        resolution=hunt.diphoton,
+    )
+
+
+def _accepted_recoils(hunt: BumpHunt, squared: FloatArray) -> FloatArray:
+    """The same for the photons that recoil."""
+    if not hunt.follow_acceptance:
+        return np.ones(len(squared))
+    return recoil_acceptance(
+        squared,
+        cm_energy_gev=hunt.cm_energy_gev,
+        threshold_gev=hunt.soft_threshold_gev,
+        theta_range_deg=hunt.theta_range_deg,
     )
 
 
@@ -138,7 +193,7 @@ def signal_point(
     content = smoothed(content, _REDUCED, 2.0)  # an eighth of the resolution
     others = mask & (candidates["truth"] < 0.5)
     rest = np.histogram(candidates[spectrum.column][others], spectrum.edges, weights=weight[others])
-    rest_smooth = smoothed(rest[0], spectrum.edges, 16.0)
+    rest_smooth = smoothed(rest[0], spectrum.edges, 16.0, shape=spectrum.acceptance)
     return SignalPoint(
         mass_gev=mass_gev,
         efficiency=efficiency,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkstats.errors import DarkstatsError
 from darkstats.provenance import digest_of
+from darkstats.searches.bump_hunt import BumpHunt
 from darkstats.searches.card_file import Entry, read_card_file
 from darkstats.searches.card_kinds import KINDS, mass_in_reach
 from darkstats.searches.card_selection import read_selection
@@ -18,7 +19,6 @@ from darkstats.simulation.detector import Detector
 from darkstats.simulation.processes import PROCESSES, make_process
 
 if TYPE_CHECKING:
-    from darkstats.searches.bump_hunt import BumpHunt
     from darkstats.searches.counting import Counting
     from darkstats.searches.plane import PlaneScan
     from darkstats.searches.recoil_hunt import RecoilHunt
@@ -120,18 +120,22 @@ def read_card(path: Path | str) -> SearchCard:
         card.fail(f"the section {kind!r} is missing", f"a card of kind {kind} needs it")
     hepdata = card["hepdata"].text() if "hepdata" in card else "ins0000000"
     selection = read_selection(card["selection"])
+    detector = _detector(card)
+    settings = KINDS[kind](
+        card[kind], luminosity_ipb, asimov=asimov, columns=selection.column_names
+    )
+    if isinstance(settings, BumpHunt):
+        settings = replace(settings, merging_rad=detector.merging_rad)
     found = SearchCard(
         name=_name(card["name"]),
         title=card["title"].text(),
         kind=kind,
         luminosity_ipb=luminosity_ipb,
-        detector=_detector(card),
+        detector=detector,
         selection=selection,
         backgrounds=_backgrounds(card["backgrounds"], kind),
         signal=_signal(card["signal"]) if "signal" in card else None,
-        settings=KINDS[kind](
-            card[kind], luminosity_ipb, asimov=asimov, columns=selection.column_names
-        ),
+        settings=settings,
         benchmarks=_benchmarks(card["benchmarks"]),
         method=statistics["method"].text(choices=METHODS),
         cl=statistics["cl"].number(above=0.0, high=0.9999),

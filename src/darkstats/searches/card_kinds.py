@@ -66,7 +66,9 @@ def _bump_hunt(
             f"a bump hunt needs the columns {', '.join(sorted(missing))}",
             "take the selection three_photons, or the kind recoil_hunt with a variable of its own",
         )
-    given = tuple(f.name for f in fields(BumpHunt) if f.name not in ("luminosity_ipb", "asimov"))
+    # The angle at which photons merge belongs to the detector.
+    elsewhere = {"luminosity_ipb", "asimov", "merging_rad"}
+    given = tuple(f.name for f in fields(BumpHunt) if f.name not in elsewhere)
     entry.keys(optional=given)
     _ordered(entry, "low_gev", "switch_gev", "high_gev")
     settings: dict[str, object] = {}
@@ -92,7 +94,7 @@ def _bump_hunt(
             settings[name] = value.text(choices=("born", "isr"))
         elif name == "background_choice":
             settings[name] = _background_choice(value)
-        elif name == "spurious_term":
+        elif name in ("spurious_term", "follow_acceptance"):
             settings[name] = value.flag()
         elif isinstance(value.value, list):
             low, high = (item.number(low=0.0) for item in value)

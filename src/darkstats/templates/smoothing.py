@@ -37,12 +37,25 @@ def smoothing_kernel(edges: FloatArray, width_bins: float) -> FloatArray:
     return np.asarray(kernel / kernel.sum(axis=0))
 
 
-def smoothed(counts: FloatArray, edges: FloatArray, width_bins: float) -> FloatArray:
-    """Gaussian smoothing of the density in units of fine bins; the total is kept."""
+def smoothed(
+    counts: FloatArray, edges: FloatArray, width_bins: float, *, shape: FloatArray | None = None
+) -> FloatArray:
+    """Gaussian smoothing of the density in units of fine bins; the total is kept.
+
+    Parameters
+    ----------
+    counts, edges
+        Shapes [bin], [bin + 1].
+    width_bins
+        Standard deviation in bins.
+    shape
+        What the density is divided by while it is smoothed, above 0: features that are known and
+        stay as sharp as they are. None: 1. Shape [bin].
+    """
     reach = int(4 * width_bins) + 1
     offsets = np.arange(-reach, reach + 1)
     kernel = np.exp(-0.5 * (offsets / width_bins) ** 2)
-    widths = np.diff(edges)
+    widths = np.diff(edges) if shape is None else np.diff(edges) * shape
     part = slice(reach, reach + len(counts))
     inside = np.convolve(widths, kernel)[part]
     density = np.convolve(counts, kernel)[part] / inside

@@ -176,7 +176,7 @@ def test_negative_yields_of_an_unbinned_likelihood_are_told(repository: Path, wr
     from darkstats.workflows.unbinned_inputs import load_unbinned
 
     text = (repository / "models/alp/unbinned.json").read_text("utf-8")
-    for name in (None, "m_0p9979_eta_gamma_events", "m_0p9979_signal_yield"):
+    for name in (None, "m_0p9979_eta_prime_gamma_events", "m_0p9979_signal_yield"):
         document = json.loads(text)
         for one in document["functions"]:
             if one["name"] == name:

@@ -22,11 +22,10 @@ def test_every_shipped_card_is_good(path):
     assert len(card.digest) == 64
 
 
-@pytest.mark.parametrize("name", ["alp", "alp_effects"])
-def test_every_number_of_the_card_says_where_it_comes_from(name):
+def test_every_number_of_the_card_says_where_it_comes_from():
     marks = ("[published]", "[lit", "[computed]", "[choice]")
     exempt = ("events:", "process:", "settings: {min", "settings: {isr", "masses_gev:", "4.0, 4.5")
-    for line in (MODELS / f"{name}.yaml").read_text("utf-8").splitlines():
+    for line in ALP.read_text("utf-8").splitlines():
         body = line.split("#")[0]
         numbers = any(character.isdigit() for character in body)
         if numbers and not any(word in body for word in (*exempt, "title", "hepdata", "name:")):
@@ -41,39 +40,39 @@ def test_every_number_of_the_card_says_where_it_comes_from(name):
         ("luminosity_ipb: 445", "luminosity_ipb: [1]", "luminosity_ipb", "a list"),
         ("high_gev: 9.7", "high_gev: 12.0", "bump_hunt.high_gev", "cannot be made"),
         (
-            "  n_bins: 100",
-            "  efficiency_reference: dressed\n  n_bins: 100",
+            "efficiency_reference: born",
+            "efficiency_reference: dressed",
             "efficiency_reference",
             "born",
         ),
         (
-            "  n_bins: 100",
-            "  background_choice: {quote: best}\n  n_bins: 100",
+            "quote: least_favourable",
+            "quote: best",
             "background_choice.quote",
             "least_favourable",
         ),
         (
-            "  n_bins: 100",
-            "  background_choice: {quote: first, extents: []}\n  n_bins: 100",
+            "extents: [1.0, 0.8, 1.2]",
+            "extents: []",
             "background_choice",
             "extents",
         ),
         (
-            "  n_bins: 100",
-            "  background_choice: {quote: first, largest_order: 4}\n  n_bins: 100",
+            "    n_orders: 3",
+            "    largest_order: 3\n    n_orders: 3",
             "bump_hunt",
-            "largest_order 4 lies below the order 5",
+            "largest_order 3 lies below the order 4",
         ),
-        ("merging_rad: 0.07", "energy_tail: [0.3]\n  merging_rad: 0.07", "detector", "energy_tail"),
+        ("energy_tail: [0.30, 0.04]", "energy_tail: [0.3]", "detector", "energy_tail"),
         (
-            "  theta_range_deg: [37.3, 123.7]",
-            "  conversion_rad: [0.014]\n  theta_range_deg: [37.3, 123.7]",
+            "conversion_rad: [0.014, 0.40]",
+            "conversion_rad: [0.014]",
             "conversion_rad",
             "polar angle",
         ),
         (
-            "  theta_range_deg: [37.3, 123.7]",
-            "  conversion_rad: [14, 400]\n  theta_range_deg: [37.3, 123.7]",
+            "conversion_rad: [0.014, 0.40]",
+            "conversion_rad: [14, 400]",
             "conversion_rad",
             "mrad",
         ),
@@ -82,7 +81,7 @@ def test_every_number_of_the_card_says_where_it_comes_from(name):
         ("cl: 0.95", "cl: 1.5", "statistics.cl", "more than"),
         ("method: cls", "method: csl", "statistics.method", "did you mean 'cls'"),
         ("data: pseudo", "data: observed", "data", "not known"),
-        ("photon_efficiency: 0.95", "photon_efficiency: 1.7", "detector", "outside"),
+        ("[4.0, 0.93]]", "[4.0, 1.7]]", "detector", "outside"),
         ("theta_range_deg: [37.3, 123.7]", "theta_range_deg: [90, 10]", "selection", "empty"),
         ("kind: bump_hunt", "kind: dump_hunt", "kind", "did you mean"),
         ("name: alp", "name: alp\nname: other", "name", "twice"),
@@ -91,7 +90,14 @@ def test_every_number_of_the_card_says_where_it_comes_from(name):
         ("[0.08, 0.055]", "[8, 5.5]", "bump_hunt.efficiency_error[0]", "write 0.08 for 8 %"),
         ("luminosity_error: 0.007", "luminosity_error: 7", "luminosity_error", "is a fraction"),
         ("min_energy_gev: 0.65", "min_energy_gev: 650", "selection.min_energy_gev", "in MeV?"),
-        ("ceiling_gev: 9.8", "ceiling_gev: 9800", "bump_hunt.recoil_ceiling_gev", "in MeV?"),
+        (
+            "  n_bins: 100",
+            "  recoil_ceiling_gev: 9800\n  n_bins: 100",
+            "bump_hunt.recoil_ceiling_gev",
+            "in MeV?",
+        ),
+        ("follow_acceptance: true", "follow_acceptance: 2", "bump_hunt.follow_acceptance", "true"),
+        ("  n_bins: 100", "  merging_rad: 0.1\n  n_bins: 100", "bump_hunt", "merging_rad"),
         ("merging_rad: 0.07", "merging_rad: 4.0", "detector.merging_rad", "degrees or mrad?"),
         ("constant_gev: 0.009", "constant_gev: 90", "bump_hunt.diphoton.constant_gev", "in MeV?"),
     ],
@@ -107,6 +113,15 @@ def test_a_bad_card_names_file_line_and_key(tmp_path, old, new, key, says):
     assert message.startswith(f"{path}, line ")
     assert key in message
     assert says in message
+
+
+def test_the_background_merges_photons_as_the_detector_does(tmp_path):
+    """One number in the card: what follows the acceptance takes the angle of the detector."""
+    path = tmp_path / "alp.yaml"
+    path.write_text(ALP.read_text("utf-8").replace("merging_rad: 0.07", "merging_rad: 0.05"))
+    card = read_card(path)
+    assert card.settings.follow_acceptance
+    assert card.settings.merging_rad == card.detector.merging_rad == 0.05
 
 
 def test_missing_keys_files_and_broken_yaml(tmp_path):

@@ -319,7 +319,7 @@ class UnbinnedModel(ParameterTable):
         Raises
         ------
         OptionError
-            A yield is negative there: no toys can be drawn.
+            The density is negative there: no toys can be drawn.
         """
         point = np.asarray(parameters, dtype=float)
         auxdata = thrown_auxdata(self.parameters, self.expected_auxdata(point), rng, n_toys)

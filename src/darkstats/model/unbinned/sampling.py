@@ -1,4 +1,8 @@
-"""Toys of unbinned channels: numbers of events, then the events, part by part and exactly."""
+"""Toys of unbinned channels: numbers of events, then the events, part by part and exactly.
+
+Parts with a negative yield take events away: each event of the others stays with the ratio of the
+density to that of the others alone, which is exact as long as the density is positive.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from darkstats.arrays import FloatArray, IndexArray
+from darkstats.arrays import BoolArray, FloatArray, IndexArray
 from darkstats.errors import OptionError
 from darkstats.model.event_lanes import EventLanes
 from darkstats.model.unbinned.channels import Channel, Component
@@ -43,18 +47,48 @@ def _draw(component: Component, point: FloatArray, x: FloatArray, rng: np.random
         x[shape.dim] = draw(shape.op, slots, shape.low, shape.high, n, rng)
 
 
+def _require_density(
+    channel: Channel, point: FloatArray, grid_points: FloatArray, expected: FloatArray
+) -> None:
+    """Raise if negative yields make the density negative."""
+    if (density_at(channel, point[None, :], grid_points)[0] < 0.0).any():
+        worst = channel.components[int(np.argmin(expected))]
+        raise OptionError(
+            f"toys cannot be drawn with {expected.min():.4g} events of {worst.name!r}: the density "
+            "is negative; keep the range of the parameters at or above zero"
+        )
+
+
+def _thinned(
+    channel: Channel,
+    point: FloatArray,
+    rng: np.random.Generator,
+    drawn: tuple[FloatArray, IndexArray],
+    *,
+    positive: BoolArray,
+) -> tuple[FloatArray, IndexArray]:
+    """What parts with a negative yield leave of the events of the others."""
+    x, counts = drawn
+    whole = density_at(channel, point[None, :], x)[0]
+    others = density_at(channel, point[None, :], x, only=positive)[0]
+    stays = rng.random(x.shape[1]) * others < whole
+    toy = np.repeat(np.arange(len(counts)), counts)
+    return x[:, stays], np.bincount(toy[stays], minlength=len(counts)).astype(np.int64)
+
+
 def _thrown(
-    channel: Channel, point: FloatArray, rng: np.random.Generator, n_toys: int
+    channel: Channel,
+    point: FloatArray,
+    rng: np.random.Generator,
+    n_toys: int,
+    grid_points: FloatArray,
 ) -> tuple[FloatArray, IndexArray]:
     """Events of all toys, one after the other: [dim, event], and how many each has [toy]."""
     expected = np.array([float(c.expected.at(point)) for c in channel.components])
-    if (expected < 0.0).any():
-        worst = channel.components[int(np.argmin(expected))]
-        raise OptionError(
-            f"toys cannot be drawn with {expected.min():.4g} events of {worst.name!r}: a yield is "
-            "negative; keep the range of the parameters at or above zero"
-        )
-    counts = rng.poisson(expected, size=(n_toys, len(expected)))
+    positive = expected >= 0.0
+    if not positive.all():
+        _require_density(channel, point, grid_points, expected)
+    counts = rng.poisson(np.maximum(expected, 0.0), size=(n_toys, len(expected)))
     per_toy = counts.sum(axis=1)
     begin = np.concatenate([[0], np.cumsum(per_toy)[:-1]])
     inside = np.cumsum(counts, axis=1) - counts
@@ -69,7 +103,8 @@ def _thrown(
         before = np.cumsum(own) - own
         place = np.arange(n) + np.repeat(begin + inside[:, k] - before, own)
         x[:, place] = part
-    return x, per_toy.astype(np.int64)
+    found = x, per_toy.astype(np.int64)
+    return found if positive.all() else _thinned(channel, point, rng, found, positive=positive)
 
 
 def thrown_events(
@@ -84,7 +119,7 @@ def thrown_events(
     Raises
     ------
     OptionError
-        A yield is negative there.
+        The density is negative there.
     """
     found = []
     for c, channel in enumerate(channels):
@@ -95,6 +130,6 @@ def thrown_events(
             counts = np.full(n_toys, len(rates), dtype=np.int64)
             found.append(lanes_from(channel, x, contents.ravel(), counts, None))
             continue
-        x, counts = _thrown(channel, point, rng, n_toys)
+        x, counts = _thrown(channel, point, rng, n_toys, grid.points[c])
         found.append(lanes_from(channel, x, np.ones(x.shape[1]), counts, None))
     return EventLanes(channels=tuple(found))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from darkstats.arrays import FloatArray, IndexArray
+from darkstats.arrays import BoolArray, FloatArray, IndexArray
 from darkstats.kernel.simd import LANES
 from darkstats.model.event_lanes import ChannelEvents, padded
 from darkstats.model.unbinned.channels import Channel, Component
@@ -66,10 +66,12 @@ def _amplitude(component: Component, points: FloatArray) -> FloatArray:
 
 
 @np.errstate(all="ignore")  # as compiled kernels do: what is not finite is data
-def density_at(channel: Channel, points: FloatArray, x: FloatArray) -> FloatArray:
-    """Expected events per unit of the observables.
+def density_at(
+    channel: Channel, points: FloatArray, x: FloatArray, *, only: BoolArray | None = None
+) -> FloatArray:
+    """Expected events per unit of the observables, of all components or of some of them.
 
-    Shapes: [lane, par], [dim, event] -> [lane, event].
+    Shapes: [lane, par], [dim, event], only [component] -> [lane, event].
 
     Independent of the kernel: plain NumPy on the same columns.
     """
@@ -84,6 +86,8 @@ def density_at(channel: Channel, points: FloatArray, x: FloatArray) -> FloatArra
         heights[g] = np.exp(exponent) if group else None
     amplitudes = [_amplitude(component, points) for component in channel.components]
     for c, column in enumerate(channel.columns):
+        if only is not None and not only[column.component]:
+            continue
         component = channel.components[column.component]
         amplitude = amplitudes[column.component]
         for factor, term in zip(component.linear, column.terms, strict=True):

@@ -1,4 +1,8 @@
-"""The unbinned bump hunt: a Crystal Ball on Bernstein polynomials, in the squared mass."""
+"""The unbinned bump hunt: a Crystal Ball on Bernstein polynomials, in the squared mass.
+
+Where the selection bends the spectrum and the card follows it, a polynomial times what is accepted
+has no closed form: there each is a histogram with bins of a quarter of a resolution.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +90,7 @@ def bump_hunt_document(
             name,
             hunt,
             folder,
-            spectrum=spectrum.name,
+            spectrum=spectrum,
             axis=(spectrum.column, float(edges[0]), float(edges[-1])),
             edges=edges,
             mass=mass,
@@ -94,6 +98,7 @@ def bump_hunt_document(
             sides=(points[spectrum.name, below], points[spectrum.name, above]),
             fraction=fraction,
             order=int(facts["order"]),
+            spurious=float(facts.get("spurious_signal_error", 0.0)),
         )
     return builder.finished()
 
@@ -114,7 +119,7 @@ def _bump_analysis(
     hunt: BumpHunt,
     folder: BuildFolder,
     *,
-    spectrum: str,
+    spectrum: Spectrum,
     axis: tuple[str, float, float],
     edges: FloatArray,
     mass: float,
@@ -122,9 +127,10 @@ def _bump_analysis(
     sides: tuple[tuple[SignalPoint, CrystalBall], tuple[SignalPoint, CrystalBall]],
     fraction: float,
     order: int,
+    spurious: float,
 ) -> None:
     observable, low, high = axis
-    fine, contents = fine_contents(folder, spectrum)
+    fine, contents = fine_contents(folder, spectrum.name)
     part = inside_of(fine, low, high)
     own = fine[part.start : part.stop + 1]
     (p0, shape0), (p1, shape1) = sides
@@ -156,6 +162,22 @@ def _bump_analysis(
             f"{name}_signal_yield", f"mu * {short(factor * efficiency)!r} * {lognormal(errors)}"
         )
     }
+    if spurious > 0.0:
+        # The resolution is that of the simulation which found it; its yield may be negative.
+        yields[
+            double_sided_peak(
+                builder,
+                f"{name}_spurious",
+                observable,
+                shape,
+                centre=mass**2,
+                sigma=sigma,
+                resolution_error=0.0,
+            )
+        ] = builder.function(
+            f"{name}_spurious_yield", f"{short(spurious * factor * efficiency)!r} * spurious_signal"
+        )
+        constrained.append("spurious_signal")
     others = factor * np.maximum(rest, 0.0)
     if others.sum() > LEAST_EVENTS:
         coarse = _coarse(own, others, 25)
@@ -172,10 +194,22 @@ def _bump_analysis(
             for k in range(order + 1)
         ]
     )
+    bent = not spectrum.keeps_all(part)
+    if bent:
+        heights *= spectrum.acceptance[part]
+        heights /= (heights @ np.diff(own) / (high - low))[:, None]
     shares = mixture_shares(heights, smooth)
     total = max(float(smooth.sum()), 1.0)
     for k, portion in enumerate(shares):
-        basis = builder.bernstein(f"{name}_bernstein_{k}", k, order, axis)
+        basis = (
+            builder.histogram(
+                f"{name}_bernstein_{k}",
+                observable,
+                *_coarse(own, heights[k] * np.diff(own), len(smooth) // 2),
+            )
+            if bent
+            else builder.bernstein(f"{name}_bernstein_{k}", k, order, axis)
+        )
         yields[basis] = f"c_{k}"
         parameters[f"c_{k}"] = (short(total * float(portion)), 0.0, significant(20.0 * total))
     for process, spectrum_of in contents.items():
@@ -206,4 +240,5 @@ def _bump_analysis(
 def _coarse(edges: FloatArray, contents: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     """Whole bins summed to about ``n``."""
     first = np.unique(np.linspace(0, len(contents), n + 1).round().astype(int))
-    return edges[first], np.add.reduceat(contents, first[:-1])
+    summed = np.add.reduceat(contents, first[:-1])
+    return edges[first], np.array([significant(float(one)) for one in summed])

@@ -252,6 +252,38 @@ def test_a_negative_density_between_the_events_is_said() -> None:
     assert any("density is negative" in warning for warning in result.warnings)
 
 
+def test_toys_with_a_negative_yield_follow_the_density() -> None:
+    """A peak that takes events away leaves a dip, with the right number of events in it.
+
+    The likelihood of the dip is that of its density: thrown events are Poisson in every bin.
+    """
+    model = compiled(bump())
+    point = model.inits
+    point[model.require_poi()] = -0.8  # 40 of 1,000 events taken away
+    n_toys, edges = 400, np.linspace(0.0, 1.0, 26)
+    lanes, _ = model.throw(point, np.random.default_rng(7), n_toys)
+    (events,) = model.lanes_of(lanes).channels
+    counts = np.histogram(events.x[0][events.weights > 0.0], edges)[0]
+    fine = 0.5 * (np.linspace(0.0, 1.0, 2501)[1:] + np.linspace(0.0, 1.0, 2501)[:-1])
+    density = density_at(model.channels[0], point[None, :], fine[None, :])[0]
+    expected = n_toys * density.reshape(25, 100).mean(axis=1) * np.diff(edges)
+    assert expected.sum() == pytest.approx(n_toys * 960.0, rel=1e-4)
+    assert stats.chi2.sf(((counts - expected) ** 2 / expected).sum(), 25) > 1e-3
+
+
+def test_no_toys_are_drawn_of_a_negative_density() -> None:
+    """Where more is taken away than is there, nothing is thrown: the yield and the part are named.
+
+    Without any event that could be thrown, too.
+    """
+    model = compiled(bump())
+    point = model.inits
+    for strength, events in ((-10.0, 1000.0), (-1.0, 0.0)):
+        point[model.require_poi()], point[model.parameter_index("nb")] = strength, events
+        with pytest.raises(OptionError, match=r"-\d+ events of 'sig': the density is negative"):
+            model.throw(point, np.random.default_rng(7), 3)
+
+
 def test_streams_have_a_size_that_fits_in_memory() -> None:
     """Blocks of toys shrink with the number of events, by powers of two."""
     document = bump()
