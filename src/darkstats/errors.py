@@ -200,13 +200,15 @@ class UnknownNameError(InputError):
     name
         The name asked for.
     known
-        The names that exist.
+        The names that exist; None where they are not told.
     """
 
-    def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
-        self.kind, self.name, self.known = kind, name, tuple(known)
-        shown = listed(name, self.known) or "(there are none)"
-        super().__init__(f"unknown {kind} {name!r}; choose one of: {shown}")
+    def __init__(self, kind: str, name: str, known: Sequence[str] | None) -> None:
+        self.kind, self.name, self.known = kind, name, tuple(known or ())
+        choice = ""
+        if known is not None:
+            choice = f"; choose one of: {listed(name, self.known) or '(there are none)'}"
+        super().__init__(f"unknown {kind} {name!r}{choice}")
 
 
 _UNSET = object()

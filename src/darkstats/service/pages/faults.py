@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from starlette.datastructures import Headers
 
@@ -34,14 +35,22 @@ _PROBLEM = "application/problem+json"
 
 
 def fault_page(
-    status: int, words: str, *, findings: Sequence[Mapping[str, object]] = (), remedy: str = ""
+    status: int,
+    words: str,
+    *,
+    findings: Sequence[Mapping[str, object]] = (),
+    remedy: str = "",
+    asked: str = "",
 ) -> Response:
-    """A page that says what is wrong, and what to do about it."""
-    sign_in = status == 401
+    """A page that says what is wrong, and what to do about it.
+
+    ``asked``: the address to go on to after signing in.
+    """
+    sign_in = f"{SIGN_IN}?{urlencode({'to': asked})}" if asked not in {"", "/"} else SIGN_IN
     return page(
         "message.html", status=status, here="", title=_TITLES.get(status, "This did not work"),
-        words=[words], remedy=remedy, findings=findings, back=SIGN_IN if sign_in else "/",
-        back_words="Sign in" if sign_in else "Back to the start",
+        words=[words], remedy=remedy, findings=findings, back=sign_in if status == 401 else "/",
+        back_words="Sign in" if status == 401 else "Back to the start",
     )  # fmt: skip
 
 
@@ -74,7 +83,8 @@ class ProblemPages:
             begun.append(message)
             if not message.get("more_body"):
                 body = b"".join(one.get("body", b"") for one in begun[1:])
-                await _page_of(begun[0], body)(scope, receive, send)
+                asked = scope["path"] if scope["method"] == "GET" else ""
+                await _page_of(begun[0], body, asked)(scope, receive, send)
 
         await self._app(scope, receive, looked)
 
@@ -88,13 +98,13 @@ def _is_problem(message: Message) -> bool:
     return Headers(raw=message["headers"]).get("content-type", "").startswith(_PROBLEM)
 
 
-def _page_of(message: Message, body: bytes) -> Response:
+def _page_of(message: Message, body: bytes, asked: str) -> Response:
     told = json.loads(body)
     status = int(message["status"])
     words = _WORDS.get(status) or str(told.get("detail", ""))
     made = fault_page(
         status, words, findings=[one for one in told.get("findings", ()) if "severity" in one],
-        remedy=str(told.get("remedy", "")),
+        remedy=str(told.get("remedy", "")), asked=asked,
     )  # fmt: skip
     for name, value in Headers(raw=message["headers"]).items():
         if name not in {"content-length", "content-type"}:

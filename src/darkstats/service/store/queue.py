@@ -163,7 +163,7 @@ class Queue:
                 sa.select(JOB).where(JOB.c.name == name).with_for_update()
             ).first()
             if row is None:
-                raise UnknownNameError("job", name, ())
+                raise UnknownNameError("job", name, None)
             job = stored_job(row)
             if not job.state.is_final:
                 change.end(job, JobState.CANCELLED, "cancelled")

@@ -33,6 +33,35 @@ def guarded(store: Store) -> Iterator[TestClient]:
         yield one
 
 
+@pytest.mark.parametrize(
+    ("to", "reached"),
+    [
+        ("/history", "/history"),
+        ("/jobs/0a1b-2", "/jobs/0a1b-2"),
+        ("", "/"),
+        ("//elsewhere.example/x", "/"),
+        ("/\\elsewhere.example", "/"),
+        ("https://elsewhere.example", "/"),
+        ("/history?x=1", "/"),
+        ("/" + "a" * 500, "/"),
+    ],
+)
+def test_signing_in_goes_on_to_the_page_that_was_asked_for(
+    guarded: TestClient, store: Store, to: str, reached: str
+) -> None:
+    """To a path of this service alone, whatever the form says."""
+    asked = guarded.get("/sign-in", params={"to": to}, headers=HTML)
+    assert f'name="to" value="{reached}"' in asked.text
+    token = Tokens(store).add("ben")
+    answer = guarded.post("/sign-in", data={"token": token, "to": to}, follow_redirects=False)
+    assert answer.headers["location"] == reached
+
+
+def test_a_page_that_needs_a_token_leads_back_to_itself(guarded: TestClient) -> None:
+    shut = guarded.get("/history", headers=HTML)
+    assert 'href="/sign-in?to=%2Fhistory"' in shut.text
+
+
 def test_a_token_opens_the_pages(guarded: TestClient, store: Store) -> None:
     shut = guarded.get("/", headers=HTML)
     assert shut.status_code == 401
