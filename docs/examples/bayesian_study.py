@@ -39,7 +39,7 @@ SHIPPED = (
     ("bump, 30 bins", "examples/bump_hunt.json", ""),
     ("Z′ 2018, 1.94 GeV", "zprime_invisible_2018", "m_1p9396"),
     ("Z′ 2018, lepton-flavour violating, 7.99 GeV", "zprime_lfv_2018", "m_7p9900"),
-    ("dark Higgsstrahlung, (5.21, 3.58) GeV", "dark_higgsstrahlung", "ma_5p2114_mh_3p5815"),
+    ("dark Higgsstrahlung, (5.22, 3.57) GeV", "dark_higgsstrahlung", "ma_5p2202_mh_3p5706"),
 )
 VALIDATION = (
     ("pyhf, one bin, shapesys", "1bin_shapesys.json"),

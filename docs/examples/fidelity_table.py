@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import yaml
 from darkstats.searches.build import simulate
 from darkstats.searches.card import read_card
 from darkstats.searches.cuts import passing
+from darkstats.searches.smooth_cuts import cut_of
 from darkstats.signals.constants import CM_ENERGY_GEV
 from darkstats.simulation.production import default_cache
 
@@ -84,6 +86,20 @@ def events(sample, mask, luminosity_ipb) -> float:
     return float(sample.events(luminosity_ipb)[mask].sum())
 
 
+def shares(windows: Iterable[dict]) -> str:
+    """Processes in the sum of windows, per cent, in words."""
+    total = {}
+    for window in windows:
+        for name, value in window["background_by_process"].items():
+            total[name] = total.get(name, 0.0) + value
+    everything = sum(total.values())
+    return ", ".join(
+        f"{name} {100 * value / everything:.0f} %"
+        for name, value in sorted(total.items())
+        if value > 0.005 * everything
+    )
+
+
 def alp(table: Table, models: Path, workspaces: Path, cache: Path) -> None:
     """Against a prototype without what detector and fit lose; the rest with it, as shipped."""
     content = yaml.safe_load((models / "alp.yaml").read_text("utf-8"))
@@ -144,13 +160,18 @@ def zprime(table: Table, models: Path, workspaces: Path, cache: Path) -> None:
     samples = simulate(card, cache=cache)
     folder = workspaces / "zprime_invisible_2018"
     record = json.loads((folder / "record.json").read_text("utf-8"))
-    windows = json.loads((folder / "background_only.meta.json").read_text("utf-8"))["windows"]
-    for name, reference, mark in (("mumu", 1148.0, "lit A"), ("tautau", 27.79, "lit A")):
+    for name, reference, mark, comment in (
+        ("mumu", 1148.0, "lit A", "scaled to the reference"),
+        ("tautau", 39.14, "lit A", "scaled to 919 pb × (0.1739 + 0.3 × 0.1082)²"),
+    ):
         found = samples[name].cross_section_pb
-        table.add("Z′ 2018", f"σ({name}) [pb]", found, reference, mark, "scaled to the reference")
+        table.add("Z′ 2018", f"σ({name}) [pb]", found, reference, mark, comment)
+    sidecar = json.loads((folder / "background_only.meta.json").read_text("utf-8"))
+    windows = sidecar["windows"]
+    cuts = [cut_of(plain) for plain in sidecar["channels"]["recoil"]["cuts"]]
     for mass, reference in WIDTHS_GEV2.items():
         sample = samples[f"signal_{mass:g}"]
-        sample = sample.select(passing(sample, card.settings.cuts))
+        sample = sample.select(passing(sample, cuts))
         deviation = sample["recoil_mass_squared_gev2"] - mass**2
         table.add("Z′ 2018", f"σ(M²) at {mass:g} GeV [GeV²]", core_width(deviation, sample.weight_pb),
                   reference, "published", "smearing × 1.15, core without radiative tail")  # fmt: skip
@@ -163,25 +184,15 @@ def zprime(table: Table, models: Path, workspaces: Path, cache: Path) -> None:
         inside = [
             w for w in windows.values() if low <= w["mass_gev"] < high and w["set"] == "nominal"
         ]
-        total = {}
-        for window in inside:
-            for name, value in window["background_by_process"].items():
-                total[name] = total.get(name, 0.0) + value
-        everything = sum(total.values())
-        shares = ", ".join(
-            f"{n} {100 * v / everything:.0f} %"
-            for n, v in sorted(total.items())
-            if v > 0.005 * everything
-        )
-        table.add("Z′ 2018", f"composition, {low:g} to {high:g} GeV", shares, claim, "lit A",
-                  "the μμ/ττ crossing is at 1.5 GeV with these cuts; harder tau cuts move it up" if low < 1 else "")  # fmt: skip
+        table.add("Z′ 2018", f"composition, {low:g} to {high:g} GeV", shares(inside), claim, "lit A",
+                  "four tenths of it in the window at 0.5 GeV, four fifths ττ; from 0.9 to 3.1 GeV μμ leads" if low < 1 else "")  # fmt: skip
     folder = workspaces / "dark_higgsstrahlung"
     record = json.loads((folder / "record.json").read_text("utf-8"))
     windows = json.loads((folder / "background_only.meta.json").read_text("utf-8"))[
         "windows"
     ].values()
     table.add("A′h′", "elliptical windows", record["summary"]["n_hypotheses"]["ellipses"], 9003, "lit B",
-              "step of 1.3 resolutions chosen so")  # fmt: skip
+              "step of 1.1 resolutions chosen so")  # fmt: skip
     best = np.median(
         [
             w["efficiency"]
@@ -191,11 +202,8 @@ def zprime(table: Table, models: Path, workspaces: Path, cache: Path) -> None:
     )
     table.add("A′h′", "efficiency, 5 to 8 GeV, light h′", float(best), 0.16, "computed",
               "from the zero-event floor of the published limit")  # fmt: skip
-    yields = record["summary"]["yields"]["plane"]
-    everything = sum(yields.values())
-    shares = ", ".join(f"{n} {100 * v / everything:.0f} %" for n, v in yields.items())
-    table.add("A′h′", "composition, M_rec < M_μμ", shares, "mumu 79, tautau 18, eemumu 3 %", "lit C",
-              "needs a much tighter tau suppression than these cuts")  # fmt: skip
+    table.add("A′h′", "composition of the quoted plane", shares(windows), "mumu 79, tautau 18, eemumu 3 %",
+              "lit C", "the emptiness of the cuts is chosen by it")  # fmt: skip
     counts = [w["background_events"] for w in windows if 4.0 < w["mass_gev"][0] < 9.7]
     table.add("A′h′", "expected counts per ellipse, median and 90 %",
               f"{np.median(counts):.2g}, {np.quantile(counts, 0.9):.2g}", "mostly below 0.6", "computed", "")  # fmt: skip

@@ -1,8 +1,8 @@
 """Make the unbinned models of the searches: ``python docs/examples/make_unbinned_models.py OUT``.
 
-Windows and smooth spectra come from the committed workspaces, signal shapes from the simulated
-signals of the cards (``darkstats simulate CARD``), which are made where the cache lacks them.
-Everything is simulated.
+Windows, smooth spectra and cuts come from the committed workspaces, signal shapes from the
+simulated signals of the cards (``darkstats simulate CARD``), which are made where the cache lacks
+them. Everything is simulated.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import numpy as np
 from darkstats.searches.build import _signal_name, simulate
 from darkstats.searches.card import SearchCard, read_card
 from darkstats.searches.cuts import passing
-from darkstats.searches.output import read_build
+from darkstats.searches.output import BuildFolder, read_build
 from darkstats.searches.plane_response import highest_higgs
+from darkstats.searches.smooth_cuts import cut_of
 from darkstats.searches.unbinned import (
     bump_hunt_document,
     plane_document,
@@ -31,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ALP_MASSES = (1.0, 0.25, 0.35, 0.5, 0.75, 1.5, 2.5, 3.5, 5.0, 6.5, 7.5, 8.5, 9.4)
 ZPRIME_MASSES = (3.0, 0.5, 1.2, 1.8, 2.4, 3.6, 4.2, 4.8, 5.4, 6.0, 6.6, 7.2)
 DARK_HIGGS = tuple(
-    (mass, fraction) for mass in (6.0, 4.5, 5.0, 7.0, 8.0, 8.5) for fraction in (0.15, 0.6)
+    (mass, fraction) for mass in (6.0, 4.5, 5.0, 7.0, 8.0, 7.5) for fraction in (0.15, 0.6)
 )
 
 
@@ -60,30 +61,31 @@ def alp() -> Hs3Document:
     )
 
 
+def passed_signals(
+    card: SearchCard, folder: BuildFolder, channel: str, least: int
+) -> dict[tuple[float, ...], Candidates]:
+    """Simulated signals of a card that pass the cuts of its build, where there are enough.
+
+    The build has chosen cuts that no card holds; its sidecar has all of them.
+    """
+    assert card.signal is not None
+    made = samples(card)
+    cuts = [cut_of(plain) for plain in folder.sidecar["channels"][channel]["cuts"]]
+    signals = {key: made[_signal_name(key)] for key in card.signal.masses_gev}
+    passed = {key: s.select(passing(s, cuts)) for key, s in signals.items()}
+    return {key: sample for key, sample in passed.items() if len(sample) > least}
+
+
 def zprime() -> Hs3Document:
     """An invisible Z' at a dozen masses."""
     card = read_card(ROOT / "models" / "zprime_invisible_2018.yaml")
-    made = samples(card)
-    assert card.signal is not None
-    folder = ROOT / "workspaces" / "zprime_invisible_2018"
-    signals = {
-        key[0]: made[_signal_name(key)]
-        for key in card.signal.masses_gev
-        if len(made[_signal_name(key)]) > 200
-    }
+    path = ROOT / "workspaces" / "zprime_invisible_2018"
+    folder = read_build(path)
+    found = passed_signals(card, folder, "recoil", 200)
+    signals = {key[0]: sample for key, sample in found.items()}
     return recoil_hunt_document(
-        card.settings, read_build(folder), signals, nearest(folder, ZPRIME_MASSES), title=card.title
+        card.settings, folder, signals, nearest(path, ZPRIME_MASSES), title=card.title
     )
-
-
-def passed_signals(
-    card: SearchCard, made: dict[str, Candidates]
-) -> dict[tuple[float, ...], Candidates]:
-    """Simulated signals of a card that pass its cuts, where there are enough of them."""
-    assert card.signal is not None
-    signals = {key: made[_signal_name(key)] for key in card.signal.masses_gev}
-    passed = {k: s.select(passing(s, card.settings.cuts)) for k, s in signals.items()}
-    return {key: sample for key, sample in passed.items() if len(sample) > 100}
 
 
 def dark_higgs() -> Hs3Document:
@@ -101,7 +103,7 @@ def dark_higgs() -> Hs3Document:
             return float((offset**2).sum())
 
         names.append(min(windows, key=away))
-    signals = passed_signals(card, samples(card))
+    signals = passed_signals(card, folder, "plane", 100)
     return plane_document(card.settings, folder, signals, names, title=card.title)
 
 

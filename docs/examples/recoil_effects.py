@@ -2,10 +2,11 @@
 
     python docs/examples/recoil_effects.py fidelity-effects.json
 
-switches the effects on in turn, from the shipped cards to the last column, without fitting anything
-to a limit, and prints the tables of docs/studies/fidelity-effects.md. Everything is simulated;
-*published* are numbers read by others from figures of observed limits. ``--cards DIR`` writes the
-cards with all effects on; nothing is simulated then.
+The shipped cards have all effects on. Here they are switched off, and on again in turn, without
+fitting anything to a limit; the last column is the committed workspace. Prints the tables of
+docs/studies/fidelity-effects.md. Everything is simulated; *published* are numbers read by others
+from figures of observed limits. ``--cards DIR`` writes the cards without any effect; nothing is
+simulated then.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import math
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from darkstats.inference.bayes import bayes_limits
+from darkstats.model import Model, compile_workspace
 from darkstats.searches.build import _signal_name, simulate
 from darkstats.searches.card import SearchCard, read_card
 from darkstats.searches.optimise import expected_poisson_limit
@@ -38,36 +41,42 @@ from darkstats.signals.benchmarks import benchmark
 from darkstats.signals.vacuum_polarisation import dressing
 from darkstats.simulation.candidates import Candidates
 from darkstats.simulation.production import default_cache
+from darkstats.templates.histfactory import normfactor, normsys, parameter
+from darkstats.workspace import Workspace
 
-__all__ = ["EFFECTS", "SEARCHES", "counting_limit", "final_card", "median_counting_limit", "shape"]
+__all__ = [
+    "EFFECTS", "SEARCHES", "card_with", "counting_limits", "median_counting_limits", "shape",
+]  # fmt: skip
 
 ROOT = Path(__file__).parents[2]
 
-#: Photons that a calorimeter of 16.1 radiation lengths misses fall with the energy: gaps are
-#: simulated, and non-conversion is 4e-6. Plausible default.
-MISSED = [[0.15, 1e-2], [0.3, 3e-3], [0.6, 1e-3], [1.0, 3e-4], [2.0, 1.5e-4]]
-#: Photons of beam background above threshold veto 2 to 5 % of the events. Plausible default.
-QUIET = 0.965
-#: Chance that a pion passes as a muon, relative to a muon: identified by the calorimeter alone in
-#: the data of 2018, by the muon detector later. Plausible defaults.
-PIONS = {"zprime_invisible_2018": 0.3, "zprime_lfv_2018": 0.3}
-PIONS_LATER = 0.05
-TAU_TO_MUON, TAU_TO_ELECTRON, TAU_TO_PION, TAU_PAIRS_PB = 0.1739, 0.1782, 0.1082, 919.0
-
-SCAN = {
-    "recoil_pt_gev": [0.8, 1.0, 1.2, 1.4, 1.7, 2.0, 2.4],
-    "recoil_pt_lmax_gev": [0.0, 0.4, 0.7, 1.0, 1.3, 1.6],
-    "recoil_pt_lmin_gev": [0.0, 0.6, 1.0, 1.4, 1.8, 2.2],
+#: What the cards had before each effect: the one place of the old settings.
+FLAT_MISSED = 3e-3
+TAU_PAIRS_PB = {"mumu": 27.79, "emu": 56.96}
+_FOLLOWED = ("recoil_pt_gev", "recoil_pt_lmax_gev", "recoil_pt_lmin_gev")
+#: Lower bounds on the columns above, one set for all masses; None where the scan of cuts has them.
+FIXED_BOUNDS: dict[str, tuple[float | None, ...]] = {
+    "zprime_invisible_2018": (1.0, 0.7, 1.0),
+    "zprime_invisible_2020": (1.0, None, None),
+    "zprime_lfv_2018": (1.0, 1.0, 1.4),
 }
-PLANE_SCAN = {
-    "recoil_pt_gev": [0.5, 0.75, 1.0],
-    "recoil_pt_lmax_gev": [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5],
-    "recoil_pt_lmin_gev": [0.0, 0.6, 1.0, 1.4, 1.8, 2.2],
-    "helicity_sine": [0.0, 0.3, 0.45, 0.6],
+_LIGHT = {"variable": "m_ll_gev", "below": 9.0}
+PLANE_BOUNDS: list[dict[str, Any]] = [
+    {"variable": "recoil_pt_gev", "above": 0.5},
+    *(
+        {"variable": variable, "above": bound, "where": _LIGHT}
+        for variable, bound in zip(_FOLLOWED, (1.0, 0.7, 1.0), strict=True)
+    ),
+]
+STEPPED = {
+    "figure": "punzi",
+    "masses_gev": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.2],
+    "scan": {
+        "recoil_pt_gev": [1.0, 1.4, 1.8, 2.2],
+        "recoil_pt_lmax_gev": [0.4, 0.7, 1.0, 1.4, 1.8],
+        "recoil_pt_lmin_gev": [0.6, 1.0, 1.4, 1.8, 2.2],
+    },
 }
-SCAN_MASSES = [0.1, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5, 8.0,
-               8.25]  # fmt: skip
-LEAST_EFFICIENCY = 0.03
 
 #: g' of figure 3 of arXiv:1912.11276, BR = 1, observed, read by others; below 1.16 GeV it is flat.
 ZPRIME_2018 = {1.16: 0.051, 1.64: 0.070, 2.29: 0.100, 3.02: 0.144, 3.3: 0.180, 4.0: 0.278,
@@ -84,87 +93,62 @@ PLANE = ((4.0, 0.5), (4.0, 2.0), (5.0, 1.0), (5.0, 3.0), (6.0, 1.0), (6.0, 3.0),
 Card = dict[str, Any]
 
 
-def _photons(name: str, card: Card) -> None:
-    card["detector"]["veto_inefficiency"] = MISSED
+def _photons(card: Card) -> None:
+    card["detector"]["veto_inefficiency"] = FLAT_MISSED
 
 
-def _quiet(name: str, card: Card) -> None:
-    card["detector"]["extra_energy_efficiency"] = QUIET
+def _quiet(card: Card) -> None:
+    card["detector"].pop("extra_energy_efficiency", None)
 
 
-def _pions(name: str, card: Card) -> None:
-    chance = PIONS.get(name, PIONS_LATER)
-    to_muon = TAU_TO_MUON + chance * TAU_TO_PION
+def _pions(card: Card) -> None:
     for background in card["backgrounds"]:
         if background["process"] == "tau_pairs":
-            background["settings"]["pion_misidentification"] = chance
-            both = to_muon if background["settings"]["decays"] == "mumu" else 2.0 * TAU_TO_ELECTRON
-            background["cross_section_pb"] = float(f"{TAU_PAIRS_PB * to_muon * both:.4g}")
+            del background["settings"]["pion_misidentification"]
+            background["cross_section_pb"] = TAU_PAIRS_PB[background["settings"]["decays"]]
 
 
-_FOLLOWED = ("recoil_pt_gev", "recoil_pt_lmax_gev", "recoil_pt_lmin_gev")
-
-
-#: Bounds that the search for the Z' in 276/pb chooses with all effects, squared mass and bound. The
-#: search without a model of its signal takes them: there is nothing to choose with.
-TAKEN_OVER = {
-    "recoil_pt_gev": [[0.25, 0.8], [1.0, 1.0], [2.25, 1.7], [16.0, 2.0], [30.25, 2.0], [36.0, 1.7],
-                      [49.0, 1.4], [64.0, 1.0]],
-    "recoil_pt_lmax_gev": [[0.25, 0.0], [1.0, 1.0], [2.25, 1.3], [25.0, 1.3], [36.0, 1.0],
-                           [49.0, 0.7], [64.0, 0.4]],
-    "recoil_pt_lmin_gev": [[1.0, 0.0], [2.25, 0.6], [4.0, 1.0], [9.0, 0.6], [12.25, 0.0],
-                           [49.0, 0.0], [56.25, 0.6]],
-}  # fmt: skip
-
-
-def _cuts(name: str, card: Card) -> None:
+def _cuts(card: Card) -> None:
     section = card[card["kind"]]
+    section.pop("optimise", None)
     fixed = [cut for cut in section["cuts"] if cut["variable"] not in _FOLLOWED]
-    if "signal" not in card:
-        section["cuts"] = fixed + [
-            {"variable": variable, "along": "recoil_mass_squared_gev2", "above": rows}
-            for variable, rows in TAKEN_OVER.items()
-        ]
-        return
-    plane = card["kind"] == "plane_scan"
-    section["cuts"] = [*fixed, {"variable": "recoil_pt_gev", "above": 0.5 if plane else 0.8}]
-    if plane:
-        card["selection"]["helicity"] = True
-        section["optimise"] = {"figure": "punzi", "scan": PLANE_SCAN}
-    else:
-        section["optimise"] = {
-            "figure": "punzi", "cuts": "smooth", "masses_gev": SCAN_MASSES, "scan": SCAN,
-        }  # fmt: skip
-
-
-def _quoted(name: str, card: Card) -> None:
     if card["kind"] == "plane_scan":
-        card["plane_scan"]["least_efficiency"] = LEAST_EFFICIENCY
+        card["selection"].pop("helicity", None)
+        section["cuts"] = fixed + PLANE_BOUNDS
+        return
+    bounds = zip(_FOLLOWED, FIXED_BOUNDS[card["name"]], strict=True)
+    section["cuts"] = fixed + [{"variable": v, "above": b} for v, b in bounds if b is not None]
+    if card["name"] == "zprime_invisible_2020":
+        section["optimise"] = STEPPED
 
 
-#: Effects in the order in which they are switched on: name, and what it does to a card.
-EFFECTS: tuple[tuple[str, Callable[[str, Card], None]], ...] = (
+def _emptiness(card: Card) -> None:
+    card[card["kind"]].get("optimise", {}).pop("emptiness", None)
+
+
+def _quoted(card: Card) -> None:
+    if card["kind"] == "plane_scan":
+        card["plane_scan"].pop("least_efficiency", None)
+
+
+#: Effects in the order in which they are switched on: name, and what switches them off in a card.
+EFFECTS: tuple[tuple[str, Callable[[Card], None]], ...] = (
     ("photons missed by energy", _photons),
     ("extra energy", _quiet),
     ("pions of tau pairs", _pions),
     ("cuts that follow the hypothesis", _cuts),
+    ("empty windows", _emptiness),
     ("quoted range", _quoted),
 )
 SEARCHES = ("zprime_invisible_2018", "zprime_invisible_2020", "dark_higgsstrahlung",
             "zprime_lfv_2018")  # fmt: skip
 
 
-def plain_card(name: str) -> Card:
-    """The shipped card."""
-    found: Card = yaml.safe_load((ROOT / "models" / f"{name}.yaml").read_text("utf-8"))
-    return found
-
-
-def final_card(name: str, *, effects: int = len(EFFECTS)) -> Card:
-    """The shipped card with the first effects on."""
-    card = plain_card(name)
-    for _, change in EFFECTS[:effects]:
-        change(name, card)
+def card_with(name: str, *, effects: int = len(EFFECTS)) -> Card:
+    """The shipped card with the first effects on, and the others off."""
+    card: Card = yaml.safe_load((ROOT / "models" / f"{name}.yaml").read_text("utf-8"))
+    for _, switch_off in EFFECTS[effects:]:
+        switch_off(card)
     return card
 
 
@@ -176,43 +160,69 @@ def fewer_events(card: Card, share: float) -> Card:
 
 
 def _read(card: Card, folder: Path) -> SearchCard:
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{card['name']}.yaml"
     path.write_text(yaml.safe_dump(card, sort_keys=False), "utf-8")
     return read_card(path)
 
 
-def counting_limit(
-    n: int,
-    background: float,
-    *,
-    cl: float,
-    signal_error: float = 0.0,
-    background_error: float = 0.0,
-) -> float:
-    """Bayesian limit on expected signal events: flat prior, log-normal errors, by quadrature.
+def _counting_model(n: int, background: float, errors: Mapping[str, float]) -> Model:
+    """One count with relative errors of signal and background; mu is the expected signal."""
+    samples = [
+        {
+            "name": name,
+            "data": [content],
+            "modifiers": [*more, *([normsys(name, errors[name])] if errors.get(name) else [])],
+        }
+        for name, content, more in (
+            ("signal", 1.0, [normfactor("mu")]),
+            ("background", max(background, 1e-9), []),
+        )
+    ]
+    largest = 100.0 + 20.0 * n
+    return compile_workspace(
+        Workspace.from_document(
+            {
+                "channels": [{"name": "window", "samples": samples}],
+                "observations": [{"name": "window", "data": [float(n)]}],
+                "measurements": [
+                    {
+                        "name": "count",
+                        "config": {"poi": "mu", "parameters": [parameter("mu", 0.0, largest, 1.0)]},
+                    }
+                ],
+                "version": "1.0.0",
+            },
+            f"a count of {n}",
+        )
+    )
+
+
+def counting_limits(
+    counts: Sequence[tuple[int, float]], *, cl: float, errors: Mapping[str, float]
+) -> list[float]:
+    """Bayesian limits on expected signal events, flat prior, of observed and expected counts.
 
     Parameters
     ----------
-    n, background
-        Observed and expected events.
+    counts
+        Observed events and expected background of each.
     cl
         Credibility.
-    signal_error, background_error
-        Relative errors.
+    errors
+        Relative errors of ``signal`` and ``background``.
     """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(21)
-    efficiency = np.exp(math.log1p(signal_error) * nodes)[:, None, None]
-    expected = background * np.exp(math.log1p(background_error) * nodes)[None, :, None]
-    signal = np.linspace(0.0, 12.0 + 3.0 * n + 12.0 * math.sqrt(n + background + 1.0), 6001)
-    mean = np.maximum(efficiency * signal + expected, 1e-300)
-    logarithm = n * np.log(mean) - mean - math.lgamma(n + 1)
-    density = np.einsum("i,j,ijk->k", weights, weights, np.exp(logarithm))
-    cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
-    return float(np.interp(cl * cumulative[-1], cumulative, signal))
+    models = [_counting_model(n, background, errors) for n, background in counts]
+    limits = []
+    for found in bayes_limits(models, cl=cl, expected="none"):
+        if found.observed is None:
+            raise RuntimeError(f"a count has no certified limit: {found}")
+        limits.append(found.observed)
+    return limits
 
 
-def median_counting_limit(background: float, **more: float) -> float:
-    """Limit of the median number of events without signal, halfway where two share the median.
+def _median_count(background: float) -> tuple[int, float]:
+    """Lower of the two counts around the median, and how far the median is to the upper one.
 
     The distribution of whole counts is spread over their unit intervals, so that the median moves
     continuously with the background.
@@ -224,16 +234,31 @@ def median_counting_limit(background: float, **more: float) -> float:
         probability *= background / n
     place = n - 0.5 + (0.5 - below) / probability
     low = max(math.floor(place), 0)
-    share = max(place - low, 0.0)
-    one, two = (counting_limit(k, background, **more) for k in (low, low + 1))
-    return (1.0 - share) * one + share * two
+    return low, max(place - low, 0.0)
+
+
+def median_counting_limits(
+    backgrounds: Sequence[float], *, cl: float, errors: Mapping[str, float]
+) -> list[float]:
+    """Limits of the median number of events without signal, between those of whole counts."""
+    places = [_median_count(background) for background in backgrounds]
+    counts = [
+        (low + up, background)
+        for (low, _), background in zip(places, backgrounds, strict=True)
+        for up in (0, 1)
+    ]
+    limits = counting_limits(counts, cl=cl, errors=errors)
+    return [
+        (1.0 - share) * one + share * two
+        for (_, share), one, two in zip(places, limits[::2], limits[1::2], strict=True)
+    ]
 
 
 def _errors(card: SearchCard) -> dict[str, float]:
     """Relative errors of signal and background, in quadrature."""
     groups = card.settings.systematics
     return {
-        f"{group}_error": math.hypot(*groups.get(group, {"none": 0.0}).values())
+        group: math.hypot(*groups.get(group, {"none": 0.0}).values())
         for group in ("signal", "background")
     }
 
@@ -256,7 +281,7 @@ class Stage:
     def limit_fb(self, facts: Mapping[str, Any]) -> float:
         """Median expected Bayesian limit of a counting window, fb."""
         background = float(facts["background_events"])
-        events = median_counting_limit(background, cl=self.card.cl, **_errors(self.card))
+        (events,) = median_counting_limits([background], cl=self.card.cl, errors=_errors(self.card))
         efficiency = float(facts.get("efficiency", 1.0)) if self.card.signal is not None else 1.0
         return 1e3 * events / (self.card.luminosity_ipb * efficiency)
 
@@ -294,34 +319,38 @@ def _build(card: SearchCard, samples: Mapping[str, Candidates], folder: Path) ->
 
 
 def stages(name: str, scratch: Path, *, share: float, cache: Path, workers: int) -> list[Stage]:
-    """A search with the effects switched on in turn; the first is the committed workspace.
+    """A search with the effects switched on in turn; the last is the committed workspace.
 
-    Photons and extra energy are simulated together, with the columns of the last cuts; extra energy
-    is a common factor on all weights, so that what is without it is divided by the factor.
+    All is simulated with extra energy and the columns of the last cuts; extra energy is a common
+    factor on all weights, so that what is without it is divided by the factor.
     """
-    shipped = ROOT / "workspaces" / name
-    found = [
-        Stage(name="shipped", card=read_card(ROOT / "models" / f"{name}.yaml"), folder=shipped)
+    shipped = card_with(name)
+    quiet = shipped["detector"]["extra_energy_efficiency"]
+    labels = ["none", *(label for label, _ in EFFECTS)]
+    counts = [
+        count
+        for count in range(len(labels))
+        if not count or card_with(name, effects=count) != card_with(name, effects=count - 1)
     ]
-    for count, (label, _) in enumerate(EFFECTS, 1):
-        card = final_card(name, effects=count)
-        if card == final_card(name, effects=count - 1):
-            continue
-        _quiet(name, card)
+    found = []
+    for count in counts[:-1]:
+        card = card_with(name, effects=count)
+        without = "extra_energy_efficiency" not in card["detector"]
+        card["detector"]["extra_energy_efficiency"] = quiet
         if card["kind"] == "plane_scan":
             card["selection"]["helicity"] = True
         folder = scratch / name / str(count)
+        checked = _read(fewer_events(card, share), scratch)
         if not folder.is_dir():
-            checked = _read(fewer_events(card, share), scratch)
             samples = simulate(checked, cache=cache, seed=1, workers=workers)
-            if label == EFFECTS[0][0]:
-                samples = {key: one.scaled(1.0 / QUIET) for key, one in samples.items()}
+            if without:
+                samples = {key: one.scaled(1.0 / quiet) for key, one in samples.items()}
             folder.parent.mkdir(parents=True, exist_ok=True)
             _build(checked, samples, folder)
-        else:
-            checked = _read(fewer_events(card, share), scratch)
-        found.append(Stage(name=label, card=checked, folder=folder))
-        print(f"{name}: {label}", file=sys.stderr, flush=True)
+        found.append(Stage(name=labels[count], card=checked, folder=folder))
+        print(f"{name}: {labels[count]}", file=sys.stderr, flush=True)
+    last = read_card(ROOT / "models" / f"{name}.yaml")
+    found.append(Stage(name=labels[counts[-1]], card=last, folder=ROOT / "workspaces" / name))
     return found
 
 
@@ -465,7 +494,7 @@ def _plane_limits(stage: Stage, windows: list[Mapping[str, Any]]) -> np.ndarray:
     background = np.array([w["background_events"] for w in windows])
     efficiency = np.array([w["efficiency"] for w in windows])
     grid = np.concatenate([[0.0], np.geomspace(1e-3, max(background.max(), 1.0) * 1.01, 60)])
-    events = [median_counting_limit(float(b), cl=stage.card.cl, **errors) for b in grid]
+    events = median_counting_limits(grid.tolist(), cl=stage.card.cl, errors=errors)
     return 1e3 * np.interp(background, grid, events) / (stage.card.luminosity_ipb * efficiency)
 
 
@@ -537,12 +566,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--scratch", type=Path, help="folder of builds; those that are there stay")
     parser.add_argument("--page", type=Path, help="write the page here")
-    parser.add_argument("--cards", type=Path, help="write the cards with all effects here")
+    parser.add_argument("--cards", type=Path, help="write the cards without effects here")
     asked = parser.parse_args()
     if asked.cards is not None:
         asked.cards.mkdir(parents=True, exist_ok=True)
         for name in asked.search:
-            text = yaml.safe_dump(final_card(name), sort_keys=False)
+            text = yaml.safe_dump(card_with(name, effects=0), sort_keys=False)
             (asked.cards / f"{name}.yaml").write_text(text, "utf-8")
         return
     if asked.scratch is None:

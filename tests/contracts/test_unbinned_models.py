@@ -47,6 +47,8 @@ def test_every_hypothesis_compiles(search: str, documents: dict[str, Hs3Document
         rates = model.expected_rates(background)
         assert (rates >= 0.0).all()
         assert rates.sum() > 0.0
+        if search == "zprime_invisible_2018":  # simulation is empty here and there; the model not
+            assert (rates > 0.0).all()
 
 
 @pytest.mark.parametrize("search", SEARCHES)
@@ -72,8 +74,8 @@ def test_binned_and_unbinned_limits_agree(
 ) -> None:
     """The same simulated events: an unbinned limit is a little stronger, never weaker.
 
-    Half-sigma bins of the bump hunt lose 1 to 3 %, one count in four sigma loses 3 to 7 %; a count
-    in an ellipse beside one in a ring loses up to a quarter.
+    Half-sigma bins of the bump hunt lose 1 to 3 %; one count in four sigma loses 1 to 5 %, the less
+    the fewer events it expects; a count in an ellipse beside one in a ring loses up to a quarter.
     """
     build = read_build(repository / "workspaces" / search)
     events = pseudo_events(
@@ -81,7 +83,7 @@ def test_binned_and_unbinned_limits_agree(
     )
     lost = {
         "alp": (0.96, 1.001),
-        "zprime_invisible_2018": (0.92, 0.98),
+        "zprime_invisible_2018": (0.92, 0.999),
         "dark_higgsstrahlung": (0.75, 0.98),
     }[search]
     for name in documents[search].analysis_names[:4]:
@@ -113,7 +115,7 @@ def test_the_box_holds_what_the_ellipse_and_the_ring_count(
     """Signal and background of the unbinned plane, within the ellipse and the ring of the build.
 
     The signal is a sum of two Gaussians (2 %), the background a smooth sum on few simulated events
-    (15 % in the ellipse).
+    (15 % in the ellipse, or two of their statistical errors).
     """
     build = read_build(repository / "workspaces" / "dark_higgsstrahlung")
     document = documents["dark_higgsstrahlung"]
@@ -128,7 +130,9 @@ def test_the_box_holds_what_the_ellipse_and_the_ring_count(
         inside = ellipse_of(facts).distance(*model.grid.points[0]) < 4.0
         counted = facts["signal_events_per_pb"] * reference
         assert added[inside].sum() == pytest.approx(counted, rel=0.02)
-        assert rates[inside].sum() == pytest.approx(facts["background_events"], rel=0.15)
+        error = 2.0 * facts["background_statistical_error"]
+        expected = pytest.approx(facts["background_events"], rel=0.15, abs=error)
+        assert rates[inside].sum() == expected
 
 
 @pytest.mark.parametrize("search", SPECTRA)

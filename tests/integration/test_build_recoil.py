@@ -35,7 +35,7 @@ SMALLER = {
     "dark_higgsstrahlung": {
         "quick: 1000000}": "quick: 200000}",
         "quick: 2000000}": "quick: 400000}",
-        "step_sigma: 1.3 ": "step_sigma: 6.0 ",
+        "step_sigma: 1.1 ": "step_sigma: 6.0 ",
     },
 }
 

@@ -165,7 +165,8 @@ def _systematics(entry: Entry) -> dict[str, dict[str, float]]:
 
 def _optimisation(entry: Entry, columns: tuple[str, ...], *, plane: bool = False) -> Optimisation:
     masses = () if plane else ("masses_gev",)
-    entry.keys(required=("figure", "scan", *masses), optional=() if plane else ("cuts",))
+    optional = ("emptiness",) if plane else ("cuts", "emptiness")
+    entry.keys(required=("figure", "scan", *masses), optional=optional)
     scan = entry["scan"].mapping()
     for name, bounds in scan.items():
         if name not in columns:
@@ -176,6 +177,7 @@ def _optimisation(entry: Entry, columns: tuple[str, ...], *, plane: bool = False
         masses_gev=() if plane else tuple(mass_in_reach(item) for item in entry["masses_gev"]),
         scan={name: tuple(item.number() for item in bounds) for name, bounds in scan.items()},
         cuts="smooth" if plane else cuts,
+        emptiness=entry["emptiness"].number(low=0.0) if "emptiness" in entry else 0.0,
     )
 
 

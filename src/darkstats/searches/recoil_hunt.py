@@ -232,7 +232,10 @@ def _regions(
 ) -> tuple[tuple[_Region, ...], dict[str, Any]]:
     """Return the regions, and what the optimisation found."""
     backgrounds, signals = dict(samples.backgrounds), dict(samples.signals)
-    choices: list[tuple[str, tuple[AnyCut, ...]]] = [("recoil", hunt.cuts)]
+    # Windows with and without rows in the angle have channels of their own, so that a join of two
+    # searches holds both.
+    spectrum = "recoil" if len(hunt.theta_edges_deg) == 2 else "recoil_angle"
+    choices: list[tuple[str, tuple[AnyCut, ...]]] = [(spectrum, hunt.cuts)]
     facts: dict[str, Any] = {}
     if hunt.optimise is not None:
         if not signals:
@@ -252,7 +255,7 @@ def _regions(
                 widths=hunt.widths,
                 luminosity_ipb=hunt.luminosity_ipb,
             )
-            choices = [("recoil", (*hunt.cuts, *smooth))]
+            choices = [(spectrum, (*hunt.cuts, *smooth))]
         else:
             sliding = hunt.layout == "sliding"
             stepped, facts = stepped_cuts(

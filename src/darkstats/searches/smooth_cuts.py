@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RECOIL_FRACTION",
     "PlacedCut",
+    "cut_of",
     "smooth_bounds",
     "smooth_plane_cuts",
     "smooth_recoil_cuts",
@@ -125,6 +126,30 @@ class PlacedCut:
         return np.asarray(candidates[self.variable] > self.bounds(*places))
 
 
+def cut_of(plain: Mapping[str, Any]) -> AnyCut:
+    """Return the cut that stands in a sidecar; the inverse of ``plain``.
+
+    Parameters
+    ----------
+    plain
+        As :meth:`~darkstats.searches.cuts.AnyCut.plain` gives it.
+
+    Examples
+    --------
+    >>> print(cut_of({"variable": "recoil_pt_gev", "above": 0.5}))
+    0.5 < recoil_pt_gev
+    """
+    if "along" not in plain:
+        where = {"where": cut_of(plain["where"])} if "where" in plain else {}
+        return Cut(**{**plain, **where})
+    return PlacedCut(
+        variable=plain["variable"],
+        along=tuple(plain["along"]),
+        nodes=tuple(map(tuple, plain["nodes"])),
+        above=tuple(plain["above"]),
+    )
+
+
 def _between(nodes: FloatArray, place: FloatArray) -> tuple[IndexArray, FloatArray]:
     """Lower neighbour of each place, and how far it is to the upper one; constant beyond."""
     if len(nodes) == 1:
@@ -201,18 +226,24 @@ def _facts(
     optimisation: Optimisation, place: Windowed, merits: FloatArray, bound: FloatArray, ipb: float
 ) -> dict[str, Any]:
     """Numbers of one place: its bounds, what they give there, and what its own best would."""
-    value, efficiency, background = (
-        float(part[0]) for part in place.numbers(optimisation, bound[None, :], ipb)
-    )
+
+    def figure_fb(bounds: FloatArray) -> tuple[float, float, float]:
+        _, (efficiency,), (background,) = place.numbers(optimisation, bounds[None, :], ipb)
+        events = optimisation.signal_events(float(background))
+        figure = events / efficiency if efficiency > 0.0 else math.inf
+        return 1e3 * float(figure) / ipb, float(efficiency), float(background)
+
+    figure, efficiency, background = figure_fb(bound)
     facts = {"above": dict(zip(optimisation.scan, map(significant, bound.tolist()), strict=True))}
-    if not math.isfinite(value):
+    if not math.isfinite(figure):
         return {**facts, "efficiency": 0.0}
+    alone = optimisation.combinations[int(np.argmin(merits))]
     return {
         **facts,
         "efficiency": significant(efficiency),
         "background_events": significant(background),
-        "figure_of_merit_fb": significant(1e3 * value / ipb),
-        "best_alone_fb": significant(1e3 * float(merits.min()) / ipb),
+        "figure_of_merit_fb": significant(figure),
+        "best_alone_fb": significant(figure_fb(alone)[0]),
     }
 
 

@@ -878,7 +878,8 @@ def test_a_built_search_is_published_and_verified(
     assert "276 / pb" in readme
     assert "169 signal hypotheses" in readme
     rows = list(csv.reader((output / "yields.csv").read_text().splitlines()))
-    assert ["recoil", "observed", "145.0", ""] in rows
+    (observation,) = json.loads((source / "background_only.json").read_text())["observations"]
+    assert ["recoil", "observed", str(float(sum(observation["data"]))), ""] in rows
     status, record = verified(output, capsys=capsys)
     assert (status, record["problems"]) == (0, [])
 

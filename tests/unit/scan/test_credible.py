@@ -152,12 +152,13 @@ def test_a_blind_bayesian_scan_looks_at_no_data(inputs) -> None:
 
 
 def test_sensitivity_rises_with_luminosity(inputs) -> None:
-    """A hundred times the data without systematic errors: about a tenth of the limit."""
+    """A hundred times the data without systematic errors: a tenth of the limit or, where hardly
+    any background is expected, a hundredth."""
     now = replace(BAYES, blind=True, systematics="none")
     later = replace(now, luminosity_factor=100.0)
     for a, b in zip(points(inputs, now), points(inputs, later), strict=True):
         assert b.status == "ok", b.reason
-        assert 0.01 < b.expected[2] / a.expected[2] < 0.2
+        assert 0.01 * (1.0 - 1e-6) < b.expected[2] / a.expected[2] < 0.2
 
 
 def test_settings_come_back_from_json() -> None:

@@ -152,7 +152,7 @@ def test_a_process_that_lacks_its_settings_is_refused(tmp_path):
     [
         (Z18, "layout: adjacent", "layout: circular", ("layout", "not known")),
         (Z18, "variable: recoil_pt_gev", "variable: pt", ("cuts", "not known")),
-        (Z18, ", above: 1.0}", "}", ("cuts", "needs a bound")),
+        (Z18, ", above: 0.8}", "}", ("cuts", "needs a bound")),
         (Z18, "[0.5, 0.262]", "[0.5, 0.0]", ("widths", "not more than 0")),
         (
             Z18,
@@ -168,19 +168,20 @@ def test_a_process_that_lacks_its_settings_is_refused(tmp_path):
         ),
         (Z18, "lepton: mu", "lepton: e", ("process", "choose one of")),
         (Z20, "figure: punzi", "figure: pinza", ("figure", "did you mean")),
-        (Z20, "recoil_pt_gev: [1.0", "recoil: [1.0", ("scan", "no column")),
-        (Z18, ", above: 1.0}", ", along: m_ll_gev, above: [[2, 1], [1, 1]]}", ("cuts", "ascend")),
-        (Z18, ", above: 1.0}", ", along: m_ll_gev, above: [[2, 1, 1]]}", ("cuts", "rows of")),
-        (Z18, ", above: 1.0}", ", along: mass, above: [[2, 1]]}", ("along", "not known")),
-        (Z20, "figure: punzi", "cuts: bumpy\n    figure: punzi", ("optimise.cuts", "not known")),
+        (Z20, "recoil_pt_gev: [0.8", "recoil: [0.8", ("scan", "no column")),
+        (Z18, ", above: 0.8}", ", along: m_ll_gev, above: [[2, 1], [1, 1]]}", ("cuts", "ascend")),
+        (Z18, ", above: 0.8}", ", along: m_ll_gev, above: [[2, 1, 1]]}", ("cuts", "rows of")),
+        (Z18, ", above: 0.8}", ", along: mass, above: [[2, 1]]}", ("along", "not known")),
+        (Z20, "cuts: smooth", "cuts: bumpy", ("optimise.cuts", "not known")),
+        (Z18, "emptiness: 1.0", "emptiness: -1.0", ("optimise.emptiness", "less than 0")),
         (
             "dark_higgsstrahlung",
-            "  systematics:",
-            "  optimise: {figure: punzi, masses_gev: [1], scan: {p_min_gev: [1]}}\n  systematics:",
+            "figure: punzi",
+            "masses_gev: [1]\n    figure: punzi",
             ("masses_gev", "unknown key"),
         ),
         (Z18, "flavours: mumu", "flavours: mumu\n  helicity: 1", ("helicity", "true or false")),
-        (Z18, "decays: mumu", "decays: mumu, pion_misidentification: 2", ("process", "outside")),
+        (Z18, "misidentification: 0.3", "misidentification: 2", ("process", "outside")),
         ("dark_higgsstrahlung", "a: [3.0, 6.0]", "a: [6.0, 3.0]", ("ring", "ascend")),
         ("dark_higgsstrahlung", "0.02, 0.15", "0.02, 1.15", ("higgs_fractions", "more than")),
         ("zprime_lfv_2018", "[lfv_efficiency]", "[flavour]", ("benchmarks", "not known")),
@@ -202,33 +203,40 @@ def test_a_bad_recoil_card_names_file_line_and_key(tmp_path, name, old, new, exp
 
 def test_cuts_that_follow_the_hypothesis_are_read(tmp_path):
     text = (MODELS / f"{Z20}.yaml").read_text("utf-8")
-    path = tmp_path / "smooth.yaml"
-    path.write_text(text.replace("figure: punzi", "cuts: smooth\n    figure: punzi"), "utf-8")
-    assert read_card(path).settings.optimise.cuts == "smooth"
-    assert read_card(MODELS / f"{Z20}.yaml").settings.optimise.cuts == "stepped"
+    path = tmp_path / "card.yaml"
+    assert read_card(MODELS / f"{Z20}.yaml").settings.optimise.cuts == "smooth"
+    assert "cuts: smooth" in text
+    path.write_text(text.replace("cuts: smooth", ""), "utf-8")
+    assert read_card(path).settings.optimise.cuts == "stepped"
+    assert read_card(path).settings.optimise.emptiness == 0.0
+    assert read_card(MODELS / f"{Z18}.yaml").settings.optimise.emptiness == 1.0
     text = (MODELS / "dark_higgsstrahlung.yaml").read_text("utf-8")
-    plane = "  optimise: {figure: limit, scan: {helicity_sine: [0.0, 0.5]}}\n  systematics:"
-    text = text.replace("  systematics:", plane).replace(
-        "flavours: mumu", "flavours: mumu\n  helicity: true"
-    )
-    path.write_text(text, "utf-8")
-    card = read_card(path)
-    assert card.settings.optimise.scan == {"helicity_sine": (0.0, 0.5)}
+    card = read_card(MODELS / "dark_higgsstrahlung.yaml")
+    assert card.settings.optimise.scan["helicity_sine"][0] == 0.0
     assert card.settings.optimise.cuts == "smooth"
-    path.write_text(text.replace("  helicity: true\n", ""), "utf-8")
+    assert card.settings.optimise.emptiness == 4.0
+    assert "  helicity: true" in text
+    path.write_text(text.replace("  helicity: true", "  helicity: false"), "utf-8")
     with pytest.raises(CardError, match="helicity_sine"):
         read_card(path)
 
 
 def test_a_lower_bound_may_follow_a_column(tmp_path):
-    text = (MODELS / "zprime_lfv_2018.yaml").read_text("utf-8")
+    text = (MODELS / f"{Z18}.yaml").read_text("utf-8")
     placed = ", along: recoil_mass_squared_gev2, above: [[1.0, 0.5], [9.0, 1.5]]}"
-    assert "{variable: recoil_pt_gev, above: 1.0}" in text
+    assert "{variable: recoil_pt_gev, above: 0.8}" in text
     path = tmp_path / "placed.yaml"
-    path.write_text(text.replace("recoil_pt_gev, above: 1.0}", f"recoil_pt_gev{placed}"), "utf-8")
+    path.write_text(text.replace("recoil_pt_gev, above: 0.8}", f"recoil_pt_gev{placed}"), "utf-8")
     (cut,) = (c for c in read_card(path).settings.cuts if c.variable == "recoil_pt_gev")
     assert cut.along == ("recoil_mass_squared_gev2",)
     assert cut.bounds(np.array([0.0, 5.0, 20.0])).tolist() == [0.5, 1.0, 1.5]
+
+
+def test_shipped_cuts_without_a_signal_follow_the_mass():
+    """In e mu there is no signal to choose with: the bounds are those chosen in mu mu."""
+    cuts = read_card(MODELS / "zprime_lfv_2018.yaml").settings.cuts
+    followed = {cut.variable for cut in cuts if hasattr(cut, "along")}
+    assert followed == {"recoil_pt_gev", "recoil_pt_lmax_gev", "recoil_pt_lmin_gev"}
 
 
 def test_a_card_is_like_another_but_for_its_own_keys(tmp_path: Path) -> None:

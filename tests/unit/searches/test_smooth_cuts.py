@@ -1,5 +1,6 @@
 """Cuts that follow the hypothesis: interpolation, choice, and no jump from window to window."""
 
+import json
 import math
 from dataclasses import replace
 from itertools import pairwise
@@ -19,7 +20,7 @@ from darkstats.searches.plane_response import highest_higgs
 from darkstats.searches.products import SimulatedSamples
 from darkstats.searches.recoil_hunt import RecoilHunt, build_recoil_hunt
 from darkstats.searches.recoil_windows import RecoilWidths
-from darkstats.searches.smooth_cuts import PlacedCut, smooth_bounds
+from darkstats.searches.smooth_cuts import PlacedCut, cut_of, smooth_bounds
 from darkstats.simulation.candidates import Candidates
 
 LUMINOSITY = 100.0
@@ -77,6 +78,20 @@ def test_a_bound_in_the_plane_is_bilinear():
     assert cut.passed(rows).tolist() == (offset > 0.0).tolist()
 
 
+def test_a_cut_comes_back_from_a_sidecar():
+    plane = PlacedCut(
+        variable="v", along=("x", "y"), nodes=((1.0, 2.0), (0.1, 0.5)), above=(0.0, 1.0, 2.0, 3.0)
+    )
+    light = Cut(variable="m", below=9.0)
+    for cut in (
+        in_one_column((0.0, 1.0, 3.0)),
+        plane,
+        light,
+        Cut(variable="v", above=1, where=light),
+    ):
+        assert cut_of(json.loads(json.dumps(cut.plain()))) == cut
+
+
 def test_bounds_that_fit_no_places_are_refused():
     for bad in (
         {"along": ("x",), "nodes": ((1.0, 2.0),), "above": (1.0,)},
@@ -113,6 +128,23 @@ def test_few_simulated_rows_count_with_their_upper_edge():
     events = np.full(100, 0.01)
     content, spread = np.array([1.0, 0.04, 0.0]), np.array([0.01, 4e-4, 0.0])
     assert cautious(content, spread, events) == pytest.approx([1.0, 0.06, 0.01])
+
+
+@given(st.floats(0.0, 30.0), st.floats(0.0, 5.0), st.sampled_from(["punzi", "limit"]))
+def test_the_figure_is_divided_by_the_chance_of_an_empty_region(background, emptiness, figure):
+    plain = Optimisation(figure=figure, masses_gev=(), scan={})
+    asked = replace(plain, emptiness=emptiness)
+    assert plain.merit(background) == plain.signal_events(background)
+    chance = math.exp(-emptiness * background)
+    expected = plain.signal_events(background)
+    assert asked.merit(background) * chance == pytest.approx(expected, rel=1e-9)
+    assert asked.signal_events(background) == expected
+
+
+def test_a_region_that_is_never_empty_has_a_finite_figure():
+    asked = Optimisation(figure="punzi", masses_gev=(), scan={}, emptiness=9.0)
+    assert math.isfinite(asked.merit(1e5))
+    assert asked.merit(1e5) > asked.merit(1e3) > asked.merit(10.0)
 
 
 # A background of two kinds: one below 9 GeV^2 that a cut on v removes, one above that it does not,
@@ -194,6 +226,25 @@ def test_bounds_follow_the_mass_in_one_spectrum():
         if window["mass_gev"] < 2.0:
             assert window["background_events"] < 1e-3
             assert window["efficiency"] == pytest.approx(0.75 * 0.9545, rel=0.04)
+
+
+def test_emptiness_takes_the_harder_bound_where_it_leaves_less_background():
+    """Above 9 GeV^2 signal and background fall alike: Punzi's figure alone takes the soft bound."""
+
+    def bounds(emptiness):
+        settings = hunt("smooth")
+        settings = replace(settings, optimise=replace(settings.optimise, emptiness=emptiness))
+        product = built(settings)
+        (placed,) = product.sidecar["channels"]["recoil"]["cuts"]
+        facts = product.summary["optimisation"]["4"]
+        # facts are those of the figure itself, in fb, whatever the chance of an empty window
+        assert facts["figure_of_merit_fb"] < 1e4
+        return placed["above"][-1], facts["background_events"], facts["figure_of_merit_fb"]
+
+    soft, hard = bounds(0.0), bounds(3.0)
+    assert hard[0] > soft[0]
+    assert hard[1] < soft[1]
+    assert hard[2] >= soft[2]
 
 
 def test_the_half_that_chooses_does_not_fill():

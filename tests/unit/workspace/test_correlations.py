@@ -253,7 +253,7 @@ def test_two_searches_for_an_invisible_boson(repository: Path, tmp_path: Path) -
     path.write_bytes((repository / "docs/examples/zprime_correlations.json").read_bytes())
     asked = w.CombineRequest(
         left=str(early / "background_only.json"),
-        right=str(late / "background_only.json.gz"),
+        right=str(late / "background_only.json"),
         left_patchset=str(early / "patchset.json"), left_point="m_7p9900",
         right_patchset=str(late / "patchset.json.gz"), right_point="m_7p9900",
         join="left outer", correlations=str(path),
@@ -264,7 +264,7 @@ def test_two_searches_for_an_invisible_boson(repository: Path, tmp_path: Path) -
     model = compile_workspace(Workspace.from_document(found.document))
     both = upper_limit(model, model.observation, probe=False, scan_points=0)
     single = read_workspace(
-        late / "background_only.json.gz", patchset=late / "patchset.json.gz", point="m_7p9900"
+        late / "background_only.json", patchset=late / "patchset.json.gz", point="m_7p9900"
     )
     alone = compile_workspace(single)
     one = upper_limit(alone, alone.observation, probe=False, scan_points=0)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from darkstats.searches.output import BuildFolder
 
 __all__ = [
+    "FLOOR_EVENTS",
     "LEAST_EVENTS",
     "double_sided_peak",
     "fine_contents",
@@ -35,6 +36,7 @@ __all__ = [
 #: Edges of the squared mass in resolutions, where Crystal Balls are fitted.
 _REDUCED = np.linspace(-25.0, 25.0, 1001)
 LEAST_EVENTS = 1e-3  # a smaller part is left out
+FLOOR_EVENTS = 1e-4  # of a window that simulation leaves empty somewhere; as the counting one's
 _NUISANCE = (0.0, -5.0, 5.0)
 
 

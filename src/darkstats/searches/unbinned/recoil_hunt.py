@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.searches.unbinned.parts import (
+    FLOOR_EVENTS,
     LEAST_EVENTS,
     double_sided_peak,
     fine_contents,
@@ -44,7 +45,8 @@ def recoil_hunt_document(
     """The unbinned search in a window of the squared recoil mass, backgrounds from simulation.
 
     The window is that of the counting experiment; each process has its simulated shape, and the
-    relative errors of the card. Parameters as in :func:`bump_hunt_document`.
+    relative errors of the card. Where simulation leaves part of a window empty, 1e-4 events spread
+    over the window, ``simulation_floor``, keep an event there possible. Parameters as in :func:`bump_hunt_document`.
 
     Raises
     ------
@@ -97,10 +99,12 @@ def recoil_hunt_document(
         common["background_simulation"] = max(
             float(facts["background_statistical_error"]) / max(total, 1e-12), 1e-6
         )
-        for process, spectrum in contents.items():
-            inside = np.maximum(spectrum[part], 0.0)
-            if inside.sum() <= LEAST_EVENTS:
-                continue
+        kept = {n: np.maximum(spectrum[part], 0.0) for n, spectrum in contents.items()}
+        kept = {n: inside for n, inside in kept.items() if inside.sum() > LEAST_EVENTS}
+        if (sum(kept.values(), np.zeros(len(own) - 1)) == 0.0).any():
+            # An event where simulation happens to be empty is rare, not impossible.
+            kept["simulation_floor"] = np.diff(own) / (own[-1] - own[0]) * FLOOR_EVENTS
+        for process, inside in kept.items():
             process_errors = {**common, **hunt.systematics.get(process, {})}
             constrained += list(process_errors)
             yields[builder.histogram(f"{name}_{process}", hunt.variable, own, inside)] = (
