@@ -46,7 +46,8 @@ def recoil_hunt_document(
 
     The window is that of the counting experiment; each process has its simulated shape, and the
     relative errors of the card. Where simulation leaves part of a window empty, 1e-4 events spread
-    over the window, ``simulation_floor``, keep an event there possible. Parameters as in :func:`bump_hunt_document`.
+    over the window, ``simulation_floor``, keep an event there possible. Parameters as in
+    :func:`bump_hunt_document`.
 
     Raises
     ------
