@@ -8,23 +8,17 @@ from darkstats.errors import OptionError
 from darkstats.searches.declared_selection import DeclaredSelection, ObjectClass
 from darkstats.simulation.b_candidates import BCandidateSelection
 from darkstats.simulation.displaced_pairs import DisplacedPairSelection
+from darkstats.simulation.muons_and_tracks import MuonsAndTracksSelection
 from darkstats.simulation.selection import DileptonRecoilSelection, ThreePhotonSelection
 from darkstats.simulation.single_photon import SinglePhotonSelection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from darkstats.searches.card_file import Entry
     from darkstats.simulation.selection import Selection
 
 __all__ = ["read_selection"]
-
-_KINDS = (
-    "three_photons",
-    "dilepton_recoil",
-    "displaced_pair",
-    "b_candidate",
-    "single_photon",
-    "declared",
-)
 
 
 def read_selection(entry: Entry) -> Selection:
@@ -35,42 +29,64 @@ def read_selection(entry: Entry) -> Selection:
     CardError
         With file, line and key.
     """
-    kind = entry["kind"].text(choices=_KINDS)
-    if kind == "declared":
-        return _declared(entry)
-    if kind == "b_candidate":
-        names = ("min_momentum_gev", "min_photon_energy_gev")
-        entry.keys(required=("kind",), optional=names)
-        found = {name: entry[name].number(above=0.0) for name in names if name in entry}
-        return BCandidateSelection(**found)
-    if kind == "displaced_pair":
-        names = ("min_photon_energy_gev", "min_momentum_gev")
-        entry.keys(required=("kind",), optional=names)
-        found = {name: entry[name].number(above=0.0) for name in names if name in entry}
-        return DisplacedPairSelection(**found)
-    theta = _range(entry["theta_range_deg"]) if "theta_range_deg" in entry else None
-    if kind == "single_photon":
-        entry.keys(required=("kind",), optional=("min_energy_gev", "theta_range_deg"))
-        least = entry["min_energy_gev"].number(above=0.0) if "min_energy_gev" in entry else 1.0
-        return SinglePhotonSelection(min_energy_gev=least, theta_range_deg=theta or (37.3, 123.7))
-    if kind == "three_photons":
-        entry.keys(
-            required=("kind",), optional=("min_energy_gev", "theta_range_deg", "conversion_rad")
-        )
-        threshold = entry["min_energy_gev"].number(above=0.0) if "min_energy_gev" in entry else 0.65
-        return ThreePhotonSelection(
-            min_energy_gev=threshold,
-            theta_range_deg=theta or (37.3, 123.7),
-            conversion_rad=_pair_of_angles(entry),
-        )
+    return _READERS[entry["kind"].text(choices=tuple(_READERS))](entry)
+
+
+def _numbers(entry: Entry, *names: str) -> dict[str, float]:
+    """Those of these keys that are there, all above zero."""
+    return {name: entry[name].number(above=0.0) for name in names if name in entry}
+
+
+def _theta(entry: Entry, usual: tuple[float, float]) -> tuple[float, float]:
+    return _range(entry["theta_range_deg"]) if "theta_range_deg" in entry else usual
+
+
+def _b_candidate(entry: Entry) -> Selection:
+    names = ("min_momentum_gev", "min_photon_energy_gev")
+    entry.keys(required=("kind",), optional=names)
+    return BCandidateSelection(**_numbers(entry, *names))
+
+
+def _displaced_pair(entry: Entry) -> Selection:
+    names = ("min_photon_energy_gev", "min_momentum_gev")
+    entry.keys(required=("kind",), optional=names)
+    return DisplacedPairSelection(**_numbers(entry, *names))
+
+
+def _muons_and_tracks(entry: Entry) -> Selection:
+    names = ("min_momentum_gev", "min_track_pt_gev")
+    fakes = "pion_misidentification"
+    entry.keys(required=("kind",), optional=(*names, "theta_range_deg", fakes))
+    found = _numbers(entry, *names)
+    if fakes in entry:
+        found[fakes] = entry[fakes].number(low=0.0, high=1.0)
+    return MuonsAndTracksSelection(theta_range_deg=_theta(entry, (25.0, 150.0)), **found)
+
+
+def _single_photon(entry: Entry) -> Selection:
+    entry.keys(required=("kind",), optional=("min_energy_gev", "theta_range_deg"))
+    return SinglePhotonSelection(
+        theta_range_deg=_theta(entry, (37.3, 123.7)), **_numbers(entry, "min_energy_gev")
+    )
+
+
+def _three_photons(entry: Entry) -> Selection:
+    entry.keys(required=("kind",), optional=("min_energy_gev", "theta_range_deg", "conversion_rad"))
+    return ThreePhotonSelection(
+        min_energy_gev=_numbers(entry, "min_energy_gev").get("min_energy_gev", 0.65),
+        theta_range_deg=_theta(entry, (37.3, 123.7)),
+        conversion_rad=_pair_of_angles(entry),
+    )
+
+
+def _dilepton_recoil(entry: Entry) -> Selection:
     entry.keys(
         required=("kind", "flavours"), optional=("min_momentum_gev", "theta_range_deg", "helicity")
     )
-    threshold = entry["min_momentum_gev"].number(above=0.0) if "min_momentum_gev" in entry else 0.7
     return DileptonRecoilSelection(
         flavours=entry["flavours"].text(choices=("mumu", "emu")),
-        min_momentum_gev=threshold,
-        theta_range_deg=theta or (45.0, 125.0),
+        min_momentum_gev=_numbers(entry, "min_momentum_gev").get("min_momentum_gev", 0.7),
+        theta_range_deg=_theta(entry, (45.0, 125.0)),
         helicity=entry["helicity"].flag() if "helicity" in entry else False,
     )
 
@@ -137,3 +153,15 @@ def _declared(entry: Entry) -> DeclaredSelection:
         )
     except OptionError as error:
         entry.fail(str(error))
+
+
+#: Reads the section of each kind.
+_READERS: Mapping[str, Callable[[Entry], Selection]] = {
+    "three_photons": _three_photons,
+    "dilepton_recoil": _dilepton_recoil,
+    "displaced_pair": _displaced_pair,
+    "b_candidate": _b_candidate,
+    "muons_and_tracks": _muons_and_tracks,
+    "single_photon": _single_photon,
+    "declared": _declared,
+}

@@ -7,7 +7,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from darkstats.errors import UnknownNameError
-from darkstats.signals import axion_like_particle, dark_higgsstrahlung, dark_photon, lmu_ltau
+from darkstats.signals import (
+    axion_like_particle,
+    dark_higgsstrahlung,
+    dark_photon,
+    leptophilic,
+    lmu_ltau,
+)
+from darkstats.signals.constants import CM_ENERGY_GEV, M_TAU_GEV
 from darkstats.signals.vacuum_polarisation import dressing
 
 if TYPE_CHECKING:
@@ -37,6 +44,8 @@ class Benchmark:
     per_parent
         Whether they are of the cross section over that of the particles that decay, which the
         search says: the coupling is a product of branching fractions.
+    range_gev
+        Masses, of the first of them, outside of which there is no coupling; None for no such ends.
     """
 
     name: str
@@ -47,8 +56,19 @@ class Benchmark:
     to_coupling: Callable[[tuple[float, ...], float], float] = field(repr=False)
     to_cross_section_pb: Callable[[tuple[float, ...], float], float] = field(repr=False)
     per_parent: bool = False
+    range_gev: tuple[float, float] | None = None
+
+    def covers(self, masses_gev: tuple[float, ...]) -> bool:
+        """Whether there is a coupling at these masses."""
+        return self.range_gev is None or self.range_gev[0] < masses_gev[0] <= self.range_gev[1]
 
 
+#: Benchmarks that end within the reach of the beams.
+_RANGES = {
+    "lmu_ltau_tautau": (2.0 * M_TAU_GEV, CM_ENERGY_GEV),
+    "leptophilic_scalar_tautau": leptophilic.MASS_RANGE_GEV,
+    "leptophilic_alp_tautau": leptophilic.MASS_RANGE_GEV,
+}
 _DRESSED = "vacuum polarisation at 10.58 GeV, a factor of 1.078 +- 0.005 on the Born cross section"
 
 
@@ -108,6 +128,32 @@ def _all() -> dict[str, Benchmark]:
             ("m_Z'",),
             "L_mu - L_tau production, BR(invisible) = 1",
             *_lmu("unity"),
+        ),
+        (
+            "lmu_ltau_tautau",
+            "g'",
+            "$g'$",
+            ("m_Z'",),
+            "the cross section includes BR(Z' -> tau tau) of L_mu - L_tau",
+            *_lmu("tautau"),
+        ),
+        (
+            "leptophilic_scalar_tautau",
+            "xi",
+            r"$\xi$",
+            ("m_S",),
+            "the cross section includes BR(S -> tau tau); coupling xi m_l / v; up to 6.5 GeV",
+            lambda m, x: leptophilic.size(m[0], x, "scalar"),
+            lambda m, g: leptophilic.cross_section_pb(m[0], g, "scalar"),
+        ),
+        (
+            "leptophilic_alp_tautau",
+            "c_ll/Lambda [1/TeV]",
+            r"$|c_{\ell\ell}|/\Lambda$ [TeV$^{-1}$]",
+            ("m_a",),
+            "the cross section includes BR(a -> tau tau), to leptons alone; up to 6.5 GeV",
+            lambda m, x: leptophilic.size(m[0], x, "alp"),
+            lambda m, g: leptophilic.cross_section_pb(m[0], g, "alp"),
         ),
         (
             "lmu_ltau_dressed",
@@ -201,6 +247,7 @@ def _all() -> dict[str, Benchmark]:
             to_coupling=there,
             to_cross_section_pb=back,
             per_parent=name.endswith("_branching"),
+            range_gev=_RANGES.get(name),
         )
         for name, coupling, label, masses, assumption, there, back in entries
     }

@@ -83,10 +83,23 @@ def branching_fraction(mass_gev: float, channel: str) -> float:
     return lepton_width_gev(mass_gev, 1.0, _LEPTONS[channel]) / total
 
 
+_GAMMA5 = 1j * GAMMA[0] @ GAMMA[1] @ GAMMA[2] @ GAMMA[3]
+#: Vertices of a boson, and what their squares are summed with: minus the metric, or 1.
+_VERTICES = {
+    "vector": (GAMMA, -METRIC),
+    "scalar": (np.eye(4, dtype=np.complex128)[None], np.ones(1)),
+    "pseudoscalar": (1j * _GAMMA5[None], np.ones(1)),
+}
+
+
 def _lines(
-    minus: FloatArray, plus: FloatArray, vector: FloatArray, current: ComplexArray
+    minus: FloatArray,
+    plus: FloatArray,
+    vector: FloatArray,
+    current: ComplexArray,
+    vertices: ComplexArray = GAMMA,
 ) -> ComplexArray:
-    """Sum of both diagrams. Shape [event, polarisation of the Z', current, spin, spin]."""
+    """Sum of both diagrams. Shape [event, vertex of the boson, current, spin, spin]."""
     rows = adjoint(spinors_u(minus, M_MUON_GEV))
     columns = spinors_v(plus, M_MUON_GEV)
     mass = M_MUON_GEV * np.eye(4)
@@ -97,9 +110,9 @@ def _lines(
 
     one = over(minus + vector, slash(minus + vector) + mass)
     two = over(plus + vector, mass - slash(plus + vector))
-    row_z = np.einsum("nhi,vij,njk->nvhk", rows, GAMMA, one, optimize=True)
+    row_z = np.einsum("nhi,vij,njk->nvhk", rows, vertices, one, optimize=True)
     row_g = np.einsum("nhi,cij,njk->nchk", rows, current, two, optimize=True)
-    column_z = np.einsum("vij,nkj->nvki", GAMMA, columns)
+    column_z = np.einsum("vij,nkj->nvki", vertices, columns)
     column_g = np.einsum("cij,nkj->ncki", current, columns)
     first = np.einsum("nvhj,nckj->nvchk", row_z, column_g, optimize=True)
     return np.asarray(first + np.einsum("nchj,nvkj->nvchk", row_g, column_z, optimize=True))
@@ -124,8 +137,10 @@ def squared_amplitude(
 
 
 @lru_cache(maxsize=1024)  # one integral for all limits at a mass
-def tree_cross_section_pb(mass_gev: float, s_gev2: float = S_GEV2, *, points: int = 32) -> float:
-    """Born cross section of e+e- -> mu+mu- Z' for g' = 1, pb.
+def tree_cross_section_pb(
+    mass_gev: float, s_gev2: float = S_GEV2, *, points: int = 32, boson: str = "vector"
+) -> float:
+    """Born cross section of e+e- -> mu+mu- Z' for g' = 1, pb; or of another boson off a muon.
 
     Parameters
     ----------
@@ -135,17 +150,22 @@ def tree_cross_section_pb(mass_gev: float, s_gev2: float = S_GEV2, *, points: in
         Squared energy.
     points
         Gauss-Legendre points in each of two dimensions.
+    boson
+        ``"vector"``, ``"scalar"`` (``-g S mu mu``) or ``"pseudoscalar"`` (``-i g P mu gamma5 mu``).
 
     Raises
     ------
     OptionError
-        The mass is out of reach.
+        The mass is out of reach, or the boson is unknown.
 
     Examples
     --------
     >>> round(tree_cross_section_pb(1.0), 1)
     99.6
     """
+    if boson not in _VERTICES:
+        raise OptionError(f"boson {boson!r}: choose one of {', '.join(_VERTICES)}")
+    vertices, signs = _VERTICES[boson]
     energy = math.sqrt(s_gev2)
     low, high = 4.0 * M_MUON_GEV**2, (energy - mass_gev) ** 2
     if not 0.0 < mass_gev < energy - 2.0 * M_MUON_GEV:
@@ -179,9 +199,10 @@ def tree_cross_section_pb(mass_gev: float, s_gev2: float = S_GEV2, *, points: in
     minus = np.stack([muon_energy, rest * beta * sine, zero, muon_along], axis=1)
     plus = np.array([energy, 0.0, 0.0, 0.0]) - vector - minus
     # Averaged over directions, the transverse tensor of the beams is 2/3 of the spatial unit one.
-    spatial = (np.abs(_lines(minus, plus, vector, GAMMA[1:])) ** 2).sum(axis=(2, 3, 4))
+    lines = _lines(minus, plus, vector, GAMMA[1:], vertices)
+    spatial = (np.abs(lines) ** 2).sum(axis=(2, 3, 4))
     charge = (4.0 * math.pi * ALPHA) ** 2
-    amplitude = -charge * (METRIC * spatial).sum(axis=1) * (2.0 / 3.0) / (2.0 * s_gev2)
+    amplitude = charge * (signs * spatial).sum(axis=1) * (2.0 / 3.0) / (2.0 * s_gev2)
     phase_space = (
         (gap + offset)
         * span
@@ -198,20 +219,24 @@ def tree_cross_section_pb(mass_gev: float, s_gev2: float = S_GEV2, *, points: in
 def _visible_fraction(mass_gev: float, branching: str) -> float:
     if branching == "unity":
         return 1.0
+    if branching == "tautau":
+        if mass_gev <= 2.0 * M_TAU_GEV:
+            raise OptionError(f"a Z' of {mass_gev:g} GeV does not decay to two taus")
+        return branching_fraction(mass_gev, "tautau")
     if branching != "lmu_ltau":
-        raise OptionError(f"branching {branching!r}: choose one of lmu_ltau, unity")
+        raise OptionError(f"branching {branching!r}: choose one of lmu_ltau, tautau, unity")
     return branching_fraction(mass_gev, "invisible")
 
 
 def cross_section_pb(mass_gev: float, coupling: float, *, branching: str = "lmu_ltau") -> float:
-    """Cross section of e+e- -> mu+mu- Z', Z' invisible, pb.
+    """Cross section of e+e- -> mu+mu- Z' times the branching fraction of its decay, pb.
 
     Parameters
     ----------
     mass_gev, coupling
         Mass in GeV, and g'.
     branching
-        ``"lmu_ltau"``: to neutrinos alone; ``"unity"``: fully invisible.
+        ``"lmu_ltau"``: to neutrinos; ``"tautau"``: to taus; ``"unity"``: 1, fully invisible.
 
     Raises
     ------

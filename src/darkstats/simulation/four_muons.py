@@ -32,7 +32,7 @@ from darkstats.simulation.kinematics import (
 if TYPE_CHECKING:
     from darkstats.arrays import BoolArray, ComplexArray, FloatArray
 
-__all__ = ["FourMuons", "amplitudes", "squared_amplitude"]
+__all__ = ["FourMuons", "amplitudes", "decay", "density", "draw_pairs", "squared_amplitude"]
 
 #: The muons of either charge that make the first pair, and the sign of that exchange.
 _PAIRINGS = (((0, 0), (1, 1), 1.0), ((0, 1), (1, 0), -1.0))
@@ -60,10 +60,16 @@ class _Lines:
     electron: ComplexArray
     positron: ComplexArray
     beams: tuple[FloatArray, FloatArray]
-    mass_gev: float
+    masses_gev: tuple[float, float]
 
     @classmethod
-    def of(cls, minus: FloatArray, plus: FloatArray, s_gev2: FloatArray, mass_gev: float) -> _Lines:
+    def of(
+        cls,
+        minus: FloatArray,
+        plus: FloatArray,
+        s_gev2: FloatArray,
+        masses_gev: tuple[float, float],
+    ) -> _Lines:
         half = 0.5 * np.sqrt(s_gev2)
         zero = np.zeros_like(half)
         along = np.stack([half, zero, zero, half], axis=-1)
@@ -71,12 +77,12 @@ class _Lines:
         return cls(
             minus,
             plus,
-            tuple(adjoint(spinors_u(minus[:, one], mass_gev)) for one in (0, 1)),
-            tuple(spinors_v(plus[:, one], mass_gev) for one in (0, 1)),
+            tuple(adjoint(spinors_u(minus[:, one], masses_gev[one])) for one in (0, 1)),
+            tuple(spinors_v(plus[:, one], masses_gev[one]) for one in (0, 1)),
             spinors_u(along, 0.0),
             adjoint(spinors_v(against, 0.0)),
             (along, against),
-            mass_gev,
+            masses_gev,
         )
 
     def pair(self, which: tuple[int, int]) -> tuple[FloatArray, ComplexArray]:
@@ -88,10 +94,10 @@ class _Lines:
         current = current / invariant_mass_squared(momentum)[:, None, None, None]
         return momentum, np.einsum("nhkv,v,vij->nhkij", current, METRIC, GAMMA, optimize=True)
 
-    def inside(self, momentum: FloatArray) -> ComplexArray:
-        """Propagator of a muon."""
-        square = invariant_mass_squared(momentum) - self.mass_gev**2
-        matrix = slash(momentum) + self.mass_gev * np.eye(4)
+    def inside(self, momentum: FloatArray, mass_gev: float) -> ComplexArray:
+        """Propagator of a lepton."""
+        square = invariant_mass_squared(momentum) - mass_gev**2
+        matrix = slash(momentum) + mass_gev * np.eye(4)
         return np.asarray(matrix / square[:, None, None])
 
 
@@ -120,12 +126,13 @@ def _from_muons(
     minus, plus = lines.minus[:, first[0]], lines.plus[:, first[1]]
     row, column = lines.rows[first[0]], lines.columns[first[1]]
     x, y, z, w = list(_spins(first, second))
+    mass_gev = lines.masses_gev[first[0]]
     out = np.einsum("nxi,nzwij->nxzwj", row, light, optimize=True)
-    out = np.einsum("nxzwi,nij->nxzwj", out, lines.inside(minus + q), optimize=True)
+    out = np.einsum("nxzwi,nij->nxzwj", out, lines.inside(minus + q, mass_gev), optimize=True)
     into = np.einsum("nkhij,nyj->nkhyi", beam, column, optimize=True)
     total = np.einsum(f"n{x}{z}{w}j,nkh{y}j->nabcdkh", out, into, optimize=True)
     out = np.einsum("nxi,nkhij->nxkhj", row, beam, optimize=True)
-    out = np.einsum("nxkhi,nij->nxkhj", out, lines.inside(-(plus + q)), optimize=True)
+    out = np.einsum("nxkhi,nij->nxkhj", out, lines.inside(-(plus + q), mass_gev), optimize=True)
     into = np.einsum("nzwij,nyj->nzwyi", light, column, optimize=True)
     return np.asarray(total + np.einsum(f"n{x}khj,n{z}{w}{y}j->nabcdkh", out, into, optimize=True))
 
@@ -135,7 +142,7 @@ def amplitudes(
     plus: FloatArray,
     s_gev2: FloatArray,
     *,
-    mass_gev: float = M_MU,
+    masses_gev: tuple[float, float] = (M_MU, M_MU),
     beam: ComplexArray | None = None,
     parts: tuple[str, ...] = ("electrons", "muons"),
     pairings: int = 2,
@@ -149,14 +156,15 @@ def amplitudes(
         z. Shapes [event, 2, 4].
     s_gev2
         Squared energy. Shape [event].
-    mass_gev
-        Of the muon.
+    masses_gev
+        Of the first lepton of either charge, and of the second. Leptons that differ have one
+        pairing.
     beam
         Stands for the current of the beams over s, slashed: [event, e+, e-, 4, 4]; for tests.
     parts, pairings
         Which diagrams: all, unless parts are looked at alone.
     """
-    lines = _Lines.of(minus, plus, s_gev2, mass_gev)
+    lines = _Lines.of(minus, plus, s_gev2, masses_gev)
     if beam is None:
         current = np.einsum(
             "nki,vij,nhj->nkhv", lines.positron, GAMMA, lines.electron, optimize=True
@@ -173,18 +181,27 @@ def amplitudes(
     return total
 
 
-def squared_amplitude(minus: FloatArray, plus: FloatArray, s_gev2: FloatArray) -> FloatArray:
+def squared_amplitude(
+    minus: FloatArray,
+    plus: FloatArray,
+    s_gev2: FloatArray,
+    *,
+    masses_gev: tuple[float, float] = (M_MU, M_MU),
+) -> FloatArray:
     """Squared amplitude, averaged over initial and summed over final spins, GeV^-4.
 
     Parameters
     ----------
-    minus, plus, s_gev2
-        As of :func:`amplitudes`.
+    minus, plus, s_gev2, masses_gev
+        As of :func:`amplitudes`; pairs of one mass are pairs of one lepton, and exchanged.
     """
+    pairings = 2 if masses_gev[0] == masses_gev[1] else 1
     found = np.empty(len(s_gev2))
     for start in range(0, len(s_gev2), _CHUNK):
         here = slice(start, start + _CHUNK)
-        parts = amplitudes(minus[here], plus[here], s_gev2[here])
+        parts = amplitudes(
+            minus[here], plus[here], s_gev2[here], masses_gev=masses_gev, pairings=pairings
+        )
         found[here] = (np.abs(parts) ** 2).sum(axis=(1, 2, 3, 4, 5, 6))
     return np.asarray((4.0 * math.pi * ALPHA) ** 4 / 4.0 * found)
 
@@ -198,34 +215,37 @@ class _Spectra:
     """
 
     s_gev2: FloatArray
+    masses_gev: tuple[float, float] = (M_MU, M_MU)
 
-    @property
-    def ends(self) -> tuple[float, FloatArray]:
-        return 4.0 * M_MU**2, (np.sqrt(self.s_gev2) - 2.0 * M_MU) ** 2
+    def ends(self, pair: int) -> tuple[float, FloatArray]:
+        own, other = self.masses_gev[pair], self.masses_gev[1 - pair]
+        return 4.0 * own**2, np.maximum(
+            (np.sqrt(self.s_gev2) - 2.0 * other) ** 2, 4.0 * own**2 * (1.0 + 1e-9)
+        )
 
-    def light(self, uniform: FloatArray) -> FloatArray:
-        low, high = self.ends
+    def light(self, uniform: FloatArray, pair: int) -> FloatArray:
+        low, high = self.ends(pair)
         return np.asarray(low * (high / low) ** uniform)
 
-    def light_density(self, square: FloatArray) -> FloatArray:
-        low, high = self.ends
+    def light_density(self, square: FloatArray, pair: int) -> FloatArray:
+        low, high = self.ends(pair)
         return np.asarray(1.0 / (square * np.log(high / low)))
 
-    def heavy(self, uniform: FloatArray) -> FloatArray:
-        low, high = self.ends
+    def heavy(self, uniform: FloatArray, pair: int) -> FloatArray:
+        low, high = self.ends(pair)
         far, near = 1.02 * self.s_gev2 - low, 1.02 * self.s_gev2 - high
         return np.asarray(1.02 * self.s_gev2 - far * (near / far) ** uniform)
 
-    def heavy_density(self, square: FloatArray) -> FloatArray:
-        low, high = self.ends
+    def heavy_density(self, square: FloatArray, pair: int) -> FloatArray:
+        low, high = self.ends(pair)
         far, near = 1.02 * self.s_gev2 - low, 1.02 * self.s_gev2 - high
         return np.asarray(1.0 / ((1.02 * self.s_gev2 - square) * np.log(far / near)))
 
     def density(self, one: FloatArray, two: FloatArray) -> FloatArray:
         """Of both masses, drawn as light and light, heavy and light, or light and heavy."""
-        light = self.light_density(one), self.light_density(two)
+        light = self.light_density(one, 0), self.light_density(two, 1)
         both = light[0] * light[1]
-        mixed = self.heavy_density(one) * light[1] + light[0] * self.heavy_density(two)
+        mixed = self.heavy_density(one, 0) * light[1] + light[0] * self.heavy_density(two, 1)
         return np.asarray((both + mixed) / 3.0)
 
 
@@ -238,7 +258,11 @@ def _cosine_density(cosine: FloatArray) -> FloatArray:
     return np.asarray(0.5 * steep + 0.5)
 
 
-def _density(pairs: tuple[FloatArray, FloatArray], s_gev2: FloatArray) -> FloatArray:
+def density(
+    pairs: tuple[FloatArray, FloatArray],
+    s_gev2: FloatArray,
+    masses_gev: tuple[float, float] = (M_MU, M_MU),
+) -> FloatArray:
     """Density of two pairs in phase space, over that of GeV^4 (2 pi)^-8; zero where closed."""
     one, two = (invariant_mass_squared(pair) for pair in pairs)
     energy = np.sqrt(s_gev2)
@@ -246,9 +270,16 @@ def _density(pairs: tuple[FloatArray, FloatArray], s_gev2: FloatArray) -> FloatA
     momentum = two_body_momentum(energy, *masses)
     size = np.sqrt((pairs[0][:, 1:] ** 2).sum(axis=1))
     cosine = pairs[0][:, 3] / np.maximum(size, 1e-300)
-    betas = [np.sqrt(np.maximum(1.0 - 4.0 * M_MU**2 / m2, 0.0)) for m2 in (one, two)]
+    betas = [
+        np.sqrt(np.maximum(1.0 - 4.0 * mass**2 / m2, 0.0))
+        for m2, mass in zip((one, two), masses_gev, strict=True)
+    ]
     room = momentum / (4.0 * np.pi * energy) * betas[0] * betas[1] / (8.0 * np.pi) ** 2
-    drawn = _Spectra(s_gev2).density(one, two) * _cosine_density(cosine) * (2.0 * np.pi) ** 2
+    drawn = (
+        _Spectra(s_gev2, masses_gev).density(one, two)
+        * _cosine_density(cosine)
+        * (2.0 * np.pi) ** 2
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(room > 0.0, drawn / room, 0.0))
 
@@ -278,17 +309,17 @@ class FourMuons:
         """Draw two pairs, their masses and their direction; weigh by both pairings."""
         radiation = radiate(n_events, rng, enabled=self.isr)
         s = radiation.s_gev2
-        pairs, open_ = _draw_pairs(s, rng)
+        pairs, open_ = draw_pairs(s, rng)
         decays = [isotropic(n_events, rng) for _ in range(2)]
         minus, plus = np.zeros((n_events, 2, 4)), np.zeros((n_events, 2, 4))
         for number, (pair, axis) in enumerate(zip(pairs, decays, strict=True)):
-            minus[:, number], plus[:, number] = _decay(pair, axis, open_)
+            minus[:, number], plus[:, number] = decay(pair, axis, open_)
         kept = np.flatnonzero(open_)
         minus, plus, s = minus[kept], plus[kept], s[kept]
         drawn = np.zeros(len(kept))
         for first, second, _ in _PAIRINGS:
             both = tuple(minus[:, i] + plus[:, j] for i, j in (first, second))
-            drawn += 0.5 * _density((both[0], both[1]), s)
+            drawn += 0.5 * density((both[0], both[1]), s)
         # 1/4 for two muons of either charge that are alike
         value = squared_amplitude(minus, plus, s) / (4.0 * 2.0 * s * drawn) * PB_GEV2
         weight = np.zeros(n_events)
@@ -303,14 +334,16 @@ class FourMuons:
         )
 
 
-def _draw_pairs(
-    s_gev2: FloatArray, rng: np.random.Generator
+def draw_pairs(
+    s_gev2: FloatArray,
+    rng: np.random.Generator,
+    masses_gev: tuple[float, float] = (M_MU, M_MU),
 ) -> tuple[tuple[FloatArray, FloatArray], BoolArray]:
     """Momenta of two pairs, and whether they have room."""
-    n, spectra = len(s_gev2), _Spectra(s_gev2)
+    n, spectra = len(s_gev2), _Spectra(s_gev2, masses_gev)
     kind, uniform = rng.integers(0, 3, n), rng.random((5, n))
-    one = np.where(kind == 1, spectra.heavy(uniform[0]), spectra.light(uniform[0]))
-    two = np.where(kind == 2, spectra.heavy(uniform[1]), spectra.light(uniform[1]))
+    one = np.where(kind == 1, spectra.heavy(uniform[0], 0), spectra.light(uniform[0], 0))
+    two = np.where(kind == 2, spectra.heavy(uniform[1], 1), spectra.light(uniform[1], 1))
     steep = np.tanh(np.arctanh(_REACH) * (2.0 * uniform[3] - 1.0)) / _REACH
     cosine = np.where(uniform[2] < 0.5, steep, 2.0 * uniform[3] - 1.0)
     axis = unit_vectors(np.clip(cosine, -1.0, 1.0), 2.0 * np.pi * uniform[4])
@@ -320,15 +353,17 @@ def _draw_pairs(
     second = np.concatenate(
         [np.sqrt(two + momentum**2)[:, None], -momentum[:, None] * axis], axis=1
     )
-    low = 4.0 * M_MU**2 * (1.0 + 1e-12)
-    return (first, second), (momentum > 0.0) & (one > low) & (two > low)
+    low = [4.0 * mass**2 * (1.0 + 1e-12) for mass in masses_gev]
+    return (first, second), (momentum > 0.0) & (one > low[0]) & (two > low[1])
 
 
-def _decay(pair: FloatArray, axis: FloatArray, open_: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Both muons of a pair; zeros where there is no room."""
+def decay(
+    pair: FloatArray, axis: FloatArray, open_: BoolArray, mass_gev: float = M_MU
+) -> tuple[FloatArray, FloatArray]:
+    """Both leptons of a pair; zeros where there is no room."""
     one, two = np.zeros_like(pair), np.zeros_like(pair)
     mass = np.sqrt(invariant_mass_squared(pair[open_]))
-    momentum = np.sqrt(np.maximum(0.25 * mass**2 - M_MU**2, 0.0))
+    momentum = np.sqrt(np.maximum(0.25 * mass**2 - mass_gev**2, 0.0))
     rest = np.concatenate([0.5 * mass[:, None], momentum[:, None] * axis[open_]], axis=1)
     one[open_] = boost_to(rest, pair[open_])
     two[open_] = pair[open_] - one[open_]

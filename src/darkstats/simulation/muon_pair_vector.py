@@ -1,33 +1,43 @@
 """e+e- -> mu+mu- Z', the Z' radiated off a muon: exact tree amplitude with the muon mass.
 
-Vector coupling g' to muons only, the Z' invisible. Spins are summed numerically; initial-state
-radiation is collinear, with the cross section at the reduced energy in the weight.
+Vector coupling g' to muons only, the Z' invisible or to two taus that decay to one charged particle
+each, isotropic and unpolarised. Spins are summed numerically; initial-state radiation is collinear,
+with the cross section at the reduced energy in the weight.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkstats.errors import OptionError
 from darkstats.signals.lmu_ltau import squared_amplitude, tree_cross_section_pb
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.initial_state_radiation import radiate
 from darkstats.simulation.kinematics import (
     M_MU,
+    M_TAU,
     PB_GEV2,
     boost_to,
     boost_z,
     isotropic,
     two_body_momentum,
 )
+from darkstats.simulation.muon_tau_pairs import one_prong_pair
+from darkstats.simulation.tau_decays import ONE_PRONG
+
+if TYPE_CHECKING:
+    from darkstats.arrays import FloatArray, IndexArray
 
 __all__ = ["MuonPairVector"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MuonPairVector:
-    """Signal of the invisible Z' for a Born cross section of 1 pb at the nominal energy.
+    """Signal of a Z' for a Born cross section times that of its decay of 1 pb.
 
     Parameters
     ----------
@@ -35,10 +45,25 @@ class MuonPairVector:
         Mass of the Z'.
     isr
         Whether the beams radiate.
+    decay
+        ``"invisible"`` or ``"tautau"``; the branching fractions of the taus are in the weights.
+
+    Raises
+    ------
+    OptionError
+        A decay that is closed or not known.
     """
 
     mass_gev: float
     isr: bool = True
+    decay: str = "invisible"
+
+    def __post_init__(self) -> None:
+        """See :class:`MuonPairVector`."""
+        if self.decay not in {"invisible", "tautau"}:
+            raise OptionError(f"muon_pair_vector: decay {self.decay!r}: choose invisible or tautau")
+        if self.decay == "tautau" and self.mass_gev <= 2.0 * M_TAU:
+            raise OptionError(f"muon_pair_vector: {self.mass_gev:g} GeV do not decay to two taus")
 
     @property
     def name(self) -> str:
@@ -47,7 +72,10 @@ class MuonPairVector:
 
     def settings(self) -> dict[str, object]:
         """See :class:`~darkstats.simulation.events.Process`."""
-        return {"version": 1, "mass_gev": self.mass_gev, "isr": self.isr}
+        found: dict[str, object] = {"version": 1, "mass_gev": self.mass_gev, "isr": self.isr}
+        if self.decay != "invisible":  # as before there were others: the same events
+            found["decay"] = self.decay
+        return found
 
     def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
         """Draw the muon pair's mass, its decay peaked along the Z', and an overall rotation."""
@@ -109,10 +137,28 @@ class MuonPairVector:
         weight *= radiation.weight
         kept = open_[weight[open_] > 0.0]
         inside = weight[open_] > 0.0
-        muons = np.stack([minus[inside], plus[inside]], axis=1)
+        particles = np.stack([minus[inside], plus[inside]], axis=1)
+        numbers = np.tile(np.array([13, -13], dtype=np.int64), (len(kept), 1))
+        if self.decay == "tautau":
+            weight *= ONE_PRONG**2
+            prongs, codes = self._prongs(vector[inside], rng)
+            particles = np.concatenate([particles, prongs], axis=1)
+            numbers = np.concatenate([numbers, codes], axis=1)
         return EventBlock(
-            event=np.repeat(kept, 2).astype(np.int64),
-            pdg_id=np.tile(np.array([13, -13], dtype=np.int64), len(kept)),
-            momentum=boost_z(muons, radiation.beta[kept, None]).reshape(-1, 4),
+            event=np.repeat(kept, numbers.shape[1]).astype(np.int64),
+            pdg_id=numbers.reshape(-1).astype(np.int64),
+            momentum=boost_z(particles, radiation.beta[kept, None]).reshape(-1, 4),
             weight_pb=weight,
         )
+
+    def _prongs(
+        self, vector: FloatArray, rng: np.random.Generator
+    ) -> tuple[FloatArray, IndexArray]:
+        """Charged particles of both taus of a Z'. Shapes [event, 2, 4], [event, 2]."""
+        size = math.sqrt(0.25 * self.mass_gev**2 - M_TAU**2)
+        rest = np.concatenate(
+            [np.full((len(vector), 1), 0.5 * self.mass_gev), size * isotropic(len(vector), rng)],
+            axis=1,
+        )
+        tau = boost_to(rest, vector)
+        return one_prong_pair(tau, vector - tau, rng)

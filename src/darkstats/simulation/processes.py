@@ -14,11 +14,13 @@ from darkstats.simulation.forward_bhabha import ForwardBhabha
 from darkstats.simulation.four_muons import FourMuons
 from darkstats.simulation.inelastic_dark_matter import InelasticPairs
 from darkstats.simulation.muon_pair_vector import MuonPairVector
+from darkstats.simulation.muon_tau_pairs import MuonTauPairs
 from darkstats.simulation.photon_vector import PhotonVector
-from darkstats.simulation.pythia import PythiaLeptonPairs
+from darkstats.simulation.pythia import PythiaLeptonPairs, PythiaQuarkPairs
 from darkstats.simulation.radiative_bhabha import RadiativeBhabha
 from darkstats.simulation.radiative_muons import RadiativeMuons
 from darkstats.simulation.tau_pairs import TauPairs
+from darkstats.simulation.tau_three_prongs import TauThreeProngs
 from darkstats.simulation.three_photons import ThreePhotons
 from darkstats.simulation.two_photon_muons import TwoPhotonMuons
 from darkstats.simulation.two_photons import TwoPhotons
@@ -42,11 +44,14 @@ PROCESSES: Mapping[str, type[Any]] = MappingProxyType(
         "lhe": LheEvents,
         "meson_photon": MesonPhoton,
         "muon_pair_vector": MuonPairVector,
+        "muon_tau_pairs": MuonTauPairs,
         "photon_vector": PhotonVector,
         "pythia_lepton_pairs": PythiaLeptonPairs,
+        "pythia_quark_pairs": PythiaQuarkPairs,
         "radiative_bhabha": RadiativeBhabha,
         "radiative_muons": RadiativeMuons,
         "tau_pairs": TauPairs,
+        "tau_three_prongs": TauThreeProngs,
         "three_photons": ThreePhotons,
         "two_photon_muons": TwoPhotonMuons,
         "two_photons": TwoPhotons,

@@ -1,4 +1,4 @@
-"""Lepton pairs from PYTHIA 8: e+e- -> mu+mu-(gamma), tau+tau-(gamma) with real tau decays.
+"""Pairs from PYTHIA 8: e+e- -> mu+mu-(gamma), tau+tau-(gamma) with real tau decays, and quarks.
 
 C. Bierlich et al., SciPost Phys. Codebases 8 (2022). PYTHIA is GPL: this module is the only one
 that imports it, and only when events are made.
@@ -21,9 +21,9 @@ from darkstats.simulation.events import EventBlock
 from darkstats.simulation.kinematics import CM_ENERGY_GEV
 
 if TYPE_CHECKING:
-    from darkstats.arrays import FloatArray
+    from darkstats.arrays import BoolArray, FloatArray, IndexArray
 
-__all__ = ["PythiaError", "PythiaLeptonPairs"]
+__all__ = ["PythiaError", "PythiaLeptonPairs", "PythiaQuarkPairs"]
 
 _MB_TO_PB = 1e9
 _NEUTRINOS = (12, 14, 16)
@@ -124,17 +124,141 @@ class PythiaLeptonPairs:
         PythiaError
             It refused a setting, or gave up.
         """
-        generator = _started(
-            [*self._switches(), f"Random:seed = {int(rng.integers(1, 900000000))}"]
-        )
-        batch = generator.nextBatch(n_events, "skip")
-        if len(batch) < 0.99 * n_events:
-            raise PythiaError(f"PYTHIA delivered {len(batch)} of {n_events} events")
-        cross_section_pb = float(generator.infoPython().sigmaGen()) * _MB_TO_PB
-        if not (math.isfinite(cross_section_pb) and cross_section_pb > 0.0):
-            raise PythiaError(f"PYTHIA gave a cross section of {cross_section_pb} pb")
-        weight = cross_section_pb * self.branching_fraction
-        return _block(batch, np.full(len(batch), weight))
+        _, batch, cross_section_pb = _batch(self._switches(), n_events, rng)
+        return _block(batch, np.full(len(batch), cross_section_pb * self.branching_fraction))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythiaQuarkPairs:
+    """Light and charmed quarks with radiation, showers, fragmentation and decays.
+
+    Parameters
+    ----------
+    least_mass_gev
+        Of the quark pair, after radiation.
+    muons
+        ``"any"``; ``"two_of_charm"``: charm alone, all charmed hadrons that decay weakly to muons,
+        with their branching fractions in the weight; or ``"others"``: all but events of charm with
+        two muons. The last two together are the first.
+
+    Raises
+    ------
+    OptionError
+        The mass is too low for fragmentation, or above that of the beams; or no such muons.
+    """
+
+    least_mass_gev: float = 4.0
+    muons: str = "any"
+
+    def __post_init__(self) -> None:
+        """See :class:`PythiaQuarkPairs`."""
+        if not 3.0 <= self.least_mass_gev < CM_ENERGY_GEV:
+            raise OptionError(
+                f"pythia_quark_pairs: least_mass_gev = {self.least_mass_gev:g} lies outside 3 to "
+                f"{CM_ENERGY_GEV:.2f}"
+            )
+        if self.muons not in _MUONS:
+            raise OptionError(
+                f"pythia_quark_pairs: muons {self.muons!r}: choose one of {', '.join(_MUONS)}"
+            )
+
+    @property
+    def name(self) -> str:
+        """See :class:`~darkstats.simulation.events.Process`."""
+        return "pythia_quark_pairs"
+
+    def settings(self) -> dict[str, object]:
+        """See :class:`~darkstats.simulation.events.Process`."""
+        return {
+            "version": 1,
+            "pythia": "8.317",
+            "muons": self.muons,
+            "switches": self._switches(),
+        }
+
+    def _switches(self) -> list[str]:
+        lines = [
+            *_SWITCHES,
+            f"Beams:eCM = {CM_ENERGY_GEV:.10f}",
+            f"23:onIfAny = {'4' if self.muons == 'two_of_charm' else '1 2 3 4'}",
+            f"23:mMin = {self.least_mass_gev}",
+            f"PhaseSpace:mHatMin = {self.least_mass_gev}",
+        ]
+        if self.muons == "two_of_charm":
+            for code in _CHARMED:
+                lines += [f"{code}:onMode = off", f"{code}:onIfAny = 13"]
+        return lines
+
+    def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
+        """See :class:`~darkstats.simulation.events.Process`.
+
+        Raises
+        ------
+        MissingExtraError
+            PYTHIA is not installed.
+        PythiaError
+            It refused a setting, or gave up.
+        """
+        generator, batch, weight = _batch(self._switches(), n_events, rng)
+        weights = np.full(len(batch), weight)
+        if self.muons == "others":
+            weights[_of_charm(batch) & (_count(batch, (13,), final=True) >= 2)] = 0.0
+        elif self.muons == "two_of_charm":
+            for code in _CHARMED:
+                share = _fraction(generator, code)
+                weights *= share ** _count(batch, (code,), final=False)
+        return _block(batch, weights)
+
+
+_MUONS = ("any", "two_of_charm", "others")
+#: Charmed hadrons that decay weakly.
+_CHARMED = (411, 421, 431, 4122, 4132, 4232, 4332)
+
+
+def _count(batch: Any, codes: tuple[int, ...], *, final: bool) -> IndexArray:  # noqa: ANN401  # awkward
+    """Particles of these numbers in each event; the last copies, or those that decayed."""
+    import awkward
+
+    particles = batch["prt"]
+    found = awkward.zeros_like(particles["id"], dtype=bool)
+    for code in codes:
+        found = found | (abs(particles["id"]) == code)
+    state = particles["status"] > 0 if final else particles["status"] < 0
+    return np.asarray(awkward.to_numpy(awkward.sum(found & state, axis=1)))
+
+
+def _of_charm(batch: Any) -> BoolArray:  # noqa: ANN401  # awkward
+    """Events whose hard collision made charm."""
+    import awkward
+
+    particles = batch["prt"]
+    hard = (abs(particles["id"]) == 4) & (abs(particles["status"]) == 23)
+    return np.asarray(awkward.to_numpy(awkward.any(hard, axis=1)))
+
+
+def _fraction(generator: Any, code: int) -> float:  # noqa: ANN401  # PYTHIA has no types
+    """Branching fraction of a hadron to final states with a muon, as PYTHIA has it."""
+    entry = generator.particleData.particleDataEntryPtr(code)
+    channels = [entry.channel(k) for k in range(entry.sizeChannels())]
+    total = sum(one.bRatio() for one in channels)
+    muons = sum(
+        one.bRatio()
+        for one in channels
+        if 13 in {abs(one.product(k)) for k in range(one.multiplicity())}
+    )
+    return float(muons / total)
+
+
+def _batch(switches: list[str], n_events: int, rng: np.random.Generator) -> tuple[Any, Any, float]:
+    """PYTHIA, events of it with these settings, and their cross section, pb."""
+    generator = _started([*switches, f"Random:seed = {int(rng.integers(1, 900000000))}"])
+    batch = generator.nextBatch(n_events, "skip")
+    if len(batch) < 0.99 * n_events:
+        raise PythiaError(f"PYTHIA delivered {len(batch)} of {n_events} events")
+    cross_section_pb = float(generator.infoPython().sigmaGen()) * _MB_TO_PB
+    if not (math.isfinite(cross_section_pb) and cross_section_pb > 0.0):
+        raise PythiaError(f"PYTHIA gave a cross section of {cross_section_pb} pb")
+    return generator, batch, cross_section_pb
 
 
 def _started(switches: list[str]) -> Any:  # noqa: ANN401  # PYTHIA has no types

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import OptionError
-from darkstats.signals.hadronic_ratio import M_PION_GEV
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.initial_state_radiation import radiate
 from darkstats.simulation.kinematics import (
@@ -30,10 +29,10 @@ from darkstats.simulation.kinematics import (
     PB_GEV2,
     boost_to,
     boost_z,
-    isotropic,
     unit_vectors,
 )
 from darkstats.simulation.pythia import TAU_TO_ELECTRON, TAU_TO_MUON
+from darkstats.simulation.tau_decays import TAU_TO_PION, leptonic_decay, pion_decay
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
@@ -41,36 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["TauPairs"]
 
 _LEAST_FRACTION = 0.12  # 4 m_tau^2 / s = 0.113
-_TAU_TO_PION = 0.1082  # branching fraction of tau -> pi nu, Particle Data Group
-
-
-def _leptonic_decay(
-    n: int, mass_gev: float, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """Charged lepton in the rest frame of an unpolarised tau, and the polarimeter direction."""
-    ratio = (mass_gev / M_TAU) ** 2
-    y = np.linspace(0.0, 1.0 - ratio, 4001)  # 2 E / m of the light lepton's neutrino
-    density = y**2 * (1.0 - y - ratio) ** 2 / np.maximum(1.0 - y, 1e-12)
-    cumulative = np.concatenate(([0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))))
-    fraction = np.interp(rng.random(n) * cumulative[-1], cumulative, y)
-    polarimeter = isotropic(n, rng)
-    neutrino = 0.5 * M_TAU * fraction
-    rest = np.concatenate([(M_TAU - neutrino)[:, None], -neutrino[:, None] * polarimeter], axis=1)
-    mass_squared = M_TAU**2 * (1.0 - fraction)
-    root = np.sqrt(mass_squared)
-    energy = (mass_squared + mass_gev**2) / (2.0 * root)
-    momentum = (mass_squared - mass_gev**2) / (2.0 * root)
-    lepton = np.concatenate([energy[:, None], momentum[:, None] * isotropic(n, rng)], axis=1)
-    return boost_to(lepton, rest), polarimeter
-
-
-def _pion_decay(n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    """Pion of tau -> pi nu in the rest frame of an unpolarised tau, and its direction."""
-    polarimeter = isotropic(n, rng)
-    energy = (M_TAU**2 + M_PION_GEV**2) / (2.0 * M_TAU)
-    momentum = (M_TAU**2 - M_PION_GEV**2) / (2.0 * M_TAU)
-    pion = np.concatenate([np.full((n, 1), energy), momentum * polarimeter], axis=1)
-    return pion, polarimeter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +92,11 @@ class TauPairs:
         self, n: int, mass_gev: float, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
         """Charged particle and polarimeter of n decays, pions among the muons."""
-        particle, polarimeter = _leptonic_decay(n, mass_gev, rng)
+        particle, polarimeter = leptonic_decay(n, mass_gev, rng)
         if self.pion_misidentification > 0.0 and mass_gev == M_MU:
-            faked = self.pion_misidentification * _TAU_TO_PION
+            faked = self.pion_misidentification * TAU_TO_PION
             pions = rng.random(n) * (TAU_TO_MUON + faked) < faked
-            other = _pion_decay(n, rng)
+            other = pion_decay(n, rng)
             particle = np.where(pions[:, None], other[0], particle)
             polarimeter = np.where(pions[:, None], other[1], polarimeter)
         return particle, polarimeter
@@ -145,7 +114,7 @@ class TauPairs:
         normal = np.cross(axis, np.array([0.0, 0.0, 1.0]))
         normal /= np.maximum(np.linalg.norm(normal, axis=1), 1e-12)[:, None]
         plane = np.cross(normal, axis)  # towards the electron beam
-        to_muon = TAU_TO_MUON + self.pion_misidentification * _TAU_TO_PION
+        to_muon = TAU_TO_MUON + self.pion_misidentification * TAU_TO_PION
         if self.decays == "mumu":
             masses, branching = (M_MU, M_MU), to_muon**2
         else:

@@ -275,6 +275,8 @@ def couplings_of(hypotheses: MassHypotheses) -> dict[str, Coupling]:
             if mu < 0.0:
                 return None
             at = tuple(float(values[k]) for k in masses)
+            if not model.covers(at):
+                return None
             return float(model.to_coupling(at, reference * mu / unit(model)))
 
         return convert

@@ -96,7 +96,7 @@ def test_a_radiated_pair_is_a_vector_boson_that_decays() -> None:
 
 def _only_first(minus: Any, plus: Any, s: Any) -> Any:
     """The diagrams in which the first pair comes from the beams."""
-    lines = four_muons._Lines.of(minus, plus, s, M_MU)
+    lines = four_muons._Lines.of(minus, plus, s, (M_MU, M_MU))
     current = np.einsum("nki,vij,nhj->nkhv", lines.positron, four_muons.GAMMA, lines.electron)
     beam = np.einsum(
         "nkhv,v,vij->nkhij", current / s[:, None, None, None], four_muons.METRIC, four_muons.GAMMA
@@ -115,7 +115,7 @@ def test_two_light_pairs_are_two_photons() -> None:
     minus, plus = np.stack([first[0], second[0]], 1), np.stack([first[1], second[1]], 1)
     s = np.full(n, S_GEV2)
     found = squared(
-        amplitudes(minus, plus, s, mass_gev=mass, parts=("electrons",), pairings=1)
+        amplitudes(minus, plus, s, masses_gev=(mass, mass), parts=("electrons",), pairings=1)
     )  # fmt: skip
     c = math.cos(1.1)
     photons = 2.0 * ((1.0 + c) / (1.0 - c) + (1.0 - c) / (1.0 + c))  # averaged over the beams

@@ -32,6 +32,7 @@ _WRITTEN_OUT = 1e6
 _MASSES = {
     "m_a_gev": "$m_{a}$",
     "m_zprime_gev": r"$M_{Z^{\prime}}$",
+    "m_x_gev": "$M_{X}$",
     "m_dark_photon_gev": r"$M_{A^{\prime}}$",
     "m_A_gev": r"$M_{A^{\prime}}$",
     "m_dark_higgs_gev": r"$M_{h^{\prime}}$",

@@ -248,6 +248,9 @@ _SUPERSCRIPTS = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789
 _TYPESET = (
     (r"\be\+e-", r"$e^{+}e^{-}$"),
     (r"\bmu\+mu-", r"$\\mu^{+}\\mu^{-}$"),
+    (r"\btau\+tau-", r"$\\tau^{+}\\tau^{-}$"),
+    (r"\btau tau\b", r"$\\tau\\tau$"),
+    (r"\bgamma\b", r"$\\gamma$"),
     (r"\be mu\b", r"$e\\mu$"),
     (r"\bmu mu\b", r"$\\mu\\mu$"),
     (r"\bL_mu - L_tau\b", r"$L_{\\mu}-L_{\\tau}$"),
