@@ -360,6 +360,8 @@ def _table(file: _File) -> CrossSections:
     )  # fmt: skip
 
 
+#: What a program writes where it has no number; as a name of a coupling it would be printed as one.
+_NO_NAMES = {"nan", "inf", "infinity"}
 _POWER = (
     "with power 0 no cross section limits the coupling, and with a negative one it would be a "
     "lower limit: take the inverse as the coupling"
@@ -379,6 +381,12 @@ def _formula(file: _File) -> CrossSections:
     right = split["right"]
     node = parse_expression(right, source=file.source, pointer=said.place or None)
     names = sorted(names_of(node))
+    for name in names:
+        if name.lower() in _NO_NAMES:
+            raise file.fail(
+                f"the expression {text!r} has {name!r} in it, which is no number",
+                said.place or None, "write a number, or another name for the coupling",
+            )  # fmt: skip
     masses = tuple(one for name in names if (one := MassName.of(name)) is not None)
     others = [name for name in names if name not in {one.text for one in masses}]
     asked = file.word("coupling")

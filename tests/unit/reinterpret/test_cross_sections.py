@@ -248,6 +248,7 @@ def test_a_table_with_a_mistake_is_refused(tmp_path: Path, name: str) -> None:
         ("sigma_fb = g*h", "names g, h"), ("sigma_fb = 3/m_gev", "no coupling"),
         ("sigma_fb = g**2 + g**4", "no single power"), ("sigma_fb = 1/g", "power -1"),
         ("sigma_fb = open('x')", "cannot be read"), ("sigma_fb == g", "unit"),
+        ("sigma_fb = nan", "no number"), ("sigma_fb = 3*Inf**2", "no number"),
         ("missing.csv", "cannot be read"), ("table.txt", "no table of cross sections"),
     ],
 )  # fmt: skip
