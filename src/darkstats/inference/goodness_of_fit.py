@@ -121,7 +121,8 @@ def goodness_of_fit(
 
 def _without_answer(model: Model, calculator: Calculator, reason: str) -> GoodnessOfFit:
     """No point of the model gives the data a probability: nothing to quote but the reason."""
-    n_bins, n_free = _counted(model, model.inits)
+    finite = np.isfinite(model.expected_rates(model.inits)).all()
+    n_bins, n_free = _counted(model, model.inits if finite else model.nominal)
     return GoodnessOfFit(
         statistic=None,
         degrees_of_freedom=n_bins - n_free,
@@ -150,7 +151,9 @@ def _counted(model: Model, parameters: FloatArray) -> tuple[int, int]:
         points[2 * row + 2, index] -= step
     rates = np.asarray(model.expected_rates(points))[:, ~model.masked_bins]
     rates = rates[:, np.abs(rates).max(axis=0) > _NOTHING]
-    jacobian = (rates[1::2] - rates[2::2]) / np.sqrt(np.maximum(np.abs(rates[0]), _NOTHING))
+    with np.errstate(invalid="ignore", over="ignore"):  # far from the data rates may overflow
+        jacobian = (rates[1::2] - rates[2::2]) / np.sqrt(np.maximum(np.abs(rates[0]), _NOTHING))
+    jacobian = jacobian[np.isfinite(jacobian).all(axis=1)]
     sizes = np.linalg.norm(jacobian, axis=1)
     jacobian = jacobian[sizes > 0.0] / sizes[sizes > 0.0, np.newaxis]
     rank = 0 if not jacobian.size else int(np.linalg.matrix_rank(jacobian, tol=_INDEPENDENT))

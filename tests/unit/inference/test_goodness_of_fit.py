@@ -102,3 +102,14 @@ def test_a_parameter_held_off_its_auxiliary_datum_costs_nothing() -> None:
     found = goodness_of_fit(model, model.observation)
     expected = goodness_of_fit(plain, plain.observation)
     assert found.statistic == pytest.approx(expected.statistic, rel=1e-9)
+
+
+def test_rates_that_overflow_are_told_without_a_warning() -> None:
+    """Where the initial values have infinite rates there is no answer, and directions are counted."""
+    grows = {"name": "grows", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}}
+    far = {"name": "grows", "inits": [1e6], "bounds": [[-1e300, 1e300]]}
+    model = compiled(model_document([grows], [far]))
+    found = goodness_of_fit(model, model.observation)
+    assert found.p_value is None
+    assert "finite expected rate" in (found.p_value_reason or "")
+    assert (found.n_bins, found.n_free) == (7, 4)
