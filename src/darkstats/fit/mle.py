@@ -376,8 +376,8 @@ def _failure(
         found = feasible_point(problem, problem.model.lanes_of(data), auxdata[0], start)
         if not found.reached:
             return ImpossibleDataError(
-                "no point was found within the ranges of the parameters that has a positive, finite "
-                "expected rate wherever there are events; the best one has "
+                "no point was found within the ranges of the parameters that has a positive, "
+                "finite expected rate wherever there are events; the best one has "
                 f"{found.rate:.3g} for {problem.model.place_of_datum(data, found.datum)}; widen "
                 "the ranges of the parameters that act there",
                 held=held,

@@ -105,7 +105,7 @@ def test_a_parameter_held_off_its_auxiliary_datum_costs_nothing() -> None:
 
 
 def test_rates_that_overflow_are_told_without_a_warning() -> None:
-    """Where the initial values have infinite rates there is no answer, and directions are counted."""
+    """Initial values with infinite rates have no answer; directions are counted elsewhere."""
     grows = {"name": "grows", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}}
     far = {"name": "grows", "inits": [1e6], "bounds": [[-1e300, 1e300]]}
     model = compiled(model_document([grows], [far]))
