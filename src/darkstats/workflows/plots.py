@@ -30,7 +30,9 @@ __all__ = ["coupling_words", "global_outcome", "plot", "read_record", "scans_out
 Figures = dict[str, Callable[[], "Drawing"]]
 
 _PROJECTION = "darkstats.projection/1"
-_ON_MUONS = ("lmu_ltau", "lmu_ltau_invisible")
+_ON_MUONS = (
+    "lmu_ltau", "lmu_ltau_dressed", "lmu_ltau_invisible", "lmu_ltau_invisible_dressed",
+)  # fmt: skip
 _ANOMALY_POINTS = 60
 _IN_PLANE = 2
 

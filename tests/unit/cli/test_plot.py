@@ -137,6 +137,14 @@ def test_bands_of_the_anomaly(call: Call, scans: dict[str, Path], tmp_path: Path
     assert bands("zprime", "--anomaly", "none") == 0
     assert bands("zprime", "--coupling", "cross_section") == 0
     assert bands("alp") == 0
+    dressed = json.loads(scans["zprime"].read_text("utf-8"))
+    for point in dressed["points"]:
+        found = point["couplings"]
+        point["couplings"] = {f"{name}_dressed": value for name, value in found.items()}
+    dressed["benchmarks"] = [f"{name}_dressed" for name in dressed["benchmarks"]]
+    (tmp_path / "dressed.json").write_text(json.dumps(dressed), "utf-8")
+    scans = {**scans, "dressed": tmp_path / "dressed.json"}
+    assert bands("dressed") == 9
     assert "give years" in call("plot", scans["zprime"], "--anomaly", "now").err
     done = call("plot", scans["zprime"], "--anomaly", "1999", "-o", path)
     assert "no inputs of 1999" in done.err

@@ -378,6 +378,21 @@ def test_a_slice_shows_hypotheses_and_nothing_between(fixed: int, mass: float) -
     assert free == sorted(free)
 
 
+@pytest.mark.parametrize("across", [1, 2])
+def test_a_long_note_stays_on_the_figure(across: int) -> None:
+    """What a conversion rests on takes a line for each part where one line has no room."""
+    table = plane()
+    part = "a factor on the Born cross section, as measured"
+    note = "; ".join([part] * 3)
+    drawing = slices_figure(table, table.limits_on(), fixed=0, at=(4.0, 6.0)[:across], note=note)
+    drawing.figure.canvas.draw()
+    (legend,) = drawing.figure.legends
+    assert legend.get_title().get_text().count(part) == 3
+    box = legend.get_window_extent()
+    assert box.x0 >= 0.0
+    assert box.x1 <= drawing.figure.bbox.x1
+
+
 def test_slices_say_where_there_are_hypotheses() -> None:
     """A mass beyond the plane is refused with the range; default slices are within it."""
     table = plane()

@@ -327,6 +327,9 @@ def _mark_largest(axes: Axes, table: ScanTable, values: FloatArray) -> list[Any]
     return axes.plot([x], [y], markeredgecolor=BLACK, markeredgewidth=1.4, label=words, **ring)
 
 
+_WIDEST = 50  # characters that fit below a panel
+
+
 def slice_masses(table: ScanTable, axis: int, n: int = 4) -> tuple[float, ...]:
     """Masses that cut a plane into about equal parts: slices where none are asked for.
 
@@ -429,7 +432,11 @@ def slices_figure(
         scan_header(panels[0, 0], table, right_axes=panels[0, across - 1])
         handles = in_order(*panels.flat)
         join = "\n" if across == 1 else "; "  # one panel is narrow
-        title = method_words(table) + (f"{join}{typeset(note)}" if note else "")
+        title = method_words(table)
+        if note and len(title) + len(note) > _WIDEST * across:  # a line for each part
+            title = "\n".join([title, *map(typeset, note.split("; "))])
+        elif note:
+            title += f"{join}{typeset(note)}"
         total = len(np.unique(table.coordinates[:, fixed]))
         if total > len(at):
             title += f"{join}{len(at)} of {total} values of {axis_symbol(table.axis_words[fixed])}"
