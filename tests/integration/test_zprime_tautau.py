@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from darkstats import workflows as w
 from darkstats.cli import run
 from darkstats.searches.card import read_card
+from darkstats.signals.benchmarks import benchmark
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,22 @@ def test_three_couplings_where_they_exist(folder: Path) -> None:
         for name in ("leptophilic_scalar_tautau", "leptophilic_alp_tautau"):
             assert (found[name] is not None) == narrow
     assert any(point["values"][0] > 6.5 for point in points)
+
+
+def test_recast_gives_the_same_coupling(folder: Path) -> None:
+    """Where the width is narrow: of L_mu - L_tau, from the record of the scan."""
+    found = w.recast(
+        w.RecastRequest(
+            limit=str(folder / "scan/scan.json"), to="lmu_ltau", production="mumu",
+            final_state="tautau",
+        )
+    ).result  # fmt: skip
+    compared = [point for point in found.first if point.intervals]
+    assert len(compared) > 5
+    for point in compared:
+        assert point.given is not None  # at low counts the limit that holds there
+        expected = benchmark("lmu_ltau_tautau").to_coupling((point.mass_gev,), point.given)
+        assert point.intervals[0].lower == pytest.approx(expected, rel=2e-3)
 
 
 def test_without_quarks_limits_are_some_femtobarn(folder: Path) -> None:

@@ -599,6 +599,7 @@ def test_ratios_without_numbers_are_refused() -> None:
         ("e+e- -> mu+mu- and $", r"$e^{+}e^{-}$ → $\mu^{+}\mu^{-}$ and \$"),
         ("A' h', 8.34 fb^-1", r"$A^{\prime}$ $h^{\prime}$, 8.34 fb$^{-1}$"),
         ("L_mu - L_tau, alpha", r"$L_{\mu}-L_{\tau}$, $\alpha$"),
+        ("X -> tau+tau-, tau tau gamma", r"X → $\tau^{+}\tau^{-}$, $\tau\tau$ $\gamma$"),
     ],
 )
 def test_titles_are_typeset(plain: str, set_: str) -> None:
