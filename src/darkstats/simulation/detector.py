@@ -175,8 +175,9 @@ class Detector:
         --------
         >>> detector = Detector(veto_inefficiency=1e-3, klm_inefficiency=0.1)
         >>> gap, barrel = np.radians(31.8), np.radians(90.0)
-        >>> detector.unseen(np.array([2.0, 2.0, 0.1]), np.array([gap, barrel, barrel])).round(6)
-        array([0.1   , 0.0001, 1.    ])
+        >>> found = detector.unseen(np.array([2.0, 2.0, 0.1]), np.array([gap, barrel, barrel]))
+        >>> found.round(6).tolist()
+        [0.1, 0.0001, 1.0]
         """
         hard = energy_gev > self.veto_threshold_gev
         chance = np.where(hard & self.in_ecl(theta_rad), self.missed(energy_gev), 1.0)
