@@ -39,7 +39,9 @@ __all__ = ["CTAU_LABEL", "Counting", "Window", "build_counting"]
 
 CTAU_LABEL = "ctau_mm"
 _CHANNEL = "signal_region"
-_LEAST_SIGNALS = 100  # that are left of a sample, to find a window
+#: Signals that cuts leave, and their share of what was generated: with fewer there is no window, as
+#: for a mass that is vetoed, of which tails are left.
+_LEAST_SIGNALS, _LEAST_SHARE = 100, 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,9 @@ def _signals(
     """Patches of one mass with what a sidecar says of them, and hypotheses left out."""
     rows = sample.select(passing(sample, search.cuts))
     names = [_name(mass_gev, ctau) for ctau in search.ctau_mm]
-    if len(rows) < (1 if search.window is None else _LEAST_SIGNALS):  # a mass that is vetoed
+    if search.window is not None and len(rows) < max(
+        _LEAST_SIGNALS, _LEAST_SHARE * rows.n_generated
+    ):
         return [], names
     between, more = None, {}
     if search.window is not None:

@@ -227,12 +227,12 @@ def _all() -> dict[str, Benchmark]:
                 (
                     "b_to_k_branching",
                     "B+ -> K+ X",
-                    r"$\mathcal{B}(B^+ \to K^+ X) \times \mathcal{B}(X \to f)$",
+                    r"$\mathcal{B}(B^+ \to K^+ X, X \to f)$",
                 ),
                 (
                     "b_to_kstar_branching",
                     "B0 -> K*0 X) x BR(K*0 -> K+ pi-",
-                    r"$\mathcal{B}(B^0 \to K^{*0}(\to K^+\pi^-) X) \times \mathcal{B}(X \to f)$",
+                    r"$\mathcal{B}(B^0 \to K^{*0} X \to K^+\pi^- f)$",
                 ),
             )
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
 from types import MappingProxyType
@@ -159,6 +160,9 @@ def test_windows_are_about_the_signals_of_each_mass() -> None:
     assert names == ["signal_region_1p0000", "signal_region_2p0000"]
     assert [list(one) for one in product.fill["windows"].values()] == [[name] for name in names]
     assert product.sidecar["parent_cross_section_pb"] == 1000.0
+    tails = replace(displaced_photons(gaussian(1.0)), n_generated=401_000)
+    with pytest.raises(OptionError, match="no hypothesis"):  # 1 % are left
+        built({1.0: tails}, volumes=(everywhere,), window=Window(variable="m_x_gev"))
     few = displaced_photons([1.0] * 99)
     with pytest.raises(OptionError, match="no hypothesis"):  # 99 tell no window
         built({1.0: few}, volumes=(everywhere,), window=Window(variable="m_x_gev"))

@@ -37,6 +37,9 @@ _MASSES = {
     "m_A_gev": r"$M_{A^{\prime}}$",
     "m_dark_higgs_gev": r"$M_{h^{\prime}}$",
     "m_h_gev": r"$M_{h^{\prime}}$",
+    "m_chi1_gev": r"$M_{\chi_1}$",
+    "m_s_gev": "$M_{S}$",
+    "ctau_mm": r"$c\tau$",
 }
 
 
