@@ -49,7 +49,7 @@ def test_limits_are_limits_on_the_mixing(folder: Path) -> None:
         limit = 1e-3 * point["cross_section_fb"]["expected"][2]
         mixing = point["couplings"]["dark_photon"]["expected"][2]
         assert cross_section_pb(mass, mixing) == pytest.approx(limit, rel=1e-9)
-        assert 2e-4 < mixing < 3e-3
+        assert 2e-4 < mixing < 5e-3
         assert point["values"][0] < 8.0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from darkstats.arrays import FloatArray
+    from darkstats.arrays import BoolArray, FloatArray
 
 __all__ = ["PhotonRapidities"]
 
@@ -58,6 +58,13 @@ class PhotonRapidities:
         low, high = ranges[np.minimum(inside, len(ranges) - 1)].T
         thrown = low + (high - low) * uniform - shift
         return np.asarray(np.where(inside < len(ranges), thrown, rapidity))
+
+    def inside(self, rapidity: FloatArray, shift: FloatArray) -> BoolArray:
+        """Whether a photon is in one of the ranges. Shape [event]."""
+        found = np.zeros(len(rapidity), dtype=bool)
+        for low, high in self._ranges() if self.enriched_ranges_deg else ():
+            found |= (rapidity + shift > low) & (rapidity + shift < high)
+        return found
 
     def density(self, rapidity: FloatArray, shift: FloatArray) -> FloatArray:
         """Density of what :meth:`draw` returns. Shape [event]."""

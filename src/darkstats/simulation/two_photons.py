@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TwoPhotons"]
 
+_PARTS = ("all", "inside", "outside")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwoPhotons:
@@ -46,20 +48,29 @@ class TwoPhotons:
     enriched_ranges_deg
         Polar angles (lab) that one photon of half of the events is thrown into, each range alike:
         the gaps through which it is lost. Weights undo the enrichment.
+    part
+        ``"all"`` events; ``"inside"``, those with a photon in the ranges; or ``"outside"``, the
+        others, none of them thrown anywhere.
 
     Raises
     ------
     OptionError
-        A cosine or a fraction is none.
+        A cosine or a fraction is none, or there is no such part.
     """
 
     max_cosine: float = 0.98
     isr: bool = True
     least_fraction: float = 0.15
     enriched_ranges_deg: tuple[tuple[float, float], ...] = ()
+    part: str = "all"
 
     def __post_init__(self) -> None:
         """See :class:`TwoPhotons`."""
+        if self.part not in _PARTS or (self.part != "all" and not self.enriched_ranges_deg):
+            raise OptionError(
+                f"two_photons: part {self.part!r}: choose one of {', '.join(_PARTS)}, and give "
+                "enriched_ranges_deg for the last two"
+            )
         for name in ("max_cosine", "least_fraction"):
             if not 0.0 < getattr(self, name) < 1.0:
                 raise OptionError(f"two_photons: give {name} between 0 and 1")
@@ -71,13 +82,16 @@ class TwoPhotons:
 
     def settings(self) -> dict[str, object]:
         """See :class:`~darkstats.simulation.events.Process`."""
-        return {
+        found: dict[str, object] = {
             "version": 1,
             "max_cosine": self.max_cosine,
             "isr": self.isr,
             "least_fraction": self.least_fraction,
             "enriched_ranges_deg": [list(pair) for pair in self.enriched_ranges_deg],
         }
+        if self.part != "all":  # as before there were parts: the same events
+            found["part"] = self.part
+        return found
 
     def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
         """Draw one photon, and say by a coin which of them it is."""
@@ -86,13 +100,18 @@ class TwoPhotons:
         other = rng.random(n_events) < 0.5
         phi = rng.uniform(0.0, 2.0 * np.pi, n_events)
         shift = np.arctanh(radiation.beta) + math.atanh(BOOST_BETA)
-        thrown = PhotonRapidities(
+        ranges = PhotonRapidities(
             max_cosine=self.max_cosine, enriched_ranges_deg=self.enriched_ranges_deg
         )
+        flat = PhotonRapidities(max_cosine=self.max_cosine)
+        thrown = flat if self.part == "outside" else ranges
         rapidity = thrown.draw(uniform, choice, shift)
         rapidity = np.where(other, -rapidity, rapidity)
         density = 0.5 * (thrown.density(rapidity, shift) + thrown.density(-rapidity, shift))
         inside = np.abs(rapidity) < thrown.reach
+        if self.part != "all":
+            there = ranges.inside(rapidity, shift) | ranges.inside(-rapidity, shift)
+            inside &= there == (self.part == "inside")
         weight = np.where(inside, _per_rapidity(rapidity, radiation.s_gev2) / density, 0.0)
         weight *= radiation.weight
         kept = np.flatnonzero(weight > 0.0)

@@ -83,7 +83,22 @@ def test_enrichment_changes_no_rate_with_radiation() -> None:
     assert found[1][1] < 0.1 * found[1][0]
 
 
-@pytest.mark.parametrize("given", [{"max_cosine": 1.0}, {"least_fraction": 0.0}])
-def test_what_cannot_be_is_refused(given: dict[str, float]) -> None:
+def test_parts_add_up() -> None:
+    """Photons in gaps, and not in gaps: all of them together (5 sigma)."""
+    found = []
+    for part in ("inside", "outside", "all"):
+        weights = TwoPhotons(enriched_ranges_deg=GAPS, part=part).generate(60_000, rng(6)).weight_pb
+        found.append((weights.mean(), weights.std() / math.sqrt(len(weights))))
+    error = math.hypot(*(one[1] for one in found))
+    assert abs(found[0][0] + found[1][0] - found[2][0]) < 5.0 * error
+    assert error < 0.03 * found[2][0]
+    assert found[0][0] < 0.1 * found[2][0]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"max_cosine": 1.0}, {"least_fraction": 0.0}, {"part": "some"}, {"part": "inside"}],
+)
+def test_what_cannot_be_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(OptionError, match="two_photons"):
         TwoPhotons(**given)  # type: ignore[arg-type]
