@@ -38,7 +38,7 @@ Record = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
 SEARCHES = ("alp", "zprime_invisible_2018", "dark_higgsstrahlung")
-NAME, STRENGTH = "m_0p9979", 0.3
+NAME, STRENGTH = "m_0p9979", 0.5
 LEAST = -0.02  # lower bound of the strength, for all programs: densities stay positive above it
 TOYS, OWN_TOYS = 60, 4096  # of hepstats, of darkstats
 
@@ -54,7 +54,7 @@ class Case:
 
 
 def case() -> Case:
-    """A toy with a signal of 0.3, of the mass hypothesis at 0.998 GeV."""
+    """A toy with a signal of 0.5, of the mass hypothesis at 0.998 GeV."""
     document = read_hs3(ROOT / "models" / "alp" / "unbinned.json")
     model = compile_hs3(document, NAME)
     truth = np.array(model.inits)
