@@ -13,7 +13,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from darkstats.kernel import kernel_in_order
-from darkstats.kernel.products import FEW, TERMS, add_products
+from darkstats.kernel.products import (
+    FEW,
+    LARGE,
+    TERMS,
+    add_products,
+    add_products_alone,
+    alone,
+)
 from darkstats.kernel.simd import (
     LANES,
     Floats,
@@ -37,8 +44,6 @@ __all__ = ["SYSTEM_WORDS", "System", "solve_step", "system_at", "system_sizes"]
 FLAT = 1e-11  # a pivot below this part of its diagonal element is no curvature at all
 LEVEL = 1e-8  # a negative one above minus this part is rounding, if there is no slope either
 FLAT_SLOPE = 1e-9  # slope^2 / curvature that a direction without curvature may have
-ALONE = 3  # lanes: up to so many are factorised one by one ...
-LARGE = 48  # ... in systems of more global parameters than this
 
 
 class System(NamedTuple):
@@ -151,15 +156,11 @@ def solve_step(layout: Layout, numbers: Numbers, s: Scratch, w: System) -> None:
     n_global = layout.n_global
     store(w.indefinite, 0, fill(0.0))
     store(w.flat, 0, fill(0.0))
-    asking = 0
-    for slot in range(LANES):
-        if w.asking[0, slot] > 0.0:
-            asking += 1
-    alone = n_global > LARGE and asking <= ALONE
+    one_by_one = alone(n_global, w.asking)
     damping = load(w.damping, 0)
     for i in range(n_global):
         p = layout.parameter_of_global[i]
-        if not alone or layout.n_local > 0:
+        if not one_by_one or layout.n_local > 0:
             for j in range(i, n_global):
                 at = i * n_global + j
                 store(w.matrix, at, load(s.hessian, at))
@@ -176,7 +177,7 @@ def solve_step(layout: Layout, numbers: Numbers, s: Scratch, w: System) -> None:
             _eliminate_bin(layout, numbers, s, w, begin, end)
     if n_global > FEW:
         _take_locals(layout, w)
-    if alone:
+    if one_by_one:
         for slot in range(LANES):
             if w.asking[0, slot] > 0.0:
                 _solve_alone(layout, s, w, slot)
@@ -299,23 +300,7 @@ def _take_rows_alone(layout: Layout, w: System, slot: int, begin: int, end: int)
         for m in range(end, n_global):
             element = w.alone[i * columns + m // LANES, m % LANES]
             w.right_global[m, slot] = w.right_global[m, slot] - element * down
-    last = n_global - 1
-    for j in range(end, n_global, 4):
-        # Beyond the last row the last one is computed again: the same numbers are written twice.
-        j1, j2, j3 = min(j + 1, last), min(j + 2, last), min(j + 3, last)
-        for m in range(j // LANES, columns):
-            a0, a1 = load(w.alone, j * columns + m), load(w.alone, j1 * columns + m)
-            a2, a3 = load(w.alone, j2 * columns + m), load(w.alone, j3 * columns + m)
-            for k in range(end - begin):
-                x, at = load(w.alone, (begin + k) * columns + m), k * columns
-                a0 = a0 + fill(w.alone_scaled[at + j // LANES, j % LANES]) * x
-                a1 = a1 + fill(w.alone_scaled[at + j1 // LANES, j1 % LANES]) * x
-                a2 = a2 + fill(w.alone_scaled[at + j2 // LANES, j2 % LANES]) * x
-                a3 = a3 + fill(w.alone_scaled[at + j3 // LANES, j3 % LANES]) * x
-            store(w.alone, j * columns + m, a0)
-            store(w.alone, j1 * columns + m, a1)
-            store(w.alone, j2 * columns + m, a2)
-            store(w.alone, j3 * columns + m, a3)
+    add_products_alone(w.alone, n_global, end, w.alone_scaled, w.alone, begin, end - begin, True)
 
 
 @kernel_in_order

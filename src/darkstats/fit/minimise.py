@@ -205,14 +205,16 @@ def _goes_down(slots: Slots, slot: int) -> bool:
 
 
 @kernel
-def _needs_derivatives(slots: Slots) -> bool:
-    """Whether any slot goes on from its point, and not back from it."""
+def _ask_for_derivatives(s: Scratch, slots: Slots) -> bool:
+    """Ask for those of the slots that go on from their point, not back; whether any does."""
+    needed = False
     for slot in range(LANES):
-        if slots.lane[0, slot] >= 0.0 and (
+        goes_on = slots.lane[0, slot] >= 0.0 and (
             slots.point[0, slot] != TRIAL or _goes_down(slots, slot)
-        ):
-            return True
-    return False
+        )
+        s.asking[0, slot] = 1.0 if goes_on else 0.0
+        needed = needed or goes_on
+    return needed
 
 
 @kernel
@@ -392,7 +394,7 @@ def _fit_lanes(
         half, size = deviance(layout, numbers, s)
         store(slots.trial, 0, half)
         store(slots.size, 0, size)
-        if layout.n_global <= FEW or _needs_derivatives(slots):  # few: quicker than to ask
+        if layout.n_global <= FEW or _ask_for_derivatives(s, slots):  # few: quicker than to ask
             deviance_derivatives(layout, numbers, s)
         asking = False
         for slot in range(LANES):

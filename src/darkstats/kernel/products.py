@@ -9,12 +9,14 @@ lanes, is then walked once for each block of terms and not once for each term.
 from __future__ import annotations
 
 from darkstats.kernel import kernel_in_order
-from darkstats.kernel.simd import Floats, Vector, fill, load, store
+from darkstats.kernel.simd import LANES, Floats, Vector, fill, load, store
 
-__all__ = ["FEW", "TERMS", "add_products"]
+__all__ = ["ALONE", "FEW", "LARGE", "TERMS", "add_products", "add_products_alone", "alone"]
 
 TERMS = 32  # of a block: four columns of them (8 kB) stay in the nearest cache
 FEW = 16  # columns: up to so many the matrix stays near anyway, and plain loops are quicker
+ALONE = 3  # lanes: where no more than so many ask, each is worked on by itself ...
+LARGE = 48  # ... in systems of more global parameters than this
 _TILE = 4
 
 
@@ -113,3 +115,55 @@ def add_products(
             _put(target, n, i + 1, j, last, chained, a10, a11, a12, a13)
             _put(target, n, i + 2, j, last, chained, a20, a21, a22, a23)
             _put(target, n, i + 3, j, last, chained, a30, a31, a32, a33)
+
+
+@kernel_in_order
+def alone(n: int, asking: Floats) -> bool:
+    """Whether lanes are worked on one by one, eight columns of ``n`` to a vector."""
+    lanes = 0
+    for slot in range(LANES):
+        if asking[0, slot] > 0.0:
+            lanes += 1
+    return bool(n > LARGE and lanes <= ALONE)
+
+
+@kernel_in_order
+def add_products_alone(
+    target: Floats, n: int, begin: int, left: Floats, right: Floats, first: int, terms: int,
+    chained: bool,
+) -> None:  # fmt: skip
+    """As :func:`add_products`, of one lane, with the same bits.
+
+    Vectors hold eight columns: ``target`` is [n, columns], ``left`` and ``right`` are [term,
+    columns], the latter from row ``first`` on. What lies left of the diagonal is not meant.
+    """
+    columns = -(-n // LANES)
+    last = n - 1
+    for i in range(begin, n, _TILE):
+        # Beyond the last row the last one is computed again, and written once.
+        i1, i2, i3 = min(i + 1, last), min(i + 2, last), min(i + 3, last)
+        for m in range(i // LANES, columns):
+            zero = fill(0.0)
+            a0, a1, a2, a3 = zero, zero, zero, zero
+            if chained:
+                a0, a1 = load(target, i * columns + m), load(target, i1 * columns + m)
+                a2, a3 = load(target, i2 * columns + m), load(target, i3 * columns + m)
+            for k in range(terms):
+                x, at = load(right, (first + k) * columns + m), k * columns
+                a0 = a0 + fill(left[at + i // LANES, i % LANES]) * x
+                a1 = a1 + fill(left[at + i1 // LANES, i1 % LANES]) * x
+                a2 = a2 + fill(left[at + i2 // LANES, i2 % LANES]) * x
+                a3 = a3 + fill(left[at + i3 // LANES, i3 % LANES]) * x
+            _put_alone(target, n, i * columns + m, i, chained, a0)
+            _put_alone(target, n, (i + 1) * columns + m, i + 1, chained, a1)
+            _put_alone(target, n, (i + 2) * columns + m, i + 2, chained, a2)
+            _put_alone(target, n, (i + 3) * columns + m, i + 3, chained, a3)
+
+
+@kernel_in_order
+def _put_alone(target: Floats, n: int, at: int, i: int, chained: bool, value: Vector) -> None:
+    if i < n:
+        if chained:
+            store(target, at, value)
+        else:
+            store(target, at, load(target, at) + value)

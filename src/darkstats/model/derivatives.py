@@ -7,9 +7,9 @@ logarithmic derivatives of its factors, and shifts that are linear in two known 
 
 from __future__ import annotations
 
-from darkstats.kernel import kernel
-from darkstats.kernel.products import FEW, TERMS, add_products
-from darkstats.kernel.simd import Floats, Vector, fill, load, store, where_less
+from darkstats.kernel import kernel, kernel_in_order
+from darkstats.kernel.products import FEW, TERMS, add_products, add_products_alone, alone
+from darkstats.kernel.simd import LANES, Floats, Vector, fill, load, store, where_less
 from darkstats.model.rates import STIFFNESS, away_from_zero
 from darkstats.model.scratch import Scratch
 from darkstats.model.structure import Layout, Numbers
@@ -32,7 +32,10 @@ def _add(hessian: Floats, n_global: int, i: int, j: int, value: Vector) -> None:
 
 @kernel
 def deviance_derivatives(layout: Layout, numbers: Numbers, s: Scratch) -> None:
-    """Gradient and exact Hessian of half the deviance, where :func:`deviance` was last taken."""
+    """Gradient and exact Hessian of half the deviance, where :func:`deviance` was last taken.
+
+    The gradient is that of all lanes, the Hessian that of the lanes that ask (``s.asking``).
+    """
     n_bins = layout.n_bins
     rate_slopes(layout, s)
     n_global, n_local = layout.n_global, layout.n_local
@@ -63,9 +66,9 @@ def rate_slopes(layout: Layout, s: Scratch) -> None:
 
 @kernel
 def _first_order_block(
-    n_bins: int, n_global: int, begin: int, end: int, layout: Layout, s: Scratch
+    n_bins: int, n_global: int, begin: int, end: int, layout: Layout, s: Scratch, one_by_one: bool
 ) -> None:
-    """What the bins from ``begin`` to ``end - 1`` give to the dense part."""
+    """What the bins from ``begin`` to ``end - 1`` give to the gradient and to the dense part."""
     few = n_global <= FEW
     for i in range(n_global):
         slope, row = fill(0.0), 0 if few else i * TERMS
@@ -97,7 +100,7 @@ def _first_order_block(
             at = i * n_global + j
             store(s.hessian, at, load(s.hessian, at) + a0)
             j += 1
-    if not few:
+    if not few and not one_by_one:
         add_products(
             s.hessian, n_global, 0,
             s.weighted, 0, TERMS, 1,
@@ -106,12 +109,50 @@ def _first_order_block(
         )  # fmt: skip
 
 
+@kernel_in_order
+def _first_order_alone(n_bins: int, n_global: int, s: Scratch, slot: int) -> None:
+    """The dense part of one lane: the same sums as of eight, with eight columns in a vector."""
+    columns = -(-n_global // LANES)
+    for i in range(n_global):
+        for m in range(i // LANES, columns):
+            store(s.alone_hessian, i * columns + m, fill(0.0))
+        for j in range(i, n_global):
+            element = s.hessian[i * n_global + j, slot]
+            s.alone_hessian[i * columns + j // LANES, j % LANES] = element
+    for k in range(TERMS):  # columns beyond the last
+        store(s.alone_jacobian, k * columns + columns - 1, fill(0.0))
+    for begin in range(0, n_bins, TERMS):
+        end = min(begin + TERMS, n_bins)
+        for i in range(n_global):
+            place, lane = i // LANES, i % LANES
+            for b in range(begin, end):
+                element = s.jacobian[i * n_bins + b, slot]
+                at = (b - begin) * columns + place
+                s.alone_jacobian[at, lane] = element
+                s.alone_weighted[at, lane] = element * s.second[b, slot]
+        add_products_alone(
+            s.alone_hessian, n_global, 0,
+            s.alone_weighted, s.alone_jacobian, 0,
+            end - begin, False,
+        )  # fmt: skip
+    for i in range(n_global):
+        for j in range(i, n_global):
+            element = s.alone_hessian[i * columns + j // LANES, j % LANES]
+            s.hessian[i * n_global + j, slot] = element
+
+
 @kernel
 def _first_order_part(layout: Layout, s: Scratch) -> None:
     """J^T diag(second) J, and the gradient J^T first."""
     n_bins, n_global = layout.n_bins, layout.n_global
+    one_by_one = alone(n_global, s.asking)
     for begin in range(0, n_bins, TERMS):
-        _first_order_block(n_bins, n_global, begin, min(begin + TERMS, n_bins), layout, s)
+        end = min(begin + TERMS, n_bins)
+        _first_order_block(n_bins, n_global, begin, end, layout, s, one_by_one)
+    if one_by_one:
+        for slot in range(LANES):
+            if s.asking[0, slot] > 0.0:
+                _first_order_alone(n_bins, n_global, s, slot)
     for b in range(n_bins):
         begin, end = layout.local_begin[b], layout.local_begin[b + 1]
         for t in range(begin, end):

@@ -54,6 +54,8 @@ def _dense(
     half, _ = deviance(layout, numbers, s)
     store(s.patch, 0, half)
     value = float(s.patch[0, 0])
+    for lane in range(LANES):
+        s.asking[0, lane] = 1.0 if lane == 0 else 0.0
     deviance_derivatives(layout, numbers, s)
     n_global = layout.n_global
     for p in range(n):

@@ -110,6 +110,8 @@ def _points(
         if task == _GRADIENT:
             _gradient(layout, numbers, s)
         elif task == _HESSIAN:
+            for lane in range(LANES):
+                s.asking[0, lane] = 1.0 if begin + lane < stop else 0.0
             deviance_derivatives(layout, numbers, s)
         for lane in range(min(LANES, stop - begin)):
             point = begin + lane

@@ -8,8 +8,8 @@ import numpy as np
 
 from darkstats.arrays import FloatArray, IndexArray
 from darkstats.kernel import Memory
-from darkstats.kernel.products import TERMS
-from darkstats.kernel.simd import Floats
+from darkstats.kernel.products import LARGE, TERMS
+from darkstats.kernel.simd import LANES, Floats
 from darkstats.kernel.tables import reader_of
 from darkstats.model.structure import Layout, Numbers, addresses_of
 
@@ -40,16 +40,30 @@ class Scratch(NamedTuple):
     local_block: Floats  # [local, local in the same bin]
     coupling: Floats  # [local global]
     patch: Floats  # [3]
+    asking: Floats  # [1] 1: derivatives are wanted; in other lanes the Hessian is not complete
+    alone_hessian: Floats  # [global columns] of one lane, eight columns to a vector
+    alone_jacobian: Floats  # [TERMS columns] of a block of bins of that lane
+    alone_weighted: Floats  # [TERMS columns] the same, times second
 
 
 #: What grows with the product of two numbers of parameters or bins, and rates do without.
-_OF_DERIVATIVES = ("weighted", "jacobian", "hessian", "local_block", "coupling")
+_OF_DERIVATIVES = (
+    "weighted",
+    "jacobian",
+    "hessian",
+    "local_block",
+    "coupling",
+    "alone_hessian",
+    "alone_jacobian",
+    "alone_weighted",
+)
 
 
 def scratch_sizes(layout: Layout, numbers: Numbers, *, derivatives: bool = True) -> tuple[int, ...]:
     """Number of vectors in each field of :class:`Scratch`; less where rates are all it is for."""
     bins, par, flat = layout.n_bins, layout.n_parameters, len(numbers.nominal)
     factors, n_global, n_local = len(layout.factor_parameter), layout.n_global, layout.n_local
+    columns = -(-n_global // LANES) if n_global > LARGE else 0
     sizes = {
         "x": par,
         "side": par,
@@ -72,6 +86,10 @@ def scratch_sizes(layout: Layout, numbers: Numbers, *, derivatives: bool = True)
         "local_block": n_local * layout.local_block,
         "coupling": n_local * n_global,
         "patch": 3,
+        "asking": 1,
+        "alone_hessian": n_global * columns,
+        "alone_jacobian": TERMS * columns,
+        "alone_weighted": TERMS * columns,
     }
     if not derivatives:
         sizes |= dict.fromkeys(_OF_DERIVATIVES, 0)

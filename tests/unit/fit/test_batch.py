@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkstats.errors import FitFailedError, OptionError
-from darkstats.fit import FitOptions, FitStatus, fit_batch, linear_algebra
+from darkstats.fit import FitOptions, FitStatus, fit_batch
+from darkstats.kernel import products
 from darkstats.model import HistFactoryModel, InterpolationCodes, compile_workspace
 from darkstats.workspace import Workspace
 from large_models import large_document
@@ -87,7 +88,7 @@ def test_a_lane_depends_on_nothing_but_itself() -> None:
             assert alone.twice_nll[0] == whole.twice_nll[lane]
 
 
-@pytest.mark.parametrize(("n_bins", "n_nuisance"), [(10, 60), (3, 130)])
+@pytest.mark.parametrize(("n_bins", "n_nuisance"), [(10, 60), (3, 130), (70, 53)])
 @pytest.mark.parametrize("gammas", [True, False])
 def test_lanes_of_a_large_model_have_the_same_bits_alone(
     n_bins: int, n_nuisance: int, gammas: bool
@@ -105,7 +106,7 @@ def test_lanes_of_a_large_model_have_the_same_bits_alone(
     document["measurements"][0]["config"]["parameters"] = narrow
     model = compiled(document)
     assert (model.layout.n_local > 0) == gammas
-    assert model.layout.n_global > linear_algebra.LARGE
+    assert model.layout.n_global > products.LARGE
     counts, auxdata = toys(model, 13, seed=3)
     rng = np.random.default_rng(5)
     start = np.clip(

@@ -153,7 +153,7 @@ class UnbinnedEvaluator:
         with np.errstate(all="ignore"):  # what is not finite is data
             for c in range(len(self.channels)):
                 self._channel(c, points, lanes, _Sums(value, size, gradient, hessian))
-        self._constraints(points, lanes, value, gradient, hessian)
+            self._constraints(points, lanes, value, gradient, hessian)
         value[np.isnan(value)] = np.inf
         return value, size, gradient, hessian
 

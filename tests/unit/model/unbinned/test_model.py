@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -468,3 +469,21 @@ def test_an_event_does_not_count_in_two_channels() -> None:
     )
     observation, _ = observed_events(compiled(document), named)
     assert observation.counts.tolist() == [2.0, 1.0]
+
+
+def test_a_constraint_far_away_overflows_in_silence() -> None:
+    """Minimisers may look at any number; an infinite likelihood is told by its value alone."""
+    document = bump()
+    for domain in document["domains"]:
+        for axis in domain["axes"]:
+            if axis["name"] == "alpha":
+                axis |= {"min": -1e300, "max": 1e300}
+    model = compiled(document)
+    observation = thrown(model, model.inits)
+    data, auxdata = model.stack([observation])
+    point = model.inits.copy()
+    point[model.parameter_index("alpha")] = -1e200
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        value = model.derivatives(point, data, auxdata[0])[0]
+    assert math.isinf(value)
