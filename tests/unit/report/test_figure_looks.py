@@ -25,7 +25,7 @@ from darkstats.inference.results import FitCounts, LimitScan, UpperLimit
 from darkstats.report.constraints.catalogue import catalogue
 from darkstats.report.figures.comparisons import projections_figure
 from darkstats.report.figures.coupling_limits import mass_limits_figure
-from darkstats.report.figures.limits import limit_figure
+from darkstats.report.figures.limits import limit_figure, statistic_figure
 from darkstats.report.figures.planes import cells_of, map_figure, slices_figure
 from darkstats.report.figures.significances import local_p_figure, methods_figure
 from darkstats.report.figures.smooth import p_curve
@@ -514,3 +514,16 @@ def test_legends_of_recasts_are_on_the_page(tmp_path: Path) -> None:
         assert box.x1 <= page.x1
     lines = {line.get_label() for line in drawings[1].figure.axes[0].lines}
     assert "the same of the median expected limit" in lines
+
+
+def test_a_statistic_that_nothing_is_known_of_says_so(repository: Path) -> None:
+    """Neither a value nor a distribution: a sentence, and no warning of an empty legend."""
+    path = str(repository / "workspaces/examples/two_bins.json")
+    model = w.ModelRequest(workspace=w.WorkspaceRequest(source=path))
+    found = w.hypotest(w.HypoTestRequest(model=model)).result
+    empty = replace(found, statistic=None, statistic_asimov=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawing = statistic_figure(empty, None, inputs())
+    said = [text.get_text() for text in drawing.figure.axes[0].texts]
+    assert any("no distribution is known" in text for text in said)

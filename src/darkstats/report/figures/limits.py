@@ -396,7 +396,11 @@ def statistic_figure(test: HypoTestResult, samples: Samples | None, inputs: Inpu
         axes.set_xlabel(f"test statistic {symbol}")
         axes.set_ylabel("probability density")
         header(axes, inputs, test.calculator)
-        axes.legend(loc="upper right")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="upper right")
+        else:
+            axes.text(0.5, 0.5, "no statistic was computed, and no distribution is known",
+                      transform=axes.transAxes, ha="center", va="center")  # fmt: skip
     return Drawing(figure=figure, columns=columns)
 
 
