@@ -76,7 +76,8 @@ class _Search:
         parameters = [model.parameters[p] for p in self.free]
         gaussian = np.array([one.constraint == "gaussian" for one in parameters], dtype=bool)
         width = np.array([one.width for one in parameters])
-        self.weight = np.where(gaussian, 1.0 / np.where(gaussian, width, 1.0) ** 2, 0.0)
+        with np.errstate(divide="ignore", over="ignore"):  # a tiny width weighs infinitely much
+            self.weight = np.where(gaussian, 1.0 / np.where(gaussian, width, 1.0) ** 2, 0.0)
         self.width = np.array([one.prefit_error or 0.0 for one in parameters])
         self.evaluations = 0
 

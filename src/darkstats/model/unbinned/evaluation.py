@@ -215,7 +215,7 @@ class UnbinnedEvaluator:
     ) -> None:
         for p, parameter in enumerate(self.parameters):
             if parameter.constraint == "gaussian":
-                weight = parameter.width**-2
+                weight = np.float64(parameter.width) ** -2  # infinite for a width of nothing
                 away = points[:, p] - self.auxdata[lanes, p]
                 value += 0.5 * weight * away**2
                 gradient[:, p] += weight * away

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from darkstats.errors import DocumentError, OptionError, UnknownNameError
+from darkstats.errors import DocumentError, FitFailedError, OptionError, UnknownNameError
 from darkstats.fit import fit, fit_batch
 from darkstats.model import Observation
 from darkstats.model.unbinned import fixed
@@ -487,3 +487,14 @@ def test_a_constraint_far_away_overflows_in_silence() -> None:
         warnings.simplefilter("error")
         value = model.derivatives(point, data, auxdata[0])[0]
     assert math.isinf(value)
+
+
+def test_a_constraint_without_width_is_no_error_of_arithmetic() -> None:
+    """The inverse square of a tiny width is infinite: no fit can be certified, and it is said."""
+    document = bump()
+    for one in document["distributions"]:
+        if one["name"] == "constraint":
+            one["sigma"] = 1e-200
+    model = compiled(document)
+    with pytest.raises(FitFailedError):
+        fit(model, thrown(model, model.inits))
