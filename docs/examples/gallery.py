@@ -29,6 +29,7 @@ FIGURES = {
     "zprime_lfv_2018": ("--coupling", "lfv_efficiency"),
     "dark_higgsstrahlung": ("--coupling", "dark_higgsstrahlung"),
     "zprime_tautau": ("--coupling", "cross_section"),
+    "zprime_mumu": ("--coupling", "lmu_ltau_mumu"),
     "single_photon": ("--coupling", "dark_photon"),
     "inelastic_dark_matter": ("--coupling", "cross_section"),
     "b_to_k_scalar_pipi": ("--coupling", "b_to_k_branching"),

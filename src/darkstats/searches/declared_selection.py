@@ -172,7 +172,8 @@ class DeclaredSelection:
     def settings(self) -> dict[str, object]:
         """See :class:`~darkstats.simulation.selection.Selection`."""
         found = {key: value for key, value in asdict(self).items() if key != "quantities"}
-        return {"kind": "declared", "version": 1, **found}
+        version = 2 if self.rows else 1  # of the order of rows
+        return {"kind": "declared", "version": version, **found}
 
     def apply(self, block: EventBlock, detector: Detector, rng: np.random.Generator) -> Candidates:
         """See :class:`~darkstats.simulation.selection.Selection`."""
@@ -216,13 +217,15 @@ class DeclaredSelection:
             n_rows += 1
             for (name, _), quantity in zip(self.columns, self.quantities, strict=True):
                 values[name].append(quantity.values(row))
-        columns = {name: np.stack(parts, axis=1).ravel() for name, parts in values.items()}
+        # One choice of all events after the other: every second row is no choice of its own, and
+        # halves of a sample (darkstats.searches.optimise.halves) have all choices alike.
+        columns = {name: np.concatenate(parts) for name, parts in values.items()}
         exist = np.ones(n_rows * len(weight), dtype=bool)
         for column in columns.values():
             exist &= np.isfinite(column)
         return Candidates(
             columns=MappingProxyType({name: column[exist] for name, column in columns.items()}),
-            weight_pb=np.repeat(weight, n_rows)[exist],
+            weight_pb=np.tile(weight, n_rows)[exist],
             n_generated=block.n_events,
             sum_weight_pb=float(block.weight_pb.sum()),
             sum_weight_squared_pb2=float((block.weight_pb**2).sum()),

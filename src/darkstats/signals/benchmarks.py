@@ -13,8 +13,9 @@ from darkstats.signals import (
     dark_photon,
     leptophilic,
     lmu_ltau,
+    muonphilic,
 )
-from darkstats.signals.constants import CM_ENERGY_GEV, M_TAU_GEV
+from darkstats.signals.constants import CM_ENERGY_GEV, M_MUON_GEV, M_TAU_GEV
 from darkstats.signals.vacuum_polarisation import dressing
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ class Benchmark:
 
 #: Benchmarks that end within the reach of the beams.
 _RANGES = {
+    "lmu_ltau_mumu": (2.0 * M_MUON_GEV, CM_ENERGY_GEV),
     "lmu_ltau_tautau": (2.0 * M_TAU_GEV, CM_ENERGY_GEV),
+    "muonphilic_scalar_mumu": (2.0 * M_MUON_GEV, CM_ENERGY_GEV),
     "leptophilic_scalar_tautau": leptophilic.MASS_RANGE_GEV,
     "leptophilic_alp_tautau": leptophilic.MASS_RANGE_GEV,
 }
@@ -136,6 +139,23 @@ def _all() -> dict[str, Benchmark]:
             ("m_Z'",),
             "the cross section includes BR(Z' -> tau tau) of L_mu - L_tau",
             *_lmu("tautau"),
+        ),
+        (
+            "lmu_ltau_mumu",
+            "g'",
+            "$g'$",
+            ("m_Z'",),
+            "the cross section includes BR(Z' -> mu mu) of L_mu - L_tau",
+            *_lmu("mumu"),
+        ),
+        (
+            "muonphilic_scalar_mumu",
+            "g_S",
+            "$g_S$",
+            ("m_S",),
+            "coupling g_S to muons alone, BR(S -> mu mu) = 1",
+            lambda m, x: muonphilic.coupling(m[0], x),
+            lambda m, g: muonphilic.cross_section_pb(m[0], g),
         ),
         (
             "leptophilic_scalar_tautau",

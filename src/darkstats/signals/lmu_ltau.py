@@ -25,6 +25,7 @@ __all__ = [
     "branching_fraction",
     "coupling",
     "cross_section_pb",
+    "decay_correlation",
     "lepton_width_gev",
     "neutrino_width_gev",
     "squared_amplitude",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _LEPTONS = {"mumu": M_MUON_GEV, "tautau": M_TAU_GEV}
+_WORDS = {"mumu": "muons", "tautau": "taus"}
 
 
 def lepton_width_gev(mass_gev: float, coupling: float, lepton_mass_gev: float) -> float:
@@ -119,7 +121,12 @@ def _lines(
 
 
 def squared_amplitude(
-    minus: FloatArray, plus: FloatArray, vector: FloatArray, s_gev2: FloatArray
+    minus: FloatArray,
+    plus: FloatArray,
+    vector: FloatArray,
+    s_gev2: FloatArray,
+    *,
+    boson: str = "vector",
 ) -> FloatArray:
     """Squared amplitude of e+e- -> mu+mu- Z' per g'^2, spins averaged and summed, GeV^-2.
 
@@ -129,11 +136,64 @@ def squared_amplitude(
         Momenta in the frame where the beams are back to back along z. Shapes [event, 4].
     s_gev2
         Squared energy. Shape [event].
+    boson
+        As of :func:`tree_cross_section_pb`.
+
+    Raises
+    ------
+    OptionError
+        The boson is unknown.
     """
+    vertices, signs = _vertices(boson)
     # Massless beams: the virtual photon is transverse to them, both directions alike.
-    total = (np.abs(_lines(minus, plus, vector, GAMMA[1:3])) ** 2).sum(axis=(2, 3, 4))
+    lines = _lines(minus, plus, vector, GAMMA[1:3], vertices)
+    total = (np.abs(lines) ** 2).sum(axis=(2, 3, 4))
     charge = (4.0 * math.pi * ALPHA) ** 2
-    return np.asarray(-charge * (METRIC * total).sum(axis=1) / (2.0 * s_gev2))
+    return np.asarray(charge * (signs * total).sum(axis=1) / (2.0 * s_gev2))
+
+
+def decay_correlation(
+    muons: tuple[FloatArray, FloatArray],
+    decay: tuple[FloatArray, FloatArray],
+    lepton_mass_gev: float = M_MUON_GEV,
+) -> FloatArray:
+    """Rate of a Z' that decays to two leptons in these directions, over that of isotropic decays.
+
+    The production tensor of e+e- -> mu+mu- Z' contracted with that of the decay, ``k1 k2 + k2 k1 -
+    g (k1.k2 + m^2)``; the mean over all directions is 1. Exchange of muons that are alike is left
+    out: it is of the order of width over mass.
+
+    Parameters
+    ----------
+    muons
+        Momenta of the muons that the Z' is radiated off, negative and positive, in the frame where
+        the beams are back to back along z. Shapes [event, 4].
+    decay
+        Momenta of the leptons that it decays to. Shapes [event, 4].
+    lepton_mass_gev
+        Of the latter.
+
+    Returns
+    -------
+    FloatArray
+        Shape [event].
+    """
+    one, two = (momentum * METRIC for momentum in decay)
+    lines = _lines(*muons, decay[0] + decay[1], GAMMA[1:3])
+    # |A.k1|^2 and the like: contractions of the vertex of the Z' with lower momenta.
+    first, second = (np.einsum("nvchk,nv->nchk", lines, k, optimize=True) for k in (one, two))
+    product = (one * decay[1]).sum(axis=1)
+    trace = (METRIC * (np.abs(lines) ** 2).sum(axis=(2, 3, 4))).sum(axis=1)  # below zero
+    both = 2.0 * (first * second.conj()).real.sum(axis=(1, 2, 3))
+    decayed = both - trace * (product + lepton_mass_gev**2)
+    mean = -trace * (2.0 * product + 4.0 * lepton_mass_gev**2) / 3.0
+    return np.asarray(decayed / mean)
+
+
+def _vertices(boson: str) -> tuple[ComplexArray, FloatArray]:
+    if boson not in _VERTICES:
+        raise OptionError(f"boson {boson!r}: choose one of {', '.join(_VERTICES)}")
+    return _VERTICES[boson]
 
 
 @lru_cache(maxsize=1024)  # one integral for all limits at a mass
@@ -163,9 +223,7 @@ def tree_cross_section_pb(
     >>> round(tree_cross_section_pb(1.0), 1)
     99.6
     """
-    if boson not in _VERTICES:
-        raise OptionError(f"boson {boson!r}: choose one of {', '.join(_VERTICES)}")
-    vertices, signs = _VERTICES[boson]
+    vertices, signs = _vertices(boson)
     energy = math.sqrt(s_gev2)
     low, high = 4.0 * M_MUON_GEV**2, (energy - mass_gev) ** 2
     if not 0.0 < mass_gev < energy - 2.0 * M_MUON_GEV:
@@ -219,12 +277,12 @@ def tree_cross_section_pb(
 def _visible_fraction(mass_gev: float, branching: str) -> float:
     if branching == "unity":
         return 1.0
-    if branching == "tautau":
-        if mass_gev <= 2.0 * M_TAU_GEV:
-            raise OptionError(f"a Z' of {mass_gev:g} GeV does not decay to two taus")
-        return branching_fraction(mass_gev, "tautau")
+    if branching in _LEPTONS:
+        if mass_gev <= 2.0 * _LEPTONS[branching]:
+            raise OptionError(f"a Z' of {mass_gev:g} GeV does not decay to two {_WORDS[branching]}")
+        return branching_fraction(mass_gev, branching)
     if branching != "lmu_ltau":
-        raise OptionError(f"branching {branching!r}: choose one of lmu_ltau, tautau, unity")
+        raise OptionError(f"branching {branching!r}: choose one of lmu_ltau, mumu, tautau, unity")
     return branching_fraction(mass_gev, "invisible")
 
 
@@ -236,7 +294,8 @@ def cross_section_pb(mass_gev: float, coupling: float, *, branching: str = "lmu_
     mass_gev, coupling
         Mass in GeV, and g'.
     branching
-        ``"lmu_ltau"``: to neutrinos; ``"tautau"``: to taus; ``"unity"``: 1, fully invisible.
+        ``"lmu_ltau"``: to neutrinos; ``"mumu"``, ``"tautau"``: to those; ``"unity"``: 1, fully
+        invisible.
 
     Raises
     ------

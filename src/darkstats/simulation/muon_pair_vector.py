@@ -1,8 +1,9 @@
 """e+e- -> mu+mu- Z', the Z' radiated off a muon: exact tree amplitude with the muon mass.
 
-Vector coupling g' to muons only, the Z' invisible or to two taus that decay to one charged particle
-each, isotropic and unpolarised. Spins are summed numerically; initial-state radiation is collinear,
-with the cross section at the reduced energy in the weight.
+Vector coupling g' to muons only. The Z' is invisible, decays to two muons with exact correlations,
+or to two taus that decay to one charged particle each, isotropic and unpolarised. A scalar in its
+place couples to muons as ``-g S mu mu``; its decays are isotropic. Spins are summed numerically;
+initial-state radiation is collinear, with the cross section at the reduced energy in the weight.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import OptionError
-from darkstats.signals.lmu_ltau import squared_amplitude, tree_cross_section_pb
+from darkstats.signals.lmu_ltau import (
+    decay_correlation,
+    squared_amplitude,
+    tree_cross_section_pb,
+)
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.initial_state_radiation import radiate
 from darkstats.simulation.kinematics import (
@@ -34,6 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MuonPairVector"]
 
+#: Decays to charged leptons: what they are, and their mass in GeV.
+_DAUGHTERS = {"mumu": ("muons", M_MU), "tautau": ("taus", M_TAU)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MuonPairVector:
@@ -46,24 +54,35 @@ class MuonPairVector:
     isr
         Whether the beams radiate.
     decay
-        ``"invisible"`` or ``"tautau"``; the branching fractions of the taus are in the weights.
+        ``"invisible"``, ``"mumu"`` or ``"tautau"``; the branching fractions of the taus are in the
+        weights.
+    boson
+        ``"vector"`` or ``"scalar"``.
 
     Raises
     ------
     OptionError
-        A decay that is closed or not known.
+        A decay that is closed, or decay or boson that is not known.
     """
 
     mass_gev: float
     isr: bool = True
     decay: str = "invisible"
+    boson: str = "vector"
 
     def __post_init__(self) -> None:
         """See :class:`MuonPairVector`."""
-        if self.decay not in {"invisible", "tautau"}:
-            raise OptionError(f"muon_pair_vector: decay {self.decay!r}: choose invisible or tautau")
-        if self.decay == "tautau" and self.mass_gev <= 2.0 * M_TAU:
-            raise OptionError(f"muon_pair_vector: {self.mass_gev:g} GeV do not decay to two taus")
+        if self.decay not in {"invisible", *_DAUGHTERS}:
+            raise OptionError(
+                f"muon_pair_vector: decay {self.decay!r}: choose invisible, mumu or tautau"
+            )
+        if self.boson not in {"vector", "scalar"}:
+            raise OptionError(f"muon_pair_vector: boson {self.boson!r}: choose vector or scalar")
+        words, mass = _DAUGHTERS.get(self.decay, ("", 0.0))
+        if self.mass_gev <= 2.0 * mass:
+            raise OptionError(
+                f"muon_pair_vector: {self.mass_gev:g} GeV do not decay to two {words}"
+            )
 
     @property
     def name(self) -> str:
@@ -75,6 +94,8 @@ class MuonPairVector:
         found: dict[str, object] = {"version": 1, "mass_gev": self.mass_gev, "isr": self.isr}
         if self.decay != "invisible":  # as before there were others: the same events
             found["decay"] = self.decay
+        if self.boson != "vector":
+            found["boson"] = self.boson
         return found
 
     def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
@@ -120,7 +141,7 @@ class MuonPairVector:
         rest *= 0.5 * pair_mass[:, None]
         minus = boost_to(rest, pair)
         plus = pair - minus
-        amplitude = squared_amplitude(minus, plus, vector, s)
+        amplitude = squared_amplitude(minus, plus, vector, s, boson=self.boson)
         phase_space = (
             (gap + offset)
             * span
@@ -132,17 +153,19 @@ class MuonPairVector:
             * jacobian
         )
         weight = np.zeros(n_events)
-        tree = tree_cross_section_pb(self.mass_gev)
+        tree = tree_cross_section_pb(self.mass_gev, boson=self.boson)
         weight[open_] = PB_GEV2 / (2.0 * s) * amplitude * phase_space / tree
         weight *= radiation.weight
         kept = open_[weight[open_] > 0.0]
         inside = weight[open_] > 0.0
         particles = np.stack([minus[inside], plus[inside]], axis=1)
         numbers = np.tile(np.array([13, -13], dtype=np.int64), (len(kept), 1))
-        if self.decay == "tautau":
-            weight *= ONE_PRONG**2
-            prongs, codes = self._prongs(vector[inside], rng)
-            particles = np.concatenate([particles, prongs], axis=1)
+        if self.decay != "invisible":
+            daughters, codes, relative = self._decayed(
+                minus[inside], plus[inside], vector[inside], rng
+            )
+            weight[kept] *= relative
+            particles = np.concatenate([particles, daughters], axis=1)
             numbers = np.concatenate([numbers, codes], axis=1)
         return EventBlock(
             event=np.repeat(kept, numbers.shape[1]).astype(np.int64),
@@ -151,14 +174,31 @@ class MuonPairVector:
             weight_pb=weight,
         )
 
-    def _prongs(
-        self, vector: FloatArray, rng: np.random.Generator
-    ) -> tuple[FloatArray, IndexArray]:
-        """Charged particles of both taus of a Z'. Shapes [event, 2, 4], [event, 2]."""
-        size = math.sqrt(0.25 * self.mass_gev**2 - M_TAU**2)
+    def _decayed(
+        self, minus: FloatArray, plus: FloatArray, vector: FloatArray, rng: np.random.Generator
+    ) -> tuple[FloatArray, IndexArray, FloatArray]:
+        """Charged particles of the decay, their numbers, and its factor on the weight.
+
+        Shapes [event, 2, 4], [event, 2], [event].
+        """
+        if self.decay == "tautau":
+            prongs, codes = one_prong_pair(*self._daughters(vector, M_TAU, rng), rng)
+            return prongs, codes, np.full(len(vector), ONE_PRONG**2)
+        pair = self._daughters(vector, M_MU, rng)
+        relative = np.ones(len(vector))
+        if self.boson == "vector":
+            relative = decay_correlation((minus, plus), pair)
+        codes = np.tile(np.array([13, -13], dtype=np.int64), (len(vector), 1))
+        return np.stack(pair, axis=1), codes, relative
+
+    def _daughters(
+        self, vector: FloatArray, lepton_gev: float, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """Leptons of isotropic decays, negative and positive. Shapes [event, 4]."""
+        size = math.sqrt(0.25 * self.mass_gev**2 - lepton_gev**2)
         rest = np.concatenate(
             [np.full((len(vector), 1), 0.5 * self.mass_gev), size * isotropic(len(vector), rng)],
             axis=1,
         )
-        tau = boost_to(rest, vector)
-        return one_prong_pair(tau, vector - tau, rng)
+        lepton = boost_to(rest, vector)
+        return lepton, vector - lepton

@@ -12,6 +12,7 @@ from darkstats.cli import run
 from darkstats.errors import CardError, OptionError
 from darkstats.searches.card import read_card
 from darkstats.searches.declared_selection import DeclaredSelection, ObjectClass
+from darkstats.searches.optimise import halves
 from darkstats.searches.recoil_windows import measured_widths
 from darkstats.simulation.candidates import Candidates
 from darkstats.simulation.detector import Detector
@@ -85,12 +86,15 @@ def test_rows_take_each_pair_once() -> None:
         ),
     )  # fmt: skip
     found = selection.apply(block, detector, rng())
-    pairs = found["pair"].reshape(-1, 4)
-    rests = found["rest"].reshape(-1, 4)
+    pairs = found["pair"].reshape(4, -1).T
+    rests = found["rest"].reshape(4, -1).T
     assert len(pairs) > 300
     np.testing.assert_allclose(np.sort(pairs, axis=1), np.sort(rests, axis=1), rtol=1e-7)
     np.testing.assert_allclose(found["all"], 112.0, rtol=1e-9)
     assert (found["ordered"] >= 0.0).all()
+    # halves of the rows have harder and softer muons alike
+    one, two = (half["pair"] for half in halves(found))
+    assert np.sqrt(one).mean() == pytest.approx(np.sqrt(two).mean(), rel=0.08)
 
 
 def test_names_of_one_class_take_each_pair_once() -> None:

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from darkstats.errors import OptionError
 from darkstats.signals.constants import ALPHA, PB_GEV2, S_GEV2
 from darkstats.signals.dirac import slash
+from darkstats.signals.lmu_ltau import decay_correlation
 from darkstats.signals.lmu_ltau import squared_amplitude as with_vector
 from darkstats.simulation import four_muons
 from darkstats.simulation.four_muons import FourMuons, amplitudes, squared_amplitude
 from darkstats.simulation.kinematics import M_MU, boost_to, dot, isotropic, two_body_momentum
+from darkstats.simulation.muon_pair_vector import MuonPairVector
 
 E2 = 4.0 * math.pi * ALPHA
 
@@ -92,6 +95,48 @@ def test_a_radiated_pair_is_a_vector_boson_that_decays() -> None:
     decay = 8.0 * math.pi / 6.0 / math.pi * (1.0 + 2.0 * ratio) / square
     expected = with_vector(minus[:, 0], plus[:, 0], light, s) * E2 * E2 * decay
     np.testing.assert_allclose(E2**4 / 4.0 * average, expected, rtol=1e-9)
+
+
+def test_decays_of_a_vector_boson_are_those_of_a_radiated_pair() -> None:
+    """At every point: the correlation is what four-muon amplitudes have, propagator apart."""
+    minus, plus, _, light = events(200, seed=11)
+    s, square = np.full(200, S_GEV2), dot(light, light)
+    ratio = M_MU**2 / square
+    decay = 8.0 / 6.0 * (1.0 + 2.0 * ratio) / square
+    relative = decay_correlation((minus[:, 0], plus[:, 0]), (minus[:, 1], plus[:, 1]))
+    expected = with_vector(minus[:, 0], plus[:, 0], light, s) * E2 * E2 * decay * relative
+    found = E2**4 / 4.0 * squared(_only_first(minus, plus, s))
+    # the sum over azimuths of the beams is in both: all but the overall rotation is compared
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert relative.min() < 0.7
+    assert relative.max() > 1.2
+
+
+@pytest.mark.parametrize("boson", ["vector", "scalar"])
+def test_a_boson_decays_to_muons(boson: str) -> None:
+    """Its mass, a rate of 1 pb without radiation, and isotropic decays of a scalar."""
+    process = MuonPairVector(mass_gev=2.0, decay="mumu", boson=boson, isr=False)
+    block = process.generate(20_000, np.random.default_rng(3))
+    four = block.momentum.reshape(-1, 4, 4)
+    pair = four[:, 2] + four[:, 3]
+    np.testing.assert_allclose(dot(pair, pair), 4.0, rtol=1e-8)
+    np.testing.assert_allclose(four.sum(axis=1)[:, 0] ** 2, S_GEV2, rtol=1e-9)
+    assert (block.pdg_id.reshape(-1, 4) == [13, -13, 13, -13]).all()
+    error = block.weight_pb.std() / math.sqrt(20_000)
+    assert error < 0.03
+    assert block.weight_pb.mean() == pytest.approx(1.0, abs=4.0 * error)
+    unseen = MuonPairVector(mass_gev=2.0, boson=boson, isr=False)
+    other = unseen.generate(20_000, np.random.default_rng(3))
+    kept = other.weight_pb > 0.0
+    relative = block.weight_pb[kept] / other.weight_pb[kept]
+    assert relative.mean() == pytest.approx(1.0, abs=0.02)
+    assert (np.ptp(relative) == 0.0) == (boson == "scalar")
+
+
+def test_what_does_not_decay_to_muons_is_refused() -> None:
+    for given in ({"mass_gev": 0.2, "decay": "mumu"}, {"mass_gev": 2.0, "boson": "tensor"}):
+        with pytest.raises(OptionError, match="muon_pair_vector"):
+            MuonPairVector(**given)  # type: ignore[arg-type]
 
 
 def _only_first(minus: Any, plus: Any, s: Any) -> Any:
