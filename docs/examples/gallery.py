@@ -24,10 +24,10 @@ MOST_BYTES = 80_000
 #: Options of `darkstats plot` by search and figure.
 FIGURES = {
     "alp": ("--coupling", "alp_photon"),
-    "zprime_invisible_2018": ("--coupling", "lmu_ltau_invisible"),
-    "zprime_invisible_2020": ("--coupling", "lmu_ltau_invisible"),
+    "zprime_invisible_2018": ("--coupling", "lmu_ltau_invisible_dressed"),
+    "zprime_invisible_2020": ("--coupling", "lmu_ltau_invisible_dressed"),
     "zprime_lfv_2018": ("--coupling", "lfv_efficiency"),
-    "dark_higgsstrahlung": ("--coupling", "dark_higgsstrahlung"),
+    "dark_higgsstrahlung": ("--coupling", "dark_higgsstrahlung_dressed"),
     "zprime_tautau": ("--coupling", "cross_section"),
     "zprime_mumu": ("--coupling", "lmu_ltau_mumu"),
     "single_photon": ("--coupling", "dark_photon"),

@@ -23,6 +23,7 @@ from darkstats import workflows as w
 from darkstats.errors import OptionError
 from darkstats.inference.results import FitCounts, LimitScan, UpperLimit
 from darkstats.report.constraints.catalogue import catalogue
+from darkstats.report.figures import coupling_limits
 from darkstats.report.figures.comparisons import projections_figure
 from darkstats.report.figures.coupling_limits import mass_limits_figure
 from darkstats.report.figures.limits import limit_figure, statistic_figure
@@ -527,3 +528,22 @@ def test_a_statistic_that_nothing_is_known_of_says_so(repository: Path) -> None:
         drawing = statistic_figure(empty, None, inputs())
     said = [text.get_text() for text in drawing.figure.axes[0].texts]
     assert any("no distribution is known" in text for text in said)
+
+
+def test_long_notes_stay_within_the_figure() -> None:
+    """A line above the entries of a legend is broken, between words and not within a formula."""
+    note = "vacuum polarisation at 10.58 GeV, a factor of 1.078 +- 0.005 on the Born cross section"
+    table = read_scan(scan_records.zprime())
+    limits = table.limits_on("lmu_ltau_invisible")
+    drawing = mass_limits_figure(
+        table, limits, note=f"{note}; {note}", constraints=catalogue(limits.key)
+    )
+    figure = drawing.figure
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    words = legend.get_title()
+    box, whole = words.get_window_extent(), figure.bbox
+    assert whole.x0 <= box.x0
+    assert box.x1 <= whole.x1
+    broken = coupling_limits._wrapped("x " * 12 + "$a = b$ and so on", 27)
+    assert broken == "x " * 11 + "x\n$a = b$ and so on"

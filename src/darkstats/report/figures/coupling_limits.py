@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -457,6 +459,17 @@ def _legend(axes: Axes, title: str) -> Any:  # noqa: ANN401 -- a legend
     )  # fmt: skip
 
 
+def _wrapped(text: str, width: int) -> str:
+    """Lines of at most so many characters, no formula broken."""
+    kept = re.sub(r"\$[^$]*\$", lambda formula: formula.group().replace(" ", "\0"), text)
+    lines = textwrap.wrap(kept, width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace("\0", " ")
+
+
+#: Characters of a line above the entries; words in mathematics are narrower than they are written.
+_LINE_PER_INCH = 13.0
+
+
 def outside_legend(axes: Axes, title: str) -> Any:  # noqa: ANN401 -- a legend
     """Write the legend below the axes, where it covers no excluded region; instead of one before.
 
@@ -469,6 +482,8 @@ def outside_legend(axes: Axes, title: str) -> Any:  # noqa: ANN401 -- a legend
     for earlier in list(figure.legends):
         earlier.remove()
     handles = in_order(axes)
+    line = int(_LINE_PER_INCH * figure.get_figwidth())
+    title = "\n".join(_wrapped(one, line) for one in title.split("\n"))
     return figure.legend(
         list(handles.values()), list(handles), loc="outside lower center", title=title,
         alignment="left", ncols=3 if len(handles) > 4 else 2, fontsize=9.0, title_fontsize=9.0,
