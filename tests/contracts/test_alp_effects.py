@@ -1,22 +1,19 @@
 """The page on fidelity holds what the command on the effects of the ALP search found."""
 
-import importlib.util
 import json
 
 import numpy as np
 import pytest
 import yaml
 
+from example_scripts import example_script
+
 STUDIES = "docs/studies"
 
 
 @pytest.fixture(scope="module")
 def script(repository):
-    path = repository / "docs/examples/alp_effects.py"
-    spec = importlib.util.spec_from_file_location("alp_effects", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return example_script("alp_effects")
 
 
 @pytest.fixture(scope="module")

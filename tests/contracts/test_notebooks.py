@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+from example_scripts import example_script
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((REPOSITORY / "docs/tutorials").glob("*.ipynb"))
@@ -19,13 +20,7 @@ LARGEST = 250_000  # bytes: outputs are kept in the repository
 @pytest.fixture(scope="module")
 def runner() -> ModuleType:
     """The script that runs notebooks without Jupyter."""
-    path = REPOSITORY / "docs/examples/run_notebooks.py"
-    spec = importlib.util.spec_from_file_location("run_notebooks", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return example_script("run_notebooks")
 
 
 def kept(path: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from statistics import median
@@ -12,17 +11,12 @@ from typing import Any
 import pytest
 
 from darkstats.report.constraints.catalogue import catalogue
+from example_scripts import example_script
 
 
 @pytest.fixture(scope="module")
 def script(repository: Path) -> ModuleType:
-    path = repository / "docs/examples/published_limits.py"
-    spec = importlib.util.spec_from_file_location("published_limits", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return example_script("published_limits")
 
 
 @pytest.fixture(scope="module")

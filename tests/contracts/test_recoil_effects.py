@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
-import sys
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +15,7 @@ from darkstats.searches.card import read_card
 from darkstats.searches.optimise import _limit
 from darkstats.searches.output import read_build
 from darkstats.searches.smooth_cuts import cut_of
+from example_scripts import example_script
 
 CHANGED_KEYS = {
     "zprime_invisible_2018": ("detector", "backgrounds", "recoil_hunt"),
@@ -28,14 +27,7 @@ CHANGED_KEYS = {
 
 @pytest.fixture(scope="module")
 def study(repository: Path) -> ModuleType:
-    path = repository / "docs/examples/recoil_effects.py"
-    spec = importlib.util.spec_from_file_location("recoil_effects", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return example_script("recoil_effects")
 
 
 @pytest.mark.parametrize("name", CHANGED_KEYS)

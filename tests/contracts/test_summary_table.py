@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from example_scripts import example_script
+
 
 @pytest.fixture(scope="module")
 def study(repository: Path) -> ModuleType:
-    path = repository / "docs/examples/summary_table.py"
-    spec = importlib.util.spec_from_file_location("summary_table", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return example_script("summary_table")
 
 
 def point(mass: float, limit: float | None, **more: object) -> dict[str, object]:

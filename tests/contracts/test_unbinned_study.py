@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from example_scripts import example_script
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +23,7 @@ def speed(repository: Path) -> dict[str, Any]:
 
 def test_the_page_is_made_from_the_records(repository: Path) -> None:
     """No number on the page was typed by hand."""
-    path = repository / "docs/examples/unbinned_page.py"
-    spec = importlib.util.spec_from_file_location("unbinned_page", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = example_script("unbinned_page")
     assert module.page() == (repository / "docs/studies/unbinned.md").read_text("utf-8")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +12,7 @@ import pytest
 
 from darkstats.report.sidecar import read_sidecar
 from darkstats.workspace import lint, read_workspace
+from example_scripts import example_script
 
 COMPLETE = ("bump_hunt", "on_off", "three_channels", "two_bins")
 NAMES = {
@@ -24,13 +24,7 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def script(repository: Path) -> ModuleType:
-    path = repository / "docs/examples/make_workspaces.py"
-    spec = importlib.util.spec_from_file_location("make_workspaces", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return example_script("make_workspaces")
 
 
 def load(repository: Path, name: str) -> dict[str, Any]:

@@ -6,14 +6,13 @@ import itertools
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from darkstats import workflows as w
-from darkstats.cli import run
 from darkstats.errors import OptionError
 from darkstats.signals.b_to_k import scalar_branching
+from scanned_builds import build_and_scan, scan_of
 
 MASSES_GEV = (0.25, 0.4, 0.6)
 
@@ -27,18 +26,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     masses = ", ".join(map(str, MASSES_GEV))
     card = at / "card.yaml"
     card.write_text(f"{before}masses_gev: [{masses}]{after.partition(']')[2]}", "utf-8")
-    assert run(["build", str(card), "-o", str(at / "build"), "--quick"]) == 0
-    assert run(["scan", str(at / "build"), "-o", str(at / "scan")]) == 0
+    build_and_scan(at)
     return at
-
-
-def scan(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "scan/scan.json").read_text("utf-8"))
 
 
 def test_branching_fractions_are_events_over_b_mesons_and_efficiency(folder: Path) -> None:
     """The limit times 2.04e8 B+ times the efficiency is the events of a count; 3.0 for none."""
-    record = scan(folder)
+    record = scan_of(folder)
     meta = json.loads((folder / "build/background_only.meta.json").read_text("utf-8"))
     assert record["parent_cross_section_pb"] == meta["parent_cross_section_pb"] == 1077
     observed = {
@@ -80,7 +74,7 @@ def test_the_mixing_solves_the_equation(folder: Path) -> None:
         )
     ).result  # fmt: skip
     assert [point.mass_gev for point in found.first] == list(MASSES_GEV)
-    points = scan(folder)["points"]
+    points = scan_of(folder)["points"]
     for point in found.first:
         low = point.intervals[0].lower
         ctau_mm = 1e-3 / low**2

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from darkstats import workflows as w
-from darkstats.cli import run
 from darkstats.searches.card import read_card
 from darkstats.signals.dark_photon import cross_section_pb
+from scanned_builds import build_and_scan, scan_of
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +23,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
         "step_sigma: 0.5", "step_sigma: 2"
     )
     (at / "card.yaml").write_text(text, "utf-8")
-    assert run(["build", str(at / "card.yaml"), "-o", str(at / "build"), "--quick"]) == 0
-    assert run(["scan", str(at / "build"), "-o", str(at / "scan")]) == 0
+    build_and_scan(at)
     return at
-
-
-def scan(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "scan/scan.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +36,7 @@ def test_cross_sections_are_the_known_ones(mass: float, known_pb: float) -> None
 
 def test_limits_are_limits_on_the_mixing(folder: Path) -> None:
     """epsilon is the root of the cross section; a few 1e-4 to 1e-3 in 20/fb where nothing peaks."""
-    points = scan(folder)["points"]
+    points = scan_of(folder)["points"]
     assert len(points) >= 13
     for point in points:
         mass = point["values"][0]
@@ -84,7 +78,7 @@ def test_recast_to_another_mediator(folder: Path) -> None:
             final_state="invisible",
         )
     ).result  # fmt: skip
-    points = scan(folder)["points"]
+    points = scan_of(folder)["points"]
     numbers = [point for point in found.first if point.intervals]
     assert len(numbers) > len(points) // 2
     charge = math.sqrt(4.0 * math.pi / 137.036)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
 from darkstats import workflows as w
-from darkstats.cli import run
 from darkstats.searches.card import read_card
 from darkstats.searches.recoil_hunt import RecoilHunt
 from darkstats.signals.benchmarks import benchmark
 from darkstats.simulation.kinematics import M_MU, invariant_mass_squared, to_lab
 from darkstats.simulation.muon_pair_vector import MuonPairVector
+from scanned_builds import build_and_scan, scan_of
 
 MASSES = [0.8, 1.5, 2.5, 4.0, 5.5]
 
@@ -36,13 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
         "scan": {"other_mass_gev": [0.0, 3.0, 5.0], "pair_pt_lmin_gev": [0.0, 0.4]},
     }
     (at / "card.yaml").write_text(yaml.safe_dump(card), "utf-8")
-    assert run(["build", str(at / "card.yaml"), "-o", str(at / "build"), "--quick"]) == 0
-    assert run(["scan", str(at / "build"), "-o", str(at / "scan")]) == 0
+    build_and_scan(at)
     return at
-
-
-def scan(folder: Path) -> list[dict[str, Any]]:
-    return json.loads((folder / "scan/scan.json").read_text("utf-8"))["points"]
 
 
 def test_windows_hold_the_pair_of_the_signal(folder: Path) -> None:
@@ -76,7 +70,7 @@ def test_recast_gives_the_same_coupling(folder: Path) -> None:
 
 
 def test_limits_are_some_tenths_of_a_femtobarn(folder: Path) -> None:
-    points = scan(folder)
+    points = scan_of(folder)["points"]
     assert len(points) > 10
     for point in points:
         assert point["status"] == "ok"

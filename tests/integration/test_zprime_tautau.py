@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from darkstats import workflows as w
-from darkstats.cli import run
 from darkstats.searches.card import read_card
 from darkstats.signals.benchmarks import benchmark
+from scanned_builds import build_and_scan, scan_of
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     for name in quarks:
         del card["recoil_hunt"]["systematics"][name]
     (at / "card.yaml").write_text(yaml.safe_dump(card), "utf-8")
-    assert run(["build", str(at / "card.yaml"), "-o", str(at / "build"), "--quick"]) == 0
-    assert run(["scan", str(at / "build"), "-o", str(at / "scan")]) == 0
+    build_and_scan(at)
     return at
-
-
-def scan(folder: Path) -> list[dict[str, Any]]:
-    return json.loads((folder / "scan/scan.json").read_text("utf-8"))["points"]
 
 
 def test_cuts_leave_muons_and_taus_alone(folder: Path) -> None:
@@ -47,7 +41,7 @@ def test_cuts_leave_muons_and_taus_alone(folder: Path) -> None:
 
 
 def test_three_couplings_where_they_exist(folder: Path) -> None:
-    points = scan(folder)
+    points = scan_of(folder)["points"]
     assert len(points) > 8
     for point in points:
         found = {name: one["expected"][2] for name, one in point["couplings"].items()}
@@ -75,7 +69,7 @@ def test_recast_gives_the_same_coupling(folder: Path) -> None:
 
 
 def test_without_quarks_limits_are_some_femtobarn(folder: Path) -> None:
-    for point in scan(folder):
+    for point in scan_of(folder)["points"]:
         if point["values"][0] < 7.0:
             assert 0.2 < point["cross_section_fb"]["expected"][2] < 2.0
 

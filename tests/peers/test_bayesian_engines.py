@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -12,17 +11,13 @@ import pytest
 from tests.studies.bayes_calibration import FAMILY_LEVEL, REPLICAS, SEEDS
 from tests.studies.bayes_calibration_models import CALIBRATION_MODELS
 
+from example_scripts import example_script
+
 REPOSITORY = Path(__file__).parents[2]
 
 
 def load() -> ModuleType:
-    path = REPOSITORY / "docs/examples/bayesian_study.py"
-    spec = importlib.util.spec_from_file_location("bayesian_study", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return example_script("bayesian_study")
 
 
 STUDY = load()

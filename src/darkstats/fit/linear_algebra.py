@@ -65,7 +65,6 @@ class System(NamedTuple):
     flat: Floats  # [1] number of directions without curvature
     alone: Floats  # [global columns] the system of one lane, eight columns to a vector
     alone_scaled: Floats  # [TERMS columns] as ``scaled``, of that lane
-    asking: Floats  # [1] 1: a step is wanted
 
 
 def system_sizes(layout: Layout) -> tuple[int, ...]:
@@ -89,7 +88,6 @@ def system_sizes(layout: Layout) -> tuple[int, ...]:
         "flat": 1,
         "alone": n_global * columns,
         "alone_scaled": TERMS * columns,
-        "asking": 1,
     }
     return tuple(sizes[name] for name in System._fields)
 
@@ -147,16 +145,16 @@ def _noted(w: System, flat: Vector, bad: Vector) -> None:
 
 
 @kernel_in_order
-def solve_step(layout: Layout, numbers: Numbers, s: Scratch, w: System) -> None:
+def solve_step(layout: Layout, numbers: Numbers, s: Scratch, w: System, asking: Floats) -> None:
     """Newton step of the free parameters, with ``w.step`` of the pinned ones given.
 
-    Fills ``w.step`` of the lanes that ask; notes those whose curvature is not positive in
-    ``w.indefinite``.
+    Fills ``w.step`` of the lanes that ask ([1], 1: a step is wanted); notes those whose curvature
+    is not positive in ``w.indefinite``.
     """
     n_global = layout.n_global
     store(w.indefinite, 0, fill(0.0))
     store(w.flat, 0, fill(0.0))
-    one_by_one = alone(n_global, w.asking)
+    one_by_one = alone(n_global, asking)
     damping = load(w.damping, 0)
     for i in range(n_global):
         p = layout.parameter_of_global[i]
@@ -179,7 +177,7 @@ def solve_step(layout: Layout, numbers: Numbers, s: Scratch, w: System) -> None:
         _take_locals(layout, w)
     if one_by_one:
         for slot in range(LANES):
-            if w.asking[0, slot] > 0.0:
+            if asking[0, slot] > 0.0:
                 _solve_alone(layout, s, w, slot)
     else:
         _factorise(layout, s, w)

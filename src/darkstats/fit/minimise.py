@@ -261,10 +261,9 @@ def _solve_in_box(
 ) -> None:
     """Solve for the steps of all slots that ask for one; leaves ``w.indefinite`` per slot."""
     for slot in range(LANES):
-        w.asking[0, slot] = slots.solving[0, slot]
         _pin_active(layout, box, s, w, slot)
     for _ in range(8):
-        solve_step(layout, numbers, s, w)
+        solve_step(layout, numbers, s, w, slots.solving)
         again = False
         for slot in range(LANES):
             if slots.solving[0, slot] == 1 and w.indefinite[0, slot] > 0.0:
@@ -290,12 +289,11 @@ def _stay_in_box(
     for attempt in range(4):
         outside = 0
         for slot in range(LANES):
-            w.asking[0, slot] = slots.solving[0, slot]
             if slots.solving[0, slot] == 1:
                 outside += _pin_outside(layout, box, s, w, slot)
         if outside == 0 or attempt == 3:
             return
-        solve_step(layout, numbers, s, w)
+        solve_step(layout, numbers, s, w, slots.solving)
 
 
 @kernel

@@ -42,6 +42,17 @@ _SWITCHES = (
 )
 
 
+def _pairs_of(codes: str, least_gev: float) -> list[str]:
+    """Settings of pairs of some particles, by number, above a mass after radiation."""
+    return [
+        *_SWITCHES,
+        f"Beams:eCM = {CM_ENERGY_GEV:.10f}",
+        f"23:onIfAny = {codes}",
+        f"23:mMin = {least_gev}",
+        f"PhaseSpace:mHatMin = {least_gev}",
+    ]
+
+
 class PythiaError(NotCertifiedError):
     """PYTHIA did not start, or did not deliver events."""
 
@@ -101,13 +112,7 @@ class PythiaLeptonPairs:
     def _switches(self) -> list[str]:
         code = 13 if self.lepton == "mu" else 15
         least = _LEAST_MASS_GEV[self.lepton]
-        lines = [
-            *_SWITCHES,
-            f"Beams:eCM = {CM_ENERGY_GEV:.10f}",
-            f"23:onIfAny = {code}",
-            f"23:mMin = {least}",
-            f"PhaseSpace:mHatMin = {least}",
-        ]
+        lines = _pairs_of(str(code), least)
         if self.lepton == "tau" and self.tau_decays != "all":
             lines += ["15:onMode = off", "15:onIfMatch = 16 13 14"]
             if self.tau_decays == "leptons":
@@ -177,13 +182,8 @@ class PythiaQuarkPairs:
         }
 
     def _switches(self) -> list[str]:
-        lines = [
-            *_SWITCHES,
-            f"Beams:eCM = {CM_ENERGY_GEV:.10f}",
-            f"23:onIfAny = {'4' if self.muons == 'two_of_charm' else '1 2 3 4'}",
-            f"23:mMin = {self.least_mass_gev}",
-            f"PhaseSpace:mHatMin = {self.least_mass_gev}",
-        ]
+        codes = "4" if self.muons == "two_of_charm" else "1 2 3 4"
+        lines = _pairs_of(codes, self.least_mass_gev)
         if self.muons == "two_of_charm":
             for code in _CHARMED:
                 lines += [f"{code}:onMode = off", f"{code}:onIfAny = 13"]
