@@ -35,7 +35,8 @@ import numpy as np
 from darkstats.arrays import FloatArray
 from darkstats.report.constraints.catalogue import catalogue
 from darkstats.report.figures.comparisons import RatioCurve, ratios_figure
-from darkstats.report.scan_table import ScanTable, read_scan
+from darkstats.report.scan_reading import read_scan
+from darkstats.report.scan_table import ScanTable
 
 Record = dict[str, Any]
 

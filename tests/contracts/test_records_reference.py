@@ -17,7 +17,7 @@ from darkstats import workflows as w
 from darkstats.errors import UnknownNameError, WorkspaceError
 from darkstats.report.citations import citation_record
 from darkstats.report.records import SCHEMAS, error_record
-from darkstats.workflows.couplings import CouplingAtMass, CouplingRequest
+from darkstats.workflows.coupling_requests import CouplingAtMass, CouplingRequest
 from darkstats.workspace import read_workspace
 from darkstats.workspace.hs3 import write_hs3
 from public_datacards import CARDS

@@ -16,7 +16,7 @@ import scan_records
 from darkstats import workflows as w
 from darkstats.cli import run
 from darkstats.errors import DocumentError
-from darkstats.workflows.couplings import CouplingRequest
+from darkstats.workflows.coupling_requests import CouplingRequest
 
 EXAMPLES = Path(__file__).parents[2] / "workspaces/examples"
 MASSES = EXAMPLES / "mass_scan"

@@ -176,7 +176,7 @@ def test_a_record_is_read_before_the_work_that_fills_it(
 ) -> None:
     """Whatever a reader of records refuses is refused before any hypothesis is fitted."""
     from darkstats.errors import DocumentError
-    from darkstats.report import scan_table
+    from darkstats.report import scan_reading
     from darkstats.scan import limits
 
     def refuse(*_: object, **__: object) -> None:
@@ -185,7 +185,7 @@ def test_a_record_is_read_before_the_work_that_fills_it(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a hypothesis was fitted")
 
-    monkeypatch.setattr(scan_table, "read_scan", refuse)
+    monkeypatch.setattr(scan_reading, "read_scan", refuse)
     monkeypatch.setattr(limits, "scan_points", never)
     status, _, err = call(
         "scan", *_inputs(tmp_path, ["m"], [[1], [2]]), "-o", tmp_path / "scan", "--workers", 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from darkstats.cli import run
-from darkstats.report.scan_table import read_scan
+from darkstats.report.scan_reading import read_scan
 from darkstats.searches.output import read_build
 from darkstats.searches.pseudo_events import pseudo_events
 from darkstats.workspace.hs3.event_files import read_events, write_events

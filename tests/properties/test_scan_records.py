@@ -15,7 +15,7 @@ import scan_records
 from darkstats.report.figures.planes import cells_of
 from darkstats.report.hepdata import submission
 from darkstats.report.scan_exports import scan_csv
-from darkstats.report.scan_table import read_scan
+from darkstats.report.scan_reading import read_scan
 
 VALUES = st.floats(1e-12, 1e9, allow_nan=False)
 MAYBE = st.none() | VALUES

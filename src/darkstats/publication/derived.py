@@ -11,7 +11,7 @@ from darkstats.publication.hypotheses import compiled
 from darkstats.publication.limit_tables import limit_files
 from darkstats.publication.resources import listed
 from darkstats.publication.yields import SignalRow, signal_csv, yield_files, yields_of
-from darkstats.report.scan_table import read_scan
+from darkstats.report.scan_reading import read_scan
 
 __all__ = ["compare_derived", "derived_files"]
 

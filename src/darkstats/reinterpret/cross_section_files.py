@@ -15,17 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from darkstats.errors import DocumentError
+from darkstats.reinterpret.cross_section_tables import PlaneTable, Table
 from darkstats.reinterpret.cross_sections import (
     CROSS_SECTION_UNITS,
-    MASS_UNITS,
     CrossSections,
     Formula,
-    MassName,
-    PlaneTable,
-    Table,
     UnitSignal,
-    power_of,
 )
+from darkstats.reinterpret.expression_values import power_of
+from darkstats.reinterpret.mass_names import MASS_UNITS, MassName
 from darkstats.searches.card_file import Entry, read_card_file
 from darkstats.searches.csv_rows import number_in, read_rows
 from darkstats.workspace.hs3.expressions import names_of, parse_expression

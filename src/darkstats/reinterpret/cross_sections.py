@@ -13,303 +13,35 @@ from __future__ import annotations
 
 import math
 import re
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-import numpy as np
-
-from darkstats.errors import DocumentError, OptionError
-from darkstats.scan.triangulation import Triangulation, exact, triangulate
-from darkstats.workspace.hs3.expressions import Call, Name, Node, Number, names_of
+from darkstats.errors import DocumentError
+from darkstats.reinterpret.cross_section_tables import ROUNDING, PlaneTable, Table, at_row
+from darkstats.reinterpret.expression_values import value_of
+from darkstats.reinterpret.mass_names import MassName
+from darkstats.workspace.hs3.expressions import Node
 
 __all__ = [
     "ASSUMED",
     "CROSS_SECTION_UNITS",
-    "MASS_UNITS",
     "NOTHING_SAID",
     "AtMass",
     "CrossSections",
     "Formula",
-    "MassName",
-    "PlaneTable",
-    "Table",
     "UnitSignal",
-    "power_of",
 ]
 
-#: Sizes of units of mass in GeV, and of cross section in fb, as names end with them.
-MASS_UNITS: Mapping[str, float] = {"kev": 1e-6, "mev": 1e-3, "gev": 1.0, "tev": 1e3}
+#: Sizes of units of cross section in fb, as names end with them.
 CROSS_SECTION_UNITS: Mapping[str, float] = {"ab": 1e-3, "fb": 1.0, "pb": 1e3, "nb": 1e6}
 #: What no likelihood can tell, in words.
 NOTHING_SAID = "nothing says what signal strength 1 is"
 ASSUMED = "the signal efficiency is assumed not to depend on the coupling, which cannot be known"
 
-_MASS = re.compile(rf"(?P<stem>.+)_(?P<unit>{'|'.join(MASS_UNITS)})")
 _SIGNAL = re.compile(
     rf"(?P<value>[^\s=]+?)\s*(?P<unit>{'|'.join(CROSS_SECTION_UNITS)})", re.IGNORECASE
 )
-_WORDS = {"kev": "keV", "mev": "MeV", "gev": "GeV", "tev": "TeV"}
-_ANY = frozenset({"mass", "m"})  # stems that mean the only mass of a hypothesis
-_ROUNDING = 1e-12  # relative: 100 MeV are 0.1 GeV
-_ON_EDGE = 1e-9  # share of a corner: a place on the edge of a triangle, rounded
-_FLAT = 1e-10  # area of a triangle, relative: its corners lie on a line, rounded
 _AGREES = 1e-6  # relative: two statements of one cross section
-_FUNCTIONS = {
-    "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "sin": math.sin, "cos": math.cos,
-    "erf": math.erf,
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MassName:
-    """Name of a mass with its unit, such as ``m_a_gev``."""
-
-    text: str
-    stem: str
-    unit: str
-
-    @classmethod
-    def of(cls, text: str) -> MassName | None:
-        """Split a name; None where it names no unit of mass."""
-        found = _MASS.fullmatch(text.lower())
-        if found is None:
-            return None
-        return cls(text=text, stem=text[: len(found["stem"])], unit=found["unit"])
-
-    @property
-    def size_gev(self) -> float:
-        """The unit in GeV."""
-        return MASS_UNITS[self.unit]
-
-    def find(
-        self, hypothesis: Mapping[str, float | str], units: Mapping[str, str | None], source: str
-    ) -> float:
-        """Return this mass of a hypothesis, in this name's unit.
-
-        ``mass_gev`` stands for the only mass that there is; another name for the label of that
-        name, with or without its unit. Where nothing says the unit of a label, it is this name's.
-
-        Parameters
-        ----------
-        hypothesis
-            Values by label.
-        units
-            Units by label, as far as they are known from elsewhere.
-        source
-            File name, for messages.
-
-        Raises
-        ------
-        DocumentError
-            No label fits, or its value is no mass.
-        """
-        split = {label: MassName.of(label) for label in hypothesis}
-        found = [
-            label for label, one in split.items()
-            if self.stem.lower() in {label.lower(), one.stem.lower() if one else None}
-        ]  # fmt: skip
-        if not found and self.stem.lower() in _ANY:
-            with_unit = [label for label, one in split.items() if one or units.get(label)]
-            found = with_unit or list(hypothesis)
-        if len(found) != 1:
-            labels = ", ".join(hypothesis) or "none"
-            first = next(iter(hypothesis), "mass")
-            one = split.get(first)
-            raise DocumentError(
-                f"has the mass {self.text!r}, and the hypothesis has the labels: {labels}",
-                source=source,
-                remedy=f"name the mass after its label, such as {one.stem if one else first}_gev",
-            )
-        label = found[0]
-        value, named = hypothesis[label], split[label]
-        unit = named.unit if named else (units.get(label) or self.unit).lower()
-        if isinstance(value, str) or not value > 0.0:
-            raise DocumentError(
-                f"{label} of the hypothesis is {value!r}, which is no mass above zero",
-                source=source,
-            )
-        if unit not in MASS_UNITS:
-            raise DocumentError(
-                f"{label} of the hypothesis is in {unit!r}, which is no unit of mass",
-                source=source,
-            )
-        return value if unit == self.unit else value * MASS_UNITS[unit] / self.size_gev
-
-
-def value_of(node: Node, values: Mapping[str, float]) -> float:
-    """Value of an expression; ``nan`` where it has none."""
-    try:
-        return _value(node, values)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        return math.nan
-
-
-def _value(node: Node, values: Mapping[str, float]) -> float:  # noqa: PLR0911 -- case by case
-    if isinstance(node, Number):
-        return node.value
-    if isinstance(node, Name):
-        return values[node.name]
-    if isinstance(node, Call):
-        return _FUNCTIONS[node.function](_value(node.argument, values))
-    left, right = _value(node.left, values), _value(node.right, values)
-    if node.sign == "+":
-        return left + right
-    if node.sign == "-":
-        return left - right
-    if node.sign == "*":
-        return left * right
-    if node.sign == "/":
-        return left / right
-    found = left**right
-    return math.nan if isinstance(found, complex) else found
-
-
-def power_of(node: Node, name: str) -> float | None:  # noqa: PLR0911 -- case by case
-    """Power with which a name enters an expression; None where it is no single power.
-
-    Examples
-    --------
-    >>> from darkstats.workspace.hs3.expressions import parse_expression
-    >>> power_of(parse_expression("12.3 * g**2 / m**2"), "g")
-    2.0
-    >>> power_of(parse_expression("g**2 + g**4"), "g") is None
-    True
-    """
-    if isinstance(node, Number) or name not in names_of(node):
-        return 0.0
-    if isinstance(node, Name):
-        return 1.0
-    if isinstance(node, Call):
-        inner = power_of(node.argument, name)
-        if node.function == "sqrt" and inner is not None:
-            return inner / 2.0
-        return 0.0 if inner == 0.0 else None
-    left, right = power_of(node.left, name), power_of(node.right, name)
-    if left is None or right is None:
-        return None
-    if node.sign in "+-":
-        return left if left == right else None
-    if node.sign == "*":
-        return left + right
-    if node.sign == "/":
-        return left - right
-    if name in names_of(node.right) or (left != 0.0 and names_of(node.right)):
-        return None
-    found = left * value_of(node.right, {})
-    return found if math.isfinite(found) else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """Cross sections at masses; between them, their logarithm is linear in that of the mass.
-
-    Parameters
-    ----------
-    masses
-        Rising, in the unit of the name. Shape [row].
-    cross_sections_fb, couplings
-        Cross section in fb at the coupling beside it. Shapes [row].
-    signal_fb
-        Cross section that the signal was generated with, in fb; None where the table has none.
-    """
-
-    masses: tuple[float, ...]
-    cross_sections_fb: tuple[float, ...]
-    couplings: tuple[float, ...]
-    signal_fb: tuple[float, ...] | None = None
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Lowest and highest mass."""
-        return self.masses[0], self.masses[-1]
-
-    def at(self, mass: float, values: tuple[float, ...]) -> float | None:
-        """Value at a mass: that of the row, or between two rows; None outside."""
-        low, high = self.ends
-        if not low * (1.0 - _ROUNDING) <= mass <= high * (1.0 + _ROUNDING):
-            return None
-        k = bisect_left(self.masses, mass)
-        for near in (k - 1, k):
-            if 0 <= near < len(values) and abs(self.masses[near] - mass) <= _ROUNDING * mass:
-                return values[near]
-        a, b = self.masses[k - 1], self.masses[k]
-        part = math.log(mass / a) / math.log(b / a)
-        return float(values[k - 1] * (values[k] / values[k - 1]) ** part)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaneTable:
-    """Cross sections at pairs of masses.
-
-    Between them, the logarithm of the cross section is linear in the logarithms of both masses, in
-    the triangles of a Delaunay triangulation of these.
-
-    Parameters
-    ----------
-    masses
-        Pairs, in the units of the names, each once. Shape [row].
-    cross_sections_fb, couplings, signal_fb
-        As for :class:`Table`.
-    """
-
-    masses: tuple[tuple[float, float], ...]
-    cross_sections_fb: tuple[float, ...]
-    couplings: tuple[float, ...]
-    signal_fb: tuple[float, ...] | None = None
-
-    @property
-    def ends(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Lowest and highest value of each mass."""
-        first, second = zip(*self.masses, strict=True)
-        return (min(first), max(first)), (min(second), max(second))
-
-    def at(self, masses: tuple[float, float], values: tuple[float, ...]) -> float | None:
-        """Value at two masses: that of the row, or within a triangle of rows; None outside."""
-        for row, value in zip(self.masses, values, strict=True):
-            if all(abs(a - b) <= _ROUNDING * b for a, b in zip(row, masses, strict=True)):
-                return value
-        found = _triangle(self.masses, masses)
-        if found is None:
-            return None
-        return math.exp(sum(share * math.log(values[row]) for row, share in found))
-
-
-def _triangle(
-    rows: tuple[tuple[float, float], ...], masses: tuple[float, float]
-) -> list[tuple[int, float]] | None:
-    """Rows at the corners of the triangle about two masses, and their shares; None outside."""
-    grid = _triangulated(rows)
-    if grid is None:
-        return None
-    corners = grid.places[grid.triangles]
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    to = np.log(masses) - a
-    (u, v), (w, x) = (b - a).T, (c - a).T
-    area = u * x - v * w
-    wide = np.abs(area) > _FLAT * np.maximum(u * u + v * v, w * w + x * x)
-    if not wide.any():
-        return None
-    area = np.where(wide, area, np.inf)
-    second = (to[:, 0] * x - to[:, 1] * w) / area
-    third = (u * to[:, 1] - v * to[:, 0]) / area
-    shares = np.stack([1.0 - second - third, second, third], axis=1)
-    best = int(np.argmax(np.where(wide, shares.min(axis=1), -np.inf)))
-    if not shares[best].min() >= -_ON_EDGE:
-        return None
-    points = grid.order[grid.triangles[best]].tolist()
-    return list(zip(points, shares[best].tolist(), strict=True))
-
-
-@lru_cache(maxsize=8)  # one for all hypotheses of a scan
-def _triangulated(rows: tuple[tuple[float, float], ...]) -> Triangulation | None:
-    """Triangles of the logarithms; None where all rows lie on one line."""
-    x, y = ([exact(math.log(row[k])) for row in rows] for k in (0, 1))
-    try:
-        return triangulate(x, y)
-    except OptionError:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -499,7 +231,7 @@ class CrossSections:
                 "" if self.rule.ends_gev is None
                 else f", refused outside {_range(*self.rule.ends_gev)} GeV"
             )  # fmt: skip
-        unit = _WORDS[self.masses[0].unit]
+        unit = self.masses[0].unit_in_words
         if isinstance(self.rule, PlaneTable):
             names = " and ".join(one.text for one in self.masses)
             return (
@@ -558,7 +290,7 @@ class CrossSections:
             coupling = 1.0 if self.rule.reference is None else self.rule.reference
             return coupling, self._formula_fb(self.rule, masses, coupling)
         coupling_, cross_section = (
-            _at_row(self.rule, masses, values)
+            at_row(self.rule, masses, values)
             for values in (self.rule.couplings, self.rule.cross_sections_fb)
         )
         if coupling_ is None or cross_section is None:
@@ -590,7 +322,7 @@ class CrossSections:
             for one in self.masses:
                 mass_gev = masses[one.text] * one.size_gev
                 low, high = rule.ends_gev
-                if not low * (1.0 - _ROUNDING) <= mass_gev <= high * (1.0 + _ROUNDING):
+                if not low * (1.0 - ROUNDING) <= mass_gev <= high * (1.0 + ROUNDING):
                     raise self._outside(f"{one.stem}_gev", mass_gev, rule.ends_gev)
         value = rule.size_fb * value_of(rule.node, {**masses, rule.coupling: coupling})
         if not 0.0 < value < math.inf:
@@ -649,7 +381,7 @@ class CrossSections:
             return self._scaled_fb(reference_fb, stated.value / coupling, stated.origin)
         rule = self.rule
         if stated.kind == "column" and not isinstance(rule, Formula) and rule.signal_fb:
-            found = _at_row(rule, masses, rule.signal_fb)
+            found = at_row(rule, masses, rule.signal_fb)
             if found is not None:
                 return found
         if isinstance(rule, Formula) and rule.reference is None:
@@ -659,15 +391,6 @@ class CrossSections:
                 remedy=f"write reference_coupling, or --unit-signal {self.symbol}=0.1",
             )
         return reference_fb
-
-
-def _at_row(
-    rule: Table | PlaneTable, masses: Mapping[str, float], values: tuple[float, ...]
-) -> float | None:
-    if isinstance(rule, Table):
-        return rule.at(next(iter(masses.values())), values)
-    first, second = masses.values()
-    return rule.at((first, second), values)
 
 
 def _range(low: float, high: float) -> str:

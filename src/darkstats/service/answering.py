@@ -170,7 +170,7 @@ def _lay_scan(one: Reference, store: Store, folder: Path) -> str:
     OptionError
         The answer is not one of a finished scan, or of one that would be another job today.
     """
-    from darkstats.workflows.couplings import NO_MODEL
+    from darkstats.workflows.coupling_requests import NO_MODEL
 
     found = _found(one, store)
     if found.verb != "scan" or found.exit_status:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkstats.report.contours import Contours, exclusion_contours
-from darkstats.report.scan_table import ScanTable, read_scan
+from darkstats.report.scan_reading import read_scan
+from darkstats.report.scan_table import ScanTable
 from darkstats.workflows.exports import collision_of, not_said
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.plot_requests import name_of

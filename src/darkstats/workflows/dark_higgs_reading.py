@@ -67,7 +67,7 @@ class DarkHiggsRequest:
 
 
 def _plane(request: DarkHiggsRequest) -> ScanTable:
-    from darkstats.report.scan_table import read_scan
+    from darkstats.report.scan_reading import read_scan
     from darkstats.workflows.plots import read_record
 
     table = read_scan(read_record(request.result), source=request.result)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkstats.report.records import SCHEMAS
-from darkstats.report.scan_table import Collision, Limits, ScanTable, read_scan
+from darkstats.report.scan_reading import read_scan
+from darkstats.report.scan_table import Collision, Limits, ScanTable
 from darkstats.workflows.couplings import with_couplings
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.plot_requests import ExportRequest, name_of

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Protocol
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
 from darkstats.report.methods import LOSSES, QUANTITIES
-from darkstats.workflows.couplings import (
+from darkstats.workflows.coupling_requests import (
     NO_MODEL,
     NO_MODEL_AT_MASS,
     CouplingAtMass,

@@ -11,7 +11,8 @@ from darkstats.errors import DocumentError, OptionError
 from darkstats.report.global_table import SCHEMA as GLOBAL
 from darkstats.report.limit_table import SCHEMA as LIMIT
 from darkstats.report.records import SCHEMAS
-from darkstats.report.scan_table import SCAN_FILE, Limits, ScanTable, read_scan
+from darkstats.report.scan_reading import read_scan
+from darkstats.report.scan_table import SCAN_FILE, Limits, ScanTable
 from darkstats.report.scan_table import SCHEMA as SCAN
 from darkstats.workflows.couplings import axis_of_record, with_couplings
 from darkstats.workflows.outcome import Outcome, Shell

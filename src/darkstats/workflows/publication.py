@@ -200,7 +200,7 @@ def manifest_facts(
 
 def conversion_notes(documents: Documents) -> dict[str, str]:
     """What the couplings of the stated limits rest on, by key."""
-    from darkstats.report.scan_table import read_scan
+    from darkstats.report.scan_reading import read_scan
     from darkstats.workflows.plots import benchmark_words
 
     if documents.limits is None:
@@ -237,7 +237,7 @@ def _require_own_limits(documents: Documents, request: PublishRequest) -> None:
     from darkstats.provenance import digest_of
     from darkstats.publication.documents import scanned_by
     from darkstats.publication.recomputation import check_points, settings_of
-    from darkstats.report.scan_table import read_scan
+    from darkstats.report.scan_reading import read_scan
 
     if documents.patch_set is None and not documents.has_signal:
         raise OptionError(

@@ -139,7 +139,7 @@ def _of_record(request: RecastRequest) -> _Given:
     from darkstats.report.limit_table import SCHEMA as LIMIT
     from darkstats.report.numbers import level_words
     from darkstats.report.recasts import CURVES, GivenLimit
-    from darkstats.report.scan_table import read_scan
+    from darkstats.report.scan_reading import read_scan
     from darkstats.workflows.plots import read_record
 
     record = read_record(request.limit)
@@ -250,7 +250,7 @@ def _masses(table: ScanTable, source: str) -> list[float]:
 
 def _mass_unit(table: ScanTable, source: str) -> float:
     """Size of the unit of the first axis in GeV."""
-    from darkstats.reinterpret.cross_sections import MASS_UNITS
+    from darkstats.reinterpret.mass_names import MASS_UNITS
 
     unit = (table.axis_words[0].unit or "").lower()
     if unit not in MASS_UNITS:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from darkstats.errors import DocumentError, OptionError
 from darkstats.options import check_choices, option
-from darkstats.workflows.couplings import CouplingRequest
+from darkstats.workflows.coupling_requests import CouplingRequest
 from darkstats.workflows.inputs import likelihood_of, read
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import LimitOptions, LimitRequest, NamePattern, WorkspaceRequest

@@ -14,7 +14,7 @@ from typing import Annotated
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
 from darkstats.scan.settings import BayesSettings
-from darkstats.workflows.couplings import NO_MODEL_AT_MASS, CouplingAtMass
+from darkstats.workflows.coupling_requests import NO_MODEL_AT_MASS, CouplingAtMass
 from darkstats.workspace.patchset import PatchSet
 from darkstats.workspace.spec import Workspace
 

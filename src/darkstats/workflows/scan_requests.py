@@ -9,7 +9,7 @@ from typing import Annotated
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
 from darkstats.scan.settings import BayesSettings
-from darkstats.workflows.couplings import NO_MODEL, CouplingRequest
+from darkstats.workflows.coupling_requests import NO_MODEL, CouplingRequest
 from darkstats.workflows.requests import (
     LARGEST_SEED,
     LIKELIHOOD,

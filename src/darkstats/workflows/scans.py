@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from darkstats.errors import OptionError
 from darkstats.garbage import collection_paused
 from darkstats.report.scan_table import SCAN_FILE
-from darkstats.workflows.couplings import CouplingRequest, check_scan, with_couplings
+from darkstats.workflows.coupling_requests import CouplingRequest
+from darkstats.workflows.couplings import check_scan, with_couplings
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import (
     BAYES_LEVEL,
@@ -208,7 +209,7 @@ def record_of_scan(
 def _write(folder: Path, record: Mapping[str, Any]) -> None:
     """Keep the result beside the blocks: a record, and its table as CSV."""
     from darkstats.report.scan_exports import scan_csv
-    from darkstats.report.scan_table import read_scan
+    from darkstats.report.scan_reading import read_scan
     from darkstats.report.writing import json_text, write_text
 
     write_text(folder / SCAN_FILE, json_text(record))
@@ -217,7 +218,7 @@ def _write(folder: Path, record: Mapping[str, Any]) -> None:
 
 @collection_paused()
 def _outcome(scan: MassScan, record: JsonObject, where: str) -> Outcome[MassScan]:
-    from darkstats.report.scan_table import read_scan
+    from darkstats.report.scan_reading import read_scan
     from darkstats.workflows.plot_requests import PlotRequest
     from darkstats.workflows.plots import scans_outcome
 
@@ -281,7 +282,7 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
 
 def _require_readable(source: Source, job: Job, settings: ScanSettings) -> None:
     """Read the record that a scan without any result would give: before the work, not after it."""
-    from darkstats.report.scan_table import read_scan
+    from darkstats.report.scan_reading import read_scan
     from darkstats.scan.mass_scan import MassScan, ScanPoint
 
     empty = MassScan(
@@ -436,7 +437,7 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
         A block could not be computed or kept; what is finished is kept.
     """
     from darkstats.execution.store import BlockStore
-    from darkstats.report.scan_table import read_scan
+    from darkstats.report.scan_reading import read_scan
     from darkstats.report.writing import json_text, write_text
     from darkstats.scan.job import limits_job
     from darkstats.scan.projection import SYSTEMATICS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import DocumentError
-from darkstats.workflows.couplings import converted
+from darkstats.workflows.coupling_records import converted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -233,7 +233,7 @@ def _verify_limits(
     from darkstats.publication.documents import LIMITS, scanned_by
     from darkstats.publication.findings import MALFORMED, Problem
     from darkstats.publication.recomputation import check_points, settings_of
-    from darkstats.report.scan_table import read_scan
+    from darkstats.report.scan_reading import read_scan
 
     limits = documents.limits
     if limits is None:
@@ -320,7 +320,7 @@ def _in_units(
     )
     from darkstats.report.scan_records import scan_record
     from darkstats.scan.mass_scan import MassScan, ScanPoint
-    from darkstats.workflows.couplings import restated
+    from darkstats.workflows.coupling_records import restated
     from darkstats.workflows.scan_sources import couplings_of
 
     points = [
@@ -358,7 +358,7 @@ def _computed_again(
     from darkstats.publication.findings import UNCERTIFIED, Problem
     from darkstats.publication.recomputation import compare_point
     from darkstats.scan.job import limits_job
-    from darkstats.workflows.couplings import restated
+    from darkstats.workflows.coupling_records import restated
     from darkstats.workflows.scans import record_of_scan, run_limits
 
     job = limits_job(hypotheses, settings)

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from darkstats.errors import CardError, DocumentError, OptionError
 from darkstats.reinterpret import AtMass, UnitSignal, read_cross_sections
-from darkstats.reinterpret.cross_sections import power_of
+from darkstats.reinterpret.expression_values import power_of
 from darkstats.signals.benchmarks import BENCHMARKS
-from darkstats.workflows.couplings import CouplingRequest, restated, with_couplings
+from darkstats.workflows.coupling_records import restated
+from darkstats.workflows.coupling_requests import CouplingRequest
+from darkstats.workflows.couplings import with_couplings
 from darkstats.workflows.scan_sources import couplings_of
 from darkstats.workspace.hs3.expressions import parse_expression
 
@@ -141,7 +143,7 @@ def test_power_of_an_expression(text: str, power: float | None) -> None:
     node = parse_expression(text)
     assert power_of(node, "g") == power
     if power is not None:
-        from darkstats.reinterpret.cross_sections import value_of
+        from darkstats.reinterpret.expression_values import value_of
 
         low, high = (value_of(node, {"g": g, "m_gev": 1.3}) for g in (0.7, 1.4))
         assert math.log2(high / low) == pytest.approx(power)

@@ -27,7 +27,8 @@ from darkstats.report.contour_exports import (
 )
 from darkstats.report.contours import Contours, exclusion_contours
 from darkstats.report.hepdata import write_submission
-from darkstats.report.scan_table import Collision, read_scan
+from darkstats.report.scan_reading import read_scan
+from darkstats.report.scan_table import Collision
 from darkstats.report.writing import json_text
 from hepdata_rules import DATA, TABLE
 

@@ -33,7 +33,8 @@ from darkstats.report.figures.smooth import p_curve
 from darkstats.report.figures.style import Drawing, canvas, style, typeset
 from darkstats.report.global_table import read_global
 from darkstats.report.provenance import Inputs
-from darkstats.report.scan_table import ScanTable, read_scan
+from darkstats.report.scan_reading import read_scan
+from darkstats.report.scan_table import ScanTable
 
 LONG_TITLE = (
     "SIMULATED. Search for axion-like particles in three-photon events, 445 pb^-1; unbinned"

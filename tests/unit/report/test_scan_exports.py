@@ -18,7 +18,8 @@ import scan_records
 from darkstats.errors import OptionError
 from darkstats.report.hepdata import submission, write_submission
 from darkstats.report.scan_exports import scan_csv
-from darkstats.report.scan_table import Collision, ScanTable, read_scan
+from darkstats.report.scan_reading import read_scan
+from darkstats.report.scan_table import Collision, ScanTable
 from hepdata_rules import DATA, TABLE
 
 

@@ -47,7 +47,8 @@ from darkstats.report.figures.significances import (
 )
 from darkstats.report.figures.style import Drawing, style
 from darkstats.report.global_table import read_global
-from darkstats.report.scan_table import ScanTable, read_scan
+from darkstats.report.scan_reading import read_scan
+from darkstats.report.scan_table import ScanTable
 from darkstats.report.writing import csv_text
 from darkstats.signals.benchmarks import BENCHMARKS
 from darkstats.signals.constants import M_ELECTRON_GEV

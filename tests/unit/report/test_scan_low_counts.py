@@ -19,9 +19,10 @@ from darkstats.report.figures.coupling_limits import draw_limits, mass_limits_fi
 from darkstats.report.hepdata import submission
 from darkstats.report.records import _at_unit
 from darkstats.report.scan_exports import scan_csv
+from darkstats.report.scan_reading import read_scan
 from darkstats.report.scan_records import Coupling, _point
 from darkstats.report.scan_sheets import scan_sheet
-from darkstats.report.scan_table import Collision, read_scan
+from darkstats.report.scan_table import Collision
 from darkstats.scan.limits import _of_limit
 from darkstats.scan.mass_scan import ScanPoint
 from darkstats.workflows.trials import _statement

@@ -14,7 +14,7 @@ import pytest
 
 import scan_records
 from darkstats.errors import DocumentError, UnknownNameError
-from darkstats.report.scan_table import read_scan
+from darkstats.report.scan_reading import read_scan
 
 Record = dict[str, Any]
 

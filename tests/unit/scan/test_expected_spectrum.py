@@ -14,8 +14,8 @@ from darkstats.execution.run import run_job
 from darkstats.look_elsewhere import LocalTally
 from darkstats.look_elsewhere.spectrum_job import TOY_TASKS, collect_tallies, toys_job
 from darkstats.report.scan_exports import scan_columns
+from darkstats.report.scan_reading import read_scan
 from darkstats.report.scan_records import scan_record
-from darkstats.report.scan_table import read_scan
 from darkstats.scan.expected_spectrum import LARGEST_BIAS, bias_words
 from darkstats.scan.job import LIMIT_TASKS, collect_scan, limits_job
 from darkstats.scan.mass_hypotheses import BinnedHypotheses
