@@ -8,7 +8,7 @@ the grid knows there is tried everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise, product
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from darkstats.errors import FitFailedError
 from darkstats.fit.batch import fit_batch
 from darkstats.fit.mle import AGREEMENT, fit
+from darkstats.fit.neighbours import hand_on
 
 if TYPE_CHECKING:
     from darkstats.arrays import BoolArray, FloatArray
@@ -100,13 +101,12 @@ class Surface:
 
     def _settle(self, column: int, lanes: list[Lane]) -> None:
         """Fit lanes, then the neighbours of points that moved, until none does."""
-        order = np.argsort(self._axes[0], kind="stable").tolist()
-        for _ in range(self._shape[0] + 1):
-            moved = self._fit(column, lanes)
-            neighbours = (*pairwise(order), *pairwise(order[::-1]))
-            lanes = [(k, self._points[other, column]) for other, k in neighbours if other in moved]
-            if not lanes:
-                return
+
+        def refit(pairs: list[tuple[int, int]]) -> set[int]:
+            return self._fit(column, [(k, self._points[giver, column]) for k, giver in pairs])
+
+        line = np.argsort(self._axes[0], kind="stable").tolist()
+        hand_on(line, refit, moved=self._fit(column, lanes), rounds=len(line))
 
     def _fit(self, column: int, lanes: Iterable[Lane]) -> set[int]:
         """Fit points from starts; return the places where that lowered what was known."""

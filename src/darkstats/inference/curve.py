@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import pairwise
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +24,7 @@ from darkstats.fit import FitOptions, FitResult, fit, fit_batch
 from darkstats.fit.elsewhere import starts_elsewhere
 from darkstats.fit.lanes import Problem
 from darkstats.fit.mle import RANGE_END, number_options
+from darkstats.fit.neighbours import hand_on
 from darkstats.fit.starts import jittered_starts, starts_on_both_sides
 from darkstats.fit.valleys import cancels
 from darkstats.inference.asimov import asimov_data
@@ -279,32 +280,21 @@ class ProfileCurve:
         ]
         self.evaluate(mus)
         for profile in (self._asimov, self._data):
-            moved = set(profile.minima)
-            for _ in range(len(mus)):
-                lanes = self._from_neighbours(profile, set(mus), moved)
-                before = {mu: profile.minima[mu][0] for mu, _, _ in lanes if mu in profile.minima}
-                self._fit_lanes(lanes)
-                moved = {
-                    mu
-                    for mu, value in before.items()
-                    if profile.minima[mu][0] < value - NLL_TOLERANCE
-                }
-                if not moved:
-                    break
+            known = sorted(profile.minima)
+            refit = partial(self._refit_from, profile, set(mus))
+            hand_on(known, refit, moved=known, rounds=len(mus))
         found = any(p.minima[mu][0] < value - NLL_TOLERANCE for p, mu, value in earlier)
         return self._restore_free() or found
 
-    def _from_neighbours(
-        self, profile: Profile, wanted: set[float], moved: set[float]
-    ) -> list[tuple[float, Profile, FloatArray]]:
-        """Lanes that start the points wanted at the minima of the neighbours that have moved."""
-        known = sorted(profile.minima)
-        lanes = []
-        for left, right in pairwise(known):
-            for mu, other in ((left, right), (right, left)):
-                if mu in wanted and other in moved and mu != self.statistic.asimov_mu:
-                    lanes.append((mu, profile, profile.minima[other][1]))
-        return lanes
+    def _refit_from(
+        self, profile: Profile, wanted: set[float], pairs: list[tuple[float, float]]
+    ) -> set[float]:
+        """Fit the points wanted from the minima of others; return those that have moved."""
+        reference = self.statistic.asimov_mu
+        pairs = [(mu, giver) for mu, giver in pairs if mu in wanted and mu != reference]
+        before = {mu: profile.minima[mu][0] for mu, _ in pairs}
+        self._fit_lanes([(mu, profile, profile.minima[giver][1]) for mu, giver in pairs])
+        return {mu for mu, low in before.items() if profile.minima[mu][0] < low - NLL_TOLERANCE}
 
     def _fit_lanes(self, lanes: list[tuple[float, Profile, FloatArray]]) -> None:
         """Conditional fits at (mu, profile, start); the lowest minimum of a point stays."""

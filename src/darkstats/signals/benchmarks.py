@@ -233,29 +233,6 @@ def _all() -> dict[str, Benchmark]:
             lambda _, x: 1e3 * x,
             lambda _, x: 1e-3 * x,
         ),
-        *(
-            (
-                name,
-                f"BR({words}) x BR(X -> f)",
-                label,
-                ("m_X",),
-                "the number of B mesons is that of the card",
-                lambda _, x: x,
-                lambda _, x: x,
-            )
-            for name, words, label in (
-                (
-                    "b_to_k_branching",
-                    "B+ -> K+ X",
-                    r"$\mathcal{B}(B^+ \to K^+ X, X \to f)$",
-                ),
-                (
-                    "b_to_kstar_branching",
-                    "B0 -> K*0 X) x BR(K*0 -> K+ pi-",
-                    r"$\mathcal{B}(B^0 \to K^{*0} X \to K^+\pi^- f)$",
-                ),
-            )
-        ),
     )
     return {
         name: Benchmark(
@@ -266,15 +243,40 @@ def _all() -> dict[str, Benchmark]:
             assumption=assumption,
             to_coupling=there,
             to_cross_section_pb=back,
-            per_parent=name.endswith("_branching"),
             range_gev=_RANGES.get(name),
         )
         for name, coupling, label, masses, assumption, there, back in entries
     }
 
 
+def _branching(name: str, decay: str, label: str) -> Benchmark:
+    """A product of branching fractions: what is seen over the B mesons that are made."""
+    return Benchmark(
+        name=name,
+        coupling=f"BR({decay}) x BR(X -> f)",
+        label=label,
+        masses=("m_X",),
+        assumption="the number of B mesons is that of the card",
+        to_coupling=lambda _, x: x,
+        to_cross_section_pb=lambda _, x: x,
+        per_parent=True,
+    )
+
+
+#: Branching fractions, which need the cross section of what decays.
+_BRANCHINGS = (
+    _branching("b_to_k_branching", "B+ -> K+ X", r"$\mathcal{B}(B^+ \to K^+ X, X \to f)$"),
+    _branching(
+        "b_to_kstar_branching",
+        "B0 -> K*0 X) x BR(K*0 -> K+ pi-",
+        r"$\mathcal{B}(B^0 \to K^{*0} X \to K^+\pi^- f)$",
+    ),
+)
+
 #: Models by name.
-BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(_all())
+BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
+    _all() | {one.name: one for one in _BRANCHINGS}
+)
 
 
 def benchmark(name: str) -> Benchmark:

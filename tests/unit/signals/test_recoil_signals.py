@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkstats.errors import OptionError, UnknownNameError
@@ -149,6 +149,7 @@ def test_muon_fraction_is_that_of_equal_charges():
     assert dark_photon.muon_fraction(1.0, r_hadrons=0.0) == pytest.approx(0.5, abs=1e-3)
 
 
+@settings(deadline=None)
 @given(st.floats(0.3, 9.0), st.floats(1e-6, 1e2), st.sampled_from(sorted(BENCHMARKS)))
 def test_benchmarks_invert_themselves(mass, cross_section_pb, name):
     model = BENCHMARKS[name]
@@ -160,6 +161,14 @@ def test_benchmarks_invert_themselves(mass, cross_section_pb, name):
     coupling = model.to_coupling(masses, cross_section_pb)
     assert coupling > 0.0
     assert model.to_cross_section_pb(masses, coupling) == pytest.approx(cross_section_pb, rel=1e-9)
+
+
+def test_only_branching_fractions_are_per_parent():
+    """They are what is seen over what decays; all others are of cross sections."""
+    assert {name for name, model in BENCHMARKS.items() if model.per_parent} == {
+        "b_to_k_branching",
+        "b_to_kstar_branching",
+    }
 
 
 def test_the_fully_invisible_zprime_is_the_stronger_limit():
