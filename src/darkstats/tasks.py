@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from darkstats.look_elsewhere import Comparison
     from darkstats.options import Choice
     from darkstats.publication.findings import Findings
-    from darkstats.report.contours import Contours
+    from darkstats.report.contour_results import Contours
     from darkstats.report.recasts import Recast
     from darkstats.report.scan_table import ScanTable
     from darkstats.scan.mass_scan import MassScan

@@ -11,7 +11,7 @@ from darkstats.report.records import SCHEMAS
 from darkstats.report.writing import csv_text, plain
 
 if TYPE_CHECKING:
-    from darkstats.report.contours import Contours, Curve
+    from darkstats.report.contour_results import Contours, Curve
     from darkstats.report.scan_table import Collision
     from darkstats.scan.contours import Piece
 

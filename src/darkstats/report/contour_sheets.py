@@ -11,7 +11,7 @@ from darkstats.report.tables import grid, sheet
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from darkstats.report.contours import Contours
+    from darkstats.report.contour_results import Contours
 
 __all__ = ["contour_sheet"]
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from darkstats.workflows.documents import combine, digest, download, hs3, inspect, prune, rename
     from darkstats.workflows.exports import citation, export
+    from darkstats.workflows.fit_requests import FitRequest, RankRequest, ScanRequest
     from darkstats.workflows.fits import fit, rank, scan_poi
     from darkstats.workflows.outcome import Outcome, Shell
     from darkstats.workflows.patch_sets import create_patch_set
@@ -41,13 +42,10 @@ if TYPE_CHECKING:
     from darkstats.workflows.recasts import recast
     from darkstats.workflows.reinterpretation import ReinterpretRequest, reinterpret
     from darkstats.workflows.requests import (
-        FitRequest,
         GoodnessRequest,
         HypoTestRequest,
         LimitRequest,
         ModelRequest,
-        RankRequest,
-        ScanRequest,
         SignificanceRequest,
         ToyRequest,
         WorkspaceRequest,
@@ -172,6 +170,7 @@ _HOMES = {
     ),
     "documents": ("combine", "digest", "download", "hs3", "inspect", "prune", "rename"),
     "exports": ("citation", "export"),
+    "fit_requests": ("FitRequest", "RankRequest", "ScanRequest"),
     "fits": ("fit", "rank", "scan_poi"),
     "outcome": ("Outcome", "Shell"),
     "patch_sets": ("create_patch_set",),
@@ -181,13 +180,10 @@ _HOMES = {
     "publication_requests": ("PublishRequest", "VerifyRequest"),
     "requests": (
         "BayesSettings",
-        "FitRequest",
         "GoodnessRequest",
         "HypoTestRequest",
         "LimitRequest",
         "ModelRequest",
-        "RankRequest",
-        "ScanRequest",
         "SignificanceRequest",
         "ToyRequest",
         "WorkspaceRequest",

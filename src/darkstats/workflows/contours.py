@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darkstats.report.contours import Contours, exclusion_contours
+from darkstats.report.contour_results import Contours
+from darkstats.report.contours import exclusion_contours
 from darkstats.report.scan_reading import read_scan
 from darkstats.report.scan_table import ScanTable
 from darkstats.workflows.exports import collision_of, not_said

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from darkstats.fit.mle import Certification
     from darkstats.model import Model
     from darkstats.report.figures.style import Drawing
-    from darkstats.workflows.requests import FitRequest, RankRequest, ScanRequest
+    from darkstats.workflows.fit_requests import FitRequest, RankRequest, ScanRequest
     from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["Fitted", "Ranking", "fit", "poi_scan", "rank", "scan_poi"]

@@ -25,7 +25,8 @@ from darkstats.report.contour_exports import (
     contour_record,
     contour_submission,
 )
-from darkstats.report.contours import Contours, exclusion_contours
+from darkstats.report.contour_results import Contours
+from darkstats.report.contours import exclusion_contours
 from darkstats.report.hepdata import write_submission
 from darkstats.report.scan_reading import read_scan
 from darkstats.report.scan_table import Collision

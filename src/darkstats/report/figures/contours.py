@@ -32,7 +32,7 @@ from darkstats.scan.contours import between
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from darkstats.report.contours import Contours
+    from darkstats.report.contour_results import Contours
 
 __all__ = ["contours_figure"]
 
