@@ -1,10 +1,14 @@
-"""Close the fits of a built search on themselves, and say what moves its limits.
+"""Close the fits of built searches on themselves, and say what moves their limits.
 
     python docs/examples/closure.py workspaces/alp closure.json [--toys 5000]
+    python docs/examples/closure.py BUILDS/* closure.json --spurious spurious.json --cache DIR
 
-For a dozen hypotheses: toys of the background, as the window's model describes the simulated one,
-with a signal of 1.5 expected limits give pulls, bias and coverage; the expected limit without the
-statistical error of simulation says how much that error costs.
+For a dozen hypotheses of each search: toys of the background, as the window's model describes the
+simulated one, with a signal of 1.5 expected limits give pulls, bias and coverage; the expected
+limit without the statistical error of simulation says how much that error costs.
+
+With --spurious, the model of every window is fitted to simulated background that it was not made
+of: see spurious_signal.py. Results of other searches in the files stay.
 """
 
 from __future__ import annotations
@@ -12,13 +16,18 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import darkstats
 from darkstats.scan.spectrum import SpectrumMap, read_fill
 from darkstats.workspace import Workspace
+
+sys.path.insert(0, str(Path(__file__).parent))
+from spurious_signal import at_no_signal, least_mu, spurious_signals
 
 
 def without_simulation_error(document: dict) -> dict:
@@ -40,17 +49,10 @@ def close(
     """Pulls of the signed root and bias of the estimate, auxiliary data drawn and fixed."""
     index = model.parameter_index("mu")
     data = model.observation
-    fitted = darkstats.fit_batch(model, expected, data.auxdata, poi_values=[0.0])
-    truth = fitted.require_converged().parameters[0].copy()
+    truth, background, signal = at_no_signal(model, expected)
     truth[index] = mu
     rates = model.expected_rates(truth)
-    zero = truth.copy()
-    zero[index] = 0.0
-    background = model.expected_rates(zero)
-    signal = (rates - background) / mu
-    inside = signal > 0.01 * signal.max()
-    # The rate stays positive: the estimate of an empty window is bounded, not minus infinity.
-    lowest = -0.98 * float(np.min(background[inside] / signal[inside]))
+    lowest = least_mu(background, signal)
     rng = np.random.Generator(np.random.Philox(seed))
     counts = rng.poisson(rates, (toys, model.n_bins)).astype(float)
     widths = np.array([p.width for p in model.parameters])
@@ -76,24 +78,19 @@ def close(
     return result
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--toys", type=int, default=5000)
-    parser.add_argument("--hypotheses", type=int, default=14)
-    asked = parser.parse_args()
-    base = next(asked.folder.glob("background_only.json*"))
+def closed(folder: Path, toys: int, hypotheses: int) -> list[dict[str, Any]]:
+    """One row for each of some hypotheses of a built search."""
+    base = next(folder.glob("background_only.json*"))
     document = darkstats.read_workspace(str(base)).document
-    spectra = SpectrumMap.of(document, read_fill(next(asked.folder.glob("fill.json*"))))
+    spectra = SpectrumMap.of(document, read_fill(next(folder.glob("fill.json*"))))
     fine = np.concatenate(
         [np.sum([s["data"] for s in c["samples"]], axis=0) for c in document["channels"]]
     )
-    patches = next(asked.folder.glob("patchset.json*"))
-    windows = json.loads((asked.folder / "background_only.meta.json").read_text("utf-8"))["windows"]
-    cl = json.loads((asked.folder / "record.json").read_text("utf-8"))["statistics"]["cl"]
+    patches = next(folder.glob("patchset.json*"))
+    windows = json.loads((folder / "background_only.meta.json").read_text("utf-8"))["windows"]
+    cl = json.loads((folder / "record.json").read_text("utf-8"))["statistics"]["cl"]
     names = [n for n, w in windows.items() if w.get("set", "nominal") == "nominal"]
-    chosen = [names[i] for i in np.linspace(0, len(names) - 1, asked.hypotheses).astype(int)]
+    chosen = [names[i] for i in np.linspace(0, len(names) - 1, hypotheses).astype(int)]
     rows = []
     for number, name in enumerate(chosen):
         workspace = darkstats.read_workspace(str(base), patchset=str(patches), point=name)
@@ -111,15 +108,21 @@ def main() -> None:
             "background_events": windows[name].get("background_events"),
             "expected_mu": limit.expected[2],
             "simulation_error_moves_limit": limit.expected[2] / ideal.expected[2] - 1.0,
-        } | close(model, spectra.window(name).gather(fine), mu, asked.toys, number)
+        } | close(model, spectra.window(name).gather(fine), mu, toys, number)
+        if "ctau_mm" in windows[name]:
+            row["ctau_mm"] = windows[name]["ctau_mm"]
         rows.append(row)
-    asked.output.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", "utf-8")
-    print(
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows of one search, as the page shows them."""
+    lines = [
         "| masses [GeV] | events | signal | failed | pull mean | pull width | bias/spread "
         "| (aux fixed) | 68 % covers | simulation moves limit |\n" + "|---" * 10 + "|"
-    )
-    for r in rows:
-        print(
+    ]
+    lines += [
+        (
             f"| {r['mass_gev']} | {r['events']:.3g} | {r['signal_events']:.3g} "
             f"| {r['drawn_failed'] + r['fixed_failed']} | {r['drawn_pull_mean']:+.3f} "
             f"| {r['drawn_pull_width']:.3f} | {r['drawn_bias_over_spread']:+.3f} "
@@ -127,6 +130,59 @@ def main() -> None:
             f"| {100 * r['drawn_coverage_68']:.1f} % "
             f"| {100 * r['simulation_error_moves_limit']:+.1f} % |"
         )
+        for r in rows
+    ]
+    return "\n".join(lines)
+
+
+def summary(searches: dict[str, list[dict[str, Any]]]) -> str:
+    """One line for each search: ends of what its rows have."""
+    columns = (
+        ("events", "{:.3g}"), ("drawn_pull_mean", "{:+.3f}"), ("drawn_pull_width", "{:.3f}"),
+        ("drawn_bias_over_spread", "{:+.3f}"), ("fixed_bias_over_spread", "{:+.3f}"),
+        ("drawn_coverage_68", "{:.3f}"),
+    )  # fmt: skip
+    lines = [
+        "| search | hypotheses | failed | events | pull mean | pull width | bias/spread "
+        "| (aux fixed) | 68 % covers |\n" + "|---" * 9 + "|"
+    ]
+    for name, rows in searches.items():
+        failed = sum(r["drawn_failed"] + r["fixed_failed"] for r in rows)
+        cells = []
+        for key, form in columns:
+            low, high = (form.format(end(r[key] for r in rows)) for end in (min, max))
+            cells.append(low if low == high else f"{low} to {high}")
+        lines.append(f"| `{name}` | {len(rows)} | {failed} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def updated(path: Path, name: str, found: Any) -> None:
+    """Write what was found of one search; that of others stays."""
+    held = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    held[name] = found
+    path.write_text(json.dumps(held, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--toys", type=int, default=5000)
+    parser.add_argument("--hypotheses", type=int, default=14)
+    parser.add_argument("--spurious", type=Path, help="file of the spurious signals")
+    parser.add_argument("--cards", type=Path, default=Path(__file__).parents[2] / "models")
+    parser.add_argument("--cache", type=Path, help="folder of simulated blocks")
+    parser.add_argument("--quick", action="store_true", help="spurious signals of quick builds")
+    asked = parser.parse_args()
+    for folder in asked.folders:
+        name = json.loads((folder / "record.json").read_text("utf-8"))["name"]
+        rows = closed(folder, asked.toys, asked.hypotheses)
+        updated(asked.output, name, rows)
+        print(f"\n{name}\n\n{table(rows)}", flush=True)
+        if asked.spurious:
+            found = spurious_signals(asked.cards / f"{name}.yaml", asked.cache, quick=asked.quick)
+            updated(asked.spurious, name, found)
+            print(f"\nSpurious signal: {found['words']}", flush=True)
 
 
 if __name__ == "__main__":

@@ -119,11 +119,17 @@ def _usable(tally: ExcursionTally, covariance: FloatArray) -> IndexArray:
     """Levels that can be weighed together, as numbers; else as many as there are coefficients."""
     at: IndexArray = np.flatnonzero(np.diag(covariance) > 0.0).astype(np.int64)
     enough = tally.ok >= _TOYS_PER_LEVEL * len(at)
-    if enough and len(at) and np.linalg.cond(covariance[np.ix_(at, at)]) < 1e10:
+    if enough and len(at) and _independent(covariance, at):
         return at
-    if tally.dimension == 1 or len(at) < 2:
+    if tally.dimension == 1:
         return at[:1]
-    return np.array([at[0], at[-1]])
+    # With few counts two levels may see the same toys: one says nothing that the other does not.
+    pairs = (at[[0, k]] for k in range(len(at) - 1, 0, -1))
+    return next((pair for pair in pairs if _independent(covariance, pair)), at[:1])
+
+
+def _independent(covariance: FloatArray, at: IndexArray) -> bool:
+    return bool(np.linalg.cond(covariance[np.ix_(at, at)]) < 1e10)
 
 
 def fit_levels(tally: ExcursionTally) -> LevelLaw | None:

@@ -47,6 +47,8 @@ class Benchmark:
         search says: the coupling is a product of branching fractions.
     range_gev
         Masses, of the first of them, outside of which there is no coupling; None for no such ends.
+    final_state
+        Decay whose branching fraction the cross section includes, in LaTeX; empty for none.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Benchmark:
     to_cross_section_pb: Callable[[tuple[float, ...], float], float] = field(repr=False)
     per_parent: bool = False
     range_gev: tuple[float, float] | None = None
+    final_state: str = ""
 
     def covers(self, masses_gev: tuple[float, ...]) -> bool:
         """Whether there is a coupling at these masses."""
@@ -71,6 +74,14 @@ _RANGES = {
     "muonphilic_scalar_mumu": (2.0 * M_MUON_GEV, CM_ENERGY_GEV),
     "leptophilic_scalar_tautau": leptophilic.MASS_RANGE_GEV,
     "leptophilic_alp_tautau": leptophilic.MASS_RANGE_GEV,
+}
+#: Decays of the boson beside two muons.
+_FINAL_STATES = {
+    "lmu_ltau_mumu": r"\mu^+\mu^-",
+    "muonphilic_scalar_mumu": r"\mu^+\mu^-",
+    "lmu_ltau_tautau": r"\tau^+\tau^-",
+    "leptophilic_scalar_tautau": r"\tau^+\tau^-",
+    "leptophilic_alp_tautau": r"\tau^+\tau^-",
 }
 _DRESSED = "vacuum polarisation at 10.58 GeV, a factor of 1.078 +- 0.005 on the Born cross section"
 
@@ -244,6 +255,7 @@ def _all() -> dict[str, Benchmark]:
             to_coupling=there,
             to_cross_section_pb=back,
             range_gev=_RANGES.get(name),
+            final_state=_FINAL_STATES.get(name, ""),
         )
         for name, coupling, label, masses, assumption, there, back in entries
     }

@@ -103,3 +103,20 @@ def test_wrong_geometries_are_refused(planes: np.ndarray) -> None:
         by_euler_characteristic(ExcursionTally.of(ScanField.of(line([0, 1]), [[0, 1]])), 3.0)
     with pytest.raises(OptionError, match="two levels"):
         by_euler_characteristic(ExcursionTally.of(on_grid(planes[:5]), (1.0,)), 3.0)
+
+
+def test_levels_that_see_the_same_toys_are_one_level():
+    """Discrete roots jump over levels: what two levels count alike determines no law of two."""
+    plane = rows(np.repeat([0.0, 1.0, 2.0], 3), np.tile([0.0, 1.0, 2.0], 3))
+    heights = np.where(np.arange(40) % 4 == 0, 3.0, 0.0)
+    roots = np.outer(heights, [1.0, 0, 0, 0, 0, 0, 0, 0, 1.0])
+    tally = ExcursionTally.of(ScanField.of(plane, roots), (0.5, 1.0, 1.5, 2.0))
+    assert fit_levels(tally) is None
+    result = by_euler_characteristic(tally, 2.5)
+    assert not result.valid
+    assert result.p_global is None
+    # one level that differs is enough for two coefficients
+    roots[1, 4] = 1.2
+    law = fit_levels(ExcursionTally.of(ScanField.of(plane, roots), (0.5, 1.0, 1.5, 2.0)))
+    assert law is not None
+    assert law.used == (True, False, False, True)

@@ -12,6 +12,7 @@ import darkstats
 from darkstats.errors import OptionError
 from darkstats.execution.processes import InProcess
 from darkstats.execution.run import run_job
+from darkstats.look_elsewhere.arrangement import arranged
 from darkstats.look_elsewhere.responses import responses_of
 from darkstats.look_elsewhere.spectrum_job import (
     TOY_TASKS,
@@ -135,3 +136,31 @@ def test_masses_are_numbers(inputs):
     members = tuple(replace(one, values=("heavy",)) for one in inputs.members)
     with pytest.raises(OptionError, match="no number"):
         SpectrumContext.of(replace(inputs, members=members), CODES)
+
+
+def with_lifetimes(inputs, lifetimes):
+    """Each hypothesis with lifetimes as a second label."""
+    members = tuple(
+        replace(one, name=f"{one.name}_{k}", values=(*one.values[:1], time))
+        for one in inputs.members
+        for k, time in enumerate(lifetimes)
+    )
+    return replace(inputs, labels=("m_gev", "ctau_mm"), members=members)
+
+
+def test_masses_and_lifetimes_are_a_plane(inputs):
+    """The second coordinate is the logarithm of the lifetime, and no two points coincide."""
+    members, geometry = arranged(with_lifetimes(inputs, (0.1, 10.0, 1000.0)))
+    n = len(inputs.members)
+    assert geometry.kind == "rows"
+    assert geometry.dimension == 2
+    assert len(members) == geometry.n_points == 3 * n
+    assert geometry.euler == 1  # one piece
+    np.testing.assert_allclose(geometry.coordinates[:3, 1], [-1.0, 1.0, 3.0])
+    np.testing.assert_array_equal(geometry.coordinates[:3, 0], float(members[0].values[0]))
+
+
+@pytest.mark.parametrize("lifetime", [0.0, -1.0, math.inf, math.nan, "long", True])
+def test_lifetimes_are_positive(inputs, lifetime):
+    with pytest.raises(OptionError, match="lifetime"):
+        arranged(with_lifetimes(inputs, (lifetime,)))

@@ -38,7 +38,7 @@ from darkstats.report.figures.planes import (
     slices_figure,
 )
 from darkstats.report.figures.regimes import regimes_figure
-from darkstats.report.figures.scan_words import luminosity, typeset
+from darkstats.report.figures.scan_words import limits_title, luminosity, typeset
 from darkstats.report.figures.scenarios import scenarios_figure
 from darkstats.report.figures.significances import (
     crossings_figure,
@@ -572,6 +572,30 @@ def test_a_plane_counts_its_euler_characteristic() -> None:
     drawing = crossings_figure(read_global(record))
     assert drawing.figure.axes[0].get_ylabel() == "mean Euler characteristic"
     assert drawing.columns["mean"][0] == -2.0
+
+
+@pytest.mark.parametrize(
+    ("couplings", "title"),
+    [
+        (("lmu_ltau_tautau", "leptophilic_alp_tautau"), "B(X -> tau tau)"),
+        (("muonphilic_scalar_mumu",), "B(X -> mu mu)"),
+        (("lmu_ltau_tautau", "lmu_ltau_mumu"), ""),
+        (("alp_photon",), ""),
+    ],
+)
+def test_a_cross_section_names_the_branching_fraction_in_it(
+    couplings: tuple[str, ...], title: str
+) -> None:
+    """Where all models of a search include the same decay."""
+    scan = alp()
+    quantity = scan.limits_on("cross_section")
+    named = {key: replace(scan.limits_on(), key=key) for key in couplings}
+    scan = replace(scan, limits={"cross_section": quantity, **named})
+    particle = {"B(X -> tau tau)": r"\tau^+\tau^-", "B(X -> mu mu)": r"\mu^+\mu^-"}.get(title)
+    wanted = (
+        rf"$\sigma \times \mathcal{{B}}(X \to {particle})$ [fb]" if particle else r"$\sigma$ [fb]"
+    )
+    assert limits_title(scan, quantity, None) == wanted
 
 
 def test_regimes_have_their_boundaries() -> None:

@@ -9,6 +9,7 @@ from darkstats.report.figures.coupling_axis import label_text
 from darkstats.report.figures.style import header_words, plain_name, typeset
 from darkstats.report.methods import method_name
 from darkstats.report.numbers import level_words
+from darkstats.signals.benchmarks import BENCHMARKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +70,10 @@ def limits_title(table: ScanTable, limits: Limits, label: str | None) -> str:
     if label is not None:
         return label if limits.conversion is None else label_text(label)
     if limits.key == "cross_section":
-        return r"$\sigma$ [fb]"
+        # one decay in all models that the search names
+        states = {BENCHMARKS[key].final_state for key in table.couplings if key in BENCHMARKS}
+        (decay,) = states if len(states) == 1 else ("",)
+        return rf"$\sigma \times \mathcal{{B}}(X \to {decay})$ [fb]" if decay else r"$\sigma$ [fb]"
     if limits.key == "signal_strength":
         return rf"$\mu$ ({typeset(table.poi_label)})" if table.poi_label else r"$\mu$"
     unit = f" [{typeset(limits.unit)}]" if limits.unit else ""
