@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import OptionError
+from darkstats.simulation.decay_length import decay_probability
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,13 +96,8 @@ class DecayWindow:
         >>> window.kept(np.array([1e-9, np.inf]), 1.0)
         array([1., 0.])
         """
-        with np.errstate(divide="ignore", over="ignore", under="ignore"):
-            length = momentum_over_mass * np.asarray(ctau_mm, dtype=float)
-            first = np.exp(-self.from_mm / length)
-            if math.isinf(self.to_mm):
-                return np.asarray(first)
-            # 1 - exp(-x) without loss of digits where a particle lives long
-            return np.asarray(-first * np.expm1(-(self.to_mm - self.from_mm) / length))
+        length_mm = momentum_over_mass * np.asarray(ctau_mm, dtype=float)
+        return decay_probability(self.from_mm, self.to_mm, length_mm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

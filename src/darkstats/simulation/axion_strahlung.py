@@ -11,7 +11,6 @@ from darkstats.simulation.initial_state_radiation import radiate
 from darkstats.simulation.kinematics import (
     CM_ENERGY_GEV,
     boost_to,
-    boost_z,
     isotropic,
     massless,
     unit_vectors,
@@ -44,12 +43,7 @@ def _pseudoscalar_and_photon(
     ratio = np.where(open_, (1.0 - mass_gev**2 / s) / (1.0 - mass_gev**2 / born), 0.0)
     weight = radiation.weight * ratio**power
     kept = np.flatnonzero(weight > 0.0)
-    return EventBlock(
-        event=np.repeat(kept, 3).astype(np.int64),
-        pdg_id=np.full(3 * len(kept), 22, dtype=np.int64),
-        momentum=boost_z(photons[kept], radiation.beta[kept, None]).reshape(-1, 4),
-        weight_pb=weight,
-    )
+    return radiation.block(kept, photons[kept], [22, 22, 22], weight)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

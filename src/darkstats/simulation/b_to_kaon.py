@@ -127,12 +127,7 @@ class BToKaon:
             particles = [prompt, *particles]
         numbers = [*KAONS[self.kaon], *ids, LONG_LIVED_ID]
         inside = np.stack([boost_to(p, b_meson) for p in particles], axis=1)
-        return EventBlock(
-            event=np.repeat(np.arange(n), len(numbers)),
-            pdg_id=np.tile(numbers, n),
-            momentum=inside.reshape(-1, 4),
-            weight_pb=np.ones(n),
-        )
+        return EventBlock.of_rows(np.arange(n), inside, numbers, np.ones(n))
 
 
 def _kstar_masses(uniform: FloatArray) -> FloatArray:

@@ -19,7 +19,6 @@ from darkstats.simulation.kinematics import (
     CM_ENERGY_GEV,
     M_MU,
     boost_to,
-    boost_z,
     dot,
     isotropic,
     two_body_momentum,
@@ -111,9 +110,4 @@ class DarkHiggsstrahlung:
         weight = np.zeros(n_events)
         weight[kept] = radiation.weight[kept] * reduced / born * correlation / mean
         muons = np.stack([minus, plus], axis=1)
-        return EventBlock(
-            event=np.repeat(kept, 2).astype(np.int64),
-            pdg_id=np.tile(np.array([13, -13], dtype=np.int64), len(kept)),
-            momentum=boost_z(muons, radiation.beta[kept, None]).reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return radiation.block(kept, muons, [13, -13], weight)

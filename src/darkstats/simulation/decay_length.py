@@ -39,23 +39,31 @@ def decay_probability(
 ) -> FloatArray:
     """Probability to decay between two distances along a flight with this mean length.
 
+    An infinite end takes what decays beyond the first distance, or never: it is one less what
+    decays before, for every length.
+
     Parameters
     ----------
     first_mm, last_mm
-        Distances, for a cylinder those to its walls along the flight; the second may be infinite.
-        Shapes broadcast. Or proper lengths, with ``c tau`` for the mean length.
+        Distances, for a cylinder those to its walls along the flight; infinite for a wall that is
+        never reached. Shapes broadcast. Or proper lengths, with ``c tau`` for the mean length.
     length_mm
-        beta gamma c tau; infinite for what is stable.
+        beta gamma c tau; infinite for what is stable, zero for what decays at once.
 
     Examples
     --------
     >>> round(float(decay_probability(0.0, 10.0, 10.0)), 4)
     0.6321
+    >>> decay_probability(0.0, [10.0, np.inf], np.inf)
+    array([0., 1.])
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        near, far = (np.asarray(x, dtype=np.float64) / length_mm for x in (first_mm, last_mm))
-    # exp(-a) - exp(-b) loses all digits where both are small
-    return np.asarray(np.exp(-near) * -np.expm1(-(far - near)))
+    first, last, length = (np.asarray(x, dtype=np.float64) for x in (first_mm, last_mm, length_mm))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        # 0 / 0: nothing decays before the start. inf / inf: no length reaches an infinite end.
+        near, far = (np.where((x == 0.0) | np.isinf(x), x, x / length) for x in (first, last))
+        span = np.where(np.isinf(near), 0.0, far - near)
+        # exp(-a) - exp(-b) loses all digits where both are small
+        return np.asarray(np.exp(-near) * -np.expm1(-span))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +73,7 @@ class DecayVolume:
     Parameters
     ----------
     r_from_mm, r_to_mm
-        Radii; the second may be infinite.
+        Radii; the second may be infinite, and what never decays is then taken for within.
     z_from_mm, z_to_mm
         Ends along the electron beam, either side of the collision point.
     efficiency
@@ -127,9 +135,7 @@ class DecayVolume:
         if between_mm is not None:
             first = np.maximum(first, between_mm[0])
             last = np.maximum(first, np.minimum(last, between_mm[1]))
-        none = np.isinf(first)  # along the beams: never at such a radius
-        safe = np.where(none, 0.0, first)
-        return np.where(none, 0.0, decay_probability(safe, np.where(none, 1.0, last), ctau_mm))
+        return decay_probability(first, last, ctau_mm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

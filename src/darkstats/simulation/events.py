@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
+
     from darkstats.arrays import FloatArray, IndexArray
 
 __all__ = ["EventBlock", "Process"]
@@ -37,6 +39,43 @@ class EventBlock:
     pdg_id: IndexArray = field(repr=False)
     momentum: FloatArray = field(repr=False)
     weight_pb: FloatArray = field(repr=False)
+
+    @classmethod
+    def of_rows(
+        cls,
+        index: IndexArray,
+        momentum: FloatArray,
+        pdg_id: npt.ArrayLike,
+        weight_pb: FloatArray,
+    ) -> EventBlock:
+        """Events with the same number of particles each.
+
+        Parameters
+        ----------
+        index
+            The events that have particles, ascending. Shape [row].
+        momentum
+            As above. Shape [row, particle, 4].
+        pdg_id
+            Of all events, or of each. Shape [particle] or [row, particle].
+        weight_pb
+            Of all generated events. Shape [event].
+
+        Examples
+        --------
+        >>> block = EventBlock.of_rows(
+        ...     np.array([1]), np.zeros((1, 2, 4)), [13, -13], np.array([0.0, 2.0])
+        ... )
+        >>> block.event, block.pdg_id, block.momentum.shape
+        (array([1, 1]), array([ 13, -13]), (2, 4))
+        """
+        rows = momentum.shape[:2]
+        return cls(
+            event=np.repeat(index, rows[1]).astype(np.int64),
+            pdg_id=np.broadcast_to(pdg_id, rows).reshape(-1).astype(np.int64),
+            momentum=momentum.reshape(-1, 4),
+            weight_pb=weight_pb,
+        )
 
     @property
     def n_events(self) -> int:

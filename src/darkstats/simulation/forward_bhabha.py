@@ -23,7 +23,6 @@ from darkstats.simulation.kinematics import (
     BOOST_BETA,
     M_E,
     PB_GEV2,
-    boost_z,
     dot,
     massless,
     unit_vectors,
@@ -226,15 +225,8 @@ class ForwardBhabha:
         weight = np.zeros(n_events)
         weight[kept] = amplitude * room[kept] / density / (2.0 * s) * PB_GEV2
         weight *= radiation.weight
-        momenta = boost_z(
-            np.stack([electron, positron, photon], axis=1), radiation.beta[kept, None]
-        )
-        return EventBlock(
-            event=np.repeat(kept, 3).astype(np.int64),
-            pdg_id=np.tile(np.array([11, -11, 22], dtype=np.int64), len(kept)),
-            momentum=momenta.reshape(-1, 4),
-            weight_pb=weight,
-        )
+        particles = np.stack([electron, positron, photon], axis=1)
+        return radiation.block(kept, particles, [11, -11, 22], weight)
 
     def _cone(self, shift: FloatArray, sign: float) -> FloatArray:
         """Largest 1 - cos to its beam, in the frame of the hard collision. Shape [event]."""

@@ -22,7 +22,6 @@ from darkstats.simulation.kinematics import (
     M_MU,
     PB_GEV2,
     boost_to,
-    boost_z,
     invariant_mass_squared,
     isotropic,
     two_body_momentum,
@@ -325,13 +324,7 @@ class FourMuons:
         weight = np.zeros(n_events)
         weight[kept] = value * radiation.weight[kept]
         particles = np.stack([minus[:, 0], plus[:, 0], minus[:, 1], plus[:, 1]], axis=1)
-        momenta = boost_z(particles, radiation.beta[kept, None])
-        return EventBlock(
-            event=np.repeat(kept, 4).astype(np.int64),
-            pdg_id=np.tile(np.array([13, -13, 13, -13], dtype=np.int64), len(kept)),
-            momentum=momenta.reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return radiation.block(kept, particles, [13, -13, 13, -13], weight)
 
 
 def draw_pairs(

@@ -17,9 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.signals.constants import ALPHA, M_ELECTRON_GEV, S_GEV2
+from darkstats.simulation.events import EventBlock
+from darkstats.simulation.kinematics import boost_z
 
 if TYPE_CHECKING:
-    from darkstats.arrays import FloatArray
+    import numpy.typing as npt
+
+    from darkstats.arrays import FloatArray, IndexArray
 
 __all__ = ["Radiation", "radiate", "radiator", "strength"]
 
@@ -41,6 +45,20 @@ class Radiation:
     s_gev2: FloatArray = field(repr=False)
     beta: FloatArray = field(repr=False)
     weight: FloatArray = field(repr=False)
+
+    def block(
+        self,
+        index: IndexArray,
+        momentum: FloatArray,
+        pdg_id: npt.ArrayLike,
+        weight_pb: FloatArray,
+    ) -> EventBlock:
+        """Events in the c.m. frame of the beams, from momenta in that of the hard collision.
+
+        Parameters are those of :meth:`~darkstats.simulation.events.EventBlock.of_rows`.
+        """
+        moved = boost_z(momentum, self.beta[index, None])
+        return EventBlock.of_rows(index, moved, pdg_id, weight_pb)
 
 
 def strength(s_gev2: float = S_GEV2) -> float:

@@ -27,7 +27,6 @@ from darkstats.simulation.kinematics import (
     M_TAU,
     PB_GEV2,
     boost_to,
-    boost_z,
     isotropic,
     two_body_momentum,
 )
@@ -159,7 +158,7 @@ class MuonPairVector:
         kept = open_[weight[open_] > 0.0]
         inside = weight[open_] > 0.0
         particles = np.stack([minus[inside], plus[inside]], axis=1)
-        numbers = np.tile(np.array([13, -13], dtype=np.int64), (len(kept), 1))
+        numbers = np.tile([13, -13], (len(kept), 1))
         if self.decay != "invisible":
             daughters, codes, relative = self._decayed(
                 minus[inside], plus[inside], vector[inside], rng
@@ -167,12 +166,7 @@ class MuonPairVector:
             weight[kept] *= relative
             particles = np.concatenate([particles, daughters], axis=1)
             numbers = np.concatenate([numbers, codes], axis=1)
-        return EventBlock(
-            event=np.repeat(kept, numbers.shape[1]).astype(np.int64),
-            pdg_id=numbers.reshape(-1).astype(np.int64),
-            momentum=boost_z(particles, radiation.beta[kept, None]).reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return radiation.block(kept, particles, numbers, weight)
 
     def _decayed(
         self, minus: FloatArray, plus: FloatArray, vector: FloatArray, rng: np.random.Generator

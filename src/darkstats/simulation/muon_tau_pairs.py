@@ -14,7 +14,7 @@ import numpy as np
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.four_muons import decay, density, draw_pairs, squared_amplitude
 from darkstats.simulation.initial_state_radiation import radiate
-from darkstats.simulation.kinematics import M_MU, M_TAU, PB_GEV2, boost_to, boost_z, isotropic
+from darkstats.simulation.kinematics import M_MU, M_TAU, PB_GEV2, boost_to, isotropic
 from darkstats.simulation.tau_decays import ONE_PRONG, one_prong
 
 if TYPE_CHECKING:
@@ -92,9 +92,4 @@ class MuonTauPairs:
         muons = np.stack([minus[:, 0], plus[:, 0]], axis=1)
         particles = np.concatenate([muons, prongs], axis=1)
         numbers = np.concatenate([np.tile(np.array([13, -13]), (len(kept), 1)), codes], axis=1)
-        return EventBlock(
-            event=np.repeat(kept, 4).astype(np.int64),
-            pdg_id=numbers.reshape(-1).astype(np.int64),
-            momentum=boost_z(particles, radiation.beta[kept, None]).reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return radiation.block(kept, particles, numbers, weight)

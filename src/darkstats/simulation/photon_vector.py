@@ -74,12 +74,7 @@ class PhotonBesideVector:
         weight = np.zeros(n_events)
         weight[self.kept] = weight_pb * self.radiation
         momenta = boost_z(np.stack(particles, axis=1), self.beta[:, None])
-        return EventBlock(
-            event=np.repeat(self.kept, len(ids)).astype(np.int64),
-            pdg_id=np.tile(np.array(ids, dtype=np.int64), len(self.kept)),
-            momentum=momenta.reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return EventBlock.of_rows(self.kept, momenta, ids, weight)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,6 @@ from darkstats.simulation.kinematics import (
     ALPHA,
     PB_GEV2,
     boost_to,
-    boost_z,
     dot,
     isotropic,
     massless,
@@ -149,12 +148,7 @@ class RadiativeBhabha:
         weight[kept] = squared_amplitude(one, two, photon, s) / (2.0 * s * density) * PB_GEV2
         weight *= radiation.weight
         particles = np.stack([one, two, photon], axis=1)
-        return EventBlock(
-            event=np.repeat(kept, 3).astype(np.int64),
-            pdg_id=np.tile(np.array([11, -11, 22], dtype=np.int64), len(kept)),
-            momentum=boost_z(particles, radiation.beta[kept, None]).reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return radiation.block(kept, particles, [11, -11, 22], weight)
 
     def _inside(self, *momenta: FloatArray) -> FloatArray:
         inside = np.ones(len(momenta[0]), dtype=bool)

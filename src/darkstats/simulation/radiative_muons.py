@@ -218,9 +218,4 @@ class RadiativeMuons:
         weight = np.zeros(n_events)
         weight[index] = PB_GEV2 / (2.0 * s) * amplitude * phase_space[passed]
         weight *= radiation.weight
-        return EventBlock(
-            event=np.repeat(index, 3).astype(np.int64),
-            pdg_id=np.tile(np.array([13, -13, 22], dtype=np.int64), len(index)),
-            momentum=moved[passed].reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return EventBlock.of_rows(index, moved[passed], [13, -13, 22], weight)

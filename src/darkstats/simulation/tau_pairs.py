@@ -28,7 +28,6 @@ from darkstats.simulation.kinematics import (
     M_TAU,
     PB_GEV2,
     boost_to,
-    boost_z,
     unit_vectors,
 )
 from darkstats.simulation.pythia import TAU_TO_ELECTRON, TAU_TO_MUON
@@ -146,9 +145,4 @@ class TauPairs:
             radiation.weight[kept] * branching * point * beta * 0.75 * (unpolarised + spins)
         )
         weight = np.maximum(weight, 0.0)
-        return EventBlock(
-            event=np.repeat(kept, 2).astype(np.int64),
-            pdg_id=pdg.reshape(-1).astype(np.int64),
-            momentum=boost_z(leptons, radiation.beta[kept, None]).reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return radiation.block(kept, leptons, pdg, weight)

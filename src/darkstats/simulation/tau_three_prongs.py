@@ -12,7 +12,7 @@ import numpy as np
 
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.initial_state_radiation import radiate
-from darkstats.simulation.kinematics import ALPHA, M_TAU, PB_GEV2, boost_to, boost_z, unit_vectors
+from darkstats.simulation.kinematics import ALPHA, M_TAU, PB_GEV2, boost_to, unit_vectors
 from darkstats.simulation.tau_decays import ONE_PRONG, TAU_TO_THREE_PIONS, one_prong, three_pions
 
 __all__ = ["TauThreeProngs"]
@@ -66,9 +66,4 @@ class TauThreeProngs:
         shape = 0.75 * beta * (1.0 + cosine**2 + (1.0 - cosine**2) / gamma**2)
         branching = 2.0 * ONE_PRONG * TAU_TO_THREE_PIONS
         weight[kept] = radiation.weight[kept] * branching * point * shape
-        return EventBlock(
-            event=np.repeat(kept, 4).astype(np.int64),
-            pdg_id=numbers.reshape(-1).astype(np.int64),
-            momentum=boost_z(particles, radiation.beta[kept, None]).reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return radiation.block(kept, particles, numbers, weight)

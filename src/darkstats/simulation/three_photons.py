@@ -24,7 +24,6 @@ from darkstats.simulation.kinematics import (
     CM_ENERGY_GEV,
     PB_GEV2,
     boost_to,
-    boost_z,
     massless,
     unit_vectors,
 )
@@ -130,10 +129,4 @@ class ThreePhotons:
         )
         weight *= radiation.weight * PB_GEV2
         kept = np.flatnonzero(weight > 0.0)
-        momenta = boost_z(photons[kept], radiation.beta[kept, None])
-        return EventBlock(
-            event=np.repeat(kept, 3).astype(np.int64),
-            pdg_id=np.full(3 * len(kept), 22, dtype=np.int64),
-            momentum=momenta.reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return radiation.block(kept, photons[kept], [22, 22, 22], weight)

@@ -268,9 +268,4 @@ class TwoPhotonMuons:
             flux * amplitude * first[index] * second[index] / energies[index] * decay[passed]
         )
         momentum = np.stack([minus, plus, electron[index], positron[index]], axis=1)
-        return EventBlock(
-            event=np.repeat(index, 4).astype(np.int64),
-            pdg_id=np.tile(np.array([13, -13, 11, -11], dtype=np.int64), len(index)),
-            momentum=momentum.reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return EventBlock.of_rows(index, momentum, [13, -13, 11, -11], weight)

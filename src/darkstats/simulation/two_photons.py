@@ -19,7 +19,6 @@ from darkstats.simulation.kinematics import (
     ALPHA,
     BOOST_BETA,
     PB_GEV2,
-    boost_z,
     massless,
     unit_vectors,
 )
@@ -118,13 +117,7 @@ class TwoPhotons:
         half = 0.5 * np.sqrt(radiation.s_gev2[kept])
         first = massless(half, unit_vectors(np.tanh(rapidity[kept]), phi[kept]))
         second = first * np.array([1.0, -1.0, -1.0, -1.0])
-        momenta = boost_z(np.stack([first, second], axis=1), radiation.beta[kept, None])
-        return EventBlock(
-            event=np.repeat(kept, 2).astype(np.int64),
-            pdg_id=np.full(2 * len(kept), 22, dtype=np.int64),
-            momentum=momenta.reshape(-1, 4),
-            weight_pb=weight,
-        )
+        return radiation.block(kept, np.stack([first, second], axis=1), [22, 22], weight)
 
 
 def _per_rapidity(rapidity: FloatArray, s_gev2: FloatArray) -> FloatArray:

@@ -14,7 +14,6 @@ from darkstats.errors import OptionError
 from darkstats.signals.constants import ALPHA, HBAR_C_GEV_MM, M_ELECTRON_GEV
 from darkstats.signals.dirac import GAMMA, METRIC, adjoint, spinors_u
 from darkstats.signals.inelastic_dark_matter import InelasticDarkMatter
-from darkstats.simulation.decay_length import decay_probability
 
 
 def model(splitting: float, mass: float = 1.0, mediator: float = 3.0) -> InelasticDarkMatter:
@@ -114,11 +113,3 @@ def test_what_is_no_point_of_the_model(change: dict[str, float], says: str) -> N
     given_ = {"mass_gev": 1.0, "splitting_gev": 0.4, "mediator_gev": 3.0, "alpha_dark": 0.1}
     with pytest.raises(OptionError, match=says):
         InelasticDarkMatter(**(given_ | change))
-
-
-def test_decays_between_two_walls() -> None:
-    """Digits are kept where little of the flight is seen, and what is stable never decays."""
-    assert float(decay_probability(2.0, 9.0, 1e12)) == pytest.approx(7e-12, rel=1e-10)
-    assert float(decay_probability(2.0, 9.0, math.inf)) == 0.0
-    assert float(decay_probability(0.0, math.inf, 5.0)) == 1.0
-    assert float(decay_probability(2.0, 9.0, 1e-3)) == 0.0

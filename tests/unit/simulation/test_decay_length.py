@@ -10,13 +10,62 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkstats.errors import OptionError
-from darkstats.simulation.decay_length import DecayVolume, decay_efficiency
+from darkstats.reinterpret.lifetimes import DecayWindow
+from darkstats.simulation.decay_length import DecayVolume, decay_efficiency, decay_probability
 
 VERTEX = (DecayVolume(r_from_mm=2.0, r_to_mm=9.0), DecayVolume(r_from_mm=170.0, r_to_mm=600.0))
 
 
 def one(value: float) -> np.ndarray:
     return np.array([value])
+
+
+ENDS = [
+    # first, last, mean length: probability
+    (0.0, 9.0, 3.0, -math.expm1(-3.0)),
+    (2.0, 9.0, 3.0, math.exp(-2.0 / 3.0) - math.exp(-3.0)),
+    (2.0, 9.0, 1e12, 7e-12),  # digits are kept where little of the flight is seen
+    (2.0, 9.0, math.inf, 0.0),  # stable: not between two walls
+    (2.0, 9.0, 1e-3, 0.0),
+    (0.0, 9.0, 0.0, 1.0),  # decays at once: at the start
+    (2.0, 9.0, 0.0, 0.0),
+    (2.0, math.inf, 0.0, 0.0),
+    (0.0, math.inf, 5.0, 1.0),
+    (2.0, math.inf, 5.0, math.exp(-0.4)),
+    (2.0, math.inf, math.inf, 1.0),  # stable: beyond any wall, or never
+    (0.0, math.inf, math.inf, 1.0),
+    (0.0, math.inf, 0.0, 1.0),
+    (math.inf, math.inf, 5.0, 0.0),  # never at such a distance
+    (math.inf, math.inf, math.inf, 0.0),
+    (4.0, 4.0, 5.0, 0.0),
+    (0.0, 0.0, math.inf, 0.0),
+]
+
+
+@pytest.mark.parametrize(("first", "last", "length", "expected"), ENDS)
+def test_between_two_walls_at_the_ends(
+    first: float, last: float, length: float, expected: float
+) -> None:
+    """Closed forms, at zero and infinite walls and lengths, too; a window says the same."""
+    found = float(decay_probability(first, last, length))
+    assert found == pytest.approx(expected, rel=1e-10, abs=0.0)
+    if first < last and (first, last) != (0.0, math.inf):
+        window = DecayWindow(from_mm=first, to_mm=last)
+        assert float(window.kept(np.array(length), 1.0)) == found
+
+
+@given(
+    walls=st.lists(st.floats(1e-6, 1e9), min_size=1, max_size=5, unique=True).map(sorted),
+    length=st.floats(1e-6, 1e12) | st.sampled_from([0.0, math.inf]),
+)
+def test_every_particle_decays_between_two_walls_or_never(
+    walls: list[float], length: float
+) -> None:
+    """The parts between all walls add up to one, for what decays at once and what is stable too."""
+    ends = np.array([0.0, *walls, math.inf])
+    parts = decay_probability(ends[:-1], ends[1:], length)
+    assert (parts >= 0.0).all()
+    assert parts.sum() == pytest.approx(1.0, abs=1e-9)
 
 
 @given(
