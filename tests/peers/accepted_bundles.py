@@ -3,8 +3,8 @@
     PYTHONPATH=tests python tests/peers/accepted_bundles.py [--hypotheses N] [-o FILE] [SEARCH ...]
 
 Each search is cut to N hypotheses (all by default) for the patches; two of them are scanned, so
-that there is a submission. The record says for each program what was tried and what it took;
-``--merge`` joins records of single searches, and ``page`` makes the page of them.
+that there is a submission. The record says for each program what was tried; ``--merge``
+joins records of single searches, and ``page`` makes the page of them.
 """
 
 from __future__ import annotations
@@ -163,15 +163,15 @@ PROGRAMS: dict[str, Callable[[Path], str]] = {
 
 
 def tried(name: str, program: str, bundle: Path) -> Item:
-    """What a program says of a bundle, and how long it took."""
+    """What a program says of a bundle; how long it took is printed."""
     begin = time.monotonic()
     try:
         found: Item = {"accepted": True, "what": PROGRAMS[program](bundle)}
     except Exception as error:
         found = {"accepted": False, "what": f"{type(error).__name__}: {error}"[:300]}
-    seconds = round(time.monotonic() - begin, 1)
-    print(f"{name}: {program}: {found['what']} ({seconds} s)", file=sys.stderr, flush=True)  # noqa: T201 -- a script's progress
-    return {"search": name, "program": program, **found, "seconds": seconds}
+    seconds = time.monotonic() - begin
+    print(f"{name}: {program}: {found['what']} ({seconds:.1f} s)", file=sys.stderr, flush=True)  # noqa: T201 -- a script's progress
+    return {"search": name, "program": program, **found}
 
 
 def page(record: Item) -> str:
@@ -179,7 +179,7 @@ def page(record: Item) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     rows = [
         f"| `{row['search']}` | {row['program']} | {'yes' if row['accepted'] else '**no**'} | "
-        f"{row['what']} | {row['seconds']:g} |"
+        f"{row['what']} |"
         for row in record["rows"]
     ]
     template = Path(__file__).with_name("accepted_bundles_page.md.in").read_text("utf-8")
