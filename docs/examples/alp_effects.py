@@ -22,7 +22,8 @@ import yaml
 
 import darkstats
 from darkstats.searches.build import simulate
-from darkstats.searches.bump_hunt import BumpHunt, build_bump_hunt
+from darkstats.searches.bump_hunt import build_bump_hunt
+from darkstats.searches.bump_settings import BumpHunt
 from darkstats.searches.card import SearchCard, read_card
 from darkstats.searches.products import SearchProduct, SimulatedSamples
 from darkstats.signals.axion_like_particle import coupling_igev

@@ -7,8 +7,9 @@ document of densities of single events. Both are a :class:`Model`.
 
 from darkstats.model.base import TOYS_PER_BLOCK, LaneData, LaneEvaluator, Model
 from darkstats.model.compilation import compile_workspace
-from darkstats.model.histfactory import ChannelBins, HistFactoryModel, Observation
+from darkstats.model.histfactory import HistFactoryModel
 from darkstats.model.interpolation import InterpolationCodes
+from darkstats.model.observation import ChannelBins, Observation
 from darkstats.model.parameters import Parameter
 
 __all__ = [

@@ -20,7 +20,7 @@ from darkstats.model.parameters import Parameter
 from darkstats.streams import poisson_counts
 
 if TYPE_CHECKING:
-    from darkstats.model.histfactory import ChannelBins, Observation
+    from darkstats.model.observation import ChannelBins, Observation
     from darkstats.model.structure import Layout, Numbers
 
 __all__ = [

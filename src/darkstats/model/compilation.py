@@ -17,13 +17,14 @@ import numpy as np
 from darkstats.arguments import checked
 from darkstats.arrays import frozen_floats, frozen_indices
 from darkstats.errors import OptionError, UnknownNameError
-from darkstats.model.histfactory import ChannelBins, HistFactoryModel, Observation
+from darkstats.model.histfactory import HistFactoryModel
 from darkstats.model.interpolation import (
     HISTOSYS_CODES,
     NORMSYS_CODES,
     InterpolationCodes,
     normsys_coefficients,
 )
+from darkstats.model.observation import ChannelBins, Observation
 from darkstats.model.parameters import CONSTRAINT_KINDS, Parameter, parameter_place
 from darkstats.model.structure import Layout, Numbers, words_of
 from darkstats.provenance import digest_of

@@ -25,6 +25,7 @@ from darkstats.model.base import (
 from darkstats.model.evaluate import component_rates, dense_derivatives, rates_of_points
 from darkstats.model.event_lanes import EventLanes
 from darkstats.model.interpolation import InterpolationCodes
+from darkstats.model.observation import ChannelBins, Observation
 from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.points import deviance_at
 from darkstats.model.structure import Layout, Numbers, words_of
@@ -35,44 +36,6 @@ from darkstats.streams import poisson_counts
 __all__ = ["ChannelBins", "HistFactoryModel", "Observation"]
 
 _BIN_PRODUCTS = 200.0  # that the derivatives of one variation in one bin cost
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelBins:
-    """Where the bins of a channel stand: ``start`` to ``stop - 1``; masked ones do not count."""
-
-    name: str
-    start: int
-    stop: int
-    masked: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """Counts and auxiliary data.
-
-    Parameters
-    ----------
-    counts
-        Events per bin, whole numbers in data, any non-negative number in Asimov data. Shape [bin].
-        Of an unbinned model: the number of events of each channel [channel].
-    auxdata
-        Auxiliary datum of each parameter, 0 for one without constraint. Shape [par].
-    events
-        The events themselves, of an unbinned model.
-
-    Examples
-    --------
-    >>> import darkstats
-    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
-    >>> model = darkstats.compile_workspace(workspace)
-    >>> model.observation.counts
-    array([52., 41.])
-    """
-
-    counts: FloatArray
-    auxdata: FloatArray
-    events: EventLanes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -9,7 +9,8 @@ import numpy as np
 
 from darkstats.errors import CardError, OptionError
 from darkstats.provenance import versions
-from darkstats.searches.bump_hunt import BumpHunt, build_bump_hunt
+from darkstats.searches.bump_hunt import build_bump_hunt
+from darkstats.searches.bump_settings import BumpHunt
 from darkstats.searches.counting import Counting, build_counting
 from darkstats.searches.cuts import CutFlow
 from darkstats.searches.output import patch_set_document, require_free, write_build

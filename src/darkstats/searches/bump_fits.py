@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from darkstats.arrays import FloatArray
     from darkstats.searches.background_choice import BackgroundChoice, ChosenBackground
-    from darkstats.searches.bump_hunt import BumpHunt
+    from darkstats.searches.bump_settings import BumpHunt
     from darkstats.searches.bump_spectra import SignalPoint, Spectrum
 
 __all__ = ["WindowFit", "fit_of", "spurious_errors", "told"]

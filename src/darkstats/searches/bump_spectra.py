@@ -19,7 +19,7 @@ from darkstats.templates.smoothing import smoothed
 
 if TYPE_CHECKING:
     from darkstats.arrays import BoolArray, FloatArray
-    from darkstats.searches.bump_hunt import BumpHunt
+    from darkstats.searches.bump_settings import BumpHunt
     from darkstats.simulation.candidates import Candidates
 
 __all__ = ["SignalPoint", "Spectrum", "signal_in", "signal_point", "spectra_of"]

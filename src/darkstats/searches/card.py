@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from darkstats.errors import DarkstatsError
 from darkstats.provenance import digest_of
-from darkstats.searches.bump_hunt import BumpHunt
+from darkstats.searches.bump_settings import BumpHunt
 from darkstats.searches.card_file import Entry, read_card_file
 from darkstats.searches.card_kinds import KINDS, mass_in_reach
 from darkstats.searches.card_selection import read_selection

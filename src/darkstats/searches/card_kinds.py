@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from darkstats.errors import DarkstatsError, OptionError
 from darkstats.searches.background_choice import QUOTES, BackgroundChoice
-from darkstats.searches.bump_hunt import BumpHunt
+from darkstats.searches.bump_settings import BumpHunt
 from darkstats.searches.counting import Counting, Window
 from darkstats.searches.cuts import Cut
 from darkstats.searches.optimise import Optimisation

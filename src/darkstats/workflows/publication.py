@@ -320,7 +320,6 @@ def _workspace_files(source: str, patchset: str | None) -> Files:
     from darkstats.workspace.documents import parse_json
     from darkstats.workspace.hs3 import Hs3Document, looks_like_hs3
     from darkstats.workspace.hs3.histfactory import histfactory_workspace
-    from darkstats.workspace.own_signals import of_points
     from darkstats.workspace.patchset import PatchSet
     from darkstats.workspace.sources import Opener
 
@@ -355,7 +354,7 @@ def _workspace_files(source: str, patchset: str | None) -> Files:
         own = None
         if signals is not None:
             alone = parse_json(signals, source="patchset.json")
-            own = of_points(PatchSet.from_document(alone, "patchset.json"))
+            own = PatchSet.from_document(alone, "patchset.json").own_signal
         if own is not None:  # what the sidecar says of the signal is not of this one
             whole = with_own_signal(parse_json(said, source=sidecar.source), own)
             said = json.dumps(whole, indent=1).encode() + b"\n"

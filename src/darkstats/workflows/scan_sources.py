@@ -178,10 +178,9 @@ def _read_source(
 def _sidecar_of_signal(file: str, workspace: Workspace, points: PatchSet | None) -> Sidecar:
     """What the sidecar says of a search and of these signals, which need not be its own."""
     from darkstats.report.sidecar import read_sidecar
-    from darkstats.workspace.own_signals import of_points
 
     found = read_sidecar(file)
-    own = workspace.own_signal if points is None else of_points(points)
+    own = workspace.own_signal if points is None else points.own_signal
     return found if own is None else found.of_signal(own)
 
 

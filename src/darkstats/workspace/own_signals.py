@@ -15,9 +15,8 @@ from darkstats.errors import PatchError
 
 if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonValue
-    from darkstats.workspace.patchset import PatchSet
 
-__all__ = ["KEY", "OwnSignal", "of_operations", "of_points"]
+__all__ = ["KEY", "OwnSignal", "of_operations"]
 
 KEY = "reference_cross_section_pb"
 _LARGEST_PB = 1e15  # as in a sidecar
@@ -63,17 +62,3 @@ def of_operations(operations: JsonValue, source: str = "") -> OwnSignal | None:
             )  # fmt: skip
         found = OwnSignal(reference_cross_section_pb=value)
     return found
-
-
-def of_points(points: PatchSet) -> OwnSignal | None:
-    """Return what the points of a patch set say of their signals; None where none says anything.
-
-    Where they say different things, nothing says the cross section of all of them.
-
-    Raises
-    ------
-    PatchError
-        As :func:`of_operations`.
-    """
-    said = {of_operations(list(one.operations), points.source) for one in points}
-    return next(iter(said)) if len(said) == 1 else OwnSignal()

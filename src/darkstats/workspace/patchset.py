@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 from darkstats.errors import DigestMismatchError, PatchError, UnknownNameError
 from darkstats.shown import Shown
 from darkstats.workspace.findings import join_pointer, shown
+from darkstats.workspace.own_signals import OwnSignal, of_operations
 from darkstats.workspace.patch import apply_patch
 from darkstats.workspace.report import LARGEST_NUMBER
 from darkstats.workspace.spec import pyhf_digest
@@ -127,6 +128,20 @@ class PatchSet(Shown):
     def point_names(self) -> tuple[str, ...]:
         """Names of the points, in the order of the document."""
         return tuple(point.name for point in self.points)
+
+    @property
+    def own_signal(self) -> OwnSignal | None:
+        """What the points say of their signals; None where none says anything.
+
+        Where they say different things, nothing says the cross section of all of them.
+
+        Raises
+        ------
+        PatchError
+            A point says no cross section above zero.
+        """
+        said = {of_operations(list(one.operations), self.source) for one in self}
+        return next(iter(said)) if len(said) == 1 else OwnSignal()
 
     def select(self, point: str | Sequence[Value]) -> SignalPoint:
         """Return a point by its name, or by its values.

@@ -17,7 +17,7 @@ from darkstats.cli import run
 from darkstats.errors import PatchError
 from darkstats.workspace import PatchSet, read_workspace
 from darkstats.workspace.loose_patches import LoosePatch, make_patch_set
-from darkstats.workspace.own_signals import OwnSignal, of_operations, of_points
+from darkstats.workspace.own_signals import OwnSignal, of_operations
 
 MODEL = "sigma_fb = 10*g**2/(m_x_gev/100)**2"
 SIGNAL = ("-s", "SR=3,2")
@@ -220,7 +220,7 @@ def test_a_patch_says_what_signal_strength_1_is() -> None:
 
     def points(*patches: list[Any]) -> OwnSignal | None:
         loose = [LoosePatch("p", f"p{k}", one) for k, one in enumerate(patches)]
-        return of_points(PatchSet.from_document(make_patch_set({}, loose)))
+        return PatchSet.from_document(make_patch_set({}, loose)).own_signal
 
     assert points(patch(), patch()) is None
     assert points(one, one) == OwnSignal(reference_cross_section_pb=0.5)

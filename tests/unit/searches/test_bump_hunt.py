@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkstats.errors import OptionError
-from darkstats.searches.bump_hunt import BumpHunt
+from darkstats.searches.bump_settings import BumpHunt
 from darkstats.searches.windows import (
     DiphotonResolution,
     RecoilResolution,

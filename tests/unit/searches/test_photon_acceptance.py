@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkstats.searches.bump_hunt import BumpHunt
+from darkstats.searches.bump_settings import BumpHunt
 from darkstats.searches.bump_spectra import spectra_of
 from darkstats.searches.photon_acceptance import pair_acceptance, recoil_acceptance
 from darkstats.searches.windows import DiphotonResolution, window_of

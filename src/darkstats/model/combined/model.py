@@ -22,7 +22,7 @@ from darkstats.model.base import (
 from darkstats.model.combined.evaluation import BinnedPart, CombinedEvaluator
 from darkstats.model.combined.lanes import beside_counts, counts_of, events_of
 from darkstats.model.event_lanes import EventLanes, stacked
-from darkstats.model.histfactory import Observation
+from darkstats.model.observation import Observation
 from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.unbinned.grid import background_beneath
 from darkstats.model.unbinned.model import UnbinnedModel

@@ -8,7 +8,7 @@ from darkstats.model.unbinned.observed import observed_events
 
 if TYPE_CHECKING:
     from darkstats.model.combined.model import CombinedModel
-    from darkstats.model.histfactory import Observation
+    from darkstats.model.observation import Observation
     from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.workspace.hs3.event_files import EventTable
 

@@ -14,9 +14,7 @@ from darkstats.workspace.expectation_checks import LARGEST_COUNT
 from darkstats.workspace.hs3.checks import is_number
 
 if TYPE_CHECKING:
-    from darkstats.model.histfactory import Observation
     from darkstats.model.unbinned.channels import Channel
-    from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.model.unbinned.names import Names
     from darkstats.workspace.hs3 import Hs3Analysis, Hs3Document, Hs3Parameter
 
@@ -79,10 +77,12 @@ def parameter_of(
     )
 
 
-def own_data(model: UnbinnedModel, analysis: Hs3Analysis, document: Hs3Document) -> Observation:
-    """The data that the document itself holds; none is an empty data set."""
+def own_data(
+    channels: Sequence[Channel], analysis: Hs3Analysis, document: Hs3Document
+) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Events, or contents of bins, and weights of each channel that the document itself holds."""
     events, weights = [], []
-    for channel, given in zip(model.channels, analysis.channels, strict=True):
+    for channel, given in zip(channels, analysis.channels, strict=True):
         data = _Data(document, given.data)
         if channel.bin_edges is not None:
             contents = data.contents(len(channel.bin_edges) - 1)
@@ -105,7 +105,7 @@ def own_data(model: UnbinnedModel, analysis: Hs3Analysis, document: Hs3Document)
         data.refuse_weights(entries.shape[1])
         events.append(entries)
         weights.append(np.ones(entries.shape[1]))
-    return model.observe(events, weights)
+    return events, weights
 
 
 class _Data:

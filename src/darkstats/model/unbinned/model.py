@@ -23,7 +23,7 @@ from darkstats.model.base import (
     values_of,
 )
 from darkstats.model.event_lanes import ChannelEvents, EventLanes, stacked
-from darkstats.model.histfactory import Observation
+from darkstats.model.observation import Observation
 from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.unbinned.channels import Channel
 from darkstats.model.unbinned.compilation import compile_channel
@@ -600,4 +600,4 @@ def compile_analysis(
         grid=grid_of(channels, inits),
         event_channels=document.event_channels,
     )
-    return replace(model, observation=own_data(model, chosen, document))
+    return replace(model, observation=model.observe(*own_data(model.channels, chosen, document)))

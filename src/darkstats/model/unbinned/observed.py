@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from darkstats.arrays import BoolArray, FloatArray
-    from darkstats.model.histfactory import Observation
+    from darkstats.model.observation import Observation
     from darkstats.model.unbinned.model import UnbinnedModel
     from darkstats.workspace.hs3.event_files import EventTable
 

@@ -31,7 +31,7 @@ from darkstats.templates.mixtures import mixture_shares
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
-    from darkstats.searches.bump_hunt import BumpHunt
+    from darkstats.searches.bump_settings import BumpHunt
     from darkstats.searches.output import BuildFolder
     from darkstats.simulation.candidates import Candidates
     from darkstats.templates.crystal_ball import CrystalBall
