@@ -103,12 +103,14 @@ PUBLISHED = {
     "zprime_mumu": Published(
         what="lmu_ltau_mumu", unit="", low=8e-4, high=0.039, masses_gev=(0.212, 6.0),
         source="arXiv:2403.02841, observed, 90 %, up to 6 GeV", mark="lit B",
-        reason="cuts on four variables take the place of the published networks",
+    ),
+    "zprime_mumu_cuts": Published(
+        what="lmu_ltau_mumu", unit="", low=8e-4, high=0.039, masses_gev=(0.212, 6.0),
+        source="arXiv:2403.02841, observed, 90 %, up to 6 GeV", mark="lit B",
     ),
     "muonphilic_scalar": Published(
         what="muonphilic_scalar_mumu", unit="", low=1.8e-3, high=0.040, masses_gev=(0.212, 6.0),
         source="arXiv:2403.02841, observed, 90 %, up to 6 GeV", mark="lit B",
-        reason="cuts on four variables take the place of the published networks",
     ),
     "dark_higgsstrahlung": Published(
         what="cross_section", unit="fb", low=1.7, high=5.0, masses_gev=(4.0, 9.7),

@@ -136,3 +136,28 @@ def test_zfit_that_is_absent_is_named(
     assert status == 2
     message = " ".join(capsys.readouterr().err.split())
     assert "pip install 'darkstats[unbinned]'" in message
+
+
+def test_training_a_network_without_scikit_learn_names_the_extra() -> None:
+    """A card without weights needs the package that trains; one with weights does not."""
+    from types import MappingProxyType
+
+    import numpy as np
+
+    from darkstats.searches.network_training import NetworkChoice, train
+    from darkstats.searches.recoil_windows import RecoilWidths
+    from darkstats.simulation.candidates import Candidates
+
+    def sample(mass: np.ndarray) -> Candidates:
+        return Candidates(
+            columns=MappingProxyType({"mass": mass, "square": mass**2}),
+            weight_pb=np.ones(len(mass)), n_generated=len(mass),
+            sum_weight_pb=1.0, sum_weight_squared_pb2=1.0,
+        )  # fmt: skip
+
+    choice = NetworkChoice(name="network", inputs=("mass",), hypothesis="mass", rows_per_mass=100)
+    signals = {(m,): sample(np.full(500, m)) for m in (1.0, 2.0)}
+    widths = RecoilWidths(points=((1.0, 0.1), (2.0, 0.1)))
+    background = {"flat": sample(np.linspace(1.0, 2.0, 2000))}
+    with absent("sklearn"), pytest.raises(MissingExtraError, match=r"darkstats\[classifier\]"):
+        train(choice, signals, background, variable="square", widths=widths)

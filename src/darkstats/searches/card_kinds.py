@@ -10,6 +10,8 @@ from darkstats.searches.background_choice import QUOTES, BackgroundChoice
 from darkstats.searches.bump_settings import BumpHunt
 from darkstats.searches.counting import Counting, Window
 from darkstats.searches.cuts import Cut
+from darkstats.searches.network import Layer, Network
+from darkstats.searches.network_training import NetworkChoice
 from darkstats.searches.optimise import Optimisation
 from darkstats.searches.plane import PlaneScan
 from darkstats.searches.recoil_hunt import RecoilHunt
@@ -165,7 +167,7 @@ def _systematics(entry: Entry) -> dict[str, dict[str, float]]:
 
 def _optimisation(entry: Entry, columns: tuple[str, ...], *, plane: bool = False) -> Optimisation:
     masses = () if plane else ("masses_gev",)
-    optional = ("emptiness",) if plane else ("cuts", "emptiness")
+    optional = ("emptiness",) if plane else ("cuts", "emptiness", "events_by")
     entry.keys(required=("figure", "scan", *masses), optional=optional)
     scan = entry["scan"].mapping()
     for name, bounds in scan.items():
@@ -178,6 +180,59 @@ def _optimisation(entry: Entry, columns: tuple[str, ...], *, plane: bool = False
         scan={name: tuple(item.number() for item in bounds) for name, bounds in scan.items()},
         cuts="smooth" if plane else cuts,
         emptiness=entry["emptiness"].number(low=0.0) if "emptiness" in entry else 0.0,
+        events_by=entry["events_by"].text(choices=columns) if "events_by" in entry else "",
+    )
+
+
+def _network(entry: Entry, columns: tuple[str, ...]) -> NetworkChoice:
+    """A network that is trained, or that the card holds."""
+    numbers = {"seed": 0, "rows_per_mass": 100, "epochs": 1}
+    positive = ("penalty", "window_sigma")
+    entry.keys(
+        required=("name", "inputs", "hypothesis", "hidden", *numbers),
+        optional=(*positive, "weights"),
+    )
+    name = entry["name"].text()
+    if not name.isidentifier() or name in columns:
+        entry["name"].fail(
+            f"{name!r} is no name of a new column", "use letters, digits and underscores"
+        )
+    inputs = tuple(item.text(choices=columns) for item in entry["inputs"])
+    try:
+        return NetworkChoice(
+            name=name,
+            inputs=inputs,
+            hypothesis=entry["hypothesis"].text(choices=columns),
+            hidden=tuple(item.whole(low=1) for item in entry["hidden"]),
+            **{key: entry[key].whole(low=low) for key, low in numbers.items()},
+            **{key: entry[key].number(above=0.0) for key in positive if key in entry},  # type: ignore[arg-type]  # checked by name
+            network=_weights(entry["weights"], inputs) if "weights" in entry else None,
+        )
+    except OptionError as error:
+        entry.fail(str(error))
+
+
+def _weights(entry: Entry, inputs: tuple[str, ...]) -> Network:
+    """Numbers of a network that has been trained."""
+    entry.keys(required=("offsets", "scales", "layers"))
+
+    def numbers(one: Entry) -> tuple[float, ...]:
+        return tuple(item.number() for item in one)
+
+    layers = []
+    for layer in entry["layers"]:
+        layer.keys(required=("weights", "biases"))
+        layers.append(
+            Layer(
+                weights=tuple(numbers(row) for row in layer["weights"]),
+                biases=numbers(layer["biases"]),
+            )
+        )
+    return Network(
+        inputs=inputs,
+        offsets=numbers(entry["offsets"]),
+        scales=numbers(entry["scales"]),
+        layers=tuple(layers),
     )
 
 
@@ -227,6 +282,7 @@ def _recoil_hunt(
             "largest_simulation_error",
             "cuts",
             "optimise",
+            "network",
             "smoothing_sigma",
             "systematics",
             "resolution_error",
@@ -247,6 +303,9 @@ def _recoil_hunt(
     if "largest_simulation_error" in entry:
         error = entry["largest_simulation_error"].number(above=0.0, high=1.0)
         settings["largest_simulation_error"] = error
+    if "network" in entry:
+        settings["network"] = _network(entry["network"], columns)
+        columns = (*columns, entry["network"]["name"].text())
     if "optimise" in entry:
         settings["optimise"] = _optimisation(entry["optimise"], columns)
     if "smoothing_sigma" in entry:

@@ -19,6 +19,8 @@ import numpy as np
 
 from darkstats.errors import OptionError
 from darkstats.searches.cuts import passing
+from darkstats.searches.network import Network
+from darkstats.searches.network_training import NetworkChoice, train
 from darkstats.searches.optimise import Optimisation, halves, stepped_cuts
 from darkstats.searches.products import Patch, SearchProduct
 from darkstats.searches.recoil_spectra import (
@@ -97,6 +99,9 @@ class RecoilHunt:
         On the columns of the candidates.
     optimise
         Chooses further cuts by mass; None for the same cuts at all masses.
+    network
+        A network that tells signal from background, one more column that ``optimise`` can scan;
+        None for none.
     smoothing_sigma
         Width of the Gaussian kernel, in resolutions, by process; processes that are not named
         are not smoothed.
@@ -128,6 +133,7 @@ class RecoilHunt:
     largest_simulation_error: float = math.inf
     cuts: tuple[AnyCut, ...] = ()
     optimise: Optimisation | None = None
+    network: NetworkChoice | None = None
     smoothing_sigma: Mapping[str, float] = field(default_factory=dict)
     systematics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     resolution_error: float = 0.0
@@ -139,15 +145,28 @@ class RecoilHunt:
     mass_label: str = "m_zprime_gev"
 
     def __post_init__(self) -> None:
-        """Check the bins in the angle.
+        """Check the bins in the angle, and the network.
 
         Raises
         ------
         OptionError
-            There are several, and no column that they are of.
+            There are several bins and no column that they are of, or a network that no cut uses or
+            whose events are in both halves.
         """
         if self.angle is None and len(self.theta_edges_deg) != 2:
             raise OptionError("theta_edges_deg has several bins: name the column of their angle")
+        if self.network is None:
+            return
+        if self.optimise is None or self.network.name not in self.optimise.scan:
+            raise OptionError(
+                f"no cut uses the network: add {self.network.name!r} to optimise.scan, with bounds "
+                "between 0 and 1"
+            )
+        if not self.optimise.events_by:
+            raise OptionError(
+                "a network is trained on other events than those that fill the templates: add "
+                "optimise.events_by, a column that all rows of an event have alike"
+            )
 
     def with_widths(self, signals: Mapping[tuple[float, ...], Candidates]) -> RecoilHunt:
         """The same with the resolution of its simulated signals, where the card has none.
@@ -229,23 +248,30 @@ def _spectra(
 
 def _regions(
     hunt: RecoilHunt, samples: SimulatedSamples, grid: FloatArray, rng: np.random.Generator
-) -> tuple[tuple[_Region, ...], dict[str, Any]]:
-    """Return the regions, and what the optimisation found."""
+) -> tuple[tuple[_Region, ...], dict[str, Any], Network | None]:
+    """Return the regions, what the optimisation found, and the network."""
     backgrounds, signals = dict(samples.backgrounds), dict(samples.signals)
     # Windows with and without rows in the angle have channels of their own, so that a join of two
     # searches holds both.
     spectrum = "recoil" if len(hunt.theta_edges_deg) == 2 else "recoil_angle"
     choices: list[tuple[str, tuple[AnyCut, ...]]] = [(spectrum, hunt.cuts)]
     facts: dict[str, Any] = {}
+    network: Network | None = None
     if hunt.optimise is not None:
         if not signals:
             raise OptionError("cuts cannot be optimised without a simulated signal")
-        split = {name: halves(sample) for name, sample in backgrounds.items()}
-        split_signals = {key: halves(sample) for key, sample in signals.items()}
-        training = (
-            {key: pair[0] for key, pair in split_signals.items()},
-            {name: pair[0] for name, pair in split.items()},
-        )
+        by = hunt.optimise.events_by
+        split = {name: halves(sample, by) for name, sample in backgrounds.items()}
+        split_signals = {key: halves(sample, by) for key, sample in signals.items()}
+        training = _halves_of(0, split_signals, split)
+        if hunt.network is not None:
+            network = hunt.network.network
+            if network is None:
+                network = train(hunt.network, *training, variable=hunt.variable, widths=hunt.widths)
+            name = hunt.network.name
+            split = {n: _with(network, name, pair) for n, pair in split.items()}
+            split_signals = {key: _with(network, name, p) for key, p in split_signals.items()}
+            training = _halves_of(0, split_signals, split)
         if hunt.optimise.cuts == "smooth":
             smooth, facts = smooth_recoil_cuts(
                 hunt.optimise,
@@ -268,8 +294,7 @@ def _regions(
                 half_width_sigma=2.0 if sliding else hunt.window_sigma,
             )
             choices = [(name, (*hunt.cuts, *cuts)) for name, cuts in stepped.items()]
-        backgrounds = {name: pair[1] for name, pair in split.items()}
-        signals = {key: pair[1] for key, pair in split_signals.items()}
+        signals, backgrounds = _halves_of(1, split_signals, split)
     regions = []
     for name, cuts in choices:
         passed = {n: s.select(passing(s, cuts)) for n, s in backgrounds.items()}
@@ -288,7 +313,25 @@ def _regions(
         expected = sum((s.density for s in spectra.values()), np.zeros((1, 1)))
         data = expected if hunt.asimov else rng.poisson(expected).astype(float)
         regions.append(_Region(name=name, cuts=cuts, spectra=spectra, signals=points, data=data))
-    return tuple(regions), facts
+    return tuple(regions), facts, network
+
+
+_Pair = tuple["Candidates", "Candidates"]
+
+
+def _halves_of(
+    which: int, signals: Mapping[tuple[float, ...], _Pair], backgrounds: Mapping[str, _Pair]
+) -> tuple[dict[tuple[float, ...], Candidates], dict[str, Candidates]]:
+    """The half that chooses (0), or that fills (1), of signals and backgrounds."""
+    return (
+        {key: pair[which] for key, pair in signals.items()},
+        {name: pair[which] for name, pair in backgrounds.items()},
+    )
+
+
+def _with(network: Network, name: str, pair: _Pair) -> _Pair:
+    one, other = (network.added(half, name) for half in pair)
+    return one, other
 
 
 def _patch(
@@ -402,7 +445,7 @@ def build_recoil_hunt(
     hunt = hunt.with_widths(samples.signals)
     centres, sets = hunt.centres_gev2()
     grid = _grid(hunt, centres)
-    regions, optimised = _regions(hunt, samples, grid, rng)
+    regions, optimised, network = _regions(hunt, samples, grid, rng)
     patches: list[Patch] = []
     windows: dict[str, Any] = {}
     fill: dict[str, Any] = {}
@@ -486,6 +529,13 @@ def build_recoil_hunt(
             for region in regions
         },
     }
+    if hunt.network is not None and network is not None:
+        sidecar["networks"] = {hunt.network.name: network.plain()}
+        summary["network"] = {
+            "name": hunt.network.name,
+            **hunt.network.settings(),
+            "trained_here": hunt.network.network is None,
+        }
     if measured:
         summary["widths_gev2"] = [[mass, significant(width)] for mass, width in hunt.widths.points]
     return SearchProduct(
