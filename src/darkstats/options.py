@@ -62,6 +62,8 @@ class Option:
         Whether the value is a file or folder that is written.
     by_name
         Whether words are ``NAME=1.2,3.4``, so that a mapping of names to numbers stands for them.
+    scan_folder
+        Whether a finished scan is named by the folder that it was written to, not by its record.
     """
 
     flags: tuple[str, ...]
@@ -78,6 +80,7 @@ class Option:
     reads: str
     writes: bool
     by_name: bool
+    scan_folder: bool
 
     @property
     def name(self) -> str:
@@ -117,18 +120,19 @@ def option(
     reads: str = "",
     writes: bool = False,
     by_name: bool = False,
+    scan_folder: bool = False,
 ) -> Option:
     """Declare an option; see :class:`Option`."""
     return Option(
         flags=flags, metavar=metavar, help=help, panel=panel, choices=choices, kind=kind,
         least=least, most=most, usual=usual, read=read, repeated=repeated, reads=reads,
-        writes=writes, by_name=by_name,
+        writes=writes, by_name=by_name, scan_folder=scan_folder,
     )  # fmt: skip
 
 
-def argument(metavar: str, help: str, *, reads: str = "") -> Option:
+def argument(metavar: str, help: str, *, reads: str = "", scan_folder: bool = False) -> Option:
     """Declare an argument that has no flag."""
-    return option(metavar=metavar, help=help, reads=reads)
+    return option(metavar=metavar, help=help, reads=reads, scan_folder=scan_folder)
 
 
 def written(kind: Any) -> Any:  # noqa: ANN401 -- a type

@@ -18,6 +18,7 @@ from darkstats import workflows as w
 from darkstats.cli import run
 from darkstats.errors import DocumentError, OptionError
 from darkstats.signals.benchmarks import BENCHMARKS
+from darkstats.workflows.submission_requests import SubmissionRequest
 from hepdata_rules import DATA, TABLE
 
 CURVES = Path(os.environ.get("DARKSTATS_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -513,7 +514,7 @@ def test_a_recast_is_submitted_to_hepdata(
     assert named["CL"] == 90.0
     assert named["LIMIT ON"] == record["limit"]["quantity"]
     with pytest.raises(OptionError, match="go with --hepdata"):
-        asked(file, beams="e+ e-")
+        SubmissionRequest(beams="e+ e-")
 
 
 def test_expected_curves_of_a_scan_are_tables_too(tmp_path: Path) -> None:
@@ -524,7 +525,7 @@ def test_expected_curves_of_a_scan_are_tables_too(tmp_path: Path) -> None:
     found = w.recast(
         w.RecastRequest(
             limit=str(tmp_path / "scan.json"), to="alp_hypercharge", production="photon",
-            final_state="gammagamma", hepdata=str(folder),
+            final_state="gammagamma", submission=SubmissionRequest(hepdata=str(folder)),
         )
     )  # fmt: skip
     found.files[str(folder)](str(folder))

@@ -33,6 +33,7 @@ from darkstats.service.questions import (
     references,
     request_type,
     required_of,
+    takes_scan_folder,
 )
 from darkstats.service.store.rows import Answer
 from darkstats.workflows import Outcome, Shell
@@ -41,15 +42,13 @@ if TYPE_CHECKING:
     from darkstats.service.questions import Reference
     from darkstats.service.store import Store, StoredResult
 
-__all__ = ["OF_SCANS", "TABLE", "WRONG", "answer", "check", "lay_out"]
+__all__ = ["TABLE", "WRONG", "answer", "check", "lay_out"]
 
 #: Folder of figures, in that of its documents, of which none has such a name.
 OUT = ".out"
 #: Files of an answer that no question can name: the table that the command line prints, and what
 #: it says where nothing is certified or a document is malformed.
 TABLE, WRONG = ".table.txt", ".wrong.txt"
-#: Verbs that take a finished scan as the folder that it was written to.
-OF_SCANS = {"global"}
 _STATUS = {True: 2, False: 1}
 
 
@@ -139,7 +138,7 @@ def lay_out(question: Question, store: Store, folder: Path) -> _Places:
     names: dict[str, str] = {}
     for one in question.references:
         if one.key:
-            lay = _lay_scan if question.verb in OF_SCANS else _lay_answer
+            lay = _lay_scan if takes_scan_folder(question.verb) else _lay_answer
             names[one.text] = lay(one, store, folder)
             continue
         if one.digest not in bases:

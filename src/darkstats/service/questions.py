@@ -34,6 +34,7 @@ __all__ = [
     "numerics_version",
     "references",
     "request_type",
+    "takes_scan_folder",
 ]
 
 #: Verbs that make no sense on a machine elsewhere: they are about its folders, or its network.
@@ -192,6 +193,12 @@ def asked_of(verb: str) -> Mapping[str, Option]:
         for name, shared in named_choices(request_type(verb)).items()
         if name not in hidden
     }
+
+
+@cache
+def takes_scan_folder(verb: str) -> bool:
+    """Whether a verb takes a finished scan as the folder that it was written to."""
+    return any(option.scan_folder for option in asked_of(verb).values())
 
 
 @cache

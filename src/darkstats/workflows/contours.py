@@ -82,11 +82,12 @@ def contour(request: ContourRequest, shell: Shell | None = None) -> Outcome[Cont
     files: dict[str, Callable[[str], None]] = {}
     if request.curves is not None:
         files[request.curves] = lambda path: write_text(path, contour_csv(found))
-    if request.hepdata is not None:
-        collision = collision_of(request, found.table.collision)
+    folder = request.submission.hepdata
+    if folder is not None:
+        collision = collision_of(request.submission, found.table.collision)
         unsaid = not_said(collision)
         documents = contour_submission(found, collision)
-        files[request.hepdata] = lambda path: write_submission(documents, Path(path))
+        files[folder] = lambda path: write_submission(documents, Path(path))
 
     def drawn() -> Drawing:
         from darkstats.report.figures.contours import contours_figure

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from darkstats.workflows.document_requests import CitationRequest
-    from darkstats.workflows.plot_requests import Submitted
+    from darkstats.workflows.submission_requests import SubmissionRequest
 
 __all__ = ["citation", "collision_of", "export", "not_said"]
 
@@ -36,13 +36,13 @@ def _words(limits: Limits) -> str:
     return coupling_words(limits)[1] if own is None else own.words
 
 
-def collision_of(request: Submitted, known: Collision) -> Collision:
+def collision_of(asked: SubmissionRequest, known: Collision) -> Collision:
     """What collided: what the request says, or else the record."""
     return Collision(
-        sqrt_s_gev=request.sqrt_s_gev or known.sqrt_s_gev,
-        beams=request.beams or known.beams,
-        collaboration=request.collaboration or known.collaboration,
-        reaction=request.reaction or known.reaction,
+        sqrt_s_gev=asked.sqrt_s_gev or known.sqrt_s_gev,
+        beams=asked.beams or known.beams,
+        collaboration=asked.collaboration or known.collaboration,
+        reaction=asked.reaction or known.reaction,
     )
 
 
@@ -77,14 +77,15 @@ def export(request: ExportRequest, shell: Shell | None = None) -> Outcome[ScanTa
     if request.csv is not None:
         write_text(request.csv, scan_csv(table))
         written.append(request.csv)
-    if request.hepdata is not None:
+    folder = request.submission.hepdata
+    if folder is not None:
         notes = {key: words for key in table.couplings if (words := _words(table.limits[key]))}
-        collision = collision_of(request, table.collision)
+        collision = collision_of(request.submission, table.collision)
         left_out = collision.missing
         documents = submission(table, collision=collision, notes=notes)
-        with shell.step(f"writing {request.hepdata}"):
-            write_submission(documents, Path(request.hepdata))
-        written += [f"{request.hepdata}/{name}" for name in documents]
+        with shell.step(f"writing {folder}"):
+            write_submission(documents, Path(folder))
+        written += [f"{folder}/{name}" for name in documents]
 
     def sheet() -> RenderableType:
         from darkstats.report.tables import sheet as table_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
@@ -14,48 +14,25 @@ from darkstats.workflows.coupling_requests import (
     CouplingAtMass,
     CouplingRequest,
 )
+from darkstats.workflows.submission_requests import NO_SUBMISSION, SubmissionRequest
 
 __all__ = [
     "CATALOGUE",
     "NONE",
-    "Beams",
-    "Collaboration",
     "ContourRequest",
     "ExportRequest",
-    "HepData",
     "PlotRequest",
-    "Reaction",
     "Record",
-    "SqrtS",
-    "Submitted",
-    "check_collision",
     "name_of",
 ]
 
 #: A record at hand, in the place of its file.
 Record = dict[str, Any]
 
-_LARGEST_ENERGY_GEV = 1e9  # beyond any accelerator: the unit is another one
 #: Words that stand for a folder of constraints.
 CATALOGUE, NONE = "catalogue", "none"
 
 _FIGURE = "Figure"
-
-HepData = Annotated[
-    str | None,
-    option("--hepdata", metavar="DIR", writes=True, help="Write a HEPData submission to a folder."),
-]
-SqrtS = Annotated[
-    float | None,
-    option("--sqrt-s", metavar="GEV", help="Energy in the centre of mass, for HEPData."),
-]
-Beams = Annotated[str | None, option("--beams", metavar="WORDS", help="Beams, for HEPData.")]
-Collaboration = Annotated[
-    str | None, option("--collaboration", metavar="NAME", help="Collaboration, for HEPData.")
-]
-Reaction = Annotated[
-    str | None, option("--reaction", metavar="WORDS", help="Reaction by HEPData's rules.")
-]
 
 
 def name_of(result: str | Record) -> str:
@@ -177,11 +154,7 @@ class ExportRequest:
     csv: Annotated[
         str | None, option("--csv", metavar="FILE", writes=True, help="Write one row a hypothesis.")
     ] = None
-    hepdata: HepData = None
-    sqrt_s_gev: SqrtS = None
-    beams: Beams = None
-    collaboration: Collaboration = None
-    reaction: Reaction = None
+    submission: SubmissionRequest = NO_SUBMISSION
     couplings: CouplingRequest = NO_MODEL
 
     def __post_init__(self) -> None:
@@ -192,9 +165,8 @@ class ExportRequest:
         OptionError
             Neither a CSV file nor a folder is named.
         """
-        if self.csv is None and self.hepdata is None:
+        if self.csv is None and self.submission.hepdata is None:
             raise OptionError("name a file with --csv, or a folder with --hepdata")
-        check_collision(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,11 +237,7 @@ class ContourRequest:
             help="Write the contours as CSV, one row a vertex.",
         ),
     ] = None
-    hepdata: HepData = None
-    sqrt_s_gev: SqrtS = None
-    beams: Beams = None
-    collaboration: Collaboration = None
-    reaction: Reaction = None
+    submission: SubmissionRequest = NO_SUBMISSION
 
     def __post_init__(self) -> None:
         """Check what can be checked without the records.
@@ -277,51 +245,10 @@ class ContourRequest:
         Raises
         ------
         OptionError
-            There is no scan, or words on the collision stand without a submission.
+            There is no scan.
         UnknownNameError
             There is no such quantity.
         """
         check_choices(self)
         if not self.results:
             raise OptionError("name a record of darkstats scan")
-        check_collision(self)
-
-
-class Submitted(Protocol):
-    """A request that may ask for a HEPData submission, and says what collided."""
-
-    @property
-    def hepdata(self) -> str | None:
-        """Folder of the submission."""
-
-    @property
-    def sqrt_s_gev(self) -> float | None:
-        """Energy in the centre of mass, GeV."""
-
-    @property
-    def beams(self) -> str | None:
-        """Beams, in words."""
-
-    @property
-    def collaboration(self) -> str | None:
-        """Collaboration."""
-
-    @property
-    def reaction(self) -> str | None:
-        """Reaction by the rules of HEPData."""
-
-
-def check_collision(request: Submitted) -> None:
-    """Check what a request says of the collision.
-
-    Raises
-    ------
-    OptionError
-        The energy is none, or words on the collision stand without a submission.
-    """
-    energy = request.sqrt_s_gev
-    if energy is not None and not 0.0 < energy < _LARGEST_ENERGY_GEV:
-        raise OptionError(f"--sqrt-s {energy:g}: give an energy in GeV, above zero")
-    given = (energy, request.beams, request.collaboration, request.reaction)
-    if request.hepdata is None and any(one is not None for one in given):
-        raise OptionError("--sqrt-s, --beams, --collaboration, --reaction go with --hepdata")

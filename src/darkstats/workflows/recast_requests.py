@@ -10,14 +10,7 @@ from darkstats.errors import OptionError
 from darkstats.options import argument, check_choices, option
 from darkstats.signals.mediators import FINAL_STATES, MEDIATORS
 from darkstats.signals.productions import PRODUCTIONS
-from darkstats.workflows.plot_requests import (
-    Beams,
-    Collaboration,
-    HepData,
-    Reaction,
-    SqrtS,
-    check_collision,
-)
+from darkstats.workflows.submission_requests import NO_SUBMISSION, SubmissionRequest
 
 __all__ = ["DecayFiles", "IntervalFile", "RecastRequest"]
 
@@ -179,11 +172,7 @@ class RecastRequest:
         ),
     ] = ()  # fmt: skip
     table: IntervalFile = None
-    hepdata: HepData = None
-    sqrt_s_gev: SqrtS = None
-    beams: Beams = None
-    collaboration: Collaboration = None
-    reaction: Reaction = None
+    submission: SubmissionRequest = NO_SUBMISSION
 
     def __post_init__(self) -> None:
         """Check what can be checked without the files.
@@ -196,7 +185,6 @@ class RecastRequest:
             A name that does not exist.
         """
         check_choices(self)
-        check_collision(self)
         if self.cl is not None and not 0.0 < self.cl < 1.0:
             raise OptionError(f"--cl {self.cl:g}: a level lies between 0 and 1")
         ends = self.mass_range_gev

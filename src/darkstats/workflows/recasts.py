@@ -352,11 +352,12 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
     if request.table is not None:
         files[request.table] = lambda path: write_text(path, recast_csv(found))
     unsaid = ""
-    if request.hepdata is not None:
-        collision = collision_of(request, _collision(given))
+    folder = request.submission.hepdata
+    if folder is not None:
+        collision = collision_of(request.submission, _collision(given))
         unsaid = not_said(collision)
         documents = recast_submission(found, collision)
-        files[request.hepdata] = lambda path: write_submission(documents, Path(path))
+        files[folder] = lambda path: write_submission(documents, Path(path))
 
     def drawn() -> Drawing:
         from darkstats.report.figures.recasts import recast_figure

@@ -207,6 +207,7 @@ class GlobalRequest:
             "Folder of a finished scan (scan -o); or a built search, or an HS3 document: they are "
             "scanned first.",
             reads="file",
+            scan_folder=True,
         ),
     ]
     data: Events = ()

@@ -12,7 +12,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from darkstats.service.answering import OF_SCANS
 from darkstats.service.api.problems import ProblemError
 from darkstats.service.api.shapes import result_path
 from darkstats.service.pages.here import (
@@ -28,7 +27,7 @@ from darkstats.service.pages.here import (
 from darkstats.service.pages.rendering import page
 from darkstats.service.pages.shown import words_of, wrong_of
 from darkstats.service.pages.views import View, numbers_of, view_of
-from darkstats.service.questions import Question, references
+from darkstats.service.questions import Question, references, takes_scan_folder
 
 if TYPE_CHECKING:
     from darkstats.service.store import StoredResult
@@ -231,7 +230,7 @@ def _command(question: Question) -> str:
 
 def _typed(text: str, verb: str) -> str:
     """A value as one would type it; a scan is named by the folder that ``scan -o`` would leave."""
-    answer = "scan-{}" if verb in OF_SCANS else "answer-{}.json"
+    answer = "scan-{}" if takes_scan_folder(verb) else "answer-{}.json"
     for one in references(text):
         name = one.name or (answer.format(one.key[:12]) if one.key else ".")
         text = text.replace(one.text, name)
