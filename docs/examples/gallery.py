@@ -21,8 +21,11 @@ START = "import sys; from darkstats.cli import main; sys.argv[0] = 'darkstats'; 
 WIDTH = 800
 COLOURS = 64
 MOST_BYTES = 80_000
+#: Figures that need no scan.
+WITHOUT_SCAN = ("regimes",)
 #: Options of `darkstats plot` by search and figure.
-FIGURES = {
+FIGURES: dict[str, tuple[str, ...]] = {
+    "regimes": (),
     "alp": ("--coupling", "alp_photon"),
     "zprime_invisible_2018": ("--coupling", "lmu_ltau_invisible_dressed"),
     "zprime_invisible_2020": ("--coupling", "lmu_ltau_invisible_dressed"),
@@ -30,11 +33,15 @@ FIGURES = {
     "dark_higgsstrahlung": ("--coupling", "dark_higgsstrahlung_dressed"),
     "zprime_tautau": ("--coupling", "cross_section"),
     "zprime_mumu": ("--coupling", "lmu_ltau_mumu"),
+    "muonphilic_scalar": ("--coupling", "muonphilic_scalar_mumu"),
     "single_photon": ("--coupling", "dark_photon"),
     "inelastic_dark_matter": ("--coupling", "cross_section"),
-    "b_to_k_scalar_pipi": ("--coupling", "b_to_k_branching"),
-    "b_to_k_scalar_kk": ("--coupling", "b_to_k_branching"),
-    "b_to_kstar_scalar": ("--coupling", "b_to_kstar_branching"),
+    "b_to_k_alp": ("--coupling", "b_to_k_branching"),
+    **{
+        f"b_to_{kaon}_scalar{decay}": ("--coupling", f"b_to_{kaon}_branching")
+        for kaon in ("k", "kstar")
+        for decay in ("", "_ee", "_pipi", "_kk")
+    },
 }
 
 
@@ -59,7 +66,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             figure = Path(folder) / f"{name}.png"
-            words = ["plot", str(asked.work / f"{name}-scan/scan.json"), "-o", str(figure)]
+            scan = [] if name in WITHOUT_SCAN else [str(asked.work / f"{name}-scan/scan.json")]
+            words = ["plot", *scan, "-o", str(figure)]
             done = subprocess.run(
                 [sys.executable, "-c", START, *words, *FIGURES[name]], check=False,
                 capture_output=True, text=True, env={**os.environ, "MPLBACKEND": "agg"},

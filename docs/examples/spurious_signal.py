@@ -2,13 +2,20 @@
 
     python docs/examples/closure.py BUILDS/* closure.json --spurious spurious.json --cache DIR
 
-Templates that are smoothed are fitted to the simulation before smoothing (``own``). A template is
-exactly what it was made of, where it is not smoothed: every model is also fitted to a second
-simulation of the same size with another seed (``independent``). Both have the statistical error of
-simulation: its effect on the signed root is drawn and given beside (``expected_spread``).
+``independent``: the model of every window is fitted to the background of a second simulation of the
+same size, with another seed, smoothed as the card says. A template is exactly what it was made of,
+so that its own simulation says nothing of it where it is not smoothed.
 
-Cuts that are optimised on the simulation would be other ones in a second simulation: there is no
-``independent`` then. A count with a number for a background has no simulation to be tested with,
+``smoothing``: what the kernel makes of the shape. Smoothing a smoothed spectrum S again, to S',
+takes away to leading order what smoothing took away first, so that the model is fitted to
+S + (S - S'); ``smoothing_independent`` takes S - S' from the second simulation.
+
+``own``: the simulation before smoothing. Its statistical error is drawn, and the spread of the
+signed root that it gives stands beside (``own_expected_spread``), as for ``independent`` without
+smoothing.
+
+Cuts that are optimised on the simulation would be other ones in a second simulation: there is
+none then. A count with a number for a background has no simulation to be tested with,
 and is said so; that of B -> K a comes from simulated continuum, and each window is set beside the
 candidates about its mass.
 """
@@ -38,7 +45,6 @@ ASKED_SIGMA = 0.25
 SEEDS = (1, 2)  # of the build, and of the independent simulation
 DRAWS = 400  # of the statistical error of simulation
 CONTINUUM = Path(__file__).parents[1] / "studies/b-to-k-alp-background.json"
-NEAR_GEV = 0.051  # candidates of the continuum about a mass: two or three bins of 0.05 GeV
 
 
 def least_mu(background: np.ndarray, signal: np.ndarray) -> float:
@@ -73,18 +79,21 @@ def roots(model: darkstats.Model, counts: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def one_window(
-    model: darkstats.Model, sets: dict[str, tuple[np.ndarray, np.ndarray]], seed: int
+    model: darkstats.Model, sets: dict[str, tuple[np.ndarray, np.ndarray | None]], seed: int
 ) -> dict[str, float]:
     """Signed root of each set of counts, and the spread that its variances alone would give."""
     found: dict[str, float] = {"failed": 0}
     rng = np.random.Generator(np.random.Philox(seed))
     for name, (counts, variances) in sets.items():
-        (root,), failed = roots(model, counts[None, :])
-        noise = rng.standard_normal((DRAWS, len(counts)))
-        drawn = np.maximum(model.observation.counts + np.sqrt(variances) * noise, 0.0)
-        spread, lost = roots(model, drawn)
-        found |= {name: float(root), f"{name}_expected_spread": float(spread.std())}
-        found["failed"] += failed + lost
+        (root, *_), failed = roots(model, np.maximum(counts, 0.0)[None, :])
+        found[name] = float(root)
+        found["failed"] += failed
+        if variances is not None:
+            noise = rng.standard_normal((DRAWS, len(counts)))
+            drawn = np.maximum(model.observation.counts + np.sqrt(variances) * noise, 0.0)
+            spread, lost = roots(model, drawn)
+            found[f"{name}_expected_spread"] = float(spread.std())
+            found["failed"] += lost
     return found
 
 
@@ -105,8 +114,14 @@ def of_templates(card: SearchCard, cache: Path, *, quick: bool) -> dict[str, Any
     """Spurious signals of a fit of templates, in every window."""
     hunt = card.settings
     assert isinstance(hunt, RecoilHunt)
-    products, raw = [], []
-    for seed in SEEDS if hunt.optimise is None else SEEDS[:1]:
+    smoothings = {
+        "shipped": hunt.smoothing_sigma,
+        "again": {name: np.sqrt(2.0) * size for name, size in hunt.smoothing_sigma.items()},
+        "raw": {},
+    }
+    made: dict[tuple[str, int], SearchProduct] = {}
+    seeds = SEEDS if hunt.optimise is None else SEEDS[:1]
+    for seed in seeds:
         samples = simulate(card, cache=cache, quick=quick, seed=seed)
         simulated = SimulatedSamples(
             backgrounds={b.name: samples[b.name] for b in card.backgrounds},
@@ -114,29 +129,43 @@ def of_templates(card: SearchCard, cache: Path, *, quick: bool) -> dict[str, Any
         )
         if not hunt.widths.points:
             hunt = hunt.with_widths(simulated.signals)  # of the first: windows stay
-        for smoothing, made in ((hunt.smoothing_sigma, products), ({}, raw)):
-            settings = dataclasses.replace(hunt, asimov=True, smoothing_sigma=smoothing)
-            made.append(build_recoil_hunt(settings, simulated, rng=np.random.default_rng(1)))
-    shipped = products[0]
-    unsmoothed = {patch.name: patch for patch in raw[0].patches}
+        for words, smoothing in smoothings.items():
+            if hunt.smoothing_sigma or words == "shipped":
+                settings = dataclasses.replace(hunt, asimov=True, smoothing_sigma=smoothing)
+                made[words, seed] = build_recoil_hunt(
+                    settings, simulated, rng=np.random.default_rng(1)
+                )
+    first = SEEDS[0]
+    shipped = made["shipped", first]
+    loose = {patch.name: patch for patch in made.get(("raw", first), shipped).patches}
     spectra = SpectrumMap.of(shipped.workspace, shipped.fill)
-    fine = [
-        np.concatenate([o["data"] for o in one.workspace["observations"]]) for one in raw
-    ]  # fmt: skip
+    fine = {
+        key: np.concatenate([o["data"] for o in one.workspace["observations"]])
+        for key, one in made.items()
+    }
+    # Spectra that take the place of the data, and whether their bins fluctuate on their own.
+    spectrum: dict[str, tuple[np.ndarray, bool]] = {}
+    if len(seeds) > 1:
+        spectrum["independent"] = (fine["shipped", SEEDS[1]], not hunt.smoothing_sigma)
+    if hunt.smoothing_sigma:
+        spectrum["own"] = (fine["raw", first], True)
+        for words, seed in zip(("smoothing", "smoothing_independent"), seeds, strict=False):
+            lost = fine["shipped", seed] - fine["again", seed]
+            spectrum[words] = (fine["shipped", first] + lost, False)
     rows = []
     for number, patch in enumerate(shipped.patches):
         document = apply_patch(shipped.workspace, list(patch.operations), source=patch.name)
         model = darkstats.compile_workspace(Workspace.from_document(document))
         window = spectra.window(patch.name)
-        smooth = template_variances(shipped, patch)
-        loose = template_variances(raw[0], unsmoothed[patch.name])
-        if smooth.shape != loose.shape:
+        variances = template_variances(made.get(("raw", first), shipped), loose[patch.name])
+        if variances.shape != model.observation.counts.shape:
             raise SystemExit(f"{patch.name}: smoothed and unsmoothed windows have other bins")
-        sets = {}
-        if hunt.optimise is None:
-            sets["independent"] = (window.gather(fine[1]), smooth + loose)
-        if hunt.smoothing_sigma:
-            sets["own"] = (window.gather(fine[0]), loose)
+        # of an independent spectrum without smoothing and of the template
+        factor = {"independent": 2.0, "own": 1.0}
+        sets = {
+            words: (window.gather(one), factor[words] * variances if alone else None)
+            for words, (one, alone) in spectrum.items()
+        }
         row = {"name": patch.name, "mass_gev": patch.values[0]}
         rows.append(row | one_window(model, sets, number))
     return {"rows": rows, "smoothed": sorted(hunt.smoothing_sigma)}
@@ -155,7 +184,8 @@ def of_continuum(card: SearchCard) -> dict[str, Any]:
     rows = []
     for number, one in enumerate(record["rows"]):
         mass, width = one["mass_gev"], one["width_gev"]
-        near = np.abs(middles - mass) < NEAR_GEV
+        # bins of 0.05 GeV that the window reaches into
+        near = (edges[1:] > mass - 0.5 * width) & (edges[:-1] < mass + 0.5 * width)
         factor = scale * width / (0.05 * near.sum())
         events, error = factor * counts[near].sum(), factor * np.sqrt(squares[near].sum())
         expected = card.settings.expected(mass)
@@ -198,31 +228,63 @@ def _count(expected: float, error: float) -> Workspace:
     )  # fmt: skip
 
 
+WORDS = {
+    "independent": "independent simulation",
+    "smoothing": "smoothing",
+    "smoothing_independent": "smoothing, by the independent simulation",
+    "own": "before smoothing",
+}
+
+
 def judged(found: dict[str, Any]) -> dict[str, Any]:
     """Add maximum and median, and the sentence of the page."""
     rows = found["rows"]
     found["summary"], said = {}, []
-    for key, words in (("own", "before smoothing"), ("independent", "independent simulation")):
+    for key, words in WORDS.items():
         if key not in rows[0]:
             continue
         sizes = np.abs([row[key] for row in rows])
-        spread = np.array([row[f"{key}_expected_spread"] for row in rows])
         worst = rows[int(sizes.argmax())]
-        found["summary"][key] = {
+        one = {
             "largest": float(sizes.max()), "at_gev": worst["mass_gev"],
             "median": float(np.median(sizes)), "beyond_asked": int((sizes > ASKED_SIGMA).sum()),
-            "median_expected_spread": float(np.median(spread)),
-            "rms_over_spread": float(np.sqrt(np.mean((sizes / spread) ** 2))),
         }  # fmt: skip
         said.append(
             f"{words}: largest {sizes.max():.2f} at {worst['mass_gev']:g} GeV, median "
-            f"{np.median(sizes):.3f}, {(sizes > ASKED_SIGMA).sum()} of {len(rows)} beyond "
-            f"{ASKED_SIGMA}; the statistical error of simulation has a median of "
-            f"{np.median(spread):.3f}"
+            f"{np.median(sizes):.3f}, {one['beyond_asked']} of {len(rows)} beyond {ASKED_SIGMA}"
         )
+        if f"{key}_expected_spread" in worst:
+            spread = np.array([row[f"{key}_expected_spread"] for row in rows])
+            one |= {
+                "median_expected_spread": float(np.median(spread)),
+                "rms_over_spread": float(np.sqrt(np.mean((sizes / spread) ** 2))),
+            }
+            said[-1] += (
+                f" (statistical error of simulation {np.median(spread):.3f} in the median, rms of "
+                f"the pulls {one['rms_over_spread']:.2f})"
+            )
+        found["summary"][key] = one
     found["failed"] = sum(row["failed"] for row in rows)
     found["words"] = "; ".join(said) + f"; failed fits: {found['failed']}"
     return found
+
+
+def table(searches: dict[str, dict[str, Any]]) -> str:
+    """One line for each search and comparison."""
+    lines = [
+        "| search | fitted to | windows | largest [σ] | at [GeV] | median [σ] | beyond 0.25 "
+        "| error of simulation [σ] | rms of pulls | failed |\n" + "|---" * 10 + "|"
+    ]
+    for name, found in searches.items():
+        for key, one in found.get("summary", {}).items():
+            error = one.get("median_expected_spread")
+            more = "| " if error is None else f"{error:.2f} | {one['rms_over_spread']:.2f}"
+            lines.append(
+                f"| `{name}` | {WORDS[key]} | {len(found['rows'])} | {one['largest']:.2f} | "
+                f"{one['at_gev']:.3g} | {one['median']:.2f} | {one['beyond_asked']} | {more} | "
+                f"{found['failed']} |"
+            )
+    return "\n".join(lines)
 
 
 def spurious_signals(path: Path, cache: Path | None, *, quick: bool = False) -> dict[str, Any]:

@@ -625,6 +625,16 @@ def test_ratios_without_numbers_are_refused() -> None:
         ("A' h', 8.34 fb^-1", r"$A^{\prime}$ $h^{\prime}$, 8.34 fb$^{-1}$"),
         ("L_mu - L_tau, alpha", r"$L_{\mu}-L_{\tau}$, $\alpha$"),
         ("X -> tau+tau-, tau tau gamma", r"X → $\tau^{+}\tau^{-}$, $\tau\tau$ $\gamma$"),
+        (
+            "B0 -> K*0 S, S -> pi+pi-",
+            "$B^{0}$ → $K^{*0}$ S, S → $\\pi^{+}\\pi^{-}$",
+        ),
+        ("B+ -> K+ S, S -> K+K-", "$B^{+}$ → $K^{+}$ S, S → $K^{+}K^{-}$"),
+        (
+            "gamma chi1 chi2, chi2 -> chi1 e+e-",
+            "$\\gamma$ $\\chi_{1}$ $\\chi_{2}$, $\\chi_{2}$ → $\\chi_{1}$ $e^{+}e^{-}$",
+        ),
+        ("in B0 and chi12", "in B0 and chi12"),
     ],
 )
 def test_titles_are_typeset(plain: str, set_: str) -> None:

@@ -40,6 +40,7 @@ _MASSES = {
     "m_h_gev": r"$M_{h^{\prime}}$",
     "m_chi1_gev": r"$M_{\chi_1}$",
     "m_s_gev": "$M_{S}$",
+    "m_scalar_gev": "$M_{S}$",
     "ctau_mm": r"$c\tau$",
 }
 
