@@ -283,6 +283,7 @@ def _recoil_hunt(
             "cuts",
             "optimise",
             "network",
+            "excluded_gev",
             "smoothing_sigma",
             "systematics",
             "resolution_error",
@@ -303,6 +304,8 @@ def _recoil_hunt(
     if "largest_simulation_error" in entry:
         error = entry["largest_simulation_error"].number(above=0.0, high=1.0)
         settings["largest_simulation_error"] = error
+    if "excluded_gev" in entry:
+        settings["excluded_gev"] = tuple(_numbers(item, 2) for item in entry["excluded_gev"])
     if "network" in entry:
         settings["network"] = _network(entry["network"], columns)
         columns = (*columns, entry["network"]["name"].text())

@@ -82,6 +82,8 @@ class RecoilHunt:
         ``"adjacent"`` or ``"sliding"``.
     first_gev, high_gev
         Mass at the centre of the first window; no centre lies above ``high_gev``.
+    excluded_gev
+        Ranges of mass without hypotheses, such as those around known resonances.
     window_sigma
         Half width of a window in resolutions.
     bin_sigma
@@ -126,6 +128,7 @@ class RecoilHunt:
     first_gev: float
     high_gev: float
     widths: RecoilWidths
+    excluded_gev: tuple[tuple[float, float], ...] = ()
     window_sigma: float = 2.0
     bin_sigma: float = 1.0
     step_sigma: float = 1.0
@@ -185,12 +188,15 @@ class RecoilHunt:
         """Squared masses of the hypotheses, and the set (0, or 1 for shifted) that each is in."""
         if self.layout == "sliding":
             centres = sliding_centres(self.widths, self.first_gev, self.high_gev, self.step_sigma)
-            return centres, np.zeros(len(centres), dtype=np.int64)
-        first, second = adjacent_centres(
-            self.widths, self.first_gev, self.high_gev, self.window_sigma
-        )
-        sets = np.concatenate([np.zeros(len(first)), np.ones(len(second))]).astype(np.int64)
-        return np.concatenate([first, second]), sets
+            sets = np.zeros(len(centres))
+        else:
+            both = adjacent_centres(self.widths, self.first_gev, self.high_gev, self.window_sigma)
+            centres = np.concatenate(both)
+            sets = np.concatenate([np.full(len(one), n) for n, one in enumerate(both)])
+        kept = np.ones(len(centres), dtype=bool)
+        for low, high in self.excluded_gev:
+            kept &= (centres < low**2) | (centres > high**2)
+        return centres[kept], sets[kept].astype(np.int64)
 
     def modifiers(self, sample: str, *, signal: bool) -> list[dict[str, Any]]:
         """Relative errors of a sample."""
@@ -529,6 +535,8 @@ def build_recoil_hunt(
             for region in regions
         },
     }
+    if hunt.excluded_gev:
+        summary["excluded_gev"] = [list(limits) for limits in hunt.excluded_gev]
     if hunt.network is not None and network is not None:
         sidecar["networks"] = {hunt.network.name: network.plain()}
         summary["network"] = {

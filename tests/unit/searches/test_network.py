@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkstats.errors import OptionError
@@ -62,6 +62,7 @@ def test_hidden_layers_take_the_hyperbolic_tangent() -> None:
     assert found == pytest.approx(1.0 / (1.0 + math.exp(-inner)), rel=1e-14)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=40), st.integers(0, 39))
 def test_a_row_has_the_same_bits_alone_and_among_others(values: list[float], which: int) -> None:
     sample = rows(a=np.array(values), b=np.array(values)[::-1])

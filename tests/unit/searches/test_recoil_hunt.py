@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkstats.errors import OptionError
@@ -63,6 +63,7 @@ def test_adjacent_windows_touch_and_the_shifted_ones_lie_between():
     assert math.sqrt(first[1]) == pytest.approx(1.15, abs=0.02)  # published: 1.16
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 2.0), st.floats(3.0, 9.0), st.floats(0.2, 3.0))
 def test_sliding_steps_are_resolutions(low, high, step):
     centres = sliding_centres(PUBLISHED, low, high, step)
@@ -70,6 +71,19 @@ def test_sliding_steps_are_resolutions(low, high, step):
     assert centres[-1] <= high**2
     for one, two in pairwise(centres):
         assert two - one == pytest.approx(step * PUBLISHED.at_squared(one))
+
+
+@pytest.mark.parametrize("layout", ["sliding", "adjacent"])
+def test_no_hypothesis_lies_in_an_excluded_range(layout):
+    ranges = ((2.0, 2.5), (4.0, 4.2))
+    asked = {"luminosity_ipb": 1.0, "asimov": True, "layout": layout, "first_gev": 0.5,
+                "high_gev": 6.0, "widths": PUBLISHED}  # fmt: skip
+    every, sets = RecoilHunt(**asked).centres_gev2()
+    left, of = RecoilHunt(**asked, excluded_gev=ranges).centres_gev2()
+    inside = np.logical_or.reduce([(every >= a**2) & (every <= b**2) for a, b in ranges])
+    assert inside.any()
+    np.testing.assert_array_equal(left, every[~inside])
+    np.testing.assert_array_equal(of, sets[~inside])
 
 
 @pytest.mark.parametrize(("background", "known"), [(0.0, 3.08 - 0.0), (10.0, 17.5), (100.0, 46.9)])
