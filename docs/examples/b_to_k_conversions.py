@@ -17,10 +17,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
-from b_to_k_alp_background import CONTINUUM_PB, MISIDENTIFIED, SWITCHES
 
 from darkstats.searches.card import SearchCard, read_card
 from darkstats.searches.counting import Counting
@@ -30,6 +30,9 @@ from darkstats.simulation.b_to_kaon import M_PION_GEV, BToKaon
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.kinematics import CM_ENERGY_GEV, M_E, to_cm, to_lab
 from darkstats.simulation.pythia import _block, _started
+
+sys.path.insert(0, str(Path(__file__).parent))
+from b_to_k_alp_background import CONTINUUM_PB, MISIDENTIFIED, SWITCHES
 
 MATERIAL_X0 = 0.04  # [memory, B] beam pipe 0.8 %, pixels 0.4 %, strips 2.8 %, at right angles
 KSTAR_GAMMA = 4.18e-5 * 2.0 / 3.0  # [memory, A] BR(B0 -> K*0 gamma), K*0 -> K+ pi-

@@ -1,0 +1,150 @@
+"""Pages on the newer searches hold what their commands found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from darkstats.searches.card import read_card
+from example_scripts import example_script
+
+NEWER = {
+    "single_photon", "zprime_tautau", "b_to_k_alp", "inelastic_dark_matter",
+    *(f"b_to_{kaon}_scalar{decay}" for kaon in ("k", "kstar")
+      for decay in ("", "_ee", "_pipi", "_kk")),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def studies(repository: Path) -> Path:
+    return repository / "docs/studies"
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def in_page(table: str, page: Path) -> None:
+    text = page.read_text("utf-8")
+    for line in table.splitlines():
+        assert line in text, f"{page.name}: {line}"
+
+
+def test_closure_of_every_search_is_on_the_page(studies: Path) -> None:
+    """5,000 toys at fourteen hypotheses; every failed fit is in the table."""
+    found = read(studies / "closure-searches.json")
+    script = example_script("closure")
+    assert set(found) >= NEWER
+    assert all(len(rows) == 14 for rows in found.values())
+    in_page(script.summary(found), studies / "closure.md")
+    page = (studies / "closure.md").read_text("utf-8")
+    fits = sum(4 * 5000 for rows in found.values() for _ in rows)
+    assert f"{fits:,}" in page
+
+
+def test_pulls_are_what_skewed_counts_make_them(studies: Path) -> None:
+    """Mean of the pulls, where there are many events, beside -gamma/6; 5,000 toys have 0.014."""
+    rows = [row for found in read(studies / "closure-searches.json").values() for row in found]
+    many = [row for row in rows if row["events"] > 25.0]
+    off = np.array([row["drawn_pull_mean"] - row["pull_mean_of_skewness"] for row in many])
+    assert len(many) > 40
+    assert np.sqrt(np.mean(off**2)) < 0.02
+    assert all(0.95 < row["drawn_pull_width"] < 1.05 for row in many)
+
+
+def test_spurious_signals_are_on_the_page(studies: Path, repository: Path) -> None:
+    found = read(studies / "spurious-searches.json")
+    script = example_script("spurious_signal")
+    in_page(script.table(found), studies / "closure.md")
+    assert set(found) >= NEWER
+    for name in ("single_photon", "zprime_tautau", "b_to_k_alp"):
+        assert found[name]["card"] == read_card(repository / f"models/{name}.yaml").digest
+        assert not found[name]["quick"]
+    smooth = found["zprime_tautau"]["summary"]["smoothing"]
+    assert smooth["largest"] < script.ASKED_SIGMA
+
+
+def test_global_significances_are_on_the_page(studies: Path) -> None:
+    """A p-value of toys that did not fail, or the reason why there is none."""
+    found = read(studies / "global-searches.json")
+    script = example_script("global_table")
+    assert set(found) >= NEWER
+    in_page(script.table(dict(sorted(found.items()))), studies / "scans.md")
+    for row in found.values():
+        if "reason" not in row:
+            assert row["toys"]["asked"] >= 1024
+            assert 0.0 < row["p_global"] <= 1.0
+
+
+def test_the_threshold_of_tau_pairs(studies: Path, repository: Path) -> None:
+    """The quadratic costs a factor of two at 3.6 GeV without a side band, and little elsewhere."""
+    script = example_script("tautau_threshold")
+    record = read(studies / "tautau-threshold.json")
+    in_page(script.table(record["rows"]), repository / "docs/how-to/tau-pairs.md")
+    first, *_, last = record["rows"]
+    assert 1.9 < first["20 sigma above 2 m_tau"] < 2.2
+    assert last["20 sigma above 2 m_tau"] == last["20 sigma"] < 1.0
+    assert first["published_fb"] == 2.31
+
+
+def test_a_polynomial_holds_the_counts_that_it_was_fitted_to() -> None:
+    """The background of the workspace is the quadratic itself, where counts are one."""
+    script = example_script("tautau_threshold")
+    edges = np.linspace(10.0, 20.0, 11)
+    counts = 3.0 + 0.2 * (edges[:-1] - 10.0) + 0.05 * (edges[:-1] - 10.0) ** 2
+    signal = {"name": "signal", "data": [0.0] * 4 + [1.0, 1.0] + [0.0] * 4,
+              "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}  # fmt: skip
+    document = script.floating(signal, edges, counts)
+    np.testing.assert_allclose(document["observations"][0]["data"], counts, rtol=1e-9)
+    inner = np.array([4, 8, 12, 17, 20])
+    grid = np.linspace(0.0, 24.0, 25)
+    places = script.around(inner, grid, 2.1, 24.0)
+    assert places.tolist() == [4, 8, 12, 17, 20, 24]
+    assert script.placed([1.0, 2.0, 3.0, 4.0], inner, places) == [1.0, 2.0, 3.0, 4.0, 0.0]
+
+
+def test_published_limits_of_b_mesons_have_a_floor(studies: Path, repository: Path) -> None:
+    """The shares of the efficiency factorise: kaon and leptons, at each lifetime."""
+    shares = read(studies / "fidelity-b-mesons.json")["efficiency_shares"]
+    page = (repository / "docs/how-to/b-mesons.md").read_text("utf-8")
+    for columns in shares.values():
+        for words in example_script("b_mesons").FACTORS:
+            assert 0.65 < columns[words][1] < 0.9
+            assert f"{columns[words][1]:.2f}" in page
+        for name in ("b_to_k_scalar", "b_to_kstar_scalar"):
+            assert 1.0 < columns[f"{name}, published over floor"][1] < 1.08
+            assert f"{columns[name][1]:.2f}" in page
+
+
+def test_cards_of_electrons_have_the_conversions(studies: Path, repository: Path) -> None:
+    """What the simulation of conversions gives, above 0.1, to the digits of the card."""
+    record = read(studies / "b-to-k-conversions.json")
+    for name in ("b_to_k_scalar_ee", "b_to_kstar_scalar_ee"):
+        settings = read_card(repository / f"models/{name}.yaml").settings
+        for row in record[name]:
+            extra = row.get("continuum_conversions", 0.0) + row.get("kstar_gamma", 0.0)
+            assert settings.expected(row["mass_gev"]) == pytest.approx(0.1 + extra, abs=0.006)
+    assert record["continuum_events"] >= 200_000
+
+
+def test_conversions_are_pairs_of_little_mass() -> None:
+    """Energy is shared, the mass squared is m_e^2 (1 + u^2) / x (1 - x), and falls steeply."""
+    script = example_script("b_to_k_conversions")
+    rng = np.random.default_rng(1)
+    photon = np.tile([2.6, 0.0, 0.0, 2.6], (50_000, 1))
+    one, two = script.pairs(photon, rng)
+    both = one + two
+    np.testing.assert_allclose(both[:, 3], 2.6, rtol=1e-12)
+    mass2 = both[:, 0] ** 2 - (both[:, 1:] ** 2).sum(axis=1)
+    share = one[:, 3] / 2.6
+    across2 = one[:, 1] ** 2 + one[:, 2] ** 2
+    wanted = (script.M_E**2 + across2) / (share * (1.0 - share))
+    far = (share * (1.0 - share) > 0.02) & (across2 < 1e-3)  # narrow pairs
+    np.testing.assert_allclose(mass2[far], wanted[far], rtol=2e-2)
+    assert np.mean(across2 < script.M_E**2) == pytest.approx(0.5, abs=0.01)
+    # of 1 - 4/3 x (1 - x)
+    assert np.var(share) == pytest.approx(13.0 / 140.0, abs=0.002)
