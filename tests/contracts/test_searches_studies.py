@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import darkstats
 from darkstats.searches.card import read_card
 from example_scripts import example_script
 
@@ -148,3 +149,41 @@ def test_conversions_are_pairs_of_little_mass() -> None:
     assert np.mean(across2 < script.M_E**2) == pytest.approx(0.5, abs=0.01)
     # of 1 - 4/3 x (1 - x)
     assert np.var(share) == pytest.approx(13.0 / 140.0, abs=0.002)
+
+
+def count(expected: float, error: float = 1e-6) -> darkstats.Model:
+    return darkstats.compile_workspace(example_script("spurious_signal")._count(expected, error))
+
+
+@pytest.mark.parametrize(("found", "expected"), [(110.0, 100.0), (90.0, 100.0), (3.0, 4.0)])
+def test_a_spurious_signal_is_the_signed_root_of_a_count(found: float, expected: float) -> None:
+    """Of one count with a known background: sqrt(2 (n log(n / b) - n + b)), with its sign."""
+    script = example_script("spurious_signal")
+    root, failed = script.roots(count(expected), np.array([[found]]))
+    deviance = 2.0 * (found * np.log(found / expected) - found + expected)
+    assert failed == 0
+    assert root[0] == pytest.approx(np.sign(found - expected) * np.sqrt(deviance), rel=1e-4)
+
+
+def test_what_is_known_badly_hides_a_spurious_signal() -> None:
+    """With an error of the background the same count is a smaller one; variances give a spread."""
+    script = example_script("spurious_signal")
+    sets = {"independent": (np.array([120.0]), np.array([25.0]))}
+    known, hidden = (script.one_window(count(100.0, error), sets, 1) for error in (1e-6, 0.5))
+    assert known["independent"] > 1.8 > hidden["independent"] > 0.0
+    assert known["failed"] == hidden["failed"] == 0
+    assert known["independent_expected_spread"] == pytest.approx(0.5, rel=0.15)
+
+
+def test_the_skewness_of_a_count_moves_the_mean_of_its_pulls() -> None:
+    """-1 / (6 sqrt(N)), and pulls of toys agree with it within their error."""
+    script = example_script("closure")
+    model = count(50.0)
+    found = script.close(model, np.array([50.0]), 14.0, 20_000, 3)
+    assert found["pull_mean_of_skewness"] == pytest.approx(-1.0 / (6.0 * np.sqrt(64.0)), rel=1e-6)
+    assert found["fixed_pull_mean"] == pytest.approx(found["pull_mean_of_skewness"], abs=0.03)
+    assert found["fixed_failed"] == found["drawn_failed"] == 0
+    # the estimate of one count is the count: its bias is that of what was thrown
+    assert found["fixed_bias_over_spread"] == pytest.approx(
+        found["counts_off_over_spread"], abs=2e-3
+    )
