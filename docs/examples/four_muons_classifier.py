@@ -399,7 +399,7 @@ def pseudo_data(card: SearchCard, cache: Path, workers: int) -> list[dict[str, o
         plain["data"], plain["title"] = "pseudo", f"{card.title}, set {number}"  # its random key
         with TemporaryDirectory() as folder:
             at = Path(folder)
-            (at / "card.yaml").write_text(yaml.safe_dump(plain), "utf-8")
+            (at / "card.yaml").write_text(yaml.safe_dump(plain, sort_keys=False), "utf-8")
             for words in (
                 ["build", str(at / "card.yaml"), "-o", str(at / "b"), "--cache", str(cache)],
                 ["scan", str(at / "b"), "-o", str(at / "s"), "--workers", str(workers)],
@@ -424,16 +424,12 @@ def pseudo_data(card: SearchCard, cache: Path, workers: int) -> list[dict[str, o
 
 
 def medians(path: Path) -> list[list[float]]:
-    """Mass, median limit on the cross section [fb] and on the coupling, of certified points."""
+    """Mass and median limit on the cross section, fb; that of toys where few events need them."""
     found = []
     for point in json.loads(path.read_text("utf-8"))["points"]:
         if point["status"] == "ok":
             place = point.get("low_counts") or point
-            (coupling,) = point["couplings"].values()
-            section = place.get("cross_section_fb", point["cross_section_fb"])
-            found.append(
-                [point["values"][0], section["expected"][2], coupling["expected"][2]]
-            )  # fmt: skip
+            found.append([point["values"][0], place["cross_section_fb"]["expected"][2]])
     return found
 
 
@@ -442,6 +438,7 @@ def draw(record: Mapping[str, object], path: Path) -> None:
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib import ticker
 
     fig, axes = plt.subplots(2, 2, figsize=(10.0, 7.6), layout="constrained")
     rows, ratio = record["rejection"], record["exact_amplitudes"]
@@ -454,11 +451,11 @@ def draw(record: Mapping[str, object], path: Path) -> None:
                   color=colour, label=f"{mass:g} GeV")  # fmt: skip
         axis.plot(record["efficiencies"], 1.0 / np.array(row["left_by_cuts"]), mark, color=colour,
                   mfc="none", ms=5)  # fmt: skip
-    axis.plot([], [], "o", color="0.4", mfc="none", label="cuts")
-    axis.set(yscale="log", xlim=(0.2, 1.0), ylim=(1.0, 200.0),
+    axis.plot([], [], "o", color="0.4", mfc="none", label="cuts, same colours")
+    axis.set(yscale="log", xlim=(0.2, 1.0), ylim=(1.0, 1500.0),
              xlabel="efficiency for the signal, after the common cuts",
              ylabel="background rejection", title="held-back half, simulated")  # fmt: skip
-    axis.legend(ncols=2, title="network")
+    axis.legend(ncols=2, title="network", loc="upper right")
     axis = axes[0, 1]
     masses = [one["mass_gev"] for one in rows]
     at = record["efficiencies"].index(0.6)
@@ -476,16 +473,16 @@ def draw(record: Mapping[str, object], path: Path) -> None:
     points = record["spurious"]
     x = [one["mass_gev"] for one in points]
     axis.plot(x, [one["unsmoothed"] for one in points], ".", color="0.7", ms=3,
-              label="background as simulated")  # fmt: skip
+              label="as simulated")  # fmt: skip
     axis.plot(x, [one["at_fixed_inputs"] for one in points], ".", color="C0", ms=3,
-              label="network at fixed other inputs")  # fmt: skip
+              label="at fixed other inputs")  # fmt: skip
     error = [one["unsmoothed_error"] for one in points]
-    axis.plot(x, error, "k:", lw=1, label="statistical error of the simulation")
+    axis.plot(x, error, "k:", lw=1, label="error of the simulation")
     axis.plot(x, -np.array(error), "k:", lw=1)
-    axis.axhspan(-0.25, 0.25, color="C1", alpha=0.2, label="0.25")
+    axis.axhspan(-0.25, 0.25, color="C1", alpha=0.2, label="within 0.25")
     axis.set(xscale="log", xlabel="mass [GeV]", ylabel="spurious signal [standard deviations]",
-             ylim=(-2.9, 4.4), title="fits of the background alone, simulated")  # fmt: skip
-    axis.legend(ncols=2, fontsize=8)
+             ylim=(-2.5, 3.5), title="fits of the background alone, simulated")  # fmt: skip
+    axis.legend(ncols=2, loc="upper right")
     axis = axes[1, 1]
     for name, style in (("network", "C0-"), ("cuts", "C1--")):
         values = np.array(record["medians"][name])
@@ -495,6 +492,15 @@ def draw(record: Mapping[str, object], path: Path) -> None:
              ylabel=r"$\sigma\,\times$ BR($\mu\mu$) [fb], 90 % CL",
              title="expected limits, 178 fb$^{-1}$, simulated")  # fmt: skip
     axis.legend()
+    for one in axes.ravel():
+        one.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    for one in (axes[0, 1], axes[1, 0], axes[1, 1]):
+        one.set_xticks([0.3, 1.0, 3.0, 9.0], ["0.3", "1", "3", "9"])
+    axes[0, 1].set_yticks([2, 5, 10, 20, 40], ["2", "5", "10", "20", "40"])
+    axes[1, 1].set_yticks([0.05, 0.1, 0.2, 0.5, 1.0], ["0.05", "0.1", "0.2", "0.5", "1"])
+    for one in axes.ravel():
+        one.yaxis.set_minor_formatter(ticker.NullFormatter())
+        one.xaxis.set_minor_formatter(ticker.NullFormatter())
     fig.savefig(path, dpi=130)
 
 

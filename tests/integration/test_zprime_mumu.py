@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from darkstats import workflows as w
+from darkstats.cli import run
 from darkstats.searches.card import read_card
+from darkstats.searches.network import Network
 from darkstats.searches.recoil_hunt import RecoilHunt
 from darkstats.signals.benchmarks import benchmark
 from darkstats.simulation.kinematics import M_MU, invariant_mass_squared, to_lab
@@ -49,6 +51,27 @@ def test_cuts_of_the_figure_of_merit_reject_background(folder: Path) -> None:
     record = json.loads((folder / "build/record.json").read_text("utf-8"))
     found = record["summary"]["optimisation"]
     assert any(max(one["above"].values()) > 0.0 for one in found.values())
+
+
+def test_a_card_without_weights_trains_the_same_for_any_number_of_workers(
+    folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("sklearn", reason="training needs the extra classifier")
+    card = yaml.safe_load((folder / "card.yaml").read_text("utf-8"))
+    choice = card["recoil_hunt"]["network"]
+    held = choice.pop("weights")
+    choice |= {"rows_per_mass": 1000, "epochs": 5}
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump(card), "utf-8")
+    for workers in ("1", "2"):
+        words = ["build", str(tmp_path / "card.yaml"), "--quick", "--workers", workers]
+        assert run([*words, "-o", str(tmp_path / workers)]) == 0
+    names = ("background_only.json", "background_only.meta.json", "patchset.json")
+    for name in names:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+    sidecar = json.loads((tmp_path / "1" / names[1]).read_text("utf-8"))
+    network = Network.from_plain(sidecar["networks"]["network"])
+    assert [len(one.biases) for one in network.layers] == [16, 8, 1]
+    assert network.plain()["layers"] != held["layers"]
 
 
 def test_recast_gives_the_same_coupling(folder: Path) -> None:

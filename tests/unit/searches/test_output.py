@@ -30,6 +30,7 @@ def test_the_committed_searches_are_there():
         "zprime_invisible_2018",
         "zprime_invisible_2020",
         "zprime_lfv_2018",
+        "zprime_mumu",
         "zprime_tautau",
     }
 
