@@ -32,6 +32,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "zprime_lfv_2018": ("--coupling", "lfv_efficiency"),
     "dark_higgsstrahlung": ("--coupling", "dark_higgsstrahlung_dressed"),
     "zprime_tautau": ("--coupling", "cross_section"),
+    "zprime_tautau_high": ("--coupling", "cross_section"),
     "zprime_mumu": ("--coupling", "lmu_ltau_mumu"),
     "muonphilic_scalar": ("--coupling", "muonphilic_scalar_mumu"),
     "single_photon": ("--coupling", "dark_photon"),

@@ -100,6 +100,11 @@ PUBLISHED = {
         source="arXiv:2306.12294, observed, 90 %, 3.6 to 10 GeV; ours to 9.0 GeV", mark="published",
         reason="a simplified selection takes the place of the published networks",
     ),
+    "zprime_tautau_high": Published(
+        what="cross_section", unit="fb", masses_gev=(9.0, 10.0), mark="published",
+        source="arXiv:2306.12294, observed, 90 %: 24 fb at most, to 10 GeV; no row of these masses "
+        "was at hand",
+    ),
     "zprime_mumu": Published(
         what="lmu_ltau_mumu", unit="", low=8e-4, high=0.039, masses_gev=(0.212, 6.0),
         source="arXiv:2403.02841, observed, 90 %, up to 6 GeV", mark="lit B",
