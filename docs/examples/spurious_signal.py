@@ -44,6 +44,7 @@ from darkstats.workspace.patch import apply_patch
 ASKED_SIGMA = 0.25
 SEEDS = (1, 2)  # of the build, and of the independent simulation
 DRAWS = 400  # of the statistical error of simulation
+LEAST_SPREAD = 0.01  # of a signed root, below which windows are empty of simulation
 CONTINUUM = Path(__file__).parents[1] / "studies/b-to-k-alp-background.json"
 
 
@@ -255,9 +256,12 @@ def judged(found: dict[str, Any]) -> dict[str, Any]:
         )
         if f"{key}_expected_spread" in worst:
             spread = np.array([row[f"{key}_expected_spread"] for row in rows])
+            # where simulation leaves bins empty, its error there is not known
+            told = spread > LEAST_SPREAD
             one |= {
                 "median_expected_spread": float(np.median(spread)),
-                "rms_over_spread": float(np.sqrt(np.mean((sizes / spread) ** 2))),
+                "rms_over_spread": float(np.sqrt(np.mean((sizes[told] / spread[told]) ** 2))),
+                "windows_in_rms": int(told.sum()),
             }
             said[-1] += (
                 f" (statistical error of simulation {np.median(spread):.3f} in the median, rms of "
