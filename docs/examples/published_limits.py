@@ -1,19 +1,14 @@
 """Compare expected limits of the simulated searches with published ones: table, page and figure.
 
-    for search in alp dark_higgsstrahlung zprime_invisible_2018; do
+    for search in alp zprime_invisible_2018; do
         darkstats scan workspaces/$search --method cls --blind -o scans/$search
     done
     darkstats scan workspaces/alp --method clsb --blind -o scans/alp-clsb
     for method in cls clsb; do
         darkstats scan workspaces/alp --method $method -o scans/alp-$method-observed
     done
-    darkstats project workspaces/zprime_invisible_2018 --method cls --lumi 0.1656 \
-        -o scans/zprime_invisible_2018-calibrated
-    for search in dark_higgsstrahlung zprime_invisible_2018; do
-        darkstats scan workspaces/$search --blind -o scans/$search-bayes
-    done
-    darkstats project workspaces/zprime_invisible_2018 --lumi 0.1656 \
-        -o scans/zprime_invisible_2018-bayes-calibrated
+    darkstats scan workspaces/zprime_invisible_2018 --blind -o scans/zprime_invisible_2018-bayes
+    darkstats scan workspaces/dark_higgsstrahlung -o scans/dark_higgsstrahlung-bayes
     python docs/examples/published_limits.py scans CURVE docs/studies docs/images
 
 Writes published-limits.json and .md into the third folder, and .png into the fourth. The published
@@ -40,9 +35,6 @@ from darkstats.report.scan_table import ScanTable
 
 Record = dict[str, Any]
 
-#: One global factor on the efficiency of the Z' search (signal and background): fitted to the
-#: published limits, and never to single points. The ALP search has none.
-EFFICIENCY = 0.6
 #: Masses from which ratios are summed up: below, merging photons are not simulated well.
 FIRST_GEV = {"alp": 0.3, "zprime": 1.0}
 #: Published range of the cross section of dark Higgsstrahlung, arXiv:2207.00509.
@@ -56,7 +48,7 @@ SCATTERED = {
     "cls": "pseudo-data, CLs",
     "clsb": "pseudo-data, CLs+b",
 }
-METHODS = ("CLs", "CLs, calibrated", "Bayesian", "Bayesian, calibrated")
+METHODS = ("CLs", "Bayesian")
 TITLES = {"alp": "axion-like particle", "zprime": "invisible Z'"}
 
 
@@ -102,21 +94,11 @@ def compare(scans: Path, steps: Path) -> Record:
     def table(name: str) -> ScanTable:
         return read_scan(json.loads((scans / name / "scan.json").read_text("utf-8")), source=name)
 
-    def projected(name: str) -> ScanTable:
-        record = json.loads((scans / name / "projection.json").read_text("utf-8"))
-        return read_scan(record["scans"][0], source=name)
-
     alp, clsb = table("alp"), table("alp-clsb")
     zprime = table("zprime_invisible_2018")
-    less = projected("zprime_invisible_2018-calibrated")
     bayes = table("zprime_invisible_2018-bayes")
-    bayes_less = projected("zprime_invisible_2018-bayes-calibrated")
-    for scan in (bayes, bayes_less):
-        if scan.method != "bayes":
-            raise SystemExit(f"{scan.source}: the limits are not Bayesian")
-    for scan, here in ((less, zprime), (bayes_less, bayes)):
-        if abs(scan.luminosity_ipb / here.luminosity_ipb / EFFICIENCY - 1.0) > 1e-6:
-            raise SystemExit(f"{scan.source}: project to {EFFICIENCY} times the luminosity")
+    if bayes.method != "bayes":
+        raise SystemExit(f"{bayes.source}: the limits are not Bayesian")
     found: Record = {"searches": {}}
     for search, key, shipped in (
         ("alp", "alp_photon", "belle2_alp_2020"),
@@ -130,25 +112,15 @@ def compare(scans: Path, steps: Path) -> Record:
             if search == "alp":
                 row["clsb"] = at(clsb, key, mass)
             else:
-                row["calibrated"] = at(less, key, mass)
                 row["bayes"] = at(bayes, key, mass)
-                row["bayes_calibrated"] = at(bayes_less, key, mass)
             rows.append(row)
         found["searches"][search] = {
             "source": f"{curve.source.citation}, arXiv:{curve.source.arxiv}",
             "rows": rows,
         }
     found["scatter"] = scatter(scans, steps)
-    found["zprime_ranges"] = {
-        "CLs": ranges(zprime),
-        "CLs, calibrated": ranges(less),
-        "Bayesian": ranges(bayes),
-        "Bayesian, calibrated": ranges(bayes_less),
-    }
-    found["dark_higgsstrahlung"] = {
-        "CLs": higgs(table("dark_higgsstrahlung")),
-        "Bayesian": higgs(table("dark_higgsstrahlung-bayes")),
-    }
+    found["zprime_ranges"] = {"CLs": ranges(zprime), "Bayesian": ranges(bayes)}
+    found["dark_higgsstrahlung"] = higgs(table("dark_higgsstrahlung-bayes"))
     return found
 
 
@@ -191,7 +163,7 @@ def summary(values: list[float], power: int = 1) -> str:
 
 def page(record: Record) -> str:
     """The page in Markdown; nothing on it is written by hand."""
-    text = f"""<!-- diataxis: explanation -->
+    text = """<!-- diataxis: explanation -->
 # Expected and published limits
 
 Median expected limits of the **simulated** searches over published **observed** ones. These are the curves of the
@@ -201,19 +173,17 @@ that come before it.
 
 ![Expected over published limits against mass](../images/published-limits.png)
 
-*Uncalibrated* is what the cards give; nothing in them is fitted to these limits. *Calibrated*, for the Z′ search alone, has
-one global factor that is: {EFFICIENCY} on signal and background. No point is tuned.
+The cards have all their effects, and nothing in them is fitted to these limits.
 
-| search | in | uncalibrated | calibrated |
+| search | in | expected, CLs | expected, Bayesian |
 |---|---|---|---|"""  # noqa: E501 -- lines of the page
     lines = text.splitlines()
     for search, symbol in (("alp", "g"), ("zprime", "g′")):
         for power, quantity in ((1, symbol), (2, "σ")):
-            calibrated = search == "zprime"
             cells = (
                 f"{TITLES[search]}, from {FIRST_GEV[search]} GeV", quantity,
                 summary(ratios(record, search, "expected"), power),
-                summary(ratios(record, search, "calibrated"), power) if calibrated else "–",
+                summary(ratios(record, search, "bayes"), power) if search == "zprime" else "–",
             )  # fmt: skip
             lines.append("| " + " | ".join(cells) + " |")
     alp = record["searches"]["alp"]["rows"]
@@ -252,17 +222,16 @@ one global factor that is: {EFFICIENCY} on signal and background. No point is tu
         f"Published: {record['searches']['zprime']['source']}, Bayesian with a flat",
         "prior in the cross section. Expected: the same, and CLs beside it.",
         "",
-        _head("g′", ("", "calibrated", "Bayesian", "Bayesian, calibrated")),
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-        *(_row(row, ("expected", "calibrated", "bayes", "bayes_calibrated")) for row in zprime),
+        _head("g′", ("", "Bayesian")),
+        "|---|---|---|---|---|---|---|",
+        *(_row(row, ("expected", "bayes")) for row in zprime),
         "",
         f"The Bayesian limit on the cross section is {min(above):.2f} to {max(above):.2f} times "
         f"that of CLs, {median(above):.2f} in the middle:",
         "a flat prior on the cross section pulls limits up where few events are expected, and the",
         "asymptotic formula of CLs goes below 2.3 events, which is the limit at 90 % of both",
         "methods if none is seen and counted exactly. Ratios of the Bayesian limits:",
-        f"{summary(ratios(record, 'zprime', 'bayes'))} in g′ from {FIRST_GEV['zprime']} GeV, "
-        f"calibrated {summary(ratios(record, 'zprime', 'bayes_calibrated'))}.",
+        f"{summary(ratios(record, 'zprime', 'bayes'))} in g′ from {FIRST_GEV['zprime']} GeV.",
         "",
         "Ranges of the median limits from 0.5 to 6 GeV:",
         "",
@@ -275,47 +244,40 @@ one global factor that is: {EFFICIENCY} on signal and background. No point is tu
         ),
         "",
         "What the comparison is worth: published limits are observed ones, of few events in each",
-        "window, so that a point may lie a third above or below its expectation; the one factor of",
-        "the calibration was fitted to CLs limits and is not fitted again. It stands for the",
-        "trigger and for losses that a fast simulation does not have. Median limits of few events",
-        "come in steps, of one event more or less.",
+        "window, so that a point may lie a third above or below its expectation. Median limits of",
+        "few events come in steps, of one event more or less.",
         "",
         "## Dark Higgsstrahlung, 8.34 fb⁻¹, 90 %",
         "",
         "Published for 4.0 < M(A′) < 9.7 GeV and M(h′) < M(A′), Bayesian: 1.7 to 5.0 fb, ε²α_D",
-        "from 1.7e-8 to 2.0e-6 (arXiv:2207.00509). Expected there, uncalibrated:",
+        "from 1.7e-8 to 2.0e-6 (arXiv:2207.00509). Expected there, Bayesian, with the background",
+        "of the fit to the pseudo-data:",
         "",
-        "| | | smallest | 2.5 % | median | 97.5 % | largest |",
-        "|---|---|---|---|---|---|---|",
-        *(line for name in METHODS[::2] for line in _plane(name, higgs_[name])),
+        "| | smallest | 2.5 % | median | 97.5 % | largest |",
+        "|---|---|---|---|---|---|",
+        *_plane(higgs_),
         "",
-        *(
-            f"{name}: {found['above_published']} of {found['hypotheses']} hypotheses have an "
-            f"expected limit above the largest published one; 95 % of these have\nM(A′) + M(h′) > "
-            f"{found['sum_of_masses_above_gev']:.1f} GeV, at the edge of the plane where the "
-            "efficiency falls."
-            for name, found in ((name, higgs_[name]) for name in METHODS[::2])
-        ),
+        f"{higgs_['above_published']} of {higgs_['hypotheses']} hypotheses have an expected limit "
+        "above the largest published one; 95 % of",
+        f"these have M(A′) + M(h′) > {higgs_['sum_of_masses_above_gev']:.1f} GeV, at the edge of "
+        "the plane where the efficiency falls. Toys",
+        "of CLs are on the page on the [fidelity of the recoil searches](fidelity-recoil.md).",
         "",
-        "CLs is the asymptotic formula here. Below 2.3 events over luminosity and efficiency,",
-        "where its smallest limits lie, it gives none: the scan of such a hypothesis says what",
-        "holds there, and the [fidelity of the recoil searches](fidelity-recoil.md) has toys.",
-        "",
-        "If a window sees no event, the lowest Bayesian limit is "
-        f"{higgs_['Bayesian']['floor']:.3g} fb: 2.3 events over luminosity and",
-        "efficiency, a little more for its error. The published range begins there. It ends below",
-        "ours because the published plane leaves out hypotheses of low efficiency at its edge,",
-        "and ours goes as far as a hypothesis can be simulated; inside, 95 % of the limits lie in",
-        "the range that the table shows.",
+        f"The lowest end of a band, of a window that sees no event, is {higgs_['floor']:.3g} fb: "
+        "2.3 events over luminosity",
+        "and efficiency, a little more for its error. The published range begins at "
+        f"{PUBLISHED_FB[0]:g} fb. Ours goes as",
+        "far as a hypothesis can be simulated; inside, 95 % of the limits lie in the range that",
+        "the table shows.",
         "",
     ]
     return "\n".join(lines)
 
 
-def _plane(name: str, found: Record) -> list[str]:
+def _plane(found: Record) -> list[str]:
     sigma = " | ".join(f"{value:.3g}" for value in found["cross_section"])
     product = " | ".join(f"{value:.2e}" for value in found["dark_higgsstrahlung"])
-    return [f"| {name} | cross section [fb] | {sigma} |", f"| {name} | ε²α_D | {product} |"]
+    return [f"| cross section [fb] | {sigma} |", f"| ε²α_D | {product} |"]
 
 
 def _head(symbol: str, columns: tuple[str, ...]) -> str:
@@ -346,20 +308,17 @@ def figure(record: Record, path: Path) -> None:
     for search, found in record["searches"].items():
         rows = found["rows"]
         mass = np.array([row["mass_gev"] for row in rows])
-        columns = {"expected": "uncalibrated"}
+        columns = {"expected": "CLs"}
         if search == "zprime":
-            columns["calibrated"] = f"calibrated: efficiency × {EFFICIENCY}"
+            columns["bayes"] = "Bayesian, the published method"
         for column, label in columns.items():
             ratio = np.array([row[column] / row["published"] for row in rows])
             curves.append(
-                RatioCurve(
-                    search=TITLES[search], label=label, mass_gev=mass, ratio=ratio,
-                    calibrated=column == "calibrated",
-                )
-            )  # fmt: skip
-    ratios_figure(
-        curves, quantity="coupling", simulated=True, title="median expected limit, CLs"
-    ).save(path)
+                RatioCurve(search=TITLES[search], label=label, mass_gev=mass, ratio=ratio)
+            )
+    ratios_figure(curves, quantity="coupling", simulated=True, title="median expected limit").save(
+        path
+    )
 
 
 def main() -> None:

@@ -48,34 +48,34 @@ def test_the_simulation_is_as_close_as_the_page_says(
 ) -> None:
     """The axion-like particle within 10 % in g; CLs lies 19 to 21 % above CLs+b.
 
-    An independent prototype gave 0.67 to 0.87 in g' for the Z'.
+    The Z' is within a third by CLs, whose asymptotic formula goes below the limit of no event.
     """
     assert abs(median(script.ratios(record, "alp", "expected")) - 1.0) < 0.1
-    assert all("calibrated" not in row for row in record["searches"]["alp"]["rows"])
     assert min(script.ratios(record, "zprime", "expected")) > 0.67
-    assert max(script.ratios(record, "zprime", "expected")) < 0.93
+    assert max(script.ratios(record, "zprime", "expected")) < 1.05
     rows = record["searches"]["alp"]["rows"]
     apart = [(row["expected"] / row["clsb"]) ** 2 for row in rows]
     assert 1.19 < min(apart) < max(apart) < 1.26
 
 
 def test_bayesian_limits_land_on_the_published_ranges(record: dict[str, Any]) -> None:
-    """The Z' of 2018: 220 to 680 fb and 0.05 to 1 with the one factor; dark Higgs from 1.7 fb.
+    """The Z' of 2018: 220 to 680 fb and 0.05 to 1, with nothing fitted; dark Higgs from 1.7 fb.
 
     Tolerances are those of a median against observed limits: a third in the cross section.
     """
     rows = record["searches"]["zprime"]["rows"]
-    calibrated = [row["bayes_calibrated"] / row["published"] for row in rows]
-    assert 0.95 < median(calibrated) < 1.15
-    assert 0.8 < min(calibrated) < max(calibrated) < 1.2
+    assert {name for row in rows for name in row} == {"mass_gev", "published", "expected", "bayes"}
+    ratios = [row["bayes"] / row["published"] for row in rows]
+    assert 0.9 < median(ratios) < 1.1
+    assert 0.75 < min(ratios) < max(ratios) < 1.3
     assert all(row["bayes"] > row["expected"] for row in rows)
-    found = record["zprime_ranges"]["Bayesian, calibrated"]
+    found = record["zprime_ranges"]["Bayesian"]
     low, high = found["cross_section"]
     assert low == pytest.approx(220.0, rel=0.33)
     assert high == pytest.approx(680.0, rel=0.33)
     low, high = found["lmu_ltau_invisible"]
-    assert low == pytest.approx(0.05, rel=0.15)
-    assert high == pytest.approx(1.0, rel=0.15)
-    plane = record["dark_higgsstrahlung"]["Bayesian"]
-    assert plane["floor"] == pytest.approx(1.7, rel=0.05)
+    assert low == pytest.approx(0.05, rel=0.2)
+    assert high == pytest.approx(1.0, rel=0.2)
+    plane = record["dark_higgsstrahlung"]
+    assert plane["floor"] == pytest.approx(1.7, rel=0.15)
     assert plane["cross_section"][2] < 5.0
