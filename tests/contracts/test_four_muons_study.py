@@ -89,6 +89,26 @@ def test_the_network_rejects_more_than_cuts_and_no_more_than_the_amplitudes(reco
         assert one["left"][at] > 0.9 * exact - 3.0 * math.hypot(error, one["left_error"][at])
 
 
+def test_radiated_photons_are_a_part_of_the_background(record: dict) -> None:
+    """Closed form beside exact simulation: most of it at the threshold, never more than all."""
+    shares = {mass: part / whole for mass, whole, part in record["irreducible"]}
+    assert all(0.0 <= share < 0.75 for share in shares.values())
+    assert max(shares, key=shares.__getitem__) < 0.22
+    low = [share for mass, share in shares.items() if 0.22 < mass < 1.0]
+    assert 0.4 < np.median(low) < 0.6
+
+
+def test_pairs_of_radiated_photons_follow_the_closed_form(
+    study: ModuleType, repository: Path, tmp_path: Path
+) -> None:
+    card = read_card(repository / "models/zprime_mumu.yaml")
+    window = {"mass_gev": 1.0, "edges_gev2": [0.98**2, 1.02**2], "efficiency": 0.5,
+              "background_events": 100.0}  # fmt: skip
+    (tmp_path / "meta.json").write_text(json.dumps({"windows": {"one": window}}), "utf-8")
+    ((_, _, events),) = study.irreducible(card, tmp_path / "meta.json")
+    assert events == pytest.approx(14e-3 * 0.04 * 178_000 * 0.5, rel=0.03)  # 14 fb/GeV at 1 GeV
+
+
 @pytest.mark.parametrize("name", CARDS)
 def test_a_build_of_the_cards_needs_no_training(name: str, repository: Path) -> None:
     hunt = read_card(repository / f"models/{name}.yaml").settings
