@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from darkstats.searches.recoil_windows import RecoilWidths
     from darkstats.simulation.candidates import Candidates
 
-__all__ = ["NetworkChoice", "train"]
+__all__ = ["NetworkChoice", "train", "trained_with"]
 
 _DIGITS = 6  # of the numbers that are kept
 _SIGNAL, _BACKGROUND = 1, 0
@@ -147,6 +148,11 @@ def train(
             for weights, biases in layers
         ),
     )
+
+
+def trained_with() -> str:
+    """Package and version that train here, for records."""
+    return f"scikit-learn {version('scikit-learn')}"
 
 
 def _rounded(values: FloatArray) -> FloatArray:

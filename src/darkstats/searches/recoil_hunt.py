@@ -20,7 +20,7 @@ import numpy as np
 from darkstats.errors import OptionError
 from darkstats.searches.cuts import passing
 from darkstats.searches.network import Network
-from darkstats.searches.network_training import NetworkChoice, train
+from darkstats.searches.network_training import NetworkChoice, train, trained_with
 from darkstats.searches.optimise import Optimisation, halves, stepped_cuts
 from darkstats.searches.products import Patch, SearchProduct
 from darkstats.searches.recoil_spectra import (
@@ -544,6 +544,8 @@ def build_recoil_hunt(
             **hunt.network.settings(),
             "trained_here": hunt.network.network is None,
         }
+        if hunt.network.network is None:
+            summary["network"]["trained_with"] = trained_with()
     if measured:
         summary["widths_gev2"] = [[mass, significant(width)] for mass, width in hunt.widths.points]
     return SearchProduct(

@@ -149,11 +149,13 @@ def test_a_search_cuts_on_its_network_and_keeps_it() -> None:
             < 0.25 * (without.sidecar["windows"][name]["background_events"])
         )
     assert product.summary["network"]["trained_here"]
+    assert product.summary["network"]["trained_with"].startswith("scikit-learn 1.")
     # what the sidecar holds gives the same search without training
     network = Network.from_plain(product.sidecar["networks"]["network"])
     again = built(hunt(network=replace(CHOICE, network=network)))
     assert again.workspace == product.workspace
     assert not again.summary["network"]["trained_here"]
+    assert "trained_with" not in again.summary["network"]
 
 
 def test_the_half_that_fills_is_not_trained_on() -> None:
