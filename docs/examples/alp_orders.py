@@ -14,6 +14,7 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,21 @@ def spurious(model) -> tuple[float, float]:
     root = np.sqrt(max(float(null.twice_nll[0] - free.twice_nll[0]), 0.0))
     limit = darkstats.upper_limit(model, data, cl=0.95, scan_points=0, probe=False)
     return float(np.sign(free.parameters[0, index]) * root), limit.expected[2]
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The table of the page."""
+    lines = [
+        "| m [GeV] | " + " | ".join(f"order {n}" for n in ORDERS) + " |",
+        "|---" * (len(ORDERS) + 1) + "|",
+    ]
+    for row in rows:
+        cells = []
+        for n in map(str, ORDERS):
+            cell = f"{row['spurious_sigma'][n]:+.2f} ({row['limit_ratio'][n]:.2f})"
+            cells.append(f"**{cell}**" if n == str(row["order"]) else cell)
+        lines.append(f"| {row['mass_gev']:.2f} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -90,19 +106,7 @@ def main() -> None:
         for mass in MASSES_GEV
     ]
     asked.output.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", "utf-8")
-    print(
-        "| m [GeV] | "
-        + " | ".join(f"order {n}" for n in ORDERS)
-        + " |\n"
-        + "|---" * (len(ORDERS) + 1)
-        + "|"
-    )
-    for row in rows:
-        cells = []
-        for n in map(str, ORDERS):
-            cell = f"{row['spurious_sigma'][n]:+.2f} ({row['limit_ratio'][n]:.2f})"
-            cells.append(f"**{cell}**" if n == str(row["order"]) else cell)
-        print(f"| {row['mass_gev']:.2f} | " + " | ".join(cells) + " |")
+    print(table(rows))
 
 
 if __name__ == "__main__":

@@ -79,13 +79,13 @@ STEPPED = {
 }
 
 #: g' of figure 3 of arXiv:1912.11276, BR = 1, observed, read by others; below 1.16 GeV it is flat.
-ZPRIME_2018 = {1.16: 0.051, 1.64: 0.070, 2.29: 0.100, 3.02: 0.144, 3.3: 0.180, 4.0: 0.278,
-               5.0: 0.52, 5.42: 0.723, 5.97: 0.994}  # fmt: skip
+ZPRIME_2018 = {0.5: 0.051, 1.16: 0.051, 1.64: 0.070, 2.29: 0.100, 3.02: 0.144, 3.3: 0.180,
+               4.0: 0.278, 5.0: 0.52, 5.42: 0.723, 5.97: 0.994}  # fmt: skip
 #: Ends of the published g' of 79.7/fb, arXiv:2212.03066.
 ZPRIME_2020 = {0.15: 3e-3, 8.0: 1.0}
 MASSES_2020 = (0.15, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 5.5, 6.0, 6.25, 6.5, 6.75, 7.0, 7.25, 7.5, 8.0)
 #: eff x sigma of arXiv:1912.11276 in fb, flat, to be checked.
-LFV = {2.0: 10.0, 3.0: 10.0, 4.0: 10.0, 5.0: 10.0, 6.0: 10.0}
+LFV = dict.fromkeys((1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0), 10.0)
 #: (mass of A', mass of h'); published over the plane: 1.7 to 5.0 fb for 4.0 to 9.7 GeV.
 PLANE = ((4.0, 0.5), (4.0, 2.0), (5.0, 1.0), (5.0, 3.0), (6.0, 1.0), (6.0, 3.0), (7.0, 0.5),
          (7.0, 2.0), (8.0, 0.5), (8.0, 2.0), (9.0, 0.5), (9.7, 0.2))  # fmt: skip
@@ -122,6 +122,12 @@ def _cuts(card: Card) -> None:
         section["optimise"] = STEPPED
 
 
+def _figure(card: Card) -> None:
+    optimise = card[card["kind"]].get("optimise", {})
+    if optimise.get("figure") == "fit":
+        optimise["figure"] = "punzi"
+
+
 def _emptiness(card: Card) -> None:
     card[card["kind"]].get("optimise", {}).pop("emptiness", None)
 
@@ -137,6 +143,7 @@ EFFECTS: tuple[tuple[str, Callable[[Card], None]], ...] = (
     ("extra energy", _quiet),
     ("pions of tau pairs", _pions),
     ("cuts that follow the hypothesis", _cuts),
+    ("cuts chosen by the fit", _figure),
     ("empty windows", _emptiness),
     ("quoted range", _quoted),
 )
@@ -144,9 +151,9 @@ SEARCHES = ("zprime_invisible_2018", "zprime_invisible_2020", "dark_higgsstrahlu
             "zprime_lfv_2018")  # fmt: skip
 
 
-def card_with(name: str, *, effects: int = len(EFFECTS)) -> Card:
+def card_with(name: str, *, effects: int = len(EFFECTS), models: Path = ROOT / "models") -> Card:
     """The shipped card with the first effects on, and the others off."""
-    card: Card = yaml.safe_load((ROOT / "models" / f"{name}.yaml").read_text("utf-8"))
+    card: Card = yaml.safe_load((models / f"{name}.yaml").read_text("utf-8"))
     for _, switch_off in EFFECTS[effects:]:
         switch_off(card)
     return card
@@ -318,23 +325,34 @@ def _build(card: SearchCard, samples: Mapping[str, Candidates], folder: Path) ->
     write_build(folder, product, patches, {"name": card.name})
 
 
-def stages(name: str, scratch: Path, *, share: float, cache: Path, workers: int) -> list[Stage]:
-    """A search with the effects switched on in turn; the last is the committed workspace.
+def stages(
+    name: str,
+    scratch: Path,
+    *,
+    share: float,
+    cache: Path,
+    workers: int,
+    models: Path = ROOT / "models",
+    workspaces: Path = ROOT / "workspaces",
+) -> list[Stage]:
+    """A search with the effects switched on in turn; the last is the built workspace.
 
     All is simulated with extra energy and the columns of the last cuts; extra energy is a common
     factor on all weights, so that what is without it is divided by the factor.
     """
-    shipped = card_with(name)
+    shipped = card_with(name, models=models)
     quiet = shipped["detector"]["extra_energy_efficiency"]
     labels = ["none", *(label for label, _ in EFFECTS)]
     counts = [
         count
         for count in range(len(labels))
-        if not count or card_with(name, effects=count) != card_with(name, effects=count - 1)
+        if not count
+        or card_with(name, effects=count, models=models)
+        != card_with(name, effects=count - 1, models=models)
     ]
     found = []
     for count in counts[:-1]:
-        card = card_with(name, effects=count)
+        card = card_with(name, effects=count, models=models)
         without = "extra_energy_efficiency" not in card["detector"]
         card["detector"]["extra_energy_efficiency"] = quiet
         if card["kind"] == "plane_scan":
@@ -349,8 +367,8 @@ def stages(name: str, scratch: Path, *, share: float, cache: Path, workers: int)
             _build(checked, samples, folder)
         found.append(Stage(name=labels[count], card=checked, folder=folder))
         print(f"{name}: {labels[count]}", file=sys.stderr, flush=True)
-    last = read_card(ROOT / "models" / f"{name}.yaml")
-    found.append(Stage(name=labels[counts[-1]], card=last, folder=ROOT / "workspaces" / name))
+    last = read_card(models / f"{name}.yaml")
+    found.append(Stage(name=labels[counts[-1]], card=last, folder=workspaces / name))
     return found
 
 
@@ -561,6 +579,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path, nargs="?")
     parser.add_argument("--search", nargs="*", choices=SEARCHES, default=list(SEARCHES))
+    parser.add_argument("--models", type=Path, default=ROOT / "models")
+    parser.add_argument("--workspaces", type=Path, default=ROOT / "workspaces")
     parser.add_argument("--share", type=float, default=0.25, help="of the events of the cards")
     parser.add_argument("--cache", type=Path, default=default_cache())
     parser.add_argument("--workers", type=int, default=1)
@@ -571,7 +591,7 @@ def main() -> None:
     if asked.cards is not None:
         asked.cards.mkdir(parents=True, exist_ok=True)
         for name in asked.search:
-            text = yaml.safe_dump(card_with(name, effects=0), sort_keys=False)
+            text = yaml.safe_dump(card_with(name, effects=0, models=asked.models), sort_keys=False)
             (asked.cards / f"{name}.yaml").write_text(text, "utf-8")
         return
     if asked.scratch is None:
@@ -581,8 +601,9 @@ def main() -> None:
         study = json.loads(asked.output.read_text("utf-8"))
     for name in asked.search:
         found = stages(
-            name, asked.scratch, share=asked.share, cache=asked.cache, workers=asked.workers
-        )
+            name, asked.scratch, share=asked.share, cache=asked.cache, workers=asked.workers,
+            models=asked.models, workspaces=asked.workspaces,
+        )  # fmt: skip
         if name == "dark_higgsstrahlung":
             study[name] = dark_higgs(found)
         else:

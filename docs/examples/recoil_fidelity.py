@@ -25,6 +25,13 @@ ZPRIME = {
     0.5: 0.051, 1.15: 0.051, 1.64: 0.070, 2.29: 0.100, 3.02: 0.144, 3.3: 0.180, 4.0: 0.278,
     5.0: 0.52, 5.42: 0.723, 5.97: 0.994, 7.0: None, 7.95: None,
 }  # fmt: skip
+#: Headings of the page that the tables stand below.
+HEADINGS = {
+    "zprime_invisible_2018": "Invisible Z′, 276 pb⁻¹",
+    "zprime_lfv_2018": "Lepton-flavour violation, 276 pb⁻¹",
+    "zprime_invisible_2020": "Invisible Z′, 79.7 fb⁻¹",
+    "dark_higgsstrahlung": "Dark Higgsstrahlung, 8.34 fb⁻¹",
+}
 # (mass of A', mass of h').
 HIGGS = (
     (4, 0.5), (4, 2), (5, 1), (5, 3), (6, 1), (6, 3), (7, 0.5), (7, 2), (8, 0.5), (8, 2), (9, 0.5),
@@ -149,6 +156,12 @@ def cell(value: object) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
+def table(rows: list[dict]) -> str:
+    lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
+    lines += ["| " + " | ".join(cell(value) for value in row.values()) + " |" for row in rows]
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("workspaces", type=Path)
@@ -160,11 +173,9 @@ def main() -> None:
         "zprime_invisible_2020": angle_fit(asked.workspaces / "zprime_invisible_2020"),
         "dark_higgsstrahlung": higgs(asked.workspaces / "dark_higgsstrahlung"),
     }
-    asked.output.write_text(json.dumps(tables, indent=1, sort_keys=True) + "\n", "utf-8")
+    asked.output.write_text(json.dumps(tables, indent=1) + "\n", "utf-8")
     for name, rows in tables.items():
-        print(f"\n## {name}\n\n| " + " | ".join(rows[0]) + " |\n" + "|---" * len(rows[0]) + "|")
-        for row in rows:
-            print("| " + " | ".join(cell(value) for value in row.values()) + " |")
+        print(f"\n## {name}\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

@@ -174,8 +174,14 @@ def _optimisation(entry: Entry, columns: tuple[str, ...], *, plane: bool = False
         if name not in columns:
             bounds.fail(f"{name!r} is no column", f"choose one of {', '.join(columns)}")
     cuts = entry["cuts"].text(choices=("stepped", "smooth")) if "cuts" in entry else "stepped"
+    figure = entry["figure"].text(choices=("punzi", "limit", *(() if plane else ("fit",))))
+    if figure == "fit" and (cuts != "smooth" or "emptiness" in entry):
+        entry["figure"].fail(
+            "the limit of the fit chooses cuts that are smooth, without emptiness",
+            "write cuts: smooth and leave emptiness out, or count with punzi or limit",
+        )
     return Optimisation(
-        figure=entry["figure"].text(choices=("punzi", "limit")),
+        figure=figure,
         masses_gev=() if plane else tuple(mass_in_reach(item) for item in entry["masses_gev"]),
         scan={name: tuple(item.number() for item in bounds) for name, bounds in scan.items()},
         cuts="smooth" if plane else cuts,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Optimisation",
+    "PlaceNumbers",
     "Windowed",
     "best_cuts",
     "cautious",
@@ -102,7 +103,8 @@ class Optimisation:
     Parameters
     ----------
     figure
-        ``"punzi"`` or ``"limit"``.
+        ``"punzi"`` or ``"limit"``, of the counts in the window; ``"fit"``, the expected limit of
+        the fit (:mod:`~darkstats.searches.fit_cuts`), for cuts that are smooth.
     masses_gev
         One choice of cuts each. Empty for a plane, where all simulated points have one.
     scan
@@ -190,6 +192,26 @@ def cautious(content: FloatArray, spread: FloatArray, events: FloatArray) -> Flo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceNumbers:
+    """What combinations of bounds give at one place. Shapes [combination].
+
+    Parameters
+    ----------
+    merits
+        What is to be small: the figure, over the chance of an empty region where that is asked for.
+    figures
+        Signal events over the efficiency; infinite where no signal is left.
+    efficiencies, backgrounds
+        Of the signal, and expected events.
+    """
+
+    merits: FloatArray
+    figures: FloatArray
+    efficiencies: FloatArray
+    backgrounds: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Windowed:
     """Rows of one simulated place: signal in its window, backgrounds in theirs."""
 
@@ -199,8 +221,8 @@ class Windowed:
 
     def numbers(
         self, optimisation: Optimisation, bounds: FloatArray, luminosity_ipb: float
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Merit, efficiency and background of every combination. Shapes [combination]."""
+    ) -> PlaceNumbers:
+        """Numbers of every combination."""
         names = tuple(optimisation.scan)
         signal = _sums(self.signal, names, bounds, self.signal.weight_pb)[0]
         efficiency = signal / self.signal.n_generated
@@ -209,8 +231,14 @@ class Windowed:
             events = self.background_share * sample.events(luminosity_ipb)
             background += cautious(*_sums(sample, names, bounds, events), events)
         value = np.array([optimisation.merit(float(b)) for b in background])
+        events = np.array([optimisation.signal_events(float(b)) for b in background])
         with np.errstate(divide="ignore"):
-            return np.where(efficiency > 0.0, value / efficiency, np.inf), efficiency, background
+            merits, figures = (
+                np.where(efficiency > 0.0, one / efficiency, np.inf) for one in (value, events)
+            )
+        return PlaceNumbers(
+            merits=merits, figures=figures, efficiencies=efficiency, backgrounds=background
+        )
 
 
 def _sums(
@@ -260,20 +288,19 @@ def best_cuts(
         backgrounds=tuple(s.select(passing(s, (*base, window))) for s in backgrounds.values()),
     )
     choices = optimisation.combinations
-    merits, efficiencies, expected = here.numbers(optimisation, choices, luminosity_ipb)
-    best = int(np.argmin(merits))
-    if not np.isfinite(merits[best]):
+    found = here.numbers(optimisation, choices, luminosity_ipb)
+    best = int(np.argmin(found.merits))
+    if not np.isfinite(found.merits[best]):
         return (), {"efficiency": 0.0}
     cuts = tuple(
         Cut(variable=name, above=bound)
         for name, bound in zip(optimisation.scan, choices[best].tolist(), strict=True)
     )
-    figure = optimisation.signal_events(float(expected[best])) / efficiencies[best]
     facts = {
         "cuts": [cut.plain() for cut in cuts],
-        "efficiency": float(f"{efficiencies[best]:.4g}"),
-        "background_events": float(f"{expected[best]:.4g}"),
-        "figure_of_merit_fb": float(f"{1e3 * figure / luminosity_ipb:.4g}"),
+        "efficiency": float(f"{found.efficiencies[best]:.4g}"),
+        "background_events": float(f"{found.backgrounds[best]:.4g}"),
+        "figure_of_merit_fb": float(f"{1e3 * found.figures[best] / luminosity_ipb:.4g}"),
     }
     return cuts, facts
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from darkstats.errors import OptionError
 from darkstats.searches.cuts import passing
+from darkstats.searches.fit_cuts import FitBins, fitted_recoil_cuts
 from darkstats.searches.network import Network
 from darkstats.searches.network_training import NetworkChoice, train, trained_with
 from darkstats.searches.optimise import Optimisation, halves, stepped_cuts
@@ -236,20 +237,42 @@ def _spectra(
     hunt: RecoilHunt, backgrounds: Mapping[str, Candidates], grid: FloatArray
 ) -> dict[str, SmoothSpectrum]:
     bins = (np.radians(hunt.theta_edges_deg), grid)
+    kernels = _kernels(hunt, tuple(backgrounds), grid)
     found = {}
-    kernels: dict[float, FloatArray] = {}
     for name, sample in backgrounds.items():
         events = sample.events(hunt.luminosity_ipb)
         place = (angles_of(sample, hunt.angle), sample[hunt.variable])
-        width = hunt.smoothing_sigma.get(name, 0.0) * hunt.bins_per_sigma
-        if width > 0.0 and width not in kernels:
-            kernels[width] = smoothing_kernel(grid, width)
         found[name] = SmoothSpectrum(
             counts=np.histogram2d(*place, bins=bins, weights=events)[0],
             variances=np.histogram2d(*place, bins=bins, weights=events**2)[0],
-            kernel=kernels.get(width),
+            kernel=kernels[name],
         )
     return found
+
+
+def _kernels(
+    hunt: RecoilHunt, processes: tuple[str, ...], grid: FloatArray
+) -> dict[str, FloatArray | None]:
+    """Smoothing of each process; None for none."""
+    widths = {name: hunt.smoothing_sigma.get(name, 0.0) * hunt.bins_per_sigma for name in processes}
+    made = {width: smoothing_kernel(grid, width) for width in set(widths.values()) if width > 0.0}
+    return {name: made.get(width) for name, width in widths.items()}
+
+
+def _fit_bins(hunt: RecoilHunt, processes: tuple[str, ...], grid: FloatArray) -> FitBins:
+    """Bins and errors of the fit, for the choice of its cuts."""
+    common = hunt.systematics.get("background", {})
+    return FitBins(
+        grid=grid,
+        window=lambda centre: _window(hunt, centre, grid),
+        theta_edges_deg=hunt.theta_edges_deg,
+        kernels=_kernels(hunt, processes, grid),
+        widths=hunt.widths,
+        variable=hunt.variable,
+        angle=hunt.angle,
+        largest_simulation_error=hunt.largest_simulation_error,
+        yields={name: {**common, **hunt.systematics.get(name, {})} for name in processes},
+    )
 
 
 def _regions(
@@ -278,7 +301,16 @@ def _regions(
             split = {n: _with(network, name, pair) for n, pair in split.items()}
             split_signals = {key: _with(network, name, p) for key, p in split_signals.items()}
             training = _halves_of(0, split_signals, split)
-        if hunt.optimise.cuts == "smooth":
+        if hunt.optimise.figure == "fit":
+            smooth, facts = fitted_recoil_cuts(
+                hunt.optimise,
+                *training,
+                base=hunt.cuts,
+                bins=_fit_bins(hunt, tuple(backgrounds), grid),
+                luminosity_ipb=hunt.luminosity_ipb,
+            )
+            choices = [(spectrum, (*hunt.cuts, *smooth))]
+        elif hunt.optimise.cuts == "smooth":
             smooth, facts = smooth_recoil_cuts(
                 hunt.optimise,
                 *training,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANGLE",
+    "REDUCED_EDGES",
     "VARIABLE",
     "SignalPoint",
     "SmoothSpectrum",
@@ -29,7 +30,10 @@ __all__ = [
 
 #: Columns of the candidates that windows are in, and bins in the angle, unless a card says others.
 VARIABLE, ANGLE = "recoil_mass_squared_gev2", "recoil_theta_cm_rad"
-_REDUCED = np.linspace(-30.0, 30.0, 1201)
+#: Edges of the reduced variable that signals are kept in, in resolutions.
+REDUCED_EDGES = np.linspace(-30.0, 30.0, 1201)
+
+_NEGLIGIBLE_EVENTS = 0.02  # error of the background of one bin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,12 @@ class SignalPoint:
         """Of the whole range."""
         return float(self.cumulative[:, -1].sum())
 
+    def within(self, reduced: FloatArray) -> FloatArray:
+        """Efficiency between edges of the reduced variable. Shape [theta, bin]."""
+        return np.array(
+            [np.diff(np.interp(reduced, REDUCED_EDGES, row)) for row in self.cumulative]
+        )
+
 
 def signal_point(
     mass_gev: float,
@@ -94,7 +104,7 @@ def signal_point(
     content = np.histogram2d(
         angles_of(candidates, angle),
         reduced,
-        bins=(np.radians(theta_edges_deg), _REDUCED),
+        bins=(np.radians(theta_edges_deg), REDUCED_EDGES),
         weights=weight,
     )[0]
     total, squares = float(weight.sum()), float((weight**2).sum())
@@ -142,8 +152,7 @@ def signal_in(
     reduced = (edges - mass_gev**2) / sigma
     total = np.zeros((len(points[0].cumulative), len(edges) - 1))
     for point, share in ((below, 1.0 - fraction), (above, fraction)):
-        for theta, row in enumerate(point.cumulative):
-            total[theta] += share * np.diff(np.interp(reduced, _REDUCED, row))
+        total += share * point.within(reduced)
     error = max(below.relative_error, above.relative_error)
     return np.maximum(total, 0.0), error
 
@@ -155,12 +164,15 @@ def well_simulated_rows(
 
     A bin that simulation hardly reaches has a background nobody knows, and a signal in it would
     count as if it had none: neighbouring rows are merged until the background of every bin has a
-    relative error of ``largest_error`` at most. One row remains where none is enough.
+    relative error of ``largest_error`` at most, or one below 0.02 events: however little is known
+    of so few, no limit of an event or more depends on it, and rows almost without background would
+    else be merged with others in some windows and not in the next. One row remains where none is
+    enough.
 
     Parameters
     ----------
     content, variance
-        Of the whole background. Shapes [theta, bin].
+        Of the whole background, events and their square. Shapes [theta, bin].
     largest_error
         Infinity merges nothing.
     """
@@ -170,7 +182,8 @@ def well_simulated_rows(
 
     def enough(low: int, high: int) -> bool:
         errors = np.sqrt(variance[low:high].sum(axis=0))
-        return bool(np.all(errors <= largest_error * content[low:high].sum(axis=0)))
+        allowed = largest_error * content[low:high].sum(axis=0)
+        return bool(np.all(errors <= np.maximum(allowed, _NEGLIGIBLE_EVENTS)))
 
     starts = [0]
     for row in range(1, n_rows):

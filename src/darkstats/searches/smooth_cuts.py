@@ -13,7 +13,7 @@ import itertools
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
     from darkstats.arrays import BoolArray, FloatArray, IndexArray
     from darkstats.searches.cuts import AnyCut
-    from darkstats.searches.optimise import Optimisation
+    from darkstats.searches.optimise import Optimisation, PlaceNumbers
     from darkstats.searches.recoil_windows import RecoilWidths
     from darkstats.simulation.candidates import Candidates
 
 __all__ = [
     "RECOIL_FRACTION",
+    "Place",
     "PlacedCut",
+    "chosen_cuts",
     "cut_of",
     "smooth_bounds",
     "smooth_plane_cuts",
@@ -49,6 +51,15 @@ _STIFFNESS = 0.2  # cost of neighbours that differ by the whole range of one bou
 _SWEEPS = 50
 _WIDER = 1.5  # the background's ellipse over the signal's: more simulated rows, same density
 _MASS, _RECOIL = "m_ll_gev", "recoil_mass_squared_gev2"
+
+
+class Place(Protocol):
+    """A simulated mass or point of the plane, where combinations of bounds are compared."""
+
+    def numbers(
+        self, optimisation: Optimisation, bounds: FloatArray, luminosity_ipb: float
+    ) -> PlaceNumbers:
+        """Numbers of combinations. Shape of the bounds [combination, variable]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,27 +234,21 @@ def _neighbours(place: tuple[int, ...], shape: tuple[int, ...]) -> list[tuple[in
 
 
 def _facts(
-    optimisation: Optimisation, place: Windowed, merits: FloatArray, bound: FloatArray, ipb: float
+    optimisation: Optimisation, place: Place, merits: FloatArray, bound: FloatArray, ipb: float
 ) -> dict[str, Any]:
     """Numbers of one place: its bounds, what they give there, and what its own best would."""
-
-    def figure_fb(bounds: FloatArray) -> tuple[float, float, float]:
-        _, (efficiency,), (background,) = place.numbers(optimisation, bounds[None, :], ipb)
-        events = optimisation.signal_events(float(background))
-        figure = events / efficiency if efficiency > 0.0 else math.inf
-        return 1e3 * float(figure) / ipb, float(efficiency), float(background)
-
-    figure, efficiency, background = figure_fb(bound)
-    facts = {"above": dict(zip(optimisation.scan, map(significant, bound.tolist()), strict=True))}
-    if not math.isfinite(figure):
-        return {**facts, "efficiency": 0.0}
     alone = optimisation.combinations[int(np.argmin(merits))]
+    found = place.numbers(optimisation, np.stack([bound, alone]), ipb)
+    facts = {"above": dict(zip(optimisation.scan, map(significant, bound.tolist()), strict=True))}
+    if not math.isfinite(found.figures[0]):
+        return {**facts, "efficiency": 0.0}
+    here, best = (1e3 * found.figures / ipb).tolist()
     return {
         **facts,
-        "efficiency": significant(efficiency),
-        "background_events": significant(background),
-        "figure_of_merit_fb": significant(figure),
-        "best_alone_fb": significant(figure_fb(alone)[0]),
+        "efficiency": significant(float(found.efficiencies[0])),
+        "background_events": significant(float(found.backgrounds[0])),
+        "figure_of_merit_fb": significant(here),
+        "best_alone_fb": significant(best),
     }
 
 
@@ -287,7 +292,7 @@ def smooth_recoil_cuts(
             backgrounds=tuple(s.select(window.passed(s)) for s in passed),
         )
     nodes = tuple(significant(mass**2) for mass in masses)
-    return _chosen(optimisation, places, (variable,), (nodes,), luminosity_ipb)
+    return chosen_cuts(optimisation, places, (variable,), (nodes,), luminosity_ipb)
 
 
 def smooth_plane_cuts(
@@ -343,20 +348,32 @@ def smooth_plane_cuts(
         tuple(significant(m) for m in response.masses_gev.tolist()),
         tuple(significant(f) for f in response.fractions.tolist()),
     )
-    return _chosen(optimisation, places, (_MASS, RECOIL_FRACTION), nodes, luminosity_ipb)
+    return chosen_cuts(optimisation, places, (_MASS, RECOIL_FRACTION), nodes, luminosity_ipb)
 
 
-def _chosen(
+def chosen_cuts(
     optimisation: Optimisation,
-    places: Mapping[str, Windowed],
+    places: Mapping[str, Place],
     along: tuple[str, ...],
     nodes: tuple[tuple[float, ...], ...],
     luminosity_ipb: float,
 ) -> tuple[tuple[PlacedCut, ...], dict[str, Any]]:
-    """Bounds of places by name, the last column of ``along`` fastest, and the numbers of each."""
+    """Cuts that follow the place, alike at neighbouring ones, and the numbers of each place.
+
+    Parameters
+    ----------
+    optimisation
+        Combinations of bounds.
+    places
+        By name, the last column of ``along`` fastest.
+    along, nodes
+        Columns of the place, and its values; see :class:`PlacedCut`.
+    luminosity_ipb
+        Integrated luminosity.
+    """
     combinations = optimisation.combinations
     merits = np.array(
-        [one.numbers(optimisation, combinations, luminosity_ipb)[0] for one in places.values()]
+        [one.numbers(optimisation, combinations, luminosity_ipb).merits for one in places.values()]
     )
     shape = tuple(map(len, nodes))
     found = smooth_bounds(combinations, merits.reshape(*shape, -1)).reshape(len(places), -1)

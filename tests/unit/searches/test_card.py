@@ -167,7 +167,9 @@ def test_a_process_that_lacks_its_settings_is_refused(tmp_path):
             ("tracking", "not more than"),
         ),
         (Z18, "lepton: mu", "lepton: e", ("process", "choose one of")),
-        (Z20, "figure: punzi", "figure: pinza", ("figure", "did you mean")),
+        (Z18, "figure: punzi", "figure: pinza", ("figure", "did you mean")),
+        (Z20, "cuts: smooth", "cuts: stepped", ("optimise.figure", "cuts that are smooth")),
+        (Z20, "cuts: smooth", "emptiness: 1.0", ("optimise.figure", "without emptiness")),
         (Z20, "recoil_pt_gev: [0.8", "recoil: [0.8", ("scan", "no column")),
         (Z18, ", above: 0.8}", ", along: m_ll_gev, above: [[2, 1], [1, 1]]}", ("cuts", "ascend")),
         (Z18, ", above: 0.8}", ", along: m_ll_gev, above: [[2, 1, 1]]}", ("cuts", "rows of")),
@@ -206,7 +208,9 @@ def test_cuts_that_follow_the_hypothesis_are_read(tmp_path):
     path = tmp_path / "card.yaml"
     assert read_card(MODELS / f"{Z20}.yaml").settings.optimise.cuts == "smooth"
     assert "cuts: smooth" in text
-    path.write_text(text.replace("cuts: smooth", ""), "utf-8")
+    assert read_card(MODELS / f"{Z20}.yaml").settings.optimise.figure == "fit"
+    text = text.replace("cuts: smooth", "").replace("figure: fit", "figure: punzi")
+    path.write_text(text, "utf-8")
     assert read_card(path).settings.optimise.cuts == "stepped"
     assert read_card(path).settings.optimise.emptiness == 0.0
     assert read_card(MODELS / f"{Z18}.yaml").settings.optimise.emptiness == 1.0

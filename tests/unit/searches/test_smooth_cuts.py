@@ -4,7 +4,6 @@ import json
 import math
 from dataclasses import replace
 from itertools import pairwise
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -21,21 +20,9 @@ from darkstats.searches.products import SimulatedSamples
 from darkstats.searches.recoil_hunt import RecoilHunt, build_recoil_hunt
 from darkstats.searches.recoil_windows import RecoilWidths
 from darkstats.searches.smooth_cuts import PlacedCut, cut_of, smooth_bounds
-from darkstats.simulation.candidates import Candidates
+from simulated_rows import rows_of
 
 LUMINOSITY = 100.0
-
-
-def sample(weight_pb, generated, **columns):
-    n = len(next(iter(columns.values())))
-    weights = np.full(n, weight_pb * generated / n)
-    return Candidates(
-        columns=MappingProxyType({k: np.asarray(v, float) for k, v in columns.items()}),
-        weight_pb=weights,
-        n_generated=generated,
-        sum_weight_pb=float(weights.sum()),
-        sum_weight_squared_pb2=float((weights**2).sum()),
-    )
 
 
 def in_one_column(bounds):
@@ -46,7 +33,7 @@ def test_a_bound_is_linear_between_its_places_and_constant_beyond():
     cut = in_one_column((0.0, 1.0, 3.0))
     places = np.array([-5.0, 1.0, 1.25, 2.0, 3.0, 4.0, 9.0])
     assert cut.bounds(places).tolist() == [0.0, 0.0, 0.25, 1.0, 2.0, 3.0, 3.0]
-    rows = sample(1.0, 4, x=[1.25, 1.25, 3.0, 3.0], v=[0.24, 0.26, 1.99, 2.01])
+    rows = rows_of(1.0, 4, x=[1.25, 1.25, 3.0, 3.0], v=[0.24, 0.26, 1.99, 2.01])
     assert cut.passed(rows).tolist() == [False, True, False, True]
     assert cut.plain() == {
         "variable": "v", "along": ["x"], "nodes": [[1.0, 2.0, 4.0]], "above": [0.0, 1.0, 3.0],
@@ -56,7 +43,7 @@ def test_a_bound_is_linear_between_its_places_and_constant_beyond():
 
 @given(st.floats(-3.0, 3.0), st.lists(st.floats(0.0, 5.0), min_size=1, max_size=20))
 def test_equal_bounds_are_a_plain_cut(bound, places):
-    rows = sample(1.0, len(places), x=places, v=np.linspace(-4.0, 4.0, len(places)))
+    rows = rows_of(1.0, len(places), x=places, v=np.linspace(-4.0, 4.0, len(places)))
     plain = Cut(variable="v", above=bound)
     assert in_one_column((bound,) * 3).passed(rows).tolist() == plain.passed(rows).tolist()
 
@@ -74,7 +61,9 @@ def test_a_bound_in_the_plane_is_bilinear():
     np.testing.assert_allclose(cut.bounds(x, y), expected, rtol=1e-12)
     top = np.array([highest_higgs(m) for m in x])
     offset = rng.choice([-1e-6, 1e-6], 50)
-    rows = sample(1.0, 50, m_ll_gev=x, recoil_mass_squared_gev2=(y * top) ** 2, v=expected + offset)
+    rows = rows_of(
+        1.0, 50, m_ll_gev=x, recoil_mass_squared_gev2=(y * top) ** 2, v=expected + offset
+    )
     assert cut.passed(rows).tolist() == (offset > 0.0).tolist()
 
 
@@ -155,7 +144,7 @@ def backgrounds(n=400_000):
     v = np.where(squared < 9.0, rng.uniform(0.0, 1.0, n), rng.uniform(0.0, 4.0, n))
     v += np.where(squared < 9.0, 0.0, 0.05 * (squared - 9.0))
     return {
-        "b": sample(3.0, n, recoil_mass_squared_gev2=squared, recoil_theta_cm_rad=squared * 0, v=v)
+        "b": rows_of(3.0, n, recoil_mass_squared_gev2=squared, recoil_theta_cm_rad=squared * 0, v=v)
     }
 
 
@@ -164,7 +153,7 @@ def signals(n=20_000):
     for k, mass in enumerate((0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.4)):
         rng = np.random.default_rng(k)
         squared = rng.normal(mass**2, 0.25, n)
-        found[mass,] = sample(
+        found[mass,] = rows_of(
             1.0, n, recoil_mass_squared_gev2=squared, recoil_theta_cm_rad=squared * 0,
             v=rng.uniform(0.0, 4.0, n),
         )  # fmt: skip
@@ -250,7 +239,7 @@ def test_emptiness_takes_the_harder_bound_where_it_leaves_less_background():
 def test_the_half_that_chooses_does_not_fill():
     """Of two rows one chooses and one fills: the first lie at 1 GeV^2, the others at 6 GeV^2."""
     squared = np.where(np.arange(10_000) % 2 == 1, 1.0, 6.0)
-    background = sample(
+    background = rows_of(
         3.0, 10_000, recoil_mass_squared_gev2=squared, recoil_theta_cm_rad=squared * 0,
         v=np.full(10_000, 3.5),
     )  # fmt: skip
@@ -269,7 +258,9 @@ def gentle():
     squared = rng.uniform(-2.0, 20.0, n)
     v = rng.exponential(0.3 + 0.05 * np.maximum(squared, 0.0), n)
     return {
-        "b": sample(30.0, n, recoil_mass_squared_gev2=squared, recoil_theta_cm_rad=squared * 0, v=v)
+        "b": rows_of(
+            30.0, n, recoil_mass_squared_gev2=squared, recoil_theta_cm_rad=squared * 0, v=v
+        )
     }
 
 
@@ -297,7 +288,7 @@ def plane_signals(n=4000):
             centre = float(rapidity_of(np.array([mass]), np.array([higgs**2]))[0])
             measured = mass * np.exp(rng.normal(0.0, 0.004, n))
             rapidity = np.abs(centre + rng.normal(0.0, 0.004, n))
-            found[mass, higgs] = sample(
+            found[mass, higgs] = rows_of(
                 0.2, n, m_ll_gev=measured,
                 recoil_mass_squared_gev2=recoil_squared_of(measured, rapidity),
                 v=rng.uniform(0.0, 4.0, n),
@@ -310,7 +301,7 @@ def test_cuts_in_the_plane_follow_the_place():
     n = 300_000
     mass, squared = rng.uniform(4.0, 8.0, n), rng.uniform(-2.0, 25.0, n)
     v = np.where(mass < 6.0, rng.uniform(0.0, 1.0, n), rng.uniform(0.0, 4.0, n))
-    background = {"b": sample(50.0, n, m_ll_gev=mass, recoil_mass_squared_gev2=squared, v=v)}
+    background = {"b": rows_of(50.0, n, m_ll_gev=mass, recoil_mass_squared_gev2=squared, v=v)}
     scan = PlaneScan(
         luminosity_ipb=LUMINOSITY, asimov=True, low_gev=5.0, high_gev=7.0, step_sigma=8.0,
         reference_pb=0.1,
