@@ -239,7 +239,8 @@ def page(record: Record) -> str:
         "the ranks of a model are not uniform. DATA is the folder of the reference likelihoods.",
         f"Ranks and coverage are of the code of {record['made']['calibration']}, speed is of "
         f"{record['speed']['machine']['date']},",
-        f"the agreement of the engines of {_dates(agreement)}.",
+        "the agreement of the engines of",
+        f"{_dates(agreement)}.",
         "",
         "## Ranks of the truth",
         "",
@@ -330,8 +331,9 @@ def _speed(record: Record) -> list[str]:
     return [
         *lines,
         "",
-        f"First rows: {note}. The ratios are of one run, all programs in turn; the model is made",
-        "for it. The dark-Higgs rows are seconds alone, of the search of that day, which had more",
+        f"First rows: {note}.",
+        "The ratios are of one run, all programs in turn; the model is made for it. The dark-Higgs",
+        "rows are seconds alone, of the search of that day, which had more",
         "windows than the shipped one (9,181). Last row: the whole command, in two processes:",
         "files read and written, models compiled, best fits, p-values and couplings besides the",
         "limits.",

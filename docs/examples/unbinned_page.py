@@ -72,8 +72,9 @@ SPEED = """
 
 Toys of about a thousand events, all free parameters fitted, methods interleaved in one run on {processors} shared
 processors; a ratio is the median over rounds of the ratios to zfit with Minuit (one loss, data put in, zfit's
-gradient). Models and toys are made for it, and are none of the searches; it is of 2026-11-26. The minima of all methods are evaluated by zfit's own loss. *Engine* is the batched Newton method over
-zfit's loss in one traced graph, *kernels* are the compiled closed forms. Both stand at certification level 1.
+gradient). Models and toys are made for it, and are none of the searches; it is of 2026-11-26. The minima of all methods
+are evaluated by zfit's own loss. *Engine* is the batched Newton method over zfit's loss in one traced graph, *kernels*
+are the compiled closed forms. Both stand at certification level 1.
 """
 
 
