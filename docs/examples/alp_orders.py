@@ -67,10 +67,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("card", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--quick", action="store_true", help="the smaller numbers of events")
     parser.add_argument("--cache", type=Path, default=None)
     asked = parser.parse_args()
     card = read_card(asked.card)
-    samples = simulate(card, cache=asked.cache or default_cache())
+    samples = simulate(card, cache=asked.cache or default_cache(), quick=asked.quick)
     signals = {m: samples[f"signal_{m[0]:g}"] for m in card.signal.masses_gev}
     simulated = SimulatedSamples(
         backgrounds={b.name: samples[b.name] for b in card.backgrounds}, signals=signals

@@ -119,7 +119,7 @@ STEPS: tuple[Step, ...] = (
         name="table", record="fidelity-table.json",
         commands=lambda at: [_script(
             "fidelity_table", str(at.cards), str(at.workspaces),
-            str(at.records / "fidelity-table.json"), *at.cached(),
+            str(at.records / "fidelity-table.json"), *at.few(), *at.cached(),
         )],
     ),
     Step(
@@ -133,7 +133,7 @@ STEPS: tuple[Step, ...] = (
         name="alp orders", record="alp-orders.json",
         commands=lambda at: [_script(
             "alp_orders", str(at.cards / "alp.yaml"), str(at.records / "alp-orders.json"),
-            *at.cached(),
+            *at.few(), *at.cached(),
         )],
     ),
     Step(

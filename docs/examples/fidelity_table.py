@@ -100,14 +100,14 @@ def shares(windows: Iterable[dict]) -> str:
     )
 
 
-def alp(table: Table, models: Path, workspaces: Path, cache: Path) -> None:
+def alp(table: Table, models: Path, workspaces: Path, cache: Path, *, quick: bool) -> None:
     """Against a prototype without what detector and fit lose; the rest with it, as shipped."""
     content = yaml.safe_load((models / "alp.yaml").read_text("utf-8"))
     card = alp_effects.read_as_card(alp_effects.with_effects(content, ()))
-    samples = simulate(card, cache=cache)
+    samples = simulate(card, cache=cache, quick=quick)
     hunt, record = card.settings, json.loads((workspaces / "alp/record.json").read_text("utf-8"))
     efficiency = card.detector.photon_efficiency**3
-    before = alp_effects.measured(alp_effects.built(card, cache, quick=False))
+    before = alp_effects.measured(alp_effects.built(card, cache, quick=quick))
     for threshold, reference in ((0.65, 5830), (1.0, 4280)):
         background = samples["three_photons"]
         total = background["total_mass_gev"] / CM_ENERGY_GEV
@@ -155,9 +155,9 @@ def alp(table: Table, models: Path, workspaces: Path, cache: Path) -> None:
                   entries * efficiency, "computed", "without losses; prototype × 0.95³, for its σ")  # fmt: skip
 
 
-def zprime(table: Table, models: Path, workspaces: Path, cache: Path) -> None:
+def zprime(table: Table, models: Path, workspaces: Path, cache: Path, *, quick: bool) -> None:
     card = read_card(models / "zprime_invisible_2018.yaml")
-    samples = simulate(card, cache=cache)
+    samples = simulate(card, cache=cache, quick=quick)
     folder = workspaces / "zprime_invisible_2018"
     record = json.loads((folder / "record.json").read_text("utf-8"))
     for name, reference, mark, comment in (
@@ -214,12 +214,13 @@ def main() -> None:
     parser.add_argument("models", type=Path)
     parser.add_argument("workspaces", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--quick", action="store_true", help="the smaller numbers of events")
     parser.add_argument("--cache", type=Path, default=None)
     asked = parser.parse_args()
     cache = asked.cache or default_cache()
     table = Table()
-    alp(table, asked.models, asked.workspaces, cache)
-    zprime(table, asked.models, asked.workspaces, cache)
+    alp(table, asked.models, asked.workspaces, cache, quick=asked.quick)
+    zprime(table, asked.models, asked.workspaces, cache, quick=asked.quick)
     asked.output.write_text(json.dumps(table.rows, indent=1, ensure_ascii=False) + "\n", "utf-8")
     print(table)
 
