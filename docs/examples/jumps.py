@@ -9,9 +9,11 @@ neighbours share: events, smoothing, simulated signals. Errors are averaged over
 
 A *step* is the difference of the logarithms of the limits of two neighbours. It holds what the
 limit truly does with the mass. A *jump* is the second difference, where a smooth course drops out;
-one that is larger than three errors is called a *kink* if a place of the cuts, between which bounds
-are linear, lies within the hypotheses that it is made of, and a *choice* if these were fitted in
-another range or order. Limits are for the simulated spectrum itself. Everything is simulated.
+one that is larger than three errors is called a *choice* if its hypotheses were fitted in different
+ranges or orders, *apart* if their masses differ by more than a fifth, and a *kink* if a place of
+the cuts, between which bounds are linear, lies among them. Limits are for the simulated spectrum
+itself. The plane of dark Higgsstrahlung is not judged: its hypotheses stand on a grid of the
+simulated signals, of which none can be left out. Everything is simulated.
 """
 
 from __future__ import annotations
@@ -34,7 +36,6 @@ from darkstats.searches.bump_settings import BumpHunt
 from darkstats.searches.card import SearchCard, read_card
 from darkstats.searches.fit_cuts import asimov_limit, share_of_information
 from darkstats.searches.optimise import halves
-from darkstats.searches.plane import PlaneScan, build_plane_scan
 from darkstats.searches.products import Patch, SearchProduct, SimulatedSamples
 from darkstats.searches.recoil_hunt import build_recoil_hunt
 from darkstats.searches.smooth_cuts import cut_of
@@ -46,12 +47,22 @@ from darkstats.workspace.patch import apply_patch
 sys.path.insert(0, str(Path(__file__).parent))
 import recoil_effects
 
-__all__ = ["SEARCHES", "chains", "largest_of_correlated", "second_differences", "summarised"]
+__all__ = [
+    "JUDGED",
+    "SEARCHES",
+    "chains",
+    "largest_of_correlated",
+    "second_differences",
+    "summarised",
+]
 
 SEARCHES = ("alp", *recoil_effects.SEARCHES)
 #: Groups of rows, so many builds; fewer where hypotheses are many and builds large.
-GROUPS = {"zprime_invisible_2020": 5, "dark_higgsstrahlung": 5}
+GROUPS = {"zprime_invisible_2020": 5}
+#: Searches whose steps are judged.
+JUDGED = tuple(name for name in SEARCHES if name != "dark_higgsstrahlung")
 MOST = 3.0
+_APART = 1.2  # last over first mass of a jump's hypotheses, above which they are no neighbours
 _NEIGHBOURS = 3  # on either side, over which errors are averaged
 _SEED = 20
 _DRAWS = 20_000
@@ -72,12 +83,12 @@ def filling(card: SearchCard, cache: Path, *, quick: bool, workers: int) -> Samp
     }
 
 
-def without(samples: Samples, group: int, groups: int, *, signals: bool) -> SimulatedSamples:
+def without(samples: Samples, group: int, groups: int) -> SimulatedSamples:
     """The samples without one group of rows, whose weight the others carry."""
     found: dict[str, dict[Any, Candidates]] = {"backgrounds": {}, "signals": {}}
     for kind, some in samples.items():
         for number, (name, sample) in enumerate(some.items()):
-            if group < 0 or (kind == "signals" and not signals):
+            if group < 0:
                 found[kind][name] = sample
                 continue
             key = [_SEED, len(kind), number]
@@ -96,16 +107,13 @@ def built(card: SearchCard, folder: Path, samples: SimulatedSamples) -> SearchPr
     sidecar = json.loads((folder / "background_only.meta.json").read_text("utf-8"))
     (cuts,) = {json.dumps(c["cuts"]) for c in sidecar["channels"].values()}
     hunt = replace(hunt, cuts=tuple(map(cut_of, json.loads(cuts))), optimise=None)
-    if isinstance(hunt, PlaneScan):
-        # The same hypotheses in every build: what is left out is taken from the workspace.
-        return build_plane_scan(replace(hunt, least_efficiency=1e-3), samples, rng=rng)
     return build_recoil_hunt(hunt, samples, rng=rng)
 
 
 def limits_of(card: SearchCard, product: SearchProduct) -> dict[str, float]:
     """Expected limits by name: of fits (CLs), of counts Bayesian (median number of events)."""
     windows = product.sidecar["windows"]
-    if isinstance(card.settings, PlaneScan) or getattr(card.settings, "layout", "") == "adjacent":
+    if getattr(card.settings, "layout", "") == "adjacent":
         errors = recoil_effects._errors(card)
         background = np.array([w["background_events"] for w in windows.values()])
         efficiency = np.array([w.get("efficiency", 1.0) for w in windows.values()])
@@ -155,12 +163,10 @@ def fit_limit(patch: Patch) -> float:
 
 
 def chains(windows: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
-    """Names of neighbours, in order: one chain a set of windows, one a mass of A' in the plane."""
+    """Names of neighbours, in order: one chain a set of windows."""
     groups: dict[Any, list[tuple[float, str]]] = {}
     for name, window in windows.items():
-        mass = window["mass_gev"]
-        key, place = (mass[0], mass[1]) if isinstance(mass, list) else (window.get("set"), mass)
-        groups.setdefault(key, []).append((place, name))
+        groups.setdefault(window.get("set"), []).append((window["mass_gev"], name))
     return [[name for _, name in sorted(some)] for _, some in sorted(groups.items(), key=str)]
 
 
@@ -330,8 +336,8 @@ def _what(
     if len({(w.get("order"), w.get("extent")) for w in some}) > 1:
         return "choice"
     masses = [w["mass_gev"] for w in some]
-    if any(isinstance(mass, list) for mass in masses):
-        return "other"
+    if masses[-1] > _APART * masses[0]:
+        return "apart"
     if any(masses[0] <= node <= masses[-1] for node in nodes_gev):
         return "kink"
     return "other"
@@ -352,11 +358,9 @@ def study(
 ) -> dict[str, Any]:
     """Record of one search, from its card, its workspace and the simulated rows."""
     samples = filling(card, cache, quick=quick, workers=workers)
-    # The grid of the plane follows its simulated signals: they stay, and only backgrounds vary.
-    signals = not isinstance(card.settings, PlaneScan)
     found = []
     for group in range(-1, groups):
-        product = built(card, folder, without(samples, group, groups, signals=signals))
+        product = built(card, folder, without(samples, group, groups))
         found.append(limits_of(card, product))
         print(f"{card.name}: {group + 2} of {groups + 1} builds", file=sys.stderr, flush=True)
     sidecar = json.loads((folder / "background_only.meta.json").read_text("utf-8"))
@@ -366,13 +370,10 @@ def study(
 def table(record: Mapping[str, Mapping[str, Any]]) -> str:
     """The table of the page."""
 
-    def place(mass: Any) -> str:
-        return ", ".join(f"{m:.3g}" for m in mass) if isinstance(mass, list) else f"{mass:.3g}"
-
     lines = [
         "| search | steps | error of a step, median | largest step | largest in errors | above 3 "
         "| jumps | error of a jump, median | largest in errors | at [GeV] | above 3 | by chance "
-        "| chance of the largest | kinks | choices |\n" + "|---" * 15 + "|"
+        "| chance of the largest | choices | apart | kinks |\n" + "|---" * 16 + "|"
     ]
     for name, row in record.items():
         step, jump = row["steps"], row["jumps"]
@@ -381,9 +382,9 @@ def table(record: Mapping[str, Mapping[str, Any]]) -> str:
             f"| {name} | {step['n']} | {100 * step['median_error']:.2g} % "
             f"| {100 * math.expm1(step['largest']):.3g} % | {step['largest_in_errors']:.1f} "
             f"| {step['above_3']} | {jump['n']} | {100 * jump['median_error']:.2g} % "
-            f"| {jump['largest_in_errors']:.1f} | {place(jump['at_gev'])} | {jump['above_3']} "
+            f"| {jump['largest_in_errors']:.1f} | {jump['at_gev']:.3g} | {jump['above_3']} "
             f"| {jump['above_3_by_chance']:.1f} | {jump['chance_of_the_largest']:.2g} "
-            f"| {what.count('kink')} | {what.count('choice')} |"
+            f"| {what.count('choice')} | {what.count('apart')} | {what.count('kink')} |"
         )
     return "\n".join(lines)
 
@@ -393,7 +394,7 @@ def main() -> None:
     parser.add_argument("models", type=Path)
     parser.add_argument("workspaces", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--search", nargs="*", choices=SEARCHES, default=list(SEARCHES))
+    parser.add_argument("--search", nargs="*", choices=JUDGED, default=list(JUDGED))
     parser.add_argument("--groups", type=int, default=10)
     parser.add_argument("--quick", action="store_true", help="the smaller numbers of events")
     parser.add_argument("--cache", type=Path, default=None)

@@ -375,7 +375,7 @@ def _with(network: Network, name: str, pair: _Pair) -> _Pair:
 def _patch(
     hunt: RecoilHunt, region: _Region, centre: float, kind: int, grid: FloatArray
 ) -> tuple[Patch, dict[str, Any]] | None:
-    """Patch of one hypothesis, or None where no signal is left."""
+    """Patch of one hypothesis, or None where no signal is left, or a single simulated row."""
     mass = float(np.sqrt(centre))
     first = _window(hunt, centre, grid)
     gathered = {name: spectrum.gather(first) for name, spectrum in region.spectra.items()}
@@ -386,6 +386,8 @@ def _patch(
     modifiers = [normfactor("mu"), *hunt.modifiers("signal", signal=True)]
     if region.signals:
         nominal, error = signal_in(region.signals, mass, edges, widths=hunt.widths)
+        if error >= 1.0:  # one simulated row, or none: a yield that may be zero has no factor
+            return None
         nominal = np.add.reduceat(nominal, rows, axis=0)
         modifiers.append(normsys("signal_simulation", max(error, 1e-6)))
     else:

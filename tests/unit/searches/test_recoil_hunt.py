@@ -279,6 +279,17 @@ def test_without_signal_model_one_unit_is_efficiency_times_cross_section():
     assert product.sidecar["poi_label"].startswith("efficiency x cross section")
 
 
+def test_masses_beside_a_signal_of_a_single_row_are_left_out_and_named():
+    """Its yield may be zero: there is no factor for that."""
+    few = signals() | {(4.5,): sample([20.25], weight_pb=1.0, generated=20_000)}
+    product = built(hunt(), {"flat": flat_background()}, few)
+    masses = [window["mass_gev"] for window in product.sidecar["windows"].values()]
+    assert max(masses) < 3.5 < min(product.summary["without_sensitivity_gev"])
+    for patch in product.patches:
+        for modifier in samples_of(patch)["signal"]["modifiers"]:
+            assert modifier["type"] != "normsys" or modifier["data"]["lo"] > 0.0
+
+
 def test_an_empty_window_keeps_a_floor_that_is_named():
     product = built(hunt(), {"far": sample([29.0] * 5, weight_pb=1.0)}, signals())
     found = samples_of(product.patches[0])
