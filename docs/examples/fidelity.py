@@ -162,7 +162,7 @@ STEPS: tuple[Step, ...] = (
         name="jumps", record="jumps.json",
         commands=lambda at: [_script(
             "jumps", str(at.cards), str(at.workspaces), str(at.records / "jumps.json"),
-            *at.few(), *at.cached(),
+            *(["--groups", "2"] if at.quick else []), *at.few(), *at.cached(),
         )],
     ),
     Step(
