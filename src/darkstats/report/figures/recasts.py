@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from darkstats.reinterpret.recasts import RecastPoint
     from darkstats.report.recasts import Recast
 
-__all__ = ["interval_lines", "recast_figure"]
+__all__ = ["interval_ends", "interval_lines", "recast_figure"]
 
 
 def recast_figure(found: Recast) -> Drawing:
@@ -135,12 +135,17 @@ def _draw_intervals(axes: Axes, points: tuple[RecastPoint, ...], found: Recast) 
     axes.add_collection(
         PolyCollection(bars, facecolors=BAND_1, edgecolors="none", zorder=1.5, label=name)
     )
-    few: dict[str, Any] = {"marker": "o", "markersize": 2.5} if len(mass) < 41 else {}
     for x, y, known in interval_lines(points):
         axes.plot(
             x, y, color=BLACK if known else VERMILION, linestyle="-" if known else ":",
-            linewidth=1.0, zorder=3.0, **few,
+            linewidth=1.0, zorder=3.0,
         )  # fmt: skip
+    if len(mass) < 41:
+        for known, color in ((True, BLACK), (False, VERMILION)):
+            x, y = interval_ends(points, known=known)
+            axes.plot(
+                x, y, color=color, marker="o", markersize=2.5, linestyle="none", zorder=3.1
+            )  # fmt: skip
     if "observed" in found.curves and "median" in found.curves:
         words: str | None = "the same of the median expected limit"
         for x, y, _ in interval_lines(found.curves["median"]):
@@ -155,10 +160,13 @@ def _draw_intervals(axes: Axes, points: tuple[RecastPoint, ...], found: Recast) 
 def interval_lines(points: tuple[RecastPoint, ...]) -> list[tuple[list[float], list[float], bool]]:
     """Lines along ends of intervals: through neighbours with as many, of one kind each.
 
+    Where the kind changes, the new line begins at the last end of the other kind, so that the
+    two meet: which kind each end is of, :func:`interval_ends` says.
+
     Returns
     -------
     list
-        Masses, couplings, and whether the ends are those of the exclusion.
+        Masses, couplings, and whether the last ends are those of the exclusion.
     """
     found: list[tuple[list[float], list[float], bool]] = []
     open_: dict[tuple[int, str], tuple[list[float], list[float], bool]] = {}
@@ -183,6 +191,28 @@ def interval_lines(points: tuple[RecastPoint, ...]) -> list[tuple[list[float], l
                 line[0].append(point.mass_gev)
                 line[1].append(end)
     return found
+
+
+def interval_ends(
+    points: tuple[RecastPoint, ...], *, known: bool
+) -> tuple[list[float], list[float]]:
+    """Masses and couplings of all ends of one kind, for markers.
+
+    Parameters
+    ----------
+    points
+        Excluded couplings by mass.
+    known
+        Ends of the exclusion; otherwise those of what is known.
+    """
+    found = [
+        (point.mass_gev, end)
+        for point in points
+        for one in point.intervals
+        for end, reason in ((one.lower, one.lower_reason), (one.upper, one.upper_reason))
+        if end is not None and (reason is None) == known
+    ]
+    return [mass for mass, _ in found], [end for _, end in found]
 
 
 def _edges(mass: FloatArray, ends: tuple[float, float]) -> FloatArray:
