@@ -21,6 +21,7 @@ import numpy as np
 
 from darkstats.errors import OptionError
 from darkstats.reinterpret.lifetimes import DecayWindow, LifetimeTable, Momenta
+from darkstats.signals.constants import NARROW
 from darkstats.signals.hadronic_ratio import hadronic_ratio
 from darkstats.signals.mediators import FINAL_STATES, Decays
 from darkstats.signals.productions import Production
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Interval", "RecastPoint", "Search", "Target", "recast"]
 
-#: Couplings that give a width beyond this part of the mass are not looked at.
-NARROW = 0.1
 _PER_DECADE = 100
 _STEP = 1e-4  # relative, of a derivative
 _TINY = 1e-12  # relative accuracy of an edge

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from darkstats.gaussian import quantile, survival
 from darkstats.report.bayes_records import NO_TEST, prior_record
 from darkstats.report.records import below_bound
 from darkstats.report.writing import plain
 from darkstats.scan.expected_spectrum import LARGEST_BIAS
+from darkstats.signals.constants import NARROW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,10 +30,21 @@ Converted = Callable[["Sequence[float | str]", float], "float | None"]
 
 @dataclass(frozen=True, slots=True)
 class Coupling:
-    """The coupling of a benchmark: its symbol, and its size at a signal strength."""
+    """The coupling of a benchmark.
+
+    Parameters
+    ----------
+    symbol
+        With the unit in brackets.
+    at
+        Its size at a signal strength.
+    width
+        Least width over the mass at this size of it; None where it is not known.
+    """
 
     symbol: str
     at: Converted
+    width: Converted | None = None
 
 
 _LEVELS = (1.0, 2.0, 3.0)
@@ -99,8 +111,10 @@ def _point(
             },
         }
     record["couplings"] = {
-        name: {"symbol": one.symbol, **converted(one.at)} for name, one in couplings.items()
+        name: _with_width({"symbol": one.symbol, **converted(one.at)}, one, point.values)
+        for name, one in couplings.items()
     }
+    record["warnings"] = [*record["warnings"], *_wide(record["couplings"])]
     if point.low_counts is not None:
         held = point.low_counts
         for name, one in couplings.items():
@@ -108,6 +122,32 @@ def _point(
             found = [None if mu is None else one.at(point.values, mu) for mu in strengths]
             record["couplings"][name]["low_counts"] = {"observed": found[0], "expected": found[1:]}
     return record
+
+
+def _with_width(entry: JsonObject, coupling: Coupling, values: Sequence[float | str]) -> JsonObject:
+    """Say how wide the boson is at the limit, observed or else expected."""
+    limit: Any = entry["observed"]
+    if limit is None:
+        limit = cast("Any", entry["expected"])[2]
+    width = None
+    if coupling.width is not None and limit is not None:
+        width = coupling.width(values, limit)
+    entry["width_over_mass"] = width
+    if width is None:
+        why = "no limit on this coupling" if coupling.width else "not known for this coupling"
+        entry["width_over_mass_reason"] = why
+    return entry
+
+
+def _wide(couplings: JsonObject) -> list[str]:
+    """Couplings at which the boson is no longer narrow."""
+    entries = cast("Mapping[str, Any]", couplings).items()
+    return [
+        f"{name}: at its limit the width is at least {entry['width_over_mass']:.2g} of the mass, "
+        "and the signal is that of a narrow boson; the coupling does not hold"
+        for name, entry in entries
+        if (entry["width_over_mass"] or 0.0) > NARROW
+    ]
 
 
 def _bias(scan: MassScan) -> JsonObject | None:

@@ -49,6 +49,9 @@ class Benchmark:
         Masses, of the first of them, outside of which there is no coupling; None for no such ends.
     final_state
         Decay whose branching fraction the cross section includes, in LaTeX; empty for none.
+    width_gev
+        Width at a coupling, GeV, of the decays that the coupling itself makes: the least that it
+        can be. None where it is not known.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Benchmark:
     per_parent: bool = False
     range_gev: tuple[float, float] | None = None
     final_state: str = ""
+    width_gev: Callable[[tuple[float, ...], float], float] | None = field(default=None, repr=False)
 
     def covers(self, masses_gev: tuple[float, ...]) -> bool:
         """Whether there is a coupling at these masses."""
@@ -82,6 +86,24 @@ _FINAL_STATES = {
     "lmu_ltau_tautau": r"\tau^+\tau^-",
     "leptophilic_scalar_tautau": r"\tau^+\tau^-",
     "leptophilic_alp_tautau": r"\tau^+\tau^-",
+}
+#: Widths of the decays that a coupling makes.
+_WIDTHS = {
+    "alp_photon": lambda m, g: axion_like_particle.width_gev(m[0], g),
+    **{
+        name: lambda m, g: lmu_ltau.width_gev(m[0], g)
+        for name in (
+            "lmu_ltau",
+            "lmu_ltau_invisible",
+            "lmu_ltau_mumu",
+            "lmu_ltau_tautau",
+            "lmu_ltau_dressed",
+            "lmu_ltau_invisible_dressed",
+        )
+    },
+    "muonphilic_scalar_mumu": lambda m, g: muonphilic.width_gev(m[0], g),
+    "leptophilic_scalar_tautau": lambda m, g: leptophilic.width_gev(m[0], g, "scalar"),
+    "leptophilic_alp_tautau": lambda m, g: leptophilic.width_gev(m[0], g, "alp"),
 }
 _DRESSED = "vacuum polarisation at 10.58 GeV, a factor of 1.078 +- 0.005 on the Born cross section"
 
@@ -256,6 +278,7 @@ def _all() -> dict[str, Benchmark]:
             to_cross_section_pb=back,
             range_gev=_RANGES.get(name),
             final_state=_FINAL_STATES.get(name, ""),
+            width_gev=_WIDTHS.get(name),
         )
         for name, coupling, label, masses, assumption, there, back in entries
     }

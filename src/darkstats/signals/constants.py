@@ -17,6 +17,7 @@ __all__ = [
     "M_ELECTRON_GEV",
     "M_MUON_GEV",
     "M_TAU_GEV",
+    "NARROW",
     "PB_GEV2",
     "S_GEV2",
 ]
@@ -34,3 +35,5 @@ S_GEV2 = 4.0 * BEAM_ENERGIES_GEV[0] * BEAM_ENERGIES_GEV[1]
 CM_ENERGY_GEV = math.sqrt(S_GEV2)
 #: Velocity of the centre of mass in the laboratory, along the electron beam.
 BOOST_BETA = 3.0 / 11.0
+#: Widest boson, over its mass, that counts as narrow: a choice.
+NARROW = 0.1

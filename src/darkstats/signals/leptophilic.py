@@ -17,7 +17,7 @@ from darkstats.errors import OptionError
 from darkstats.signals.constants import M_MUON_GEV, M_TAU_GEV
 from darkstats.signals.lmu_ltau import tree_cross_section_pb
 
-__all__ = ["MASS_RANGE_GEV", "cross_section_pb", "size", "tau_fraction"]
+__all__ = ["MASS_RANGE_GEV", "cross_section_pb", "size", "tau_fraction", "width_gev"]
 
 #: Masses with open tau pairs and a narrow width.
 MASS_RANGE_GEV = (2.0 * M_TAU_GEV, 6.5)
@@ -44,13 +44,25 @@ def tau_fraction(mass_gev: float, model: str) -> float:
     0.99
     """
     power = _of(model)[1]
+    taus = _part(mass_gev, M_TAU_GEV, power)
+    return taus / (taus + _part(mass_gev, M_MUON_GEV, power))
 
-    def part(lepton_gev: float) -> float:
-        square = 1.0 - 4.0 * (lepton_gev / mass_gev) ** 2
-        return float(lepton_gev**2 * max(square, 0.0) ** (0.5 * power))
 
-    taus = part(M_TAU_GEV)
-    return taus / (taus + part(M_MUON_GEV))
+def _part(mass_gev: float, lepton_gev: float, power: int) -> float:
+    """Squared mass of a lepton times the velocity to a power; zero below threshold, GeV^2."""
+    square = 1.0 - 4.0 * (lepton_gev / mass_gev) ** 2
+    return float(lepton_gev**2 * max(square, 0.0) ** (0.5 * power))
+
+
+def width_gev(mass_gev: float, coupling: float, model: str) -> float:
+    """Width to muons and taus, GeV, of ``"scalar"`` or ``"alp"``.
+
+    ``coupling`` is xi of the scalar; c_ll / Lambda of the axion-like particle, 1/TeV.
+    """
+    _, power, muon = _of(model)
+    of_muons = (coupling * muon) ** 2 * mass_gev / (8.0 * math.pi)
+    leptons = (M_MUON_GEV, M_TAU_GEV)
+    return of_muons * sum(_part(mass_gev, one, power) for one in leptons) / M_MUON_GEV**2
 
 
 def cross_section_pb(mass_gev: float, coupling: float, model: str) -> float:

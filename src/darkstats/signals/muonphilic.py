@@ -12,7 +12,7 @@ from darkstats.errors import OptionError
 from darkstats.signals.constants import M_MUON_GEV
 from darkstats.signals.lmu_ltau import tree_cross_section_pb
 
-__all__ = ["coupling", "cross_section_pb"]
+__all__ = ["coupling", "cross_section_pb", "width_gev"]
 
 
 def cross_section_pb(mass_gev: float, coupling: float) -> float:
@@ -51,3 +51,9 @@ def coupling(mass_gev: float, cross_section_pb_: float) -> float:
     if cross_section_pb_ < 0.0:
         raise OptionError(f"a cross section of {cross_section_pb_} pb has no coupling")
     return math.sqrt(cross_section_pb_ / cross_section_pb(mass_gev, 1.0))
+
+
+def width_gev(mass_gev: float, coupling: float) -> float:
+    """Width to two muons, ``g_S^2 M / (8 pi) beta^3``, GeV; zero below threshold."""
+    square = max(1.0 - 4.0 * (M_MUON_GEV / mass_gev) ** 2, 0.0)
+    return float(coupling**2 * mass_gev / (8.0 * math.pi) * square**1.5)

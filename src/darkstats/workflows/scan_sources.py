@@ -280,7 +280,18 @@ def couplings_of(hypotheses: MassHypotheses) -> dict[str, Coupling]:
 
         return convert
 
+    def relative_width(model: Benchmark) -> Converted | None:
+        width = model.width_gev
+        if width is None:
+            return None
+
+        def over_mass(values: Sequence[float | str], size: float) -> float:
+            at = tuple(float(values[k]) for k in masses)
+            return width(at, size) / at[0]
+
+        return over_mass
+
     for name in hypotheses.benchmarks:
         model = benchmark(name)
-        found[name] = Coupling(model.coupling, conversion(model))
+        found[name] = Coupling(model.coupling, conversion(model), relative_width(model))
     return found
