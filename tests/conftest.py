@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.", "::1", "localhost")
@@ -23,6 +24,12 @@ ALLOWED_SKIPS = ("the reference ", "this is no git checkout")
 NEED_EXTRAS_TO_FAIL = ("tests/contracts/test_import_weight.py", "tests/contracts/test_extras.py")
 
 SKIPPED = pytest.StashKey[dict[str, str]]()
+
+#: Nothing is judged by the clock: a busy machine makes no test fail.
+settings.register_profile(
+    "untimed", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
