@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -11,16 +13,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.errors import InputError, MissingExtraError, OptionError, in_words
+from darkstats.signals.constants import BEAM_ENERGIES_GEV
 from darkstats.simulation.candidates import Candidates
 from darkstats.simulation.events import EventBlock
-from darkstats.simulation.kinematics import to_cm
+from darkstats.simulation.kinematics import CM_ENERGY_GEV, to_cm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from darkstats.arrays import FloatArray, IndexArray
+
 __all__ = ["LheEvents", "read_lhe", "read_ntuple"]
 
 _INVISIBLE = (12, 14, 16)
+_SAME_BEAMS = 0.01  # relative: a recoil mass wants its sqrt(s), so Y(5S) events are others
 
 
 def read_lhe(path: Path | str, *, frame: str = "cm") -> EventBlock:
@@ -44,7 +50,8 @@ def read_lhe(path: Path | str, *, frame: str = "cm") -> EventBlock:
     MissingExtraError
         pylhe is not installed.
     InputError
-        The file cannot be read, or holds no event.
+        The file cannot be read, ends early, holds no event or one with a number that is not
+        finite, or its beams are not those of the frame.
     OptionError
         An unknown frame.
     """
@@ -58,26 +65,93 @@ def read_lhe(path: Path | str, *, frame: str = "cm") -> EventBlock:
         raise InputError(f"{path}: there is no such file")
     event, pdg, momentum, weight = [], [], [], []
     try:
-        file = pylhe.LHEFile.fromfile(str(path))
-        total = sum(process.xSection for process in file.init.procInfo)
-        for number, one in enumerate(file.events):
-            weight.append(one.eventinfo.weight)
-            for particle in one.particles:
-                if particle.status == 1 and abs(particle.id) not in _INVISIBLE:
-                    event.append(number)
-                    pdg.append(int(particle.id))
-                    momentum.append((particle.e, particle.px, particle.py, particle.pz))
+        with warnings.catch_warnings():
+            # pylhe warns of a file that ends early and goes on without the rest.
+            warnings.filterwarnings("error", message="Parse Error", category=RuntimeWarning)
+            file = pylhe.LHEFile.fromfile(str(path))
+            total = sum(process.xSection for process in file.init.procInfo)
+            info = file.init.initInfo
+            beams_gev = (float(info.energyA), float(info.energyB))
+            for number, one in enumerate(file.events):
+                weight.append(one.eventinfo.weight)
+                for particle in one.particles:
+                    if particle.status == 1 and abs(particle.id) not in _INVISIBLE:
+                        event.append(number)
+                        pdg.append(int(particle.id))
+                        momentum.append((particle.e, particle.px, particle.py, particle.pz))
+    except (RuntimeWarning, EOFError) as error:
+        if not weight:
+            raise InputError(
+                f"{path}: not a Les Houches event file, or it ends before its first event: "
+                f"{in_words(error)}"
+            ) from error
+        raise InputError(
+            f"{path}: the file ends early or is damaged after {len(weight)} whole events "
+            f"({in_words(error)}): write or copy it again"
+        ) from error
     except Exception as error:  # XML and value errors of the parser
         raise InputError(f"{path}: not a Les Houches event file: {in_words(error)}") from error
+    _require_beams(path, beams_gev, frame)
     weights = np.array(weight, dtype=np.float64)
-    if not len(weights) or not np.all(np.isfinite(weights)) or weights.sum() <= 0.0:
+    _require_finite(path, "weight (XWGTUP)", weights, np.arange(len(weights)))
+    _require_finite(path, "cross section (XSECUP)", np.array([total]), None)
+    if not len(weights) or weights.sum() <= 0.0:
         raise InputError(f"{path}: no events with a positive weight")
     four = np.array(momentum, dtype=np.float64).reshape(-1, 4)
+    _require_finite(path, "momentum of a particle", four, np.array(event, dtype=np.int64))
     return EventBlock(
         event=np.array(event, dtype=np.int64),
         pdg_id=np.array(pdg, dtype=np.int64),
         momentum=to_cm(four) if frame == "lab" else four,
         weight_pb=weights * (total / weights.mean()),
+    )
+
+
+def _require_finite(
+    path: Path | str, what: str, values: FloatArray, event: IndexArray | None
+) -> None:
+    """Refuse numbers that are not finite, with the first event (counted from 1) that has one."""
+    good = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if good.all():
+        return
+    first = int(np.flatnonzero(~good)[0])
+    where = "<init>" if event is None else f"event {event[first] + 1}"
+    raise InputError(
+        f"{path}, {where}: the {what} is {values[first].tolist()}, not finite: generate it again, "
+        "or take the event out"
+    )
+
+
+def _require_beams(path: Path | str, beams_gev: tuple[float, float], frame: str) -> None:
+    """Refuse beams of ``<init>`` that are not those of the frame; zeros say nothing of them."""
+    if beams_gev == (0.0, 0.0):
+        return
+    wanted = BEAM_ENERGIES_GEV if frame == "lab" else (CM_ENERGY_GEV / 2.0, CM_ENERGY_GEV / 2.0)
+    if all(
+        math.isclose(one, other, rel_tol=_SAME_BEAMS)
+        for one, other in zip(beams_gev, wanted, strict=True)
+    ):
+        return
+    first, second = beams_gev
+    said = f"{path}: <init> has beams of {first:g} and {second:g} GeV, and frame: {frame} wants "
+    said += f"{wanted[0]:.4g} and {wanted[1]:.4g} GeV"
+    if not (first > 0.0 and second > 0.0 and math.isfinite(first * second)):
+        raise InputError(f"{said}: write the energies of the beams, or 0 and 0 if unknown")
+    root_s = 2.0 * math.sqrt(first * second)
+    if math.isclose(root_s, CM_ENERGY_GEV, rel_tol=_SAME_BEAMS):
+        if math.isclose(first, second, rel_tol=_SAME_BEAMS):
+            raise InputError(f"{said}: equal beams are those of the c.m.: write frame: cm")
+        if math.isclose(first, BEAM_ENERGIES_GEV[0], rel_tol=_SAME_BEAMS):
+            raise InputError(f"{said}: these are the beams of the laboratory: write frame: lab")
+        raise InputError(
+            f"{said}: a laboratory other than electrons of 7 GeV along +z on positrons of 4 GeV: "
+            "boost the events to the c.m. and write frame: cm"
+        )
+    if math.isclose(root_s, 1000.0 * CM_ENERGY_GEV, rel_tol=_SAME_BEAMS):
+        raise InputError(f"{said}: the file is in MeV; write it in GeV")
+    raise InputError(
+        f"{said}: sqrt(s) of {root_s:.5g} GeV is not {CM_ENERGY_GEV:.5g} GeV: generate at this "
+        "energy, with units of GeV"
     )
 
 
@@ -131,7 +205,7 @@ class LheEvents:
     def settings(self) -> dict[str, object]:
         """See :class:`~darkstats.simulation.events.Process`. Files are told by their content."""
         return {
-            "version": 1,
+            "version": 2,  # of what is refused: a cache may hold what 1 let pass
             "sha256": hashlib.sha256(self.file.read_bytes()).hexdigest(),
             "frame": self.frame,
             "cross_section_pb": self.cross_section_pb,

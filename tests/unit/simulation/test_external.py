@@ -1,5 +1,7 @@
 """Events made elsewhere come in with their cross section, or are refused by name."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from darkstats.simulation.kinematics import to_lab
 
 LHE = """<LesHouchesEvents version="3.0">
 <init>
-11 -11 7.0 4.0 0 0 0 0 3 1
+11 -11 {beams} 0 0 0 0 3 1
 {cross_section} 0.1 1.0 1
 </init>
 {events}
@@ -24,10 +26,10 @@ EVENT = """<event>
 </event>"""
 
 
-def write(tmp_path, weights, cross_section=2.5):
+def write(tmp_path, weights, cross_section=2.5, beams="5.29 5.29"):
     path = tmp_path / "events.lhe"
     events = "\n".join(EVENT.format(weight=weight) for weight in weights)
-    path.write_text(LHE.format(cross_section=cross_section, events=events), "utf-8")
+    path.write_text(LHE.format(cross_section=cross_section, beams=beams, events=events), "utf-8")
     return path
 
 
@@ -38,7 +40,7 @@ def test_a_les_houches_file_keeps_its_cross_section(tmp_path):
     np.testing.assert_allclose(block.weight_pb, [1.25, 3.75])
     assert block.pdg_id.tolist() == [13, 13]  # neutrinos leave nothing
     np.testing.assert_allclose(block.momentum[0], [5.00111, 3.0, 0.0, 4.0])
-    lab = read_lhe(write(tmp_path, [1.0]), frame="lab")
+    lab = read_lhe(write(tmp_path, [1.0], beams="7.0 4.0"), frame="lab")
     np.testing.assert_allclose(to_lab(lab.momentum)[0], [5.00111, 3.0, 0.0, 4.0])
 
 
@@ -53,6 +55,65 @@ def test_a_bad_les_houches_file_is_refused(tmp_path):
     path = tmp_path / "not.lhe"
     path.write_text("hello", "utf-8")
     with pytest.raises(InputError, match="not a Les Houches"):
+        read_lhe(path)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("column", ["3.0 0.0 4.0 5.00111", "1 {weight} 10.58"])
+def test_an_event_that_is_not_finite_is_refused_by_its_number(tmp_path, number, column):
+    pytest.importorskip("pylhe", reason="pylhe is an optional extra")
+    path = write(tmp_path, [1.0, 3.0, 2.0])
+    whole = column.format(weight=3.0)
+    broken = whole.replace("3.0", number, 1)
+    before, event, after = path.read_text("utf-8").split("</event>", 2)
+    assert whole in event
+    path.write_text("</event>".join([before, event.replace(whole, broken), after]), "utf-8")
+    with pytest.raises(InputError, match=r"events\.lhe, event 2: .* not finite"):
+        read_lhe(path)
+
+
+def test_a_cross_section_that_is_not_finite_is_refused(tmp_path):
+    pytest.importorskip("pylhe", reason="pylhe is an optional extra")
+    with pytest.raises(InputError, match=r"<init>: the cross section .* not finite"):
+        read_lhe(write(tmp_path, [1.0], cross_section="nan"))
+
+
+@pytest.mark.parametrize(
+    ("beams", "frame", "words"),
+    [
+        ("5.29 5.29", "lab", "5.29 and 5.29 GeV, and frame: lab wants 7 and 4 GeV.*frame: cm"),
+        ("7.0 4.0", "cm", "7 and 4 GeV, and frame: cm wants 5.29.*frame: lab"),
+        ("4.0 7.0", "lab", "boost the events"),
+        ("5290 5290", "cm", "in MeV"),
+        ("7000 4000", "lab", "in MeV"),
+        ("6500 6500", "cm", "13000 GeV is not"),
+        ("5.437 5.437", "cm", "10.874 GeV is not"),
+        ("nan 5.29", "cm", "write the energies"),
+        ("0 5.29", "cm", "write the energies"),
+    ],
+)
+def test_beams_that_contradict_the_frame_are_refused(tmp_path, beams, frame, words):
+    pytest.importorskip("pylhe", reason="pylhe is an optional extra")
+    with pytest.raises(InputError, match=words):
+        read_lhe(write(tmp_path, [1.0], beams=beams), frame=frame)
+
+
+@pytest.mark.parametrize("frame", ["cm", "lab"])
+def test_beams_that_are_not_told_are_not_compared(tmp_path, frame):
+    pytest.importorskip("pylhe", reason="pylhe is an optional extra")
+    assert read_lhe(write(tmp_path, [1.0], beams="0 0"), frame=frame).n_events == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_file_that_ends_early_is_refused(tmp_path, compressed):
+    pytest.importorskip("pylhe", reason="pylhe is an optional extra")
+    path = write(tmp_path, [1.0, 3.0, 2.0])
+    text = path.read_text("utf-8")
+    text = text[: text.rindex("13 1 1 2")]
+    path = tmp_path / ("cut.lhe.gz" if compressed else "cut.lhe")
+    path.write_bytes(gzip.compress(text.encode()) if compressed else text.encode())
+    with pytest.raises(InputError, match=r"cut\.lhe.*ends early .* after 2 whole events"):
         read_lhe(path)
 
 
