@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+ASIMOV = "Asimov data"
 START = "import sys; from darkstats.cli import main; sys.argv[0] = 'darkstats'; sys.exit(main())"
 
 
@@ -34,7 +35,8 @@ def judged(folder: Path, toys: int) -> dict[str, Any]:
     )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     row["cpu_s"] = round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1)
-    if done.returncode != 0:
+    # Of Asimov data no method is valid, but all that the toys gave is written.
+    if done.returncode != 0 and not (ASIMOV in scan["data"] and ASIMOV in done.stderr):
         lines = [line for line in done.stderr.splitlines() if "error:" in line]
         if not lines:
             raise SystemExit(f"{folder}: {done.stderr}")

@@ -25,7 +25,7 @@ from darkstats.look_elsewhere.geometry import ScanGeometry, grid, line, rows, tr
 from darkstats.look_elsewhere.level_law import LevelLaw, fit_levels
 from darkstats.look_elsewhere.local import LocalPValue, LocalTally, with_local
 from darkstats.look_elsewhere.maxima import MaximaTally
-from darkstats.look_elsewhere.result import Comparison, GlobalSignificance
+from darkstats.look_elsewhere.result import Comparison, GlobalSignificance, without_fluctuation
 from darkstats.look_elsewhere.up_crossings import by_up_crossings
 
 __all__ = [
@@ -51,4 +51,5 @@ __all__ = [
     "signed_roots",
     "triangulated",
     "with_local",
+    "without_fluctuation",
 ]

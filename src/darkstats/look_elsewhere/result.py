@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from darkstats.errors import OptionError
@@ -12,12 +12,23 @@ from darkstats.inference.results import PValue, ToyCounts
 from darkstats.look_elsewhere.level_law import LevelLaw
 from darkstats.shown import Shown
 
-__all__ = ["BEYOND", "Comparison", "GlobalMethod", "GlobalSignificance", "global_result"]
+__all__ = [
+    "BEYOND",
+    "Comparison",
+    "GlobalMethod",
+    "GlobalSignificance",
+    "global_result",
+    "without_fluctuation",
+]
 
 GlobalMethod = Literal["toys", "up-crossings", "Euler characteristic", "covariance"]
 
 BEYOND = 38.0
 """Stands for the significance of a p-value that is 0 or 1 as it is written."""
+NO_FLUCTUATION = (
+    "Asimov data have no fluctuation to judge: the largest excess is 0 up to rounding, and the "
+    "global p-value is 1 by construction"
+)
 _ENOUGH_ABOVE = 0.1  # relative error of toys below which they are quoted before any formula
 
 
@@ -123,6 +134,15 @@ def checked_local(z_local: float, p_local: float | None) -> float:
     if not 0.0 < p <= 1.0:
         raise OptionError(f"a local p-value lies in (0, 1], got {p_local}")
     return p
+
+
+def without_fluctuation(result: GlobalSignificance) -> GlobalSignificance:
+    """Return a result on Asimov data, which is never valid.
+
+    The data are what the background predicts, so that an excess is that of rounding or of
+    interpolation, and p_global says nothing of a data set.
+    """
+    return replace(result, valid=False, reasons=(NO_FLUCTUATION, *result.reasons))
 
 
 def global_result(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from darkstats.report.hepdata import Document, comment, described, number_of, qualifiers
+from darkstats.report.hepdata import Document, comment, data_value, described, number_of, qualifiers
 from darkstats.report.numbers import level_words
 from darkstats.report.records import SCHEMAS
 from darkstats.report.writing import csv_text, plain
@@ -280,9 +280,7 @@ def _qualifiers(contours: Contours, collision: Collision) -> list[Document]:
     found = qualifiers(contours.table, collision, limits=True)
     if len({one.luminosity_ipb for one in tables}) > 1:
         found = [one for one in found if one["name"] != "LUMINOSITY"]
-    data = dict.fromkeys(
-        "simulated" if one.simulated else one.data or "not stated" for one in tables
-    )
+    data = dict.fromkeys(data_value(one) for one in tables)
     found = [one for one in found if one["name"] != "DATA"]
     return [*found, {"name": "DATA", "value": "; ".join(data)}]
 

@@ -353,7 +353,10 @@ def _point(row: _Row, place: Sequence[float]) -> ContourPoint:
 
 def _observed_name(tables: Sequence[ScanTable]) -> str:
     """What observed numbers are called: those of simulated data not without saying so."""
-    return next((one.observed_name for one in tables if one.simulated), tables[0].observed_name)
+    if all(one.is_asimov for one in tables):
+        return tables[0].observed_name
+    mixed = any(one.simulated or one.is_asimov for one in tables)
+    return "observed (simulated data)" if mixed else tables[0].observed_name
 
 
 def _curves(grid: Triangulation, logs: FloatArray, observed: str) -> tuple[Curve, ...]:

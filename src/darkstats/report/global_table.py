@@ -123,6 +123,8 @@ class GlobalTable:
     ----------
     name, title, simulated
         Of the search.
+    data
+        What its counts are, in words; empty where the record does not say.
     z_local, p_local
         Of the largest excess, from its window alone.
     point
@@ -143,6 +145,7 @@ class GlobalTable:
     z_local: float
     p_local: float
     point: str = ""
+    data: str = ""
     windows: Mapping[str, WindowToys] = field(default_factory=dict, repr=False)
     levels: Mapping[float, float] = field(default_factory=dict)
     crossings: Crossings | None = None
@@ -237,6 +240,7 @@ def read_global(record: Mapping[str, Any], *, source: str = "") -> GlobalTable:
         z_local=reader.number(record, "z_local", ""),
         p_local=reader.number(record, "p_local", ""),
         point=str((record.get("point") or {}).get("name") or ""),
+        data=str(record.get("data") or ""),
         windows={
             str(item.get("name")): WindowToys(
                 above=int(reader.number(item, "above", at)),

@@ -81,9 +81,15 @@ def qualifiers(table: ScanTable, collision: Collision, *, limits: bool) -> list[
         found.append({"name": "METHOD", "value": f"{method}, {table.calculator}"})
         if table.prior:
             found.append({"name": "PRIOR", "value": table.prior})
-    data = "simulated" if table.simulated else table.data or "not stated"
-    found.append({"name": "DATA", "value": data})
+    found.append({"name": "DATA", "value": data_value(table)})
     return found
+
+
+def data_value(table: ScanTable) -> str:
+    """Return what the counts are, for a qualifier."""
+    if table.is_asimov:
+        return table.data_words
+    return "simulated" if table.simulated else table.data or "not stated"
 
 
 def _band(limits: Limits) -> list[Document]:
@@ -107,13 +113,14 @@ def _values(values: FloatArray) -> list[Document]:
 
 def _limit_table(table: ScanTable, limits: Limits, collision: Collision) -> Document:
     units: Document = {} if limits.unit is None else {"units": limits.unit}
+    observed = f"{table.data_words}:" if table.is_asimov else "Observed"
     dependent: list[Document] = [
         {
             "header": {"name": f"{kind} upper limit on {limits.symbol}", **units},
             "qualifiers": qualifiers(table, collision, limits=True),
             "values": values,
         }
-        for kind, values in (("Observed", _values(limits.observed)), ("Expected", _band(limits)))
+        for kind, values in ((observed, _values(limits.observed)), ("Expected", _band(limits)))
     ]
     if limits.low_counts is not None:
         # the asymptotic limits of these hypotheses lie below that of no event at all
@@ -124,7 +131,7 @@ def _limit_table(table: ScanTable, limits: Limits, collision: Collision) -> Docu
                 "qualifiers": qualifiers(table, collision, limits=True),
                 "values": values,
             }
-            for kind, values in (("Observed", _values(held.observed)), ("Expected", _band(held)))
+            for kind, values in ((observed, _values(held.observed)), ("Expected", _band(held)))
         ]
     return {
         "independent_variables": [*_axes(table), *_tags(table)],
@@ -207,6 +214,8 @@ def submission(
     """
     collision = table.collision if collision is None else collision
     kind = "Simulated. " if table.simulated else ""
+    kind = f"{table.data_words}. " if table.is_asimov else kind
+    observed = f"Limits of {table.observed_name}," if table.is_asimov else "Observed"
     failed = int(table.failed.sum())
     missing = f" {failed} of {len(table.points)} hypotheses have no certified result: '-'."
     files: dict[str, list[Document]] = {}
@@ -219,7 +228,7 @@ def submission(
         file = f"limits_{re.sub('[^a-z0-9_]', '_', key.lower())}.yaml"
         note = f" Conversion: {notes[key]}." if notes and key in notes else ""
         words = (
-            f"{kind}Observed and expected upper limits on {_quantity(table, limits)}; errors of "
+            f"{kind}{observed} and expected upper limits on {_quantity(table, limits)}; errors of "
             f"the expected ones are the 1 and 2 s.d. bands.{note}{missing if failed else ''}"
         )
         listed.append(described(f"limits {key}", file, words, collision, phrase="upper limit"))

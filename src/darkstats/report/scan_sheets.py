@@ -10,6 +10,7 @@ import numpy as np
 from darkstats.report.constraints.curve import CERTAINTIES
 from darkstats.report.methods import method_name
 from darkstats.report.numbers import level_words, number, p_and_error, p_number
+from darkstats.report.scan_table import data_words
 from darkstats.report.tables import grid, sheet
 from darkstats.scan.expected_spectrum import LARGEST_BIAS
 from darkstats.scan.mass_scan import results_in_words
@@ -109,11 +110,14 @@ def scan_sheet(
     if np.isfinite(table.p0).any():
         top = int(np.nanargmin(table.p0))
         z = float(table.significance[top])
-        lines.append(
-            ("largest excess", f"{table.points[top]}: p0 = {p_number(float(table.p0[top]))}"
+        excess = (
+            f"{table.points[top]}: p0 = {p_number(float(table.p0[top]))}"
              + (f", {number(z, 3)} σ local" if np.isfinite(z) else "")
-             + (" (frequentist)" if table.method == "bayes" else ""))
+             + (" (frequentist)" if table.method == "bayes" else "")
         )  # fmt: skip
+        if table.is_asimov:
+            excess = "none to judge: Asimov data have no fluctuation"
+        lines.append(("largest excess", excess))
     lines += _low_count_lines(table)
     lines += _bias_lines(table)
     lines += [(f"conversion {key}", words) for key, words in (notes or {}).items()]
@@ -133,7 +137,7 @@ def scan_sheet(
         warnings.append(
             f"{hypotheses} hypotheses carry warnings, the first one {said[0][0]}: {said[0][1]}"
         )
-    words = ("simulated data" if table.simulated else "", table.source)
+    words = (table.data_words, table.source)
     return sheet(
         table.title or table.name, subtitle=" · ".join(word for word in words if word),
         first=_failures_first([table]), tables=tables, notes=lines, warnings=warnings,
@@ -287,7 +291,8 @@ def global_sheet(
         ("largest excess", f"{point['name']}: {number(record['z_local'], 3)} σ local, "
                            f"p = {p_number(record['p_local'])} by its window alone"),
         *_local_lines(record),
-        ("quoted", record["quoted"]),
+        ("quoted", record["quoted"] if any(one["valid"] for one in record["methods"])
+                   else "none: no method is valid here"),
         ("auxiliary data", f"{record['auxiliary_data']} in toys"),
         *(
             (f"{level['z_global']:g} σ global", f"{number(level['z_local'], 3)} σ local")
@@ -306,7 +311,7 @@ def global_sheet(
         for found in record["methods"]
         for words in (*found["notes"], *([found["extrapolation"]] if found["extrapolated"] else ()))
     ]
-    words = ("simulated data" if record.get("simulated") else "", source)
+    words = (data_words(str(record.get("data") or ""), record.get("simulated")), source)
     return sheet(
         str(record.get("title") or record.get("name")),
         subtitle=" · ".join(word for word in words if word),

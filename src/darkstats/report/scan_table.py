@@ -27,6 +27,8 @@ __all__ = [
     "Conversion",
     "Limits",
     "ScanTable",
+    "data_words",
+    "is_asimov",
     "unit_by_name",
 ]
 
@@ -36,7 +38,28 @@ SCAN_FILE = "scan.json"
 
 #: Units that the end of a label names.
 _UNITS = {"_gev": "GeV", "_mev": "MeV", "_tev": "TeV", "_kev": "keV", "_mm": "mm"}
+_SAME = 1e-3  # relative difference of two limits that no figure shows
 _NO_COUPLING = ("signal_strength", "cross_section")
+
+
+def is_asimov(data: str) -> bool:
+    """Return whether the words of a record on its data say that they are Asimov data."""
+    return "asimov data" in data.lower()
+
+
+def data_words(data: str, simulated: object) -> str:
+    """Return what the counts of a record are, in words: empty for observed ones.
+
+    Parameters
+    ----------
+    data
+        What the record says of its data.
+    simulated
+        Whether it says that they are simulated.
+    """
+    if is_asimov(data):
+        return "Asimov data, simulated" if simulated else "Asimov data"
+    return "simulated data" if simulated else ""
 
 
 def unit_by_name(label: str) -> str | None:
@@ -278,9 +301,29 @@ class ScanTable(Shown):
         return self.dimension > 0 and len(np.unique(self.coordinates, axis=0)) == len(self.points)
 
     @property
+    def is_asimov(self) -> bool:
+        """Whether the counts are the expected ones, by what the record says of its data."""
+        return is_asimov(self.data)
+
+    @property
     def observed_name(self) -> str:
-        """Name of the observed limit: simulated data are not called observed without saying so."""
-        return "observed (simulated data)" if self.simulated else "observed"
+        """Name of the observed limit: only counts that were observed are called so alone."""
+        if self.is_asimov:
+            return self.data_words
+        return f"observed ({self.data_words})" if self.simulated else "observed"
+
+    @property
+    def data_words(self) -> str:
+        """What the counts are, in words: empty for observed ones."""
+        return data_words(self.data, self.simulated)
+
+    def is_shown(self, limits: Limits) -> bool:
+        """Whether a figure shows observed limits: those on Asimov data only off the median."""
+        if not self.is_asimov:
+            return True
+        known = np.isfinite(limits.observed)
+        both = limits.observed[known], limits.median[known]
+        return not np.allclose(*both, rtol=_SAME, atol=0.0)
 
     @property
     def couplings(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import InputError, NotCertifiedError, OptionError, in_words
-from darkstats.report.scan_table import SCAN_FILE
+from darkstats.report.scan_table import SCAN_FILE, is_asimov
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.scan_requests import MassScanRequest
 from darkstats.workflows.scans import first_kernel, run_blocks, scan
@@ -125,7 +125,7 @@ def global_significance(request: GlobalRequest, shell: Shell | None = None) -> O
 
 def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comparison]:
     from darkstats.execution.store import BlockStore
-    from darkstats.look_elsewhere import Comparison, with_local
+    from darkstats.look_elsewhere import Comparison, with_local, without_fluctuation
     from darkstats.look_elsewhere.arrangement import arranged
     from darkstats.look_elsewhere.spectrum_job import collect_tallies, toys_job
     from darkstats.report.scan_records import global_record
@@ -160,6 +160,8 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
         results, left_out = _methods(request, hypotheses, interpolation, tallies, z_local)
     names = [one.name for one in arranged(hypotheses)[0]]
     local = tallies.local.at(names.index(observed.name))
+    if is_asimov(str(observed.facts["data"])):
+        results = [without_fluctuation(result) for result in results]
     comparison = Comparison(results=tuple(with_local(result, local) for result in results))
     record = global_record(
         comparison,
@@ -242,7 +244,7 @@ def _outcome(comparison: Comparison, record: JsonObject, where: str) -> Outcome[
 
         return global_sheet(record, comparison.rows(), where)
 
-    invalid = [reason for found in comparison.results for reason in found.reasons]
+    invalid = dict.fromkeys(reason for found in comparison.results for reason in found.reasons)
     nothing = not any(found.valid for found in comparison.results)
     return Outcome(
         result=comparison,

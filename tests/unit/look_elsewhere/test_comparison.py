@@ -7,7 +7,7 @@ import pytest
 
 from darkstats.errors import OptionError
 from darkstats.inference.results import PValue
-from darkstats.look_elsewhere import Comparison, MaximaTally, by_toys
+from darkstats.look_elsewhere import Comparison, MaximaTally, by_toys, without_fluctuation
 from darkstats.look_elsewhere.result import GlobalSignificance, global_result
 
 
@@ -91,3 +91,12 @@ def test_certainty_has_a_finite_significance() -> None:
     """p = 1 gives the end of the scale, not infinity."""
     assert result("toys", p=1.0).z_global == -38.0
     assert result("toys", p=1.0).effective_trials is None
+
+
+def test_results_on_asimov_data_are_not_valid() -> None:
+    """The number stays, to be compared; the first reason is that there is nothing to judge."""
+    found = without_fluctuation(result("covariance", reasons=("low counts",)))
+    assert not found.valid
+    assert "no fluctuation to judge" in found.reasons[0]
+    assert found.reasons[1:] == ("low counts",)
+    assert found.p_global == result("covariance").p_global

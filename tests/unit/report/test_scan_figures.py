@@ -646,3 +646,31 @@ def test_luminosities_are_short() -> None:
     """The unit is the one that makes the number short."""
     assert luminosity(79700.0) == "79.7 fb$^{-1}$"
     assert luminosity(5e7) == "50 ab$^{-1}$"
+
+
+def _asimov(record: dict[str, Any], *, off: float = 1.0) -> ScanTable:
+    """A scan of Asimov data: its limits are the median ones, but for a factor."""
+    points = [
+        {
+            **point,
+            "couplings": {
+                key: {**one, "observed": off * one["expected"][2]}
+                for key, one in point["couplings"].items()
+            },
+        }
+        for point in record["points"]
+    ]
+    return read_scan({**record, "points": points, "data": "simulated: Asimov data"})
+
+
+def test_asimov_data_are_not_called_observed() -> None:
+    """No figure draws the median twice; off the median the line says what it is."""
+    drawing = limits_of(_asimov(scan_records.alp()))
+    found = [text for text, _ in words(drawing)]
+    assert not any("observed" in text for text in found)
+    assert any(text.endswith("Asimov data, simulated") for text in found)
+    assert list(drawing.columns["observed"]) == list(drawing.columns["expected_median"])
+    labels = [line.get_label() for line in drawing.figure.axes[0].lines]
+    assert "Asimov data, simulated" not in labels
+    off = limits_of(_asimov(scan_records.alp(), off=1.1))
+    assert "Asimov data, simulated" in [line.get_label() for line in off.figure.axes[0].lines]

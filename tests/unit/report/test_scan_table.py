@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import math
 from collections.abc import Callable
@@ -11,10 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import scan_records
 from darkstats.errors import DocumentError, UnknownNameError
+from darkstats.report.hepdata import submission, submission_texts
 from darkstats.report.scan_reading import read_scan
+from darkstats.report.scan_sheets import scan_sheet
 
 Record = dict[str, Any]
 
@@ -178,3 +182,37 @@ def test_a_record_of_real_likelihoods(repository: Path) -> None:
     strength = table.limits_on()
     assert (np.diff(strength.expected, axis=0) > 0.0).all()
     assert strength.observed.tolist() == [point["observed"] for point in record["points"]]
+
+
+@pytest.mark.parametrize(
+    ("data", "simulated", "name"),
+    [
+        ("simulated: Asimov data", True, "Asimov data, simulated"),
+        ("projection, Asimov data; no systematic errors", None, "Asimov data"),
+        ("simulated: pseudo-data, fixed seed", True, "observed (simulated data)"),
+        ("as in the workspace", False, "observed"),
+    ],
+)
+def test_only_observed_counts_are_called_observed(
+    data: str, simulated: bool | None, name: str
+) -> None:
+    record = {**scan_records.alp(), "data": data, "simulated": simulated}
+    assert read_scan(record).observed_name == name
+
+
+def test_the_sheet_of_asimov_data_has_no_largest_excess() -> None:
+    record = {**scan_records.alp(), "data": "simulated: Asimov data", "simulated": True}
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(scan_sheet(read_scan(record), kinds=["limits"]))
+    text = console.export_text()
+    assert "Asimov data have no fluctuation" in text
+    assert "Asimov data, simulated" in text
+    assert "σ local" not in text
+    assert "observed" not in text
+
+
+def test_hepdata_words_of_asimov_data() -> None:
+    record = {**scan_records.alp(), "data": "simulated: Asimov data", "simulated": True}
+    text = "".join(submission_texts(submission(read_scan(record))).values())
+    assert "value: Asimov data, simulated" in text
+    assert "Observed" not in text

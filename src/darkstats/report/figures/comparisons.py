@@ -148,6 +148,7 @@ def projections_figure(
             key = f"{table.luminosity_ipb:g}_ipb"
             columns[f"{table.axes[0]}_{key}"] = table.first_coordinate.tolist()
             columns[f"expected_median_{key}"] = one.median.tolist()
+        observed = observed and ordered[0].is_shown(limits[0])
         if observed and np.isfinite(limits[0].observed).any():
             axes.plot(
                 ordered[0].first_coordinate, limits[0].observed, color=GREY, linewidth=0.8,

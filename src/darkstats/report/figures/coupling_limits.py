@@ -120,7 +120,7 @@ def markers(mass: FloatArray, values: FloatArray) -> dict[str, Any]:
 
 
 def draw_limits(
-    axes: Axes, mass: FloatArray, limits: Limits, *, observed: str, thin: bool
+    axes: Axes, mass: FloatArray, limits: Limits, *, observed: str | None, thin: bool
 ) -> list[Any]:
     """Draw observed and expected limits; points without a number are gaps.
 
@@ -129,7 +129,7 @@ def draw_limits(
     axes, mass, limits
         Where, at which masses in GeV (shape [point]), and what.
     observed
-        Name of the observed limit in the legend.
+        Name of the observed limit in the legend; None leaves the limit out.
     thin
         Thin lines, for very many hypotheses.
 
@@ -150,14 +150,14 @@ def draw_limits(
                 linewidth=0.0, zorder=1.5, label=label,
             )  # fmt: skip
             artists.append(filled)
-    for values, dashes, label, face in (
+    for values, dashes, name, face in (
         (median, "--", "expected median", "white"), (limits.observed, "-", observed, BLACK),
     ):  # fmt: skip
-        if not np.isfinite(values).any():
+        if name is None or not np.isfinite(values).any():
             continue
         axes.plot(
             mass, values, color=BLACK, linestyle=dashes, linewidth=0.9 if thin else 1.3,
-            label=label, zorder=3.0, markerfacecolor=face, markeredgewidth=0.8,
+            label=name, zorder=3.0, markerfacecolor=face, markeredgewidth=0.8,
             **markers(mass, values),
         )  # fmt: skip
         alone = _alone(values)
@@ -168,14 +168,14 @@ def draw_limits(
     return artists
 
 
-def _draw_low_counts(axes: Axes, mass: FloatArray, limits: Limits, *, observed: str) -> None:
+def _draw_low_counts(axes: Axes, mass: FloatArray, limits: Limits, *, observed: str | None) -> None:
     """Mark what holds where asymptotic limits lie below that of no event at all."""
     if limits.low_counts is None:
         return
     for values, face, name in (
         (limits.low_counts[3], "white", "expected median"), (limits.low_counts[0], BLACK, observed),
     ):  # fmt: skip
-        if np.isfinite(values).any():
+        if name is not None and np.isfinite(values).any():
             axes.plot(
                 mass, values, color=BLACK, marker="v", markersize=4.0, linestyle="none",
                 markerfacecolor=face, markeredgewidth=0.8, zorder=3.2,
@@ -353,9 +353,8 @@ def mass_limits_figure(
         axes.set_ylim(*(value_range or up))
         overlay = draw_regions(axes, constraints)
         shown = [drawn for k, one in enumerate(favoured) for drawn in draw_favoured(axes, one, k)]
-        artists = draw_limits(
-            axes, mass, limits, observed=table.observed_name, thin=len(mass) > 120
-        )
+        observed = table.observed_name if table.is_shown(limits) else None
+        artists = draw_limits(axes, mass, limits, observed=observed, thin=len(mass) > 120)
         _failures(axes, table)
         axes.set_xlabel(axis_title(table.axis_words[0]))
         axes.set_ylabel(limits_title(table, limits, label))

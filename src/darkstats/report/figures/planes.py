@@ -273,6 +273,8 @@ def map_figure(
         axes.set_ylabel(axis_title(table.axis_words[1]))
         bar = figure.colorbar(drawn, ax=axes, pad=0.02)
         name = MAPS[what].replace("observed", table.observed_name)
+        if what == "observed" and table.is_asimov:
+            name = f"limit of {table.observed_name},"
         quantity = f"{name} on {limits_title(table, limits, label)}"
         bar.set_label("local significance [σ]" if what == "significance" else quantity)
         scan_header(axes, table)
@@ -403,7 +405,8 @@ def slices_figure(
                 low_counts=None if limits.low_counts is None else limits.low_counts[:, chosen],
             )  # fmt: skip
             where = table.coordinates[chosen, free]
-            draw_limits(axes, where, part, observed=table.observed_name, thin=True)
+            name = table.observed_name if table.is_shown(limits) else None
+            draw_limits(axes, where, part, observed=name, thin=True)
             lost = table.failed[chosen]
             if lost.any():
                 axes.plot(

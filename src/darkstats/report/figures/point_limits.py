@@ -162,7 +162,7 @@ def point_limits_figure(
         _bars(axes, limits)
         there = np.flatnonzero(np.isfinite(limits.observed))
         small = len(table.points) > _NAMED
-        if len(there):
+        if len(there) and table.is_shown(limits):
             axes.plot(
                 there, limits.observed[there], color=BLACK, marker="o", linestyle="none",
                 markersize=2.2 if small else 4.0, label=table.observed_name, zorder=3.0,

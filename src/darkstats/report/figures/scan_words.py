@@ -115,5 +115,6 @@ def scan_header(
     """Write above the axes which search this is, and whether its counts are simulated."""
     title = re.sub(r",? *simulated$", "", table.title or table.name, flags=re.IGNORECASE)
     header_words(
-        axes, typeset(title), simulated=table.simulated is True, right=right, right_axes=right_axes
-    )
+        axes, typeset(title), simulated=table.simulated is True, right=right, right_axes=right_axes,
+        asimov=table.is_asimov,
+    )  # fmt: skip

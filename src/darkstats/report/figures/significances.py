@@ -32,6 +32,7 @@ from darkstats.report.figures.style import (
     style,
 )
 from darkstats.report.numbers import number, p_and_error, p_number
+from darkstats.report.scan_table import is_asimov
 from darkstats.scan.expected_spectrum import LARGEST_BIAS
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ _ARROW_AT = 0.26
 
 def _header(axes: Axes, table: GlobalTable, *, right_axes: Axes | None = None) -> None:
     title = re.sub(r",? *simulated$", "", table.title or table.name, flags=re.IGNORECASE)
-    header_words(axes, typeset(title), simulated=table.simulated is True, right_axes=right_axes)
+    header_words(axes, typeset(title), simulated=table.simulated is True, right_axes=right_axes,
+                 asimov=is_asimov(table.data))  # fmt: skip
 
 
 def local_p_figure(

@@ -329,12 +329,13 @@ def header(axes: Axes, inputs: Inputs, right: str = "", *, right_axes: Axes | No
 
 
 def header_words(
-    axes: Axes, left: str, *, simulated: bool, right: str = "", right_axes: Axes | None = None
-) -> None:
+    axes: Axes, left: str, *, simulated: bool, right: str = "", right_axes: Axes | None = None,
+    asimov: bool = False,
+) -> None:  # fmt: skip
     """Write words above the axes; those on the right end with what the data are."""
     if left:
         _above(axes, left, 0.0, "left")
-    words = [right, "simulated" if simulated else ""]
+    words = [right, "Asimov data" if asimov else "", "simulated" if simulated else ""]
     ending = ", ".join(word for word in words if word)
     if ending:
         _above(right_axes or axes, ending, 1.0, "right")
