@@ -193,15 +193,30 @@ def scan_points(
         compiled.append((one, workspace, model))
     tested = credible_points([(one, model) for one, _, model in compiled], settings)
     found = iter(
-        _completed(point, workspace, model, settings, expected)
-        for point, (_, workspace, model) in zip(tested, compiled, strict=True)
+        _completed(
+            point, _with_errors(document, one, workspace, settings), model, settings, expected
+        )
+        for point, (one, workspace, model) in zip(tested, compiled, strict=True)
     )
     return [next(found) if point is None else point for point in points]
 
 
+def _with_errors(
+    document: Mapping[str, Any],
+    hypothesis: MassHypothesis,
+    workspace: Workspace,
+    settings: ScanSettings,
+) -> Mapping[str, Any]:
+    """Document of a workspace; with the errors of simulation that a projection left out."""
+    if settings.systematics != "none":
+        return workspace.document
+    same = replace(settings, systematics="same")
+    return workspace_of_point(document, hypothesis, same).document
+
+
 def _completed(
     point: ScanPoint,
-    workspace: Workspace,
+    with_errors: Mapping[str, Any],
     model: HistFactoryModel,
     settings: ScanSettings,
     expected: ExpectedSpectrum | None,
@@ -209,7 +224,7 @@ def _completed(
     """Add what does not come from the limit: what a projection rests on, and the spectrum."""
     if point.status == "failed":
         return point
-    said = projection_warnings(workspace.document, model, point.expected[2], settings)
+    said = projection_warnings(with_errors, model, point.expected[2], settings)
     bias: float | None = None
     reason: str | None = NO_SPECTRUM
     if expected is not None:
@@ -236,7 +251,8 @@ def _tested(
         model = _compiled(workspace, settings)
         data = blinded_observation(model) if settings.blind else model.observation
         point = point_of_model(name, values, model, data, settings)
-        return _completed(point, workspace, model, settings, expected)
+        with_errors = _with_errors(document, hypothesis, workspace, settings)
+        return _completed(point, with_errors, model, settings, expected)
     except (NotCertifiedError, InputError) as error:
         return ScanPoint.lost(name, values, error)
 

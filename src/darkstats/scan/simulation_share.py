@@ -67,17 +67,22 @@ def projection_warnings(
     Parameters
     ----------
     document, model
-        Of the hypothesis, at the luminosity of the settings.
+        Of the hypothesis, at the luminosity of the settings; the document with its errors of
+        simulation, also where the model has no systematic errors.
     median
         Expected limit.
     """
-    if settings.luminosity_factor == 1.0 or median is None:
+    exact = settings.systematics == "none"  # the model takes the simulation as it is
+    if (settings.luminosity_factor == 1.0 and not exact) or median is None:
         return ()
     poi = model.parameters[model.require_poi()].set_name
     share = uncertain_share(document, poi, median)
     if share < _SHARE:
         return ()
+    ending = "simulate more for this luminosity"
+    if exact:
+        ending = f"it is taken as exact here, without systematic errors; {ending}"
     return (
         f"{100.0 * share:.0f} % of the sensitivity comes from bins whose background has a "
-        f"simulation error above {100.0 * LARGEST_ERROR:.0f} %: simulate more for this luminosity",
+        f"simulation error above {100.0 * LARGEST_ERROR:.0f} %: {ending}",
     )

@@ -228,3 +228,19 @@ def test_a_projection_says_what_it_rests_on(inputs):
     later = scan_point(document, patch, ScanSettings(blind=True, luminosity_factor=10.0))
     assert not any("sensitivity" in text for text in now.warnings)
     assert any("simulate more for this luminosity" in text for text in later.warnings)
+
+
+@pytest.mark.parametrize("factor", [1.0, 10.0])
+def test_a_projection_without_errors_says_that_the_simulation_is_taken_as_exact(factor):
+    """Leaving the errors out makes the simulated background no better known."""
+    document = {
+        **two_bins(0.9),
+        "observations": [{"name": "c", "data": [100.0, 0.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    patch = MassHypothesis(name="p", values=(1.0,))
+    settings = ScanSettings(blind=True, luminosity_factor=factor, systematics="none")
+    (said,) = [t for t in scan_point(document, patch, settings).warnings if "sensitivity" in t]
+    assert "taken as exact" in said
+    assert "simulate more" in said
