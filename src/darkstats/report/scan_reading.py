@@ -22,6 +22,7 @@ from darkstats.report.scan_table import (
     ScanTable,
     unit_by_name,
 )
+from darkstats.signals.benchmarks import efficiency_benchmark
 
 if TYPE_CHECKING:
     from darkstats.workspace.json_values import JsonObject
@@ -367,10 +368,15 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
         values = [reader.number(row.point.get(key), f"{row.pointer}/{key}") for row in certified]
         return np.array(values)
 
+    benchmarks = _benchmarks(reader, record)
     limits = [
         _limits(reader, certified, (), "mu", None),
-        _limits(reader, certified, ("cross_section_fb",), "sigma", "fb"),
-        *_couplings(reader, certified, _benchmarks(reader, record), _conversions(reader, record)),
+        *(
+            []  # what the record calls a cross section has the efficiency in it: no limit on sigma
+            if efficiency_benchmark(benchmarks)
+            else [_limits(reader, certified, ("cross_section_fb",), "sigma", "fb")]
+        ),
+        *_couplings(reader, certified, benchmarks, _conversions(reader, record)),
     ]
     cl = float(reader.get(record, "cl", _NUMBER, ""))
     if not 0.0 < cl < 1.0:
@@ -420,4 +426,5 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
         collision=_collision(reader, record),
         prior=None if prior is None else reader.get(prior, "description", str, "/prior"),
         source=source,
+        benchmarks=tuple(benchmarks),
     )

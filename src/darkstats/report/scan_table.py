@@ -245,6 +245,8 @@ class ScanTable(Shown):
         Title and unit of each label, tags included.
     source
         File name, for messages.
+    benchmarks
+        Names of the benchmarks of the search, in its order.
     """
 
     in_a_line: ClassVar = "name title method cl simulated hypotheses"
@@ -279,6 +281,7 @@ class ScanTable(Shown):
     prior: str | None = None
     collision: Collision = Collision()
     source: str = ""
+    benchmarks: tuple[str, ...] = ()
 
     @property
     def hypotheses(self) -> str:

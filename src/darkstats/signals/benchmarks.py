@@ -19,9 +19,9 @@ from darkstats.signals.constants import CM_ENERGY_GEV, M_MUON_GEV, M_TAU_GEV
 from darkstats.signals.vacuum_polarisation import dressing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["BENCHMARKS", "Benchmark", "benchmark"]
+__all__ = ["BENCHMARKS", "Benchmark", "benchmark", "efficiency_benchmark"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,14 @@ class Benchmark:
     width_gev
         Width at a coupling, GeV, of the decays that the coupling itself makes: the least that it
         can be. None where it is not known.
+    productions
+        Of ``PRODUCTIONS``: what the cross section is of, and relative ones that make it, too. Empty
+        where none of them is.
+    final_states
+        Of ``FINAL_STATES``, as the search sees it; None where only the card says it.
+    is_efficiency
+        Whether it is a limit on efficiency times cross section: the search fixes no efficiency, so
+        its record limits no cross section.
     """
 
     name: str
@@ -65,6 +73,14 @@ class Benchmark:
     range_gev: tuple[float, float] | None = None
     final_state: str = ""
     width_gev: Callable[[tuple[float, ...], float], float] | None = field(default=None, repr=False)
+    productions: tuple[str, ...] = ()
+    final_states: tuple[str, ...] | None = ()
+    is_efficiency: bool = False
+
+    def is_made(self, production: str, final_state: str) -> bool:
+        """Whether it is a limit on this production and final state, as far as is known."""
+        seen = self.final_states is None or final_state in self.final_states
+        return production in self.productions and seen
 
     def covers(self, masses_gev: tuple[float, ...]) -> bool:
         """Whether there is a coupling at these masses."""
@@ -104,6 +120,19 @@ _WIDTHS = {
     "muonphilic_scalar_mumu": lambda m, g: muonphilic.width_gev(m[0], g),
     "leptophilic_scalar_tautau": lambda m, g: leptophilic.width_gev(m[0], g, "scalar"),
     "leptophilic_alp_tautau": lambda m, g: leptophilic.width_gev(m[0], g, "alp"),
+}
+#: Productions and final states that cross sections are of. Scalars beside two leptons and dark
+#: Higgsstrahlung have none: no production of PRODUCTIONS makes them.
+_MUONS = ("mumu", "muon")
+_SEARCHES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "alp_photon": (("photon",), ("gammagamma",)),
+    "lmu_ltau": (_MUONS, ("invisible",)),
+    "lmu_ltau_invisible": (_MUONS, ("invisible",)),
+    "lmu_ltau_dressed": (_MUONS, ("invisible",)),
+    "lmu_ltau_invisible_dressed": (_MUONS, ("invisible",)),
+    "lmu_ltau_mumu": (_MUONS, ("mumu",)),
+    "lmu_ltau_tautau": (_MUONS, ("tautau",)),
+    "dark_photon": (("radiative", "electron"), ("invisible",)),
 }
 _DRESSED = "vacuum polarisation at 10.58 GeV, a factor of 1.078 +- 0.005 on the Born cross section"
 
@@ -279,15 +308,18 @@ def _all() -> dict[str, Benchmark]:
             range_gev=_RANGES.get(name),
             final_state=_FINAL_STATES.get(name, ""),
             width_gev=_WIDTHS.get(name),
+            productions=_SEARCHES.get(name, ((), ()))[0],
+            final_states=_SEARCHES.get(name, ((), ()))[1],
+            is_efficiency=name == "lfv_efficiency",
         )
         for name, coupling, label, masses, assumption, there, back in entries
     }
 
 
-def _branching(name: str, decay: str, label: str) -> Benchmark:
+def _branching(production: str, decay: str, label: str) -> Benchmark:
     """A product of branching fractions: what is seen over the B mesons that are made."""
     return Benchmark(
-        name=name,
+        name=f"{production}_branching",
         coupling=f"BR({decay}) x BR(X -> f)",
         label=label,
         masses=("m_X",),
@@ -295,14 +327,16 @@ def _branching(name: str, decay: str, label: str) -> Benchmark:
         to_coupling=lambda _, x: x,
         to_cross_section_pb=lambda _, x: x,
         per_parent=True,
+        productions=(production,),
+        final_states=None,
     )
 
 
 #: Branching fractions, which need the cross section of what decays.
 _BRANCHINGS = (
-    _branching("b_to_k_branching", "B+ -> K+ X", r"$\mathcal{B}(B^+ \to K^+ X, X \to f)$"),
+    _branching("b_to_k", "B+ -> K+ X", r"$\mathcal{B}(B^+ \to K^+ X, X \to f)$"),
     _branching(
-        "b_to_kstar_branching",
+        "b_to_kstar",
         "B0 -> K*0 X) x BR(K*0 -> K+ pi-",
         r"$\mathcal{B}(B^0 \to K^{*0} X \to K^+\pi^- f)$",
     ),
@@ -325,3 +359,15 @@ def benchmark(name: str) -> Benchmark:
     if name not in BENCHMARKS:
         raise UnknownNameError("benchmark", name, tuple(BENCHMARKS))
     return BENCHMARKS[name]
+
+
+def efficiency_benchmark(names: Iterable[str]) -> Benchmark | None:
+    """Return the first that limits efficiency times cross section; None where none does.
+
+    Parameters
+    ----------
+    names
+        Of the benchmarks of a search; unknown ones are passed over.
+    """
+    known = (BENCHMARKS[name] for name in names if name in BENCHMARKS)
+    return next((one for one in known if one.is_efficiency), None)

@@ -15,6 +15,7 @@ from darkstats.workflows.coupling_records import (
     with_conversion,
 )
 from darkstats.workflows.coupling_requests import UNIT_SIGNAL
+from darkstats.workflows.recast_checks import require_sigma
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -104,9 +105,14 @@ def check_scan(request: CouplingRequest, hypotheses: MassHypotheses) -> None:
     ------
     DocumentError
         A mass outside the table, no word on signal strength 1, and the like.
+    OptionError
+        The search limits efficiency times cross section.
     """
     points = [{"name": one.name, "values": list(one.values)} for one in hypotheses.members]
-    record = {**hypotheses.facts, "labels": list(hypotheses.labels), "points": points}
+    record = {
+        **hypotheses.facts, "labels": list(hypotheses.labels), "points": points,
+        "benchmarks": list(hypotheses.benchmarks),
+    }  # fmt: skip
     _with(record, request, str(hypotheses.facts["name"]), points=False)
 
 
@@ -126,6 +132,8 @@ def with_couplings(record: Record, request: CouplingRequest, where: str) -> Reco
     ------
     DocumentError
         The model does not cover its hypotheses, or contradicts it.
+    OptionError
+        Its search limits efficiency times cross section.
     """
     return _with(record, request, where, points=True)
 
@@ -135,6 +143,7 @@ def _with(record: Record, request: CouplingRequest, where: str, *, points: bool)
     if asked is None:
         return record
     model, stated = asked
+    require_sigma(record.get("benchmarks") or (), where)
     earlier = list(record.get("conversions") or ())
     if any(one["name"] == model.name for one in earlier):
         raise OptionError(

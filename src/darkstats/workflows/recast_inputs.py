@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from darkstats.errors import DocumentError, OptionError
 from darkstats.signals.mediators import MEDIATORS
 from darkstats.signals.productions import PRODUCTIONS
+from darkstats.workflows.recast_checks import require_same_search, require_sigma
 
 if TYPE_CHECKING:
     from darkstats.reinterpret.recasts import Limit
@@ -153,6 +154,7 @@ def _of_record(request: RecastRequest) -> GivenLimits:
     if record.get("schema") == LIMIT:
         record = _as_scan(record, request.limit)
     table = read_scan(record, source=request.limit)
+    require_sigma(table.benchmarks, request.limit)
     masses, ctau_mm = _places(table, request.limit)
     key = "cross_section" if request.source is None else request.coupling or request.source
     if request.source is None:
@@ -167,6 +169,7 @@ def _of_record(request: RecastRequest) -> GivenLimits:
                 )
         else:
             _rate_unit(request, "pb")
+    require_same_search(request, table.benchmarks)
     limits = table.limits_on(key)
     size = _size(key, limits, request)
     given = {

@@ -12,6 +12,7 @@ from darkstats.errors import OptionError
 from darkstats.signals.mediators import MEDIATORS
 from darkstats.signals.productions import PRODUCTIONS
 from darkstats.workflows.outcome import Outcome, Shell
+from darkstats.workflows.recast_checks import require_decay
 from darkstats.workflows.recast_inputs import GivenLimits, read_limits
 
 if TYPE_CHECKING:
@@ -330,6 +331,8 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
     given = read_limits(request)
     search = _search(request)
     target, source = _targets(request)
+    limited = {mass for curve in given.curves.values() for mass, limit in curve if limit}
+    require_decay(request, target, sorted(limited))
     upper = _check_upper(given, search, source)
     curves = _points(request, given, (target, source), search, shell)
     words, settings, assumed = _described(request, search, given, source)

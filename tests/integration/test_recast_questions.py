@@ -1,0 +1,152 @@
+"""Questions that a search did not ask are refused, not answered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import scan_records
+from darkstats import workflows as w
+from darkstats.cli import run
+from darkstats.errors import OptionError
+from darkstats.report.scan_reading import read_scan
+from darkstats.workflows.coupling_requests import CouplingAtMass, CouplingRequest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def written(tmp_path: Path, record: dict[str, Any], *benchmarks: str) -> str:
+    """The record of a search with these benchmarks, as a file."""
+    path = tmp_path / "scan.json"
+    path.write_text(json.dumps({**record, "benchmarks": list(benchmarks)}), "utf-8")
+    return str(path)
+
+
+def asked(limit: str, to: str, production: str, final_state: str) -> w.RecastRequest:
+    return w.RecastRequest(limit=limit, to=to, production=production, final_state=final_state)
+
+
+def flavour() -> dict[str, Any]:
+    """A scan of which signal strength 1 is a cross section of events that are seen."""
+    record = scan_records.alp(12)
+    for point in record["points"]:
+        fb = point["cross_section_fb"]
+        point["couplings"] = {"lfv_efficiency": {"symbol": "efficiency x cross section [fb]", **fb}}
+    return record | {"labels": ["m_zprime_gev"]}
+
+
+@pytest.mark.parametrize(
+    ("to", "production", "state"),
+    [("lmu_ltau", "mumu", "invisible"), ("b_minus_l", "radiative", "ee")],
+)
+def test_a_limit_with_the_efficiency_in_it_is_none_on_sigma(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], to: str, production: str, state: str
+) -> None:
+    """Refused, with what is limited and what is missing; exit status 2."""
+    path = written(tmp_path, flavour(), "lfv_efficiency")
+    words = ["recast", path, "--to", to, "--production", production, "--final-state", state]
+    assert run(words) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "limits efficiency x cross section [fb], not a cross section" in said
+    assert "divide the limit by the efficiency" in said
+
+
+def test_cross_sections_are_none_of_a_limit_with_the_efficiency_in_it(tmp_path: Path) -> None:
+    """Of a record, and of a scan before its work."""
+    path = written(tmp_path, flavour(), "lfv_efficiency")
+    model = CouplingRequest(cross_sections="sigma_fb = 12.3*g**2")
+    drawn = CouplingAtMass(cross_sections="sigma_fb = 12.3*g**2")
+    for asked_for in (
+        lambda: w.export(
+            w.ExportRequest(result=path, csv=str(tmp_path / "x.csv"), couplings=model)
+        ),
+        lambda: w.plot(w.PlotRequest(results=(path,), couplings=drawn)),
+    ):
+        with pytest.raises(OptionError, match="efficiency x cross section"):
+            asked_for()
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_a_scan_is_refused_before_its_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search, out = str(REPOSITORY / "workspaces/zprime_lfv_2018"), tmp_path / "scan"
+    words = ["scan", search, "-o", str(out), "--cross-sections", "sigma_fb = 12.3*g**2"]
+    assert run(words) == 2
+    assert "efficiency x cross section" in " ".join(capsys.readouterr().err.split())
+    assert not (out / "scan.json").exists()
+
+
+def test_sheets_have_no_row_of_sigma_beside_the_efficiency(tmp_path: Path) -> None:
+    """What the record calls a cross section is the same number under a wrong name."""
+    record = flavour()
+    assert "cross_section" in read_scan(record, source="x").limits
+    limits = read_scan({**record, "benchmarks": ["lfv_efficiency"]}, source="x").limits
+    assert list(limits) == ["signal_strength", "lfv_efficiency"]
+    sheet = tmp_path / "sheet.csv"
+    w.export(w.ExportRequest(result=written(tmp_path, record, "lfv_efficiency"), csv=str(sheet)))
+    assert "cross_section" not in sheet.read_text("utf-8").splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("benchmarks", "request_", "search"),
+    [
+        (["lmu_ltau_mumu"], ("lmu_ltau", "mumu", "invisible"),
+         "--production mumu or muon with --final-state mumu"),
+        (["lmu_ltau_tautau", "leptophilic_scalar_tautau"], ("lmu_ltau", "mumu", "mumu"),
+         "--final-state tautau"),
+        (["dark_photon"], ("b_minus_l", "radiative", "ee"), "--final-state invisible"),
+        (["dark_photon"], ("alp_photon", "photon", "gammagamma"), "--production radiative"),
+        (["b_to_k_branching"], ("b_minus_l", "radiative", "ee"), "--production b_to_k"),
+        (["muonphilic_scalar_mumu"], ("lmu_ltau", "mumu", "mumu"), "which no --production makes"),
+    ],
+)  # fmt: skip
+def test_a_request_that_all_benchmarks_contradict_is_refused(
+    tmp_path: Path, benchmarks: list[str], request_: tuple[str, str, str], search: str
+) -> None:
+    """It says what the search is."""
+    path = written(tmp_path, scan_records.alp(12), *benchmarks)
+    with pytest.raises(OptionError, match=f"is of a search for .*{search}"):
+        w.recast(asked(path, *request_))
+
+
+def test_one_benchmark_that_agrees_is_enough_and_none_is_taken_at_its_word(
+    tmp_path: Path,
+) -> None:
+    """Records without benchmarks stay as they are, as do those with names of others."""
+    record = scan_records.alp(12)
+    one = w.recast(
+        asked(written(tmp_path, record, "lmu_ltau_mumu", "lmu_ltau"), "lmu_ltau", "mumu", "mumu")
+    ).result
+    assert any(point.intervals for point in one.first)
+    for names in ((), ("a model of mine",)):
+        path = written(tmp_path, record, *names)
+        found = w.recast(asked(path, "lmu_ltau", "mumu", "mumu")).result
+        assert [point.intervals for point in found.first] == [p.intervals for p in one.first]
+
+
+def test_a_decay_that_there_is_none_of_is_refused(tmp_path: Path) -> None:
+    """At no mass is it excluded or allowed: what is missing is said."""
+    path = written(tmp_path, scan_records.alp(12), "dark_photon")
+    with pytest.raises(OptionError, match=r"no such decay at any mass .*--dark-matter GEV ALPHA"):
+        w.recast(asked(path, "dark_photon", "radiative", "invisible"))
+    dark = w.RecastRequest(
+        limit=path, to="dark_photon", production="radiative", final_state="invisible",
+        dark_matter=(0.05, 0.1),
+    )  # fmt: skip
+    assert any(point.intervals for point in w.recast(dark).result.first)
+    heavy = w.RecastRequest(
+        limit=path, to="dark_photon", production="radiative", final_state="invisible",
+        dark_matter=(9.0, 0.1),
+    )  # fmt: skip
+    with pytest.raises(OptionError, match="no such decay at any mass") as refused:
+        w.recast(heavy)
+    assert "--dark-matter" not in str(refused.value)
+    few = w.recast(
+        asked(written(tmp_path, scan_records.alp(12)), "dark_photon", "radiative", "tautau")
+    ).result  # closed below two taus alone
+    assert few.count("not excluded") > 0
+    assert any(point.intervals for point in few.first)
