@@ -38,6 +38,7 @@ from darkstats.searches.recoil_windows import (
     RecoilWidths,
     adjacent_centres,
     measured_widths,
+    require_countable,
     sliding_centres,
 )
 from darkstats.searches.smooth_cuts import smooth_recoil_cuts
@@ -186,7 +187,21 @@ class RecoilHunt:
         return replace(self, widths=measured_widths(kept, self.variable))
 
     def centres_gev2(self) -> tuple[FloatArray, IndexArray]:
-        """Squared masses of the hypotheses, and the set (0, or 1 for shifted) that each is in."""
+        """Squared masses of the hypotheses, and the set (0, or 1 for shifted) that each is in.
+
+        Raises
+        ------
+        OptionError
+            There would be too many windows or fine bins.
+        """
+        require_countable(
+            self.widths,
+            self.first_gev,
+            self.high_gev,
+            step_sigma=self.step_sigma if self.layout == "sliding" else self.window_sigma,
+            bins_per_sigma=self.bins_per_sigma,
+            variable=self.variable,
+        )
         if self.layout == "sliding":
             centres = sliding_centres(self.widths, self.first_gev, self.high_gev, self.step_sigma)
             sets = np.zeros(len(centres))

@@ -15,9 +15,17 @@ if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
     from darkstats.simulation.candidates import Candidates
 
-__all__ = ["RecoilWidths", "adjacent_centres", "measured_widths", "sliding_centres"]
+__all__ = [
+    "RecoilWidths",
+    "adjacent_centres",
+    "measured_widths",
+    "require_countable",
+    "sliding_centres",
+]
 
 _LEAST_ROWS = 100
+_MOST_BINS = 20_000  # a kernel of the smoothing is a matrix of them: 3.2 GB
+_MOST_WINDOWS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +93,51 @@ def measured_widths(signals: Mapping[tuple[float, ...], Candidates], variable: s
             f"{len(points)} of {len(signals)} do"
         )
     return RecoilWidths(points=tuple(points))
+
+
+def require_countable(
+    widths: RecoilWidths,
+    first_gev: float,
+    high_gev: float,
+    *,
+    step_sigma: float,
+    bins_per_sigma: int,
+    variable: str,
+) -> None:
+    """Refuse a range that would be cut into too many windows or bins, before any is made.
+
+    Parameters
+    ----------
+    widths
+        Resolution.
+    first_gev, high_gev
+        Range of the hypotheses.
+    step_sigma
+        Distance of two windows, in resolutions.
+    bins_per_sigma
+        Fine bins in a resolution.
+    variable
+        Column of the squared mass, for the message.
+
+    Raises
+    ------
+    OptionError
+        There would be more than 20,000 windows, or fine bins.
+    """
+    x = np.linspace(first_gev**2, max(high_gev, first_gev) ** 2, 20001)
+    wide = widths.squared_gev2(np.sqrt(x))
+    # As a sum: the range in resolutions. The range that a step cannot cross is one window.
+    sigmas = float(np.sum(0.5 * (1.0 / wide[1:] + 1.0 / wide[:-1]) * np.diff(x)))
+    n_windows, n_bins = sigmas / step_sigma, sigmas * bins_per_sigma
+    if n_windows <= _MOST_WINDOWS and n_bins <= _MOST_BINS:
+        return
+    raise OptionError(
+        f"column {variable}: its widths of {wide.min():.3g} to {wide.max():.3g} GeV^2 cut "
+        f"{x[0]:.4g} to {x[-1]:.4g} GeV^2 (first_gev {first_gev:g} to high_gev {high_gev:g}) into "
+        f"{n_windows:.3g} windows and {n_bins:.3g} fine bins, more than {_MOST_WINDOWS:,} and "
+        f"{_MOST_BINS:,}: the column must be a squared mass, mass_squared(...) and not mass(...); "
+        "if it is, check widths, shorten the range or take larger steps"
+    )
 
 
 def adjacent_centres(

@@ -1,0 +1,42 @@
+"""Ranges that would be cut into too many windows are refused before any is made."""
+
+import pytest
+
+from darkstats.errors import OptionError
+from darkstats.searches.recoil_hunt import RecoilHunt
+from darkstats.searches.recoil_windows import RecoilWidths
+
+
+def hunt(width_gev2: float, layout: str = "sliding", **more: float) -> RecoilHunt:
+    return RecoilHunt(
+        luminosity_ipb=1.0,
+        asimov=True,
+        layout=layout,
+        first_gev=1.0,
+        high_gev=6.0,
+        widths=RecoilWidths(points=((1.0, width_gev2), (6.0, width_gev2))),
+        variable="m_mumu_squared_gev2",
+        **more,
+    )
+
+
+@pytest.mark.parametrize("layout", ["sliding", "adjacent"])
+def test_a_mass_in_place_of_its_square_is_refused_before_windows_are_made(layout):
+    # 35 GeV^2 in steps of 5 MeV: 8 x 7000 fine bins.
+    with pytest.raises(OptionError, match=r"column m_mumu_squared_gev2.*5\.6e\+04 fine") as caught:
+        hunt(0.005, layout).centres_gev2()
+    assert "mass_squared(...)" in str(caught.value)
+    assert "1 to 36 GeV^2 (first_gev 1 to high_gev 6)" in str(caught.value)
+
+
+def test_steps_that_are_too_short_are_refused():
+    with pytest.raises(OptionError, match=r"3.5e\+05 windows"):
+        hunt(0.1, step_sigma=0.001).centres_gev2()
+
+
+def test_the_largest_number_of_bins_is_allowed():
+    # 35 / 0.0141 x 8 = 19,858
+    centres, _ = hunt(0.0141, step_sigma=20.0).centres_gev2()
+    assert len(centres) == int(35 / 0.282) + 1
+    with pytest.raises(OptionError, match="fine bins"):
+        hunt(0.0139, step_sigma=20.0).centres_gev2()
