@@ -45,6 +45,7 @@ def build_sheet(output: str, record: Mapping[str, Any]) -> RenderableType:
             ("folder", output),
             *((name, f"sha256 {digest}") for name, digest in record["files"].items()),
         ],
+        warnings=record.get("warnings", ()),
     )
 
 
@@ -85,4 +86,5 @@ def inspection_sheet(
             ("method", f"{record['statistics']['method']}, {record['statistics']['cl']:g}"),
             ("folder", folder),
         ],
+        warnings=record.get("warnings", ()),
     )

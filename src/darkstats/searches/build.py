@@ -18,6 +18,7 @@ from darkstats.searches.plane import PlaneScan, build_plane_scan
 from darkstats.searches.products import SearchProduct, SimulatedSamples
 from darkstats.searches.pseudo_events import pseudo_events
 from darkstats.searches.recoil_hunt import RecoilHunt, build_recoil_hunt
+from darkstats.searches.simulation_size import background_shares, simulation_warnings
 from darkstats.simulation.production import SampleRequest, produce
 from darkstats.streams import keyed_generator
 from darkstats.workspace.hs3.event_files import encoded_events
@@ -227,12 +228,25 @@ def build(
         "n_patches": len(product.patches),
         "samples": sample_table(samples),
         "summary": product.summary,
+        "warnings": simulation_warnings(
+            background_shares(product.summary["yields"], product.sidecar["windows"]),
+            _equivalent_luminosities(product, samples),
+            card.luminosity_ipb,
+        ),
         "versions": versions(),
     }
     files = {} if events is None else _event_files(product, card, seed=seed, suffix=f".{events}")
     return BuiltSearch(
         output=output, record=write_build(output, product, patch_set, record, events=files)
     )
+
+
+def _equivalent_luminosities(
+    product: SearchProduct, samples: Mapping[str, Candidates]
+) -> dict[str, float]:
+    """In 1/pb by sample: of the part of it that made templates, where the product says it."""
+    found = {name: float(one.equivalent_luminosity_ipb) for name, one in samples.items()}
+    return found | dict(product.summary["equivalent_luminosity_ipb"])
 
 
 def _event_files(

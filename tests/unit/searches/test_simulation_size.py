@@ -1,0 +1,48 @@
+"""Backgrounds that were simulated with too few events are named, with their share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from darkstats.searches.simulation_size import background_shares, simulation_warnings
+
+WORKSPACES = Path(__file__).parents[3] / "workspaces"
+
+
+def test_shares_are_those_of_the_windows_where_these_tell_samples_apart():
+    yields = {"low": {"a": 10.0, "b": 30.0}}
+    windows = {
+        "m_1": {"background_by_process": {"a": 3.0}},
+        "m_2": {"background_by_process": {"a": 0.0, "b": 1.0}},
+    }
+    assert background_shares(yields, windows) == {"a": 0.75, "b": 0.25}
+    assert background_shares(yields, {"m_1": {}}) == {"a": 0.25, "b": 0.75}
+    assert background_shares({"low": {"a": 0.0}}, {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("share", "equivalent", "warned"),
+    [(0.5, 99.9, True), (0.5, 100.0, False), (0.05, 1.0, False), (0.051, 1.0, True)],
+)
+def test_only_large_backgrounds_below_the_luminosity_are_named(share, equivalent, warned):
+    found = simulation_warnings({"a": share, "b": 1.0 - share}, {"a": equivalent, "b": 1e9}, 100.0)
+    assert bool(found) is warned
+    assert all(text.startswith("a makes") for text in found)
+
+
+def test_the_shipped_search_for_tau_pairs_rests_on_few_simulated_quarks():
+    """108 / pb stand for 62.8 / fb: this is what a user did not get to know."""
+    folder = WORKSPACES / "zprime_tautau"
+    record = json.loads((folder / "record.json").read_text("utf-8"))
+    sidecar = json.loads((folder / "background_only.meta.json").read_text("utf-8"))
+    summary = record["summary"]
+    said = simulation_warnings(
+        background_shares(summary["yields"], sidecar["windows"]),
+        summary["equivalent_luminosity_ipb"],
+        record["luminosity_ipb"],
+    )
+    assert [text.split()[0] for text in said] == ["charm", "qqbar"]
+    assert "simulated with 108 / pb, 0.17 % of the luminosity" in said[1]
