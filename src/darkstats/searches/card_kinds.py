@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 from typing import TYPE_CHECKING, Protocol
 
@@ -149,6 +150,11 @@ def _cut(entry: Entry, columns: tuple[str, ...]) -> Cut:
     if "above" not in entry and "below" not in entry:
         entry.fail("a cut needs a bound", "give above, below, or both")
     bounds = {name: entry[name].number() for name in ("above", "below") if name in entry}
+    if bounds.get("above", -math.inf) >= bounds.get("below", math.inf):
+        entry.fail(
+            f"no number is above {bounds['above']:g} and below {bounds['below']:g}",
+            "swap above and below",
+        )
     return Cut(
         variable=entry["variable"].text(choices=columns),
         where=_cut(entry["where"], columns) if "where" in entry else None,

@@ -1,8 +1,12 @@
 """Ranges that would be cut into too many windows are refused before any is made."""
 
+from pathlib import Path
+
 import pytest
 
-from darkstats.errors import OptionError
+from darkstats.errors import CardError, OptionError
+from darkstats.searches.card import read_card
+from darkstats.searches.cuts import CutFlow
 from darkstats.searches.recoil_hunt import RecoilHunt
 from darkstats.searches.recoil_windows import RecoilWidths
 
@@ -40,3 +44,20 @@ def test_the_largest_number_of_bins_is_allowed():
     assert len(centres) == int(35 / 0.282) + 1
     with pytest.raises(OptionError, match="fine bins"):
         hunt(0.0139, step_sigma=20.0).centres_gev2()
+
+
+def test_a_cut_whose_bounds_are_swapped_is_refused_with_its_line(tmp_path: Path) -> None:
+    text = Path("models/zprime_mumu.yaml").read_text("utf-8")
+    assert "  cuts:\n" in text
+    variable = text.split("  cuts:\n")[1].split("variable: ")[1].split(",")[0]
+    cut = f"    - {{variable: {variable}, above: 11.0, below: 10.2}}\n"
+    path = tmp_path / "swapped.yaml"
+    path.write_text(text.replace("  cuts:\n", "  cuts:\n" + cut, 1), "utf-8")
+    with pytest.raises(CardError, match=r"no number is above 11 and below 10\.2") as caught:
+        read_card(path)
+    assert "swap above and below" in str(caught.value)
+    assert "swapped.yaml, line" in str(caught.value)
+
+
+def test_an_empty_selection_names_what_to_check():
+    assert "theta_range_deg (in degrees, not radians)" in CutFlow(()).nothing_left()
