@@ -90,7 +90,12 @@ def measured_widths(signals: Mapping[tuple[float, ...], Candidates], variable: s
     if len(points) < 2:
         raise OptionError(
             f"widths: simulated needs two masses or more whose signals leave {_LEAST_ROWS} rows; "
-            f"{len(points)} of {len(signals)} do"
+            f"{len(points)} of {len(signals)} do; rows left, of events generated: "
+            + ", ".join(
+                f"{mass:g} GeV {len(sample)} of {sample.n_generated}"
+                for (mass, *_), sample in sorted(signals.items())
+            )
+            + ". If it is few or none, check that the events hold the objects of the card, in GeV"
         )
     return RecoilWidths(points=tuple(points))
 
