@@ -6,7 +6,8 @@
 
 Writes summary.md and summary.json. Expected limits are medians; the range is that over all certified
 hypotheses. Published ranges, their sources and how sure they are stand in PUBLISHED; the ratio is
-that of the quantity in ``what``: lowest over lowest, or what the entry says. Nothing is fitted.
+that of the quantity in ``what``: lowest over lowest, or what the entry says. Nothing is fitted,
+but two choices were made by published ranges, which the page says.
 """
 
 from __future__ import annotations
@@ -264,7 +265,10 @@ def markdown(rows: list[Row]) -> str:
             "**Everything expected here is simulated.** Expected limits are medians over the certified "
             "hypotheses in the masses of the published range, lowest and highest; published limits are "
             "observed ones, but for a reach and a sensitivity, which are called so below. The ratio is lowest over lowest: where curves can be compared mass by mass, "
-            "the page of the search does. Nothing is fitted to a published limit. Time is CPU time "
+            "the page of the search does. Nothing is fitted to a published limit, but two choices of the cards "
+            "were made by what is published: `least_efficiency` of the plane (`dark_higgsstrahlung`) from the upper end of its limits, "
+            "5.0 fb, and `emptiness` of the windows of the plane and of the Z′ of 2018 by the published composition "
+            "of the background. Time is CPU time "
             "of building and scanning; that of a committed workspace "
             "is the scan's. Written by "
             "`python docs/examples/summary_table.py`, as is `docs/studies/summary.json`."

@@ -3,7 +3,8 @@
 Widths: ``Gamma(ll) = g'^2 M / (12 pi) (1 + 2 r) sqrt(1 - 4 r)`` with ``r = m_l^2 / M^2``, and
 ``g'^2 M / (24 pi)`` for each (left-handed) neutrino flavour. Cross section: e+e- -> mu+mu- Z' with
 the Z' radiated off a muon, exact at tree level with the muon mass, alpha = 1/137.036, without
-initial-state radiation: against measured conversions 6 % high at 3.6 GeV, 15 % low at 9.5 GeV.
+initial-state radiation: against the conversions that arXiv:2306.12294 has, whose simulation
+radiates, 6 % low at 3.6 GeV, 1 % low at 6 and 3 % high at 7 GeV.
 """
 
 from __future__ import annotations
