@@ -187,3 +187,18 @@ def test_the_skewness_of_a_count_moves_the_mean_of_its_pulls() -> None:
     assert found["fixed_bias_over_spread"] == pytest.approx(
         found["counts_off_over_spread"], abs=2e-3
     )
+
+
+def test_errors_of_smoothed_simulation(studies: Path, repository: Path) -> None:
+    """The page has median and largest of the record, and one hypothesis comes out again."""
+    script = example_script("smoothing_errors")
+    found = read(studies / "smoothing-errors.json")
+    text = (studies / "closure.md").read_text("utf-8")
+    for name, words in (("zprime_mumu", "2 % in the median"), ("zprime_tautau", "by 27 % of tau")):
+        ratios = [row["ratio"] for row in found[name]["rows"]]
+        assert words in text
+        assert f"{100 * (np.median(ratios) - 1):.0f} %" in words
+        assert f"{100 * (max(ratios) - 1):.0f} % at" in text
+    again = script.rows(repository / "workspaces/zprime_tautau", 3.3, 1)
+    assert again == found["zprime_tautau"]["rows"][:1]
+    assert script.rows(repository / "workspaces/zprime_tautau", 1.0, 1)[0]["ratio"] == 1.0
