@@ -108,6 +108,8 @@ def test_a_long_title_takes_lines_and_leaves_the_axes_their_width(subject: Input
         ("mass squared [GeV$^2$]", "mass squared [GeV$^{2}$]"),
         ("mass squared [GeV²]", "mass squared [GeV$^{2}$]"),
         ("$5 of_cb^2", r"\$5 of_cb^2"),
+        ("coupling g_S", "coupling $g_S$"),
+        ("abs(cos theta*) < 0.95", r"$|\cos\theta^{*}|$ < 0.95"),
     ],
 )
 def test_powers_of_units_are_mathematics(plain: str, shown: str) -> None:

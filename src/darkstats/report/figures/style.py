@@ -261,6 +261,8 @@ _TYPESET = (
     (r"\bmu mu\b", r"$\\mu\\mu$"),
     (r"\bL_mu - L_tau\b", r"$L_{\\mu}-L_{\\tau}$"),
     (r"\balpha\b", r"$\\alpha$"),
+    (r"\bg_S\b", r"$g_S$"),
+    (r"\babs\(cos theta\*\)", r"$|\\cos\\theta^{*}|$"),
     (r"->", "→"),
     (r"\b([AZh])'", r"$\1^{\\prime}$"),
     (_UNIT + r"(?:\^|\*\*)\{?([-−+]?\d+)\}?", r"\1$^{\2}$"),
