@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from darkstats.errors import OptionError
@@ -72,7 +73,12 @@ def limit_of(
     """
     from darkstats.workflows.couplings import limit_conversion, with_coupling
     from darkstats.workflows.stated_cross_sections import stated_cross_section
+    from darkstats.workflows.stated_limits import other_limit_note, stated_limit
 
+    stated_by_search = stated_limit(request.model.workspace.file, likelihood)
+    note = other_limit_note(request, stated_by_search)
+    if note is not None:
+        likelihood = replace(likelihood, notes=(*likelihood.notes, note))
     conversion = limit_conversion(
         request.couplings, request.model, likelihood, signal_fb=signal_fb, hypothesis=hypothesis
     )
