@@ -12,6 +12,7 @@ from darkstats.errors import DocumentError
 from darkstats.provenance import versions
 from darkstats.publication.documents import LIMITS
 from darkstats.publication.findings import DIFFERS, UNCERTIFIED, Problem
+from darkstats.report.scan_records import width_warnings
 from darkstats.scan.settings import BayesSettings, ScanSettings
 from darkstats.workspace.findings import shown
 
@@ -258,9 +259,26 @@ def compare_point(
         tolerance = _OF_ERRORS if same else _OF_OTHER_ERRORS
         yield from _values(at.below(key), stated.get(key), found.get(key), tolerance, None)
     relative = TOLERANCES["observed"] if same else _relative(found)
+    found = _as_stated(found, stated)
     for key in _NESTED:
         yield from _nested(at.below(key), stated.get(key), found.get(key), relative)
     yield from _warnings(at.below("warnings"), stated.get("warnings"), found.get("warnings"))
+
+
+def _as_stated(found: Mapping[str, Any], stated: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was found, without widths of bosons where the record is from before they were told."""
+    told = stated.get("couplings")
+    if not isinstance(told, Mapping):
+        return found
+    if any(isinstance(one, Mapping) and "width_over_mass" in one for one in told.values()):
+        return found
+    couplings = {
+        name: {key: value for key, value in one.items() if not key.startswith("width_over_mass")}
+        for name, one in (found.get("couplings") or {}).items()
+    }
+    widths = set(width_warnings(found.get("couplings") or {}))
+    kept = [text for text in found.get("warnings") or () if text not in widths]
+    return {**found, "couplings": couplings, "warnings": kept}
 
 
 def _warnings(at: _Place, stated: object, found: object) -> Iterator[Problem]:
@@ -295,6 +313,7 @@ def compare_units(
     at = _Place(str(stated.get("name")), ("points", index))
     if list(stated.get("values") or ()) != list(found["values"]):
         yield at.below("values").problem(DIFFERS, "are not those of the patch set")
+    found = _as_stated(found, stated)
     for key in _NESTED:
         yield from _nested(at.below(key), stated.get(key), found.get(key), _CONVERSION)
 

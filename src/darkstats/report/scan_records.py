@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from darkstats.scan.mass_scan import MassScan, ScanPoint
     from darkstats.workspace.json_values import JsonObject
 
-__all__ = ["Converted", "Coupling", "global_record", "scan_record"]
+__all__ = ["Converted", "Coupling", "global_record", "scan_record", "width_warnings"]
 
 #: What a limit on the signal strength is in other units: (values of a hypothesis, strength) -> it.
 Converted = Callable[["Sequence[float | str]", float], "float | None"]
@@ -114,7 +114,7 @@ def _point(
         name: _with_width({"symbol": one.symbol, **converted(one.at)}, one, point.values)
         for name, one in couplings.items()
     }
-    record["warnings"] = [*record["warnings"], *_wide(record["couplings"])]
+    record["warnings"] = [*record["warnings"], *width_warnings(record["couplings"])]
     if point.low_counts is not None:
         held = point.low_counts
         for name, one in couplings.items():
@@ -139,14 +139,14 @@ def _with_width(entry: JsonObject, coupling: Coupling, values: Sequence[float | 
     return entry
 
 
-def _wide(couplings: JsonObject) -> list[str]:
-    """Couplings at which the boson is no longer narrow."""
+def width_warnings(couplings: JsonObject) -> list[str]:
+    """Couplings of a point at whose limits the boson is no longer narrow, in words."""
     entries = cast("Mapping[str, Any]", couplings).items()
     return [
         f"{name}: at its limit the width is at least {entry['width_over_mass']:.2g} of the mass, "
         "and the signal is that of a narrow boson; the coupling does not hold"
         for name, entry in entries
-        if (entry["width_over_mass"] or 0.0) > NARROW
+        if (entry.get("width_over_mass") or 0.0) > NARROW
     ]
 
 

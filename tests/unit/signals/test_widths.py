@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from darkstats.publication.recomputation import compare_point, compare_units
 from darkstats.report.scan_records import Coupling, scan_record
 from darkstats.scan.mass_scan import MassScan, ScanPoint
 from darkstats.scan.settings import ScanSettings
@@ -92,3 +93,20 @@ def test_a_width_that_is_not_known_is_said_so() -> None:
     entry = _record(2.0, None)["couplings"]["g"]
     assert entry["width_over_mass"] is None
     assert entry["width_over_mass_reason"] == "not known for this coupling"
+
+
+def test_records_from_before_widths_were_told_are_verified() -> None:
+    """Without any word on widths they agree; with a wrong one, or a limit that differs, not."""
+    found = _record(2.0, 1.1 * NARROW / 4.0)
+    entry = {k: v for k, v in found["couplings"]["g"].items() if k != "width_over_mass"}
+    earlier = {**found, "couplings": {"g": entry}, "warnings": []}
+    assert not list(compare_point(earlier, found, 0, same=True))
+    assert not list(compare_units(earlier, found, 0))
+    assert not list(compare_point(found, found, 0, same=True))
+    for changed in (
+        {**earlier, "couplings": {"g": {**entry, "observed": 5.0}}},
+        {**found, "couplings": {"g": {**entry, "width_over_mass": 0.2}}},
+        {**found, "warnings": []},
+        {**earlier, "warnings": ["another"]},
+    ):
+        assert list(compare_point(changed, found, 0, same=True))
