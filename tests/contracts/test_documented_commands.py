@@ -124,3 +124,38 @@ def test_every_verb_of_the_reference_is_a_verb() -> None:
     sections = re.findall(r"^## (\S+)$", text, re.MULTILINE)
     listed = re.findall(r"^[│|\s]*([a-z][a-z0-9-]+)\s{2,}\S", help_of("--help"), re.MULTILINE)
     assert sorted(sections) == sorted(set(listed))
+
+
+FINDS_MODULES = """
+import importlib, sys
+from pathlib import Path
+path, ours = list(sys.path), {file.stem for file in Path("tests").glob("*.py")}
+for name in sys.argv[1:]:
+    sys.path[:] = path
+    for known in [one for one in sys.modules if one in ours or one.partition(".")[0] == "tests"]:
+        del sys.modules[known]
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name in ours:
+            print(f"{name} does not find {error.name}")
+"""
+
+
+def test_studies_find_the_modules_that_tests_share() -> None:
+    """``python -m tests...`` runs at the root of the repository, where no test runner helps."""
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"python -m (tests\.[a-z_.]+)", page.read_text("utf-8"))
+    }
+    assert len(named) > 10
+    done = subprocess.run(
+        [sys.executable, "-c", FINDS_MODULES, *sorted(named)],
+        cwd=REPOSITORY,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr

@@ -42,9 +42,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from tests.soak import odd_cases
 
 LIMIT_S = 10.0

@@ -23,12 +23,9 @@ import traceback
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from darkstats.errors import DarkstatsError, DocumentError, WorkspaceError
 from darkstats.workspace import Workspace, read_workspace

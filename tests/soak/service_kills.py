@@ -29,8 +29,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import sqlalchemy as sa
 from tests.soak.forks import HERE, Forked, Zygote
 from tests.soak.service_server import PROGRAMS, warm
