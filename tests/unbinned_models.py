@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from darkstats.model import Observation
-from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
+from darkstats.model.unbinned.analyses import compile_hs3
+from darkstats.model.unbinned.model import UnbinnedModel
 from darkstats.workspace.hs3 import Hs3Document
 
 Item = dict[str, Any]

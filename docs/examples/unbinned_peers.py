@@ -22,7 +22,7 @@ import numpy as np
 
 from darkstats.fit import fit
 from darkstats.inference import ToyOptions, hypotest, upper_limit
-from darkstats.model.unbinned.model import compile_hs3
+from darkstats.model.unbinned.analyses import compile_hs3
 from darkstats.model.unbinned.zfit_engine import ZfitEngine
 from darkstats.model.unbinned.zfit_model import import_zfit, zfit_likelihood
 from darkstats.streams import keyed_generator

@@ -18,7 +18,8 @@ import numpy as np
 
 from darkstats.inference.bayes import bayes_limits
 from darkstats.model import compile_workspace
-from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
+from darkstats.model.unbinned.analyses import compile_hs3
+from darkstats.model.unbinned.model import UnbinnedModel
 from darkstats.searches.output import read_build
 from darkstats.searches.pseudo_events import pseudo_events
 from darkstats.workspace import read_workspace

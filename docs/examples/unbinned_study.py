@@ -20,7 +20,8 @@ from darkstats.fit import fit_batch
 from darkstats.inference import upper_limit
 from darkstats.inference.asymptotics import observed_p_values
 from darkstats.model import HistFactoryModel, Model, Observation, compile_workspace
-from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
+from darkstats.model.unbinned.analyses import compile_hs3
+from darkstats.model.unbinned.model import UnbinnedModel
 from darkstats.searches.card import read_card
 from darkstats.searches.output import BuildFolder, read_build
 from darkstats.searches.pseudo_events import pseudo_events

@@ -25,7 +25,8 @@ import numpy as np
 from darkstats.fit import FitOptions, fit_batch
 from darkstats.fit.lanes import Problem
 from darkstats.fit.newton import newton_lanes
-from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
+from darkstats.model.unbinned.analyses import compile_hs3
+from darkstats.model.unbinned.model import UnbinnedModel
 from darkstats.model.unbinned.zfit_engine import ZfitEngine
 from darkstats.model.unbinned.zfit_model import import_zfit, zfit_likelihood
 from darkstats.provenance import package_version, versions
@@ -253,7 +254,7 @@ MEMORY = """
 import sys; sys.path.insert(0, {tests!r})
 import json, numpy as np
 from tests.benchmarks.unbinned_speed import documents
-from darkstats.model.unbinned.model import compile_hs3
+from darkstats.model.unbinned.analyses import compile_hs3
 from darkstats.workspace.hs3 import Hs3Document
 from darkstats.inference.toys import sample_statistic
 from darkstats.inference.test_statistics import TEST_STATISTICS

@@ -11,7 +11,7 @@ import pytest
 from darkstats.errors import OptionError
 from darkstats.inference import upper_limit
 from darkstats.model import compile_workspace
-from darkstats.model.unbinned.model import compile_hs3
+from darkstats.model.unbinned.analyses import compile_hs3
 from darkstats.searches.output import read_build
 from darkstats.searches.plane_grid import PlaneGrid, rapidity_of
 from darkstats.searches.pseudo_events import pseudo_events

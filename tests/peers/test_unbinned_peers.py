@@ -18,7 +18,8 @@ import scipy.stats
 
 from darkstats.fit import FitOptions, fit, fit_batch
 from darkstats.inference import upper_limit
-from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
+from darkstats.model.unbinned.analyses import compile_hs3
+from darkstats.model.unbinned.model import UnbinnedModel
 from darkstats.model.unbinned.tables import density_at
 from darkstats.workspace.hs3 import Hs3Document, read_hs3, write_hs3
 from darkstats.workspace.hs3.building import bernstein_expression, chebyshev_expression

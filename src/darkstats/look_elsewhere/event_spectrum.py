@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from darkstats.errors import OptionError
 from darkstats.look_elsewhere.arrangement import arranged
 from darkstats.look_elsewhere.geometry import ScanGeometry
-from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
+from darkstats.model.unbinned.analyses import compile_hs3
+from darkstats.model.unbinned.model import UnbinnedModel
 from darkstats.model.unbinned.observed import observed_events
 from darkstats.scan.unbinned_toys import UNBINNED_TOYS_PER_BLOCK, EventSpectrum
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -22,14 +22,13 @@ from darkstats.model.base import (
     few_places,
     thrown_auxdata,
 )
+from darkstats.model.compiled import CompiledModel
 from darkstats.model.evaluate import component_rates, dense_derivatives, rates_of_points
 from darkstats.model.event_lanes import EventLanes
 from darkstats.model.interpolation import InterpolationCodes
 from darkstats.model.observation import ChannelBins, Observation
-from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.points import deviance_at
 from darkstats.model.structure import Layout, Numbers, words_of
-from darkstats.provenance import digest_of
 from darkstats.shown import Shown
 from darkstats.streams import poisson_counts
 
@@ -39,7 +38,7 @@ _BIN_PRODUCTS = 200.0  # that the derivatives of one variation in one bin cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class HistFactoryModel(ParameterTable, Shown):
+class HistFactoryModel(CompiledModel, Shown):
     """A measurement compiled to flat arrays. Equal if the digests are.
 
     Use this when the same likelihood is evaluated many times; make it with
@@ -58,23 +57,16 @@ class HistFactoryModel(ParameterTable, Shown):
 
     in_a_line: ClassVar = "measurement poi_name bins_by_channel n_parameters"
 
-    digest: str
     workspace_digest: str = field(compare=False)
     measurement: str = field(compare=False)
     interpolation: InterpolationCodes = field(compare=False)
-    parameters: tuple[Parameter, ...] = field(compare=False, repr=False)
     channels: tuple[ChannelBins, ...] = field(compare=False)
     samples: tuple[str, ...] = field(compare=False)
-    poi_index: int | None = field(compare=False)
     layout: Layout = field(compare=False, repr=False)
     numbers: Numbers = field(compare=False, repr=False)
     words: IndexArray = field(compare=False, repr=False)  # of layout and numbers, for kernels
     one_sided: tuple[int, ...] = field(compare=False, repr=False)
     component_samples: IndexArray = field(compare=False, repr=False)
-    observation: Observation = field(compare=False, repr=False)
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
 
     @property
     def n_bins(self) -> int:
@@ -125,55 +117,6 @@ class HistFactoryModel(ParameterTable, Shown):
         for channel in self.channels:
             mask[channel.start : channel.stop] = channel.masked
         return mask
-
-    def with_poi(self, name: str) -> HistFactoryModel:
-        """Return the same likelihood with another parameter of interest.
-
-        Examples
-        --------
-        >>> import darkstats
-        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
-        >>> model = darkstats.compile_workspace(workspace)
-        >>> model.with_poi("background_bins[0]").poi_name
-        'background_bins[0]'
-        """
-        index = self.parameter_index(name)
-        return replace(self, poi_index=index, digest=digest_of({"base": self.digest, "poi": name}))
-
-    def with_observation(self, observation: Observation) -> HistFactoryModel:
-        """Return the same likelihood with other data of its own.
-
-        Examples
-        --------
-        >>> import darkstats
-        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
-        >>> model = darkstats.compile_workspace(workspace)
-        >>> asimov = model.asimov(model.inits)
-        >>> round(darkstats.upper_limit(model.with_observation(asimov), asimov).observed, 3)
-        2.365
-        """
-        return replace(self, observation=observation)
-
-    def with_parameters(self, parameters: Sequence[Parameter]) -> HistFactoryModel:
-        """Return the same likelihood with other starting values and ranges."""
-        return replace(self, parameters=tuple(parameters))
-
-    def with_range(self, name: str, lower: float, upper: float) -> HistFactoryModel:
-        """Return the same likelihood with another range of one parameter; infinity is allowed.
-
-        Examples
-        --------
-        >>> import darkstats
-        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
-        >>> model = darkstats.compile_workspace(workspace)
-        >>> model.with_range("mu", 0.0, 5.0).upper
-        array([ 5., 10., 10.])
-        """
-        index = self.parameter_index(name)
-        changed = replace(self.parameters[index], lower=lower, upper=upper)
-        parameters = (*self.parameters[:index], changed, *self.parameters[index + 1 :])
-        digest = digest_of({"base": self.digest, "range": [name, repr(lower), repr(upper)]})
-        return replace(self, parameters=parameters, digest=digest)
 
     def likelihood_numbers(self) -> Numbers:
         """The numbers that the likelihood sees: rates of masked channels are zero."""

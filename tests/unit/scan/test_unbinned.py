@@ -15,7 +15,8 @@ from darkstats.execution.processes import InProcess
 from darkstats.execution.run import run_job
 from darkstats.inference import significance, upper_limit
 from darkstats.look_elsewhere.spectrum_job import TOY_TASKS, collect_tallies, toys_job
-from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
+from darkstats.model.unbinned.analyses import compile_hs3
+from darkstats.model.unbinned.model import UnbinnedModel
 from darkstats.model.unbinned.observed import observed_events
 from darkstats.scan.event_tables import EventsOfScan
 from darkstats.scan.job import LIMIT_TASKS, collect_scan, limits_job

@@ -11,7 +11,8 @@ from darkstats.errors import DocumentError
 from darkstats.model.combined.evaluation import BinnedPart
 from darkstats.model.combined.model import CombinedModel
 from darkstats.model.compilation import compile_workspace
-from darkstats.model.unbinned.model import UnbinnedModel, compile_analysis
+from darkstats.model.unbinned.analyses import compile_analysis
+from darkstats.model.unbinned.model import UnbinnedModel
 from darkstats.provenance import digest_of
 from darkstats.workspace import Workspace
 from darkstats.workspace.hs3.histfactory import histfactory_workspace, parameter_names

@@ -7,24 +7,20 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
+from darkstats.arrays import BoolArray, FloatArray, frozen_floats
 from darkstats.errors import OptionError
-from darkstats.kernel.simd import LANES
 from darkstats.model.base import (
     DataRates,
     LaneData,
     LaneEvaluator,
-    PointValues,
     Use,
     thrown_auxdata,
-    values_of,
 )
 from darkstats.model.combined.evaluation import BinnedPart, CombinedEvaluator
 from darkstats.model.combined.lanes import beside_counts, counts_of, events_of
-from darkstats.model.event_lanes import EventLanes, stacked
+from darkstats.model.event_lanes import EventLanes
+from darkstats.model.event_model import EventModel
 from darkstats.model.observation import Observation
-from darkstats.model.parameters import Parameter, ParameterTable
-from darkstats.model.unbinned.grid import background_beneath
 from darkstats.model.unbinned.model import UnbinnedModel
 from darkstats.model.unbinned.sampling import thrown_events
 from darkstats.provenance import digest_of
@@ -34,7 +30,7 @@ __all__ = ["CombinedModel"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CombinedModel(ParameterTable):
+class CombinedModel(EventModel):
     """The product of an unbinned and a HistFactory likelihood. Equal by digest.
 
     Make it with :func:`darkstats.model.combined.compilation.compile_likelihood`. Twice its negative
@@ -48,18 +44,11 @@ class CombinedModel(ParameterTable):
         The HistFactory channels, with their constraints.
     """
 
-    digest: str
     document_digest: str = field(compare=False)
     analysis: str = field(compare=False)
     values: Mapping[str, float] = field(compare=False)
-    parameters: tuple[Parameter, ...] = field(compare=False, repr=False)
-    poi_index: int | None = field(compare=False)
     events: UnbinnedModel = field(compare=False, repr=False)
     binned: BinnedPart = field(compare=False, repr=False)
-    observation: Observation = field(compare=False, repr=False)
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
 
     @property
     def event_part(self) -> UnbinnedModel:
@@ -79,24 +68,6 @@ class CombinedModel(ParameterTable):
     def n_bins(self) -> int:
         """Cells of the grid of the events, and bins."""
         return self.events.n_bins + self.binned.model.n_bins
-
-    @property
-    def masked_bins(self) -> BoolArray:
-        """None is masked. Shape [bin]."""
-        return np.zeros(self.n_bins, dtype=bool)
-
-    @property
-    def in_bins(self) -> None:
-        """None: some of the data are events."""
-
-    @property
-    def has_threads(self) -> bool:
-        """The events of a lane are spread over threads."""
-        return True
-
-    @property
-    def products_per_step(self) -> None:
-        """None: what a step costs is the look at the events."""
 
     @property
     def one_sided(self) -> tuple[int, ...]:
@@ -135,22 +106,6 @@ class CombinedModel(ParameterTable):
             events=replace(self.events, poi_index=index),
             digest=digest_of({"base": self.digest, "poi": name}),
         )
-
-    def with_observation(self, observation: Observation) -> CombinedModel:
-        """Return the same likelihood with other data of its own."""
-        return replace(self, observation=observation)
-
-    def with_parameters(self, parameters: Sequence[Parameter]) -> CombinedModel:
-        """Return the same likelihood with other starting values and ranges."""
-        return replace(self, parameters=tuple(parameters))
-
-    def with_range(self, name: str, lower: float, upper: float) -> CombinedModel:
-        """Return the same likelihood with another range of one parameter; infinity is allowed."""
-        index = self.parameter_index(name)
-        changed = replace(self.parameters[index], lower=lower, upper=upper)
-        parameters = (*self.parameters[:index], changed, *self.parameters[index + 1 :])
-        digest = digest_of({"base": self.digest, "range": [name, repr(lower), repr(upper)]})
-        return replace(self, parameters=parameters, digest=digest)
 
     def uses(self) -> tuple[Use, ...]:
         """How each parameter acts: in expressions, on bins, or in both. Shape [par]."""
@@ -291,22 +246,6 @@ class CombinedModel(ParameterTable):
         events = thrown_events(self.events.channels, point, rng, n_toys, self.events.grid)
         return beside_counts(events, counts), auxdata
 
-    def throw_each(self, points: FloatArray, rng: np.random.Generator) -> LaneData:
-        """Draw one toy at each point [lane, par], one lane at a time."""
-        return self.joined([self.throw(point, rng, 1)[0] for point in points])
-
-    def asimov_lanes(self, points: FloatArray) -> LaneData:
-        """Asimov data of each point [lane, par]."""
-        return self.stack([self.asimov(point) for point in points])[0]
-
-    def joined(self, parts: Sequence[LaneData]) -> LaneData:
-        """Lanes of several pieces, one after the other."""
-        return stacked([self.lanes_of(part) for part in parts])
-
-    def terms_of(self, data: LaneData) -> int:
-        """Events or bins of the channel and the lane that have most."""
-        return LANES * max(int(one.n_vectors.max()) for one in self.lanes_of(data).channels)
-
     def lane_evaluator(self, data: LaneData, auxdata: FloatArray, *, threads: int) -> LaneEvaluator:
         """Evaluator of some lanes and their auxiliary data."""
         lanes = self.lanes_of(data)
@@ -318,31 +257,6 @@ class CombinedModel(ParameterTable):
             auxdata=self.binned.auxdata_of(auxdata),
             threads=threads,
         )
-
-    def derivatives(
-        self, parameters: FloatArray, data: LaneData, auxdata: FloatArray
-    ) -> tuple[float, FloatArray, FloatArray]:
-        """Value, gradient [par] and Hessian [par, par] on one lane."""
-        evaluator = self.lane_evaluator(data, np.atleast_2d(auxdata), threads=1)
-        lane: IndexArray = np.zeros(1, dtype=np.int64)
-        point = np.asarray(parameters, dtype=float)[np.newaxis]
-        value, _, gradient, hessian = evaluator.derivatives(point, lane)
-        return float(value[0]), gradient[0], hessian[0]
-
-    def values_at(
-        self,
-        points: FloatArray,
-        data: LaneData,
-        auxdata: FloatArray,
-        *,
-        row: IndexArray | None = None,
-        derivatives: int = 0,
-        threads: int | None = None,
-    ) -> PointValues:
-        """Half of twice the negative log-likelihood at many points, a few thousand in a call."""
-        auxiliary = np.broadcast_to(auxdata, (len(data), self.n_parameters))
-        evaluator = self.lane_evaluator(data, auxiliary, threads=threads or 1)
-        return values_of(evaluator, points, row, derivatives=derivatives)
 
     def impossible(self, points: FloatArray, data: LaneData) -> BoolArray:
         """Lanes with events in bins where none are expected, at points [lane, par]: [lane]."""
@@ -393,7 +307,3 @@ class CombinedModel(ParameterTable):
             return self.events.place_of_datum(events, datum)
         counts = counts_of(lanes, self.binned.model.n_bins)
         return self.binned.model.place_of_datum(counts, datum - n_events)
-
-    def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
-        """Background in the smallest region, of cells and bins, with half of the sensitivity."""
-        return background_beneath(self.expected_rates(background), self.expected_rates(signal))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from darkstats.model.unbinned.channels import Channel
 from darkstats.model.unbinned.fixed import nodes_on
 from darkstats.model.unbinned.shapes import break_points
 
-__all__ = ["Grid", "background_beneath", "grid_of"]
+__all__ = ["Grid", "grid_of"]
 
 _PANELS = (32, 20)  # at least, in one and in each of two observables
 _MOST_PANELS = (600, 40)
@@ -66,21 +65,3 @@ def grid_of(channels: Sequence[Channel], point: FloatArray) -> Grid:
         points.append(np.stack([part.ravel() for part in mesh]))
         weights.append(product.ravel())
     return Grid(tuple(points), tuple(weights))
-
-
-def background_beneath(background: FloatArray, total: FloatArray) -> float:
-    """Background expected in the smallest region that holds half of the sensitivity.
-
-    Parameters
-    ----------
-    background, total
-        Events expected in cells without the signal, and with it. Shapes [cell].
-    """
-    b, total = np.maximum(background, 0.0), np.maximum(total, 0.0)
-    s = np.abs(total - b)
-    information = np.where(total > 0.0, s**2 / np.maximum(total, 1e-300), 0.0)
-    if not information.sum() > 0.0:
-        return math.inf
-    order = np.argsort(-s / np.maximum(total, 1e-300), kind="stable")
-    inside = np.cumsum(information[order]) <= 0.5 * information.sum()
-    return float(2.0 * b[order][inside].sum())

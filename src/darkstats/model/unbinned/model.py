@@ -3,76 +3,56 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_floats
-from darkstats.errors import DocumentError, OptionError, UnknownNameError
-from darkstats.kernel.simd import LANES
+from darkstats.errors import OptionError
 from darkstats.model.base import (
     DataRates,
     LaneData,
     LaneEngine,
     LaneEvaluator,
-    PointValues,
     Use,
     few_places,
     thrown_auxdata,
-    values_of,
 )
 from darkstats.model.event_lanes import ChannelEvents, EventLanes, stacked
+from darkstats.model.event_model import EventModel
 from darkstats.model.observation import Observation
-from darkstats.model.parameters import Parameter, ParameterTable
 from darkstats.model.unbinned.channels import Channel
-from darkstats.model.unbinned.compilation import compile_channel
-from darkstats.model.unbinned.declared import (
-    constraint_of,
-    own_data,
-    parameter_of,
-    require_countable,
-)
 from darkstats.model.unbinned.evaluation import UnbinnedEvaluator, channel_layout
-from darkstats.model.unbinned.grid import Grid, background_beneath, grid_of
-from darkstats.model.unbinned.names import Names
+from darkstats.model.unbinned.grid import Grid, grid_of
 from darkstats.model.unbinned.sampling import thrown_events
 from darkstats.model.unbinned.tables import density_at, lanes_from, poisson_constant
-from darkstats.provenance import digest_of
-from darkstats.workspace.hs3 import Hs3Analysis, Hs3Document
-from darkstats.workspace.hs3.parts import is_combined
 
-__all__ = ["UnbinnedModel", "compile_analysis", "compile_hs3"]
+__all__ = ["UnbinnedModel"]
 
 _NO_DENSITY = 1e-290  # in units of the mean density: what the kernel takes for zero
 _EVENTS_PER_BLOCK = 1 << 20  # of toys that are in memory at once, per thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnbinnedModel(ParameterTable):
+class UnbinnedModel(EventModel):
     """An extended unbinned likelihood, perhaps with binned channels beside. Equal by digest.
 
-    Make it with :func:`compile_hs3`. Twice its negative log-likelihood is relative to a uniform
-    density of as many events in each unbinned channel (and to the saturated model in a binned one),
-    so that it does not depend on units; differences are likelihood ratios.
+    Make it with :func:`darkstats.model.unbinned.analyses.compile_hs3`. Twice its negative
+    log-likelihood is relative to a uniform density of as many events in each unbinned channel (and
+    to the saturated model in a binned one), so that it does not depend on units; differences are
+    likelihood ratios.
     """
 
-    digest: str
     document_digest: str = field(compare=False)
     analysis: str = field(compare=False)
     values: Mapping[str, float] = field(compare=False)
     spectrum: str | None = field(default=None, compare=False)
-    parameters: tuple[Parameter, ...] = field(compare=False, repr=False)
     channels: tuple[Channel, ...] = field(compare=False, repr=False)
-    poi_index: int | None = field(compare=False)
-    observation: Observation = field(compare=False, repr=False)
     grid: Grid = field(compare=False, repr=False)
     engine: LaneEngine | None = field(default=None, compare=False, repr=False)
     #: Unbinned channels of all analyses of the document: a file of events may hold theirs, too.
     event_channels: tuple[str, ...] = field(default=(), compare=False, repr=False)
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
 
     @property
     def event_part(self) -> UnbinnedModel:
@@ -91,24 +71,6 @@ class UnbinnedModel(ParameterTable):
     def n_bins(self) -> int:
         """Cells of the fine grid, and bins of binned channels."""
         return sum(len(weights) for weights in self.grid.weights)
-
-    @property
-    def masked_bins(self) -> BoolArray:
-        """None is masked. Shape [bin]."""
-        return np.zeros(self.n_bins, dtype=bool)
-
-    @property
-    def in_bins(self) -> None:
-        """None: the data are events."""
-
-    @property
-    def has_threads(self) -> bool:
-        """The events of a lane are spread over threads."""
-        return True
-
-    @property
-    def products_per_step(self) -> None:
-        """None: what a step costs is the look at the events."""
 
     @property
     def one_sided(self) -> tuple[int, ...]:
@@ -151,27 +113,6 @@ class UnbinnedModel(ParameterTable):
                 "example with --poi NAME"
             )
         return self.poi_index
-
-    def with_poi(self, name: str) -> UnbinnedModel:
-        """Return the same likelihood with another parameter of interest."""
-        index = self.parameter_index(name)
-        return replace(self, poi_index=index, digest=digest_of({"base": self.digest, "poi": name}))
-
-    def with_observation(self, observation: Observation) -> UnbinnedModel:
-        """Return the same likelihood with other data of its own."""
-        return replace(self, observation=observation)
-
-    def with_parameters(self, parameters: Sequence[Parameter]) -> UnbinnedModel:
-        """Return the same likelihood with other starting values and ranges."""
-        return replace(self, parameters=tuple(parameters))
-
-    def with_range(self, name: str, lower: float, upper: float) -> UnbinnedModel:
-        """Return the same likelihood with another range of one parameter; infinity is allowed."""
-        index = self.parameter_index(name)
-        changed = replace(self.parameters[index], lower=lower, upper=upper)
-        parameters = (*self.parameters[:index], changed, *self.parameters[index + 1 :])
-        digest = digest_of({"base": self.digest, "range": [name, repr(lower), repr(upper)]})
-        return replace(self, parameters=parameters, digest=digest)
 
     def uses(self) -> tuple[Use, ...]:
         """How each parameter acts: what it does to the signal stands in an expression. [par]."""
@@ -325,22 +266,6 @@ class UnbinnedModel(ParameterTable):
         auxdata = thrown_auxdata(self.parameters, self.expected_auxdata(point), rng, n_toys)
         return thrown_events(self.channels, point, rng, n_toys, self.grid), auxdata
 
-    def throw_each(self, points: FloatArray, rng: np.random.Generator) -> LaneData:
-        """Draw events at each point [lane, par], one lane at a time."""
-        return self.joined([self.throw(point, rng, 1)[0] for point in points])
-
-    def asimov_lanes(self, points: FloatArray) -> LaneData:
-        """Asimov data of each point [lane, par]."""
-        return self.stack([self.asimov(point) for point in points])[0]
-
-    def joined(self, parts: Sequence[LaneData]) -> LaneData:
-        """Events of several pieces, one after the other."""
-        return stacked([self.lanes_of(part) for part in parts])
-
-    def terms_of(self, data: LaneData) -> int:
-        """Events of the channel and the lane that have most, padded to whole vectors."""
-        return LANES * max(int(one.n_vectors.max()) for one in self.lanes_of(data).channels)
-
     def with_engine(self, engine: LaneEngine) -> UnbinnedModel:
         """Return the same likelihood, evaluated by another engine: that of zfit."""
         return replace(self, engine=engine)
@@ -359,31 +284,6 @@ class UnbinnedModel(ParameterTable):
             grid=self.grid,
             threads=threads,
         )
-
-    def derivatives(
-        self, parameters: FloatArray, data: LaneData, auxdata: FloatArray
-    ) -> tuple[float, FloatArray, FloatArray]:
-        """Value, gradient [par] and Hessian [par, par] on one lane."""
-        evaluator = self.lane_evaluator(data, np.atleast_2d(auxdata), threads=1)
-        lane: IndexArray = np.zeros(1, dtype=np.int64)
-        point = np.asarray(parameters, dtype=float)[None, :]
-        value, _, gradient, hessian = evaluator.derivatives(point, lane)
-        return float(value[0]), gradient[0], hessian[0]
-
-    def values_at(
-        self,
-        points: FloatArray,
-        data: LaneData,
-        auxdata: FloatArray,
-        *,
-        row: IndexArray | None = None,
-        derivatives: int = 0,
-        threads: int | None = None,
-    ) -> PointValues:
-        """Half of twice the negative log-likelihood at many points, a few thousand in a call."""
-        auxiliary = np.broadcast_to(auxdata, (len(data), self.n_parameters))
-        evaluator = self.lane_evaluator(data, auxiliary, threads=threads or 1)
-        return values_of(evaluator, points, row, derivatives=derivatives)
 
     def impossible(self, points: FloatArray, data: LaneData) -> BoolArray:
         """No lane: where an event has no density the fit itself fails. Shape [lane]."""
@@ -449,14 +349,6 @@ class UnbinnedModel(ParameterTable):
             return f"event {k} of channel {channel.name!r}, at {where}"
         raise IndexError(datum)
 
-    def relevant_background(self, background: FloatArray, signal: FloatArray) -> float:
-        """Background expected in the smallest region that holds half of the sensitivity.
-
-        The sensitivity of a cell is ``s^2 / (s + b)``; cells are taken in the order of the signal's
-        density over the background's, so that a narrow peak counts what lies beneath it.
-        """
-        return background_beneath(self.expected_rates(background), self.expected_rates(signal))
-
 
 def _data_of(channel: Channel, events: ChannelEvents) -> tuple[FloatArray, FloatArray]:
     """Observables [dim, event] and weights [event] of the first lane: a bin counts once."""
@@ -491,113 +383,3 @@ def _events(observation: Observation) -> EventLanes:
     if observation.events is None:
         raise OptionError("an unbinned model needs events, not counts")
     return observation.events
-
-
-def compile_hs3(
-    document: Hs3Document,
-    analysis: str | None = None,
-    *,
-    poi: str | None = None,
-    constants: Mapping[str, float] | None = None,
-) -> UnbinnedModel:
-    """Compile one analysis of an HS3 document.
-
-    Parameters
-    ----------
-    document
-        From :func:`darkstats.workspace.hs3.read_hs3`.
-    analysis
-        Its name; the first by default.
-    poi
-        Parameter of interest, where it is not that of the analysis.
-    constants
-        Values for parameters, which become constants: a mass, for example.
-
-    Raises
-    ------
-    DocumentError
-        The likelihood is not understood, or has no closed form.
-    UnknownNameError
-        There is no such analysis or parameter.
-    """
-    chosen = document.analysis(analysis)
-    if is_combined(chosen):
-        raise DocumentError(
-            f"analysis {chosen.name!r} has HistFactory channels beside its events: there is one "
-            "likelihood of both, and no spectrum of events", source=document.source,
-            remedy="take the document of events alone",
-        )  # fmt: skip
-    return compile_analysis(document, chosen, poi=poi, constants=constants)
-
-
-def compile_analysis(
-    document: Hs3Document,
-    chosen: Hs3Analysis,
-    *,
-    poi: str | None = None,
-    constants: Mapping[str, float] | None = None,
-    elsewhere: Collection[str] = (),
-) -> UnbinnedModel:
-    """Compile channels of an analysis; see :func:`compile_hs3`.
-
-    Parameters
-    ----------
-    elsewhere
-        Parameters that may act on nothing here: they do in another part of the likelihood.
-
-    Raises
-    ------
-    DocumentError
-        The likelihood is not understood, or has no closed form.
-    UnknownNameError
-        There is no such parameter.
-    """
-    given = dict(constants or {})
-    known = {parameter.name: parameter for parameter in chosen.parameters}
-    for name in given:
-        if name not in known:
-            raise UnknownNameError("parameter", name, tuple(known))
-    names = Names(document, chosen, given)
-    channels = tuple(compile_channel(document, names, channel) for channel in chosen.channels)
-    constraints = {}
-    for item in chosen.constraints:
-        parameter, width, datum = constraint_of(item, names, known)
-        if parameter in constraints:
-            raise names.error(f"parameter {parameter!r} has two constraints")
-        constraints[parameter] = (width, datum)
-    acting: dict[str, list[str]] = {}
-    for channel in channels:
-        for component in channel.components:
-            for variable in component.variables:
-                acting.setdefault(names.floating[variable].name, []).append(channel.name)
-    parameters = tuple(parameter_of(p, constraints.get(p.name), acting) for p in names.floating)
-    useful = {*acting, *elsewhere}
-    idle = [p.name for p in parameters if p.name not in useful and not p.constrained]
-    if idle:
-        raise names.error(
-            f"parameters act on nothing: {', '.join(idle)}", "leave them out, or make them constant"
-        )
-    poi = chosen.poi if poi is None else poi
-    index = None
-    if poi is not None:
-        index = next((n for n, p in enumerate(parameters) if p.name == poi), None)
-        if index is None:
-            raise UnknownNameError("parameter of interest", poi, tuple(p.name for p in parameters))
-    inits = np.array([p.init for p in parameters])
-    require_countable(channels, parameters, names)
-    model = UnbinnedModel(
-        digest=digest_of(
-            {"document": document.digest, "analysis": chosen.name, "poi": poi, "constants": given}
-        ),
-        document_digest=document.digest,
-        analysis=chosen.name,
-        values=chosen.values,
-        spectrum=document.spectrum_of(chosen.name),
-        parameters=parameters,
-        channels=channels,
-        poi_index=index,
-        observation=Observation(counts=np.zeros(len(channels)), auxdata=np.zeros(len(parameters))),
-        grid=grid_of(channels, inits),
-        event_channels=document.event_channels,
-    )
-    return replace(model, observation=model.observe(*own_data(model.channels, chosen, document)))

@@ -15,7 +15,8 @@ from darkstats.errors import DocumentError, FitFailedError, OptionError, Unknown
 from darkstats.fit import fit, fit_batch
 from darkstats.model import Observation
 from darkstats.model.unbinned import fixed
-from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
+from darkstats.model.unbinned.analyses import compile_hs3
+from darkstats.model.unbinned.model import UnbinnedModel
 from darkstats.model.unbinned.observed import observed_events
 from darkstats.model.unbinned.tables import density_at
 from darkstats.workspace.hs3 import Hs3Document

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from darkstats.errors import DocumentError
-from darkstats.model.unbinned.model import UnbinnedModel, compile_hs3
+from darkstats.model.unbinned.analyses import compile_hs3
+from darkstats.model.unbinned.model import UnbinnedModel
 from darkstats.workspace.hs3 import Hs3Document
 from unbinned_models import bump, plane
 
