@@ -269,6 +269,18 @@ def test_global_is_the_same_for_any_workers_and_more_toys_go_on(call, finished, 
     assert record["p_global"] >= record["p_local"]
 
 
+def test_more_toys_than_were_asked_for_are_told(call, finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "scan")
+    words = ("global", tmp_path / "scan", "--workers", 1, "--toys")
+    status, out, _ = call(*words, 200)
+    assert status == 0
+    assert "toys 1024, not 200: whole blocks of 1024" in " ".join(out.split())
+    record = json.loads((tmp_path / "scan/global.json").read_text("utf-8"))
+    assert record["toys"] == {"asked": 200, "thrown": 1024, "per_block": 1024}
+    _, out, _ = call(*words, 1024)
+    assert "whole blocks" not in out
+
+
 def test_global_of_a_built_search_scans_it_first(call, tmp_path):
     status, out, err = call(
         "global", REPOSITORY / "workspaces/zprime_lfv_2018", "-o", tmp_path / "scan",

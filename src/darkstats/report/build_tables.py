@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from darkstats.report.tables import grid, sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -29,9 +29,11 @@ def _rows(samples: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
     ]
 
 
-def samples_sheet(title: str, samples: Mapping[str, Mapping[str, float]]) -> RenderableType:
+def samples_sheet(
+    title: str, samples: Mapping[str, Mapping[str, float]], warnings: Sequence[str] = ()
+) -> RenderableType:
     """Return a table of samples: events, cross section, equivalent luminosity."""
-    return sheet(title, tables=[grid(_COLUMNS, _rows(samples), left=1)])
+    return sheet(title, tables=[grid(_COLUMNS, _rows(samples), left=1)], warnings=warnings)
 
 
 def build_sheet(output: str, record: Mapping[str, Any]) -> RenderableType:

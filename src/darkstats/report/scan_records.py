@@ -339,6 +339,7 @@ def global_record(
     local: LocalPValue | None,
     names: Sequence[str],
     not_computed: Sequence[str],
+    toys: Mapping[str, int],
     provenance: Mapping[str, Any],
 ) -> JsonObject:
     """Record of global significance.
@@ -363,6 +364,8 @@ def global_record(
         Hypotheses in the order of the tallies.
     not_computed
         Methods that were left out, and why.
+    toys
+        How many of the spectrum were asked for and thrown, and how many a block has.
     provenance
         Digests, seed, versions.
     """
@@ -392,6 +395,7 @@ def global_record(
         "not_computed": list(not_computed),
         "up_crossings": _crossings(comparison, first.z_local),
         "auxiliary_data": tallies.auxiliary,
+        "toys": dict(toys),
         "windows": _windows(tallies, names),
         "provenance": dict(provenance),
     }

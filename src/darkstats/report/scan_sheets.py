@@ -281,6 +281,14 @@ def _local_lines(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     return lines
 
 
+def _whole_blocks(toys: Mapping[str, int] | None) -> list[tuple[str, str]]:
+    """More toys than were asked for; earlier records say nothing of it."""
+    if toys is None or toys["asked"] == toys["thrown"]:
+        return []
+    said = f"{toys['thrown']}, not {toys['asked']}: whole blocks of {toys['per_block']}"
+    return [("toys", said)]
+
+
 def global_sheet(
     record: Mapping[str, Any], rows: Sequence[Sequence[str]], source: str
 ) -> RenderableType:
@@ -294,6 +302,7 @@ def global_sheet(
         ("quoted", record["quoted"] if any(one["valid"] for one in record["methods"])
                    else "none: no method is valid here"),
         ("auxiliary data", f"{record['auxiliary_data']} in toys"),
+        *_whole_blocks(record.get("toys")),
         *(
             (f"{level['z_global']:g} σ global", f"{number(level['z_local'], 3)} σ local")
             for level in record["levels"]

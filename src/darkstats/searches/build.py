@@ -13,13 +13,18 @@ from darkstats.searches.bump_hunt import build_bump_hunt
 from darkstats.searches.bump_settings import BumpHunt
 from darkstats.searches.counting import Counting, build_counting
 from darkstats.searches.cuts import CutFlow
+from darkstats.searches.declared_selection import DeclaredSelection
 from darkstats.searches.output import patch_set_document, require_free, write_build
 from darkstats.searches.plane import PlaneScan, build_plane_scan
 from darkstats.searches.products import SearchProduct, SimulatedSamples
 from darkstats.searches.pseudo_events import pseudo_events
 from darkstats.searches.recoil_hunt import RecoilHunt, build_recoil_hunt
-from darkstats.searches.simulation_size import background_shares, simulation_warnings
-from darkstats.simulation.production import SampleRequest, produce
+from darkstats.searches.simulation_size import (
+    background_shares,
+    simulation_warnings,
+    whole_blocks,
+)
+from darkstats.simulation.production import SampleRequest, generated_block, produce
 from darkstats.streams import keyed_generator
 from darkstats.workspace.hs3.event_files import encoded_events
 
@@ -119,7 +124,8 @@ def simulate(
     ProductionError
         A sample could not be made.
     CardError
-        No row of any sample passes the cuts; the message names the last one that is reached.
+        No row of any sample passes the cuts; the message names the last one that is reached, or
+        the object that the events do not have.
     """
     requests = sample_requests(card, quick=quick, seed=seed)
     # The spectra of a bump hunt differ in their cuts: its rows are only counted here.
@@ -132,14 +138,39 @@ def simulate(
         return np.ones(len(rows), dtype=bool) if all_rows else passed
 
     samples = produce(requests, cache=cache, workers=workers, progress=progress, keep=kept)
+    if not flow.left[0]:
+        raise _empty_selection(card, requests)
     if problem := flow.nothing_left():
-        raise CardError(problem, source=card.name, remedy="loosen this cut, or the ones before it")
+        raise CardError(
+            problem, source=card.source, remedy="loosen this cut, or the ones before it"
+        )
     for background in card.backgrounds:
         if background.cross_section_pb is not None:
             sample = samples[background.name]
             factor = background.cross_section_pb / sample.cross_section_pb
             samples[background.name] = sample.scaled(factor)
     return samples
+
+
+def _empty_selection(card: SearchCard, requests: tuple[SampleRequest, ...]) -> CardError:
+    """Say which object the events of the last sample, a signal if there is one, do not have."""
+    request, key, counts = requests[-1], "selection", ""
+    if isinstance(card.selection, DeclaredSelection):
+        events = generated_block(request, 0)
+        found = card.selection.counts_as_asked(events, card.detector)
+        counts = f" Of {events.n_events} events of {request.name}, before vetoes, " + ", ".join(
+            f"{found[one.name]} have {one.count} {one.name}" for one in card.selection.objects
+        )
+        rarest = min(found, key=lambda name: found[name])
+        if not found[rarest]:
+            key = f"selection.objects.{rarest}"
+    return CardError(
+        f"no simulated event of any sample passes the selection of the detector.{counts}",
+        source=card.source,
+        key=key,
+        remedy="check particles, count, theta_range_deg (in degrees, not radians), least momenta "
+        "and energies, and the vetoes on further tracks and photons",
+    )
 
 
 def sample_table(samples: Mapping[str, Candidates]) -> dict[str, dict[str, float]]:
@@ -228,11 +259,14 @@ def build(
         "n_patches": len(product.patches),
         "samples": sample_table(samples),
         "summary": product.summary,
-        "warnings": simulation_warnings(
-            background_shares(product.summary["yields"], product.sidecar["windows"]),
-            _equivalent_luminosities(product, samples),
-            card.luminosity_ipb,
-        ),
+        "warnings": [
+            *simulation_warnings(
+                background_shares(product.summary["yields"], product.sidecar["windows"]),
+                _equivalent_luminosities(product, samples),
+                card.luminosity_ipb,
+            ),
+            *whole_blocks(sample_requests(card, quick=quick, seed=seed)),
+        ],
         "versions": versions(),
     }
     files = {} if events is None else _event_files(product, card, seed=seed, suffix=f".{events}")

@@ -12,7 +12,9 @@ from darkstats.searches.bump_settings import BumpHunt
 from darkstats.searches.card_file import Entry, read_card_file
 from darkstats.searches.card_kinds import KINDS, mass_in_reach
 from darkstats.searches.card_selection import read_selection
+from darkstats.searches.declared_selection import DeclaredSelection
 from darkstats.searches.plausible import require_plausible
+from darkstats.searches.recoil_hunt import RecoilHunt
 from darkstats.signals.benchmarks import BENCHMARKS
 from darkstats.signals.constants import CM_ENERGY_GEV
 from darkstats.simulation.detector import Detector
@@ -21,7 +23,7 @@ from darkstats.simulation.processes import PROCESSES, make_process
 if TYPE_CHECKING:
     from darkstats.searches.counting import Counting
     from darkstats.searches.plane import PlaneScan
-    from darkstats.searches.recoil_hunt import RecoilHunt
+    from darkstats.searches.vector_expressions import Quantity
     from darkstats.simulation.events import Process
     from darkstats.simulation.selection import Selection
 
@@ -126,6 +128,8 @@ def read_card(path: Path | str) -> SearchCard:
     )
     if isinstance(settings, BumpHunt):
         settings = replace(settings, merging_rad=detector.merging_rad)
+    if isinstance(settings, RecoilHunt) and isinstance(selection, DeclaredSelection):
+        _require_squared_mass(card[kind], selection.quantity(settings.variable))
     found = SearchCard(
         name=_name(card["name"]),
         title=card["title"].text(),
@@ -152,6 +156,18 @@ def read_card(path: Path | str) -> SearchCard:
             "branching fractions need the cross section of what decays", "give counting.parent_pb"
         )
     return found
+
+
+def _require_squared_mass(entry: Entry, quantity: Quantity) -> None:
+    """Refuse windows in a column whose unit is not that of a squared mass."""
+    power = quantity.power_of_gev
+    if power is None or power == 2.0:
+        return
+    unit = "without a unit of mass" if power == 0.0 else f"in GeV^{power:g}"
+    entry.mapping().get("variable", entry).fail(
+        f"windows are in a squared mass, GeV^2, and this column is {quantity.text}, {unit}",
+        "name a column of mass_squared(...)",
+    )
 
 
 def _name(entry: Entry) -> str:
@@ -190,7 +206,9 @@ def _process(entry: Entry, **more: object) -> Process:
     try:
         return make_process(name, {**settings, **more})
     except (DarkstatsError, TypeError) as error:
-        entry["process"].fail(f"{name}: {error}", "see the settings of this process")
+        # Errors of a process begin with its name, or not.
+        problem = str(error).removeprefix("process ").removeprefix(f"{name}: ")
+        entry["process"].fail(f"{name}: {problem}", "see the settings of this process")
 
 
 def _backgrounds(entry: Entry, kind: str) -> tuple[Background, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 from darkstats.errors import OptionError
 from darkstats.searches.cuts import Cut, passing
 from darkstats.searches.products import Patch, SearchProduct
+from darkstats.searches.signal_masses import require_declared_mass
 from darkstats.simulation.b_candidates import SLOPE
 from darkstats.simulation.decay_length import DecayVolume, decay_efficiency, require_apart
 from darkstats.simulation.displaced_pairs import BOOST_COLUMNS
@@ -202,6 +203,7 @@ def _signals(
         return [], names
     between, more = None, {}
     if search.window is not None:
+        require_declared_mass(mass_gev, rows, search.window.variable)
         edges = search.window.edges_gev(rows)
         between = search.window.lengths_mm(rows, edges)
         more = {"window_gev": [significant(edge) for edge in edges]}
@@ -273,7 +275,8 @@ def build_counting(
     Raises
     ------
     OptionError
-        There is no signal, or no hypothesis has any efficiency.
+        There is no signal, no hypothesis has any efficiency, or the signals of a mass are of
+        another one.
     """
     if not samples.signals:
         raise OptionError("a counting search needs the section signal")

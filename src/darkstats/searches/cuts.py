@@ -82,14 +82,9 @@ class CutFlow:
         return passed
 
     def nothing_left(self) -> str:
-        """Say which cut leaves no row; empty where rows are left."""
-        if self.left[-1]:
+        """Say which cut leaves no row; empty where rows are left, or none reached a cut."""
+        if self.left[-1] or not self.left[0]:
             return ""
-        if not self.left[0]:
-            return (
-                "no simulated event of any sample passes the selection of the detector: check its "
-                "objects, theta_range_deg (in degrees, not radians) and least momenta and energies"
-            )
         last = next(k for k, left in enumerate(self.left) if not left)
         return (
             f"no row of any sample is left: {self.left[last - 1]} of {self.left[0]} reach the cut "

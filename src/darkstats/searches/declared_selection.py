@@ -160,6 +160,10 @@ class DeclaredSelection:
         """See :class:`~darkstats.simulation.selection.Selection`."""
         return tuple(name for name, _ in self.columns)
 
+    def quantity(self, column: str) -> Quantity:
+        """What a column holds."""
+        return self.quantities[self.column_names.index(column)]
+
     def names(self) -> tuple[str, ...]:
         """Names that columns may use."""
         found = [BEAMS, *(name for name, _ in self.rows)]
@@ -207,6 +211,19 @@ class DeclaredSelection:
         else:
             weight = weight[good]
         return self._candidates(block, objects, weight)
+
+    def counts_as_asked(self, block: EventBlock, detector: Detector) -> dict[str, int]:
+        """Events that have as many objects as asked for, by class, whatever else they have."""
+        seen = _Seen.of(block, detector)
+        return {
+            one.name: int(
+                np.sum(
+                    np.bincount(block.event[seen.chosen(one)], minlength=block.n_events)
+                    == one.count
+                )
+            )
+            for one in self.objects
+        }
 
     def _candidates(
         self, block: EventBlock, objects: Mapping[str, FloatArray], weight: FloatArray

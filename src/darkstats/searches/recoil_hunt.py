@@ -41,6 +41,7 @@ from darkstats.searches.recoil_windows import (
     require_countable,
     sliding_centres,
 )
+from darkstats.searches.signal_masses import require_declared_squares
 from darkstats.searches.smooth_cuts import smooth_recoil_cuts
 from darkstats.searches.windows import fine_edges, nearest_edges
 from darkstats.templates.histfactory import (
@@ -179,12 +180,12 @@ class RecoilHunt:
         Raises
         ------
         OptionError
-            There are too few signals to measure it.
+            There are too few signals to measure it, or they are of another mass than declared.
         """
-        if self.widths.points:
-            return self
         kept = {key: sample.select(passing(sample, self.cuts)) for key, sample in signals.items()}
-        return replace(self, widths=measured_widths(kept, self.variable))
+        widths = self.widths if self.widths.points else measured_widths(kept, self.variable)
+        require_declared_squares(kept, self.variable, widths)
+        return self if self.widths.points else replace(self, widths=widths)
 
     def centres_gev2(self) -> tuple[FloatArray, IndexArray]:
         """Squared masses of the hypotheses, and the set (0, or 1 for shifted) that each is in.

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["LARGE_SHARE", "background_shares", "simulation_warnings"]
+    from darkstats.simulation.production import SampleRequest
+
+__all__ = ["LARGE_SHARE", "background_shares", "simulation_warnings", "whole_blocks"]
 
 #: Share of the background from which on a sample's size is worth a warning. [choice]
 LARGE_SHARE = 0.05
@@ -64,3 +66,24 @@ def simulation_warnings(
             "than that of its events in the data; let the card simulate more of it"
         )
     return found
+
+
+def whole_blocks(requests: Sequence[SampleRequest]) -> list[str]:
+    """Name the samples of which more events were simulated than the card asks for.
+
+    Blocks of ``events_per_block`` are whole, as other numbers of events would be other events.
+    """
+    found: dict[tuple[int, int, int], list[str]] = {}
+    for one in requests:
+        made = one.n_blocks * one.events_per_block
+        if made != one.n_events:
+            found.setdefault((made, one.n_events, one.events_per_block), []).append(one.name)
+    return [
+        f"{_first_of(names)}: {made} events were simulated, not the {asked} that the card asks "
+        f"for: blocks of {size} events (events_per_block) are whole"
+        for (made, asked, size), names in found.items()
+    ]
+
+
+def _first_of(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more samples"

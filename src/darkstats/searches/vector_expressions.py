@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,8 @@ VECTORS: Mapping[str, tuple[Callable[..., Any], int, str]] = {
 }
 
 _VECTOR, _NUMBER = "vector", "number"
+#: Numbers in powers of GeV; those that are not named here have no unit, or an angle's.
+_POWERS_OF_GEV = {"mass": 1, "mass_squared": 2, "energy": 1, "p": 1, "pt": 1, "pz": 1, "pt_to": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,18 @@ class Quantity:
                 f"{', '.join(f'{name}(...)' for name in list(NUMBERS)[2:6])}"
             )
         return cls(text, frozenset(names))
+
+    @property
+    def power_of_gev(self) -> float | None:
+        """Power of GeV that it is in, 0 for an angle or a ratio; None where units are mixed.
+
+        Examples
+        --------
+        >>> Quantity.parse("mass(a) ** 2", ("a",)).power_of_gev
+        2.0
+        """
+        power = _power_of_gev(parsed(self.text))
+        return None if math.isnan(power) else power
 
     def values(self, objects: Mapping[str, FloatArray]) -> FloatArray:
         """Values at all events.
@@ -213,6 +228,48 @@ class _Checker:
         if any(self.kind(one) != needs for one in arguments):
             raise self.error(f"calls {function} with what is no {needs}")
         return found
+
+
+def _power_of_gev(node: ast.expr) -> float:
+    """Power of GeV of a number, nan where units are mixed; a constant has none, or any in a sum."""
+    match node:
+        case ast.UnaryOp(operand=operand):
+            return _power_of_gev(operand)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _power_of_joined(left, op, right)
+        case ast.Call(func=ast.Name(id="min" | "max" | "hypot"), args=arguments):
+            return _common_power(*arguments)
+        case ast.Call(func=ast.Name(id="sqrt" | "abs" as function), args=[argument]):
+            return _power_of_gev(argument) * (0.5 if function == "sqrt" else 1.0)
+        case ast.Call(func=ast.Name(id=function)):
+            return float(_POWERS_OF_GEV.get(function, 0))
+        case _:
+            return 0.0
+
+
+def _power_of_joined(left: ast.expr, op: ast.operator, right: ast.expr) -> float:
+    """The same of a sum, a product, a ratio or a power."""
+    if isinstance(op, (ast.Add, ast.Sub)):
+        return _common_power(left, right)
+    first, second = _power_of_gev(left), _power_of_gev(right)
+    if isinstance(op, ast.Pow):
+        return first * _constant(right)
+    return first + second if isinstance(op, ast.Mult) else first - second
+
+
+def _constant(node: ast.expr) -> float:
+    """Value of a number that is written as such; nan of others."""
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return float(value)
+        case _:
+            return math.nan
+
+
+def _common_power(*parts: ast.expr) -> float:
+    """The power that all have, but for constants."""
+    powers = {_power_of_gev(one) for one in parts if math.isnan(_constant(one))}
+    return powers.pop() if len(powers) == 1 else math.nan if powers else 0.0
 
 
 _ACTS: Mapping[str, Callable[..., Any]] = {

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["LheEvents", "read_lhe", "read_ntuple"]
 
 _INVISIBLE = (12, 14, 16)
+_SAME_MASS = 0.05  # relative, of the median: wider than a narrow boson's, narrower than two masses
+_LEAST_MEV, _MOST_MEV = 50.0, 1100.0  # energy over that of the beams: some is invisible
 _SAME_BEAMS = 0.01  # relative: a recoil mass wants its sqrt(s), so Y(5S) events are others
 
 
@@ -50,11 +52,16 @@ def read_lhe(path: Path | str, *, frame: str = "cm") -> EventBlock:
     MissingExtraError
         pylhe is not installed.
     InputError
-        The file cannot be read, ends early, holds no event or one with a number that is not
-        finite, or its beams are not those of the frame.
+        The file cannot be read, ends early, holds no event, one with a number that is not finite
+        or with more energy than the beams, or its beams are not those of the frame.
     OptionError
         An unknown frame.
     """
+    return _read(path, frame)[0]
+
+
+def _read(path: Path | str, frame: str) -> tuple[EventBlock, dict[int, FloatArray]]:
+    """Events, and the masses in GeV of all particles beyond the Standard Model, by PDG number."""
     if frame not in ("cm", "lab"):
         raise OptionError(f"frame {frame!r}: choose one of cm, lab")
     try:
@@ -64,6 +71,7 @@ def read_lhe(path: Path | str, *, frame: str = "cm") -> EventBlock:
     if not Path(path).is_file():
         raise InputError(f"{path}: there is no such file")
     event, pdg, momentum, weight = [], [], [], []
+    new: dict[int, list[float]] = {}
     try:
         with warnings.catch_warnings():
             # pylhe warns of a file that ends early and goes on without the rest.
@@ -79,6 +87,8 @@ def read_lhe(path: Path | str, *, frame: str = "cm") -> EventBlock:
                         event.append(number)
                         pdg.append(int(particle.id))
                         momentum.append((particle.e, particle.px, particle.py, particle.pz))
+                    if particle.status in (1, 2) and _is_new(int(particle.id)):
+                        new.setdefault(int(particle.id), []).append(float(particle.m))
     except (RuntimeWarning, EOFError) as error:
         if not weight:
             raise InputError(
@@ -98,12 +108,47 @@ def read_lhe(path: Path | str, *, frame: str = "cm") -> EventBlock:
     if not len(weights) or weights.sum() <= 0.0:
         raise InputError(f"{path}: no events with a positive weight")
     four = np.array(momentum, dtype=np.float64).reshape(-1, 4)
-    _require_finite(path, "momentum of a particle", four, np.array(event, dtype=np.int64))
-    return EventBlock(
-        event=np.array(event, dtype=np.int64),
+    places = np.array(event, dtype=np.int64)
+    _require_finite(path, "momentum of a particle", four, places)
+    energies = np.bincount(places, four[:, 0], len(weights)).astype(np.float64)
+    _require_energies(path, energies, frame)
+    block = EventBlock(
+        event=places,
         pdg_id=np.array(pdg, dtype=np.int64),
         momentum=to_cm(four) if frame == "lab" else four,
         weight_pb=weights * (total / weights.mean()),
+    )
+    return block, {number: np.array(masses) for number, masses in new.items()}
+
+
+def _is_new(pdg_id: int) -> bool:
+    """Whether a PDG number is of a particle beyond the Standard Model, by its numbering scheme."""
+    number = abs(pdg_id)
+    if number < 100:  # quarks, leptons, bosons
+        return number in (7, 8, 17, 18) or number >= 25
+    # From 9,000,000 on mesons whose quarks are the last digits; generators number from 9,000,001.
+    if number >= 9_000_000:
+        return number % 10_000 < 100
+    return number >= 1_000_000
+
+
+def _require_energies(path: Path | str, energies_gev: FloatArray, frame: str) -> None:
+    """Refuse events with more energy than both beams have, which the header may say right."""
+    most = sum(BEAM_ENERGIES_GEV) if frame == "lab" else CM_ENERGY_GEV
+    beyond = np.flatnonzero(energies_gev > (1.0 + _SAME_BEAMS) * most)
+    if not len(beyond):
+        return
+    first = int(beyond[0])
+    typical = float(np.median(energies_gev)) / most
+    hint = (
+        "the momenta are in MeV: write them in GeV"
+        if _LEAST_MEV < typical < _MOST_MEV
+        else "generate at this energy, in GeV, or write the frame that they are in"
+    )
+    raise InputError(
+        f"{path}, event {first + 1}: its particles have {energies_gev[first]:.6g} GeV together, "
+        f"and the beams of frame: {frame} have {most:.5g} GeV; beyond are {len(beyond)} of "
+        f"{len(energies_gev)} events: {hint}"
     )
 
 
@@ -152,6 +197,23 @@ def _require_beams(path: Path | str, beams_gev: tuple[float, float], frame: str)
     raise InputError(
         f"{said}: sqrt(s) of {root_s:.5g} GeV is not {CM_ENERGY_GEV:.5g} GeV: generate at this "
         "energy, with units of GeV"
+    )
+
+
+def _require_mass(path: Path, new: dict[int, FloatArray], mass_gev: float) -> None:
+    """Refuse a signal in which no new particle has the declared mass; none in the file says none.
+
+    Masses of zero are those of a generator that does not write them.
+    """
+    medians = {number: float(np.median(masses)) for number, masses in new.items()}
+    told = {number: mass for number, mass in medians.items() if mass > 0.0}
+    if not told or any(abs(mass - mass_gev) <= _SAME_MASS * mass_gev for mass in told.values()):
+        return
+    found = ", ".join(f"{number} has {mass:.5g} GeV" for number, mass in told.items())
+    raise InputError(
+        f"{path}: the card declares {mass_gev:g} GeV (masses_gev), and of the new particles of the "
+        f"file (PDG numbers, median of the masses) {found}: give the file of this mass, masses in "
+        "GeV, or correct masses_gev or path"
     )
 
 
@@ -205,11 +267,13 @@ class LheEvents:
     def settings(self) -> dict[str, object]:
         """See :class:`~darkstats.simulation.events.Process`. Files are told by their content."""
         return {
-            "version": 2,  # of what is refused: a cache may hold what 1 let pass
+            "version": 3,  # of what is refused: a cache may hold what earlier ones let pass
             "sha256": hashlib.sha256(self.file.read_bytes()).hexdigest(),
             "frame": self.frame,
             "cross_section_pb": self.cross_section_pb,
+            # Files of one content may be declared as of two masses, and one of them is refused.
             "is_signal": self.mass_gev is not None,
+            "mass_gev": self.mass_gev,
         }
 
     def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
@@ -219,8 +283,12 @@ class LheEvents:
         ------
         OptionError
             The card asks for another number of events, or cuts them into blocks.
+        InputError
+            The new particles of a signal are of another mass than declared.
         """
-        block = read_lhe(self.file, frame=self.frame)
+        block, new = _read(self.file, self.frame)
+        if self.mass_gev is not None:
+            _require_mass(self.file, new, self.mass_gev)
         if block.n_events != n_events:
             n = block.n_events
             raise OptionError(

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
     from darkstats.arrays import BoolArray
     from darkstats.simulation.detector import Detector
-    from darkstats.simulation.events import Process
+    from darkstats.simulation.events import EventBlock, Process
     from darkstats.simulation.selection import Selection
 
-__all__ = ["ProductionError", "SampleRequest", "default_cache", "produce"]
+__all__ = ["ProductionError", "SampleRequest", "default_cache", "generated_block", "produce"]
 
 _FORMAT = 1
 _GENERATION, _RESPONSE = 1, 2  # words of the stream key
@@ -99,14 +99,20 @@ def default_cache() -> Path:
     return Path(base) / "darkstats" / "simulation"
 
 
+def generated_block(request: SampleRequest, block: int) -> EventBlock:
+    """Generate the events of one block, before any detector."""
+    return request.process.generate(
+        request.events_per_block,
+        keyed_generator(request.seed, request.digest(), _GENERATION, block),
+    )
+
+
 def make_block(request: SampleRequest, block: int) -> Candidates:
     """Generate, measure and select one block."""
-    digest = request.digest()
-    events = request.process.generate(
-        request.events_per_block, keyed_generator(request.seed, digest, _GENERATION, block)
-    )
     return request.selection.apply(
-        events, request.detector, keyed_generator(request.seed, digest, _RESPONSE, block)
+        generated_block(request, block),
+        request.detector,
+        keyed_generator(request.seed, request.digest(), _RESPONSE, block),
     )
 
 

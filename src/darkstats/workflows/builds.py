@@ -117,6 +117,7 @@ def simulate(
     from darkstats.searches.build import sample_requests, sample_table
     from darkstats.searches.build import simulate as simulate_card
     from darkstats.searches.card import read_card
+    from darkstats.searches.simulation_size import whole_blocks
 
     shell = shell or Shell()
     card = read_card(request.card)
@@ -124,7 +125,7 @@ def simulate(
     total = sum(sample.n_blocks * sample.events_per_block for sample in wanted)
     with shell.step(f"simulating {card.name}", total) as step:
         samples = simulate_card(card, progress=step.advance, **_effort(request))
-    table = sample_table(samples)
+    table, warnings = sample_table(samples), whole_blocks(wanted)
     record = {
         "schema": "darkstats.simulate/1",
         "name": card.name,
@@ -133,11 +134,12 @@ def simulate(
         "quick": request.quick,
         "seed": request.seed,
         "samples": table,
+        "warnings": warnings,
         "versions": versions(),
     }
 
     def sheet() -> RenderableType:
-        return samples_sheet(card.title, table)
+        return samples_sheet(card.title, table, warnings)
 
     return Outcome(result=samples, record=lambda: record, sheet=sheet)
 

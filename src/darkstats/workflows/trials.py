@@ -144,8 +144,8 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
     )  # fmt: skip
     per_block = int(job.settings["toys_per_block"])
     store = BlockStore.create(folder / f"toys_seed_{request.seed}", job)
-    asked = job.n_blocks * per_block
-    with shell.step("throwing toys of the spectrum", asked, "toys") as step:
+    thrown = job.n_blocks * per_block
+    with shell.step("throwing toys of the spectrum", thrown, "toys") as step:
         blocks = run_blocks(
             job,
             store,
@@ -173,6 +173,7 @@ def _of_scan(folder: Path, request: GlobalRequest, shell: Shell) -> Outcome[Comp
         local=local,
         names=names,
         not_computed=left_out,
+        toys={"asked": request.n_toys, "thrown": thrown, "per_block": per_block},
         provenance={
             "job_sha256": job.digest,
             "inputs_sha256": job.inputs_digest,

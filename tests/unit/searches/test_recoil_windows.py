@@ -6,7 +6,6 @@ import pytest
 
 from darkstats.errors import CardError, OptionError
 from darkstats.searches.card import read_card
-from darkstats.searches.cuts import CutFlow
 from darkstats.searches.recoil_hunt import RecoilHunt
 from darkstats.searches.recoil_windows import RecoilWidths
 
@@ -57,7 +56,3 @@ def test_a_cut_whose_bounds_are_swapped_is_refused_with_its_line(tmp_path: Path)
         read_card(path)
     assert "swap above and below" in str(caught.value)
     assert "swapped.yaml, line" in str(caught.value)
-
-
-def test_an_empty_selection_names_what_to_check():
-    assert "theta_range_deg (in degrees, not radians)" in CutFlow(()).nothing_left()

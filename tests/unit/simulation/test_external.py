@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from darkstats.errors import InputError, OptionError
-from darkstats.simulation.external import read_lhe, read_ntuple
+from darkstats.simulation.external import LheEvents, read_lhe, read_ntuple
 from darkstats.simulation.kinematics import to_lab
 
 LHE = """<LesHouchesEvents version="3.0">
@@ -115,6 +115,68 @@ def test_a_file_that_ends_early_is_refused(tmp_path, compressed):
     path.write_bytes(gzip.compress(text.encode()) if compressed else text.encode())
     with pytest.raises(InputError, match=r"cut\.lhe.*ends early .* after 2 whole events"):
         read_lhe(path)
+
+
+@pytest.mark.parametrize("frame", ["cm", "lab"])
+def test_momenta_in_mev_beside_beams_in_gev_are_refused(tmp_path, frame):
+    pytest.importorskip("pylhe", reason="pylhe is an optional extra")
+    path = write(tmp_path, [1.0, 2.0], beams="5.29 5.29" if frame == "cm" else "7.0 4.0")
+    text = path.read_text("utf-8")
+    mev = text.replace("3.0 0.0 4.0 5.00111 0.1056", "3000.0 0.0 4000.0 5001.11 105.6")
+    assert mev != text
+    path.write_text(mev, "utf-8")
+    with pytest.raises(InputError, match=r"event 1: .* 5001\.11 GeV together.*2 of 2.*in MeV"):
+        read_lhe(path, frame=frame)
+
+
+def test_one_event_with_too_much_energy_is_no_matter_of_units(tmp_path):
+    pytest.importorskip("pylhe", reason="pylhe is an optional extra")
+    path = write(tmp_path, [1.0, 2.0, 1.0])
+    first, second, rest = path.read_text("utf-8").split("</event>", 2)
+    second = second.replace("3.0 0.0 4.0 5.00111", "9.0 0.0 12.0 15.0004")
+    path.write_text("</event>".join([first, second, rest]), "utf-8")
+    with pytest.raises(InputError, match=r"event 2: .* 1 of 3 events") as caught:
+        read_lhe(path)
+    assert "MeV" not in str(caught.value)
+
+
+#: A new particle that decays to the muon and the neutrino of the events above.
+RESONANCE = "{pdg} 2 1 2 0 0 0.0 0.0 0.0 {mass} {mass} 0 9"
+
+
+def signal(tmp_path, declared_gev, lines):
+    """A signal of a declared mass whose file lists further particles."""
+    path = write(tmp_path, [1.0, 1.0])
+    more = path.read_text("utf-8").replace("13 1 1 2", "\n".join([*lines, "13 1 1 2"]))
+    path.write_text(more.replace("\n4 1 ", f"\n{4 + len(lines)} 1 "), "utf-8")
+    return LheEvents(path="events.lhe", folder=str(tmp_path), mass_gev=declared_gev)
+
+
+@pytest.mark.parametrize("pdg", [55, 32, -36, 9000005, 1000022, 4900023])
+def test_a_signal_of_another_mass_than_declared_is_refused(tmp_path, pdg):
+    pytest.importorskip("pylhe", reason="pylhe is an optional extra")
+    lines = [RESONANCE.format(pdg=pdg, mass="2.0")]
+    assert signal(tmp_path, 2.05, lines).generate(2, np.random.default_rng(1)).n_events == 2
+    words = rf"declares 3 GeV.*{pdg} has 2 GeV.*masses_gev"
+    with pytest.raises(InputError, match=words):
+        signal(tmp_path, 3.0, lines).generate(2, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        [RESONANCE.format(pdg=23, mass="91.2")],  # of the Standard Model: not asked
+        [RESONANCE.format(pdg=9010221, mass="0.98")],  # a meson
+        [RESONANCE.format(pdg=521, mass="5.279")],
+        [RESONANCE.format(pdg=55, mass="0.0")],  # a generator that writes no masses
+        [RESONANCE.format(pdg=55, mass="9.0"), RESONANCE.format(pdg=56, mass="3.0")],
+    ],
+)
+def test_a_signal_whose_file_does_not_contradict_its_mass_is_taken(tmp_path, lines):
+    pytest.importorskip("pylhe", reason="pylhe is an optional extra")
+    process = signal(tmp_path, 3.0, lines)
+    assert process.generate(2, np.random.default_rng(1)).n_events == 2
 
 
 def test_an_ntuple_becomes_candidates(tmp_path):
