@@ -66,12 +66,12 @@ if TYPE_CHECKING:
     from darkstats.inference.feldman_cousins import feldman_cousins
     from darkstats.inference.goodness_of_fit import goodness_of_fit
     from darkstats.inference.hypotest import hypotest
+    from darkstats.inference.p_values import ToyOptions
     from darkstats.inference.results import (
         GoodnessOfFit,
         HypoTestResult,
         Interval,
         Significance,
-        ToyOptions,
         UpperLimit,
     )
     from darkstats.inference.significance import significance
@@ -207,12 +207,12 @@ _HOMES = {
     "darkstats.inference.feldman_cousins": ("feldman_cousins",),
     "darkstats.inference.goodness_of_fit": ("goodness_of_fit",),
     "darkstats.inference.hypotest": ("hypotest",),
+    "darkstats.inference.p_values": ("ToyOptions",),
     "darkstats.inference.results": (
         "GoodnessOfFit",
         "HypoTestResult",
         "Interval",
         "Significance",
-        "ToyOptions",
         "UpperLimit",
     ),
     "darkstats.inference.significance": ("significance",),

@@ -21,19 +21,6 @@ BROKEN = {"op": "remove", "path": "/nothing"}
 Call = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run a command here; return its exit status and what it wrote."""
-
-    def invoke(*words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = run([str(word) for word in words])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return invoke
-
-
 def patches(folder: Path, *, broken: int) -> Path:
     """The first four hypotheses of the example, some of which cannot be applied."""
     document = json.loads((EXAMPLE / "patchset.json").read_text("utf-8"))

@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 import foreign_searches
-from darkstats.cli import run
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -29,19 +28,6 @@ LABELS = {
     "named_like_columns": (["status", "p0"], PLANE, {"expected"}),
     "same_numbers": (["m", "channel"], [[1, "a"], [1, "b"], [2, "a"]], {"limits"}),
 }
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run a command here; return its exit status and what it wrote."""
-
-    def invoke(*words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = run([str(word) for word in words])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return invoke
 
 
 def _inputs(folder: Path, labels: list[str], values: list[Any]) -> tuple[object, ...]:

@@ -18,36 +18,15 @@ import pytest
 
 import foreign_searches
 from darkstats import referee
-from darkstats.cli import run
 from darkstats.fit import FitOptions, FitStatus, ladder
 from darkstats.fit.lanes import Lanes, Problem
-from darkstats.inference.curve import unprofiled_scale
+from darkstats.inference.unprofiled import unprofiled_scale
 from darkstats.model import compile_workspace
 from darkstats.workspace import Workspace
+from foreign_searches import write as written
 from unbinned_models import bump, compiled
 
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run a command here; no warning may leave it. Its exit status and what it wrote."""
-
-    def invoke(*words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            status = run([str(word) for word in words])
-        captured = capsys.readouterr()
-        assert "internal error" not in captured.err
-        return status, captured.out, captured.err
-
-    return invoke
-
-
-def written(path: Path, document: Any) -> Path:
-    path.write_text(json.dumps(document), "utf-8")
-    return path
 
 
 def with_signal() -> dict[str, Any]:
@@ -377,7 +356,10 @@ def test_densities_that_are_zero_wherever_they_are_drawn(call: Call, tmp_path: P
 def test_a_record_whose_errors_are_negative_is_refused(call: Call, tmp_path: Path) -> None:
     """It was an internal error of the figure: each number by itself is one."""
     pytest.importorskip("mplhep", reason="mplhep is an optional extra")
-    source, record = written(tmp_path / "w.json", with_signal()), tmp_path / "limit.json"
+    source, record = (
+        written(tmp_path / "w.json", with_signal()),
+        tmp_path / "limit.json",
+    )
     words = ("--calculator", "toys", "--toys", "200")
     assert call("limit", source, *words, "-o", record)[0] == 0
     found = json.loads(record.read_text("utf-8"))
@@ -480,7 +462,12 @@ def test_a_signal_beyond_the_range_of_numbers(
 ) -> None:
     table = tmp_path / "x.csv"
     table.write_text("mass_gev,cross_section_fb,reference_coupling,power\n1,9,0.1,2\n2,5,0.1,2\n")
-    words = ["limit", written(tmp_path / "w.json", with_signal()), "--cross-sections", table]
+    words = [
+        "limit",
+        written(tmp_path / "w.json", with_signal()),
+        "--cross-sections",
+        table,
+    ]
     status, _, said = call(*words, "--unit-signal", f"g={coupling}", "--mass", "1")
     assert status == 2
     assert f"signal strength 1 is {size} fb by --unit-signal" in said

@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import foreign_searches
-from darkstats.cli import run
+from foreign_searches import write as written
 
 Call = Callable[..., tuple[int, str, str]]
 
 LARGEST = 1.7976931348623157e308
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run a command here; no warning may leave it. Its exit status and what it wrote."""
-
-    def invoke(*words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            status = run([str(word) for word in words])
-        captured = capsys.readouterr()
-        assert "internal error" not in captured.err
-        return status, captured.out, captured.err
-
-    return invoke
-
-
-def written(path: Path, document: Any) -> Path:
-    path.write_text(json.dumps(document), "utf-8")
-    return path
 
 
 @pytest.mark.parametrize("edges", [[0.0, 1.0, LARGEST], [-LARGEST, 0.0, LARGEST]])

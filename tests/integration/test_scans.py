@@ -25,19 +25,6 @@ ALP = REPOSITORY / "workspaces/alp"
 Z2018 = REPOSITORY / "workspaces/zprime_invisible_2018"
 
 
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]):
-    """Run a command here; return its exit status and what it wrote."""
-
-    def invoke(*words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = run([str(word) for word in words])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return invoke
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a finished scan."""

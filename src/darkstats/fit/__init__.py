@@ -7,8 +7,9 @@ from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
 from darkstats.fit.groups import ErrorBudget, GroupImpact, error_budget
 from darkstats.fit.groups import members as group_members
 from darkstats.fit.lanes import FitOptions, FitStatus
-from darkstats.fit.mle import Certification, FitResult, fit
+from darkstats.fit.mle import fit
 from darkstats.fit.profile import Impact, ProfileScan, impacts, profile_scan
+from darkstats.fit.result import Certification, FitResult
 from darkstats.fit.uncertainty import Covariance, ProfileInterval, covariance, profile_interval
 
 __all__ = [

@@ -11,7 +11,7 @@ import numpy as np
 
 from darkstats.arrays import FloatArray
 from darkstats.errors import OptionError, listed
-from darkstats.fit.mle import FitResult
+from darkstats.fit.result import FitResult
 from darkstats.fit.uncertainty import Covariance
 from darkstats.model import Model
 

@@ -9,131 +9,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from darkstats.arguments import checked
-from darkstats.arrays import BoolArray, FloatArray, frozen_floats
+from darkstats.arrays import FloatArray, frozen_floats
 from darkstats.errors import FitFailedError, ImpossibleDataError, LocalMinimumError
 from darkstats.fit.batch import RUNGS, BatchFit, fit_batch
 from darkstats.fit.elsewhere import affordable, most_starts, starts_elsewhere
-from darkstats.fit.feasible import feasible_point
-from darkstats.fit.lanes import FitOptions, FitStatus, Problem
+from darkstats.fit.lanes import FitOptions, Problem
 from darkstats.fit.minima import AGREEMENT, Minimum
+from darkstats.fit.remarks import (
+    bound_warnings,
+    failure,
+    held_in_words,
+    loose_parameters,
+    untried_starts,
+    warnings_of,
+)
+from darkstats.fit.result import Certification, FitResult
 from darkstats.fit.starts import jittered_starts, mirrored_starts, starts_on_both_sides
 from darkstats.fit.valleys import cancels
 from darkstats.model import Model, Observation
-from darkstats.shown import Shown
 
-__all__ = ["AGREEMENT", "Certification", "FitResult", "fit", "number_options"]
+__all__ = ["AGREEMENT", "fit", "number_options"]
 
 NUMBER_TOLERANCE = 1e-12
 MORE_STARTS = 10
-PRESSING = 1e-3  # half a deviance over the whole range, below which a bound holds nothing back
-RANGE_END = "the end of the range that the workspace declares"
 MORE_KEYS = (6, 8, 10, 12, 14, 16)  # of searches on, where the lowest minimum was found once
 NEARBY = 0.3  # spread of starts around the lowest minimum so far, in pre-fit errors
-SAME_PLACE = 1e-2  # relative difference of a parameter between two starts at one minimum
-ONE_MINIMUM = 1e-4  # squared distance, in standard deviations, of two ends at one minimum
 MOST_BELOW = 6  # ends below a minimum that are followed
 DEAR_STEPS = 100  # from a start far away, where fits are so dear that only some are tried
-FLAT = 1e-8  # least curvature along any direction, of a Hessian with a unit diagonal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certification:
-    """How far a minimum has been checked.
-
-    Parameters
-    ----------
-    level
-        1: gradient, EDM and curvature; 2: found again from another start besides.
-    starts
-        Number of starts.
-    failed
-        Fits from them that ended without a certified minimum; they count for nothing.
-    agreement
-        Difference in deviance between the best two minima.
-    rung
-        Which retry delivered the minimum (``"first start"`` if none was needed).
-    """
-
-    level: int
-    starts: int
-    failed: int
-    agreement: float
-    rung: str
-
-    def __str__(self) -> str:
-        return f"level {self.level}, {self.starts} starts"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class FitResult(Shown):
-    """A certified minimum.
-
-    Parameters
-    ----------
-    parameters
-        Best-fit values, fixed ones included. Shape [par].
-    twice_nll
-        Deviance relative to the saturated model: differences are likelihood ratios.
-    edm, steps
-        Estimated distance to the minimum, Newton steps.
-    free
-        Names of the parameters that were fitted.
-    at_bound
-        Names of fitted parameters that rest at a bound of their range.
-    certification, warnings
-        How the minimum was checked; what a reader has to know.
-
-    Examples
-    --------
-    >>> import darkstats
-    >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
-    >>> model = darkstats.compile_workspace(workspace)
-    >>> darkstats.fit_model(model, model.observation)
-    FitResult(parameters=(0.5811, 1.023, 0.9785), twice_nll=0.2488, ..., certification=level 2, ...
-    """
-
-    in_a_line: ClassVar = "parameters twice_nll edm at_bound certification"
-
-    model: Model = field(repr=False)
-    observation: Observation = field(repr=False)
-    parameters: FloatArray
-    twice_nll: float
-    edm: float
-    steps: int
-    free: tuple[str, ...] = field(repr=False)
-    at_bound: tuple[str, ...]
-    certification: Certification
-    warnings: tuple[str, ...]
-
-    @property
-    def minus_two_log_density(self) -> float:
-        """-2 log of the probability density with all constants, as pyhf's ``twice_nll``."""
-        return -2.0 * self.model.log_density(self.parameters, self.observation)
-
-    def value(self, name: str) -> float:
-        """Best-fit value of a parameter.
-
-        Examples
-        --------
-        >>> import darkstats
-        >>> workspace = darkstats.read_workspace("workspaces/examples/two_bins.json")
-        >>> model = darkstats.compile_workspace(workspace)
-        >>> round(darkstats.fit_model(model, model.observation).value("mu"), 3)
-        0.581
-        """
-        return float(self.parameters[self.model.parameter_index(name)])
-
-    @property
-    def poi(self) -> float:
-        """Best-fit (or fixed) value of the parameter of interest."""
-        return float(self.parameters[self.model.require_poi()])
 
 
 def number_options(options: FitOptions) -> FitOptions:
@@ -141,33 +49,14 @@ def number_options(options: FitOptions) -> FitOptions:
     return replace(options, edm_tolerance=min(options.edm_tolerance, NUMBER_TOLERANCE))
 
 
-def _loose(
-    problem: Problem, observation: Observation, here: FloatArray, there: FloatArray
-) -> BoolArray:
-    """Parameters [par] whose values two starts leave open, although the deviance is the same.
-
-    What is asked depends on no unit of a parameter: the distance counts in standard deviations, and
-    the curvature after a scaling of the Hessian to a unit diagonal.
-    """
-    model = problem.model
-    own = [p.prefit_error if p.constrained else None for p in model.parameters]
-    unit = np.array([0.0 if error is None else error for error in own])
-    size = np.maximum(np.maximum(np.abs(here), np.abs(there)), unit)
-    apart: BoolArray = np.abs(here - there) > SAME_PLACE * size
-    if not apart.any():
-        return apart
-    data, auxdata = model.stack([observation])
-    hessian = model.derivatives(here, data, auxdata[0])[2]
-    free = np.flatnonzero(problem.free)
-    hessian, step = hessian[np.ix_(free, free)], (there - here)[free]
-    if not np.isfinite(hessian).all() or step @ hessian @ step > ONE_MINIMUM:
-        return apart  # two minima of one depth, or no curvature that could tell
-    root = np.sqrt(np.maximum(np.diag(hessian), 0.0))
-    scale = np.where(root > 0.0, root, 1.0)
-    curvature, directions = np.linalg.eigh(hessian / np.outer(scale, scale))
-    flat = (np.abs(directions[:, curvature < FLAT]) > SAME_PLACE).any(axis=1)
-    apart[free] &= flat
-    return apart
+def _where_rates_are_finite(problem: Problem, held: FloatArray) -> FloatArray | None:
+    """Where constraints put the parameters, if rates are infinite at the starting values only."""
+    nominal = np.clip(problem.model.nominal, problem.lower, problem.upper)
+    nearer: FloatArray = np.where(problem.free == 1, nominal, held)
+    with np.errstate(all="ignore"):
+        rates = problem.model.expected_rates(np.array([held, nearer]))
+    infinite = ~np.isfinite(rates).all(axis=1)
+    return nearer if infinite.tolist() == [True, False] else None
 
 
 def _below(
@@ -322,114 +211,6 @@ def _require_reached(
     )
 
 
-def _cut_short(
-    problem: Problem, observation: Observation, point: FloatArray, twice_nll: float
-) -> tuple[str, ...]:
-    """Words for a minimum that others may lie below, where not all was tried that could tell."""
-    most = most_starts(problem)
-    if most is None:
-        return ()
-    starts = starts_elsewhere(problem, observation, point, twice_nll)
-    tried = min(most, len(starts))
-    if tried == len(starts):
-        return ()
-    return (
-        f"the likelihood may have further minima, for which {tried} of {len(starts)} starts were "
-        "tried, as fits of a model of this size are dear; check the data and the largest pulls",
-    )
-
-
-def _warnings(
-    problem: Problem, batch: BatchFit, best: int, loose: BoolArray, spread: float
-) -> tuple[str, ...]:
-    notes = []
-    if loose.any():
-        names = [problem.model.parameters[p].name for p in np.flatnonzero(loose)]
-        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        notes.append(
-            f"the likelihood hardly changes with {shown}: two starts found the same deviance at "
-            "different values, which mean nothing by themselves"
-        )
-    if spread > AGREEMENT:
-        notes.append(
-            f"the likelihood has more than one minimum (deviances {spread:.3g} apart); "
-            "the lowest was taken"
-        )
-    if batch.min_rate[best] < 0.0:
-        notes.append(problem.model.negative_rates)
-    return tuple(notes)
-
-
-def _held(model: Model, poi_value: float | None, fixed: Mapping[str, float] | None) -> str:
-    """What a caller holds, in words."""
-    held = {} if poi_value is None else {model.poi_name or "": poi_value}
-    return ", ".join(f"{name} = {value:g}" for name, value in {**held, **(fixed or {})}.items())
-
-
-def _failure(
-    problem: Problem, observation: Observation, start: FloatArray, batch: BatchFit, held: str
-) -> FitFailedError:
-    """A fit without a minimum: where the data are impossible, with the place."""
-    n, status = len(batch.status), FitStatus(int(batch.status[0]))
-    if status is FitStatus.NOT_FINITE:
-        data, auxdata = problem.model.stack([observation])
-        found = feasible_point(problem, problem.model.lanes_of(data), auxdata[0], start)
-        if not found.reached:
-            return ImpossibleDataError(
-                "no point was found within the ranges of the parameters that has a positive, "
-                "finite expected rate wherever there are events; the best one has "
-                f"{found.rate:.3g} for {problem.model.place_of_datum(data, found.datum)}; widen "
-                "the ranges of the parameters that act there",
-                held=held,
-            )
-    return FitFailedError(
-        f"no minimum could be certified from {n} starts ({status.name}, EDM "
-        f"{batch.edm[0]:.3g}, smallest rate {batch.min_rate[0]:.3g}); check that every "
-        "bin with events has a positive expected rate within the ranges of the parameters",
-        spent=bool(batch.spent.any()),
-    )
-
-
-def _bound_warning(
-    model: Model,
-    observation: Observation,
-    point: FloatArray,
-    resting: BoolArray,
-    *,
-    lower: bool,
-    upper: bool,
-) -> tuple[str, ...]:
-    """Words for parameters that rest at the end of a range that only serves a minimiser.
-
-    ``lower``, ``upper``: whether that end of the POI's range comes from the workspace. Zero is a
-    boundary of physics, and a constraint holds its parameter by itself.
-    """
-    found = []
-    for p in map(int, np.flatnonzero(resting)):
-        parameter = model.parameters[p]
-        above = bool(point[p] >= parameter.upper)
-        end = parameter.upper if above else parameter.lower
-        if p == model.poi_index:
-            if upper if above else lower and end != 0.0:
-                found.append(parameter.name)
-        elif not parameter.constrained and end != 0.0 and _presses(model, observation, point, p):
-            found.append(parameter.name)
-    return tuple(
-        f"{name} rests at {point[model.parameter_index(name)]:g}, {RANGE_END}: the likelihood is "
-        "larger beyond it; widen the range"
-        for name in found
-    )
-
-
-def _presses(model: Model, observation: Observation, point: FloatArray, p: int) -> bool:
-    """Whether the likelihood rises beyond the end of a range at which a parameter rests."""
-    data, auxdata = model.stack([observation])
-    slope = float(model.derivatives(point, data, auxdata[0])[1][p])
-    parameter = model.parameters[p]
-    outwards = -slope if point[p] >= parameter.upper else slope
-    return outwards * (parameter.upper - parameter.lower) > PRESSING
-
-
 @checked
 def fit(
     model: Model,
@@ -515,6 +296,19 @@ def fit(
 
     batch, failed = _agreed(problem, attempt, options, held=held, starts=starts)
     found = batch.lowest()
+    nearer = _where_rates_are_finite(problem, held) if found is None and start is None else None
+    if nearer is not None:
+        return fit(
+            model,
+            observation,
+            poi_value=poi_value,
+            fixed=fixed,
+            poi_lower=poi_lower,
+            poi_upper=poi_upper,
+            start=nearer,
+            options=options,
+            even_if_impossible=even_if_impossible,
+        )
     if found is not None and math.isfinite(found.twice_nll):
         below, level, lost = _lower_places(problem, observation, found, attempt, options)
         failed += lost
@@ -545,9 +339,11 @@ def fit(
             )
             return replace(reached, observation=observation, twice_nll=math.inf)
         if places is not None:
-            raise ImpossibleDataError(places, held=_held(model, poi_value, fixed))
+            raise ImpossibleDataError(places, held=held_in_words(model, poi_value, fixed))
     if found is None or (not even_if_impossible and np.isposinf(found.twice_nll)):
-        raise _failure(problem, observation, starts[0], batch, _held(model, poi_value, fixed))
+        raise failure(
+            problem, observation, starts[0], batch, held_in_words(model, poi_value, fixed)
+        )
     if found.agreeing() < 2:
         following = (
             f"next: {found.rises[1]:.3g} higher in deviance"
@@ -561,7 +357,7 @@ def fit(
     best = found.lane
     point = found.parameters.copy()
     point.flags.writeable = False
-    loose = _loose(problem, observation, point, batch.parameters[int(found.order[1])])
+    loose = loose_parameters(problem, observation, point, batch.parameters[int(found.order[1])])
     free = problem.free == 1
     resting = free & ((point <= problem.lower) | (point >= problem.upper))
     names = model.parameter_names
@@ -581,9 +377,9 @@ def fit(
             agreement=float(found.rises[1]),
             rung=RUNGS[int(batch.rung[best])],
         ),
-        warnings=_warnings(problem, batch, best, loose, found.spread)
-        + _cut_short(problem, observation, point, found.twice_nll)
-        + _bound_warning(
+        warnings=warnings_of(problem, batch, best, loose, found.spread)
+        + untried_starts(problem, observation, point, found.twice_nll)
+        + bound_warnings(
             model, observation, point, resting, lower=poi_lower is None, upper=poi_upper is None
         ),
     )

@@ -14,7 +14,8 @@ from darkstats.arrays import BoolArray, FloatArray, IndexArray, frozen_indices
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.batch import BatchFit, fit_batch
 from darkstats.fit.lanes import FitOptions
-from darkstats.fit.mle import AGREEMENT, FitResult, fit
+from darkstats.fit.mle import AGREEMENT, fit
+from darkstats.fit.result import FitResult
 from darkstats.fit.surface import Surface
 from darkstats.fit.uncertainty import Covariance, covariance
 from darkstats.kernel import default_threads, run_blocks

@@ -14,7 +14,8 @@ from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit.batch import fit_batch
 from darkstats.fit.eigenvalues import largest_eigenvalue
 from darkstats.fit.lanes import FitOptions
-from darkstats.fit.mle import AGREEMENT, FitResult, fit
+from darkstats.fit.mle import AGREEMENT, fit
+from darkstats.fit.result import FitResult
 from darkstats.gaussian import quantile
 from darkstats.model import Model, Observation
 from darkstats.shown import Shown

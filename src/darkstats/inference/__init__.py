@@ -14,21 +14,23 @@ from darkstats.inference.asimov import asimov_data, blinded_observation
 from darkstats.inference.feldman_cousins import feldman_cousins
 from darkstats.inference.goodness_of_fit import goodness_of_fit
 from darkstats.inference.hypotest import hypotest
-from darkstats.inference.poisson_counting import poisson_cls_limit, poisson_interval
-from darkstats.inference.results import (
-    N_SIGMA,
+from darkstats.inference.p_values import (
     Calculator,
     ExpectedPValues,
     FitCounts,
+    PValue,
+    ToyCounts,
+    ToyOptions,
+)
+from darkstats.inference.poisson_counting import poisson_cls_limit, poisson_interval
+from darkstats.inference.results import (
+    N_SIGMA,
     GoodnessOfFit,
     HypoTestResult,
     Interval,
     LimitScan,
     Probe,
-    PValue,
     Significance,
-    ToyCounts,
-    ToyOptions,
     UpperLimit,
 )
 from darkstats.inference.significance import significance

@@ -15,13 +15,15 @@ from darkstats.arguments import checked
 from darkstats.errors import LimitNotFoundError, OptionError
 from darkstats.gaussian import quantile
 from darkstats.inference.crossing import Crossing
-from darkstats.inference.curve import ProfileCurve, unprofiled_scale
-from darkstats.inference.results import Interval, LimitScan, ToyCounts, ToyOptions
+from darkstats.inference.curve import ProfileCurve
+from darkstats.inference.p_values import ToyCounts, ToyOptions
+from darkstats.inference.results import Interval, LimitScan
 from darkstats.inference.slivers import REACH, STEP, exact_hull, one_event
 from darkstats.inference.test_statistics import TEST_STATISTICS
 from darkstats.inference.toy_curve import NoisyCrossing, NoisyPoint, noisy_crossing
 from darkstats.inference.toy_limit import FEW_BEYOND, require_enough_toys
 from darkstats.inference.toys import Hypothesis, p_value, sample_statistic
+from darkstats.inference.unprofiled import unprofiled_scale
 
 if TYPE_CHECKING:
     from darkstats.fit import FitOptions

@@ -14,13 +14,14 @@ from darkstats.arguments import checked
 from darkstats.errors import FitFailedError, ImpossibleDataError, OptionError, UnknownNameError
 from darkstats.fit import FitOptions, fit, fit_batch
 from darkstats.inference.chi_square import chi_square_survival
-from darkstats.inference.results import FitCounts, GoodnessOfFit, PValue, ToyCounts, ToyOptions
+from darkstats.inference.p_values import FitCounts, PValue, ToyCounts, ToyOptions
+from darkstats.inference.results import GoodnessOfFit
 from darkstats.inference.toys import TOYS_PER_BLOCK, Hypothesis, p_value, stream, throw
 from darkstats.kernel import default_threads, run_blocks
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
-    from darkstats.inference.results import Calculator
+    from darkstats.inference.p_values import Calculator
     from darkstats.model import Model, Observation
 
 __all__ = ["goodness_of_fit", "toy_deviances"]
@@ -151,8 +152,9 @@ def _counted(model: Model, parameters: FloatArray) -> tuple[int, int]:
         points[2 * row + 2, index] -= step
     rates = np.asarray(model.expected_rates(points))[:, ~model.masked_bins]
     rates = rates[:, np.abs(rates).max(axis=0) > _NOTHING]
-    with np.errstate(invalid="ignore", over="ignore"):  # far from the data rates may overflow
-        jacobian = (rates[1::2] - rates[2::2]) / np.sqrt(np.maximum(np.abs(rates[0]), _NOTHING))
+    known = rates[:, np.isfinite(rates[0])]  # a bin whose rate overflows tells no direction
+    with np.errstate(invalid="ignore", over="ignore"):  # far from the data others may, too
+        jacobian = (known[1::2] - known[2::2]) / np.sqrt(np.maximum(np.abs(known[0]), _NOTHING))
     jacobian = jacobian[np.isfinite(jacobian).all(axis=1)]
     sizes = np.linalg.norm(jacobian, axis=1)
     jacobian = jacobian[sizes > 0.0] / sizes[sizes > 0.0, np.newaxis]

@@ -10,19 +10,13 @@ from darkstats.errors import OptionError, UnknownNameError
 from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.asymptotics import expected_p_values, observed_p_values
 from darkstats.inference.curve import ProfileCurve
-from darkstats.inference.results import (
-    N_SIGMA,
-    SMALLEST_P,
-    ExpectedPValues,
-    HypoTestResult,
-    PValue,
-    ToyOptions,
-)
+from darkstats.inference.p_values import SMALLEST_P, ExpectedPValues, PValue, ToyOptions
+from darkstats.inference.results import N_SIGMA, HypoTestResult
 from darkstats.inference.test_statistics import test_statistic
 
 if TYPE_CHECKING:
     from darkstats.fit import FitOptions
-    from darkstats.inference.results import Calculator
+    from darkstats.inference.p_values import Calculator
     from darkstats.model import Model, Observation
 
 __all__ = [

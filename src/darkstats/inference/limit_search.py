@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from darkstats.errors import LimitNotFoundError
 from darkstats.inference.asymptotics import observed_p_values, root_target
 from darkstats.inference.crossing import Crossing
-from darkstats.inference.curve import NLL_TOLERANCE, unprofiled_scale
+from darkstats.inference.curve import NLL_TOLERANCE
+from darkstats.inference.unprofiled import unprofiled_scale
 
 if TYPE_CHECKING:
     from darkstats.inference.curve import ProfileCurve

@@ -15,9 +15,10 @@ import numpy as np
 
 from darkstats.errors import NotCertifiedError, OptionError
 from darkstats.gaussian import cdf
+from darkstats.inference.p_values import ToyOptions
 from darkstats.inference.poisson_counting import poisson_cdf, poisson_cls_limit
 from darkstats.inference.probe import seconds_per_toy
-from darkstats.inference.results import N_SIGMA, LowCounts, ToyOptions
+from darkstats.inference.results import N_SIGMA, LowCounts
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.inference.asymptotics import observed_p_values
-from darkstats.inference.results import Probe, ToyOptions
+from darkstats.inference.p_values import ToyOptions
+from darkstats.inference.results import Probe
 from darkstats.inference.toy_tests import toy_points
 
 if TYPE_CHECKING:

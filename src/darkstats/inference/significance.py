@@ -16,12 +16,13 @@ from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.asymptotics import discovery
 from darkstats.inference.curve import ProfileCurve
 from darkstats.inference.hypotest import BLINDED, warnings_of
-from darkstats.inference.results import N_SIGMA, SMALLEST_P, PValue, Significance, ToyOptions
+from darkstats.inference.p_values import SMALLEST_P, PValue, ToyOptions
+from darkstats.inference.results import N_SIGMA, Significance
 from darkstats.inference.test_statistics import TEST_STATISTICS, TestStatistic
 
 if TYPE_CHECKING:
     from darkstats.fit import FitOptions
-    from darkstats.inference.results import Calculator
+    from darkstats.inference.p_values import Calculator
     from darkstats.model import Model, Observation
 
 __all__ = ["significance"]

@@ -10,14 +10,8 @@ import numpy as np
 
 from darkstats.errors import LimitNotFoundError, OptionError
 from darkstats.gaussian import cdf
-from darkstats.inference.results import (
-    ALL_EXCLUDED,
-    N_SIGMA,
-    LimitScan,
-    ToyCounts,
-    ToyOptions,
-    UpperLimit,
-)
+from darkstats.inference.p_values import ToyCounts, ToyOptions
+from darkstats.inference.results import ALL_EXCLUDED, N_SIGMA, LimitScan, UpperLimit
 from darkstats.inference.toy_curve import NoisyCrossing, NoisyPoint, noisy_crossing
 from darkstats.inference.toy_tests import ToyPoint, no_reference, toy_points
 

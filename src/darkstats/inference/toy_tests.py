@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkstats.gaussian import cdf
-from darkstats.inference.results import (
-    N_SIGMA,
-    ExpectedPValues,
-    HypoTestResult,
-    PValue,
-    ToyCounts,
-    ToyOptions,
-    none_beyond,
-)
+from darkstats.inference.p_values import ExpectedPValues, PValue, ToyCounts, ToyOptions, none_beyond
+from darkstats.inference.results import N_SIGMA, HypoTestResult
 from darkstats.inference.toys import (
     TIE_TOLERANCE,
     Hypothesis,

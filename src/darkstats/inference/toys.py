@@ -18,7 +18,7 @@ import numpy as np
 
 from darkstats.errors import FitFailedError, OptionError
 from darkstats.fit import FitOptions, fit_batch
-from darkstats.inference.results import PValue, ToyCounts, ToyOptions, none_beyond
+from darkstats.inference.p_values import PValue, ToyCounts, ToyOptions, none_beyond
 from darkstats.kernel import default_threads, run_blocks
 from darkstats.model.base import TOYS_PER_BLOCK
 from darkstats.streams import keyed_generator

@@ -32,20 +32,15 @@ from darkstats.inference.hypotest import (
     warnings_of,
 )
 from darkstats.inference.limit_search import MOVES, LimitSearch, log_p
-from darkstats.inference.results import (
-    ALL_EXCLUDED,
-    N_SIGMA,
-    LimitScan,
-    ToyOptions,
-    UpperLimit,
-)
+from darkstats.inference.p_values import ToyOptions
+from darkstats.inference.results import ALL_EXCLUDED, N_SIGMA, LimitScan, UpperLimit
 from darkstats.inference.test_statistics import test_statistic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from darkstats.fit import FitOptions
-    from darkstats.inference.results import Calculator
+    from darkstats.inference.p_values import Calculator
     from darkstats.model import Model, Observation
 
 __all__ = ["METHODS", "POWER_THRESHOLD", "asymptotic_limit", "limit_of_curve", "upper_limit"]

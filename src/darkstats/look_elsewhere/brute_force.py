@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from darkstats.errors import NotCertifiedError
-from darkstats.inference.results import PValue
+from darkstats.inference.p_values import PValue
 from darkstats.look_elsewhere.checks import MOST_FAILED
 from darkstats.look_elsewhere.maxima import MaximaTally
 from darkstats.look_elsewhere.result import GlobalSignificance, checked_local, global_result

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from darkstats.arrays import FloatArray, frozen_floats
 from darkstats.errors import OptionError
 from darkstats.gaussian import survival
-from darkstats.inference.results import PValue
+from darkstats.inference.p_values import PValue
 from darkstats.look_elsewhere import checks
 from darkstats.look_elsewhere.excursions import ExcursionTally
 from darkstats.look_elsewhere.result import GlobalSignificance, checked_local, global_result

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from darkstats.arrays import FloatArray, IndexArray, frozen_floats, frozen_indices
 from darkstats.errors import OptionError
-from darkstats.inference.results import PValue
+from darkstats.inference.p_values import PValue
 from darkstats.inference.toys import TIE_TOLERANCE
 from darkstats.look_elsewhere.field import ScanField
 from darkstats.look_elsewhere.result import GlobalSignificance

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from darkstats.arrays import FloatArray, IndexArray, frozen_floats, frozen_indices
 from darkstats.errors import OptionError
-from darkstats.inference.results import ToyCounts
+from darkstats.inference.p_values import ToyCounts
 from darkstats.inference.toys import TIE_TOLERANCE
 from darkstats.look_elsewhere.field import ScanField
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from darkstats.errors import OptionError
 from darkstats.gaussian import quantile, survival
-from darkstats.inference.results import PValue, ToyCounts
+from darkstats.inference.p_values import PValue, ToyCounts
 from darkstats.look_elsewhere.level_law import LevelLaw
 from darkstats.shown import Shown
 

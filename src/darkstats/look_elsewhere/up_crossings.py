@@ -6,7 +6,7 @@ Use this on a line where toys do not reach the observed significance; look at ``
 from __future__ import annotations
 
 from darkstats.errors import OptionError
-from darkstats.inference.results import PValue
+from darkstats.inference.p_values import PValue
 from darkstats.look_elsewhere import checks
 from darkstats.look_elsewhere.excursions import ExcursionTally
 from darkstats.look_elsewhere.level_law import LevelLaw, fit_levels

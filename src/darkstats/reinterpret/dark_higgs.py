@@ -25,7 +25,7 @@ from darkstats.errors import OptionError
 from darkstats.signals.dark_higgsstrahlung import higgs_momentum_gev
 
 if TYPE_CHECKING:
-    from darkstats.reinterpret.recasts import Target
+    from darkstats.reinterpret.recast_searches import Target
 
 __all__ = ["REGIMES", "DarkHiggsPoint", "read_point", "regime_of"]
 

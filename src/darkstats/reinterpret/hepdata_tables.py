@@ -17,7 +17,7 @@ from darkstats.errors import DocumentError, OptionError
 from darkstats.reinterpret.cross_sections import CROSS_SECTION_UNITS
 from darkstats.reinterpret.lifetimes import tables_by_mass
 from darkstats.reinterpret.recast_files import RateLimits
-from darkstats.reinterpret.recasts import Limit
+from darkstats.reinterpret.recast_searches import Limit
 
 __all__ = ["read_rate_table"]
 

@@ -18,7 +18,7 @@ from darkstats.errors import DocumentError, OptionError
 from darkstats.reinterpret.cross_sections import CROSS_SECTION_UNITS
 from darkstats.reinterpret.lifetimes import LifetimeTable, Momenta
 from darkstats.reinterpret.mass_names import MassName
-from darkstats.reinterpret.recasts import Limit
+from darkstats.reinterpret.recast_searches import Limit
 from darkstats.searches.csv_rows import number_in, read_rows
 from darkstats.signals.constants import HBAR_C_GEV_MM
 from darkstats.signals.hadronic_ratio import HadronicRatio

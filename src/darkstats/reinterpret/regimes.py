@@ -21,7 +21,7 @@ from darkstats.signals.mediators import FINAL_STATES
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
-    from darkstats.reinterpret.recasts import Target
+    from darkstats.reinterpret.recast_searches import Target
     from darkstats.signals.mediators import Decays
 
 __all__ = ["REGIMES", "Boundaries", "Geometry", "RegimeMap", "boundaries", "regime_map", "shares"]

@@ -10,7 +10,8 @@ from darkstats.report.provenance import Inputs
 from darkstats.report.records import SCHEMAS
 
 if TYPE_CHECKING:
-    from darkstats.inference.results import Calculator, Interval, LimitScan, UpperLimit
+    from darkstats.inference.p_values import Calculator
+    from darkstats.inference.results import Interval, LimitScan, UpperLimit
     from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["SCHEMA", "inputs_of", "interval_of", "limit_of"]
@@ -138,7 +139,7 @@ def _scan(record: Mapping[str, Any], source: str) -> LimitScan:
 
 
 def _fits(record: Mapping[str, Any], source: str) -> Any:  # noqa: ANN401 -- FitCounts, imported when used
-    from darkstats.inference.results import FitCounts
+    from darkstats.inference.p_values import FitCounts
 
     fits = record.get("fits") or {}
     if not isinstance(fits, dict):

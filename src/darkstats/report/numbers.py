@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from darkstats.inference.results import PValue
+    from darkstats.inference.p_values import PValue
 
 __all__ = [
     "BAND_LABELS",

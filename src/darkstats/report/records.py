@@ -17,16 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from darkstats.errors import DarkstatsError
+    from darkstats.inference.p_values import FitCounts, PValue, ToyCounts
     from darkstats.inference.results import (
-        FitCounts,
         GoodnessOfFit,
         HypoTestResult,
         Interval,
         LimitScan,
         Probe,
-        PValue,
         Significance,
-        ToyCounts,
         UpperLimit,
     )
     from darkstats.referee import Verdict
@@ -430,7 +428,11 @@ def goodness_record(found: GoodnessOfFit, inputs: Inputs) -> Record:
     }
     _with(record, "statistic", found.statistic, found.p_value_reason)
     _with(record, "p_value", p_record(found.p_value), found.p_value_reason)
-    _with(record, "mu_hat", found.mu_hat, "the measurement names no parameter of interest")
+    no_fit = found.p_value_reason if found.statistic is None else None
+    _with(
+        record, "mu_hat", found.mu_hat,
+        no_fit or "the measurement names no parameter of interest",
+    )  # fmt: skip
     _with_toys(record, found.toys, found.seed)
     return _finished(
         "gof",

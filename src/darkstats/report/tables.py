@@ -34,15 +34,13 @@ from darkstats.report.numbers import (
 )
 
 if TYPE_CHECKING:
+    from darkstats.inference.p_values import FitCounts, PValue, ToyCounts
     from darkstats.inference.results import (
-        FitCounts,
         GoodnessOfFit,
         HypoTestResult,
         Interval,
         Probe,
-        PValue,
         Significance,
-        ToyCounts,
         UpperLimit,
     )
     from darkstats.referee import Verdict

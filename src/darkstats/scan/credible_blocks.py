@@ -10,7 +10,7 @@ from darkstats.fit import FitOptions, fit
 from darkstats.inference.bayes import NuisancePriors, bayes_limits, parse_prior
 from darkstats.inference.bayes.expected import DEFAULT_TOYS
 from darkstats.inference.curve import ProfileCurve
-from darkstats.inference.results import ToyOptions
+from darkstats.inference.p_values import ToyOptions
 from darkstats.inference.test_statistics import test_statistic
 from darkstats.scan.local import local_test, window_test
 from darkstats.scan.mass_scan import ScanPoint

@@ -12,7 +12,7 @@ from darkstats.fit.warming import ensure_compiled
 from darkstats.inference.asimov import blinded_observation
 from darkstats.inference.bayes.warming import ensure_windows_compiled
 from darkstats.inference.curve import ProfileCurve
-from darkstats.inference.results import ToyOptions
+from darkstats.inference.p_values import ToyOptions
 from darkstats.inference.test_statistics import test_statistic
 from darkstats.inference.upper_limit import limit_of_curve
 from darkstats.model import InterpolationCodes, compile_workspace

@@ -15,7 +15,7 @@ from darkstats.fit.mle import number_options
 from darkstats.fit.starts import jittered_starts
 from darkstats.inference.asymptotics import discovery
 from darkstats.inference.curve import NLL_TOLERANCE
-from darkstats.inference.results import FitCounts
+from darkstats.inference.p_values import FitCounts
 
 if TYPE_CHECKING:
     from darkstats.fit import FitResult

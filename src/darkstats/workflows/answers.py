@@ -17,7 +17,7 @@ from darkstats.workflows.outcome import Outcome, Step
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from darkstats.inference.results import Calculator, ToyOptions
+    from darkstats.inference.p_values import Calculator, ToyOptions
     from darkstats.referee import Verdict
     from darkstats.report.figures.style import Drawing
     from darkstats.workflows.requests import ToyRequest

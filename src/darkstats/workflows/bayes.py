@@ -81,7 +81,7 @@ def credible(
     from darkstats.inference.bayes.credible import credible_limit
     from darkstats.inference.bayes.expected import DEFAULT_TOYS
     from darkstats.inference.bayes.nuisances import NuisancePriors
-    from darkstats.inference.results import ToyOptions
+    from darkstats.inference.p_values import ToyOptions
 
     asked = request.bayes
     prior = prior_of(asked.prior)

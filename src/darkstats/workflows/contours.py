@@ -13,7 +13,7 @@ from darkstats.report.scan_table import ScanTable
 from darkstats.workflows.exports import collision_of, not_said
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.plot_requests import name_of
-from darkstats.workflows.plots import read_record
+from darkstats.workflows.plot_subjects import read_record
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

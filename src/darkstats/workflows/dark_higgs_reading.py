@@ -68,7 +68,7 @@ class DarkHiggsRequest:
 
 def _plane(request: DarkHiggsRequest) -> ScanTable:
     from darkstats.report.scan_reading import read_scan
-    from darkstats.workflows.plots import read_record
+    from darkstats.workflows.plot_subjects import read_record
 
     table = read_scan(read_record(request.result), source=request.result)
     axes = table.axes
@@ -97,7 +97,7 @@ def dark_higgs(request: DarkHiggsRequest, shell: Shell | None = None) -> Outcome
     """
     from darkstats.reinterpret.dark_higgs import REGIMES, read_point
     from darkstats.reinterpret.recast_files import read_decays
-    from darkstats.reinterpret.recasts import Target
+    from darkstats.reinterpret.recast_searches import Target
     from darkstats.report.dark_higgs import (
         DarkHiggs,
         dark_higgs_csv,

@@ -11,7 +11,7 @@ from darkstats.report.scan_table import Collision, Limits, ScanTable
 from darkstats.workflows.couplings import with_couplings
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.plot_requests import ExportRequest, name_of
-from darkstats.workflows.plots import coupling_words, read_record
+from darkstats.workflows.plot_subjects import coupling_words, read_record
 
 #: Options of what a submission says of the collision.
 _WORDS = {

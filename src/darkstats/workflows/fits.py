@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         ProfileInterval,
         ProfileScan,
     )
-    from darkstats.fit.mle import Certification
+    from darkstats.fit.result import Certification
     from darkstats.model import Model
     from darkstats.report.figures.style import Drawing
     from darkstats.workflows.fit_requests import FitRequest, RankRequest, ScanRequest

@@ -16,7 +16,7 @@ from darkstats.workflows.unbinned_inputs import holds_hs3, load_unbinned
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from darkstats.inference.results import ToyOptions
+    from darkstats.inference.p_values import ToyOptions
     from darkstats.model import HistFactoryModel, Model
     from darkstats.workflows.outcome import Shell
     from darkstats.workflows.requests import ModelRequest, ToyRequest, WorkspaceRequest
@@ -277,7 +277,7 @@ def toy_options(
     An earlier result keeps its seed; its toys are the first of the new ones, because a toy is
     defined by its index and not by the run that throws it. The two have to agree in ``asked``.
     """
-    from darkstats.inference.results import ToyOptions
+    from darkstats.inference.p_values import ToyOptions
 
     wanted = request.n_toys or DEFAULT_TOYS
     if request.add_to is None:

@@ -201,7 +201,7 @@ def manifest_facts(
 def conversion_notes(documents: Documents) -> dict[str, str]:
     """What the couplings of the stated limits rest on, by key."""
     from darkstats.report.scan_reading import read_scan
-    from darkstats.workflows.plots import benchmark_words
+    from darkstats.workflows.plot_subjects import benchmark_words
 
     if documents.limits is None:
         return {}

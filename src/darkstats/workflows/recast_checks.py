@@ -10,7 +10,7 @@ from darkstats.errors import OptionError
 from darkstats.signals.benchmarks import BENCHMARKS, efficiency_benchmark
 
 if TYPE_CHECKING:
-    from darkstats.reinterpret.recasts import Target
+    from darkstats.reinterpret.recast_searches import Target
     from darkstats.workflows.recast_requests import RecastRequest
 
 __all__ = ["require_decay", "require_same_search", "require_sigma"]

@@ -15,7 +15,7 @@ from darkstats.signals.productions import PRODUCTIONS
 from darkstats.workflows.recast_checks import require_same_search, require_sigma
 
 if TYPE_CHECKING:
-    from darkstats.reinterpret.recasts import Limit
+    from darkstats.reinterpret.recast_searches import Limit
     from darkstats.report.recasts import GivenLimit
     from darkstats.report.scan_table import Limits, ScanTable
     from darkstats.workflows.recast_requests import RecastRequest
@@ -148,7 +148,7 @@ def _of_record(request: RecastRequest) -> GivenLimits:
     from darkstats.report.numbers import level_words
     from darkstats.report.recasts import CURVES, GivenLimit
     from darkstats.report.scan_reading import read_scan
-    from darkstats.workflows.plots import read_record
+    from darkstats.workflows.plot_subjects import read_record
 
     record = read_record(request.limit)
     if record.get("schema") == LIMIT:

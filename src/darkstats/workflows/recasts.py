@@ -16,7 +16,8 @@ from darkstats.workflows.recast_checks import require_decay
 from darkstats.workflows.recast_inputs import GivenLimits, read_limits
 
 if TYPE_CHECKING:
-    from darkstats.reinterpret.recasts import Limit, RecastPoint, Search, Target
+    from darkstats.reinterpret.recast_searches import Limit, Search, Target
+    from darkstats.reinterpret.recasts import RecastPoint
     from darkstats.report.figures.style import Drawing
     from darkstats.report.recasts import Comparison, Recast
     from darkstats.report.scan_table import Collision
@@ -28,7 +29,7 @@ __all__ = ["recast"]
 def _search(request: RecastRequest) -> Search:
     from darkstats.reinterpret.lifetimes import DecayWindow
     from darkstats.reinterpret.recast_files import read_efficiency, read_momenta
-    from darkstats.reinterpret.recasts import Search
+    from darkstats.reinterpret.recast_searches import Search
 
     return Search(
         production=PRODUCTIONS[request.production],
@@ -42,7 +43,7 @@ def _search(request: RecastRequest) -> Search:
 
 def _targets(request: RecastRequest) -> tuple[Target, Target | None]:
     from darkstats.reinterpret.recast_files import read_decays, read_ratio
-    from darkstats.reinterpret.recasts import Target
+    from darkstats.reinterpret.recast_searches import Target
     from darkstats.signals.hadronic_ratio import hadronic_ratio
     from darkstats.signals.mediators import DarkMatter
 

@@ -220,7 +220,7 @@ def _write(folder: Path, record: Mapping[str, Any]) -> None:
 def _outcome(scan: MassScan, record: JsonObject, where: str) -> Outcome[MassScan]:
     from darkstats.report.scan_reading import read_scan
     from darkstats.workflows.plot_requests import PlotRequest
-    from darkstats.workflows.plots import scans_outcome
+    from darkstats.workflows.scan_plots import scans_outcome
 
     shown = scans_outcome(PlotRequest(results=(where,)), [read_scan(record, source=where)])
     return Outcome(
@@ -442,7 +442,7 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
     from darkstats.scan.job import limits_job
     from darkstats.scan.projection import SYSTEMATICS
     from darkstats.workflows.plot_requests import PlotRequest
-    from darkstats.workflows.plots import scans_outcome
+    from darkstats.workflows.scan_plots import scans_outcome
     from darkstats.workflows.scan_requests import MassScanRequest
 
     shell = shell or Shell()

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from darkstats.inference.bayes.answers import CredibleLimit
+    from darkstats.inference.p_values import ToyOptions
     from darkstats.inference.results import (
         GoodnessOfFit,
         HypoTestResult,
         Interval,
         Significance,
-        ToyOptions,
         UpperLimit,
     )
     from darkstats.report.figures.coupling_axis import CouplingAxis

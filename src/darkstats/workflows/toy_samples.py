@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
-    from darkstats.inference.results import HypoTestResult, ToyOptions
+    from darkstats.inference.p_values import ToyOptions
+    from darkstats.inference.results import HypoTestResult
     from darkstats.workflows.likelihoods import Likelihood
 
 __all__ = ["StatisticSamples", "goodness_sample", "statistic_samples"]

@@ -15,7 +15,7 @@ from darkstats.inference.crossing import Crossing
 from darkstats.inference.curve import ProfileCurve
 from darkstats.inference.hypotest import asymptotic_test
 from darkstats.inference.limit_search import LimitSearch
-from darkstats.inference.results import PValue
+from darkstats.inference.p_values import PValue
 from darkstats.inference.test_statistics import TEST_STATISTICS
 from darkstats.inference.toys import p_value
 from failing_fits import FailingFits

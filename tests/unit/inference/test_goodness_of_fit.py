@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy.stats import chi2
 
 from darkstats.inference import ToyOptions, goodness_of_fit
+from darkstats.model import HistFactoryModel
+from darkstats.report.provenance import Inputs
+from darkstats.report.records import goodness_record
 from small_models import compiled
 
 COUNTS = [100.0, 130.0, 75.0, 104.0]
@@ -104,12 +108,39 @@ def test_a_parameter_held_off_its_auxiliary_datum_costs_nothing() -> None:
     assert found.statistic == pytest.approx(expected.statistic, rel=1e-9)
 
 
-def test_rates_that_overflow_are_told_without_a_warning() -> None:
-    """Initial values with infinite rates have no answer; directions are counted elsewhere."""
+def _far(bounds: list[float], held: bool = False) -> HistFactoryModel:
+    """A background that grows by a tenth a unit, with a starting value where it is infinite."""
     grows = {"name": "grows", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}}
-    far = {"name": "grows", "inits": [1e6], "bounds": [[-1e300, 1e300]]}
-    model = compiled(model_document([grows], [far]))
+    far = {"name": "grows", "inits": [1e6], "bounds": [bounds], "fixed": held}
+    return compiled(model_document([grows], [far]))
+
+
+def test_rates_that_overflow_at_the_starting_values_cost_nothing() -> None:
+    """The constraint says where to start: the answer is that of any other starting value."""
+    model = _far([-1e300, 1e300])
+    assert not np.isfinite(model.expected_rates(model.inits)).all()
+    grows = {"name": "grows", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}}
+    usual = compiled(model_document([grows]))
     found = goodness_of_fit(model, model.observation)
-    assert found.p_value is None
+    expected = goodness_of_fit(usual, usual.observation)
+    assert found.p_value is not None
+    assert expected.p_value is not None
+    assert found.statistic == pytest.approx(expected.statistic, abs=1e-9)
+    assert found.p_value.value == pytest.approx(expected.p_value.value, rel=1e-9)
+
+
+@pytest.mark.parametrize(("bounds", "held"), [([9e5, 1e300], False), ([-1e300, 1e300], True)])
+def test_rates_that_overflow_everywhere_are_told_without_a_warning(
+    bounds: list[float], held: bool
+) -> None:
+    """No number, but the reason, in the record as well."""
+    model = _far(bounds, held)
+    found = goodness_of_fit(model, model.observation)
+    assert (found.statistic, found.p_value) == (None, None)
     assert "finite expected rate" in (found.p_value_reason or "")
-    assert (found.n_bins, found.n_free) == (7, 4)
+    record = goodness_record(
+        found, Inputs(source="far.json", workspace_sha256="a" * 64, canonical_sha256="b" * 64)
+    )
+    assert record["mu_hat"] is None
+    assert record["mu_hat_reason"] == found.p_value_reason
+    assert (found.n_bins, found.n_free) == (7, 3)  # bins without a rate tell no direction

@@ -19,7 +19,7 @@ from darkstats.inference import (
     upper_limit,
 )
 from darkstats.inference.curve import ProfileCurve
-from darkstats.inference.results import none_beyond
+from darkstats.inference.p_values import none_beyond
 from darkstats.inference.test_statistics import TEST_STATISTICS
 from darkstats.model import HistFactoryModel, Observation
 from darkstats.scan.local import local_test

@@ -14,7 +14,8 @@ from scipy.optimize import brentq
 from darkstats.errors import OptionError
 from darkstats.inference.asymptotics import observed_p_values
 from darkstats.inference.published_fits import PublishedFit
-from darkstats.reinterpret.recasts import Search, Target, recast
+from darkstats.reinterpret.recast_searches import Search, Target
+from darkstats.reinterpret.recasts import recast
 from darkstats.signals.mediators import mediator
 from darkstats.signals.productions import production
 

@@ -18,7 +18,7 @@ from darkstats.inference import (
     hypotest,
     sample_statistic,
 )
-from darkstats.inference.results import PValue
+from darkstats.inference.p_values import PValue
 from darkstats.inference.toy_tests import cls_of
 from darkstats.inference.toys import TIE_TOLERANCE, p_value, stream, throw
 from darkstats.model import compile_workspace

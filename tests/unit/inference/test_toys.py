@@ -25,7 +25,7 @@ from darkstats.inference import (
     significance,
     upper_limit,
 )
-from darkstats.inference.results import PValue
+from darkstats.inference.p_values import PValue
 from darkstats.inference.toy_tests import cls_of, quantile_with_error
 from darkstats.inference.toys import p_value, stream, throw
 from darkstats.model import HistFactoryModel

@@ -9,7 +9,7 @@ import pytest
 
 from darkstats.cli import run
 from darkstats.inference import hypotest, significance
-from darkstats.inference.results import SMALLEST_P
+from darkstats.inference.p_values import SMALLEST_P
 from small_models import counting
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from darkstats.errors import OptionError
-from darkstats.inference.results import PValue
+from darkstats.inference.p_values import PValue
 from darkstats.look_elsewhere import Comparison, MaximaTally, by_toys, without_fluctuation
 from darkstats.look_elsewhere.result import GlobalSignificance, global_result
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from darkstats.errors import OptionError
 from darkstats.reinterpret.dark_higgs import read_point, regime_of
-from darkstats.reinterpret.recasts import Target
+from darkstats.reinterpret.recast_searches import Target
 from darkstats.signals.constants import S_GEV2
 from darkstats.signals.dark_higgsstrahlung import higgs_momentum_gev, pair_width_gev
 from darkstats.signals.mediators import Decays, mediator

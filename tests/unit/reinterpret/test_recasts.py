@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from darkstats.errors import OptionError
 from darkstats.reinterpret.lifetimes import DecayWindow, LifetimeTable, Momenta
-from darkstats.reinterpret.recasts import RecastPoint, Search, Target, recast
+from darkstats.reinterpret.recast_searches import Search, Target
+from darkstats.reinterpret.recasts import RecastPoint, recast
 from darkstats.signals.constants import ALPHA
 from darkstats.signals.mediators import DarkMatter, Decays, mediator
 from darkstats.signals.productions import production

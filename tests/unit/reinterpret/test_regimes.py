@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkstats.errors import OptionError
-from darkstats.reinterpret.recasts import Target
+from darkstats.reinterpret.recast_searches import Target
 from darkstats.reinterpret.regimes import Geometry, boundaries, regime_map, shares
 from darkstats.signals.mediators import DarkMatter, mediator
 

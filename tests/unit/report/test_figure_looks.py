@@ -21,7 +21,8 @@ pytest.importorskip("mplhep", reason="figures need the plot extra")
 
 from darkstats import workflows as w
 from darkstats.errors import OptionError
-from darkstats.inference.results import FitCounts, LimitScan, UpperLimit
+from darkstats.inference.p_values import FitCounts
+from darkstats.inference.results import LimitScan, UpperLimit
 from darkstats.report.constraints.catalogue import catalogue
 from darkstats.report.figures import coupling_limits
 from darkstats.report.figures.comparisons import projections_figure

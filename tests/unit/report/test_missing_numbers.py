@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from darkstats import workflows
-from darkstats.inference.results import FitCounts, Interval, ToyCounts
+from darkstats.inference.p_values import FitCounts, ToyCounts
+from darkstats.inference.results import Interval
 from darkstats.report.provenance import Inputs
 from darkstats.report.records import interval_record
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from darkstats.reinterpret.recasts import Interval, RecastPoint
+from darkstats.reinterpret.excluded_couplings import Interval
+from darkstats.reinterpret.recasts import RecastPoint
 from darkstats.report.figures.recasts import _draw_intervals, interval_ends, interval_lines
 from darkstats.report.figures.style import BLACK, VERMILION
 

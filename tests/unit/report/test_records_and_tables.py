@@ -11,14 +11,8 @@ import pytest
 from rich.console import Console, RenderableType
 
 from darkstats.errors import FitFailedError, OptionError, UnknownNameError
-from darkstats.inference.results import (
-    ExpectedPValues,
-    FitCounts,
-    HypoTestResult,
-    PValue,
-    ToyCounts,
-    UpperLimit,
-)
+from darkstats.inference.p_values import ExpectedPValues, FitCounts, PValue, ToyCounts
+from darkstats.inference.results import HypoTestResult, UpperLimit
 from darkstats.referee import Comparison, Verdict
 from darkstats.report.provenance import Inputs
 from darkstats.report.records import error_record, hypotest_record, limit_record, verdict_record

@@ -15,7 +15,7 @@ from darkstats.errors import OptionError, UnknownNameError
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.posterior import PoiPosterior
 from darkstats.inference.bayes.priors import PoiPrior
-from darkstats.inference.results import FitCounts, ToyCounts
+from darkstats.inference.p_values import FitCounts, ToyCounts
 from darkstats.shown import Shown
 
 __all__ = [

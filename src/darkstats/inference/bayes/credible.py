@@ -31,7 +31,7 @@ from darkstats.inference.bayes.marginals import (
 )
 from darkstats.inference.bayes.nuisances import NuisancePriors
 from darkstats.inference.bayes.priors import Flat
-from darkstats.inference.results import FitCounts, ToyOptions
+from darkstats.inference.p_values import FitCounts, ToyOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

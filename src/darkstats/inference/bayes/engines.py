@@ -29,7 +29,7 @@ from darkstats.inference.bayes.quadrature.few_nuisances import (
 from darkstats.inference.bayes.quadrature.recognition import recognise
 from darkstats.inference.bayes.quadrature.window_limits import CountingAnswer, counting_limits
 from darkstats.inference.bayes.quadrature.window_posteriors import WindowGroup
-from darkstats.inference.results import FitCounts
+from darkstats.inference.p_values import FitCounts
 from darkstats.model.base import observed_lanes
 from darkstats.streams import keyed_generator
 

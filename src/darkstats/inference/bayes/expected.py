@@ -25,7 +25,8 @@ from darkstats.inference.bayes.laplace.approximation import laplace_posteriors
 from darkstats.inference.bayes.laplace.quick import quick_limits
 from darkstats.inference.bayes.laplace.reweighting import BroadSample
 from darkstats.inference.bayes.quadrature.enumeration import count_range
-from darkstats.inference.results import N_SIGMA, ToyCounts, ToyOptions
+from darkstats.inference.p_values import ToyCounts, ToyOptions
+from darkstats.inference.results import N_SIGMA
 from darkstats.model.base import observed_lanes
 from darkstats.streams import keyed_generator
 

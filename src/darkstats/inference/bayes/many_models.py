@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from darkstats.fit import FitOptions
     from darkstats.inference.bayes.nuisances import ParameterPrior
     from darkstats.inference.bayes.priors import BoundPrior, PoiPrior
-    from darkstats.inference.results import ToyOptions
+    from darkstats.inference.p_values import ToyOptions
     from darkstats.model import Model, Observation
     from darkstats.model.base import BinnedModel, Use
 

@@ -26,7 +26,7 @@ from darkstats.inference.bayes.modes import Modes, conditional_modes, starts, wi
 from darkstats.inference.bayes.nuisance_density import NuisanceDensity
 from darkstats.inference.bayes.posterior import SLOWEST, PoiPosterior
 from darkstats.inference.bayes.propriety import require_proper
-from darkstats.inference.curve import unprofiled_scale
+from darkstats.inference.unprofiled import unprofiled_scale
 
 if TYPE_CHECKING:
     from darkstats.inference.bayes.nuisances import ParameterPrior

@@ -10,7 +10,7 @@ import numpy as np
 
 from darkstats.errors import OptionError
 from darkstats.gaussian import survival
-from darkstats.inference.results import SMALLEST_P
+from darkstats.inference.p_values import SMALLEST_P
 from darkstats.report.figures.coupling_limits import (
     gaps_note,
     markers,

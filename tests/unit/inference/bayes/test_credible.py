@@ -33,7 +33,7 @@ from darkstats.inference.bayes import (
     inference_data,
     posterior_draws,
 )
-from darkstats.inference.results import ToyOptions
+from darkstats.inference.p_values import ToyOptions
 from darkstats.model import HistFactoryModel, Observation
 from small_models import counting, on_off, spectrum
 

@@ -19,7 +19,7 @@ from darkstats.inference.bayes.gate import Diagnosis, ImpreciseError, imprecisio
 from darkstats.inference.bayes.laplace.from_nodes import LaplaceAnswer
 from darkstats.inference.bayes.priors import Flat
 from darkstats.inference.bayes.problem import PosteriorProblem
-from darkstats.inference.results import ToyOptions
+from darkstats.inference.p_values import ToyOptions
 from darkstats.model import HistFactoryModel
 from small_models import spectrum
 

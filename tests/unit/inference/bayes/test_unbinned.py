@@ -18,7 +18,7 @@ from darkstats.inference.bayes import (
     inference_data,
     posterior_draws,
 )
-from darkstats.inference.results import ToyOptions
+from darkstats.inference.p_values import ToyOptions
 from darkstats.model import InterpolationCodes, compile_workspace
 from darkstats.model.unbinned.model import UnbinnedModel
 from darkstats.workspace import Workspace
