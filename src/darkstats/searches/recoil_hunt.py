@@ -43,6 +43,7 @@ from darkstats.searches.recoil_windows import (
 )
 from darkstats.searches.signal_masses import require_declared_squares
 from darkstats.searches.smooth_cuts import smooth_recoil_cuts
+from darkstats.searches.smoothing_errors import simulation_errors
 from darkstats.searches.windows import fine_edges, nearest_edges
 from darkstats.templates.histfactory import (
     background_document,
@@ -53,7 +54,6 @@ from darkstats.templates.histfactory import (
     replacement,
     rounded,
     significant,
-    staterror,
 )
 from darkstats.templates.smoothing import smoothing_kernel
 
@@ -425,6 +425,11 @@ def _patch(
         content, variance = (np.add.reduceat(part, rows, axis=0) for part in parts)
         if content.sum() > _LEAST_EVENTS:
             found.append((name, content.ravel(), variance.ravel()))
+    covariances = {  # a window of one bin has nothing that moves together
+        name: spectrum.covariance(first, rows)
+        for name, spectrum in region.spectra.items()
+        if spectrum.kernel is not None and len(first) > 2
+    }
     data = np.add.reduceat(region.data, rows, axis=0)
     observed = np.add.reduceat(data, first, axis=1)[:, : len(first) - 1].ravel()
     total = sum((content for _, content, _ in found), np.zeros(nominal.size))
@@ -441,7 +446,9 @@ def _patch(
             "data": rounded(content),
             "modifiers": [
                 *hunt.modifiers(name, signal=False),
-                staterror(f"staterror_{channel}", variance),
+                *simulation_errors(
+                    name, content, variance, covariances.get(name), f"staterror_{channel}"
+                ),
             ],
         }
         for name, content, variance in found
@@ -466,7 +473,7 @@ def _patch(
         "background_events": significant(background),
         "background_by_process": {n: significant(float(c.sum())) for n, c, _ in found},
         "background_statistical_error": significant(
-            float(np.sqrt(sum(v.sum() for _, _, v in found)))
+            math.sqrt(sum(float(covariances.get(n, v).sum()) for n, _, v in found))
         ),
     }
     parameters = [parameter("mu", 0.0, significant(reach), significant(0.05 * reach))]

@@ -59,13 +59,36 @@ class SmoothSpectrum:
 
     def gather(self, first: IndexArray) -> tuple[FloatArray, FloatArray]:
         """Contents and variances of bins from fine edge to fine edge. Shapes [theta, bin]."""
-        if self.kernel is None:
-            share = np.zeros((len(first) - 1, self.counts.shape[1]))
-            for k, (low, high) in enumerate(pairwise(first)):
-                share[k, low:high] = 1.0
-        else:
-            share = np.add.reduceat(self.kernel, first, axis=0)[: len(first) - 1]
+        share = self._share(first)
         return self.counts @ share.T, self.variances @ (share**2).T
+
+    def covariance(self, first: IndexArray, rows: IndexArray) -> FloatArray:
+        """Covariance of the bins of each merged row, events squared; rows are independent.
+
+        Parameters
+        ----------
+        first
+            Fine edges that bound the bins. Shape [bin + 1].
+        rows
+            Where merged rows in the angle begin. Shape [row].
+
+        Returns
+        -------
+        FloatArray
+            Shape [row, bin, bin].
+        """
+        share = self._share(first)
+        merged = np.add.reduceat(self.variances, rows, axis=0)
+        return np.stack([(share * variances) @ share.T for variances in merged])
+
+    def _share(self, first: IndexArray) -> FloatArray:
+        """Share of each fine bin that a bin gets. Shape [bin, fine bin]."""
+        if self.kernel is not None:
+            return np.asarray(np.add.reduceat(self.kernel, first, axis=0)[: len(first) - 1])
+        share = np.zeros((len(first) - 1, self.counts.shape[1]))
+        for k, (low, high) in enumerate(pairwise(first)):
+            share[k, low:high] = 1.0
+        return share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

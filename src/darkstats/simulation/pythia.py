@@ -19,9 +19,24 @@ import numpy as np
 from darkstats.errors import MissingExtraError, NotCertifiedError, OptionError
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.kinematics import CM_ENERGY_GEV
+from darkstats.simulation.muon_rich_quarks import (
+    CHARMED,
+    ONE_MUON_SHARE,
+    RAISED,
+    Fractions,
+    charm_switches,
+    count,
+    joined,
+    muon_fraction,
+    of_charm,
+    raise_muons,
+    stratum_weights,
+)
 
 if TYPE_CHECKING:
-    from darkstats.arrays import BoolArray, FloatArray, IndexArray
+    from collections.abc import Callable
+
+    from darkstats.arrays import FloatArray
 
 __all__ = ["PythiaError", "PythiaLeptonPairs", "PythiaQuarkPairs"]
 
@@ -129,7 +144,7 @@ class PythiaLeptonPairs:
         PythiaError
             It refused a setting, or gave up.
         """
-        _, batch, cross_section_pb = _batch(self._switches(), n_events, rng)
+        _, batch, cross_section_pb = _batch(_started(self._switches(), rng), n_events)
         return _block(batch, np.full(len(batch), cross_section_pb * self.branching_fraction))
 
 
@@ -145,15 +160,21 @@ class PythiaQuarkPairs:
         ``"any"``; ``"two_of_charm"``: charm alone, all charmed hadrons that decay weakly to muons,
         with their branching fractions in the weight; or ``"others"``: all but events of charm with
         two muons. The last two together are the first.
+    muon_rich
+        With ``"others"``: real muons are made often, in half of the events by one of both charmed
+        hadrons, and weights take it back, see :mod:`~darkstats.simulation.muon_rich_quarks`. Left
+        out are events in which two charmed hadrons decay to muons, no other ones with two muons.
 
     Raises
     ------
     OptionError
-        The mass is too low for fragmentation, or above that of the beams; or no such muons.
+        The mass is too low for fragmentation, or above that of the beams; no such muons; or
+        ``muon_rich`` of other events.
     """
 
     least_mass_gev: float = 4.0
     muons: str = "any"
+    muon_rich: bool = False
 
     def __post_init__(self) -> None:
         """See :class:`PythiaQuarkPairs`."""
@@ -165,6 +186,10 @@ class PythiaQuarkPairs:
         if self.muons not in _MUONS:
             raise OptionError(
                 f"pythia_quark_pairs: muons {self.muons!r}: choose one of {', '.join(_MUONS)}"
+            )
+        if self.muon_rich and self.muons != "others":
+            raise OptionError(
+                f"pythia_quark_pairs: muon_rich is for muons: others, not for {self.muons}"
             )
 
     @property
@@ -179,13 +204,15 @@ class PythiaQuarkPairs:
             "pythia": "8.317",
             "muons": self.muons,
             "switches": self._switches(),
+            # Not named where it is not used: blocks of a cache from before it was there stay good.
+            **({"muon_rich": [ONE_MUON_SHARE, *RAISED]} if self.muon_rich else {}),
         }
 
     def _switches(self) -> list[str]:
         codes = "4" if self.muons == "two_of_charm" else "1 2 3 4"
         lines = _pairs_of(codes, self.least_mass_gev)
         if self.muons == "two_of_charm":
-            for code in _CHARMED:
+            for code in CHARMED:
                 lines += [f"{code}:onMode = off", f"{code}:onIfAny = 13"]
         return lines
 
@@ -199,59 +226,36 @@ class PythiaQuarkPairs:
         PythiaError
             It refused a setting, or gave up.
         """
-        generator, batch, weight = _batch(self._switches(), n_events, rng)
+        if self.muon_rich:
+            one = max(1, round(0.5 * ONE_MUON_SHARE * n_events))
+            parts = [(1, one), (-1, one), (0, n_events - 2 * one)]
+            return joined([self._stratum(sign, n, n_events, rng) for sign, n in parts])
+        generator, batch, weight = _batch(_started(self._switches(), rng), n_events)
         weights = np.full(len(batch), weight)
         if self.muons == "others":
-            weights[_of_charm(batch) & (_count(batch, (13,), final=True) >= 2)] = 0.0
+            weights[of_charm(batch) & (count(batch, 13, final=True) >= 2)] = 0.0
         elif self.muons == "two_of_charm":
-            for code in _CHARMED:
-                share = _fraction(generator, code)
-                weights *= share ** _count(batch, (code,), final=False)
+            for code in CHARMED:
+                share = muon_fraction(generator, code)
+                weights *= share ** count(batch, code, final=False)
         return _block(batch, weights)
+
+    def _stratum(self, sign: int, n: int, n_events: int, rng: np.random.Generator) -> EventBlock:
+        """Events with one muon of charmed hadrons of a sign; of sign 0: with no muon of charm."""
+        quarks = self._switches() if sign == 0 else _pairs_of("4", self.least_mass_gev)
+        found: list[Fractions] = []
+        generator = _started(
+            [*quarks, *charm_switches(sign)], rng, lambda pythia: found.append(raise_muons(pythia))
+        )
+        _, batch, weight = _batch(generator, n)
+        return _block(batch, weight * n_events / n * stratum_weights(batch, found[0], sign))
 
 
 _MUONS = ("any", "two_of_charm", "others")
-#: Charmed hadrons that decay weakly.
-_CHARMED = (411, 421, 431, 4122, 4132, 4232, 4332)
 
 
-def _count(batch: Any, codes: tuple[int, ...], *, final: bool) -> IndexArray:  # noqa: ANN401  # awkward
-    """Particles of these numbers in each event; the last copies, or those that decayed."""
-    import awkward
-
-    particles = batch["prt"]
-    found = awkward.zeros_like(particles["id"], dtype=bool)
-    for code in codes:
-        found = found | (abs(particles["id"]) == code)
-    state = particles["status"] > 0 if final else particles["status"] < 0
-    return np.asarray(awkward.to_numpy(awkward.sum(found & state, axis=1)))
-
-
-def _of_charm(batch: Any) -> BoolArray:  # noqa: ANN401  # awkward
-    """Events whose hard collision made charm."""
-    import awkward
-
-    particles = batch["prt"]
-    hard = (abs(particles["id"]) == 4) & (abs(particles["status"]) == 23)
-    return np.asarray(awkward.to_numpy(awkward.any(hard, axis=1)))
-
-
-def _fraction(generator: Any, code: int) -> float:  # noqa: ANN401  # PYTHIA has no types
-    """Branching fraction of a hadron to final states with a muon, as PYTHIA has it."""
-    entry = generator.particleData.particleDataEntryPtr(code)
-    channels = [entry.channel(k) for k in range(entry.sizeChannels())]
-    total = sum(one.bRatio() for one in channels)
-    muons = sum(
-        one.bRatio()
-        for one in channels
-        if 13 in {abs(one.product(k)) for k in range(one.multiplicity())}
-    )
-    return float(muons / total)
-
-
-def _batch(switches: list[str], n_events: int, rng: np.random.Generator) -> tuple[Any, Any, float]:
-    """PYTHIA, events of it with these settings, and their cross section, pb."""
-    generator = _started([*switches, f"Random:seed = {int(rng.integers(1, 900000000))}"])
+def _batch(generator: Any, n_events: int) -> tuple[Any, Any, float]:  # noqa: ANN401
+    """PYTHIA, events of it, and their cross section, pb."""
     batch = generator.nextBatch(n_events, "skip")
     if len(batch) < 0.99 * n_events:
         raise PythiaError(f"PYTHIA delivered {len(batch)} of {n_events} events")
@@ -261,15 +265,21 @@ def _batch(switches: list[str], n_events: int, rng: np.random.Generator) -> tupl
     return generator, batch, cross_section_pb
 
 
-def _started(switches: list[str]) -> Any:  # noqa: ANN401  # PYTHIA has no types
+def _started(
+    switches: list[str],
+    rng: np.random.Generator,
+    prepare: Callable[[Any], None] = lambda pythia: None,
+) -> Any:  # noqa: ANN401  # PYTHIA has no types
+    """PYTHIA with these settings, and what is left to be set up before it starts."""
     try:
         import pythia8mc
     except ImportError:
         raise MissingExtraError("pythia8mc", "simulation") from None
     generator = pythia8mc.Pythia("", False)
-    for line in switches:
+    for line in [*switches, f"Random:seed = {int(rng.integers(1, 900000000))}"]:
         if not generator.readString(line):
             raise PythiaError(f"PYTHIA refused the setting {line!r}")
+    prepare(generator)
     if not generator.init():
         raise PythiaError("PYTHIA did not start with these settings")
     return generator

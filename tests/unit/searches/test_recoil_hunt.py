@@ -166,6 +166,40 @@ def test_smoothing_keeps_the_total_and_lowers_the_error():
         assert other["background_statistical_error"] < window["background_statistical_error"]
 
 
+def test_smoothed_bins_of_a_fit_move_together_and_keep_the_error_of_each():
+    """Modes and errors of bins make the variances of the bins; the sum has that of its events."""
+    sliding = hunt(layout="sliding", window_sigma=6.0, smoothing_sigma={"flat": 8.0})
+    product = built(sliding, {"flat": flat_background(n=20_000)}, signals())
+    rough = replace(sliding, smoothing_sigma={})
+    plain = built(rough, {"flat": flat_background(n=20_000)}, signals())
+    for patch, other in zip(product.patches, plain.patches, strict=True):
+        background = samples_of(patch)["flat"]
+        content = np.array(background["data"])
+        modes, rest = {}, None
+        for m in background["modifiers"]:
+            moved = modes.setdefault(m["name"], np.zeros(len(content)))
+            if m["type"] == "histosys":
+                moved += 0.5 * np.subtract(m["data"]["hi_data"], m["data"]["lo_data"])
+            elif m["type"] == "normsys":
+                moved += content * math.log(m["data"]["hi"] / m["data"]["lo"]) / 2.0
+            else:
+                rest = np.array(modes.pop(m["name"]) + m["data"])
+        assert list(modes) == ["flat_simulation_sum", "flat_simulation_slope"]
+        total = math.sqrt(sum(m.sum() ** 2 for m in modes.values()) + (rest**2).sum())
+        window = product.sidecar["windows"][patch.name]
+        assert total == pytest.approx(window["background_statistical_error"], rel=1e-3)
+        # of 20,000 events of 300 in all, 0.015 each: a window and a bit around it move together
+        assert total > 0.6 * math.sqrt(content.sum() * 0.015)
+        static = [m for m in samples_of(other)["flat"]["modifiers"] if m["type"] == "staterror"]
+        assert np.all(rest < 0.2 * np.array(static[0]["data"]))
+
+
+def test_a_window_of_one_bin_has_one_error_smoothed_or_not():
+    product = built(hunt(smoothing_sigma={"flat": 8.0}), {"flat": flat_background()}, signals())
+    for patch in product.patches:
+        assert [m["type"] for m in samples_of(patch)["flat"]["modifiers"]] == ["staterror"]
+
+
 def test_groups_of_systematics_meet_their_samples():
     systematics = {
         "signal": {"luminosity": 0.01},
