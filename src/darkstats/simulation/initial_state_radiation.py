@@ -72,7 +72,12 @@ def radiator(x: FloatArray, b: float) -> FloatArray:
 
 
 def radiate(
-    n: int, rng: np.random.Generator, *, enabled: bool = True, least_fraction: float = 0.6
+    n: int,
+    rng: np.random.Generator,
+    *,
+    enabled: bool = True,
+    least_fraction: float = 0.6,
+    hard_share: float = 0.0,
 ) -> Radiation:
     """Draw the energy fractions of both beams.
 
@@ -86,6 +91,9 @@ def radiate(
         Without radiation nothing is drawn, and all weights are one.
     least_fraction
         Lowest energy fraction of each beam; what lies below is left out of the weights.
+    hard_share
+        Share of the beams, from 0 and below 1, whose lost energy is drawn flat: of the others two
+        in a hundred lose half of it. Weights undo the enrichment.
     """
     if not enabled:
         return Radiation(s_gev2=np.full(n, S_GEV2), beta=np.zeros(n), weight=np.ones(n))
@@ -93,8 +101,15 @@ def radiate(
     # (1 - x)^(b/2) is uniform up to the slowly varying factor that stays as a weight.
     top = (1.0 - least_fraction) ** (0.5 * b)
     lost = (top * rng.random((2, n))) ** (2.0 / b)
+    most = 1.0 - least_fraction
+    if hard_share > 0.0:
+        hard, flat = rng.random((2, 2, n))
+        lost = np.where(hard < hard_share, most * flat, lost)
     x = 1.0 - lost
     weight = top * ((1.0 + 0.375 * b) - 0.5 * (1.0 + x) * lost ** (1.0 - 0.5 * b))
+    if hard_share > 0.0:  # both densities, over that of the others
+        raised = hard_share * top / (0.5 * b * most) * lost ** (1.0 - 0.5 * b)
+        weight /= (1.0 - hard_share) + raised
     return Radiation(
         s_gev2=S_GEV2 * x[0] * x[1],
         beta=(x[0] - x[1]) / (x[0] + x[1]),

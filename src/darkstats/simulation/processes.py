@@ -11,6 +11,7 @@ from darkstats.simulation.b_to_kaon import BToKaon
 from darkstats.simulation.dark_higgsstrahlung import DarkHiggsstrahlung
 from darkstats.simulation.external import LheEvents
 from darkstats.simulation.forward_bhabha import ForwardBhabha
+from darkstats.simulation.forward_photons import ForwardPhotons
 from darkstats.simulation.four_muons import FourMuons
 from darkstats.simulation.inelastic_dark_matter import InelasticPairs
 from darkstats.simulation.muon_pair_vector import MuonPairVector
@@ -39,6 +40,7 @@ PROCESSES: Mapping[str, type[Any]] = MappingProxyType(
         "b_to_kaon": BToKaon,
         "dark_higgsstrahlung": DarkHiggsstrahlung,
         "forward_bhabha": ForwardBhabha,
+        "forward_photons": ForwardPhotons,
         "four_muons": FourMuons,
         "inelastic_dark_matter": InelasticPairs,
         "lhe": LheEvents,

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkstats.errors import OptionError
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.initial_state_radiation import radiate
 from darkstats.simulation.kinematics import (
     ALPHA,
+    BOOST_BETA,
     CM_ENERGY_GEV,
     PB_GEV2,
     boost_to,
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
 
 __all__ = ["ThreePhotons", "squared_amplitude", "two_photon_cross_section_pb"]
+
+_PARTS = ("all", "inside", "outside")
 
 
 def squared_amplitude(photons: FloatArray, s_gev2: FloatArray) -> FloatArray:
@@ -69,11 +73,35 @@ class ThreePhotons:
         Cuts on each photon in the frame of the hard collision.
     isr
         Whether the beams radiate.
+    within_deg
+        Polar angles (lab) that all photons are in; from 0 to 180 for no cut.
+    ranges_deg
+        Polar angles (lab) through which photons are lost, that ``part`` is about.
+    part
+        ``"all"`` events; ``"inside"``, those with a photon in the ranges; or ``"outside"``, the
+        others. Of one selection, the first have few rows of large weight and the others many of
+        small weight, so that each needs its own number of events.
+
+    Raises
+    ------
+    OptionError
+        There is no such part, or ranges and part are not given together.
     """
 
     min_energy_gev: float = 0.3
     max_cosine: float = 0.9
     isr: bool = True
+    within_deg: tuple[float, float] = (0.0, 180.0)
+    ranges_deg: tuple[tuple[float, float], ...] = ()
+    part: str = "all"
+
+    def __post_init__(self) -> None:
+        """See :class:`ThreePhotons`."""
+        if self.part not in _PARTS or (self.part != "all") != bool(self.ranges_deg):
+            raise OptionError(
+                f"three_photons: part {self.part!r}: choose one of {', '.join(_PARTS)}, and give "
+                "ranges_deg for the last two alone"
+            )
 
     @property
     def name(self) -> str:
@@ -82,12 +110,17 @@ class ThreePhotons:
 
     def settings(self) -> dict[str, object]:
         """See :class:`~darkstats.simulation.events.Process`."""
-        return {
+        found: dict[str, object] = {
             "version": 1,
             "min_energy_gev": self.min_energy_gev,
             "max_cosine": self.max_cosine,
             "isr": self.isr,
         }
+        if self.within_deg != (0.0, 180.0):  # as before there were such cuts: the same events
+            found["within_deg"] = list(self.within_deg)
+        if self.part != "all":
+            found |= {"ranges_deg": [list(pair) for pair in self.ranges_deg], "part": self.part}
+        return found
 
     def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
         """Draw the softest photon ~ 1/E 1/sin^2, and the pair ~ 1/sin^2 in its rest frame."""
@@ -98,7 +131,8 @@ class ThreePhotons:
         soft_energy = self.min_energy_gev * np.exp(span * rng.random(n_events))
         rapidity = math.atanh(self.max_cosine)
         soft_cosine = np.tanh(rng.uniform(-rapidity, rapidity, n_events))
-        # A photon inside the cuts may lie closer to the beam in the rest frame of the pair.
+        # A photon inside the cuts may lie closer to the beam in the rest frame of the pair; beyond
+        # this reach is 5e-5 (abs(cos) < 0.9) to 8e-4 (0.99) of the rate, which is left out.
         reach = rapidity + 1.5
         pair_cosine = np.tanh(rng.uniform(-reach, reach, n_events))
         phi = rng.uniform(0.0, 2.0 * np.pi, (2, n_events))
@@ -121,12 +155,25 @@ class ThreePhotons:
         ) * (2.0 * reach * (1.0 - pair_cosine**2) * 2.0 * np.pi / (4.0 * np.pi) / (8.0 * np.pi))
         inside = (photons[..., 0] >= soft_energy[:, None] * (1.0 - 1e-12)).all(axis=1)
         inside &= (np.abs(photons[..., 3]) < self.max_cosine * photons[..., 0]).all(axis=1)
+        if self.within_deg != (0.0, 180.0):
+            theta = _theta_deg(photons, radiation.beta)
+            inside &= np.all((theta > self.within_deg[0]) & (theta < self.within_deg[1]), axis=1)
+        if self.part != "all":
+            theta = _theta_deg(photons, radiation.beta)
+            lost = np.any([(theta > a) & (theta < b) for a, b in self.ranges_deg], axis=(0, 2))
+            inside &= lost == (self.part == "inside")
+        kept = np.flatnonzero(inside)
+        s_gev2 = radiation.s_gev2[kept]
         # 3 orderings of who is softest, 1/3! for identical photons.
-        weight = np.where(
-            inside,
-            squared_amplitude(photons, radiation.s_gev2) * density / (4.0 * radiation.s_gev2),
-            0.0,
-        )
+        weight = np.zeros(n_events)
+        weight[kept] = squared_amplitude(photons[kept], s_gev2) * density[kept] / (4.0 * s_gev2)
         weight *= radiation.weight * PB_GEV2
         kept = np.flatnonzero(weight > 0.0)
         return radiation.block(kept, photons[kept], [22, 22, 22], weight)
+
+
+def _theta_deg(photons: FloatArray, beta: FloatArray) -> FloatArray:
+    """Polar angles in the laboratory, of momenta in the frame of the hard collision."""
+    shift = np.arctanh(beta) + math.atanh(BOOST_BETA)
+    half = (photons[..., 0] - photons[..., 3]) / np.hypot(photons[..., 1], photons[..., 2])
+    return np.asarray(2.0 * np.degrees(np.arctan(half * np.exp(-shift)[:, None])))

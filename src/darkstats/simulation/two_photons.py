@@ -50,6 +50,9 @@ class TwoPhotons:
     part
         ``"all"`` events; ``"inside"``, those with a photon in the ranges; or ``"outside"``, the
         others, none of them thrown anywhere.
+    hard_share
+        Share of the beams whose lost energy is drawn flat
+        (:func:`~darkstats.simulation.initial_state_radiation.radiate`).
 
     Raises
     ------
@@ -62,6 +65,7 @@ class TwoPhotons:
     least_fraction: float = 0.15
     enriched_ranges_deg: tuple[tuple[float, float], ...] = ()
     part: str = "all"
+    hard_share: float = 0.0
 
     def __post_init__(self) -> None:
         """See :class:`TwoPhotons`."""
@@ -73,6 +77,8 @@ class TwoPhotons:
         for name in ("max_cosine", "least_fraction"):
             if not 0.0 < getattr(self, name) < 1.0:
                 raise OptionError(f"two_photons: give {name} between 0 and 1")
+        if not 0.0 <= self.hard_share < 1.0:
+            raise OptionError("two_photons: give hard_share from 0 and below 1")
 
     @property
     def name(self) -> str:
@@ -90,11 +96,19 @@ class TwoPhotons:
         }
         if self.part != "all":  # as before there were parts: the same events
             found["part"] = self.part
+        if self.hard_share > 0.0:
+            found["hard_share"] = self.hard_share
         return found
 
     def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
         """Draw one photon, and say by a coin which of them it is."""
-        radiation = radiate(n_events, rng, enabled=self.isr, least_fraction=self.least_fraction)
+        radiation = radiate(
+            n_events,
+            rng,
+            enabled=self.isr,
+            least_fraction=self.least_fraction,
+            hard_share=self.hard_share,
+        )
         uniform, choice = rng.random((2, n_events))
         other = rng.random(n_events) < 0.5
         phi = rng.uniform(0.0, 2.0 * np.pi, n_events)

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from darkstats.errors import OptionError
 from darkstats.simulation.axion_strahlung import AxionStrahlung, MesonPhoton
 from darkstats.simulation.initial_state_radiation import radiate, radiator, strength
 from darkstats.simulation.kinematics import (
@@ -188,3 +189,66 @@ def test_a_meson_carries_its_cross_section():
 def test_boosts_undo_each_other():
     momenta = massless(np.array([1.0, 2.0]), isotropic(2, generator()))
     np.testing.assert_allclose(to_cm(to_lab(momenta)), momenta, rtol=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_hard_radiation_is_the_same_radiation(share):
+    """Moments of the energy that is lost: those of the radiator, however they are drawn."""
+    b, most, n = strength(), 0.85, 200_000
+    found = radiate(n, generator(3), least_fraction=1.0 - most, hard_share=share)
+    kept = found.s_gev2 / S
+    turned = (1.0 + found.beta) / (1.0 - found.beta)
+    x = np.sqrt(np.stack([kept * turned, kept / turned]))
+    # integral of (1 - x)^k D(x) from 1 - most to 1, in closed form
+    half, q = 0.5 * b, 1.0 + 0.375 * b
+    moments = [
+        half * q * most ** (half + k) / (half + k)
+        - 0.25 * b * (2.0 * most ** (k + 1) / (k + 1) - most ** (k + 2) / (k + 2))
+        for k in range(3)
+    ]
+    for first, second in ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1)):
+        drawn = found.weight * (1.0 - x[0]) ** first * (1.0 - x[1]) ** second
+        error = drawn.std() / math.sqrt(n)
+        assert abs(drawn.mean() - moments[first] * moments[second]) < 5.0 * error
+        assert error < 0.02 * drawn.mean()
+
+
+def test_parts_of_three_photons_add_up():
+    """Events with a photon where none is seen, and the others (5 sigma)."""
+    ranges = ((31.4, 32.2), (128.7, 130.7), (155.1, 175.0))
+    found = {}
+    for part, given in (("inside", ranges), ("outside", ranges), ("all", ())):
+        process = ThreePhotons(min_energy_gev=0.2, max_cosine=0.96, ranges_deg=given, part=part)
+        block = process.generate(60_000, generator(4))
+        found[part] = block.weight_pb.mean(), block.weight_pb.std() / math.sqrt(60_000)
+        lab = to_lab(block.momentum).reshape(-1, 3, 4)
+        theta = np.degrees(np.arccos(lab[..., 3] / lab[..., 0]))
+        there = np.any([(theta > low) & (theta < high) for low, high in ranges], axis=(0, 2))
+        if part != "all":
+            assert (there == (part == "inside")).all()
+    error = math.hypot(*(one[1] for one in found.values()))
+    assert abs(found["inside"][0] + found["outside"][0] - found["all"][0]) < 5.0 * error
+    assert error < 0.05 * found["all"][0]
+
+
+def test_all_photons_within_polar_angles():
+    """The others are left out, and those that stay are the same events."""
+    found = {}
+    for within in ((0.0, 180.0), (12.4, 155.1)):
+        process = ThreePhotons(min_energy_gev=0.2, max_cosine=0.96, within_deg=within)
+        block = process.generate(5_000, generator(5))
+        lab = to_lab(block.momentum).reshape(-1, 3, 4)
+        theta = np.degrees(np.arccos(lab[..., 3] / lab[..., 0]))
+        inside = np.all((theta > 12.4) & (theta < 155.1), axis=1)
+        found[within] = block.weight_pb[block.event[::3]][inside]
+        assert inside.all() == (within != (0.0, 180.0))
+    np.testing.assert_array_equal(*found.values())
+    assert "within_deg" not in ThreePhotons().settings()
+
+
+@pytest.mark.parametrize(
+    "given", [{"part": "some"}, {"part": "inside"}, {"ranges_deg": ((31.4, 32.2),)}]
+)
+def test_parts_of_three_photons_that_cannot_be(given):
+    with pytest.raises(OptionError, match="three_photons"):
+        ThreePhotons(**given)

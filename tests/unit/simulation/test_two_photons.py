@@ -95,9 +95,35 @@ def test_parts_add_up() -> None:
     assert found[0][0] < 0.1 * found[2][0]
 
 
+def test_radiation_that_is_drawn_hard_changes_no_rate() -> None:
+    """Photons in a gap whose partner is central, soft and hard, with fewer events (5 sigma)."""
+    found = []
+    for share, n in ((0.0, 400_000), (0.5, 400_000)):
+        process = TwoPhotons(enriched_ranges_deg=GAPS, part="inside", hard_share=share)
+        block = process.generate(n, rng(7))
+        pair = block.momentum.reshape(-1, 2, 4)
+        weight = block.weight_pb[block.event[::2]]
+        central = np.abs(pair[..., 3] / pair[..., 0]).min(axis=1) < 0.7
+        low = pair[..., 0].min(axis=1)
+        sums = [np.histogram(low[central], (0.5, 2.0, 3.5, 5.0), weights=weight[central] ** k)[0]
+                for k in (1, 2)]  # fmt: skip
+        found.append((sums[0] / n, np.sqrt(sums[1]) / n))
+    (plain, error), (enriched, better) = found
+    assert (np.abs(plain - enriched) < 5.0 * np.hypot(error, better)).all()
+    assert (better[:2] < 0.6 * error[:2]).all()
+    assert (error < 0.15 * plain).all()
+
+
 @pytest.mark.parametrize(
     "given",
-    [{"max_cosine": 1.0}, {"least_fraction": 0.0}, {"part": "some"}, {"part": "inside"}],
+    [
+        {"hard_share": 1.0},
+        {"hard_share": -0.1},
+        {"max_cosine": 1.0},
+        {"least_fraction": 0.0},
+        {"part": "some"},
+        {"part": "inside"},
+    ],
 )
 def test_what_cannot_be_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(OptionError, match="two_photons"):
