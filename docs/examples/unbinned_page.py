@@ -64,8 +64,7 @@ PEERS = """
 
 One toy of the hypothesis at 0.998 GeV of the search for axion-like particles, {events} events with a signal strength of
 {signal:g}, so that the best fit lies away from zero, where hepstats' test statistic is ours. Densities with little negative
-signal are positive: all programs fit strengths above {least} for CLs+b. The numbers are of the search before what detector
-and fit lose was in it.
+signal are positive: all programs fit strengths above {least} for CLs+b.
 """
 SPEED = """
 ## Speed

@@ -79,6 +79,7 @@ def test_global_significances_are_on_the_page(studies: Path) -> None:
         if "reason" not in row:
             assert row["toys"]["asked"] >= 1024
             assert 0.0 < row["p_global"] <= 1.0
+            assert "Asimov" not in row["data"] or row["other_valid_methods"] == []
 
 
 def test_the_threshold_of_tau_pairs(studies: Path, repository: Path) -> None:
