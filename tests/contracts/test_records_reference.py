@@ -165,6 +165,17 @@ def _smaller(model: w.ModelRequest, folder: Path) -> dict[str, list[Record]]:
     return {"prune": found[:1], "simplify": found[1:]}
 
 
+def _flavour(repository: Path) -> w.ModelRequest:
+    """A hypothesis of a search that limits efficiency times cross section."""
+    folder = repository / "workspaces/zprime_lfv_2018"
+    return w.ModelRequest(
+        workspace=w.WorkspaceRequest(
+            source=str(folder / "background_only.json"),
+            patchset=str(folder / "patchset.json"), point="m_2p4842",
+        )
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def records(
     repository: Path,
@@ -189,6 +200,7 @@ def records(
     )
     of_coupling = CouplingAtMass(cross_sections="sigma_fb = g**2", unit_signal="5 fb")
     limits = (
+        w.LimitRequest(model=_flavour(repository), calculator="asymptotic"),
         w.LimitRequest(model=model("few")),
         w.LimitRequest(model=model("few"), couplings=of_coupling),
         w.LimitRequest(model=model(blind=True), method="pcl"),

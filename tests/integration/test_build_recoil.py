@@ -126,6 +126,12 @@ def test_the_spectrum_fills_every_window(built):
         np.testing.assert_allclose(window.gather(fine), background, rtol=1e-4, atol=3e-4)
 
 
+def test_the_likelihood_alone_says_where_the_efficiency_is_in_its_cross_section(built):
+    sidecar, _ = load(built, "background_only.meta")
+    lfv = built.parent.name.startswith("zprime_lfv")
+    assert sidecar.get("benchmarks", []) == (["lfv_efficiency"] if lfv else [])
+
+
 def test_cabinetry_reads_a_window(built):
     cabinetry = pytest.importorskip("cabinetry", reason="cabinetry is an optional extra")
     document, _ = load(built, "background_only")

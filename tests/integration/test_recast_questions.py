@@ -14,6 +14,7 @@ from darkstats.cli import run
 from darkstats.errors import OptionError
 from darkstats.report.scan_reading import read_scan
 from darkstats.workflows.coupling_requests import CouplingAtMass, CouplingRequest
+from darkstats.workspace import apply_patch, read_patchset
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -150,3 +151,67 @@ def test_a_decay_that_there_is_none_of_is_refused(tmp_path: Path) -> None:
     ).result  # closed below two taus alone
     assert few.count("not excluded") > 0
     assert any(point.intervals for point in few.first)
+
+
+SIGMA = ("--cross-sections", "sigma_fb = 12.3*g**2", "--mass", "2")
+LFV = REPOSITORY / "workspaces/zprime_lfv_2018"
+
+
+def with_signal(folder: Path) -> Path:
+    """One hypothesis of the search for e mu and missing energy, as a workspace of its own."""
+    patch_set = read_patchset(str(LFV / "patchset.json"))
+    document = json.loads((LFV / "background_only.json").read_text("utf-8"))
+    whole = apply_patch(document, list(next(iter(patch_set)).operations))
+    folder.mkdir()
+    path = folder / "one.json"
+    path.write_text(json.dumps(whole), "utf-8")
+    return path
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    assert run([str(word) for word in words]) == 2
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_a_limit_of_one_hypothesis_is_refused_beside_the_record_of_its_build(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Sidecars of earlier builds name no benchmarks: the record beside them does."""
+    point = next(iter(read_patchset(str(LFV / "patchset.json")))).name
+    words = ("limit", LFV / "background_only.json", "--patchset", LFV / "patchset.json")
+    said = refusal(capsys, *words, "--point", point, *SIGMA)
+    assert "limits efficiency x cross section [fb], not a cross section" in said
+
+
+@pytest.mark.parametrize("verb", ["limit", "scan"])
+def test_a_sidecar_says_that_the_efficiency_is_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    path = with_signal(tmp_path / "alone")
+    sidecar = {"schema": "darkstats.meta/1", "simulated": True, "reference_cross_section_pb": 0.01}
+    beside = path.with_name("one.meta.json")
+    beside.write_text(
+        json.dumps(sidecar | {"benchmarks": ["lfv_efficiency", "of_another_program"]})
+    )
+    more = ("-o", tmp_path / "out") if verb == "scan" else ("--mass", "2")
+    words = (verb, path, *SIGMA[:2], *more)
+    assert "limits efficiency x cross section" in refusal(capsys, *words)
+    beside.write_text(json.dumps(sidecar))  # a search that does not say it is taken at its word
+    assert run([str(word) for word in words]) == 0
+    beside.write_text(json.dumps(sidecar | {"benchmarks": "lfv_efficiency"}))
+    assert "/benchmarks: is no list of names" in refusal(capsys, *words)
+
+
+def test_the_record_of_a_limit_says_it_to_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    point = next(iter(read_patchset(str(LFV / "patchset.json")))).name
+    words = ["limit", LFV / "background_only.json", "--patchset", LFV / "patchset.json"]
+    words += ["--point", point, "--json"]
+    capsys.readouterr()
+    assert run([str(word) for word in words]) == 0
+    out = tmp_path / "limit.json"
+    out.write_text(capsys.readouterr().out, "utf-8")
+    assert json.loads(out.read_text("utf-8"))["benchmarks"] == ["lfv_efficiency"]
+    said = refusal(capsys, "plot", out, *SIGMA, "--unit-signal", "g=0.1")
+    assert "limits efficiency x cross section" in said

@@ -200,15 +200,22 @@ def toy_limit(
     if observed == 0.0:
         notes.append(ALL_EXCLUDED)
     active = None
+    low = None if blind else observed if data is None else min(data.low, data.mu)
+    high = None if blind else observed if data is None else max(data.high, data.mu)
     if constrained:
-        floor = expected[1]
+        floor, floor_error = band[1]
         if floor is None:
             raise LimitNotFoundError(
                 f"{options.n_toys} toys do not tell where the power is enough: ask for more"
             )
+        # What stands at the edge of the band has the error of the edge.
+        below = [value is not None and value <= floor for value in expected]
+        expected = [floor if at else value for value, at in zip(expected, below, strict=True)]
+        errors = [floor_error if at else error for error, at in zip(errors, below, strict=True)]
         active = None if observed is None else observed < floor
-        observed = None if observed is None else max(observed, floor)
-        expected = [None if value is None else max(value, floor) for value in expected]
+        if active:
+            observed, observed_error = floor, floor_error
+            low = high = floor
     if options.n_toys * alpha < FEW_BEYOND:
         notes.append(
             f"only about {options.n_toys * alpha:.2g} toys lie beyond each limit: the errors are "
@@ -222,8 +229,8 @@ def toy_limit(
         calculator="toys",
         observed=observed,
         observed_error=observed_error or 0.0,
-        observed_low=None if blind else observed if data is None else min(data.low, data.mu),
-        observed_high=None if blind else observed if data is None else max(data.high, data.mu),
+        observed_low=low,
+        observed_high=high,
         expected=tuple(expected),
         expected_error=tuple(errors),
         expected_reason=f"{options.n_toys} toys do not tell where: ask for more"

@@ -34,6 +34,9 @@ def _rows(name: str, found: Mapping[str, Any]) -> list[list[str]]:
         observed = with_error(held["observed"], held.get("observed_error") or 0.0)
         words = [f"{name} <, low counts", observed]
         rows.append([*words, *(number(value) for value in held["expected"])])
+        errors = held.get("expected_error") or ()
+        if any(errors):
+            rows.append(["± error", "", *(number(error, 2) for error in errors)])
     return rows
 
 

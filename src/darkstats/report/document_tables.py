@@ -83,6 +83,7 @@ def summary_sheet(summary: WorkspaceSummary, inputs: Inputs) -> RenderableType:
     notes.append(("size", f"{summary.n_bins} bins, {summary.n_parameters} parameters"))
     notes.append(("digest", f"sha256 {inputs.workspace_sha256}"))
     notes.append(("canonical", f"sha256 {inputs.canonical_sha256}"))
+    notes += [("data", said) for said in summary.notes]
     if not summary.findings:
         notes.append(("linter", "nothing to report"))
     return sheet(

@@ -8,13 +8,15 @@ The workspace schema has no place for them. All keys are optional::
      "collision": {"sqrt_s_gev": 13000, "beams": "p p", "collaboration": "ATLAS",
                    "reaction": "P P --> CHARGINO NEUTRALINO"},
      "groups": {"jets": ["JES_*", "JER_*"]},
-     "reference_cross_section_pb": 0.5}
+     "reference_cross_section_pb": 0.5, "benchmarks": ["lfv_efficiency"]}
 
 ``groups`` of nuisance parameters, by patterns of their names, are for impacts;
 ``labels`` are those of the patch set; ``collision`` is for exports, and no key of it is guessed.
-The reference cross section is that of signal strength 1, the same for all hypotheses. It, the label
-of the parameter of interest, ``labels`` and the reaction are those of the search's own signal: a
-patch that puts another one in its place (:mod:`darkstats.workspace.own_signals`) has none of them.
+The reference cross section is that of signal strength 1, the same for all hypotheses, and
+``benchmarks`` say what it is of: a search whose efficiency is in it has ``lfv_efficiency``. Both,
+the label of the parameter of interest, ``labels`` and the reaction are those of the search's own
+signal: a patch that puts another one in its place (:mod:`darkstats.workspace.own_signals`) has none
+of them.
 """
 
 from __future__ import annotations
@@ -80,6 +82,7 @@ class Sidecar:
     luminosity_ipb: float | None = None
     citation: Mapping[str, str | list[str]] | None = None
     reference_cross_section_pb: float | None = None
+    benchmarks: tuple[str, ...] = ()
     source: str = ""
 
     @property
@@ -91,7 +94,7 @@ class Sidecar:
         """The same search, where another signal stands in the place of its own."""
         collision = self.collision and {k: v for k, v in self.collision.items() if k != _REACTION}
         return replace(
-            self, poi_label=None, labels={}, collision=collision or None,
+            self, poi_label=None, labels={}, collision=collision or None, benchmarks=(),
             reference_cross_section_pb=own.reference_cross_section_pb,
         )  # fmt: skip
 
@@ -146,7 +149,7 @@ def read_sidecar(source: str) -> Sidecar:
 
 def with_own_signal(document: JsonObject, own: OwnSignal) -> JsonObject:
     """The document of a sidecar, as :meth:`Sidecar.of_signal`."""
-    of_search = {"poi_label", "labels", "reference_cross_section_pb", "collision"}
+    of_search = {"poi_label", "labels", "reference_cross_section_pb", "collision", "benchmarks"}
     found = {key: value for key, value in document.items() if key not in of_search}
     collision = {k: v for k, v in (document.get("collision") or {}).items() if k != _REACTION}
     if collision:
@@ -188,8 +191,19 @@ def sidecar_of(document: object, source: str) -> Sidecar:
             document, "reference_cross_section_pb", source,
             what="cross section", unit="pb", largest=_LARGEST_CROSS_SECTION_PB,
         ),
+        benchmarks=_benchmarks(document.get("benchmarks", []), source),
         source=source,
     )  # fmt: skip
+
+
+def _benchmarks(items: object, source: str) -> tuple[str, ...]:
+    """Names of benchmarks."""
+    if not isinstance(items, list) or not all(isinstance(one, str) for one in items):
+        raise DocumentError(
+            "is no list of names", source=source, pointer="/benchmarks",
+            remedy="name benchmarks of darkstats, or leave it out",
+        )  # fmt: skip
+    return tuple(items)
 
 
 def _labels(items: object, source: str) -> dict[str, dict[str, str]]:

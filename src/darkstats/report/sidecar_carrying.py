@@ -106,6 +106,10 @@ def joined(
         ours, theirs = (one.get(key) for one in sides)
         if ours is not None and ours == theirs:
             found[key] = ours
+    # A sum of which one part has the efficiency in it is no cross section, either.
+    benchmarks = [name for one in sides for name in one.get("benchmarks", ())]
+    if benchmarks:
+        found["benchmarks"] = list(dict.fromkeys(benchmarks))
     titles = [str(one["title"]) for one in sides if one.get("title")]
     if titles:
         found["title"] = " + ".join(dict.fromkeys(titles))

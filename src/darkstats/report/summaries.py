@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from darkstats.report.provenance import provenance_record
 from darkstats.report.records import SCHEMAS
 from darkstats.report.writing import plain
+from darkstats.workspace.counts import fractional_counts
 from darkstats.workspace.names import modifier_of
 
 if TYPE_CHECKING:
@@ -73,7 +74,10 @@ class MeasurementSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceSummary:
-    """What a workspace holds, as one measurement sees it."""
+    """What a workspace holds, as one measurement sees it.
+
+    ``notes`` say what is legal and worth a word, beside what the linter finds.
+    """
 
     source: str
     measurement: str
@@ -83,6 +87,7 @@ class WorkspaceSummary:
     parameters: tuple[ParameterSummary, ...]
     modifiers_by_type: tuple[tuple[str, int], ...]
     findings: tuple[Finding, ...] = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def n_bins(self) -> int:
@@ -143,6 +148,7 @@ def summarise(workspace: Workspace, measurement: str | None = None) -> Workspace
             )
         )
     kinds = Counter(kind for _, kind in workspace.modifiers)
+    said = fractional_counts(workspace.document)
     return WorkspaceSummary(
         source=workspace.source,
         measurement=chosen["name"],
@@ -155,6 +161,7 @@ def summarise(workspace: Workspace, measurement: str | None = None) -> Workspace
         parameters=tuple(parameters),
         modifiers_by_type=tuple(sorted(kinds.items())),
         findings=workspace.warnings,
+        notes=() if said is None else (said,),
     )
 
 
@@ -172,6 +179,7 @@ def summary_record(summary: WorkspaceSummary, inputs: Inputs) -> JsonObject:
         "n_bins": summary.n_bins,
         "n_parameters": summary.n_parameters,
         "findings": [asdict(finding) for finding in summary.findings],
+        "notes": list(summary.notes),
         "provenance": provenance_record(inputs),
     }
     if summary.poi is None:

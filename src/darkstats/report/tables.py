@@ -210,6 +210,8 @@ def limit_sheet(limit: UpperLimit, inputs: Inputs) -> RenderableType:
                 *words,
             ]
         )
+        if any(held.expected_error):
+            rows.append(["± toys", "", *(number(error, 2) for error in held.expected_error)])
     test = limit.at_unit
     if test is not None:
         quoted = test.quoted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from darkstats.searches.simulation_size import (
     simulation_warnings,
     whole_blocks,
 )
+from darkstats.signals.benchmarks import efficiency_benchmark
 from darkstats.simulation.production import SampleRequest, generated_block, produce
 from darkstats.streams import keyed_generator
 from darkstats.workspace.hs3.event_files import encoded_events
@@ -241,6 +242,9 @@ def build(
         ),
         rng=keyed_generator(seed, card.digest, _PSEUDO_DATA),
     )
+    if efficiency_benchmark(card.benchmarks):  # no cross section: the likelihood alone says it, too
+        sidecar = {**product.sidecar, "benchmarks": list(card.benchmarks)}
+        product = replace(product, sidecar=sidecar)
     patch_set = patch_set_document(
         product, description=f"SIMULATED. {card.title}", hepdata=card.hepdata
     )

@@ -33,6 +33,7 @@ __all__ = [
     "axis_of_record",
     "check_scan",
     "limit_conversion",
+    "with_benchmarks",
     "with_coupling",
     "with_couplings",
 ]
@@ -226,6 +227,7 @@ def limit_conversion(
     *,
     signal_fb: float | None = None,
     hypothesis: Values | None = None,
+    benchmarks: Sequence[str] = (),
 ) -> LimitConversion | None:
     """Return the conversion that a limit asks for; None where it asks for none.
 
@@ -238,15 +240,20 @@ def limit_conversion(
         says is of the signal of the search.
     hypothesis
         Values by label of the signal; None asks the patch set, or the document.
+    benchmarks
+        Names of what the search limits.
 
     Raises
     ------
     InputError
         The model cannot be used at the mass of the hypothesis.
+    OptionError
+        The search limits efficiency times cross section.
     """
     asked = _model(request)
     if asked is None:
         return None
+    require_sigma(benchmarks, likelihood.inputs.source)
     from darkstats.reinterpret import UnitSignal
 
     theory, stated = asked
@@ -300,6 +307,16 @@ def _hypothesis(model: ModelRequest, likelihood: Likelihood) -> dict[str, float 
     return dict(zip(points.labels, points.select(asked.point).values, strict=True))
 
 
+def with_benchmarks(outcome: Outcome[Any], benchmarks: Sequence[str]) -> Outcome[Any]:
+    """The outcome of a limit whose record says that the efficiency is in it, where it is."""
+    from darkstats.signals.benchmarks import efficiency_benchmark
+
+    if efficiency_benchmark(benchmarks) is None:
+        return outcome
+    names = list(dict.fromkeys(benchmarks))
+    return replace(outcome, record=lambda: {**outcome.record(), "benchmarks": names})
+
+
 def with_coupling(outcome: Outcome[Any], conversion: LimitConversion) -> Outcome[Any]:
     """The outcome of a limit, with its cross sections and its coupling in record and sheet."""
 
@@ -329,7 +346,8 @@ def axis_of_record(
     Raises
     ------
     InputError
-        The model cannot be used at the mass, or the record is damaged.
+        The model cannot be used at the mass, the record is damaged, or it limits efficiency times
+        cross section.
     """
     from darkstats.reinterpret import UnitSignal
 
@@ -337,6 +355,7 @@ def axis_of_record(
     asked = _model(request)
     if asked is None:
         return None if known is None else known[1]
+    require_sigma(record.get("benchmarks") or (), source)
     model, stated = asked
     if known is None:
         if signal_fb is not None:

@@ -156,7 +156,7 @@ def likelihood_of(workspace: Workspace, request: ModelRequest, shell: Shell) -> 
         threads=request.threads,
         options=FitOptions(threads=request.threads or _threads(model)),
         blind=blind,
-        notes=_other_strengths(workspace, model),
+        notes=(*_other_strengths(workspace, model), *_of_data(workspace, blind=blind)),
         inputs=Inputs(
             source=workspace.source,
             workspace_sha256=workspace.digest,
@@ -187,6 +187,14 @@ def _poi(workspace: Workspace, request: ModelRequest) -> str | None:
     place = f"/measurements/{chosen}/config/poi"
     absent = any(w.code in _WITHOUT_POI and w.pointer == place for w in workspace.warnings)
     return "" if absent else None
+
+
+def _of_data(workspace: Workspace, *, blind: bool) -> tuple[str, ...]:
+    """What a reader has to know of the observed counts, where they are looked at."""
+    from darkstats.workspace.counts import fractional_counts
+
+    said = None if blind else fractional_counts(workspace.document)
+    return () if said is None else (said,)
 
 
 def _other_strengths(workspace: Workspace, model: HistFactoryModel) -> tuple[str, ...]:

@@ -311,7 +311,7 @@ def _scan(
         raise OptionError("several signals are scanned: --missing keep or drop, not mask")
     if request.patch is None:
         raise OptionError("several signals make a patch set: name its file with --write-patch")
-    if asked.method == "fc" or asked.poi_lower is not None or asked.referee is not None:
+    if asked.by == "fc" or asked.poi_lower is not None or asked.referee is not None:
         raise OptionError("a scan has no fc, --poi-lower or --referee: give one signal at a time")
     if asked.couplings.masses:
         raise OptionError("several signals have several masses: --name-pattern says them")
@@ -324,7 +324,7 @@ def _scan(
         MassScanRequest(
             source=model.workspace.source,
             patchset=request.patch,
-            method=asked.method,
+            method=asked.by,
             cl=asked.cl,
             calculator=None if asked.calculator == "auto" else asked.calculator,
             n_toys=asked.toys.n_toys,

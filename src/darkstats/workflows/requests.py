@@ -324,7 +324,8 @@ class LimitOptions:
 class LimitRequest(LimitOptions):
     """An upper limit, or an interval (``method="fc"``).
 
-    ``cl`` is 0.95 by default, and 0.90 for ``method="bayes"``: see :attr:`level`.
+    ``cl`` is 0.95 by default, and 0.90 for ``method="bayes"``: see :attr:`level`. ``method`` is
+    ``"cls"`` by default, see :attr:`by`; who gives it has chosen it, which is another thing.
     """
 
     model: ModelRequest
@@ -336,12 +337,12 @@ class LimitRequest(LimitOptions):
         ),
     ] = None  # fmt: skip
     method: Annotated[
-        str,
+        str | None,
         option(
-            "--method", metavar="NAME", kind="method", help="{choices}.",
+            "--method", metavar="NAME", kind="method", help="{choices}.", usual="cls",
             choices=("cls", "clsb", "pcl", "fc", "bayes"),
         ),
-    ] = "cls"  # fmt: skip
+    ] = None  # fmt: skip
     calculator: Calculator = "auto"
     poi_lower: LowerBound = None
     toys: ToyRequest = ToyRequest()
@@ -350,20 +351,25 @@ class LimitRequest(LimitOptions):
     scan_points: int = 41
 
     @property
+    def by(self) -> str:
+        """The method: that asked for, or CLs."""
+        return self.method or "cls"
+
+    @property
     def level(self) -> float:
         """Confidence level, or posterior probability below the limit."""
         if self.cl is not None:
             return self.cl
-        return BAYES_LEVEL if self.method == "bayes" else 0.95
+        return BAYES_LEVEL if self.by == "bayes" else 0.95
 
     def __post_init__(self) -> None:
         check_choices(self)
-        if self.method == "fc":
+        if self.by == "fc":
             if self.calculator == "asymptotic":
                 raise OptionError("Feldman-Cousins intervals are made by toys: drop --calculator")
             if self.model.blind:
                 raise OptionError("a Feldman-Cousins interval needs data: it cannot be blind")
-        elif self.method == "bayes":
+        elif self.by == "bayes":
             check_posterior_options(
                 calculator=None if self.calculator == "auto" else self.calculator,
                 test_stat=self.test_stat,
@@ -372,8 +378,8 @@ class LimitRequest(LimitOptions):
             )
         else:
             _check_toys_go_with(self.calculator, self.toys)
-        check_prior_goes_with(self.method, self.bayes)
-        check_level(self.level, self.method)
+        check_prior_goes_with(self.by, self.bayes)
+        check_level(self.level, self.by)
         _check_lower(self.poi_lower, self.test_stat, ("q",))
 
 

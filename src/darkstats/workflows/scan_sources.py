@@ -168,11 +168,21 @@ def _read_source(
         "collision": None if sidecar_.collision is None else dict(sidecar_.collision),
     }
     if points is None:
-        found = BinnedHypotheses.of_signal(document, facts=facts)
+        found = BinnedHypotheses.of_signal(document, facts=facts, benchmarks=_limited(sidecar_, ()))
         return Source(hypotheses=found, method="cls", cl=0.95, blind=bool(blind))
     facts |= _label_words(sidecar_, points)
-    found = BinnedHypotheses.of_patches(document, points, facts=facts)
+    benchmarks = _limited(sidecar_, points.labels)
+    found = BinnedHypotheses.of_patches(document, points, facts=facts, benchmarks=benchmarks)
     return Source(hypotheses=found, method="cls", cl=0.95, blind=bool(blind))
+
+
+def _limited(sidecar: Sidecar, labels: Sequence[str]) -> tuple[str, ...]:
+    """Benchmarks of a sidecar that these hypotheses have the masses for; unknown ones are none."""
+    from darkstats.signals.benchmarks import BENCHMARKS
+
+    n_masses = sum(label.endswith("_gev") for label in labels)
+    known = (BENCHMARKS[name] for name in sidecar.benchmarks if name in BENCHMARKS)
+    return tuple(one.name for one in known if one.is_efficiency or len(one.masses) == n_masses)
 
 
 def _sidecar_of_signal(file: str, workspace: Workspace, points: PatchSet | None) -> Sidecar:

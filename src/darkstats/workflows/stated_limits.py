@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["StatedLimit", "other_limit_note", "stated_limit"]
 
 _SCHEMA = "darkstats.build/1"
-_DEFAULT_METHOD = "cls"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +36,13 @@ class StatedLimit:
         A key of :data:`darkstats.report.methods.METHODS`.
     cl
         Confidence level, or posterior probability below the limit.
+    benchmarks
+        Names of what it limits.
     """
 
     method: str
     cl: float
+    benchmarks: tuple[str, ...] = ()
 
 
 def stated_limit(file: str, likelihood: Likelihood) -> StatedLimit | None:
@@ -59,7 +61,7 @@ def stated_limit(file: str, likelihood: Likelihood) -> StatedLimit | None:
         The record of the build cannot be read.
     """
     if likelihood.events is not None:
-        return _of(likelihood.events[0].search.get("statistics"), file)
+        return _of(likelihood.events[0].search, file)
     from darkstats.searches.output import RECORD_NAME
 
     path = Path(file).parent / RECORD_NAME
@@ -76,14 +78,19 @@ def stated_limit(file: str, likelihood: Likelihood) -> StatedLimit | None:
         return None  # of another program
     if Path(file).name not in record.get("files", ()):
         return None  # of another workspace
-    return _of(record.get("statistics"), str(path))
+    return _of(record, str(path))
 
 
-def _of(statistics: Mapping[str, Any] | None, where: str) -> StatedLimit | None:
+def _of(said: Mapping[str, Any], where: str) -> StatedLimit | None:
+    statistics = said.get("statistics")
     if not statistics:
         return None
     try:
-        found = StatedLimit(method=str(statistics["method"]), cl=float(statistics["cl"]))
+        found = StatedLimit(
+            method=str(statistics["method"]),
+            cl=float(statistics["cl"]),
+            benchmarks=tuple(map(str, said.get("benchmarks") or ())),
+        )
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{where}: statistics: needs a method and a cl") from None
     if found.method not in METHODS or not 0.0 < found.cl < 1.0:
@@ -96,8 +103,7 @@ def _of(statistics: Mapping[str, Any] | None, where: str) -> StatedLimit | None:
 def other_limit_note(request: LimitRequest, stated: StatedLimit | None) -> str | None:
     """What a reader has to know where the search quotes limits of another level or method.
 
-    Only what was left to its default is told: who gave ``--cl``, or a method that is not the
-    default, has chosen it.
+    Only what was left to its default is told: who gave ``--cl`` or ``--method`` has chosen it.
 
     Parameters
     ----------
@@ -108,7 +114,7 @@ def other_limit_note(request: LimitRequest, stated: StatedLimit | None) -> str |
     """
     if stated is None:
         return None
-    other_method = request.method == _DEFAULT_METHOD != stated.method
+    other_method = request.method is None and request.by != stated.method
     other_level = request.cl is None and request.level != stated.cl
     if not (other_method or other_level):
         return None
@@ -117,6 +123,6 @@ def other_limit_note(request: LimitRequest, stated: StatedLimit | None) -> str |
         options.append(f"--cl {stated.cl:g}")
     theirs, ours = (
         f"{level_words(one.method, one.cl)} ({method_name(one.method).text})"
-        for one in (stated, StatedLimit(method=request.method, cl=request.level))
+        for one in (stated, StatedLimit(method=request.by, cl=request.level))
     )
     return f"the search quotes limits at {theirs}; this one is at {ours}: give {' '.join(options)}"

@@ -71,7 +71,7 @@ def limit_of(
     ``signal_fb`` is the cross section that the signal was made with, where that is known;
     ``hypothesis`` has its values by label, where no patch set says them.
     """
-    from darkstats.workflows.couplings import limit_conversion, with_coupling
+    from darkstats.workflows.couplings import limit_conversion, with_benchmarks, with_coupling
     from darkstats.workflows.stated_cross_sections import stated_cross_section
     from darkstats.workflows.stated_limits import other_limit_note, stated_limit
 
@@ -79,15 +79,20 @@ def limit_of(
     note = other_limit_note(request, stated_by_search)
     if note is not None:
         likelihood = replace(likelihood, notes=(*likelihood.notes, note))
+    # What a patch has put in the place of the signal of the search is none of its benchmarks.
+    own = signal_fb is not None or likelihood.own_signal is not None
+    of_search = () if own or stated_by_search is None else stated_by_search.benchmarks
+    benchmarks = (*likelihood.sidecar.benchmarks, *of_search)
     conversion = limit_conversion(
-        request.couplings, request.model, likelihood, signal_fb=signal_fb, hypothesis=hypothesis
-    )
+        request.couplings, request.model, likelihood, signal_fb=signal_fb, hypothesis=hypothesis,
+        benchmarks=benchmarks,
+    )  # fmt: skip
     if conversion is not None:
         found = _limit_of(request, likelihood, shell, conversion.axis())
         return with_coupling(found, conversion)
     stated = stated_cross_section(likelihood, signal_fb)
     if stated is None:
-        return _limit_of(request, likelihood, shell, None)
+        return with_benchmarks(_limit_of(request, likelihood, shell, None), benchmarks)
     return stated.of(_limit_of(request, likelihood, shell, stated.axis()))
 
 
@@ -97,9 +102,9 @@ def _limit_of(
     shell: Shell,
     axis: CouplingAxis | None,
 ) -> Outcome[UpperLimit | Interval | CredibleLimit]:
-    if request.method == "fc":
+    if request.by == "fc":
         return _interval(request, likelihood, shell, axis)
-    if request.method == "bayes":
+    if request.by == "bayes":
         from darkstats.workflows.bayes import credible
 
         return credible(request, likelihood, shell, coupling=axis)
@@ -116,7 +121,7 @@ def _limit_of(
         "limit",
         wanted=by_toys,
         probes=True,
-        method=request.method,
+        method=request.by,
         test_stat=request.test_stat,
         cl=request.level,
     )
@@ -125,7 +130,7 @@ def _limit_of(
             likelihood.model,
             likelihood.observation,
             cl=request.level,
-            method=request.method,
+            method=request.by,
             test_stat=request.test_stat,
             calculator=calculator_of(request.calculator),
             band=request.band,

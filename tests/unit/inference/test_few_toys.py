@@ -107,3 +107,17 @@ def test_edges_of_the_band_that_toys_do_not_reach_are_missing() -> None:
     assert few.expected_reason is not None
     assert None not in few.expected[1:]
     assert None not in enough.expected
+
+
+def test_a_limit_at_the_edge_of_power_has_the_error_of_the_edge() -> None:
+    """A deficit: observed limit and the -2 sigma entry stand at the -1 sigma entry."""
+    model = counting(42, 5.0, 50.0)
+    toys = ToyOptions(n_toys=2000, seed=2)
+    limit = upper_limit(model, model.observation, calculator="toys", method="pcl", toys=toys)
+    assert limit.power_constrained
+    assert limit.observed == limit.expected[0] == limit.expected[1]
+    errors = limit.expected_error
+    assert errors[1] is not None
+    assert errors[1] > 0.0
+    assert limit.observed_error == errors[0] == errors[1]
+    assert limit.observed_low == limit.observed == limit.observed_high

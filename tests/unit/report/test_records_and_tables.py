@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 
 from darkstats.errors import FitFailedError, OptionError, UnknownNameError
 from darkstats.inference.p_values import ExpectedPValues, FitCounts, PValue, ToyCounts
-from darkstats.inference.results import HypoTestResult, UpperLimit
+from darkstats.inference.results import HypoTestResult, LowCounts, UpperLimit
 from darkstats.referee import Comparison, Verdict
 from darkstats.report.provenance import Inputs
 from darkstats.report.records import error_record, hypotest_record, limit_record, verdict_record
@@ -249,3 +249,16 @@ def test_no_number_is_cut_on_a_narrow_terminal() -> None:
         line for line in narrow if "median" in line or "mu <" in line
     ]
     assert "…" not in "".join(line for line in narrow if "sha256" not in line)
+
+
+def test_limits_that_toys_put_beside_others_have_their_errors() -> None:
+    held = LowCounts(
+        floor=1.0, observed_below=True, expected_below=(True, True, False, False, False),
+        calculator="toys", observed=1.2, observed_error=0.05,
+        expected=(1.0, 1.0, 1.25, 1.5, 2.5), expected_error=(0.25, 0.125, 0.0625, 0.03125, 0.5),
+    )  # fmt: skip
+    lines = printed(limit_sheet(replace(LIMIT, low_counts=held), INPUTS)).splitlines()
+    row = next(k for k, line in enumerate(lines) if "mu <, toys" in line)
+    assert lines[row + 1].split() == ["±", "toys", "0.25", "0.12", "0.062", "0.031", "0.50"]
+    exact = replace(held, calculator="exact counting", expected_error=(0.0,) * 5)
+    assert "± toys" not in printed(limit_sheet(replace(LIMIT, low_counts=exact), INPUTS))

@@ -72,6 +72,8 @@ def test_who_gives_a_level_has_chosen_it(folder: Path, cl: float) -> None:
     [
         ({}, ("bayes", 0.9), "--method bayes --cl 0.9"),
         ({"cl": 0.9}, ("bayes", 0.9), "--method bayes"),
+        ({"method": "cls"}, ("bayes", 0.9), "--cl 0.9"),
+        ({"method": "cls", "cl": 0.95}, ("bayes", 0.9), None),
         ({}, ("cls", 0.95), None),
         ({}, ("clsb", 0.95), "--method clsb --cl 0.95"),
         ({"method": "clsb"}, ("cls", 0.95), None),
@@ -129,6 +131,7 @@ def test_a_document_of_events_says_it_itself() -> None:
 def test_shipped_searches_say_what_they_quote(repository: Path, name: str) -> None:
     folder = repository / "workspaces" / name
     workspace = next(folder.glob("background_only.json*"))
-    stated = json.loads((folder / "record.json").read_text("utf-8"))["statistics"]
+    record = json.loads((folder / "record.json").read_text("utf-8"))
+    stated = StatedLimit(**record["statistics"], benchmarks=tuple(record["benchmarks"]))
     likelihood: Any = SimpleNamespace(events=None)
-    assert stated_limit(str(workspace), likelihood) == StatedLimit(**stated)
+    assert stated_limit(str(workspace), likelihood) == stated
