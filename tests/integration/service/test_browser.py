@@ -316,6 +316,29 @@ def test_a_part_that_nobody_answered_is_asked_for_again(visitor: Visitor) -> Non
     assert len(lost) == 1
 
 
+def test_a_cancel_that_nobody_hears_is_told(visitor: Visitor) -> None:
+    """The page stays, says that the question goes on, and cancels it when it is asked again."""
+    page, lost = visitor.page, []
+
+    def lose(route: Any) -> None:
+        lost.append(route.request.url)
+        route.abort()
+
+    page.route("**/jobs/*/cancel", lose)
+    visitor.opened("Axion-like particle")
+    visitor.card("Scan all signals")
+    visitor.ask()
+    page.click("text=Cancel this question")
+    page.wait_for_selector("text=the question is not cancelled")
+    assert "/jobs/" in page.url
+    assert len(lost) == 1
+    page.unroute("**/jobs/*/cancel")
+    visitor.wrong.clear()  # the browser noted the lost request
+    page.click("text=Cancel this question")
+    page.wait_for_selector(".state.cancelled")
+    visitor.leaves()
+
+
 def test_dark_is_as_readable(browser: Any, address: str) -> None:
     one = Visitor(browser, address, color_scheme="dark")
     one.page.goto(address + "/")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -155,9 +157,21 @@ def _taken_out(name: str, value: Any, choice: Choice, inline: dict[str, bytes]) 
 
 
 def _kept(name: str, document: Any, inline: dict[str, bytes]) -> _Inline:  # noqa: ANN401
-    file = f"{name}.json"
-    inline[file] = json.dumps(document, allow_nan=False).encode()
+    body = json.dumps(document, allow_nan=False).encode()
+    file = f"{_kind(document) or name}-{hashlib.sha256(body).hexdigest()[:8]}.json"
+    inline[file] = body
     return _Inline(file)
+
+
+def _kind(document: Any) -> str:  # noqa: ANN401 -- any JSON value
+    """What a document is, in the name that lists show of it; empty where nothing tells."""
+    if isinstance(document, list):
+        return "patch"
+    schema = re.fullmatch(r"darkstats\.([a-z-]+)/\d+", str(document.get("schema", "")))
+    if schema:
+        return schema[1]
+    keys = {"patchset": "patches", "workspace": "channels", "hs3": "likelihoods"}
+    return next((kind for kind, key in keys.items() if key in document), "")
 
 
 def _referring(value: Any, references: Mapping[str, str]) -> Any:  # noqa: ANN401

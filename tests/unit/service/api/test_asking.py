@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,8 +76,11 @@ def test_a_document_may_stand_in_the_question(client: TestClient, store: Store) 
     asked = client.post("/api/v1/digest", json={"source": workspace, "patches": patch}).json()
     source, patches = asked["options"]["source"], asked["options"]["patches"]
     assert source.startswith("sha256:")
-    assert source.endswith("/source.json")
+    assert re.search(r"/workspace-[0-9a-f]{8}\.json$", source)  # another one has another name
     assert len(patches) == 1
+    assert re.search(r"/patch-[0-9a-f]{8}\.json$", patches[0])
+    other = client.post("/api/v1/digest", json={"source": {**workspace, "version": "2"}}).json()
+    assert other["options"]["source"].rpartition("/")[2] != source.rpartition("/")[2]
     work(store)
     refused = client.post("/api/v1/digest", json={"source": workspace, "patches": patch})
     assert refused.status_code == 422

@@ -99,6 +99,25 @@
     document.addEventListener(name, unanswered);
   }
 
+  // A form that is sent only where somebody answers: the page stays, and says so, where nobody does.
+  function held(form) {
+    const status = form.querySelector(".status"), button = form.querySelector("[type=submit]");
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      status.textContent = "";
+      button.disabled = true;
+      try {
+        const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual" });
+        if (answer.status >= 500) throw new Error(String(answer.status));
+        if (answer.status >= 400) form.submit();  // refused: the page of the answer says why
+        else location.reload();
+      } catch (error) {
+        status.textContent = form.dataset.held;
+      }
+      button.disabled = false;
+    });
+  }
+
   function filtering(input) {
     const table = document.getElementById(input.dataset.filter);
     input.addEventListener("input", () => {
@@ -110,6 +129,7 @@
   function begin(root) {
     for (const form of root.querySelectorAll("[data-drop]")) if (!form.dataset.begun) { form.dataset.begun = "yes"; dropping(form); }
     for (const panel of root.querySelectorAll("[data-panel]")) if (panel.dataset.events && !panel.dataset.begun) { panel.dataset.begun = "yes"; live(panel); }
+    for (const form of root.querySelectorAll("[data-held]")) if (!form.dataset.begun) { form.dataset.begun = "yes"; held(form); }
     for (const input of root.querySelectorAll("[data-filter]")) if (!input.dataset.begun) { input.dataset.begun = "yes"; filtering(input); }
     const errors = root.querySelector("#errors");
     if (errors) errors.focus();
