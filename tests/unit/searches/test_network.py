@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from darkstats.searches.optimise import Optimisation, halves
 from darkstats.searches.recoil_hunt import RecoilHunt
 from darkstats.searches.recoil_windows import RecoilWidths
 from darkstats.simulation.candidates import Candidates
+from simulated_rows import rows_of
 
 WIDTHS = RecoilWidths(points=((0.5, 0.05), (6.0, 0.05)))
 MASSES = (1.0, 2.0, 3.0, 4.0)
@@ -33,14 +33,8 @@ ONE = Network(
 
 
 def rows(**columns: np.ndarray) -> Candidates:
-    n = len(next(iter(columns.values())))
-    return Candidates(
-        columns=MappingProxyType({k: np.asarray(v, float) for k, v in columns.items()}),
-        weight_pb=np.ones(n),
-        n_generated=n,
-        sum_weight_pb=float(n),
-        sum_weight_squared_pb2=float(n),
-    )
+    """One event of weight 1 for each row."""
+    return rows_of(1.0, len(next(iter(columns.values()))), **columns)
 
 
 def test_a_network_of_one_layer_is_the_logistic_function() -> None:

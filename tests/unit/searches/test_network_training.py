@@ -23,9 +23,11 @@ from darkstats.searches.products import SearchProduct, SimulatedSamples
 from darkstats.searches.recoil_hunt import RecoilHunt, build_recoil_hunt
 from darkstats.searches.recoil_windows import RecoilWidths
 from darkstats.simulation.candidates import Candidates
+from simulated_rows import rows_of
 
 pytest.importorskip("sklearn", reason="training needs the extra classifier")
 
+TESTS = Path(__file__).parents[2]  # where rows are made, for a training in another process
 WIDTHS = RecoilWidths(points=((0.5, 0.05), (6.0, 0.05)))
 MASSES = (1.0, 2.0, 3.0, 4.0)
 CHOICE = NetworkChoice(
@@ -35,14 +37,8 @@ CHOICE = NetworkChoice(
 
 
 def rows(**columns: np.ndarray) -> Candidates:
-    n = len(next(iter(columns.values())))
-    return Candidates(
-        columns=MappingProxyType({k: np.asarray(v, float) for k, v in columns.items()}),
-        weight_pb=np.ones(n),
-        n_generated=n,
-        sum_weight_pb=float(n),
-        sum_weight_squared_pb2=float(n),
-    )
+    """One event of weight 1 for each row."""
+    return rows_of(1.0, len(next(iter(columns.values()))), **columns)
 
 
 def simulated(shift: float, seed: int = 1) -> tuple[dict, dict]:
@@ -103,7 +99,8 @@ def test_other_numbers_of_threads_give_the_same_bytes(tmp_path: Path) -> None:
     found = {
         subprocess.run(
             [sys.executable, str(script)], capture_output=True, text=True, check=True,
-            env={**os.environ, "OMP_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": n},
+            env={**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": n,
+                 "OPENBLAS_NUM_THREADS": n},
         ).stdout
         for n in ("1", "2")
     }  # fmt: skip
