@@ -26,6 +26,7 @@ import yaml
 
 import darkstats
 from darkstats.arrays import FloatArray
+from darkstats.report.figures.gaps import torn
 from darkstats.scan.expected_spectrum import asimov_root
 from darkstats.searches.build import simulate
 from darkstats.searches.card import SearchCard, read_card
@@ -472,7 +473,7 @@ def draw(record: Mapping[str, object], path: Path) -> None:
                   color=colour, label=f"{mass:g} GeV")  # fmt: skip
         axis.plot(record["efficiencies"], 1.0 / np.array(row["left_by_cuts"]), mark, color=colour,
                   mfc="none", ms=5)  # fmt: skip
-    axis.plot([], [], "o", color="0.4", mfc="none", label="cuts, same colours")
+    axis.plot([], [], "o", color="0.4", mfc="none", label="cuts, as marks")
     axis.set(yscale="log", xlim=(0.2, 1.0), ylim=(1.0, 1500.0),
              xlabel="efficiency for the signal, after the common cuts",
              ylabel="background rejection", title="held-back half, simulated")  # fmt: skip
@@ -481,14 +482,14 @@ def draw(record: Mapping[str, object], path: Path) -> None:
     masses = [one["mass_gev"] for one in rows]
     at = record["efficiencies"].index(0.6)
     for name, values, style in (
-        ("ratio of exact amplitudes", [ratio[f"{m:g}"][0][at] for m in masses], "k:"),
+        ("exact, own sample", [ratio[f"{m:g}"][0][at] for m in masses], "k:"),
         ("network", [one["left"][at] for one in rows], "C0-o"),
         ("cuts", [one["left_by_cuts"][at] for one in rows], "C1--s"),
     ):
         axis.plot(masses, 1.0 / np.array(values), style, ms=4, label=name)
     axis.set(xscale="log", yscale="log", xlabel="mass [GeV]",
              ylabel="background rejection at 60 %", ylim=(2.0, 40.0),
-             title="held-back half, simulated")  # fmt: skip
+             title="network, cuts: held-back half, simulated")  # fmt: skip
     axis.legend()
     axis = axes[1, 0]
     points = record["spurious"]
@@ -497,9 +498,10 @@ def draw(record: Mapping[str, object], path: Path) -> None:
               label="as simulated")  # fmt: skip
     axis.plot(x, [one["at_fixed_inputs"] for one in points], ".", color="C0", ms=3,
               label="at fixed other inputs")  # fmt: skip
-    error = [one["unsmoothed_error"] for one in points]
-    axis.plot(x, error, "k:", lw=1, label="error of the simulation")
-    axis.plot(x, -np.array(error), "k:", lw=1)
+    errors = np.array([one["unsmoothed_error"] for one in points], dtype=float)
+    there, error = torn(np.array(x), errors)  # no line through vetoed resonances
+    axis.plot(there, error, "k:", lw=1, label="error of the simulation")
+    axis.plot(there, -error, "k:", lw=1)
     axis.axhspan(-0.25, 0.25, color="C1", alpha=0.2, label="within 0.25")
     axis.set(xscale="log", xlabel="mass [GeV]", ylabel="spurious signal [standard deviations]",
              ylim=(-2.5, 3.5), title="fits of the background alone, simulated")  # fmt: skip
@@ -507,7 +509,8 @@ def draw(record: Mapping[str, object], path: Path) -> None:
     axis = axes[1, 1]
     for name, style in (("network", "C0-"), ("cuts", "C1--")):
         values = np.array(record["medians"][name])
-        axis.plot(values[:, 0], values[:, 1], style, label=f"{name}, median")
+        axis.plot(*torn(values[:, 0], values[:, 1]), style, label=f"{name}, median", lw=1.2,
+                  solid_capstyle="butt")  # fmt: skip
     axis.axhspan(0.046, 0.97, color="0.85", label="published, range of observed limits")
     axis.set(xscale="log", yscale="log", xlabel="mass [GeV]", ylim=(0.03, 1.5),
              ylabel=r"$\sigma\,\times$ BR($\mu\mu$) [fb], 90 % CL",

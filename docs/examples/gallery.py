@@ -15,11 +15,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageColor
+
+from darkstats.report.figures.style import BAND_1, BAND_2, BLACK, GREY
 
 START = "import sys; from darkstats.cli import main; sys.argv[0] = 'darkstats'; sys.exit(main())"
 WIDTH = 800
 COLOURS = 64
+GREYS = tuple(f"#{level:02x}{level:02x}{level:02x}" for level in range(0, 256, 17))
+LOOKS = (*GREYS, BLACK, GREY, BAND_1, BAND_2)
 MOST_BYTES = 80_000
 #: Figures that need no scan.
 WITHOUT_SCAN = ("regimes",)
@@ -34,6 +38,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "zprime_tautau": ("--coupling", "cross_section"),
     "zprime_tautau_high": ("--coupling", "cross_section"),
     "zprime_mumu": ("--coupling", "lmu_ltau_mumu"),
+    "zprime_mumu_cuts": ("--coupling", "lmu_ltau_mumu"),
     "muonphilic_scalar": ("--coupling", "muonphilic_scalar_mumu"),
     "single_photon": ("--coupling", "dark_photon"),
     "inelastic_dark_matter": ("--coupling", "cross_section"),
@@ -51,7 +56,12 @@ def shrunk(source: Path, target: Path) -> None:
     image = Image.open(source).convert("RGB")
     height = round(image.height * WIDTH / image.width)
     small = image.resize((WIDTH, height), Image.Resampling.LANCZOS)
-    small.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    # Looks that cover little, as the swatch of a band too thin to be seen, keep their colours.
+    found = small.quantize(COLOURS, dither=Image.Dither.NONE).getpalette() or []
+    looks = [value for one in LOOKS for value in ImageColor.getrgb(one)[:3]]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*found[: 3 * COLOURS], *looks])
+    small.quantize(palette=palette, dither=Image.Dither.NONE).save(target, optimize=True)
     if target.stat().st_size > MOST_BYTES:
         raise SystemExit(f"{target}: {target.stat().st_size} bytes")
 

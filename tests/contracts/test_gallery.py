@@ -10,9 +10,7 @@ import pytest
 from example_scripts import example_script
 
 MODELS = Path(__file__).parents[2] / "models"
-#: Cards that are compared with another one on the page of their search, and have no figure.
-BESIDE = {"zprime_mumu_cuts": "zprime_mumu"}
-CARDS = sorted({path.stem for path in MODELS.glob("*.yaml")} - set(BESIDE))
+CARDS = sorted(path.stem for path in MODELS.glob("*.yaml"))
 BLOCK = re.compile(r"^```console\n(.*?)^```\n+!\[(.+?)\]\((.+?)\)$", re.MULTILINE | re.DOTALL)
 
 
@@ -47,9 +45,3 @@ def test_the_script_makes_the_figures_that_are_shown(
     others = set(shown) - files  # figures of other pages
     assert set(shown) == files | others
     assert all((repository / f"docs/images/{name}.png").is_file() for name in others)
-
-
-def test_cards_without_a_figure_are_named_with_another(repository: Path) -> None:
-    """Each stands beside a card that has one."""
-    for other in BESIDE.values():
-        assert (repository / f"models/{other}.yaml").is_file()

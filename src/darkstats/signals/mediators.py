@@ -206,6 +206,8 @@ class Mediator:
         Key, and what it is.
     symbol, unit, label
         Of the coupling: in plain characters, its unit (None for none), and for figures.
+    mass_label
+        Symbol of the mass that its couplings are limited against, for figures.
     spin
         Mediators of different spin are never recast into each other.
     charges
@@ -227,6 +229,7 @@ class Mediator:
     symbol: str
     unit: str | None = None
     label: str
+    mass_label: str
     spin: str
     charges: Callable[[float], Charges] | None = field(default=None, repr=False)
     photon_factor: float | None = None
@@ -396,50 +399,60 @@ MEDIATORS: Mapping[str, Mediator] = MappingProxyType(
         one.name: one
         for one in (
             Mediator(
-                name="dark_photon", words="dark photon", symbol="epsilon", label=r"$\varepsilon$",
+                name="dark_photon", mass_label="$M_{A'}$",
+                words="dark photon", symbol="epsilon", label=r"$\varepsilon$",
                 spin=_SPIN_1, charges=_photon, note=f"charges e Q, {_NO_LOOPS}",
             ),
             Mediator(
-                name="lmu_ltau", words="L_mu - L_tau", symbol="g'", label="$g'$", spin=_SPIN_1,
+                name="lmu_ltau", mass_label="$M_{Z'}$",
+                words="L_mu - L_tau", symbol="g'", label="$g'$", spin=_SPIN_1,
                 charges=_lmu_ltau,
                 note="electrons and quarks by mixing with the photon in loops of muons and taus",
             ),
             Mediator(
-                name="b_minus_l", words="B - L", symbol="g_B-L", label="$g_{B-L}$", spin=_SPIN_1,
+                name="b_minus_l", mass_label="$M_{Z'}$",
+                words="B - L", symbol="g_B-L", label="$g_{B-L}$", spin=_SPIN_1,
                 charges=_b_minus_l, note=f"three left-handed neutrinos, {_NO_LOOPS}",
             ),
             Mediator(
-                name="baryon", words="B boson", symbol="g_B", label="$g_B$", spin=_SPIN_1,
+                name="baryon", mass_label="$M_B$",
+                words="B boson", symbol="g_B", label="$g_B$", spin=_SPIN_1,
                 charges=_baryon,
                 note="leptons with e^2/(4 pi)^2, which depends on physics at high scales",
             ),
             Mediator(
-                name="protophobic", words="protophobic, charge B - Q", symbol="g_p",
+                name="protophobic", mass_label="$M_X$",
+                words="protophobic, charge B - Q", symbol="g_p",
                 label="$g_p$", spin=_SPIN_1, charges=_protophobic,
                 note="charge B - Q, no neutrinos, tree level",
             ),
             Mediator(
-                name="alp_photon", words="ALP with photons", symbol="g_agg", unit="1/GeV",
+                name="alp_photon", mass_label="$m_a$",
+                words="ALP with photons", symbol="g_agg", unit="1/GeV",
                 label=r"$g_{a\gamma\gamma}$ [GeV$^{-1}$]", spin=_PSEUDOSCALAR, photon_factor=1.0,
                 note="only the coupling to photons",
             ),
             Mediator(
-                name="alp_hypercharge", words="ALP with the B boson", symbol="g_aB", unit="1/GeV",
+                name="alp_hypercharge", mass_label="$m_a$",
+                words="ALP with the B boson", symbol="g_aB", unit="1/GeV",
                 label="$g_{aB}$ [GeV$^{-1}$]", spin=_PSEUDOSCALAR, photon_factor=1.0 - _SIN2_WEAK,
                 note="g_agg = g_aB cos^2(theta_W); exchange of the Z boson is left out",
             ),
             Mediator(
-                name="alp_w", words="ALP with W bosons", symbol="g_aW", unit="1/GeV",
+                name="alp_w", mass_label="$m_a$",
+                words="ALP with W bosons", symbol="g_aW", unit="1/GeV",
                 label="$g_{aW}$ [GeV$^{-1}$]", spin=_PSEUDOSCALAR, photon_factor=_SIN2_WEAK,
                 note="g_agg = g_aW sin^2(theta_W); exchange of the Z boson is left out",
             ),
             Mediator(
-                name="dark_higgs_mixing", words="scalar by mixing", symbol="sin(theta)",
+                name="dark_higgs_mixing", mass_label="$M_S$",
+                words="scalar by mixing", symbol="sin(theta)",
                 label=r"$\sin\theta$", spin=_SCALAR, largest=1.0,
                 note="couplings of the Higgs boson times sin(theta)",
             ),
             Mediator(
-                name="inelastic_dark_matter", words="inelastic dark matter",
+                name="inelastic_dark_matter", mass_label=r"$M_{\chi_1}$",
+                words="inelastic dark matter",
                 symbol="epsilon", label=r"$\varepsilon$", spin="inelastic pair",
                 widths=_inelastic, parent_ratio=3.0, largest=1.0,
                 note="mass of chi1; m_A' = 3 m_chi1, m_chi2 = 1.4 m_chi1, alpha_D = 0.1, "

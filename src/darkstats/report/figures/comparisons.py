@@ -18,6 +18,7 @@ from darkstats.report.figures.coupling_limits import (
     mass_range_of,
     outside_legend,
 )
+from darkstats.report.figures.gaps import torn
 from darkstats.report.figures.overlay import constraint_columns, draw_regions, name_regions
 from darkstats.report.figures.scan_words import (
     axis_title,
@@ -87,8 +88,9 @@ def draw_medians(axes: Axes, tables: Sequence[ScanTable], coupling: str | None) 
     for table, (color, dashes) in zip(tables, LINE_LOOKS, strict=False):
         median = table.limits_on(coupling).median
         name = f"expected, {luminosity(table.luminosity_ipb or 0.0)}"
-        axes.plot(table.first_coordinate, median, color=color, linestyle=dashes, linewidth=1.5,
-                  label=name, zorder=3.0, **markers(table.first_coordinate, median))  # fmt: skip
+        axes.plot(*torn(table.first_coordinate, median), color=color, linestyle=dashes,
+                  linewidth=1.5, label=name, zorder=3.0,
+                  **markers(table.first_coordinate, median))  # fmt: skip
 
 
 def projections_figure(
@@ -151,8 +153,8 @@ def projections_figure(
         observed = observed and ordered[0].is_shown(limits[0])
         if observed and np.isfinite(limits[0].observed).any():
             axes.plot(
-                ordered[0].first_coordinate, limits[0].observed, color=GREY, linewidth=0.8,
-                zorder=2.8,
+                *torn(ordered[0].first_coordinate, limits[0].observed), color=GREY,
+                linewidth=0.8, zorder=2.8,
                 label=f"{ordered[0].observed_name}, {luminosity(ordered[0].luminosity_ipb or 0.0)}",
             )  # fmt: skip
             columns["observed"] = limits[0].observed.tolist()

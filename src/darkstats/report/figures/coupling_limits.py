@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from darkstats.report.figures.gaps import torn
 from darkstats.report.figures.overlay import constraint_columns, draw_regions, name_regions
 from darkstats.report.figures.scan_words import (
     axis_title,
@@ -166,6 +167,17 @@ def draw_limits(
                       linestyle="none", zorder=3.0)  # fmt: skip
     _draw_low_counts(axes, mass, limits, observed=observed)
     return artists
+
+
+def _torn(mass: FloatArray, limits: Limits) -> tuple[FloatArray, Limits]:
+    """The same with gaps where there are no hypotheses."""
+    held = limits.low_counts
+    low = np.empty((0, len(mass))) if held is None else held
+    there, observed, expected, low = torn(mass, limits.observed, limits.expected, low)
+    limits = replace(
+        limits, observed=observed, expected=expected, low_counts=None if held is None else low
+    )
+    return there, limits
 
 
 def _draw_low_counts(axes: Axes, mass: FloatArray, limits: Limits, *, observed: str | None) -> None:
@@ -354,7 +366,7 @@ def mass_limits_figure(
         overlay = draw_regions(axes, constraints)
         shown = [drawn for k, one in enumerate(favoured) for drawn in draw_favoured(axes, one, k)]
         observed = table.observed_name if table.is_shown(limits) else None
-        artists = draw_limits(axes, mass, limits, observed=observed, thin=len(mass) > 120)
+        artists = draw_limits(axes, *_torn(mass, limits), observed=observed, thin=len(mass) > 120)
         _failures(axes, table)
         axes.set_xlabel(axis_title(table.axis_words[0]))
         axes.set_ylabel(limits_title(table, limits, label))

@@ -81,7 +81,7 @@ def decay_map_figure(
                 x, y, color=VERMILION, linewidth=1.6, linestyle="-" if known_end else ":",
                 zorder=3.0, label=labels.pop(known_end, None),
             )  # fmt: skip
-        axes.set_xlabel("mass [GeV]")
+        axes.set_xlabel(f"{found.target.mass_label} [GeV]")
         axes.set_ylabel(found.target.label)
         header_words(
             axes, typeset(found.target.words), simulated=found.limit.simulated is True,

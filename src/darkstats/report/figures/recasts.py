@@ -72,7 +72,7 @@ def recast_figure(found: Recast) -> Drawing:
         else:
             _draw_intervals(axes, points, found)
         _draw_lost(axes, points)
-        axes.set_xlabel("mass [GeV]")
+        axes.set_xlabel(f"{found.target.mass_label} [GeV]")
         axes.set_ylabel(found.target.label)
         header_words(
             axes, typeset(found.title), simulated=found.limit.simulated is True,

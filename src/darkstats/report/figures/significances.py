@@ -17,6 +17,7 @@ from darkstats.report.figures.coupling_limits import (
     mass_axis,
     mass_range_of,
 )
+from darkstats.report.figures.gaps import torn
 from darkstats.report.figures.scan_words import at_axis, axis_title, scan_header, typeset
 from darkstats.report.figures.style import (
     BAND_2,
@@ -105,7 +106,7 @@ def local_p_figure(
         if np.isfinite(toys[0]).any():
             name += " of the window alone"
         axes.plot(
-            mass, p, color=BLUE, linewidth=0.9 if len(mass) > 120 else 1.3, label=name,
+            *torn(mass, p), color=BLUE, linewidth=0.9 if len(mass) > 120 else 1.3, label=name,
             **markers(mass, p),
         )  # fmt: skip
         _draw_spectrum(axes, mass, alone, toys)

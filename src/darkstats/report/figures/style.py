@@ -278,6 +278,8 @@ def typeset(text: str) -> str:
 
     Examples
     --------
+    >>> typeset("1.078 +- 0.005")
+    '1.078 ± 0.005'
     >>> typeset("data of 276 pb^-1"), typeset("mass squared [GeV$^2$]"), typeset("cost in $")
     ('data of 276 pb$^{-1}$', 'mass squared [GeV$^{2}$]', 'cost in \\$')
     """
@@ -287,7 +289,7 @@ def typeset(text: str) -> str:
         lambda found: f"{found[1]}^{found[2].translate(_SUPERSCRIPTS)}",
         words,
     )
-    words = plain_name(words)
+    words = plain_name(words.replace(" +- ", " ± "))
     for pattern, replacement in _TYPESET:
         words = re.sub(pattern, replacement, words)
     return words
