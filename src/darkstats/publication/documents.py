@@ -32,10 +32,13 @@ _WORKSPACES = ("background_only.json", "background_only.json.gz", "workspace.jso
 #: What a scan record repeats of its search; its inputs are named by a digest of this, too.
 _FACTS = (
     "name", "title", "simulated", "data", "luminosity_ipb", "reference_cross_section_pb",
-    "poi_label", "collision", "label_words",
+    "poi_label", "collision", "label_words", "parent_cross_section_pb",
 )  # fmt: skip
 #: What limits and the labels beside the workspace must say alike.
-_SAID_ALIKE = ("simulated", "luminosity_ipb", "reference_cross_section_pb", "poi_label")
+_SAID_ALIKE = (
+    "simulated", "luminosity_ipb", "reference_cross_section_pb", "parent_cross_section_pb",
+    "poi_label",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
