@@ -215,3 +215,20 @@ def test_the_record_of_a_limit_says_it_to_figures(
     assert json.loads(out.read_text("utf-8"))["benchmarks"] == ["lfv_efficiency"]
     said = refusal(capsys, "plot", out, *SIGMA, "--unit-signal", "g=0.1")
     assert "limits efficiency x cross section" in said
+
+
+@pytest.mark.parametrize(("origin", "told"), [(None, True), ("alp_photon", False)])
+def test_a_recast_says_that_its_rate_is_at_born_level(
+    tmp_path: Path, origin: str | None, told: bool
+) -> None:
+    """Of a cross section; a coupling that is recast keeps what it was made with."""
+    name = "sigma_UL95_pb" if origin is None else "g_agg_GeV^-1_UL95"
+    limit = tmp_path / "limit.csv"
+    limit.write_text(f"mass_GeV,{name}\n1.0,0.001\n2.0,0.001\n", "utf-8")
+    request = w.RecastRequest(
+        limit=str(limit), source=origin, to="alp_photon", production="photon",
+        final_state="gammagamma",
+    )  # fmt: skip
+    said = " ".join(w.recast(request).record()["assumptions"])
+    assert ("vacuum polarisation would make it 1.078 times as large" in said) is told
+    assert ("couplings 3.7 % smaller" in said) is told

@@ -20,6 +20,7 @@ from darkstats.signals.b_to_k import (
 from darkstats.signals.constants import ALPHA, CM_ENERGY_GEV, S_GEV2
 from darkstats.signals.lmu_ltau import tree_cross_section_pb
 from darkstats.signals.mediators import Charges, Mediator
+from darkstats.signals.vacuum_polarisation import dressing
 
 __all__ = ["PRODUCTIONS", "Production", "production"]
 
@@ -41,6 +42,8 @@ class Production:
         proportional to. Raises OptionError where it has none.
     momentum_gev
         Of a mediator of a mass in GeV; None where a search has to say it.
+    note
+        What the absolute rate leaves out; empty where there is nothing to say.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Production:
     unit: str | None = None
     rate: Callable[[Mediator, float], float] = field(repr=False)
     momentum_gev: Callable[[float], float] | None = field(default=None, repr=False)
+    note: str = ""
 
 
 def _of_charges(pick: Callable[[Charges], float]) -> Callable[[Mediator, float], float]:
@@ -123,6 +127,13 @@ def _beside_kstar(mass_gev: float) -> float:
     return _beside_kaon(mass_gev, M_KSTAR_GEV)
 
 
+#: Of cross sections through one virtual photon. Limits of a coupling that is recast (``--from``)
+#: keep what they were made with: the same factor is in both rates.
+_BORN = (
+    f"the rate is at Born level: vacuum polarisation would make it {dressing():.3f} times as "
+    f"large, and couplings {100.0 * (1.0 - dressing() ** -0.5):.1f} % smaller"
+)
+
 #: Ways to make mediators, by name.
 PRODUCTIONS: Mapping[str, Production] = MappingProxyType(
     {
@@ -134,7 +145,7 @@ PRODUCTIONS: Mapping[str, Production] = MappingProxyType(
             ),
             Production(
                 name="mumu", words="e+e- -> mu+mu- V at Belle II, V radiated off a muon",
-                unit="pb", rate=_beside_muons,
+                unit="pb", rate=_beside_muons, note=_BORN,
             ),
             Production(
                 name="electron", words="radiated off electrons", rate=_of_charges(
@@ -153,7 +164,7 @@ PRODUCTIONS: Mapping[str, Production] = MappingProxyType(
             ),
             Production(
                 name="photon", words="e+e- -> γ a at Belle II", unit="pb", rate=_strahlung,
-                momentum_gev=_beside_photon,
+                momentum_gev=_beside_photon, note=_BORN,
             ),
             Production(
                 name="b_to_k", words="B+ -> K+ X", unit="1", rate=_b_to_k,

@@ -140,6 +140,8 @@ def _described(
         assumed.append(
             "production by the coupling to electrons is left out: limits are weaker for it"
         )
+    if source is None and search.production.note:
+        assumed.append(search.production.note)
     assumed.append("the efficiency depends on mass and lifetime alone, alike for both mediators")
     return words, settings, tuple(assumed)
 

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from darkstats.errors import OptionError
-from darkstats.signals.benchmarks import benchmark
+from darkstats.reinterpret.recasts import Search, Target, recast
+from darkstats.signals.benchmarks import BENCHMARKS, benchmark
 from darkstats.signals.constants import ALPHA, M_ELECTRON_GEV, M_MUON_GEV, M_TAU_GEV, S_GEV2
+from darkstats.signals.mediators import mediator
+from darkstats.signals.productions import production
 from darkstats.signals.vacuum_polarisation import dressing, dressing_error, leptonic_shift
 
 
@@ -58,3 +61,17 @@ def test_dressed_conversions_have_the_factor_once(name, masses, power):
     back = dressed.to_cross_section_pb(masses, dressed.to_coupling(masses, 0.01))
     assert back == pytest.approx(0.01, rel=1e-12)
     assert "1.078" in dressed.assumption
+
+
+@pytest.mark.parametrize("mass", [0.5, 3.0, 6.0])
+def test_a_recast_has_the_couplings_of_a_scan_at_born_level(mass: float) -> None:
+    """Of a cross section: the dressed ones are smaller by the root of the factor."""
+    search = Search(production=production("mumu"), final_state="invisible")
+    target = Target(model=mediator("lmu_ltau"))
+    size = BENCHMARKS["lmu_ltau"].to_cross_section_pb((mass,), 0.01)
+    found = recast(mass, size, target, search).intervals[0].lower
+    assert found == pytest.approx(0.01, rel=3e-4)
+    dressed = BENCHMARKS["lmu_ltau_dressed"].to_coupling((mass,), size)
+    assert found / dressed == pytest.approx(math.sqrt(dressing()), rel=3e-4)
+    again = recast(mass, dressed, target, search, source=target).intervals[0].lower
+    assert again == pytest.approx(dressed, rel=1e-9)
