@@ -336,7 +336,7 @@ def _speed(record: Record) -> list[str]:
         "rows are seconds alone, of the search of that day, which had more",
         "windows than the shipped one (9,181). Last row: the whole command, in two processes:",
         "files read and written, models compiled, best fits, p-values and couplings besides the",
-        "limits.",
+        "limits; on 2026-12-01 it took 55 s of a processor on the shipped windows.",
         "",
         f"Measured on {machine['date']}, {machine['cpus']} cores of an {machine['processor']} "
         f"(shared, load {machine['load']:.1f}), {machine['rounds']} rounds;",
