@@ -57,7 +57,12 @@ def tex_with_error(value: float, error: float | None) -> str:
 
 
 def table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, comments: Sequence[str]
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    left: int = 1,
+    comments: Sequence[str],
+    foot: str = "",
 ) -> str:
     """A ``tabular``, or a ``longtable`` where there are many rows; cells are LaTeX already.
 
@@ -69,6 +74,8 @@ def table(
         Columns of words.
     comments
         What a reader of the file should know, above it.
+    foot
+        LaTeX of a line below the rows; none where it is empty.
     """
     kind = "tabular" if len(rows) <= _ONE_PAGE else "longtable"
     spec = "l" * left + "r" * (len(head) - left)
@@ -77,5 +84,8 @@ def table(
     if kind == "longtable":
         lines.append(r"\endhead")
     lines += [" & ".join(row) + r" \\" for row in rows]
-    lines += [r"\hline", rf"\end{{{kind}}}"]
+    lines.append(r"\hline")
+    if foot:
+        lines.append(rf"\multicolumn{{{len(head)}}}{{l}}{{{foot}}} \\")
+    lines.append(rf"\end{{{kind}}}")
     return "\n".join(lines) + "\n"

@@ -10,6 +10,8 @@ from darkstats.report.hepdata import submission, submission_texts
 from darkstats.report.methods import method_name
 from darkstats.report.numbers import level_words
 from darkstats.report.scan_exports import scan_csv
+from darkstats.report.scan_table import too_wide_words
+from darkstats.signals.constants import NARROW
 
 if TYPE_CHECKING:
     from darkstats.report.scan_table import Limits, ScanTable
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["limit_files"]
 
+#: Beside limits at which the boson is too wide.
+_MARK = r"$^{\dagger}$"
 _BAND = (r"$-2\sigma$", r"$-1\sigma$", "median", r"$+1\sigma$", r"$+2\sigma$")
 
 
@@ -67,13 +71,20 @@ def _latex(scan: ScanTable, limits: Limits, note: str) -> str:
         for axis in scan.axis_words
     ]
     head = [*axes, *map(tex_text, scan.tags), "observed", *_BAND]
+    wide = limits.too_wide
+    if wide.any():
+        comments.append(f"Width: {too_wide_words(limits)}.")
     rows = []
     for k in range(len(scan.points)):
         values = [f"${value:.6g}$" for value in scan.coordinates[k]]
         tags = [_tag(column[k]) for column in scan.tags.values()]
         band = (limits.observed[k], *limits.expected[:, k])
-        rows.append([*values, *tags, *(tex_number(float(value)) for value in band)])
-    return table(head, rows, left=0, comments=comments)
+        cells = [tex_number(float(value)) for value in band]
+        if wide[k]:
+            cells = [cell if cell == tex_number(None) else f"{cell}{_MARK}" for cell in cells]
+        rows.append([*values, *tags, *cells])
+    foot = f"{_MARK} Width above {NARROW:g} of the mass: the coupling does not hold."
+    return table(head, rows, left=0, comments=comments, foot=foot if wide.any() else "")
 
 
 def _tag(value: float | str) -> str:

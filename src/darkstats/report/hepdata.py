@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkstats.errors import OptionError, OutputError
 from darkstats.report.methods import method_name
+from darkstats.report.scan_table import too_wide_words
 from darkstats.report.writing import write_text
 
 if TYPE_CHECKING:
@@ -133,6 +134,14 @@ def _limit_table(table: ScanTable, limits: Limits, collision: Collision) -> Docu
             }
             for kind, values in ((observed, _values(held.observed)), ("Expected", _band(held)))
         ]
+    if limits.width_over_mass is not None:
+        dependent.append(
+            {
+                "header": {"name": f"Least width over mass at the limit on {limits.symbol}"},
+                "qualifiers": qualifiers(table, collision, limits=False),
+                "values": _values(limits.width_over_mass),
+            }
+        )
     return {
         "independent_variables": [*_axes(table), *_tags(table)],
         "dependent_variables": dependent,
@@ -227,9 +236,11 @@ def submission(
             continue
         file = f"limits_{re.sub('[^a-z0-9_]', '_', key.lower())}.yaml"
         note = f" Conversion: {notes[key]}." if notes and key in notes else ""
+        wide = too_wide_words(limits)
+        wide = f" {wide[0].upper()}{wide[1:]}." if wide else ""
         words = (
             f"{kind}{observed} and expected upper limits on {_quantity(table, limits)}; errors of "
-            f"the expected ones are the 1 and 2 s.d. bands.{note}{missing if failed else ''}"
+            f"the expected ones are the 1 and 2 s.d. bands.{note}{wide}{missing if failed else ''}"
         )
         listed.append(described(f"limits {key}", file, words, collision, phrase="upper limit"))
         files[file] = [_limit_table(table, limits, collision)]

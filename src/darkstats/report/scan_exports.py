@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from darkstats.report.numbers import level_words
+from darkstats.report.scan_table import too_wide_words
 from darkstats.report.writing import csv_text
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def scan_columns(table: ScanTable) -> dict[str, list[Any]]:
     A value that does not exist is ``nan``, which CSV leaves empty; the reason stands beside a
     hypothesis that failed. Limits carry their unit in the name. Columns that end in ``low_counts``
     have what holds where asymptotic CLs limits lie below that of no event at all; there are none
-    where no hypothesis has such limits.
+    where no hypothesis has such limits. Columns that end in ``width_over_mass`` stand beside the
+    couplings of which it is known how wide the boson is at the limit.
     """
     columns: dict[str, list[Any]] = {"hypothesis": list(table.points)}
     columns |= hypothesis_columns(table)
@@ -75,6 +77,8 @@ def scan_columns(table: ScanTable) -> dict[str, list[Any]]:
                 f"{key}{unit}_{name}_low_counts": values.tolist()
                 for name, values in zip(names, limits.low_counts, strict=True)
             }
+        if limits.width_over_mass is not None:
+            columns[f"{key}{unit}_width_over_mass"] = limits.width_over_mass.tolist()
     return columns
 
 
@@ -94,6 +98,9 @@ def scan_csv(table: ScanTable) -> str:
         f"{key}: {one.conversion.words}"
         for key, one in table.limits.items()
         if one.conversion is not None
+    ]
+    facts += [
+        f"{key}: {too_wide_words(one)}" for key, one in table.limits.items() if one.too_wide.any()
     ]
     head = "".join(f"# {fact}\n" for fact in facts)
     return head + csv_text(scan_columns(table))

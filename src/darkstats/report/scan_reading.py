@@ -113,6 +113,7 @@ def _limits(
     observed = np.full(len(rows), math.nan)
     expected = np.full((_BAND, len(rows)), math.nan)
     held = np.full((1 + _BAND, len(rows)), math.nan)
+    width = np.full(len(rows), math.nan)
     for k, row in enumerate(rows):
         where: Any = row.point
         for step in path:
@@ -126,6 +127,7 @@ def _limits(
             beside = _low_counts(reader, row, where, pointer, path)
             if beside is not None:
                 held[:, k] = beside
+            width[k] = reader.number(where.get("width_over_mass"), f"{pointer}/width_over_mass")
     key = path[-1].removesuffix("_fb") if path else "signal_strength"
     return Limits(
         key=key,
@@ -134,6 +136,7 @@ def _limits(
         observed=observed,
         expected=expected,
         low_counts=held if np.isfinite(held).any() else None,
+        width_over_mass=width if np.isfinite(width).any() else None,
     )
 
 

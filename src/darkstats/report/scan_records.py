@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 from darkstats.gaussian import quantile, survival
 from darkstats.report.bayes_records import NO_TEST, prior_record
 from darkstats.report.records import below_bound
+from darkstats.report.scan_table import NOT_NARROW
 from darkstats.report.writing import plain
 from darkstats.scan.expected_spectrum import LARGEST_BIAS
-from darkstats.signals.constants import NARROW
+from darkstats.signals.constants import is_too_wide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -144,9 +145,9 @@ def width_warnings(couplings: JsonObject) -> list[str]:
     entries = cast("Mapping[str, Any]", couplings).items()
     return [
         f"{name}: at its limit the width is at least {entry['width_over_mass']:.2g} of the mass, "
-        "and the signal is that of a narrow boson; the coupling does not hold"
+        f"and {NOT_NARROW}"
         for name, entry in entries
-        if (entry.get("width_over_mass") or 0.0) > NARROW
+        if is_too_wide(entry.get("width_over_mass") or 0.0)
     ]
 
 

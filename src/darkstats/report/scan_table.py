@@ -10,16 +10,18 @@ arrays, a gap in a figure, an empty cell in a table, and is counted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from darkstats.arrays import FloatArray
+from darkstats.arrays import BoolArray, FloatArray, IndexArray
 from darkstats.errors import UnknownNameError
 from darkstats.shown import Shown
+from darkstats.signals.constants import NARROW, is_too_wide
 
 __all__ = [
+    "NOT_NARROW",
     "SCAN_FILE",
     "SCHEMA",
     "Axis",
@@ -29,6 +31,7 @@ __all__ = [
     "ScanTable",
     "data_words",
     "is_asimov",
+    "too_wide_words",
     "unit_by_name",
 ]
 
@@ -39,6 +42,8 @@ SCAN_FILE = "scan.json"
 #: Units that the end of a label names.
 _UNITS = {"_gev": "GeV", "_mev": "MeV", "_tev": "TeV", "_kev": "keV", "_mm": "mm"}
 _SAME = 1e-3  # relative difference of two limits that no figure shows
+#: What is wrong with a limit on a coupling at which the boson is too wide.
+NOT_NARROW = "the signal is that of a narrow boson; the coupling does not hold"
 _NO_COUPLING = ("signal_strength", "cross_section")
 
 
@@ -156,6 +161,9 @@ class Limits:
         What holds, observed and then expected, where an asymptotic CLs limit or an entry of its
         band lies below that of no event at all: shape [6, point], ``nan`` for other hypotheses.
         None where there is no such hypothesis.
+    width_over_mass
+        Least width of the boson at the observed limit, or else at the median, over its mass: shape
+        [point], ``nan`` where it is not known. None where it is not known of any hypothesis.
     conversion
         Of a coupling of the user's own model; None for others.
     """
@@ -166,6 +174,7 @@ class Limits:
     observed: FloatArray = field(repr=False)
     expected: FloatArray = field(repr=False)
     low_counts: FloatArray | None = field(default=None, repr=False)
+    width_over_mass: FloatArray | None = field(default=None, repr=False)
     conversion: Conversion | None = None
 
     @property
@@ -174,6 +183,38 @@ class Limits:
         if self.low_counts is None:
             return 0
         return int(np.isfinite(self.low_counts).any(axis=0).sum())
+
+    @property
+    def too_wide(self) -> BoolArray:
+        """Hypotheses at whose limit the boson is too wide for the coupling to hold. Shape [point].
+
+        The width is judged at the observed limit, or else at the median, for the whole band.
+        """
+        if self.width_over_mass is None:
+            return np.zeros(len(self.observed), dtype=bool)
+        return np.asarray(is_too_wide(self.width_over_mass))
+
+    def of(self, chosen: IndexArray) -> Limits:
+        """The same for some hypotheses."""
+        held, width = self.low_counts, self.width_over_mass
+        return replace(
+            self,
+            observed=self.observed[chosen],
+            expected=self.expected[:, chosen],
+            low_counts=None if held is None else held[:, chosen],
+            width_over_mass=None if width is None else width[chosen],
+        )
+
+    def only(self, where: BoolArray) -> Limits:
+        """The same with numbers for these hypotheses alone, and no widths. Shape [point]."""
+        held = self.low_counts
+        return replace(
+            self,
+            observed=np.where(where, self.observed, np.nan),
+            expected=np.where(where, self.expected, np.nan),
+            low_counts=None if held is None else np.where(where, held, np.nan),
+            width_over_mass=None,
+        )
 
     @property
     def holding(self) -> FloatArray:
@@ -192,6 +233,19 @@ class Limits:
     def median(self) -> FloatArray:
         """Median expected limit. Shape [point]."""
         return np.asarray(self.expected[2])
+
+
+def too_wide_words(limits: Limits) -> str:
+    """Say at how many hypotheses a coupling does not hold, and why; empty where it always does."""
+    wide = limits.too_wide
+    if limits.width_over_mass is None or not wide.any():
+        return ""
+    known = int(np.isfinite(limits.width_over_mass).sum())
+    most = float(np.nanmax(limits.width_over_mass))
+    return (
+        f"at {int(wide.sum())} of {known} limits the width is above {NARROW:g} of the mass, up to "
+        f"{most:.3g}, and {NOT_NARROW}"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -7,6 +7,10 @@ angle of 83 mrad neglected (arXiv:1808.10567).
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, overload
+
+if TYPE_CHECKING:
+    from darkstats.arrays import BoolArray, FloatArray
 
 __all__ = [
     "ALPHA",
@@ -20,6 +24,7 @@ __all__ = [
     "NARROW",
     "PB_GEV2",
     "S_GEV2",
+    "is_too_wide",
 ]
 
 ALPHA = 1.0 / 137.035999
@@ -37,3 +42,18 @@ CM_ENERGY_GEV = math.sqrt(S_GEV2)
 BOOST_BETA = 3.0 / 11.0
 #: Widest boson, over its mass, that counts as narrow: a choice.
 NARROW = 0.1
+
+
+@overload
+def is_too_wide(width_over_mass: float) -> bool: ...
+@overload
+def is_too_wide(width_over_mass: FloatArray) -> BoolArray: ...
+def is_too_wide(width_over_mass: float | FloatArray) -> bool | BoolArray:
+    """Return whether a boson is too wide for the signal of a narrow one to hold.
+
+    Parameters
+    ----------
+    width_over_mass
+        Any shape; ``nan``, where it is not known, is not too wide.
+    """
+    return width_over_mass > NARROW

@@ -39,6 +39,7 @@ from darkstats.report.figures.style import (
     plain_name,
     style,
 )
+from darkstats.report.figures.wide import draw_wide_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,11 +87,14 @@ def median_range(
 def draw_medians(axes: Axes, tables: Sequence[ScanTable], coupling: str | None) -> None:
     """Draw a median expected limit for each luminosity, in the order of the scans."""
     for table, (color, dashes) in zip(tables, LINE_LOOKS, strict=False):
-        median = table.limits_on(coupling).median
+        limits = table.limits_on(coupling)
+        wide = limits.too_wide
+        median = np.where(wide, np.nan, limits.median)
         name = f"expected, {luminosity(table.luminosity_ipb or 0.0)}"
         axes.plot(*torn(table.first_coordinate, median), color=color, linestyle=dashes,
                   linewidth=1.5, label=name, zorder=3.0,
                   **markers(table.first_coordinate, median))  # fmt: skip
+        draw_wide_line(axes, table.first_coordinate, limits.median, wide, color=color)
 
 
 def projections_figure(
@@ -152,11 +156,14 @@ def projections_figure(
             columns[f"expected_median_{key}"] = one.median.tolist()
         observed = observed and ordered[0].is_shown(limits[0])
         if observed and np.isfinite(limits[0].observed).any():
+            wide = limits[0].too_wide
+            held = limits[0].only(~wide)
             axes.plot(
-                *torn(ordered[0].first_coordinate, limits[0].observed), color=GREY,
+                *torn(ordered[0].first_coordinate, held.observed), color=GREY,
                 linewidth=0.8, zorder=2.8,
                 label=f"{ordered[0].observed_name}, {luminosity(ordered[0].luminosity_ipb or 0.0)}",
             )  # fmt: skip
+            draw_wide_line(axes, ordered[0].first_coordinate, limits[0].observed, wide, color=GREY)
             columns["observed"] = limits[0].observed.tolist()
         for k, band in enumerate(favoured):
             draw_favoured(axes, band, k)

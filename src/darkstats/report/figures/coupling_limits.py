@@ -31,6 +31,7 @@ from darkstats.report.figures.style import (
     canvas,
     style,
 )
+from darkstats.report.figures.wide import draw_wide
 from darkstats.report.scan_exports import hypothesis_columns
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ def limit_columns(table: ScanTable, limits: Limits) -> dict[str, list[Any]]:
             f"{name}_low_counts": values.tolist()
             for name, values in zip(names, limits.low_counts, strict=True)
         }
+    if limits.width_over_mass is not None:
+        columns["width_over_mass"] = limits.width_over_mass.tolist()
     columns["failed"] = [int(failed) for failed in table.failed]
     return columns
 
@@ -366,7 +369,9 @@ def mass_limits_figure(
         overlay = draw_regions(axes, constraints)
         shown = [drawn for k, one in enumerate(favoured) for drawn in draw_favoured(axes, one, k)]
         observed = table.observed_name if table.is_shown(limits) else None
-        artists = draw_limits(axes, *_torn(mass, limits), observed=observed, thin=len(mass) > 120)
+        held = limits.only(~limits.too_wide)
+        artists = draw_limits(axes, *_torn(mass, held), observed=observed, thin=len(mass) > 120)
+        draw_wide(axes, mass, limits, observed=observed is not None)
         _failures(axes, table)
         axes.set_xlabel(axis_title(table.axis_words[0]))
         axes.set_ylabel(limits_title(table, limits, label))

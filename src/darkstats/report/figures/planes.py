@@ -35,7 +35,7 @@ from darkstats.report.figures.style import (
     canvas,
     style,
 )
-from darkstats.report.scan_table import Limits
+from darkstats.report.figures.wide import draw_wide
 from darkstats.scan.contours import contour
 from darkstats.scan.triangulation import exact, triangulate
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from matplotlib.collections import PolyCollection
 
     from darkstats.arrays import FloatArray, IndexArray
-    from darkstats.report.scan_table import ScanTable
+    from darkstats.report.scan_table import Limits, ScanTable
 
 __all__ = ["MAPS", "Cells", "cells_of", "is_plane", "map_figure", "slice_masses", "slices_figure"]
 
@@ -399,14 +399,12 @@ def slices_figure(
         shown = shown[np.isfinite(shown) & (shown > 0.0)]
         for k, (mass, chosen) in enumerate(zip(at, members, strict=True)):
             axes = panels.flat[k]
-            part = Limits(
-                key=limits.key, symbol=limits.symbol, unit=limits.unit,
-                observed=limits.observed[chosen], expected=limits.expected[:, chosen],
-                low_counts=None if limits.low_counts is None else limits.low_counts[:, chosen],
-            )  # fmt: skip
+            part = limits.of(chosen)
             where = table.coordinates[chosen, free]
             name = table.observed_name if table.is_shown(limits) else None
-            draw_limits(axes, where, part, observed=name, thin=True)
+            held = part.only(~part.too_wide)
+            draw_limits(axes, where, held, observed=name, thin=True)
+            draw_wide(axes, where, part, observed=name is not None)
             lost = table.failed[chosen]
             if lost.any():
                 axes.plot(

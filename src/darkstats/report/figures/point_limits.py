@@ -32,6 +32,7 @@ from darkstats.report.figures.style import (
     plain_name,
     style,
 )
+from darkstats.report.figures.wide import TOO_WIDE
 from darkstats.report.scan_exports import hypothesis_columns
 
 if TYPE_CHECKING:
@@ -121,6 +122,15 @@ def _lost(axes: Axes, table: ScanTable) -> None:
         )  # fmt: skip
 
 
+def _too_wide(axes: Axes, limits: Limits) -> None:
+    wide = np.flatnonzero(limits.too_wide)
+    if len(wide):
+        axes.plot(
+            wide, np.full(len(wide), 0.035), transform=axes.get_xaxis_transform(), color=GREY,
+            marker="d", markersize=4.0, linestyle="none", label=TOO_WIDE,
+        )  # fmt: skip
+
+
 def _bars(axes: Axes, limits: Limits) -> None:
     """Expected bands as bars about each point, the median as a stroke."""
     low2, low1, median, high1, high2 = limits.expected
@@ -176,6 +186,7 @@ def point_limits_figure(
                 axes.axhline(1.0, color=VERMILION, linewidth=1.0, linestyle=":", zorder=2.2,
                              label=r"$\mu = 1$: excluded below")  # fmt: skip
         _lost(axes, table)
+        _too_wide(axes, limits)
         _label(axes, table)
         axes.set_ylabel(limits_title(table, limits, label))
         scan_header(axes, table)
