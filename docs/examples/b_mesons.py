@@ -134,8 +134,8 @@ def babar(data: Path) -> dict[float, tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-#: Number of B mesons of BaBar over that of the card: 4.72e8 pairs over 1.1e8.
-BABAR = 4.72e8 / 1.1e8
+#: Number of B mesons of BaBar over that of the card: 4.72e8 pairs over 1.048e8.
+BABAR = 4.72e8 / (198e6 / 189.0 * 100.0)
 
 
 def alp(builds: Path, data: Path, path: Path) -> None:

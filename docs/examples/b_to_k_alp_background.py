@@ -7,7 +7,7 @@ The second line adds the counts of runs with other --seed; both print the rows o
 
 Candidates are a charged kaon and two photons, as the card selects them. Few are in the signal
 region, so the spectrum of the mass is that of a loose one, |p*| < 1.4 GeV and |delta E| < 0.3 GeV,
-in the mean over 0.2 GeV either side without the vetoed windows. The share of it in the momenta of
+in the mean over 0.1 GeV either side without the vetoed windows. The share of it in the momenta of
 the signal region is counted over all masses; in delta E it is taken for flat. Photons that make a
 pi0 with another photon are left out.
 """
@@ -32,8 +32,8 @@ LOOSE_P_GEV, LOOSE_DELTA_E_GEV = 1.4, 0.3
 PI0_GEV = (0.115, 0.150)  # [choice]
 MISIDENTIFIED = 0.05  # [choice] pions taken for kaons
 KEPT = 0.03  # [lit C] of the continuum, by a suppression that keeps the share of the card's signal
-EDGES_GEV = np.arange(0.0, 5.001, 0.05)
-REACH_GEV = 0.2
+EDGES_GEV = np.linspace(0.0, 5.0, 1001)  # so that vetoes begin and end at edges
+REACH_GEV = 0.1
 VETOED_GEV = ((0.11, 0.16), (0.52, 0.575), (0.915, 1.0))  # of the card
 SWITCHES = (
     "Print:quiet = on", "Beams:idA = 11", "Beams:idB = -11", "PDF:lepton = off",
@@ -44,9 +44,12 @@ SWITCHES = (
 
 
 def candidates(card, n_events: int, seed: int) -> np.ndarray:
-    """Weighted counts, squares, and counts in the momenta of the signal, by bins of the mass."""
+    """Weighted counts, squares, counts in the momenta of the signal, and counts by scaled mass.
+
+    Shape [4, bin of the mass].
+    """
     rng = np.random.default_rng(seed)
-    total, squares, inner = np.zeros((3, len(EDGES_GEV) - 1))
+    total, squares, inner, by_scaled = np.zeros((4, len(EDGES_GEV) - 1))
     p_max, _ = signal_region(card)
     generator = _started([*SWITCHES, f"Random:seed = {seed}"])
     for _ in range(max(n_events // 5000, 1)):
@@ -74,15 +77,17 @@ def candidates(card, n_events: int, seed: int) -> np.ndarray:
             if len(photons) < 2 or not len(kaons):
                 continue
             share = np.where(kinds[here][is_track[here]] == 321, 1.0, MISIDENTIFIED)
-            masses, weights, p = pairs(photons, kaons, share, detector)
+            masses, scaled, weights, p = pairs(photons, kaons, share, detector)
             total += np.histogram(masses, EDGES_GEV, weights=weights)[0]
             squares += np.histogram(masses, EDGES_GEV, weights=weights**2)[0]
+            by_scaled += np.histogram(scaled, EDGES_GEV, weights=weights)[0]
             near = weights * (p < p_max)
             inner += np.histogram(masses, EDGES_GEV, weights=near)[0]
-    return np.stack([total, squares, inner])
+    return np.stack([total, squares, inner, by_scaled])
 
 
-def pairs(photons, kaons, share, detector) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def pairs(photons, kaons, share, detector) -> tuple[np.ndarray, ...]:
+    """Mass of both photons, the same scaled, weight and momentum of each candidate."""
     one, two = np.triu_indices(len(photons), 1)
     both = photons[one] + photons[two]
     squared = both[:, 0] ** 2 - (both[:, 1:] ** 2).sum(axis=1)
@@ -100,7 +105,7 @@ def pairs(photons, kaons, share, detector) -> tuple[np.ndarray, np.ndarray, np.n
     left = 0.5 * CM_ENERGY_GEV - kaons[kaon, 0]
     weight = share[kaon] * detector.lepton_efficiency
     weight *= detector.found(photons[one[pair], 0]) * detector.found(photons[two[pair], 0])
-    return mass[pair] * left / both[pair, 0], weight, p[near]
+    return mass[pair], mass[pair] * left / both[pair, 0], weight, p[near]
 
 
 def signal_region(card) -> tuple[float, float]:
@@ -108,6 +113,11 @@ def signal_region(card) -> tuple[float, float]:
     bounds = {cut.variable: cut for cut in card.settings.cuts if cut.where is None}
     p_max = np.sqrt(0.25 * CM_ENERGY_GEV**2 - bounds["m_bc_gev"].above ** 2)
     return float(p_max), bounds["delta_e_gev"].below - bounds["delta_e_gev"].above
+
+
+def outside_of_vetoes(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Bins that no vetoed window reaches into. Shape [bin]."""
+    return np.all([(high < a + 1e-9) | (low > b - 1e-9) for a, b in VETOED_GEV], axis=0)
 
 
 def rows(card, total, squares, share: float, n_events: int) -> list[dict[str, float]]:
@@ -118,7 +128,7 @@ def rows(card, total, squares, share: float, n_events: int) -> list[dict[str, fl
     scale = share * delta_e / (2.0 * LOOSE_DELTA_E_GEV)
     scale *= CONTINUUM_PB * card.luminosity_ipb / n_events * KEPT
     low, high = EDGES_GEV[:-1], EDGES_GEV[1:]
-    open_ = np.all([(high <= a) | (low >= b) for a, b in VETOED_GEV], axis=0)
+    open_ = outside_of_vetoes(low, high)
     found = []
     for (mass,), process in zip(card.signal.masses_gev, card.signal.processes, strict=True):
         rng = np.random.default_rng(1)
@@ -152,17 +162,20 @@ def main() -> None:
     if asked.add:
         parts = [json.loads(path.read_text("utf-8")) for path in asked.add]
         n_events = sum(part["generated_events"] for part in parts)
-        keys = ("counts", "squares", "inner")
-        total, squares, inner = (np.sum([part[key] for part in parts], axis=0) for key in keys)
+        keys = ("counts", "squares", "inner", "scaled")
+        total, squares, inner, scaled = (
+            np.sum([part[key] for part in parts], axis=0) for key in keys
+        )
     else:
         n_events = asked.events
-        total, squares, inner = candidates(card, n_events, asked.seed)
+        total, squares, inner, scaled = candidates(card, n_events, asked.seed)
     share = float(inner.sum() / total.sum())
     found = rows(card, total, squares, share, n_events)
     record = {
-        "simulated": True, "generated_events": n_events, "edges_gev": EDGES_GEV.round(2).tolist(),
+        "simulated": True, "generated_events": n_events, "edges_gev": EDGES_GEV.round(3).tolist(),
         "counts": total.round(3).tolist(), "squares": squares.round(4).tolist(),
-        "inner": inner.round(3).tolist(), "suppression": KEPT, "share_of_momenta": share,
+        "inner": inner.round(3).tolist(), "scaled": scaled.round(3).tolist(),
+        "suppression": KEPT, "share_of_momenta": share,
         "rows": found,
     }  # fmt: skip
     asked.output.write_text(json.dumps(record) + "\n", "utf-8")

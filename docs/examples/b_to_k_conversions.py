@@ -8,6 +8,9 @@ a pion taken for one, beside a hard photon. Pairs share the energy of the photon
 Heitler say, with transverse momenta m_e u, u distributed as 2 u / (1 + u^2)^2, and are measured as
 the electrons of the signal are. Given are events in the window of each mass.
 
+--scattering PART lets each electron scatter in that part of the material, beyond what the detector
+has: 0.5 is the mean that lies outside of a conversion, as if none of the silicon measured it.
+
 Vertex tails: prompt decays B -> K x x, flat in the mass of the pair, of which a part is measured
 beyond 0.5 mm.
 """
@@ -50,8 +53,13 @@ COPIES = 40  # pairs made of each photon: few are in a window
 HARD_GEV = (1.8, 3.4)  # energies of photons, c.m.
 
 
-def pairs(photon: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Momenta of the electron and the positron of conversions. Shapes [n, 4]."""
+def pairs(
+    photon: np.ndarray, rng: np.random.Generator, scattering: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Momenta of the electron and the positron of conversions. Shapes [n, 4].
+
+    With ``scattering``, each is turned as Highland says, in this part of the material.
+    """
     n = len(photon)
     share = np.empty(0)
     while len(share) < n:  # 1 - 4/3 x (1 - x), at most 1
@@ -68,6 +76,10 @@ def pairs(photon: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.
     found = []
     for part, sign in ((share, 1.0), (1.0 - share, -1.0)):
         momentum = (part * size)[:, None] * along + (sign * across)[:, None] * one
+        if scattering > 0.0:
+            depth = scattering * MATERIAL_X0 / np.maximum(np.hypot(*along[:, :2].T), 0.2)
+            kick = 0.0136 * np.sqrt(depth) * (1.0 + 0.038 * np.log(depth))
+            momentum += kick[:, None] * rng.standard_normal((n, 3))  # along p it is nothing
         energy = np.sqrt((momentum**2).sum(axis=1) + M_E**2)
         found.append(np.concatenate([energy[:, None], momentum], axis=1))
     return found[0], found[1]
@@ -94,24 +106,28 @@ def windows(card: SearchCard) -> dict[float, tuple[float, float, float]]:
     return found
 
 
-def with_pairs(block: EventBlock, n_particles: int, rng: np.random.Generator) -> EventBlock:
+def with_pairs(
+    block: EventBlock, n_particles: int, rng: np.random.Generator, scattering: float = 0.0
+) -> EventBlock:
     """The light X of each event decays as a converted photon does, weighted with its chance."""
     momentum = block.momentum.reshape(-1, n_particles, 4).copy()
     lab = to_lab(momentum[:, -1])
-    first, second = pairs(lab, rng)
+    first, second = pairs(lab, rng, scattering)
     momentum[:, -3], momentum[:, -2] = to_cm(first), to_cm(second)
     return dataclasses.replace(
         block, momentum=momentum.reshape(-1, 4), weight_pb=block.weight_pb * converted(lab)
     )
 
 
-def of_kstar_gamma(card: SearchCard, ends: dict, n_events: int) -> dict[float, float]:
+def of_kstar_gamma(
+    card: SearchCard, ends: dict, n_events: int, scattering: float = 0.0
+) -> dict[float, float]:
     """Events of B0 -> K*0 gamma in each window."""
     rng = np.random.default_rng(2)
     process = BToKaon(mass_gev=LIGHT_GEV, kaon="Kstar", decay="ee")
     found = dict.fromkeys(ends, 0.0)
     for _ in range(COPIES):
-        block = with_pairs(process.generate(n_events, rng), 5, rng)
+        block = with_pairs(process.generate(n_events, rng), 5, rng, scattering)
         sample = card.selection.apply(block, card.detector, rng)
         sample = sample.select(passing(sample, card.settings.cuts))
         mass = sample["m_x_gev"]
@@ -216,9 +232,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--scattering", type=float, help="of conversions of B0 -> K*0 gamma, alone")
     parser.add_argument("--events", type=int, default=200_000, help="of the continuum")
     parser.add_argument("--signal-events", type=int, default=20_000, help="of B0 -> K*0 gamma")
     asked = parser.parse_args()
+    if asked.scattering is not None:
+        card = read_card(asked.models / "b_to_kstar_scalar_ee.yaml")
+        light = {mass: end for mass, end in windows(card).items() if mass < 0.35}
+        both = [of_kstar_gamma(card, light, asked.signal_events, part)
+                for part in (0.0, asked.scattering)]  # fmt: skip
+        rows = [{"mass_gev": m, "without": both[0][m], "with": both[1][m]} for m in light]
+        found = {"simulated": True, "scattering": asked.scattering, "rows": rows}
+        asked.output.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        print(rows)
+        return
     record: dict[str, object] = {
         "simulated": True, "continuum_events": asked.events, "kept": KEPT, "tail": TAIL,
         "material_x0": MATERIAL_X0,

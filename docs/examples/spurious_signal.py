@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,9 @@ from darkstats.searches.recoil_hunt import RecoilHunt, build_recoil_hunt
 from darkstats.simulation.production import default_cache
 from darkstats.workspace import Workspace
 from darkstats.workspace.patch import apply_patch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from b_to_k_alp_background import REACH_GEV, outside_of_vetoes
 
 #: Asked for: no spurious signal beyond this part of the error.
 ASKED_SIGMA = 0.25
@@ -176,34 +180,27 @@ def of_continuum(card: SearchCard) -> dict[str, Any]:
     """Windows of B -> K a beside the simulated candidates about each mass."""
     record = json.loads(CONTINUUM.read_text("utf-8"))
     edges = np.array(record["edges_gev"])
-    middles = 0.5 * (edges[1:] + edges[:-1])
+    middles, sizes = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
+    open_ = outside_of_vetoes(edges[:-1], edges[1:])
     counts, squares = np.array(record["counts"]), np.array(record["squares"])
-    # As the rows were made: expected events for a candidate and GeV of width.
-    scale = np.median(
-        [r["events"] / r["width_gev"] / _loose(r, counts, middles) for r in record["rows"]]
-    )
     rows = []
     for number, one in enumerate(record["rows"]):
         mass, width = one["mass_gev"], one["width_gev"]
-        # bins of 0.05 GeV that the window reaches into
-        near = (edges[1:] > mass - 0.5 * width) & (edges[:-1] < mass + 0.5 * width)
-        factor = scale * width / (0.05 * near.sum())
-        events, error = factor * counts[near].sum(), factor * np.sqrt(squares[near].sum())
+        # As the rows were made: expected events for a candidate and GeV of width.
+        about = open_ & (np.abs(middles - mass) < REACH_GEV)
+        scale = one["events"] * sizes[about].sum() / (counts[about].sum() * width)
+        # bins that the window reaches into, without those of the vetoes
+        near = (edges[1:] > mass - 0.5 * width) & (edges[:-1] < mass + 0.5 * width) & open_
+        factor = scale * width / sizes[near].sum()
+        events = factor * counts[near].sum()
+        # of as many candidates as there are on average: a window with few would tell too little
+        error = factor * np.sqrt(squares[about].sum() * sizes[near].sum() / sizes[about].sum())
         expected = card.settings.expected(mass)
         model = darkstats.compile_workspace(_count(expected, card.settings.background_error))
         sets = {"independent": (np.array([events]), np.array([error**2]))}
         row = {"name": f"m_{mass:g}", "mass_gev": mass, "expected": expected, "found": events}
         rows.append(row | one_window(model, sets, number))
     return {"rows": rows, "smoothed": []}
-
-
-def _loose(row: dict[str, float], counts: np.ndarray, middles: np.ndarray) -> float:
-    from b_to_k_alp_background import EDGES_GEV, REACH_GEV, VETOED_GEV
-
-    low, high = EDGES_GEV[:-1], EDGES_GEV[1:]
-    near = np.all([(high <= a) | (low >= b) for a, b in VETOED_GEV], axis=0)
-    near &= np.abs(middles - row["mass_gev"]) < REACH_GEV
-    return float(counts[near].sum() / (high - low)[near].sum())
 
 
 def _count(expected: float, error: float) -> Workspace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,22 @@ def test_spurious_signals_are_on_the_page(studies: Path, repository: Path) -> No
         assert not found[name]["quick"]
     smooth = found["zprime_tautau"]["summary"]["smoothing"]
     assert smooth["largest"] < script.ASKED_SIGMA
+
+
+def test_what_decides_single_photons_is_on_the_page(studies: Path, repository: Path) -> None:
+    """The card, changed in one choice a time; larger losses and their errors are never better."""
+    found = read(studies / "single-photon-limits.json")
+    script = example_script("single_photon_limits")
+    in_page(script.table(found), repository / "docs/how-to/single-photon.md")
+    assert found["card"] == read_card(repository / "models/single_photon.yaml").digest
+    limits = {name: np.array(rows)[:, 1] for name, rows in found["limits"].items()}
+    assert list(limits) == list(script.VARIATIONS)
+    errors = [limits[f"loss errors {words}"] for words in ("0", "10 %", "30 %", "50 %")]
+    assert all((one <= 1.001 * two).all() for one, two in itertools.pairwise(errors))
+    assert (limits["efficiency 0.75"] < limits["card"]).all()
+    assert (limits["no veto beyond the calorimeter"] > 0.99 * limits["card"]).all()
+    simulation = read(studies / "single-photon-simulation.json")
+    assert simulation["card"] == found["card"]
 
 
 def test_global_significances_are_on_the_page(studies: Path) -> None:

@@ -259,5 +259,5 @@ def test_the_background_of_photon_pairs_is_that_of_its_study(repository: Path) -
     rows = tuple((row["mass_gev"], float(f"{row['events']:.3g}")) for row in study["rows"])
     assert card.settings.background_events == rows
     assert study["simulated"]
-    assert card.settings.parent_pb == pytest.approx(2 * 0.514 * 1.1e3, rel=1e-3)
+    assert card.settings.parent_pb == pytest.approx(2 * 0.514 * 198e6 / 189e3, rel=1e-3)
     assert max(card.settings.ctau_mm) >= 400.0
