@@ -11,8 +11,8 @@ the electrons of the signal are. Given are events in the window of each mass.
 --scattering PART lets each electron scatter in that part of the material, beyond what the detector
 has: 0.5 is the mean that lies outside of a conversion, as if none of the silicon measured it.
 
-Vertex tails: prompt decays B -> K x x, flat in the mass of the pair, of which a part is measured
-beyond 0.5 mm.
+Vertex tails: prompt decays B -> K x x, flat in the mass of the pair or as three-body phase space,
+of which a part is measured beyond 0.5 mm.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ import numpy as np
 from darkstats.searches.card import SearchCard, read_card
 from darkstats.searches.counting import Counting
 from darkstats.searches.cuts import passing
-from darkstats.signals.b_to_k import M_KAON_GEV
+from darkstats.signals.b_to_k import M_B_GEV, M_KAON_GEV, M_KSTAR_GEV
+from darkstats.signals.constants import M_MUON_GEV
 from darkstats.simulation.b_to_kaon import M_PION_GEV, BToKaon
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.kinematics import CM_ENERGY_GEV, M_E, to_cm, to_lab
@@ -40,6 +41,7 @@ from b_to_k_alp_background import CONTINUUM_PB, MISIDENTIFIED, SWITCHES
 MATERIAL_X0 = 0.04  # [memory, B] beam pipe 0.8 %, pixels 0.4 %, strips 2.8 %, at right angles
 KSTAR_GAMMA = 4.18e-5 * 2.0 / 3.0  # [memory, A] BR(B0 -> K*0 gamma), K*0 -> K+ pi-
 KEPT = 0.2  # [choice] of the continuum, by event shape
+DAUGHTERS_GEV = {"_ee": M_E, "_pipi": M_PION_GEV, "_kk": M_KAON_GEV}  # others are muons
 TAIL = 0.01  # [choice] of prompt vertices that are measured beyond 0.5 mm
 #: [memory, A] prompt branching fractions, those of K*0 -> K+ pi- included, and pairs in each.
 PROMPT = {
@@ -228,6 +230,24 @@ def tails(card: SearchCard, ends: dict) -> dict[float, float]:
     }
 
 
+def phase_space_over_flat(name: str, mass_gev: float, first: float, last: float) -> float:
+    """Density in the mass of the pair, over one that is flat between two masses, at a mass.
+
+    Three-body phase space of B -> K x x is the momentum of the kaon in the frame of the B times
+    that of x in the frame of the pair.
+    """
+    kaon = M_KSTAR_GEV if "kstar" in name else M_KAON_GEV
+    least = 2.0 * next((m for end, m in DAUGHTERS_GEV.items() if name.endswith(end)), M_MUON_GEV)
+
+    def density(mass: np.ndarray) -> np.ndarray:
+        room = (M_B_GEV**2 - (kaon + mass) ** 2) * (M_B_GEV**2 - (kaon - mass) ** 2)
+        return np.sqrt(np.maximum(room, 0.0) * np.maximum(mass**2 - least**2, 0.0))
+
+    grid = np.linspace(least, M_B_GEV - kaon, 4001)
+    whole = float(np.trapezoid(density(grid), grid))
+    return float(density(np.array(mass_gev))) * (last - first) / whole
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", type=Path)
@@ -253,7 +273,11 @@ def main() -> None:
     for name in PROMPT:
         card = read_card(asked.models / f"{name}.yaml")
         ends = windows(card)
-        parts = {"vertex_tails": tails(card, ends)}
+        flat, (first, last) = tails(card, ends), (min(ends), max(ends))
+        parts = {"vertex_tails": flat, "vertex_tails_phase_space": {
+            mass: tail * phase_space_over_flat(name, mass, first, last)
+            for mass, tail in flat.items()
+        }}  # fmt: skip
         if name.endswith("_ee"):
             kaon = "Kstar" if "kstar" in name else "K"
             light = {mass: end for mass, end in ends.items() if mass < 0.35}

@@ -150,6 +150,21 @@ def test_cards_of_electrons_have_the_conversions(studies: Path, repository: Path
     assert record["continuum_events"] >= 200_000
 
 
+def test_vertex_tails_as_phase_space(studies: Path) -> None:
+    """As many as flat ones over the whole range; none where phase space ends."""
+    script = example_script("b_to_k_conversions")
+    first, last = 2.0 * script.M_KAON_GEV, script.M_B_GEV - script.M_KSTAR_GEV
+    grid = np.linspace(first, last, 2001)
+    name = "b_to_kstar_scalar_kk"
+    ratios = [script.phase_space_over_flat(name, mass, first, last) for mass in grid]
+    assert np.trapezoid(ratios, grid) / (last - first) == pytest.approx(1.0, abs=1e-4)
+    assert ratios[0] == ratios[-1] == 0.0
+    record = read(studies / "b-to-k-conversions.json")
+    most = {k: max(r["vertex_tails_phase_space"] for r in record[k]) for k in script.PROMPT}
+    assert most["b_to_k_scalar_kk"] == pytest.approx(0.95, abs=0.005)
+    assert all(value < 0.7 for key, value in most.items() if key != "b_to_k_scalar_kk")
+
+
 def test_conversions_are_pairs_of_little_mass() -> None:
     """Energy is shared, the mass squared is m_e^2 (1 + u^2) / x (1 - x), and falls steeply."""
     script = example_script("b_to_k_conversions")
