@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from darkstats.report.numbers import number
 from darkstats.report.tables import grid, sheet
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def inspection_sheet(
                 ", ".join(f"{m:.4g}" for m in mass) if isinstance(mass, list) else f"{mass:.4g}",
                 f"{window['efficiency']:.3g}",
                 f"{window['background_events']:.3g}",
-                ", ".join(f"{process} {events:.2g}" for process, events in shares.items()),
+                ", ".join(f"{process} {number(events, 2)}" for process, events in shares.items()),
             ]
         )
     return sheet(

@@ -60,12 +60,18 @@ def simulation_warnings(
         if equivalent is None or equivalent >= luminosity_ipb or share <= LARGE_SHARE:
             continue
         found.append(
-            f"{name} makes {100.0 * share:.2g} % of the background, and was simulated with "
-            f"{equivalent:.4g} / pb, {100.0 * equivalent / luminosity_ipb:.2g} % of the "
+            f"{name} makes {_percent(share)} of the background, and was simulated with "
+            f"{equivalent:.4g} / pb, {_percent(equivalent / luminosity_ipb)} of the "
             f"luminosity of the data ({luminosity_ipb:g} / pb): its statistical error is larger "
             "than that of its events in the data; let the card simulate more of it"
         )
     return found
+
+
+def _percent(part: float) -> str:
+    """Two digits, and 100 rather than 1e+02."""
+    percent = 100.0 * part
+    return f"{percent:.0f} %" if percent >= 10.0 else f"{percent:.2g} %"
 
 
 def whole_blocks(requests: Sequence[SampleRequest]) -> list[str]:

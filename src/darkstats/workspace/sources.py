@@ -84,7 +84,7 @@ class Opener:
                 return text[:position], Path(text[:position]), text[position + 1 :]
             position = text.find(":", position + 1)
         if _is_folder(text):
-            raise DocumentError("this is a folder", source=text, remedy="name a file in it")
+            raise DocumentError("this is a folder", source=text, remedy=_remedy_in(Path(text)))
         raise DocumentError(
             "there is no such file",
             source=text[:300],
@@ -171,6 +171,24 @@ def _different(documents: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
     for name, data in documents:
         least[data] = min(name.count(":"), least.get(data, MAX_NESTING))
     return [(name, data) for name, data in documents if name.count(":") == least[data]]
+
+
+def _remedy_in(folder: Path) -> str:
+    """What to name of a folder: of a built search, its workspace, patch set and a hypothesis."""
+    usual = "name a file in it"
+    found = [
+        next(
+            (str(p) for p in (folder / f"{stem}.json", folder / f"{stem}.json.gz") if p.is_file()),
+            "",
+        )
+        for stem in ("background_only", "patchset")
+    ]
+    if not all(found):
+        return usual
+    return (
+        f"{usual}: {found[0]} --patchset {found[1]} --point NAME for one "
+        "hypothesis of this search, or give the folder to darkstats scan for all"
+    )
 
 
 def _is_folder(text: str) -> bool:

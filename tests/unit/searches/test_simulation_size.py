@@ -46,3 +46,10 @@ def test_the_shipped_search_for_tau_pairs_rests_on_few_simulated_quarks():
     )
     assert [text.split()[0] for text in said] == ["charm", "qqbar"]
     assert "simulated with 108 / pb, 0.17 % of the luminosity" in said[1]
+
+
+@pytest.mark.parametrize(("share", "words"), [(1.0, "100 %"), (0.996, "100 %"), (0.0512, "5.1 %")])
+def test_shares_are_percent_without_powers_of_ten(share: float, words: str) -> None:
+    (said,) = simulation_warnings({"a": share}, {"a": 996.0}, 1000.0)
+    assert said.startswith(f"a makes {words} of the background")
+    assert "100 % of the luminosity" in said

@@ -202,6 +202,10 @@ def test_missing_files(tmp_path: Path) -> None:
     """A path that leads nowhere, to a folder, or into a file that is no archive."""
     with pytest.raises(DocumentError, match="this is a folder; name a file in it"):
         read_workspace(str(tmp_path))
+    for name in ("background_only.json.gz", "patchset.json"):
+        (tmp_path / name).touch()
+    with pytest.raises(DocumentError, match=r"only\.json\.gz --patchset .*patchset\.json --point"):
+        read_workspace(str(tmp_path))
     for source in ("absent.json", "\0", "x" * 5000, "", ":", "a:b:c"):
         with pytest.raises(DocumentError, match="no such file"):
             read_workspace(source)
