@@ -11,7 +11,7 @@ import pytest
 import scan_records
 from darkstats import workflows as w
 from darkstats.cli import run
-from darkstats.errors import OptionError
+from darkstats.errors import InputError, OptionError
 from darkstats.report.scan_reading import read_scan
 from darkstats.workflows.coupling_requests import CouplingAtMass, CouplingRequest
 from darkstats.workspace import apply_patch, read_patchset
@@ -232,3 +232,64 @@ def test_a_recast_says_that_its_rate_is_at_born_level(
     said = " ".join(w.recast(request).record()["assumptions"])
     assert ("vacuum polarisation would make it 1.078 times as large" in said) is told
     assert ("couplings 3.7 % smaller" in said) is told
+
+
+def of_search(tmp_path: Path, record: dict[str, Any], **searched: Any) -> str:
+    """The record of a search that says what it looked for, and names no benchmark."""
+    path = tmp_path / "scan.json"
+    path.write_text(json.dumps({**record, "searched": searched}), "utf-8")
+    return str(path)
+
+
+PHOTON = {"max_cosine": 0.95}
+INELASTIC = PHOTON | {"splitting_ratio": 0.4, "mediator_ratio": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("searched", "request_", "said"),
+    [
+        (("photon", "gammagamma", {}), ("alp_photon", "photon", "visible"), "gammagamma"),
+        (("mumu", "mumu", {}), ("lmu_ltau", "mumu", "ee"), "--production mumu --final-state mumu"),
+        (("mumu", "mumu", {}), ("lmu_ltau", "mumu", "visible"), "--final-state mumu"),
+        (("mumu_scalar", "mumu", {}), ("lmu_ltau", "mumu", "mumu"), "S radiated off a muon"),
+        (("radiative", "mumu", PHOTON), ("dark_photon", "radiative", "invisible"), "mumu"),
+        (("radiative", "mumu", {"max_cosine": 0.5}), ("dark_photon", "radiative", "mumu"),
+         "max_cosine = 0.5"),
+        (("radiative", "ee", INELASTIC), ("alp_photon", "photon", "gammagamma"), "state ee"),
+        (("radiative", "ee", INELASTIC), ("dark_photon", "radiative", "ee"), "ratio = 0.4"),
+        (("radiative", "ee", INELASTIC | {"splitting_ratio": 0.1}),
+         ("inelastic_dark_matter", "radiative", "ee"), "splitting_ratio = 0.1"),
+    ],
+)  # fmt: skip
+def test_what_was_not_searched_for_is_refused(
+    tmp_path: Path,
+    searched: tuple[str, str, dict[str, float]],
+    request_: tuple[str, str, str],
+    said: str,
+) -> None:
+    """Production, final state, and what the signal fixes, as the record says them."""
+    production, state, parameters = searched
+    path = of_search(
+        tmp_path, scan_records.alp(12), production=production, final_state=state,
+        parameters=parameters,
+    )  # fmt: skip
+    with pytest.raises(OptionError, match=f"is of a search for .*{said}"):
+        w.recast(asked(path, *request_))
+
+
+def test_what_was_searched_for_is_taken(tmp_path: Path) -> None:
+    """With the same numbers as from a record that does not say it."""
+    record = scan_records.alp(12)
+    plain = w.recast(asked(written(tmp_path, record), "lmu_ltau", "mumu", "mumu")).result
+    path = of_search(tmp_path, record, production="mumu", final_state="mumu", parameters={})
+    found = w.recast(asked(path, "lmu_ltau", "mumu", "mumu")).result
+    assert [one.intervals for one in found.first] == [one.intervals for one in plain.first]
+    path = of_search(tmp_path, record, production="radiative", final_state="mumu",
+                     parameters=PHOTON)  # fmt: skip
+    w.recast(asked(path, "dark_photon", "radiative", "mumu"))
+
+
+def test_a_record_that_says_nonsense_is_refused_with_its_place(tmp_path: Path) -> None:
+    path = of_search(tmp_path, scan_records.alp(12), production="mumu", final_state="x")
+    with pytest.raises(InputError, match="/searched: final state 'x'"):
+        w.recast(asked(path, "lmu_ltau", "mumu", "mumu"))

@@ -33,11 +33,12 @@ _WORKSPACES = ("background_only.json", "background_only.json.gz", "workspace.jso
 _FACTS = (
     "name", "title", "simulated", "data", "luminosity_ipb", "reference_cross_section_pb",
     "poi_label", "collision", "label_words", "parent_cross_section_pb",
+    "searched",
 )  # fmt: skip
 #: What limits and the labels beside the workspace must say alike.
 _SAID_ALIKE = (
     "simulated", "luminosity_ipb", "reference_cross_section_pb", "parent_cross_section_pb",
-    "poi_label",
+    "poi_label", "searched",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.arrays import FloatArray
-from darkstats.errors import DocumentError
+from darkstats.errors import DocumentError, OptionError
 from darkstats.report.scan_table import (
     SCHEMA,
     Axis,
@@ -25,6 +25,7 @@ from darkstats.report.scan_table import (
 from darkstats.signals.benchmarks import efficiency_benchmark
 
 if TYPE_CHECKING:
+    from darkstats.signals.searched import Searched
     from darkstats.workspace.json_values import JsonObject
 
 __all__ = ["read_scan"]
@@ -260,6 +261,18 @@ def _benchmarks(reader: _Reader, record: Mapping[str, Any]) -> list[str]:
     return keys
 
 
+def _searched(reader: _Reader, record: Mapping[str, Any]) -> Searched | None:
+    """What the search looked for; records from before it was said have nothing of it."""
+    if record.get("searched") is None:
+        return None
+    from darkstats.signals.searched import searched_of
+
+    try:
+        return searched_of(record["searched"])
+    except OptionError as error:
+        raise reader.fail("/searched", str(error)) from None
+
+
 def _couplings(
     reader: _Reader,
     rows: list[_Row],
@@ -430,4 +443,5 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
         prior=None if prior is None else reader.get(prior, "description", str, "/prior"),
         source=source,
         benchmarks=tuple(benchmarks),
+        searched=_searched(reader, record),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from darkstats.arrays import BoolArray, FloatArray, IndexArray
 from darkstats.errors import UnknownNameError
 from darkstats.shown import Shown
 from darkstats.signals.constants import NARROW, is_too_wide
+
+if TYPE_CHECKING:
+    from darkstats.signals.searched import Searched
 
 __all__ = [
     "NOT_NARROW",
@@ -301,6 +304,8 @@ class ScanTable(Shown):
         File name, for messages.
     benchmarks
         Names of the benchmarks of the search, in its order.
+    searched
+        What it looked for; None where the record does not say.
     """
 
     in_a_line: ClassVar = "name title method cl simulated hypotheses"
@@ -336,6 +341,7 @@ class ScanTable(Shown):
     collision: Collision = Collision()
     source: str = ""
     benchmarks: tuple[str, ...] = ()
+    searched: Searched | None = None
 
     @property
     def hypotheses(self) -> str:

@@ -8,15 +8,16 @@ The workspace schema has no place for them. All keys are optional::
      "collision": {"sqrt_s_gev": 13000, "beams": "p p", "collaboration": "ATLAS",
                    "reaction": "P P --> CHARGINO NEUTRALINO"},
      "groups": {"jets": ["JES_*", "JER_*"]},
-     "reference_cross_section_pb": 0.5, "benchmarks": ["lfv_efficiency"]}
+     "reference_cross_section_pb": 0.5, "benchmarks": ["lfv_efficiency"],
+     "searched": {"production": "mumu", "final_state": "invisible"}}
 
 ``groups`` of nuisance parameters, by patterns of their names, are for impacts;
 ``labels`` are those of the patch set; ``collision`` is for exports, and no key of it is guessed.
 The reference cross section is that of signal strength 1, the same for all hypotheses, and
 ``benchmarks`` say what it is of: a search whose efficiency is in it has ``lfv_efficiency``. Both,
-the label of the parameter of interest, ``labels`` and the reaction are those of the search's own
-signal: a patch that puts another one in its place (:mod:`darkstats.workspace.own_signals`) has none
-of them.
+what was ``searched`` (:class:`darkstats.signals.searched.Searched`), the label of the parameter of
+interest, ``labels`` and the reaction are those of the search's own signal: a patch that puts
+another one in its place (:mod:`darkstats.workspace.own_signals`) has none of them.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkstats.errors import DocumentError, in_words
+from darkstats.errors import DocumentError, OptionError, in_words
 from darkstats.workspace.documents import parse_json
 from darkstats.workspace.report import LARGEST_NUMBER
 
 if TYPE_CHECKING:
+    from darkstats.signals.searched import Searched
     from darkstats.workspace.json_values import JsonObject
     from darkstats.workspace.own_signals import OwnSignal
 
@@ -83,6 +85,7 @@ class Sidecar:
     citation: Mapping[str, str | list[str]] | None = None
     reference_cross_section_pb: float | None = None
     benchmarks: tuple[str, ...] = ()
+    searched: Searched | None = None
     source: str = ""
 
     @property
@@ -95,7 +98,7 @@ class Sidecar:
         collision = self.collision and {k: v for k, v in self.collision.items() if k != _REACTION}
         return replace(
             self, poi_label=None, labels={}, collision=collision or None, benchmarks=(),
-            reference_cross_section_pb=own.reference_cross_section_pb,
+            searched=None, reference_cross_section_pb=own.reference_cross_section_pb,
         )  # fmt: skip
 
     def require_edges(self, n_bins: Mapping[str, int]) -> None:
@@ -149,7 +152,9 @@ def read_sidecar(source: str) -> Sidecar:
 
 def with_own_signal(document: JsonObject, own: OwnSignal) -> JsonObject:
     """The document of a sidecar, as :meth:`Sidecar.of_signal`."""
-    of_search = {"poi_label", "labels", "reference_cross_section_pb", "collision", "benchmarks"}
+    of_search = {
+        "poi_label", "labels", "reference_cross_section_pb", "collision", "benchmarks", "searched",
+    }  # fmt: skip
     found = {key: value for key, value in document.items() if key not in of_search}
     collision = {k: v for k, v in (document.get("collision") or {}).items() if k != _REACTION}
     if collision:
@@ -192,8 +197,24 @@ def sidecar_of(document: object, source: str) -> Sidecar:
             what="cross section", unit="pb", largest=_LARGEST_CROSS_SECTION_PB,
         ),
         benchmarks=_benchmarks(document.get("benchmarks", []), source),
+        searched=_searched(document.get("searched"), source),
         source=source,
     )  # fmt: skip
+
+
+def _searched(item: object, source: str) -> Searched | None:
+    """What the search looked for."""
+    if item is None:
+        return None
+    from darkstats.signals.searched import searched_of
+
+    try:
+        return searched_of(item)
+    except OptionError as error:
+        raise DocumentError(
+            str(error), source=source, pointer="/searched",
+            remedy="leave it out where nothing says it",
+        ) from None  # fmt: skip
 
 
 def _benchmarks(items: object, source: str) -> tuple[str, ...]:

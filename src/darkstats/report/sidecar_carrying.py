@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["carried", "joined", "sidecar_document"]
 
-_OF_A_COMBINATION = ("poi_label", "collision", "reference_cross_section_pb")
+_OF_A_COMBINATION = ("poi_label", "collision", "reference_cross_section_pb", "searched")
 
 
 def sidecar_document(source: str, own: OwnSignal | None = None) -> JsonObject:

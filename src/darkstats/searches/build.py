@@ -242,6 +242,8 @@ def build(
         ),
         rng=keyed_generator(seed, card.digest, _PSEUDO_DATA),
     )
+    searched = {} if card.searched is None else {"searched": card.searched.plain()}
+    product = replace(product, sidecar={**product.sidecar, **searched})
     if efficiency_benchmark(card.benchmarks):  # no cross section: the likelihood alone says it, too
         sidecar = {**product.sidecar, "benchmarks": list(card.benchmarks)}
         product = replace(product, sidecar=sidecar)
@@ -260,6 +262,7 @@ def build(
         "luminosity_ipb": card.luminosity_ipb,
         "statistics": {"method": card.method, "cl": card.cl},
         "benchmarks": list(card.benchmarks),
+        **searched,
         "n_patches": len(product.patches),
         "samples": sample_table(samples),
         "summary": product.summary,

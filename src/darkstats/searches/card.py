@@ -17,8 +17,11 @@ from darkstats.searches.plausible import require_plausible
 from darkstats.searches.recoil_hunt import RecoilHunt
 from darkstats.signals.benchmarks import BENCHMARKS
 from darkstats.signals.constants import CM_ENERGY_GEV
+from darkstats.signals.productions import PRODUCTIONS
+from darkstats.signals.searched import SEARCHED_PRODUCTIONS, SEARCHED_STATES, Searched
 from darkstats.simulation.detector import Detector
 from darkstats.simulation.processes import PROCESSES, make_process
+from darkstats.simulation.searched import searched_by
 
 if TYPE_CHECKING:
     from darkstats.searches.counting import Counting
@@ -40,7 +43,10 @@ _REQUIRED = (
     "statistics",
     "data",
 )
-_OPTIONAL = ("detector", "signal", "hepdata", "bump_hunt", "counting", "recoil_hunt", "plane_scan")
+_OPTIONAL = (
+    "detector", "signal", "searched", "hepdata", "bump_hunt", "counting", "recoil_hunt",
+    "plane_scan",
+)  # fmt: skip
 METHODS = ("cls", "clsb", "bayes")
 
 
@@ -81,7 +87,8 @@ class SignalSimulation:
 class SearchCard:
     """A checked card; see ``docs/reference/cards.md`` for the keys.
 
-    ``settings`` is what the kind of the search needs; ``benchmarks`` name the models that turn its
+    ``settings`` is what the kind of the search needs; ``searched`` is what its signal is, None
+    where neither the process nor the card says so; ``benchmarks`` name the models that turn its
     cross sections into couplings.
     """
 
@@ -94,6 +101,7 @@ class SearchCard:
     backgrounds: tuple[Background, ...] = field(repr=False)
     signal: SignalSimulation | None = field(repr=False)
     settings: BumpHunt | RecoilHunt | PlaneScan | Counting = field(repr=False)
+    searched: Searched | None = field(repr=False)
     benchmarks: tuple[str, ...]
     method: str
     cl: float
@@ -130,6 +138,7 @@ def read_card(path: Path | str) -> SearchCard:
         settings = replace(settings, merging_rad=detector.merging_rad)
     if isinstance(settings, RecoilHunt) and isinstance(selection, DeclaredSelection):
         _require_squared_mass(card[kind], selection.quantity(settings.variable))
+    signal = _signal(card["signal"]) if "signal" in card else None
     found = SearchCard(
         name=_name(card["name"]),
         title=card["title"].text(),
@@ -138,8 +147,9 @@ def read_card(path: Path | str) -> SearchCard:
         detector=detector,
         selection=selection,
         backgrounds=_backgrounds(card["backgrounds"], kind),
-        signal=_signal(card["signal"]) if "signal" in card else None,
+        signal=signal,
         settings=settings,
+        searched=_searched(card, signal),
         benchmarks=_benchmarks(card["benchmarks"]),
         method=statistics["method"].text(choices=METHODS),
         cl=statistics["cl"].number(above=0.0, high=0.9999),
@@ -149,6 +159,7 @@ def read_card(path: Path | str) -> SearchCard:
         source=str(path),
     )
     require_plausible(card)
+    _require_converted(card["benchmarks"], found)
     if any(BENCHMARKS[name].per_parent for name in found.benchmarks) and (
         getattr(found.settings, "parent_pb", None) is None
     ):
@@ -247,6 +258,44 @@ def _benchmarks(entry: Entry) -> tuple[str, ...]:
     if len(set(names)) != len(names):
         entry.fail("name each benchmark once")
     return names
+
+
+def _searched(card: Entry, signal: SignalSimulation | None) -> Searched | None:
+    """What the signal is: by its process, or as the card says of events of another generator."""
+    known = None if signal is None else searched_by(signal.processes[0])
+    if "searched" not in card:
+        return known
+    entry = card["searched"]
+    if known is not None:
+        entry.fail(f"the signal says it already: {known.words}", "leave searched out")
+    entry.keys(required=("production", "final_state"))
+    production = entry["production"].text(choices=tuple(SEARCHED_PRODUCTIONS))
+    state = entry["final_state"].text(choices=SEARCHED_STATES)
+    fixed = PRODUCTIONS[production].parameters if production in PRODUCTIONS else {}
+    return Searched(production=production, final_state=state, parameters=fixed)
+
+
+def _require_converted(entry: Entry, card: SearchCard) -> None:
+    """Refuse benchmarks of another production or final state than the signal has."""
+    for item, name in zip(entry, card.benchmarks, strict=True):
+        model = BENCHMARKS[name]
+        if not model.made_in:
+            continue
+        if card.searched is None:
+            item.fail(
+                f"{name} is of {model.search_words}, and these events do not say what they are",
+                "say it in the card: searched: {production: "
+                f"{model.made_in[0]}, final_state: {(model.final_states or SEARCHED_STATES)[0]}}}",
+            )
+        if not model.converts(card.searched):
+            remedy = "name a benchmark of this signal, or none"
+            if card.searched.production in PRODUCTIONS:
+                remedy += f"; couplings of its scan: darkstats recast {card.searched.options}"
+            item.fail(
+                f"{name} is of {model.search_words}, and the signal is of {card.searched.words}: "
+                f"{model.coupling} would be that of another rate ({model.assumption})",
+                remedy,
+            )
 
 
 def _signal(entry: Entry) -> SignalSimulation:

@@ -21,6 +21,8 @@ from darkstats.signals.vacuum_polarisation import dressing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from darkstats.signals.searched import Searched
+
 __all__ = ["BENCHMARKS", "Benchmark", "benchmark", "efficiency_benchmark"]
 
 
@@ -57,6 +59,10 @@ class Benchmark:
         where none of them is.
     final_states
         Of ``FINAL_STATES``, as the search sees it; None where only the card says it.
+    made_in
+        Productions of searches that may name it, of ``SEARCHED_PRODUCTIONS``; empty for any.
+    parameters
+        What the signal of such a search fixes, by name.
     is_efficiency
         Whether it is a limit on efficiency times cross section: the search fixes no efficiency, so
         its record limits no cross section.
@@ -75,12 +81,29 @@ class Benchmark:
     width_gev: Callable[[tuple[float, ...], float], float] | None = field(default=None, repr=False)
     productions: tuple[str, ...] = ()
     final_states: tuple[str, ...] | None = ()
+    made_in: tuple[str, ...] = ()
+    parameters: Mapping[str, float] = field(default_factory=dict, repr=False)
     is_efficiency: bool = False
 
     def is_made(self, production: str, final_state: str) -> bool:
         """Whether it is a limit on this production and final state, as far as is known."""
         seen = self.final_states is None or final_state in self.final_states
         return production in self.productions and seen
+
+    def converts(self, searched: Searched) -> bool:
+        """Whether it is of what a search looked for: production, final state, parameters."""
+        if not self.made_in:
+            return True
+        seen = self.final_states is None or searched.final_state in self.final_states
+        return searched.production in self.made_in and seen and searched.fixes(self.parameters)
+
+    @property
+    def search_words(self) -> str:
+        """What it converts, in words."""
+        made = " or ".join(self.made_in)
+        state = "" if self.final_states is None else f" seen as {' or '.join(self.final_states)}"
+        fixed = ", ".join(f"{name} = {value:g}" for name, value in self.parameters.items())
+        return f"{made}{state}{f' with {fixed}' if fixed else ''}"
 
     def covers(self, masses_gev: tuple[float, ...]) -> bool:
         """Whether there is a coupling at these masses."""
@@ -133,6 +156,22 @@ _SEARCHES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "lmu_ltau_mumu": (_MUONS, ("mumu",)),
     "lmu_ltau_tautau": (_MUONS, ("tautau",)),
     "dark_photon": (("radiative", "electron"), ("invisible",)),
+    "muonphilic_scalar_mumu": ((), ("mumu",)),
+    "leptophilic_scalar_tautau": ((), ("tautau",)),
+    "leptophilic_alp_tautau": ((), ("tautau",)),
+    "dark_higgsstrahlung": ((), ("mumu",)),
+    "dark_higgsstrahlung_total": ((), ("mumu",)),
+    "dark_higgsstrahlung_dressed": ((), ("mumu",)),
+}
+#: Productions of searches that may name a benchmark; scalars that decay to taus take the
+#: efficiency of a vector.
+_MADE_IN: Mapping[str, tuple[str, ...]] = {
+    "muonphilic_scalar_mumu": ("mumu_scalar",),
+    "leptophilic_scalar_tautau": ("mumu", "mumu_scalar"),
+    "leptophilic_alp_tautau": ("mumu", "mumu_scalar"),
+    "dark_higgsstrahlung": ("dark_higgsstrahlung",),
+    "dark_higgsstrahlung_total": ("dark_higgsstrahlung",),
+    "dark_higgsstrahlung_dressed": ("dark_higgsstrahlung",),
 }
 _DRESSED = "vacuum polarisation at 10.58 GeV, a factor of 1.078 +- 0.005 on the Born cross section"
 
@@ -174,7 +213,7 @@ def _all() -> dict[str, Benchmark]:
             "g_agg [1/GeV]",
             r"$g_{a\gamma\gamma}$ [GeV$^{-1}$]",
             ("m_a",),
-            "only the photon coupling, alpha = 1/137.036",
+            "only the photon coupling, BR(a -> gamma gamma) = 1, alpha = 1/137.036",
             lambda m, x: axion_like_particle.coupling_igev(m[0], x),
             lambda m, g: axion_like_particle.cross_section_pb(m[0], g),
         ),
@@ -258,7 +297,7 @@ def _all() -> dict[str, Benchmark]:
             "epsilon",
             r"$\varepsilon$",
             ("m_A'",),
-            "e+e- -> gamma A' with abs(cos theta*) < 0.95",
+            "e+e- -> gamma A' with abs(cos theta*) < 0.95, BR(A' -> invisible) = 1",
             lambda m, x: dark_photon.mixing(m[0], x),
             lambda m, e: dark_photon.cross_section_pb(m[0], e),
         ),
@@ -310,6 +349,8 @@ def _all() -> dict[str, Benchmark]:
             width_gev=_WIDTHS.get(name),
             productions=_SEARCHES.get(name, ((), ()))[0],
             final_states=_SEARCHES.get(name, ((), ()))[1],
+            made_in=_MADE_IN.get(name, _SEARCHES.get(name, ((), ()))[0][:1]),
+            parameters={"max_cosine": 0.95} if name == "dark_photon" else {},
             is_efficiency=name == "lfv_efficiency",
         )
         for name, coupling, label, masses, assumption, there, back in entries
@@ -323,12 +364,13 @@ def _branching(production: str, decay: str, label: str) -> Benchmark:
         coupling=f"BR({decay}) x BR(X -> f)",
         label=label,
         masses=("m_X",),
-        assumption="the number of B mesons is that of the card",
+        assumption="the number of B mesons and f, the decay of X, are those of the card",
         to_coupling=lambda _, x: x,
         to_cross_section_pb=lambda _, x: x,
         per_parent=True,
         productions=(production,),
         final_states=None,
+        made_in=(production,),
     )
 
 

@@ -218,6 +218,8 @@ class Mediator:
         At coupling 1, of a mass in GeV by channel; of what is no mediator itself, see the next.
     parent_ratio
         Mass of the mediator that is made over that of the particle by which a model is named.
+    parameters
+        What else a model fixes, by name, as signals of searches fix it.
     largest
         Coupling above which there is none: that of a mixing angle.
     note
@@ -235,6 +237,7 @@ class Mediator:
     photon_factor: float | None = None
     widths: Callable[[float], Mapping[str, float]] | None = field(default=None, repr=False)
     parent_ratio: float | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict, repr=False)
     largest: float = math.inf
     note: str
 
@@ -455,6 +458,7 @@ MEDIATORS: Mapping[str, Mediator] = MappingProxyType(
                 words="inelastic dark matter",
                 symbol="epsilon", label=r"$\varepsilon$", spin="inelastic pair",
                 widths=_inelastic, parent_ratio=3.0, largest=1.0,
+                parameters={"splitting_ratio": 0.4, "mediator_ratio": 3.0},
                 note="mass of chi1; m_A' = 3 m_chi1, m_chi2 = 1.4 m_chi1, alpha_D = 0.1, "
                 "BR(A' -> chi1 chi2) = 1",
             ),

@@ -44,6 +44,8 @@ class Production:
         Of a mediator of a mass in GeV; None where a search has to say it.
     note
         What the absolute rate leaves out; empty where there is nothing to say.
+    parameters
+        What the rate is for, by name, as signals of searches fix it.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Production:
     rate: Callable[[Mediator, float], float] = field(repr=False)
     momentum_gev: Callable[[float], float] | None = field(default=None, repr=False)
     note: str = ""
+    parameters: Mapping[str, float] = field(default_factory=dict, repr=False)
 
 
 def _of_charges(pick: Callable[[Charges], float]) -> Callable[[Mediator, float], float]:
@@ -142,6 +145,7 @@ PRODUCTIONS: Mapping[str, Production] = MappingProxyType(
             Production(
                 name="radiative", words="e+e- -> γ V at Belle II, |cos θ*| < 0.95",
                 unit="pb", rate=_radiative, momentum_gev=_beside_photon,
+                parameters={"max_cosine": 0.95},
             ),
             Production(
                 name="mumu", words="e+e- -> mu+mu- V at Belle II, V radiated off a muon",

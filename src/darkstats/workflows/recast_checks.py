@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from darkstats.errors import OptionError
 from darkstats.signals.benchmarks import BENCHMARKS, efficiency_benchmark
+from darkstats.signals.mediators import MEDIATORS
+from darkstats.signals.productions import PRODUCTIONS
 
 if TYPE_CHECKING:
     from darkstats.reinterpret.recast_searches import Target
+    from darkstats.signals.searched import Searched
     from darkstats.workflows.recast_requests import RecastRequest
 
 __all__ = ["require_decay", "require_same_search", "require_sigma"]
@@ -33,16 +36,28 @@ def require_sigma(benchmarks: Iterable[str], where: str) -> None:
         )
 
 
-def require_same_search(request: RecastRequest, benchmarks: Sequence[str]) -> None:
-    """Refuse production and final state that contradict all benchmarks of the search.
+#: Final states of searches that --final-state has no name for.
+_PAIRS = ("pipi", "KK")
+#: Productions whose rates are relative, by the search that they rest on.
+_RELATIVE = {"mumu": "muon", "radiative": "electron"}
 
-    A search without benchmarks does not say what it is, and is taken at the user's word.
+
+def require_same_search(
+    request: RecastRequest, benchmarks: Sequence[str], searched: Searched | None
+) -> None:
+    """Refuse production, final state and mediator that are not those of the search.
+
+    Records of earlier versions do not say what was searched, and their benchmarks stand for it; a
+    search without benchmarks is taken at the user's word.
 
     Raises
     ------
     OptionError
-        They do.
+        They are others.
     """
+    if searched is not None:
+        _require_searched(request, searched)
+        return
     known = [BENCHMARKS[name] for name in benchmarks if name in BENCHMARKS]
     if not known or any(one.is_made(request.production, request.final_state) for one in known):
         return
@@ -60,6 +75,37 @@ def require_same_search(request: RecastRequest, benchmarks: Sequence[str]) -> No
         f"it limits nothing made by --production {request.production} and seen as --final-state "
         f"{request.final_state}"
     )
+
+
+def _require_searched(request: RecastRequest, searched: Searched) -> None:
+    """Refuse what was not searched for: another production, another decay, another signal."""
+    made, target = searched.production, MEDIATORS[request.to]
+    same_state = request.final_state == searched.final_state or (
+        # Pairs of hadrons are a final state of a search, not of a recast: --decays says how many.
+        searched.final_state in _PAIRS
+        and request.final_state == "hadrons"
+        and "hadrons" in dict(request.decays)
+    )
+    if request.production not in {made, _RELATIVE.get(made)} or not same_state:
+        hint = ""
+        if searched.final_state in _PAIRS and made in PRODUCTIONS:
+            hint = (
+                f"; {searched.final_state} are some of the hadrons: --final-state hadrons with "
+                "--decays hadrons=FILE, their branching fraction alone"
+            )
+        raise OptionError(
+            f"{request.limit} is of a search for {searched.words}: it limits nothing made by "
+            f"--production {request.production} and seen as --final-state "
+            f"{request.final_state}{hint}"
+        )
+    wanted = {**PRODUCTIONS[made].parameters, **target.parameters}
+    if not searched.fixes(wanted):
+        said = ", ".join(f"{name} = {value:g}" for name, value in wanted.items()) or "none"
+        raise OptionError(
+            f"{request.limit} is of a search for {searched.words}, and --to {request.to} by "
+            f"--production {request.production} has the parameters {said} ({target.note}): the "
+            "limit is none on it"
+        )
 
 
 def require_decay(request: RecastRequest, target: Target, masses_gev: Iterable[float]) -> None:

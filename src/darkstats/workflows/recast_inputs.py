@@ -169,7 +169,7 @@ def _of_record(request: RecastRequest) -> GivenLimits:
                 )
         else:
             _rate_unit(request, "pb")
-    require_same_search(request, table.benchmarks)
+    require_same_search(request, table.benchmarks, table.searched)
     limits = table.limits_on(key)
     size = _size(key, limits, request)
     given = {

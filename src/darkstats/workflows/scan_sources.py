@@ -132,7 +132,7 @@ def _read_source(
                 "luminosity_ipb": record["luminosity_ipb"],
                 "reference_cross_section_pb": sidecar["reference_cross_section_pb"],
                 "poi_label": sidecar["poi_label"],
-                **_parent(sidecar),
+                **_where_said(sidecar),
                 "collision": {"sqrt_s_gev": CM_ENERGY_GEV, "beams": "e+ e-"},
             },
             benchmarks=tuple(record.get("benchmarks", ())),
@@ -166,6 +166,7 @@ def _read_source(
         "reference_cross_section_pb": sidecar_.reference_cross_section_pb,
         "poi_label": sidecar_.poi_label,
         "collision": None if sidecar_.collision is None else dict(sidecar_.collision),
+        **({} if sidecar_.searched is None else {"searched": sidecar_.searched.plain()}),
     }
     if points is None:
         found = BinnedHypotheses.of_signal(document, facts=facts, benchmarks=_limited(sidecar_, ()))
@@ -260,9 +261,9 @@ def _workspace_alone(folder: Path) -> str | None:
 _PARENT = "parent_cross_section_pb"
 
 
-def _parent(sidecar: Mapping[str, Any]) -> dict[str, object]:
-    """Cross section of the particles whose decays a search looks for, where it has some."""
-    return {_PARENT: sidecar[_PARENT]} if _PARENT in sidecar else {}
+def _where_said(sidecar: Mapping[str, Any]) -> dict[str, object]:
+    """Cross section of the particles whose decays are searched for, and what is searched for."""
+    return {key: sidecar[key] for key in (_PARENT, "searched") if key in sidecar}
 
 
 def couplings_of(hypotheses: MassHypotheses) -> dict[str, Coupling]:

@@ -83,7 +83,7 @@ recoil_hunt:
     mumu_gamma: {{mumu_gamma_yield: 0.10}}
   reference_pb: 0.01              # cross section of mu = 1
 
-benchmarks: []                    # models that turn cross sections into couplings
+benchmarks: []                    # couplings of this very signal, from cross sections
 
 statistics: {{method: cls, cl: 0.95}}
 """

@@ -60,6 +60,7 @@ def unbinned_source(
         "poi_label": "signal strength"
         if reference is None
         else f"cross section / {reference:g} pb",
+        **({"searched": said["searched"]} if "searched" in said else {}),
     }
     found = EventHypotheses.of_document(
         document, events, facts=facts, benchmarks=tuple(said.get("benchmarks", ()))

@@ -152,3 +152,58 @@ def test_more_events_than_asked_for_are_told(write: Write) -> None:
     assert said.startswith(
         "signal_0.5 and 7 more samples: 10000 events were simulated, not the 100"
     )
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "of"),
+    [
+        ("dark_photon", "radiative seen as invisible with max_cosine = 0.95"),
+        ("lmu_ltau_tautau", "mumu seen as tautau"),
+        ("b_to_k_branching", "b_to_k"),
+    ],
+)
+def test_benchmarks_of_another_signal_are_refused(write: Write, benchmark: str, of: str) -> None:
+    """epsilon of e+e- -> gamma X, X -> mu mu would be that of an A' that always decays so."""
+    path = write(("benchmarks: []", f"benchmarks: [{benchmark}]"))
+    with pytest.raises(CardError) as refused:
+        read_card(path)
+    said = " ".join(str(refused.value).split())
+    assert f"benchmarks[0]: {benchmark} is of {of}, and the signal is of " in said
+    assert "darkstats recast --production radiative --final-state mumu" in said
+
+
+def test_benchmarks_of_the_same_signal_are_taken(write: Write) -> None:
+    path = write(
+        ("settings: {decay: mumu}", "settings: {decay: invisible}"),
+        ("benchmarks: []", "benchmarks: [dark_photon]"),
+    )
+    assert read_card(path).benchmarks == ("dark_photon",)
+    narrow = write(
+        ("settings: {decay: mumu}", "settings: {decay: invisible, max_cosine: 0.9}"),
+        ("benchmarks: []", "benchmarks: [dark_photon]"),
+    )
+    with pytest.raises(CardError, match=r"max_cosine = 0\.9"):
+        read_card(narrow)
+
+
+def test_own_events_say_what_they_are(write: Write, tmp_path: Path) -> None:
+    """Or no benchmark turns their cross section into a coupling."""
+    for mass in ("2", "3"):
+        (tmp_path / f"x_{mass}.lhe").write_text("<LesHouchesEvents/>", "utf-8")
+    own = (
+        *SMALL,
+        ("process: photon_vector ", "process: lhe "),
+        ("settings: {decay: mumu}", 'settings: {path: "x_{mass_gev}.lhe"}'),
+        ("benchmarks: []", "benchmarks: [dark_photon]"),
+    )
+    with pytest.raises(CardError, match=r"searched: \{production: radiative, final_state: invis"):
+        read_card(write(*own))
+    said = "searched: {production: radiative, final_state: %s}\nbenchmarks: [dark_photon]"
+    stated = read_card(write(*own, ("benchmarks: [dark_photon]", said % "invisible")))
+    assert stated.searched is not None
+    assert stated.searched.production == "radiative"
+    with pytest.raises(CardError, match="is of radiative seen as invisible"):
+        read_card(write(*own, ("benchmarks: [dark_photon]", said % "mumu")))
+    mine = "searched: {production: radiative, final_state: mumu}\nbenchmarks: []"
+    with pytest.raises(CardError, match="the signal says it already"):
+        read_card(write(("benchmarks: []", mine)))

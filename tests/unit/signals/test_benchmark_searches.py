@@ -11,11 +11,12 @@ from darkstats.signals.productions import PRODUCTIONS
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_searches_are_of_known_productions_and_final_states(name: str) -> None:
-    """A benchmark names both or neither; the first production has an absolute rate."""
+    """It names a final state where a signal makes it; the first production is absolute."""
     one = BENCHMARKS[name]
     assert set(one.productions) <= set(PRODUCTIONS)
     assert set(one.final_states or ()) <= set(FINAL_STATES)
-    assert bool(one.productions) == (one.final_states != ())
+    assert bool(one.made_in) == (one.final_states != ())
+    assert one.made_in or not one.productions
     for production in one.productions[:1]:
         assert PRODUCTIONS[production].unit == ("1" if one.per_parent else "pb")
 

@@ -70,6 +70,7 @@ def new_builder(
         luminosity_ipb=record["luminosity_ipb"],
         statistics=dict(record["statistics"]),
         benchmarks=list(record["benchmarks"]),
+        **{key: record[key] for key in ("searched",) if key in record},
         spectra=spectra,
         contains={a: b for a, b in CONTAINED.items() if {a, b} <= set(spectra.values())},
     )
