@@ -20,6 +20,7 @@ from darkstats.inference.p_values import ToyCounts, ToyOptions
 from darkstats.inference.results import Interval, LimitScan
 from darkstats.inference.slivers import REACH, STEP, exact_hull, one_event
 from darkstats.inference.test_statistics import TEST_STATISTICS
+from darkstats.inference.ties import observed_counts_probability, tie_note
 from darkstats.inference.toy_curve import NoisyCrossing, NoisyPoint, noisy_crossing
 from darkstats.inference.toy_limit import FEW_BEYOND, require_enough_toys
 from darkstats.inference.toys import Hypothesis, p_value, sample_statistic
@@ -326,6 +327,8 @@ def feldman_cousins(
     upper, lower, gap = _whole(belt, upper, lower, high_guess)
     ordered = sorted(belt.points.values(), key=lambda point: point.mu)
     notes = [*curve.free.warnings, *curve.notes, *gap]
+    tied = observed_counts_probability(curve, upper.mu)
+    notes += tie_note(tied, alpha, "the interval is shorter")
     if choice.n_toys * alpha < FEW_BEYOND:
         notes.append(
             f"only about {choice.n_toys * alpha:.2g} toys lie beyond each end: the errors are "

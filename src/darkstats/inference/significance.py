@@ -19,6 +19,7 @@ from darkstats.inference.hypotest import BLINDED, warnings_of
 from darkstats.inference.p_values import SMALLEST_P, PValue, ToyOptions
 from darkstats.inference.results import N_SIGMA, Significance
 from darkstats.inference.test_statistics import TEST_STATISTICS, TestStatistic
+from darkstats.inference.ties import observed_counts_probability, tie_note
 
 if TYPE_CHECKING:
     from darkstats.fit import FitOptions
@@ -152,6 +153,7 @@ def significance(
     band, expected_reason = _asymptotic_band(curve, uncapped=uncapped)
     bound = SMALLEST_P if any(p == 0.0 for _, p in band) else None  # Z is known, p0 underflows
     counts = seed = None
+    ties: tuple[str, ...] = ()
     if calculator == "toys" and (reason is None or observation.events is None):
         from darkstats.inference.toy_tests import toy_points
 
@@ -160,6 +162,8 @@ def significance(
         counts, seed = point.toys, choice.seed
         if reason is None:
             p0 = point.clsb
+            tied = observed_counts_probability(curve, 0.0)
+            ties = tie_note(tied, p0.value, "p0 is smaller")
             z, error, reason = _by_toys(p0, uncapped=uncapped)
         expected_p0 = tuple(reversed(point.expected.clsb))
         bound = point.expected.bound
@@ -189,6 +193,6 @@ def significance(
         toys=counts,
         seed=seed,
         model_digest=model.digest,
-        warnings=() if blind else warnings_of(curve),
+        warnings=() if blind else (*warnings_of(curve), *ties),
         references=("arXiv:1007.1727",),
     )

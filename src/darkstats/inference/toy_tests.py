@@ -11,6 +11,7 @@ import numpy as np
 from darkstats.gaussian import cdf
 from darkstats.inference.p_values import ExpectedPValues, PValue, ToyCounts, ToyOptions, none_beyond
 from darkstats.inference.results import N_SIGMA, HypoTestResult
+from darkstats.inference.ties import observed_counts_probability, tie_note
 from darkstats.inference.toys import (
     TIE_TOLERANCE,
     Hypothesis,
@@ -210,9 +211,14 @@ def toy_test(
     forbidden = not blind and reason is not None
     if not blind and not discovery and point.clb.value == 0.0:
         reason = no_reference(options.n_toys)
+    ties: tuple[str, ...] = ()
+    if not blind and not forbidden:
+        tied = observed_counts_probability(curve, asymptotic.mu)
+        ties = tie_note(tied, point.clsb.value, "CLs+b is smaller")
     return replace(
         asymptotic,
         calculator="toys",
+        warnings=(*asymptotic.warnings, *ties),
         cls=None if discovery or reason is not None else point.cls,
         observed_reason=reason,
         clsb=None if blind or forbidden else point.clsb,

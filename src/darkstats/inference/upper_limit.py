@@ -382,8 +382,8 @@ def limit_of_curve(
     seed = toys.seed if toys else 0
     held = low_counts(curve, asymptotic, seed=seed, blind=blind)
     if held is not None:
-        said = held.message(asymptotic.observed, cl)
-        asymptotic = replace(asymptotic, low_counts=held, warnings=(*asymptotic.warnings, said))
+        said = (held.message(asymptotic.observed, cl), *held.ties)
+        asymptotic = replace(asymptotic, low_counts=held, warnings=(*asymptotic.warnings, *said))
     if not probe or blind:
         note = low_count_note(curve, asymptotic)
         return replace(asymptotic, warnings=(*asymptotic.warnings, *note))

@@ -40,7 +40,7 @@ SOURCE = (
 )
 
 M_PION_GEV = 0.13957039
-_M_PI0_GEV, _M_KAON_GEV = 0.1349768, 0.493677
+M_PI0_GEV, _M_KAON_GEV = 0.1349768, 0.493677
 _RHO, _RHO_PRIME = (0.77526, 0.1474), (1.465, 0.400)  # mass and width, GeV
 _RHO_PRIME_AMPLITUDE = -0.0859
 _OMEGA, _PHI = (0.78266, 8.68e-3, 7.38e-5), (1.01946, 4.249e-3, 2.979e-4)  # and BR(ee)
@@ -177,7 +177,7 @@ def _omega(mass_gev: float) -> float:
     at = _OMEGA[0]
 
     def left(mass: float) -> float:
-        return max(1.0 - (_M_PI0_GEV / mass) ** 2, 0.0) ** 3
+        return max(1.0 - (M_PI0_GEV / mass) ** 2, 0.0) ** 3
 
     share = max(mass_gev - 3.0 * M_PION_GEV, 0.0) / (at - 3.0 * M_PION_GEV)
     three = min(share, 1.0) ** _THREE_PIONS_POWER

@@ -32,7 +32,12 @@ from darkstats.signals.constants import (
     M_MUON_GEV,
     M_TAU_GEV,
 )
-from darkstats.signals.hadronic_ratio import M_PION_GEV, HadronicRatio, hadronic_ratio
+from darkstats.signals.hadronic_ratio import (
+    M_PI0_GEV,
+    M_PION_GEV,
+    HadronicRatio,
+    hadronic_ratio,
+)
 from darkstats.signals.inelastic_dark_matter import InelasticDarkMatter
 from darkstats.signals.lmu_ltau import (
     lepton_width_gev,
@@ -290,11 +295,14 @@ class Mediator:
             return Decays(mass_gev=mass_gev, widths_gev={"gammagamma": width, "ee": electrons})
         if mass_gev >= 2.0 * M_PION_GEV:
             raise OptionError(
-                f"{self.name}: widths to hadrons, from {2.0 * M_PION_GEV:.4g} GeV on, are not "
-                "built in; give lifetime and branching fractions with --decays"
+                f"{self.name}: widths to charged pions and other hadrons, from "
+                f"{2.0 * M_PION_GEV:.4g} GeV on, are not built in; give lifetime and branching "
+                "fractions with --decays"
             )
         widths = {name: _scalar_width(mass_gev, lepton) for name, lepton in LEPTONS_GEV.items()}
-        return Decays(mass_gev=mass_gev, widths_gev=widths)
+        widths["hadrons"] = pions = _neutral_pions_width(mass_gev)
+        return Decays(mass_gev=mass_gev, widths_gev=widths,
+                      hadron_error=_PION_ERROR if pions > 0.0 else 0.0)  # fmt: skip
 
     def _vector(
         self, charges: Charges, mass_gev: float, dark: DarkMatter | None, ratio: Ratio
@@ -315,6 +323,17 @@ class Mediator:
             mass_gev=mass_gev, widths_gev=widths, hadron_error=error,
             dark_gev=0.0 if dark is None else dark.width_gev(mass_gev),
         )  # fmt: skip
+
+
+def _neutral_pions_width(mass_gev: float) -> float:
+    """Width of such a scalar to two neutral pions at leading order, at sin(theta) = 1, GeV.
+
+    ``|2/9 (m^2 + 11/2 m_pi^2) / v|^2`` and the factor 1/2 of identical particles (Phys. Lett. B 198
+    (1987) 449, Nucl. Phys. B 343 (1990) 341).
+    """
+    velocity = math.sqrt(max(1.0 - (2.0 * M_PI0_GEV / mass_gev) ** 2, 0.0))
+    amplitude = 2.0 / 9.0 * (mass_gev**2 + 5.5 * M_PI0_GEV**2)
+    return amplitude**2 * velocity / (32.0 * math.pi * mass_gev * _VACUUM_GEV**2)
 
 
 def _scalar_width(mass_gev: float, lepton_gev: float) -> float:
@@ -383,6 +402,9 @@ def _protophobic(_: float) -> Charges:
     )
 
 
+#: Relative error of the width of a scalar to neutral pions near its threshold: pions attract each
+#: other, which raises the leading order by 1.4 there (a scalar radius squared of 0.61 fm^2).
+_PION_ERROR = 0.5
 #: Relative error of the width of chi2 to hadrons: the largest of R below 1 GeV but for the phi.
 _INELASTIC_HADRON_ERROR = 0.15
 

@@ -267,6 +267,24 @@ def test_a_light_scalar_decays_to_the_heaviest_pair() -> None:
     assert ratio == pytest.approx((M_MUON_GEV / M_ELECTRON_GEV) ** 2 * beta**3, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("mass", "ratio"), [(0.2705, 0.12), (0.272, 0.22), (0.274, 0.30), (0.276, 0.35), (0.279, 0.41)]
+)
+def test_a_scalar_decays_to_neutral_pions_before_charged_ones(mass: float, ratio: float) -> None:
+    """Leading order, computed apart; above the muons' share is no longer all."""
+    decays = mediator("dark_higgs_mixing").decays(mass)
+    widths = decays.widths_gev
+    assert widths["hadrons"] / widths["mumu"] == pytest.approx(ratio, abs=0.006)
+    assert decays.branching("mumu", 1e-3) == pytest.approx(1.0 / (1.0 + ratio), abs=0.005)
+    assert decays.hadron_error == 0.5
+
+
+def test_a_scalar_has_no_hadrons_below_two_neutral_pions() -> None:
+    decays = mediator("dark_higgs_mixing").decays(2.0 * 0.1349768)
+    assert decays.widths_gev["hadrons"] == 0.0
+    assert decays.hadron_error == 0.0
+
+
 def test_an_axion_like_particle_may_decay_to_electrons() -> None:
     """Gamma(ee) / Gamma(gamma gamma) = 8 k^2 / m^2 sqrt(1 - 4 r), however it couples to photons."""
     for name in ("alp_photon", "alp_w"):

@@ -1,0 +1,94 @@
+"""Few counts: where thrown auxiliary data decide which toys are as extreme as the data.
+
+Counts are discrete, and without systematic errors every toy with the observed counts ties with the
+data: all of them are in the p-value. Auxiliary data that are thrown with the counts break such
+ties, however small the errors are, and by chance: the p-value keeps its coverage over counts and
+auxiliary data together, but a limit is stronger than the counts alone make it, by half of the toys
+that would tie. Where these are a good part of the p-value, the reader is told.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from darkstats.inference.curve import ProfileCurve
+
+__all__ = ["TIES", "observed_counts_probability", "tie_note"]
+
+#: Part of the p-value that toys with the observed counts must be for a note.
+LARGE_SHARE = 0.25
+#: How the note begins.
+TIES = "few counts: toys with exactly the observed counts"
+_LEAST_RATE = 1e-300  # of a bin without expectation
+
+
+def observed_counts_probability(
+    curve: ProfileCurve, mu: float, *, blind: bool = False
+) -> float | None:
+    """Probability that a toy of signal strength ``mu`` has the very counts that were observed.
+
+    Parameters
+    ----------
+    curve
+        With model and data; nuisance parameters are those of its reference fit.
+    mu
+        Signal strength.
+    blind
+        Take the most probable counts in the place of those observed, as where these are no whole
+        numbers (Asimov data).
+
+    Returns
+    -------
+    float or None
+        None where nothing breaks a tie, or nothing ties: no free parameter has an auxiliary
+        measurement, or data are events.
+    """
+    model, data = curve.model, curve.observation
+    if data.events is not None:
+        return None
+    if not any(
+        p.constrained and not fixed for p, fixed in zip(model.parameters, model.fixed, strict=True)
+    ):
+        return None
+    used = ~model.masked_bins
+    point = np.array(curve.reference.parameters)[np.newaxis]
+    point[0, model.require_poi()] = mu
+    rates = np.asarray(model.expected_rates(point))[0, used]
+    if not (rates >= 0.0).all():
+        return None
+    counts = np.asarray(data.counts, dtype=np.float64)[used]
+    if blind or bool(np.any(counts != np.floor(counts))):
+        counts = np.floor(rates)
+    mean = np.maximum(rates, _LEAST_RATE)
+    factorials = math.fsum(math.lgamma(n + 1.0) for n in counts.tolist())
+    return math.exp(min(float((counts * np.log(mean) - mean).sum()) - factorials, 0.0))
+
+
+def tie_note(probability: float | None, p: float, what: str) -> tuple[str, ...]:
+    """A warning where toys with the observed counts are a good part of a p-value; else none.
+
+    Parameters
+    ----------
+    probability
+        Of the observed counts, see :func:`observed_counts_probability`.
+    p
+        The p-value, or the level that it is compared with.
+    what
+        What that makes of the result: ``"the limit is lower"``, ``"p0 is smaller"``.
+
+    Examples
+    --------
+    >>> tie_note(0.001, 0.05, "the limit is lower")
+    ()
+    """
+    if probability is None or probability < LARGE_SHARE * p:
+        return ()
+    return (
+        f"{TIES} have a probability of {probability:.2g} where the p-value is {p:.2g}, and only "
+        f"their thrown auxiliary data tell them apart: {what} than where all of them count, as "
+        "they do without systematic errors",
+    )
