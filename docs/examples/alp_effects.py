@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -30,6 +31,9 @@ from darkstats.signals.axion_like_particle import coupling_igev
 from darkstats.simulation.production import default_cache
 from darkstats.workspace import Workspace
 from darkstats.workspace.patch import apply_patch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from built_searches import add_effort
 
 # Geometric means of the published curve (observed, arXiv:2007.13071, as digitised by others) within
 # 12 % of each mass below 4 GeV and 0.6 GeV above, pb.
@@ -182,8 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("card", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--quick", action="store_true", help="the smaller numbers of events")
-    parser.add_argument("--cache", type=Path, default=None)
+    add_effort(parser)
     asked = parser.parse_args()
     stages = stages_of(yaml.safe_load(asked.card.read_text("utf-8")))
     found = {}

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from darkstats.searches.products import SimulatedSamples
 from darkstats.simulation.production import default_cache
 from darkstats.workspace import Workspace
 from darkstats.workspace.patch import apply_patch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from built_searches import add_effort
 
 MASSES_GEV = (
     0.2, 0.22, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 6.8, 6.9, 7.5,
@@ -67,8 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("card", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--quick", action="store_true", help="the smaller numbers of events")
-    parser.add_argument("--cache", type=Path, default=None)
+    add_effort(parser)
     asked = parser.parse_args()
     card = read_card(asked.card)
     samples = simulate(card, cache=asked.cache or default_cache(), quick=asked.quick)

@@ -14,7 +14,6 @@ of: see spurious_signal.py. Results of other searches in the files stay.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import sys
 from pathlib import Path
@@ -23,24 +22,11 @@ from typing import Any
 import numpy as np
 
 import darkstats
-from darkstats.scan.spectrum import SpectrumMap, read_fill
 from darkstats.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parent))
+from built_searches import OpenedSearch, add_effort, without_simulation_error
 from spurious_signal import at_no_signal, least_mu, spurious_signals
-
-
-def without_simulation_error(document: dict) -> dict:
-    """The same workspace with infinite simulation."""
-    document = copy.deepcopy(document)
-    for channel in document["channels"]:
-        for sample in channel["samples"]:
-            sample["modifiers"] = [
-                m
-                for m in sample["modifiers"]
-                if m["type"] != "staterror" and m["name"] != "signal_simulation"
-            ]
-    return document
 
 
 def close(
@@ -89,26 +75,19 @@ def close(
 
 def closed(folder: Path, toys: int, hypotheses: int) -> list[dict[str, Any]]:
     """One row for each of some hypotheses of a built search."""
-    base = next(folder.glob("background_only.json*"))
-    document = darkstats.read_workspace(str(base)).document
-    spectra = SpectrumMap.of(document, read_fill(next(folder.glob("fill.json*"))))
-    fine = np.concatenate(
-        [np.sum([s["data"] for s in c["samples"]], axis=0) for c in document["channels"]]
-    )
-    patches = next(folder.glob("patchset.json*"))
-    windows = json.loads((folder / "background_only.meta.json").read_text("utf-8"))["windows"]
-    cl = json.loads((folder / "record.json").read_text("utf-8"))["statistics"]["cl"]
+    search = OpenedSearch.read(folder)
+    windows = search.windows
     names = [n for n, w in windows.items() if w.get("set", "nominal") == "nominal"]
     chosen = [names[i] for i in np.linspace(0, len(names) - 1, hypotheses).astype(int)]
     rows = []
     for number, name in enumerate(chosen):
-        workspace = darkstats.read_workspace(str(base), patchset=str(patches), point=name)
+        workspace = search.workspace(name)
         model = darkstats.compile_workspace(workspace)
-        limit = darkstats.upper_limit(model, model.observation, cl=cl)
+        limit = darkstats.upper_limit(model, model.observation, cl=search.cl)
         ideal_model = darkstats.compile_workspace(
             Workspace.from_document(without_simulation_error(workspace.document))
         )
-        ideal = darkstats.upper_limit(ideal_model, ideal_model.observation, cl=cl)
+        ideal = darkstats.upper_limit(ideal_model, ideal_model.observation, cl=search.cl)
         mu = 1.5 * limit.expected[2]
         row = {
             "name": name,
@@ -117,7 +96,7 @@ def closed(folder: Path, toys: int, hypotheses: int) -> list[dict[str, Any]]:
             "background_events": windows[name].get("background_events"),
             "expected_mu": limit.expected[2],
             "simulation_error_moves_limit": limit.expected[2] / ideal.expected[2] - 1.0,
-        } | close(model, spectra.window(name).gather(fine), mu, toys, number)
+        } | close(model, search.expected(name), mu, toys, number)
         if "ctau_mm" in windows[name]:
             row["ctau_mm"] = windows[name]["ctau_mm"]
         rows.append(row)
@@ -181,8 +160,7 @@ def main() -> None:
     parser.add_argument("--hypotheses", type=int, default=14)
     parser.add_argument("--spurious", type=Path, help="file of the spurious signals")
     parser.add_argument("--cards", type=Path, default=Path(__file__).parents[2] / "models")
-    parser.add_argument("--cache", type=Path, help="folder of simulated blocks")
-    parser.add_argument("--quick", action="store_true", help="spurious signals of quick builds")
+    add_effort(parser)  # of the spurious signals
     asked = parser.parse_args()
     for folder in asked.folders:
         name = json.loads((folder / "record.json").read_text("utf-8"))["name"]

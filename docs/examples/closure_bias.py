@@ -18,14 +18,17 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import darkstats
-from darkstats.scan.spectrum import SpectrumMap, read_fill
 from darkstats.workspace import Workspace
+
+sys.path.insert(0, str(Path(__file__).parent))
+from built_searches import OpenedSearch, without_simulation_error
 
 __all__ = ["predicted_biases", "toy_biases"]
 
@@ -157,15 +160,6 @@ def brighter(document: dict[str, Any], factor: float) -> dict[str, Any]:
     return document
 
 
-def well_simulated(document: dict[str, Any]) -> dict[str, Any]:
-    """The same without the statistical error of simulation."""
-    document = copy.deepcopy(document)
-    for channel in document["channels"]:
-        for sample in channel["samples"]:
-            sample["modifiers"] = [m for m in sample["modifiers"] if m["type"] != "staterror"]
-    return document
-
-
 #: What is compared: name, luminosity, and whether simulation has an error.
 CASES = (
     ("as it is", 1.0, True), ("ten times the luminosity", 10.0, True),
@@ -175,24 +169,19 @@ CASES = (
 
 def study(folder: Path, *, toys: int, hypotheses: int) -> list[dict[str, Any]]:
     """One row for each hypothesis and case."""
-    base = next(folder.glob("background_only.json*"))
-    document = darkstats.read_workspace(str(base)).document
-    spectra = SpectrumMap.of(document, read_fill(next(folder.glob("fill.json*"))))
-    fine = np.concatenate(
-        [np.sum([s["data"] for s in c["samples"]], axis=0) for c in document["channels"]]
-    )
-    patches = next(folder.glob("patchset.json*"))
-    windows = json.loads((folder / "background_only.meta.json").read_text("utf-8"))["windows"]
-    cl = json.loads((folder / "record.json").read_text("utf-8"))["statistics"]["cl"]
+    search = OpenedSearch.read(folder)
+    windows = search.windows
     names = list(windows)
     rows = []
     for number, at in enumerate(np.linspace(0, len(names) - 1, hypotheses).astype(int)):
         name = names[at]
-        workspace = darkstats.read_workspace(str(base), patchset=str(patches), point=name)
+        workspace = search.workspace(name)
         for case, factor, simulated in CASES:
-            plain = workspace.document if simulated else well_simulated(workspace.document)
+            plain = workspace.document
+            if not simulated:
+                plain = without_simulation_error(plain, signal=False)
             model = darkstats.compile_workspace(Workspace.from_document(brighter(plain, factor)))
-            expected = factor * spectra.window(name).gather(fine)
+            expected = factor * search.expected(name)
             truth = (
                 darkstats.fit_batch(model, expected, model.observation.auxdata, poi_values=[0.0])
                 .require_converged()
@@ -200,7 +189,7 @@ def study(folder: Path, *, toys: int, hypotheses: int) -> list[dict[str, Any]]:
                 .copy()
             )
             data = darkstats.Observation(counts=expected, auxdata=model.observation.auxdata)
-            limit = darkstats.upper_limit(model, data, cl=cl, scan_points=0, probe=False)
+            limit = darkstats.upper_limit(model, data, cl=search.cl, scan_points=0, probe=False)
             truth[model.require_poi()] = 1.5 * limit.expected[2]
             rows.append(
                 {

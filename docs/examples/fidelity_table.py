@@ -26,6 +26,7 @@ from darkstats.simulation.production import default_cache
 
 sys.path.insert(0, str(Path(__file__).parent))
 import alp_effects
+from built_searches import add_effort
 
 ALP_RESOLUTION_MEV = {0.25: 9.7, 0.5: 11, 1.0: 15, 2.0: 26, 4.0: 50, 6.0: 71}
 RECOIL_RESOLUTION_MEV = {6.85: 81, 9.0: 33, 9.7: 19}
@@ -214,8 +215,7 @@ def main() -> None:
     parser.add_argument("models", type=Path)
     parser.add_argument("workspaces", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--quick", action="store_true", help="the smaller numbers of events")
-    parser.add_argument("--cache", type=Path, default=None)
+    add_effort(parser)
     asked = parser.parse_args()
     cache = asked.cache or default_cache()
     table = Table()

@@ -46,6 +46,7 @@ from darkstats.workspace.patch import apply_patch
 
 sys.path.insert(0, str(Path(__file__).parent))
 import recoil_effects
+from built_searches import add_effort
 
 __all__ = [
     "JUDGED",
@@ -396,8 +397,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--search", nargs="*", choices=JUDGED, default=list(JUDGED))
     parser.add_argument("--groups", type=int, default=10)
-    parser.add_argument("--quick", action="store_true", help="the smaller numbers of events")
-    parser.add_argument("--cache", type=Path, default=None)
+    add_effort(parser)
     parser.add_argument("--workers", type=int, default=1)
     asked = parser.parse_args()
     record: dict[str, Any] = {}

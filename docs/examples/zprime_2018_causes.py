@@ -28,6 +28,7 @@ from darkstats.simulation.production import default_cache
 
 sys.path.insert(0, str(Path(__file__).parent))
 import recoil_effects
+from built_searches import add_effort
 
 NAME = "zprime_invisible_2018"
 PUBLISHED = recoil_effects.ZPRIME_2018
@@ -171,8 +172,7 @@ def main() -> None:
     parser.add_argument("models", type=Path)
     parser.add_argument("workspaces", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--quick", action="store_true", help="the smaller numbers of events")
-    parser.add_argument("--cache", type=Path, default=None)
+    add_effort(parser)
     asked = parser.parse_args()
     card = read_card(asked.models / f"{NAME}.yaml")
     record = {
