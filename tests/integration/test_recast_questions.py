@@ -293,3 +293,43 @@ def test_a_record_that_says_nonsense_is_refused_with_its_place(tmp_path: Path) -
     path = of_search(tmp_path, scan_records.alp(12), production="mumu", final_state="x")
     with pytest.raises(InputError, match="/searched: final state 'x'"):
         w.recast(asked(path, "lmu_ltau", "mumu", "mumu"))
+
+
+def by_lifetime(tmp_path: Path) -> dict[str, Any]:
+    """What a limit by lifetime is recast with, but for a final state."""
+    files = {
+        "limit.csv": "mass_GeV,UL90_ctau_1mm,UL90_ctau_100mm\n1,1e-6,1e-6\n2,1e-7,1e-7\n",
+        "ctau.csv": "mass_GeV,ctau_mm\n1,1e-4\n2,1e-4\n",
+        "mumu.csv": "mass_GeV,BR\n1,0.5\n2,0.5\n",
+        "ee.csv": "mass_GeV,BR\n1,0.5\n2,0.5\n",
+        "efficiency.csv": "ctau_mm,efficiency\n1,1\n100,0.5\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    decays = tuple((key, str(tmp_path / f"{key}.csv")) for key in ("ctau", "mumu"))
+    return {
+        "limit": str(tmp_path / "limit.csv"), "to": "dark_higgs_mixing", "production": "b_to_k",
+        "decays": decays,
+    }  # fmt: skip
+
+
+def test_lifetimes_are_applied_once(tmp_path: Path) -> None:
+    """A limit by lifetime has the efficiency of each in it."""
+    facts = by_lifetime(tmp_path) | {"final_state": "mumu"}
+    assert w.recast(w.RecastRequest(**facts)).result.first[0].status == "excluded"
+    table = str(tmp_path / "efficiency.csv")
+    for more in ({"window": "0:9"}, {"efficiency": table}):
+        with pytest.raises(OptionError, match="is a limit by lifetime, which has the efficiency"):
+            w.recast(w.RecastRequest(**facts, **more))
+
+
+def test_decays_that_are_not_named_are_told(tmp_path: Path) -> None:
+    """Of `leptons` muons alone are half of what muons and electrons are."""
+    facts = by_lifetime(tmp_path)
+    some = w.recast(w.RecastRequest(**facts, final_state="leptons")).record()
+    assert "counts mumu alone: --decays names no ee" in " ".join(some["warnings"])
+    facts["decays"] = (*facts["decays"], ("ee", str(tmp_path / "ee.csv")))
+    both = w.recast(w.RecastRequest(**facts, final_state="leptons")).record()
+    assert "counts" not in " ".join(both["warnings"])
+    one = w.recast(w.RecastRequest(**facts, final_state="mumu")).record()
+    assert "counts" not in " ".join(one["warnings"])

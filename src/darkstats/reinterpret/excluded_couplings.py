@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,6 +62,32 @@ class SignalOverLimit:
             limit = math.log(self.threshold)
         with np.errstate(divide="ignore"):
             return np.asarray(2.0 * u + np.log(signal) - limit)
+
+    def unknown(self, u: FloatArray) -> str:
+        """Lifetimes that matter and that no table has, in words; empty where there are none.
+
+        Where the table of efficiencies ends, all signals may be kept: a coupling at which not even
+        they reach the limit is known not to be excluded.
+
+        Parameters
+        ----------
+        u
+            Logarithms of couplings.
+        """
+        lost = np.isnan(self.log_ratio(u))
+        table = self.search.efficiency
+        if isinstance(self.threshold, LifetimeTable):
+            table = self.threshold
+        else:
+            all_kept = replace(self, search=replace(self.search, efficiency=None))
+            lost &= ~(all_kept.log_ratio(u) < 0.0)
+        if table is None or not lost.any():
+            return ""
+        ctau = self.decays.ctau(np.exp(u[lost]))
+        return (
+            f"c tau of {np.min(ctau):.3g} to {np.max(ctau):.3g} mm lies beyond the table of "
+            f"lifetimes, from {table.ctau_mm[0]:g} to {table.ctau_mm[-1]:g} mm"
+        )
 
     def one(self, u: float) -> float:
         """The same at one logarithm of a coupling."""
@@ -143,8 +169,11 @@ _BEYOND = "end of the table of lifetimes"
 
 def excluded_intervals(
     problem: SignalOverLimit, low: float, high: float
-) -> tuple[list[Interval], float]:
-    """Excluded couplings between two logarithms, and the largest ratio of signal and limit."""
+) -> tuple[list[Interval], float, str]:
+    """Excluded couplings between two logarithms, and the largest ratio of signal and limit.
+
+    The last is what is not known between them, in words; empty where everything is.
+    """
     n = max(int((high - low) / math.log(10.0) * _PER_DECADE), 8) + 1
     inside = [u for u in problem.knots() if low < u < high]
     places = np.unique(np.concatenate([np.linspace(low, high, n), inside]))
@@ -185,4 +214,4 @@ def excluded_intervals(
             )
         )  # fmt: skip
         k += 1
-    return found, largest
+    return found, largest, problem.unknown(places)

@@ -29,6 +29,17 @@ _CTAU_MM = MappingProxyType(
      "ns": 1e3 * _PS_MM}
 )  # fmt: skip
 _LEVEL = re.compile(r"(9\d)(?:\.0*)?\s*(?:\\?%|per ?cent)")
+#: How names of branching fractions say it: BR, BF, branching, B(...), and so in LaTeX.
+_BRANCHING = re.compile(
+    r"branching|\\(?:mathcal|mathrm|mathit|cal|text|rm)\W*(?:BR|BF|B)\b|\b(?:BR|BF)\b|\bB\s*\(",
+    re.IGNORECASE,
+)
+#: Words of a name that say no quantity: what is left of it does.
+_OF_ANY_LIMIT = re.compile(
+    r"observed|obs\.?|upper|limits?|\bCLs?\b|C\.L\.|confidence|credib\w*|level|\b(?:at|on|the|of)\b"
+    r"|per ?cent|[\d.,:;%$\\(){}\[\]_\s-]",
+    re.IGNORECASE,
+)
 _NO_LIMIT = {"-", "", "nan"}
 
 
@@ -92,21 +103,34 @@ def _limit_variable(
             remedy="keep one, or name one of them observed",
         )  # fmt: skip
     (k, one) = chosen[0]
-    unit = _unit(_header(one)[1])
+    name, unit = _header(one)[0], _unit(_header(one)[1])
+    place = f"/dependent_variables/{k}"
+    if re.search(r"\blower\b", name, re.IGNORECASE):
+        raise DocumentError(
+            f"{name!r} is a lower limit, and rates have upper ones", source=source,
+            pointer=f"{place}/header/name",
+        )  # fmt: skip
     by_name = {name.lower(): name for name in CROSS_SECTION_UNITS}
     if unit in by_name:
         size = CROSS_SECTION_UNITS[by_name[unit]] / CROSS_SECTION_UNITS["pb"]
-        return f"/dependent_variables/{k}", one, "pb", size
+        return place, one, "pb", size
     if unit not in {"", "1", "-"}:
         raise DocumentError(
             f"a limit in {_header(one)[1]!r} is neither a cross section nor a branching fraction",
-            source=source, pointer=f"/dependent_variables/{k}/header/units",
+            source=source, pointer=f"{place}/header/units",
         )  # fmt: skip
-    return f"/dependent_variables/{k}", one, "1", 1.0
+    if _OF_ANY_LIMIT.sub("", name) and not _BRANCHING.search(name):
+        raise DocumentError(
+            f"{name!r} has no unit, and is none of a branching fraction by its name",
+            source=source, pointer=f"{place}/header",
+            remedy="say BR, BF or branching in the name if it is one; recast a coupling as CSV "
+            "with --from, such as mass_GeV,epsilon_UL90; and of darkstats the record of the scan",
+        )  # fmt: skip
+    return place, one, "1", 1.0
 
 
-def _level(variable: Mapping[str, Any]) -> float | None:
-    """Level that the name or a qualifier of the limit says, such as ``95% CL``."""
+def _said(variable: Mapping[str, Any]) -> list[str]:
+    """The name and the qualifiers of a variable, in words."""
     words = [_header(variable)[0]]
     qualifiers = variable.get("qualifiers")
     words += [
@@ -114,6 +138,17 @@ def _level(variable: Mapping[str, Any]) -> float | None:
         for one in (qualifiers if isinstance(qualifiers, list) else [])
         if isinstance(one, dict)
     ]
+    return words
+
+
+def _simulated(words: list[str]) -> bool | None:
+    """What a qualifier says of the data, as tables of darkstats do."""
+    data = [one.lower() for one in words if one.upper().startswith("DATA ")]
+    return True if any("simulated" in one for one in data) else None
+
+
+def _level(words: list[str]) -> float | None:
+    """Level that the name or a qualifier of the limit says, such as ``95% CL``."""
     levels = {match[1] for match in map(_LEVEL.search, words) if match is not None}
     return int(levels.pop()) / 100.0 if len(levels) == 1 else None
 
@@ -164,9 +199,9 @@ def read_rate_table(path: Path | str) -> RateLimits:
     """Read limits on a rate from a data table of HEPData.
 
     Units tell the variables: GeV the mass, a length c tau and a time the lifetime; a limit without
-    unit is one on branching fractions. Of several dependent variables the one named observed is
-    read. ``-`` and ``nan`` mean that there is no limit; a mass with fewer than two lifetimes has
-    none.
+    unit is one on branching fractions, unless its name says another quantity. Of several dependent
+    variables the one named observed is read. ``-`` and ``nan`` mean that there is no limit; a mass
+    with fewer than two lifetimes has none.
 
     Raises
     ------
@@ -190,7 +225,14 @@ def read_rate_table(path: Path | str) -> RateLimits:
                 f"a limit of {value:g} is not above zero", source=source,
                 pointer=f"{place}/values/{k}",
             )  # fmt: skip
-    words = f"{_header(variable)[0]} ({Path(path).name})".strip()
+    said = _said(variable)
+    facts: dict[str, Any] = {
+        "cl": _level(said),
+        "is_credible": any("credib" in one.lower() for one in said),
+        "simulated": _simulated(said),
+        "unit": unit,
+        "words": f"{_header(variable)[0]} ({Path(path).name})".strip(),
+    }
     limits: list[tuple[float, Limit | None]] = []
     if ctau is None:
         limits = [
@@ -199,7 +241,7 @@ def read_rate_table(path: Path | str) -> RateLimits:
         ]
         if len(set(masses)) < len(masses):
             raise DocumentError("has a mass twice", source=source, pointer="/independent_variables")
-        return RateLimits(cl=_level(variable), unit=unit, words=words, limits=tuple(limits))
+        return RateLimits(limits=tuple(limits), **facts)
     known = [None if math.isnan(value) else value for value in values]
     try:
         limits.extend(tables_by_mass(masses, ctau, known))
@@ -207,4 +249,4 @@ def read_rate_table(path: Path | str) -> RateLimits:
         raise DocumentError(str(error), source=source) from None
     if all(limit is None for _, limit in limits):
         raise DocumentError("has no mass with limits at two lifetimes", source=source)
-    return RateLimits(cl=_level(variable), unit=unit, words=words, limits=tuple(limits))
+    return RateLimits(limits=tuple(limits), **facts)

@@ -56,12 +56,18 @@ class RateLimits:
         has none.
     words
         First comment of the file.
+    is_credible
+        Whether the level is one of credibility, as far as the file says.
+    simulated
+        Whether the counts behind it are simulated; None where the file does not say.
     """
 
     cl: float | None
     unit: str
     limits: tuple[tuple[float, Limit | None], ...] = field(repr=False)
     words: str
+    is_credible: bool = False
+    simulated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,11 @@ _TOO_WEAK = (
 )
 
 
+_UNKNOWN = "nothing is excluded at the lifetimes of the table, and beyond them it is not known"
+
+_DECADES = math.log(1e3)  # of couplings that are looked at where they have no end
+
+
 def _solve(
     mass_gev: float,
     limit: Limit,
@@ -150,20 +155,23 @@ def _solve(
         )  # fmt: skip
     least = problem.least - 1e-6
     if math.isinf(most):
-        most = least + math.log(1e3)
+        most = least + _DECADES
+    intervals: list[Interval] = []
+    largest: float | None = None
+    unknown = ""
     if least >= most:
-        return RecastPoint(
-            mass_gev=mass_gev, given=given, status="not excluded", reason=_TOO_WEAK,
-            error_reason="there is no interval",
-        )  # fmt: skip
-    if search.depends_on_lifetime or decays.dark_gev or isinstance(threshold, LifetimeTable):
-        intervals, largest = excluded_intervals(problem, least, most)
+        if isinstance(threshold, LifetimeTable):  # the least is that of the table alone
+            unknown = problem.unknown(np.linspace(most - _DECADES, most, 100))
+    elif search.depends_on_lifetime or decays.dark_gev or isinstance(threshold, LifetimeTable):
+        intervals, largest, unknown = excluded_intervals(problem, least, most)
     else:  # the same part of all signals is kept: no search is needed
         kept = decays.branching(search.final_state, 1.0)
         lower = math.sqrt(threshold / (rate * kept))
         narrow = math.log(lower) < most
         intervals = [Interval(lower=lower, upper=None, upper_reason=NARROW_ONLY)] if narrow else []
         largest = 1.0 if narrow else (math.exp(most) / lower) ** 2
+    if unknown and not intervals:
+        return _refused(mass_gev, limit, f"{_UNKNOWN}: {unknown}")
     if not intervals:
         return RecastPoint(
             mass_gev=mass_gev, given=given, status="not excluded", largest=largest,

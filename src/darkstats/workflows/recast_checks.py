@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from darkstats.errors import OptionError
 from darkstats.signals.benchmarks import BENCHMARKS, efficiency_benchmark
-from darkstats.signals.mediators import MEDIATORS
+from darkstats.signals.mediators import FINAL_STATES, MEDIATORS
 from darkstats.signals.productions import PRODUCTIONS
 
 if TYPE_CHECKING:
-    from darkstats.reinterpret.recast_searches import Target
+    from darkstats.reinterpret.recast_searches import Limit, Target
     from darkstats.signals.searched import Searched
     from darkstats.workflows.recast_requests import RecastRequest
 
-__all__ = ["require_decay", "require_same_search", "require_sigma"]
+__all__ = [
+    "require_decay",
+    "require_one_lifetime",
+    "require_same_search",
+    "require_sigma",
+    "unnamed_decays",
+]
 
 
 def require_sigma(benchmarks: Iterable[str], where: str) -> None:
@@ -106,6 +112,37 @@ def _require_searched(request: RecastRequest, searched: Searched) -> None:
             f"--production {request.production} has the parameters {said} ({target.note}): the "
             "limit is none on it"
         )
+
+
+def require_one_lifetime(
+    request: RecastRequest, curves: Mapping[str, Sequence[tuple[float, Limit | None]]]
+) -> None:
+    """Refuse an efficiency by lifetime beside limits by lifetime, which have it already.
+
+    Raises
+    ------
+    OptionError
+        The lifetime would be applied twice.
+    """
+    from darkstats.reinterpret.lifetimes import LifetimeTable
+
+    given = "--decay-window" if request.window is not None else "--efficiency-table"
+    if request.window is None and request.efficiency is None:
+        return
+    if any(isinstance(one, LifetimeTable) for curve in curves.values() for _, one in curve):
+        raise OptionError(
+            f"{given}: {request.limit} is a limit by lifetime, which has the efficiency of each "
+            f"in it already: leave {given} out"
+        )
+
+
+def unnamed_decays(request: RecastRequest) -> tuple[str, ...]:
+    """Channels of the final state that ``--decays`` does not name, where it names others."""
+    wanted = [one for one in FINAL_STATES[request.final_state] if one != "dark"]
+    named = dict(request.decays)
+    if not named or not any(one in named for one in wanted):
+        return ()
+    return tuple(one for one in wanted if one not in named)
 
 
 def require_decay(request: RecastRequest, target: Target, masses_gev: Iterable[float]) -> None:

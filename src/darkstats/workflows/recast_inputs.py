@@ -84,6 +84,7 @@ def _of_rates(request: RecastRequest) -> GivenLimits:
     from darkstats.reinterpret.hepdata_tables import read_rate_table
     from darkstats.reinterpret.recast_files import read_rates
     from darkstats.report.constraints.curve import Source
+    from darkstats.report.numbers import level_words
     from darkstats.report.recasts import GivenLimit
 
     is_csv = Path(request.limit).suffix.lower() == ".csv"
@@ -97,7 +98,11 @@ def _of_rates(request: RecastRequest) -> GivenLimits:
     quantity = "branching fraction" if found.unit == "1" else "cross section"
     limit = GivenLimit(
         source=request.limit, sha256=_digest(request.limit), words=found.words, cl=cl,
-        level=Source(citation=request.limit, cl=cl).level, quantity=quantity, unit=found.unit,
+        level=(
+            level_words("bayes", cl) if found.is_credible
+            else Source(citation=request.limit, cl=cl).level
+        ),
+        quantity=quantity, unit=found.unit, simulated=found.simulated,
     )  # fmt: skip
     return GivenLimits(limit=limit, curves={"observed": found.limits})
 

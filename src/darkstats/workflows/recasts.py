@@ -12,7 +12,11 @@ from darkstats.errors import OptionError
 from darkstats.signals.mediators import MEDIATORS
 from darkstats.signals.productions import PRODUCTIONS
 from darkstats.workflows.outcome import Outcome, Shell
-from darkstats.workflows.recast_checks import require_decay
+from darkstats.workflows.recast_checks import (
+    require_decay,
+    require_one_lifetime,
+    unnamed_decays,
+)
 from darkstats.workflows.recast_inputs import GivenLimits, read_limits
 
 if TYPE_CHECKING:
@@ -215,6 +219,18 @@ def _warnings(
     )
 
 
+def _unnamed(request: RecastRequest) -> tuple[str, ...]:
+    """A final state of several decays, of which ``--decays`` names some."""
+    left = unnamed_decays(request)
+    if not left:
+        return ()
+    named = ", ".join(key for key, _ in request.decays if key != "ctau")
+    return (
+        f"--final-state {request.final_state} counts {named} alone: --decays names no "
+        f"{', '.join(left)}, and what it does not name is never seen, so that the limit is weaker",
+    )
+
+
 def _with_regimes(found: Recast, asked: str, target: Target, search: Search) -> Recast:
     from darkstats.reinterpret.regimes import Geometry, boundaries
 
@@ -332,6 +348,7 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
     if request.table is not None:
         require_writable(request.table)
     given = read_limits(request)
+    require_one_lifetime(request, given.curves)
     search = _search(request)
     target, source = _targets(request)
     limited = {mass for curve in given.curves.values() for mass, limit in curve if limit}
@@ -350,7 +367,8 @@ def recast(request: RecastRequest, shell: Shell | None = None) -> Outcome[Recast
         limit=given.limit, target=target.model, source=None if source is None else source.model,
         curves=curves, search=words, settings=settings, assumptions=assumed,
     )  # fmt: skip
-    found = replace(found, warnings=_warnings(request, search, found.first))
+    warned = (*_unnamed(request), *_warnings(request, search, found.first))
+    found = replace(found, warnings=warned)
     if request.regimes is not None:
         found = _with_regimes(found, request.regimes, target, search)
     found = found.beside(_comparisons(request, found.first, given.limit.cl))

@@ -67,17 +67,17 @@ def test_cross_sections_of_bins_and_a_level_that_is_not_said(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("independent", "dependent", "problem"),
     [
-        ([MASS, CTAU], [variable("a", "", []), variable("b", "", [])], "2 columns that may be"),
-        ([MASS, CTAU], [variable("a", "", [1e-7])], "5 masses and 1 limits"),
+        ([MASS, CTAU], [variable("BR", "", []), variable("b", "", [])], "2 columns that may be"),
+        ([MASS, CTAU], [variable("BR", "", [1e-7])], "5 masses and 1 limits"),
         ([MASS, variable("x", "cm", [1.0])], [LIMIT], "5 masses and 1 lifetimes"),
         ([MASS, CTAU], [variable("a", "GeV", [1e-7] * 5)], "header/units.*neither a cross"),
-        ([MASS, CTAU], [variable("a", "", [1e-7, 0.0, 1e-7, 1.0, 1.0])], "values/1.*not above"),
-        ([MASS, CTAU], [variable("a", "", [1e-7, "x", 1e-7, 1.0, 1.0])], "values/1.*no number"),
+        ([MASS, CTAU], [variable("BR", "", [1e-7, 0.0, 1e-7, 1.0, 1.0])], "values/1.*not above"),
+        ([MASS, CTAU], [variable("BR", "", [1e-7, "x", 1e-7, 1.0, 1.0])], "values/1.*no number"),
         ([MASS, MASS], [LIMIT], "independent_variables/1.*neither the mass nor"),
         ([MASS], [LIMIT], "a mass twice"),
         ([CTAU], [LIMIT], "no masses above zero"),
         ([variable("m", "GeV", [1.0] * 5), variable("t", "cm", [1.0] * 5)], [LIMIT], "rising"),
-        ([MASS, CTAU], [variable("a", "", [1e-7, "-", "-", "-", 1.0])], "two lifetimes"),
+        ([MASS, CTAU], [variable("BR", "", [1e-7, "-", "-", "-", 1.0])], "two lifetimes"),
     ],
 )  # fmt: skip
 def test_mistakes_name_their_place(
@@ -102,3 +102,49 @@ def test_other_files_are_refused(tmp_path: Path, text: str, problem: str) -> Non
     path.write_text(text, "utf-8")
     with pytest.raises(DocumentError, match=problem):
         read_rate_table(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Observed 95% CL upper limit on sin(theta)", "Observed upper limit on epsilon",
+        "Observed upper limit on mu", r"Observed upper limit on $g_{a\gamma\gamma}$",
+        "Observed upper limit on the signal strength", "Observed local p-value", "Observed b",
+        "Observed 95% CL lower limit on the BR", "Observed lower limit on the lifetime",
+    ],
+)  # fmt: skip
+def test_another_quantity_without_a_unit_is_no_branching_fraction(
+    tmp_path: Path, name: str
+) -> None:
+    """A coupling of 1e-4 is none; nor is a lower limit."""
+    limit = variable(name, "", [1e-4])
+    with pytest.raises(DocumentError, match=r"dependent_variables/0/header.*(by its name|lower)"):
+        read_rate_table(table(tmp_path, [variable("m", "GeV", [1.0])], [limit]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Observed 95% CL upper limit", "95% C.L. limit, observed", "BR", "Br(B -> K S), observed",
+        r"Observed limit on $\mathcal{B}(B^+\to K^+ S)$", r"$\text{BR}(B \to K S)$",
+        r"${\cal B}(B\to K S)$, observed", "Branching fraction", "B(B+ -> K+ X)",
+        "Observed upper limit on BR(B+ -> K+ X) x BR(X -> f)",
+    ],
+)  # fmt: skip
+def test_names_of_branching_fractions(tmp_path: Path, name: str) -> None:
+    """And names that say no quantity, of limits on which the user asks for one."""
+    limit = variable(name, "", [1e-7])
+    found = read_rate_table(table(tmp_path, [variable("m", "GeV", [1.0])], [limit]))
+    assert (found.unit, found.limits) == ("1", ((1.0, 1e-7),))
+
+
+def test_credibility_and_simulation_are_told(tmp_path: Path) -> None:
+    """By the name, or by the qualifiers of our own tables."""
+    mass = variable("m", "GeV", [1.0])
+    said = [{"name": "CREDIBILITY", "value": 95.0, "units": "%"},
+            {"name": "DATA", "value": "Asimov data, simulated"}]  # fmt: skip
+    ours = read_rate_table(table(tmp_path, [mass], [variable("BR", "", [1e-7], qualifiers=said)]))
+    assert (ours.cl, ours.is_credible, ours.simulated) == (0.95, True, True)
+    by_name = variable("BR, 90 % credibility", "", [1e-7])
+    theirs = read_rate_table(table(tmp_path, [mass], [by_name]))
+    assert (theirs.cl, theirs.is_credible, theirs.simulated) == (0.9, True, None)

@@ -296,6 +296,26 @@ def test_limits_against_the_lifetime_end_where_the_table_ends() -> None:
     assert "table" in str(interval.lower_reason)
 
 
+def test_beyond_the_table_it_is_not_known() -> None:
+    """Nothing is excluded within 1 to 100 mm; shorter lifetimes have no limit, so no answer."""
+    table = LifetimeTable(ctau_mm=(1.0, 100.0), values=(1e-2, 1e-2), is_log=True)
+    at = Search(production=one(1.0), final_state="ee")
+    found = recast(1.0, table, unit(1.0, 1e-4), at)  # c tau is 1e-4 mm over g^2, and g above 0.1
+    assert found.status == "refused"
+    assert "beyond the table of lifetimes, from 1 to 100 mm" in str(found.reason)
+    assert found.largest is None
+
+
+@pytest.mark.parametrize(("limit", "status"), [(1e-6, "refused"), (2.0, "not excluded")])
+def test_beyond_a_table_of_efficiencies_all_signals_may_be_kept(limit: float, status: str) -> None:
+    """Unless not even they reach the limit: with a mixing below 1 the rate is below 1."""
+    table = LifetimeTable(ctau_mm=(1e3, 1e5), values=(0.5, 0.5))
+    at = Search(production=one(1.0), final_state="ee", efficiency=table)
+    target = unit(1.0, 1e-4)
+    mixing = replace(target, model=replace(target.model, largest=1.0))
+    assert recast(1.0, limit, mixing, at).status == status
+
+
 def test_a_table_of_efficiencies_is_what_its_window_says() -> None:
     """The same ends from a window and from its efficiencies in a fine table."""
     window = DecayWindow(from_mm=1.0, to_mm=50.0)
