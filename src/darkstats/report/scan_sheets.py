@@ -199,7 +199,15 @@ def _bias_lines(table: ScanTable) -> list[tuple[str, str]]:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+    """Two digits with a sign, which a zero has not.
+
+    Examples
+    --------
+    >>> _signed(-0.001), _signed(-0.124), _signed(2.0)
+    ('0.00', '−0.12', '+2.00')
+    """
+    words = f"{value:+.2f}"
+    return words[1:] if float(words) == 0.0 else words.replace("-", "−")
 
 
 def _method_words(table: ScanTable) -> str:
