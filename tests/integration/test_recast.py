@@ -19,6 +19,7 @@ from darkstats.cli import run
 from darkstats.errors import DocumentError, OptionError
 from darkstats.signals.benchmarks import BENCHMARKS
 from darkstats.workflows.submission_requests import SubmissionRequest
+from darkstats.workspace import read_patchset
 from hepdata_rules import DATA, TABLE
 
 CURVES = Path(os.environ.get("DARKSTATS_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -560,3 +561,35 @@ def test_momenta_are_read_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixt
     ):
         with pytest.raises(OptionError, match=message):
             asked(file, **wrong)
+
+
+@pytest.mark.parametrize("method", ["cls", "bayes"])
+@pytest.mark.parametrize("model", ["12.3*g**2/m_b_gev**2", "12.3*g**2"])
+def test_limits_of_each_method_are_scans_of_one(tmp_path: Path, method: str, model: str) -> None:
+    """With the mass of the point, whether the cross section depends on it or not."""
+    folder = Path(__file__).parents[2] / "workspaces/examples/mass_scan"
+    label = read_patchset(str(folder / "patchset.json")).labels[0]
+    out = str(tmp_path / "limit.json")
+    words = ["limit", str(folder / "background_only.json"), "--patchset",
+             str(folder / "patchset.json"), "--point", "mass_1p8", "--method", method,
+             "--cross-sections", f"sigma_fb = {model.replace('m_b_gev', label)}",
+             "--unit-signal", "2.5 fb", "-o", out]  # fmt: skip
+    assert run(words) == 0
+    record = json.loads(Path(out).read_text("utf-8"))
+    found = w.recast(
+        w.RecastRequest(limit=out, to="alp_photon", production="photon", final_state="gammagamma")
+    ).result
+    (point,) = found.curves["observed"]
+    assert point.mass_gev == 1.8
+    limit_pb = 1e-3 * record["cross_section_fb"]["observed"]
+    expected = BENCHMARKS["alp_photon"].to_coupling((1.8,), limit_pb)
+    assert point.intervals[0].lower == pytest.approx(expected, rel=1e-9)
+    assert ("credibility" in found.limit.level) == (method == "bayes")
+    Path(out).write_text(json.dumps(record | {"searched": {
+        "production": "photon", "final_state": "ee"}}), "utf-8")  # fmt: skip
+    with pytest.raises(OptionError, match="--production photon --final-state ee"):
+        w.recast(
+            w.RecastRequest(
+                limit=out, to="alp_photon", production="photon", final_state="gammagamma"
+            )
+        )

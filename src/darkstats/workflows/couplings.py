@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from darkstats.reinterpret.cross_sections import AtMass, CrossSections, UnitSignal
     from darkstats.report.figures.coupling_axis import CouplingAxis
     from darkstats.scan.mass_hypotheses import MassHypotheses
+    from darkstats.signals.searched import Searched
     from darkstats.workflows.coupling_requests import CouplingAtMass, CouplingRequest
     from darkstats.workflows.likelihoods import Likelihood
     from darkstats.workflows.outcome import Outcome
@@ -36,6 +37,7 @@ __all__ = [
     "with_benchmarks",
     "with_coupling",
     "with_couplings",
+    "with_searched",
 ]
 
 Record = dict[str, Any]
@@ -291,6 +293,9 @@ def _at_one_mass(
             source=model.source, remedy="give it with --mass GEV, or --mass LABEL=VALUE",
         )  # fmt: skip
     at = model.at(hypothesis, units=units, stated=stated)
+    if not model.masses:  # the limit is at this mass all the same
+        known = {k: v for k, v in hypothesis.items() if k.endswith("_gev")}
+        at = replace(at, masses={k: v for k, v in known.items() if not isinstance(v, str)})
     return LimitConversion(model=model, at=at, stated=(*model.unit_signals, *stated))
 
 
@@ -305,6 +310,14 @@ def _hypothesis(model: ModelRequest, likelihood: Likelihood) -> dict[str, float 
 
     points = read_patchset(asked.patchset or asked.file)  # a pallet has patch sets of its own
     return dict(zip(points.labels, points.select(asked.point).values, strict=True))
+
+
+def with_searched(outcome: Outcome[Any], searched: Searched | None) -> Outcome[Any]:
+    """The outcome of a limit whose record says what was searched for, where that is known."""
+    if searched is None:
+        return outcome
+    said = searched.plain()
+    return replace(outcome, record=lambda: {**outcome.record(), "searched": said})
 
 
 def with_benchmarks(outcome: Outcome[Any], benchmarks: Sequence[str]) -> Outcome[Any]:

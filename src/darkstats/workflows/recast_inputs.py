@@ -211,6 +211,11 @@ def _of_record(request: RecastRequest) -> GivenLimits:
     return GivenLimits(limit=limit, curves=kept, reasons=reasons, table=table)
 
 
+#: Fields of a limit that say its sizes.
+_OF_LIMITS = (
+    "observed", "observed_error", "expected", "expected_error", "low_counts", "cross_section_fb",
+    "couplings", "warnings",
+)  # fmt: skip
 _QUANTITIES = {True: "cross section", False: "branching fraction"}
 
 
@@ -231,14 +236,18 @@ def _as_scan(record: Mapping[str, Any], source: str) -> dict[str, Any]:
     masses = first.get("masses") if isinstance(first, dict) else None
     if not isinstance(masses, dict) or len(masses) != 1:
         raise DocumentError(
-            "does not say the mass of its hypothesis", source=source,
-            remedy="give darkstats limit a model with --cross-sections, and --mass where no patch "
-            "set has it; or recast a scan",
+            "does not say the one mass of its hypothesis", source=source,
+            remedy="give darkstats limit a model with --cross-sections, with --point of a patch "
+            "set whose label of the mass ends with _gev, or with --mass; or recast a scan",
         )  # fmt: skip
     ((label, mass),) = masses.items()
     inputs = inputs_of(record)
-    point = {**record, "name": str(label), "values": [mass], "status": "ok"}
-    facts = {key: record.get(key) for key in ("method", "cl", "calculator", "conversions")}
+    # A scan says some fields in another way, such as p0: a recast needs those of limits alone.
+    limits = {key: record[key] for key in _OF_LIMITS if key in record}
+    point = {**limits, "name": str(label), "values": [mass], "status": "ok"}
+    facts = {
+        key: record.get(key) for key in ("method", "cl", "calculator", "conversions", "searched")
+    }
     return {
         **facts, "schema": SCAN, "name": inputs.source, "title": inputs.source,
         "simulated": inputs.simulated, "labels": [label], "points": [point],

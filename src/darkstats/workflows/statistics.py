@@ -71,7 +71,12 @@ def limit_of(
     ``signal_fb`` is the cross section that the signal was made with, where that is known;
     ``hypothesis`` has its values by label, where no patch set says them.
     """
-    from darkstats.workflows.couplings import limit_conversion, with_benchmarks, with_coupling
+    from darkstats.workflows.couplings import (
+        limit_conversion,
+        with_benchmarks,
+        with_coupling,
+        with_searched,
+    )
     from darkstats.workflows.stated_cross_sections import stated_cross_section
     from darkstats.workflows.stated_limits import other_limit_note, stated_limit
 
@@ -89,7 +94,8 @@ def limit_of(
     )  # fmt: skip
     if conversion is not None:
         found = _limit_of(request, likelihood, shell, conversion.axis())
-        return with_coupling(found, conversion)
+        searched = None if own else likelihood.sidecar.searched
+        return with_searched(with_coupling(found, conversion), searched)
     stated = stated_cross_section(likelihood, signal_fb)
     if stated is None:
         return with_benchmarks(_limit_of(request, likelihood, shell, None), benchmarks)
