@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-__all__ = ["cdf", "log_survival", "quantile", "survival"]
+__all__ = ["cdf", "density", "log_survival", "quantile", "survival"]
 
 _STANDARD = NormalDist()
 _ROOT_HALF = math.sqrt(0.5)
@@ -18,6 +18,11 @@ _LOG_ROOT_2PI = 0.5 * math.log(2.0 * math.pi)
 def cdf(x: float) -> float:
     """Probability below ``x``."""
     return 0.5 * math.erfc(-x * _ROOT_HALF)
+
+
+def density(x: float) -> float:
+    """Density at ``x``."""
+    return math.exp(-0.5 * x * x - _LOG_ROOT_2PI)
 
 
 def survival(x: float) -> float:
@@ -53,8 +58,8 @@ def quantile(p: float) -> float:
     x = _STANDARD.inv_cdf(p)
     # One Newton step on the tail that is small: Wichura's AS 241 is good to 1e-16 in p, and the
     # step removes what is left where p itself is tiny.
-    density = math.exp(-0.5 * x * x - _LOG_ROOT_2PI)
-    if density > 0.0:
+    slope = density(x)
+    if slope > 0.0:
         residual = cdf(x) - p if x < 0.0 else (1.0 - p) - survival(x)
-        x -= residual / density
+        x -= residual / slope
     return x

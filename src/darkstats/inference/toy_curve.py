@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
+from darkstats.gaussian import density, quantile
+
 __all__ = ["NoisyCrossing", "NoisyPoint", "noisy_crossing"]
 
 _APART = 1e-6  # relative distance of points that tell something about a slope
+_STEEP = 1.0  # |log(value / level)| from which on a logarithm is not straight, but Gaussian tails
+_FAR = 2.0  # standard deviations from the level beyond which toys tell little of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,12 @@ class NoisyPoint:
         """Logarithm of value / level, and its error; values below ``floor`` count as ``floor``."""
         value = max(self.value, floor)
         return math.log(value / level), max(self.error, floor) / value
+
+    def in_sigma(self, level: float, floor: float) -> tuple[float, float]:
+        """Standard deviations of a Gaussian above the level, and their error; 1 is out of reach."""
+        value = min(max(self.value, floor), 1.0 - floor)
+        z = quantile(value)
+        return z - quantile(level), max(self.error, floor) / density(z)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,15 @@ def _neighbours(ordered: list[NoisyPoint], root: float) -> list[NoisyPoint]:
     return distinct[first : first + 2]
 
 
+def _is_steep(
+    ordered: list[NoisyPoint], logs: dict[float, tuple[float, float]], reach: float, root: float
+) -> bool:
+    """Whether points around a crossing span more than a logarithm follows in a straight line."""
+    return any(
+        abs(logs[p.mu][0]) > _STEEP for p in ordered if abs(p.mu - root) <= reach and p.value > 0.0
+    )
+
+
 def noisy_crossing(
     points: list[NoisyPoint],
     level: float,
@@ -70,6 +89,9 @@ def noisy_crossing(
     window: float = 0.15,
 ) -> NoisyCrossing | None:
     """Crossing of ``level`` by a weighted straight line through the points around it.
+
+    The line is one of logarithms, as few events give, unless they fall so steeply that the points
+    around the crossing are those of a large excess: then one of standard deviations.
 
     Parameters
     ----------
@@ -93,17 +115,24 @@ def noisy_crossing(
     root = _rough([(point.mu, logs[point.mu][0]) for point in ordered], falling=falling)
     if root is None:
         return None
+    told, straight, steep = logs, set(logs), _is_steep(ordered, logs, window * abs(root), root)
+    if steep:
+        told = {point.mu: point.in_sigma(level, floor) for point in ordered}
+        straight = {mu for mu, (away, _) in told.items() if abs(away) <= _FAR}
     near: list[NoisyPoint] = []
     slope = error = 0.0
     for _ in range(3):
-        near = [p for p in ordered if abs(p.mu - root) <= window * abs(root) and p.value > 0.0]
+        near = [
+            p for p in ordered
+            if abs(p.mu - root) <= window * abs(root) and p.value > 0.0 and p.mu in straight
+        ]  # fmt: skip
         if len(near) < 3 or near[-1].mu - near[0].mu < _APART * abs(root):
             near = _neighbours(ordered, root)
         if len(near) < 2:  # all at one place: no slope is known
             return NoisyCrossing(root, math.inf, 0.0, math.inf, settled=False)
         x = np.array([point.mu - root for point in near])
-        y = np.array([logs[point.mu][0] for point in near])
-        sigma = np.array([logs[point.mu][1] for point in near])
+        y = np.array([told[point.mu][0] for point in near])
+        sigma = np.array([told[point.mu][1] for point in near])
         coefficients = np.polyfit(x, y, 1, w=1.0 / sigma)
         slope, offset = float(coefficients[0]), float(coefficients[1])
         error = float(np.average(sigma, weights=1.0 / sigma**2))
@@ -115,6 +144,9 @@ def noisy_crossing(
 
     # how far the failed toys could move the crossing
     def shifted(name: str) -> float:
+        if steep:
+            ends = [replace(p, value=getattr(p, name)).in_sigma(level, floor)[0] for p in near]
+            return root - float(np.mean(ends) - np.mean([told[p.mu][0] for p in near])) / slope
         ratios = [max(getattr(p, name), floor) / max(p.value, floor) for p in near]
         return root - float(np.mean(np.log(ratios))) / slope
 
@@ -122,6 +154,7 @@ def noisy_crossing(
     inside = [p for p in ordered if abs(p.mu - root) <= window * abs(root)]
     settled = (
         len(inside) >= 3
+        and (len(near) >= 3 or not steep)
         and min(p.mu for p in inside) <= root * 1.02
         and max(p.mu for p in inside) >= root * 0.98
     )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkstats.errors import LimitNotFoundError
+from darkstats.gaussian import survival
 from darkstats.inference.crossing import Crossing
 from darkstats.inference.toy_curve import NoisyPoint, noisy_crossing
 
@@ -98,6 +99,26 @@ def test_noisy_crossing_with_points_at_one_place() -> None:
     )  # fmt: skip
     assert alone is not None
     assert not alone.settled
+
+
+@pytest.mark.parametrize("excess", [-1.0, 0.0, 1.0, 2.0, 5.0, 10.0, 20.0])
+@pytest.mark.parametrize(
+    "factors", [(0.93, 1.0, 1.07), (0.9, 0.95, 1.0, 1.05, 1.1), (0.88, 0.94, 1.02, 1.06, 1.12)]
+)
+def test_noisy_crossing_of_an_excess(excess: float, factors: tuple[float, ...]) -> None:
+    """The tail of a Gaussian whose width is a small part of the limit: no logarithm is straight."""
+    true = excess + 1.6448536269514722
+    points = []
+    for mu in (factor * true for factor in factors):
+        p = survival(mu - excess)
+        points.append(NoisyPoint(mu, p, 0.004, p, p))
+    found = noisy_crossing(points, 0.05, floor=1e-4)
+    assert found is not None
+    assert abs(found.mu - true) < 0.02  # standard deviations
+    assert found.low == pytest.approx(found.mu, abs=1e-12)
+    assert found.high == pytest.approx(found.mu, abs=1e-12)
+    if excess >= 5.0:
+        assert found.mu == pytest.approx(true, rel=1e-9)
 
 
 def test_noisy_crossing_needs_a_bracket() -> None:
