@@ -6,10 +6,12 @@ it was made of, and is as simulated as they are. Only what holds of the new one 
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkstats.report.sidecar import read_sidecar, with_own_signal
+from darkstats.signals.searched import searched_of
 from darkstats.workspace.documents import parse_json
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from darkstats.workspace.own_signals import OwnSignal
     from darkstats.workspace.spec import Workspace
 
-__all__ = ["carried", "joined", "sidecar_document"]
+__all__ = ["carried", "joined", "other_signals", "sidecar_document"]
 
 _OF_A_COMBINATION = ("poi_label", "collision", "reference_cross_section_pb", "searched")
 
@@ -75,6 +77,38 @@ def carried(
     }
     found = {key: value for key, value in sidecar.items() if key not in {"channels", "groups"}}
     return found | {key: v for key, v in (("channels", kept), ("groups", groups)) if v}
+
+
+def other_signals(
+    left: JsonObject, right: JsonObject, *, scales: Mapping[str, float]
+) -> tuple[str, ...]:
+    """Return what a reader has to know where signal strength 1 is not alike in two sidecars.
+
+    Parameters
+    ----------
+    left, right, scales
+        As :func:`joined` takes them.
+    """
+    words = []
+    sizes = [
+        (one.get("reference_cross_section_pb"), scales.get(side, 1.0), side)
+        for one, side in ((left, "left"), (right, "right"))
+    ]
+    stated = [size * scale for size, scale, _ in sizes if size is not None]
+    if len(stated) > 1 and not math.isclose(stated[0], stated[1], rel_tol=1e-9):
+        words.append(
+            f"signal strength 1 is {stated[0]:g} pb in the left workspace and {stated[1]:g} pb in "
+            "the right one, and one parameter multiplies both: where it shall mean one cross "
+            'section, say "signal_scale" in a --map'
+        )
+    found = [one.get("searched") for one in (left, right)]
+    if all(found) and found[0] != found[1]:
+        said = " and ".join(searched_of(one).words for one in found)
+        words.append(
+            f"the workspaces are of other searches, {said}: one signal strength of both is that "
+            "of a model which makes both"
+        )
+    return tuple(words)
 
 
 def joined(

@@ -179,7 +179,7 @@ def combine(
 
         return joined_events(request)
     from darkstats.report.sidecar_carrying import joined as joined_sidecars
-    from darkstats.report.sidecar_carrying import sidecar_document
+    from darkstats.report.sidecar_carrying import other_signals, sidecar_document
     from darkstats.workspace import combine as join
     from darkstats.workspace.combine import JOINS, left_out
     from darkstats.workspace.shared_settings import require_same_settings
@@ -216,6 +216,7 @@ def combine(
     joined = join(left, right, join=chosen, merge_channels=request.merge_channels)
     notes += left_out(left, right, join=chosen, merge_channels=request.merge_channels)
     ours, theirs = (sidecar_document(one.file, own) for one, own in zip(asked, owns, strict=True))
+    notes += other_signals(ours, theirs, scales=scales)
     if chosen == "right outer":
         ours, theirs = theirs, ours
         scales = {"left": scales.get("right", 1.0), "right": scales.get("left", 1.0)}

@@ -108,3 +108,35 @@ def test_a_part_keeps_what_holds_of_it(folder: Path, repository: Path) -> None:
     names = ["--channel", "signal_region=SR", "-o", str(folder / "plain.json")]
     assert run(["rename", str(bare), *names]) == 0
     assert not (folder / "plain.meta.json").exists()
+
+
+def test_a_signal_strength_of_two_cross_sections_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0.1 and 1 fb by one parameter; a map with a scale makes them one."""
+    searched = {"production": "b_to_k", "final_state": "mumu", "parameters": {}}
+    for channel, size_pb in (("A", 1e-4), ("B", 1e-3)):
+        said = meta(channel, reference_cross_section_pb=size_pb, searched=searched)
+        (folder / f"{channel}.meta.json").write_text(json.dumps(said))
+    asked = ["combine", str(folder / "A.json"), str(folder / "B.json"), "--join", "outer"]
+
+    def told(*more: str, out: str = "both.json") -> str:
+        assert run([*asked, *more, "-o", str(folder / out)]) == 0
+        captured = capsys.readouterr()
+        return " ".join((captured.out + captured.err).split())
+
+    assert "signal strength 1 is 0.0001 pb in the left workspace and 0.001 pb in" in told()
+    assert read_sidecar(str(folder / "both.json")).reference_cross_section_pb is None
+    map_ = folder / "map.json"
+    scale = {"schema": "darkstats.correlations/1", "signal_scale": {"left": 10.0}}
+    map_.write_text(json.dumps(scale))
+    assert "signal strength 1" not in told("--map", str(map_), out="one.json")
+    one = read_sidecar(str(folder / "one.json"))
+    assert one.reference_cross_section_pb == pytest.approx(1e-3)
+    assert one.searched is not None
+    other = meta("B", searched=searched | {"final_state": "ee"})
+    (folder / "B.meta.json").write_text(json.dumps(other))
+    assert "are of other searches, --production b_to_k --final-state mumu and" in told(
+        out="two.json"
+    )
+    assert read_sidecar(str(folder / "two.json")).searched is None
