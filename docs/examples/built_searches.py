@@ -79,6 +79,7 @@ def without_simulation_error(document: dict[str, Any], *, signal: bool = True) -
                 one
                 for one in sample["modifiers"]
                 if one["type"] != "staterror"
+                and "_simulation_" not in one["name"]  # what smoothing moves together
                 and not (signal and one["name"] == "signal_simulation")
             ]
     return document

@@ -11,8 +11,9 @@ takes away to leading order what smoothing took away first, so that the model is
 S + (S - S'); ``smoothing_independent`` takes S - S' from the second simulation.
 
 ``own``: the simulation before smoothing. Its statistical error is drawn, and the spread of the
-signed root that it gives stands beside (``own_expected_spread``), as for ``independent`` without
-smoothing.
+signed root that it gives stands beside (``own_expected_spread``), as for ``independent``, where
+smoothed bins move together. Where cuts are fixed, variances are smoothed like the counts: those of
+bins that no event has reached are not zero.
 
 Cuts that are optimised on the simulation would be other ones in a second simulation: there is
 none then. A count with a number for a background has no simulation to be tested with,
@@ -37,6 +38,7 @@ from darkstats.searches.card import SearchCard, read_card
 from darkstats.searches.counting import Counting
 from darkstats.searches.products import SearchProduct, SimulatedSamples
 from darkstats.searches.recoil_hunt import RecoilHunt, build_recoil_hunt
+from darkstats.simulation.candidates import Candidates
 from darkstats.simulation.production import default_cache
 from darkstats.workspace import Workspace
 from darkstats.workspace.patch import apply_patch
@@ -86,33 +88,61 @@ def roots(model: darkstats.Model, counts: np.ndarray) -> tuple[np.ndarray, int]:
 def one_window(
     model: darkstats.Model, sets: dict[str, tuple[np.ndarray, np.ndarray | None]], seed: int
 ) -> dict[str, float]:
-    """Signed root of each set of counts, and the spread that its variances alone would give."""
+    """Signed root of each set of counts, and the spread that its errors alone would give.
+
+    Errors are changes of the bins by what fluctuates on its own. Shape [source, bin].
+    """
     found: dict[str, float] = {"failed": 0}
     rng = np.random.Generator(np.random.Philox(seed))
-    for name, (counts, variances) in sets.items():
+    for name, (counts, errors) in sets.items():
         (root, *_), failed = roots(model, np.maximum(counts, 0.0)[None, :])
         found[name] = float(root)
         found["failed"] += failed
-        if variances is not None:
-            noise = rng.standard_normal((DRAWS, len(counts)))
-            drawn = np.maximum(model.observation.counts + np.sqrt(variances) * noise, 0.0)
+        if errors is not None:
+            noise = rng.standard_normal((DRAWS, len(errors)))
+            drawn = np.maximum(model.observation.counts + noise @ errors, 0.0)
             spread, lost = roots(model, drawn)
             found[f"{name}_expected_spread"] = float(spread.std())
             found["failed"] += lost
     return found
 
 
-def template_variances(product: SearchProduct, patch: Any) -> np.ndarray:
-    """Variances of the simulated background of a window. [bin]."""
+def shifts(sample: dict[str, Any]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Changes of the bins by parameters of smoothing, and errors of bins of their own. [bin]."""
+    content = np.array(sample["data"])
+    together: dict[str, np.ndarray] = {}
+    alone = np.zeros(len(content))
+    for modifier in sample["modifiers"]:
+        name, data = modifier["name"], modifier["data"]
+        if modifier["type"] == "staterror":
+            alone = np.array(data)
+        elif "_simulation_" in name and modifier["type"] == "normsys":
+            one = content * np.log(data["hi"] / data["lo"]) / 2.0
+            together[name] = together.get(name, 0.0) + one
+        elif "_simulation_" in name:
+            one = np.subtract(data["hi_data"], data["lo_data"]) / 2.0
+            together[name] = together.get(name, 0.0) + one
+    return together, alone
+
+
+def template_errors(product: SearchProduct, patch: Any) -> np.ndarray:
+    """Errors of the simulated background of a window. [source, bin]."""
     document = apply_patch(product.workspace, list(patch.operations), source=patch.name)
     (channel,) = document["channels"]
-    errors = [
-        np.square(m["data"])
-        for sample in channel["samples"]
-        for m in sample["modifiers"]
-        if m["type"] == "staterror"
-    ]
-    return np.sum(errors, axis=0)
+    together: list[np.ndarray] = []
+    alone = np.zeros(len(channel["samples"][0]["data"]))
+    for sample in channel["samples"]:
+        if sample["name"] != "signal":
+            moved, own = shifts(sample)
+            together += moved.values()
+            alone += own**2
+    return np.vstack([*together, np.diag(np.sqrt(alone))])
+
+
+def squared(sample: Candidates, luminosity_ipb: float) -> Candidates:
+    """The sample whose expected events are the squares of those of each row."""
+    weight_pb = sample.weight_pb * sample.events(luminosity_ipb)
+    return dataclasses.replace(sample, weight_pb=weight_pb)
 
 
 def of_templates(card: SearchCard, cache: Path, *, quick: bool) -> dict[str, Any]:
@@ -140,6 +170,18 @@ def of_templates(card: SearchCard, cache: Path, *, quick: bool) -> dict[str, Any
                 made[words, seed] = build_recoil_hunt(
                     settings, simulated, rng=np.random.default_rng(1)
                 )
+        if seed == SEEDS[0] and hunt.smoothing_sigma and hunt.optimise is None:
+            made["squares", seed] = build_recoil_hunt(
+                dataclasses.replace(hunt, asimov=True),
+                dataclasses.replace(
+                    simulated,
+                    backgrounds={
+                        name: squared(sample, hunt.luminosity_ipb)
+                        for name, sample in simulated.backgrounds.items()
+                    },
+                ),
+                rng=np.random.default_rng(1),
+            )
     first = SEEDS[0]
     shipped = made["shipped", first]
     loose = {patch.name: patch for patch in made.get(("raw", first), shipped).patches}
@@ -148,29 +190,29 @@ def of_templates(card: SearchCard, cache: Path, *, quick: bool) -> dict[str, Any
         key: np.concatenate([o["data"] for o in one.workspace["observations"]])
         for key, one in made.items()
     }
-    # Spectra that take the place of the data, and whether their bins fluctuate on their own.
-    spectrum: dict[str, tuple[np.ndarray, bool]] = {}
+    spectrum: dict[str, np.ndarray] = {}  # that take the place of the data
     if len(seeds) > 1:
-        spectrum["independent"] = (fine["shipped", SEEDS[1]], not hunt.smoothing_sigma)
+        spectrum["independent"] = fine["shipped", SEEDS[1]]
     if hunt.smoothing_sigma:
-        spectrum["own"] = (fine["raw", first], True)
+        spectrum["own"] = fine["raw", first]
         for words, seed in zip(("smoothing", "smoothing_independent"), seeds, strict=False):
             lost = fine["shipped", seed] - fine["again", seed]
-            spectrum[words] = (fine["shipped", first] + lost, False)
+            spectrum[words] = fine["shipped", first] + lost
     rows = []
     for number, patch in enumerate(shipped.patches):
         document = apply_patch(shipped.workspace, list(patch.operations), source=patch.name)
         model = darkstats.compile_workspace(Workspace.from_document(document))
         window = spectra.window(patch.name)
-        variances = template_variances(made.get(("raw", first), shipped), loose[patch.name])
-        if variances.shape != model.observation.counts.shape:
-            raise SystemExit(f"{patch.name}: smoothed and unsmoothed windows have other bins")
-        # of an independent spectrum without smoothing and of the template
-        factor = {"independent": 2.0, "own": 1.0}
-        sets = {
-            words: (window.gather(one), factor[words] * variances if alone else None)
-            for words, (one, alone) in spectrum.items()
+        errors = {
+            "independent": np.sqrt(2.0) * template_errors(shipped, patch),  # of both simulations
+            "own": template_errors(made.get(("raw", first), shipped), loose[patch.name]),
         }
+        if ("squares", first) in made:
+            variances = window.gather(fine["squares", first])
+            errors["own"] = np.diag(np.sqrt(np.maximum(variances, 0.0)))
+        if errors["own"].shape[1] != len(model.observation.counts):
+            raise SystemExit(f"{patch.name}: smoothed and unsmoothed windows have other bins")
+        sets = {words: (window.gather(one), errors.get(words)) for words, one in spectrum.items()}
         row = {"name": patch.name, "mass_gev": patch.values[0]}
         rows.append(row | one_window(model, sets, number))
     return {"rows": rows, "smoothed": sorted(hunt.smoothing_sigma)}
@@ -197,7 +239,7 @@ def of_continuum(card: SearchCard) -> dict[str, Any]:
         error = factor * np.sqrt(squares[about].sum() * sizes[near].sum() / sizes[about].sum())
         expected = card.settings.expected(mass)
         model = darkstats.compile_workspace(_count(expected, card.settings.background_error))
-        sets = {"independent": (np.array([events]), np.array([error**2]))}
+        sets = {"independent": (np.array([events]), np.array([[error]]))}
         row = {"name": f"m_{mass:g}", "mass_gev": mass, "expected": expected, "found": events}
         rows.append(row | one_window(model, sets, number))
     return {"rows": rows, "smoothed": []}

@@ -32,7 +32,7 @@ _BELOW = (
     1e-3  # relative distance, in events, below the floor that is more than rounding and nuisances
 )
 _N_TOYS = (2000, 10_000)  # the second where the first do not tell
-_BUDGET_S = 5.0  # of toys that nobody asked for, on one core
+_BUDGET_S = 6.0  # of toys that nobody asked for, on one core
 _POINTS = 40.0  # signal strengths that a limit by toys looks at
 _ROUNDING = 1e-12  # relative: of rates, and of a signal strength
 _LINEAR = 1e-9  # relative deviation of a rate that bends no line

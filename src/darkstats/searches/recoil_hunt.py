@@ -576,7 +576,13 @@ def build_recoil_hunt(
             for region in regions
         },
         "equivalent_luminosity_ipb": {
-            name: significant(sample.equivalent_luminosity_ipb)
+            name: significant(
+                max(
+                    sample.equivalent_luminosity_ipb,
+                    hunt.luminosity_ipb
+                    * max(region.spectra[name].effective_share() for region in regions),
+                )
+            )
             for name, sample in samples.backgrounds.items()
         },
         "n_hypotheses": {

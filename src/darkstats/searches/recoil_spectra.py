@@ -62,6 +62,15 @@ class SmoothSpectrum:
         share = self._share(first)
         return self.counts @ share.T, self.variances @ (share**2).T
 
+    def effective_share(self) -> float:
+        """Events of simulation for one of the data, as rows of the spectrum are weighted.
+
+        Rare events with large weights that cuts leave out do not count, as they do in the
+        equivalent luminosity of all that was generated. 0 for an empty spectrum.
+        """
+        squares = float(self.variances.sum())
+        return float(self.counts.sum()) / squares if squares > 0.0 else 0.0
+
     def covariance(self, first: IndexArray, rows: IndexArray) -> FloatArray:
         """Covariance of the bins of each merged row, events squared; rows are independent.
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from darkstats.templates.histfactory import histosys, significant, staterror
+from darkstats.templates.histfactory import rounded, significant, staterror
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
@@ -138,8 +138,17 @@ def mode_modifiers(process: str, content: FloatArray, mode: Mode) -> list[dict[s
         found.append({"name": name, "type": "normsys", "data": data})
     shape = mode.shift - relative * content if found else mode.shift
     if not found or bool(np.any(np.abs(shape) > _NEGLIGIBLE * content)):
-        found.append(histosys(name, (content - shape).ravel(), (content + shape).ravel()))
+        found.append(_mirrored(name, content.ravel(), shape.ravel()))
     return found
+
+
+def _mirrored(name: str, content: FloatArray, shape: FloatArray) -> dict[str, Any]:
+    """A histosys that goes as far down as up, in every digit that is written."""
+    nominal = np.array(rounded(content))
+    high = np.array(rounded(nominal + shape))
+    low = [float(f"{value:.12g}") for value in 2.0 * nominal - high]
+    data = {"lo_data": low, "hi_data": high.tolist()}
+    return {"name": name, "type": "histosys", "data": data}
 
 
 def simulation_errors(

@@ -17,6 +17,7 @@ from darkstats.searches.smoothing_errors import (
     simulation_errors,
     smoothing_errors,
 )
+from darkstats.templates.histfactory import rounded
 from darkstats.templates.smoothing import smoothing_kernel
 
 FINE = 4  # fine bins a bin
@@ -198,3 +199,18 @@ def test_sum_and_slope_of_independent_simulations_spread_as_the_model_says(width
 def test_the_rest_is_small_where_modes_end_early():
     matrix = covariance(8.0)
     assert smoothing_errors(matrix).rest.sum() <= LARGEST_REST * np.trace(matrix[0])
+
+
+def test_what_is_written_goes_as_far_down_as_up():
+    """Rounding would else move both variations the same way, which a reader warns of."""
+    rng = np.random.Generator(np.random.Philox(5))
+    for _ in range(50):
+        content = rng.uniform(0.01, 30.0, (1, 12))
+        shift = 0.1 * content * rng.standard_normal(12)
+        for modifier in mode_modifiers("b", content, Mode(name="slope", shift=shift)):
+            if modifier["type"] == "histosys":
+                nominal = np.array(rounded(content.ravel()))
+                up = np.subtract(modifier["data"]["hi_data"], nominal)
+                down = np.subtract(nominal, modifier["data"]["lo_data"])
+                np.testing.assert_allclose(up, down, rtol=0.0, atol=1e-12 * nominal.max())
+                assert len(str(modifier["data"]["lo_data"])) < 1.2 * len(str(nominal.tolist()))
