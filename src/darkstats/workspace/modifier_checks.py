@@ -24,6 +24,7 @@ loses the other samples in its rounding, and no minimum can be found."""
 _RELATIVE, _PER_CENT = 0.5, 1.5
 """Equal factors up to the first look like relative errors; from the second on, like per cent."""
 _ROUNDING = 1e-9  # of a sum of yields
+_ROUNDING_OF_SHAPE = 1e-3  # of all that a shape moves between bins
 _WIDEST = 1.0 + 1e-9
 """Uncertainty of a bin in its yield: that of a single simulated event is all of it."""
 _INTERPOLATED = frozenset({"normsys", "histosys"})
@@ -189,19 +190,22 @@ def _histosys(sample: SamplePart, modifier: ModifierPart, report: Report) -> Non
             f"the histosys {shown(modifier.name)} changes nothing here",
             "harmless; where the file is yours, remove it unless its parameter is wanted",
         )
-    elif _go_the_same_way(nominal, up, down):
+    elif _go_the_same_way(data, high, low):
         _one_sided(sample, modifier, report)
     if nominal > 0 and not (0.1 * nominal <= up <= 10 * nominal and down <= 10 * nominal):
         _large(sample, modifier, report)
 
 
-def _go_the_same_way(nominal: float, up: float, down: float) -> bool:
-    """Whether both totals are above nominal, or below, by more than their rounding.
+def _go_the_same_way(nominal: list[float], up: list[float], down: list[float]) -> bool:
+    """Whether both totals are above nominal, or below, by more than rounding.
 
-    A shape whose yield another modifier has (as ``convert`` writes it) has totals that are nominal.
+    A shape whose yield another modifier has (as ``convert`` writes it) has totals that are nominal
+    but for the digits of its bins: small beside what moves from bin to bin.
     """
-    rounding = _ROUNDING * abs(nominal)
-    changes = (up - nominal, down - nominal)
+    total = sum(nominal)
+    moved = sum(abs(a - n) + abs(b - n) for a, b, n in zip(up, down, nominal, strict=True))
+    rounding = max(_ROUNDING * abs(total), _ROUNDING_OF_SHAPE * moved)
+    changes = (sum(up) - total, sum(down) - total)
     return min(changes) > rounding or max(changes) < -rounding
 
 

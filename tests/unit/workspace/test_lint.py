@@ -436,6 +436,19 @@ def test_factors_that_look_like_errors(low: float, high: float, words: str) -> N
     assert words in found[0].remedy
 
 
+@pytest.mark.parametrize(("excess", "expected"), [(0.0005, 0), (0.5, 1)])
+def test_shapes_with_totals_that_are_nominal_but_for_digits(excess: float, expected: int) -> None:
+    """Bins move by ten events against each other; both totals are a little above nominal."""
+    document = plain()
+    sample = document["channels"][0]["samples"][1]
+    first, second = sample["data"]
+    sample["modifiers"][1]["data"] = {
+        "lo_data": [first - 10.0, second + 10.0 + excess],
+        "hi_data": [first + 10.0 + excess, second - 10.0],
+    }
+    assert [one.code for one in lint(document)].count("one-sided") == expected
+
+
 def test_a_key_that_nearly_is_the_missing_one() -> None:
     document = plain()
     data = document["channels"][0]["samples"][1]["modifiers"][1]["data"]
