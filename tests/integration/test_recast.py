@@ -365,7 +365,14 @@ def test_electrons_weaken_a_limit_in_photons(tmp_path: Path) -> None:
     for a, b in zip(alone, both, strict=True):
         expected = math.sqrt(1.0 + 8.0 * (0.3 / a.mass_gev) ** 2)
         assert b.intervals[0].lower / a.intervals[0].lower == pytest.approx(expected, rel=1e-6)
-    for wrong in ({"electrons_gev": 0.0}, {"electrons_gev": 0.1, "to": "dark_photon"}):
+    told = w.recast(w.RecastRequest(**asked_for, electrons_gev=0.3)).record()["assumptions"]
+    assert "the coupling to photons; with a coupling to electrons besides" in " ".join(told)
+    assert "only the coupling" not in " ".join(told)
+    for wrong in (
+        {"electrons_gev": 0.0},
+        {"electrons_gev": math.inf},
+        {"electrons_gev": 0.1, "to": "dark_photon"},
+    ):
         with pytest.raises(OptionError, match="--electrons"):
             w.RecastRequest(**(asked_for | wrong))
 

@@ -290,7 +290,8 @@ def _require_converted(entry: Entry, card: SearchCard) -> None:
         if not model.converts(card.searched):
             remedy = "name a benchmark of this signal, or none"
             if card.searched.production in PRODUCTIONS:
-                remedy += f"; couplings of its scan: darkstats recast {card.searched.options}"
+                remedy += "; couplings of its scan: darkstats recast SCAN --to MODEL "
+                remedy += card.searched.options
             item.fail(
                 f"{name} is of {model.search_words}, and the signal is of {card.searched.words}: "
                 f"{model.coupling} would be that of another rate ({model.assumption})",

@@ -63,7 +63,7 @@ class DarkHiggsRequest:
         named = (("--escapes-beyond", self.far_mm), ("--product", self.product))
         for name, value in named:
             if value is not None and not 0.0 < value < math.inf:
-                raise OptionError(f"{name} {value:g}: give a number above zero")
+                raise OptionError(f"{name} {value:g}: give a finite number above zero")
 
 
 def _plane(request: DarkHiggsRequest) -> ScanTable:

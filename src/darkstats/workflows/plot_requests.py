@@ -116,12 +116,13 @@ class PlotRequest:
         ),
     ] = None  # fmt: skip
     anomaly_years: Annotated[
-        tuple[int, ...],
+        tuple[int, ...] | None,
         option(
-            "--anomaly", metavar="YEARS", panel=_FIGURE, read=_years, usual="2021,2023,2025",
-            help="Inputs to the muon's anomaly beside a coupling to muons, or none.",
+            "--anomaly", metavar="YEARS", panel=_FIGURE, read=_years,
+            usual="2021,2023,2025 beside an invisible Z'",
+            help="Inputs to the muon's anomaly beside a coupling g' to muons, or none.",
         ),
-    ] = (2021, 2023, 2025)  # fmt: skip
+    ] = None  # fmt: skip
     note: Annotated[
         str | None,
         option("--note", metavar="WORDS", help="A line of the legend.", panel=_FIGURE),

@@ -196,7 +196,9 @@ class RecastRequest:
             if MEDIATORS[self.to].photon_factor is None or self.decays:
                 raise OptionError("--electrons is of an axion-like particle with built-in decays")
             if not 0.0 < self.electrons_gev < math.inf:
-                raise OptionError(f"--electrons {self.electrons_gev:g}: give a number above zero")
+                raise OptionError(
+                    f"--electrons {self.electrons_gev:g}: give a finite number above zero"
+                )
         if self.decays and self.source is not None:
             raise OptionError(
                 "--decays are those of --to, and the limit is on --from: give a limit on a rate"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from darkstats.report.figures.style import Drawing
     from darkstats.report.recasts import Comparison, Recast
     from darkstats.report.scan_table import Collision
+    from darkstats.signals.mediators import Mediator
     from darkstats.workflows.recast_requests import RecastRequest
 
 __all__ = ["recast"]
@@ -45,6 +46,15 @@ def _search(request: RecastRequest) -> Search:
     )
 
 
+def _model(request: RecastRequest) -> Mediator:
+    """The mediator of ``--to``; its note says that it couples to electrons where it does."""
+    model = MEDIATORS[request.to]
+    if request.electrons_gev is None:
+        return model
+    note = f"{model.note.removeprefix('only ')}; with a coupling to electrons besides"
+    return replace(model, note=note)
+
+
 def _targets(request: RecastRequest) -> tuple[Target, Target | None]:
     from darkstats.reinterpret.recast_files import read_decays, read_ratio
     from darkstats.reinterpret.recast_searches import Target
@@ -57,7 +67,7 @@ def _targets(request: RecastRequest) -> tuple[Target, Target | None]:
     ratio = hadronic_ratio if request.hadrons is None else read_ratio(request.hadrons)
     table = read_decays(dict(request.decays)) if request.decays else None
     target = Target(
-        model=MEDIATORS[request.to], dark=dark, ratio=ratio, table=table,
+        model=_model(request), dark=dark, ratio=ratio, table=table,
         electrons_gev=request.electrons_gev or 0.0,
     )  # fmt: skip
     if request.source is None:
@@ -92,7 +102,7 @@ def _described(
     from darkstats.signals.hadronic_ratio import SOURCE
 
     lifetime = _lifetime_words(request, search, given.curves)
-    models = [MEDIATORS[request.to], *([] if source is None else [source.model])]
+    models = [_model(request), *([] if source is None else [source.model])]
     words = {
         "production": search.production.words,
         "final state": request.final_state,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from darkstats.errors import OptionError
 from darkstats.report.scan_table import ScanTable
 from darkstats.workflows.outcome import Outcome
 from darkstats.workflows.plot_requests import PlotRequest, name_of
@@ -29,13 +30,30 @@ Figures = dict[str, Callable[[], "Drawing"]]
 _ON_MUONS = (
     "lmu_ltau", "lmu_ltau_dressed", "lmu_ltau_invisible", "lmu_ltau_invisible_dressed",
 )  # fmt: skip
+#: The same coupling, seen in charged leptons: its figures have the bands where they are asked for.
+_ON_MUONS_IF_ASKED = ("lmu_ltau_mumu", "lmu_ltau_tautau")
+_ANOMALY_YEARS = (2021, 2023, 2025)
 _ANOMALY_POINTS = 60
 _IN_PLANE = 2
 
 
 def anomaly(request: PlotRequest, key: str, tables: Sequence[ScanTable]) -> list[Favoured]:
-    """Couplings that the muon's anomaly favours, over the masses of the figure."""
-    if key not in _ON_MUONS:
+    """Couplings that the muon's anomaly favours, over the masses of the figure.
+
+    Raises
+    ------
+    OptionError
+        They are asked for beside something else than g'.
+    """
+    years = request.anomaly_years
+    if years and key not in (*_ON_MUONS, *_ON_MUONS_IF_ASKED):
+        raise OptionError(
+            f"--anomaly: the bands are of g' of L_mu - L_tau, and the figure is of {key}: choose "
+            "that with --coupling, or leave --anomaly out"
+        )
+    if years is None:
+        years = _ANOMALY_YEARS if key in _ON_MUONS else ()
+    if not years:
         return []
     import numpy as np
 
@@ -46,7 +64,7 @@ def anomaly(request: PlotRequest, key: str, tables: Sequence[ScanTable]) -> list
     ends = request.mass_range_gev or (0.7 * float(mass.min()), 1.4 * float(mass.max()))
     grid = np.geomspace(*ends, _ANOMALY_POINTS)
     found = []
-    for year in request.anomaly_years:
+    for year in years:
         edges = np.array(
             [[np.nan if e is None else e for e in coupling_band(float(m), year)] for m in grid]
         )

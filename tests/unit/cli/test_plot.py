@@ -74,7 +74,7 @@ def test_the_table_counts_failures_and_names_sources(call: Call, scans: dict[str
     assert f"m_3: {scan_records.FAILURE}" in text
     assert "arXiv:2007.13071 [B]" in text
     assert "simulated data" in text
-    assert "only the photon coupling, alpha = 1/137.036" in text
+    assert "only the photon coupling, BR(a -> gamma gamma) = 1" in text
 
 
 def test_a_projection_says_how_systematic_errors_scale(
@@ -145,6 +145,17 @@ def test_bands_of_the_anomaly(call: Call, scans: dict[str, Path], tmp_path: Path
     (tmp_path / "dressed.json").write_text(json.dumps(dressed), "utf-8")
     scans = {**scans, "dressed": tmp_path / "dressed.json"}
     assert bands("dressed") == 9
+    # g' of Z' -> mu mu is the same coupling: its bands are drawn where they are asked for.
+    for point in dressed["points"]:
+        point["couplings"] = {"lmu_ltau_mumu": next(iter(point["couplings"].values()))}
+    dressed["benchmarks"] = ["lmu_ltau_mumu"]
+    (tmp_path / "mumu.json").write_text(json.dumps(dressed), "utf-8")
+    scans = {**scans, "mumu": tmp_path / "mumu.json"}
+    assert bands("mumu") == 0
+    assert bands("mumu", "--anomaly", "2021") == 3
+    refused = call("plot", scans["alp"], "--anomaly", "2021", "-o", path)
+    assert refused.status == 2
+    assert "the figure is of alp_photon" in " ".join(refused.err.split())
     assert "give years" in call("plot", scans["zprime"], "--anomaly", "now").err
     done = call("plot", scans["zprime"], "--anomaly", "1999", "-o", path)
     assert "no inputs of 1999" in done.err

@@ -169,7 +169,7 @@ def test_benchmarks_of_another_signal_are_refused(write: Write, benchmark: str, 
         read_card(path)
     said = " ".join(str(refused.value).split())
     assert f"benchmarks[0]: {benchmark} is of {of}, and the signal is of " in said
-    assert "darkstats recast --production radiative --final-state mumu" in said
+    assert "darkstats recast SCAN --to MODEL --production radiative --final-state mumu" in said
 
 
 def test_benchmarks_of_the_same_signal_are_taken(write: Write) -> None:
