@@ -118,7 +118,7 @@ PUBLISHED = {
         what="muonphilic_scalar_mumu", unit="", low=1.8e-3, high=0.040, masses_gev=(0.212, 6.0),
         source="arXiv:2403.02841, observed, 90 %, up to 6 GeV", mark="lit B",
         reason="the lowest are below 0.2145 GeV, where windows have one to five events of background; above "
-        "they begin at 1.45e-3, 0.80 of the published lowest",
+        "they begin at 1.48e-3, 0.82 of the published lowest",
     ),
     "dark_higgsstrahlung": Published(
         what="cross_section", unit="fb", low=1.7, high=5.0, masses_gev=(4.0, 9.7),
