@@ -296,9 +296,9 @@ def records(
 
 
 def _decays(repository: Path, folder: Path) -> str:
-    """A search for decays of B mesons at two masses and one lifetime."""
+    """A search for decays of B mesons at two masses and two lifetimes, of which it sees one."""
     text = (repository / "models/b_to_k_scalar.yaml").read_text("utf-8")
-    for key, values in (("masses_gev", "0.3, 0.6"), ("ctau_mm", "10")):
+    for key, values in (("masses_gev", "0.3, 0.6"), ("ctau_mm", "0.001, 10")):
         text = re.sub(rf"{key}: \[[^]]*\]", f"{key}: [{values}]", text)
     card = folder / "decays.yaml"
     card.write_text(text, "utf-8")

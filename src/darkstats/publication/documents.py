@@ -34,6 +34,7 @@ _FACTS = (
     "name", "title", "simulated", "data", "luminosity_ipb", "reference_cross_section_pb",
     "poi_label", "collision", "label_words", "parent_cross_section_pb",
     "searched",
+    "without_sensitivity",
 )  # fmt: skip
 #: What limits and the labels beside the workspace must say alike.
 _SAID_ALIKE = (

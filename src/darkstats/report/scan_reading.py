@@ -232,6 +232,22 @@ def _collision(reader: _Reader, record: Mapping[str, Any]) -> Collision:
     )
 
 
+def _left_out(
+    reader: _Reader, record: Mapping[str, Any], labels: Sequence[str], axes: Sequence[str]
+) -> FloatArray:
+    """Coordinates of hypotheses that the search has left out, where it says them."""
+    rows = []
+    for k, row in enumerate(reader.optional(record, "without_sensitivity", list, "") or []):
+        pointer = f"/without_sensitivity/{k}"
+        if not isinstance(row, list) or len(row) != len(labels):
+            raise reader.fail(pointer, f"is {_shown(row)}, not a value for each label")
+        values = [reader.number(value, f"{pointer}/{j}") for j, value in enumerate(row)]
+        if any(math.isnan(value) for value in values):
+            raise reader.fail(pointer, "has a null")
+        rows.append([values[labels.index(axis)] for axis in axes])
+    return np.array(rows).reshape(len(rows), len(axes))
+
+
 def _labels(reader: _Reader, record: Mapping[str, Any]) -> list[str]:
     labels: list[Any] = reader.get(record, "labels", list, "")
     for k, label in enumerate(labels):
@@ -444,4 +460,5 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
         source=source,
         benchmarks=tuple(benchmarks),
         searched=_searched(reader, record),
+        left_out=_left_out(reader, record, labels, axes),
     )

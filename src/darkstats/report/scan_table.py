@@ -208,6 +208,21 @@ class Limits:
             width_over_mass=None if width is None else width[chosen],
         )
 
+    def padded(self, n: int) -> Limits:
+        """The same with ``n`` further hypotheses that have no number."""
+
+        def more(values: FloatArray) -> FloatArray:
+            return np.concatenate([values, np.full((*values.shape[:-1], n), np.nan)], axis=-1)
+
+        held, width = self.low_counts, self.width_over_mass
+        return replace(
+            self,
+            observed=more(self.observed),
+            expected=more(self.expected),
+            low_counts=None if held is None else more(held),
+            width_over_mass=None if width is None else more(width),
+        )
+
     def only(self, where: BoolArray) -> Limits:
         """The same with numbers for these hypotheses alone, and no widths. Shape [point]."""
         held = self.low_counts
@@ -306,6 +321,8 @@ class ScanTable(Shown):
         Names of the benchmarks of the search, in its order.
     searched
         What it looked for; None where the record does not say.
+    left_out
+        Coordinates of hypotheses that the search has no sensitivity to. Shape [hypothesis, axis].
     """
 
     in_a_line: ClassVar = "name title method cl simulated hypotheses"
@@ -342,6 +359,7 @@ class ScanTable(Shown):
     source: str = ""
     benchmarks: tuple[str, ...] = ()
     searched: Searched | None = None
+    left_out: FloatArray = field(default_factory=lambda: np.empty((0, 2)), repr=False)
 
     @property
     def hypotheses(self) -> str:

@@ -30,7 +30,7 @@ from darkstats.templates.histfactory import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from darkstats.arrays import FloatArray
     from darkstats.searches.products import SimulatedSamples
@@ -193,14 +193,17 @@ def _name(mass_gev: float, ctau_mm: float) -> str:
 
 def _signals(
     search: Counting, mass_gev: float, sample: Candidates, data: float
-) -> tuple[list[tuple[Patch, dict[str, Any]]], list[str]]:
-    """Patches of one mass with what a sidecar says of them, and hypotheses left out."""
+) -> tuple[list[tuple[Patch, dict[str, Any]]], dict[str, tuple[float, float]]]:
+    """Patches of one mass with what a sidecar says of them; values of hypotheses left out."""
     rows = sample.select(passing(sample, search.cuts))
     names = [_name(mass_gev, ctau) for ctau in search.ctau_mm]
     if search.window is not None and len(rows) < max(
         _LEAST_SIGNALS, _LEAST_SHARE * rows.n_generated
     ):
-        return [], names
+        return [], {
+            name: (round(mass_gev, 6), ctau)
+            for name, ctau in zip(names, search.ctau_mm, strict=True)
+        }
     between, more = None, {}
     if search.window is not None:
         require_declared_mass(mass_gev, rows, search.window.variable)
@@ -214,7 +217,7 @@ def _signals(
         np.array(search.ctau_mm), between_mm=between,
     )  # fmt: skip
     made: list[tuple[Patch, dict[str, Any]]] = []
-    left_out: list[str] = []
+    left_out: dict[str, tuple[float, float]] = {}
     channel, expected = search.channel(mass_gev), search.expected(mass_gev)
     for name, ctau, efficiency, error in zip(
         names, search.ctau_mm, found.efficiency.tolist(), found.error.tolist(), strict=True
@@ -222,7 +225,7 @@ def _signals(
         relative = error / efficiency if efficiency > 0.0 else np.inf
         weak = efficiency < search.least_efficiency
         if weak or relative > search.largest_simulation_error:
-            left_out.append(name)
+            left_out[name] = (round(mass_gev, 6), ctau)
             continue
         events = search.luminosity_ipb * search.reference_pb * efficiency
         errors = [normsys(key, size) for key, size in search.systematics.items()]
@@ -283,7 +286,7 @@ def build_counting(
     data: dict[str, float] = {}
     backgrounds: dict[str, dict[str, Any]] = {}
     found: list[tuple[Patch, dict[str, Any]]] = []
-    left_out: list[str] = []
+    left_out: dict[str, tuple[float, float]] = {}
     by_channel: dict[str, list[str]] = {}
     for masses, sample in sorted(samples.signals.items()):
         mass = masses[0]
@@ -295,7 +298,7 @@ def build_counting(
             backgrounds[channel] = search.background(mass)
             by_channel.setdefault(channel, []).extend(patch.name for patch, _ in made)
         found += made
-        left_out += without
+        left_out |= without
     if not found:
         raise OptionError(
             "no hypothesis has an efficiency above least_efficiency: loosen cuts, or let volumes "
@@ -313,7 +316,7 @@ def build_counting(
         ),
         labels=(search.mass_label, CTAU_LABEL),
         patches=tuple(patch for patch, _ in found),
-        sidecar=_sidecar(search, tuple(backgrounds), windows),
+        sidecar=_sidecar(search, tuple(backgrounds), windows, list(left_out.values())),
         summary={
             "yields": {
                 channel: {"background": sample["data"][0]}
@@ -321,7 +324,7 @@ def build_counting(
             },
             "equivalent_luminosity_ipb": {},
             "n_hypotheses": {"counted": len(found), "without_sensitivity": len(left_out)},
-            "without_sensitivity": left_out,
+            "without_sensitivity": list(left_out),
             "signal_efficiency": {
                 channel: {name: windows[name]["efficiency"] for name in names}
                 for channel, names in by_channel.items()
@@ -338,7 +341,10 @@ def build_counting(
 
 
 def _sidecar(
-    search: Counting, channels: tuple[str, ...], windows: Mapping[str, Any]
+    search: Counting,
+    channels: tuple[str, ...],
+    windows: Mapping[str, Any],
+    left_out: Sequence[tuple[float, float]],
 ) -> dict[str, Any]:
     """Axes, windows, and what ``mu = 1`` is."""
     facts: dict[str, Any] = {
@@ -364,6 +370,8 @@ def _sidecar(
         "spectra_share_events": False,
         "windows": dict(windows),
     }
+    if left_out:
+        sidecar["without_sensitivity"] = [list(values) for values in left_out]
     if search.parent_pb is not None:
         sidecar["parent_cross_section_pb"] = search.parent_pb
     return sidecar

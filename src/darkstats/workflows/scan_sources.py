@@ -262,8 +262,9 @@ _PARENT = "parent_cross_section_pb"
 
 
 def _where_said(sidecar: Mapping[str, Any]) -> dict[str, object]:
-    """Cross section of the particles whose decays are searched for, and what is searched for."""
-    return {key: sidecar[key] for key in (_PARENT, "searched") if key in sidecar}
+    """Cross section of what decays, what is searched for, and hypotheses that were left out."""
+    said = (_PARENT, "searched", "without_sensitivity")
+    return {key: sidecar[key] for key in said if key in sidecar}
 
 
 def couplings_of(hypotheses: MassHypotheses) -> dict[str, Coupling]:

@@ -71,6 +71,7 @@ def test_what_is_not_seen_or_not_known_is_left_out_and_counted() -> None:
     )  # fmt: skip
     assert [patch.values for patch in product.patches] == [(1.0, 10.0)]
     assert product.summary["n_hypotheses"] == {"counted": 1, "without_sensitivity": 3}
+    assert product.sidecar["without_sensitivity"] == [[1.0, 1e-3], [2.0, 1e-3], [2.0, 10.0]]
     with pytest.raises(OptionError, match="no hypothesis"):
         built({1.0: candidates([2.0] * 400)}, cuts=(Cut(variable="m_ee_gev", above=4.0),))
     with pytest.raises(OptionError, match="section signal"):

@@ -46,6 +46,7 @@ __all__ = [
     "Favoured",
     "draw_favoured",
     "draw_limits",
+    "evenness",
     "gaps_note",
     "in_order",
     "limit_columns",
@@ -246,7 +247,7 @@ _SCALES: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = Mappi
 _MUCH_BETTER = 0.8
 
 
-def _evenness(mass: FloatArray, ends: Range, scale: str) -> float:
+def evenness(mass: FloatArray, ends: Range, scale: str) -> float:
     """Largest distance between the hypotheses' distribution and an even one along the axis."""
     to = _SCALES[scale][0]
     places, (low, high) = to(np.sort(np.unique(mass))), to(np.array(ends))
@@ -266,7 +267,7 @@ def mass_scale(mass: FloatArray, ends: Range, *, usual: bool = False) -> str:
         return "linear"
     if len(np.unique(mass)) < 2:
         return "log"
-    found = {scale: _evenness(mass, ends, scale) for scale in _SCALES}
+    found = {scale: evenness(mass, ends, scale) for scale in _SCALES}
     better = min(("log", "linear"), key=found.__getitem__)
     return "root" if not usual and found["root"] < _MUCH_BETTER * found[better] else better
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from darkstats.report.dark_higgs import dark_higgs_columns
 from darkstats.report.figures.coupling_limits import outside_legend
-from darkstats.report.figures.planes import cells_of, fill_cells, without_notches
+from darkstats.report.figures.plane_cells import cells_of, plane_axes, without_notches
+from darkstats.report.figures.planes import fill_cells
 from darkstats.report.figures.scan_words import axis_title, scan_header
 from darkstats.report.figures.style import BLACK, BLUE, Drawing, canvas, style
 from darkstats.report.numbers import level_words
@@ -39,14 +40,13 @@ def dark_higgs_figure(found: DarkHiggs, what: str) -> Drawing:
     table = found.table
     picked = [one.holds_to if what == "holds" else one.excluded_to for one in found.points]
     values = np.array([math.nan if value is None else value for value in picked])
-    cells = without_notches(cells_of(table), table)
+    cells = without_notches(cells_of(table), table.coordinates)
     with style():
         figure = canvas(7.0, 5.8)
         axes = figure.add_subplot()
         drawn, _ = fill_cells(axes, cells, values, symmetric=False)
-        low, high = cells.low.min(axis=0), cells.high.max(axis=0)
-        axes.set_xlim(float(low[0]), float(high[0]))
-        axes.set_ylim(float(low[1]), float(high[1]))
+        plane_axes(axes, cells)
+        low, high = cells.ends
         ends = np.array([float(low[0]), float(high[0])])
         for times, color, dashes, words in (
             (1.0, BLACK, "--", r"$M_{h^{\prime}} = M_{A^{\prime}}$: long-lived below"),

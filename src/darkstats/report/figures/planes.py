@@ -1,15 +1,15 @@
 """Scans over two masses: maps of the plane, and slices through it.
 
-A hypothesis stands for the cell around it, half-way to its neighbours; where a column of the plane
-ends between longer ones, its last cell reaches as far as they do. Colours are values of hypotheses,
-and a slice shows, for each column, the hypothesis in whose cell it runs, and says how far off these
-are. Only the line where a limit crosses a signal strength of 1 is interpolated.
+Colours are values of hypotheses, each in its cell, and a slice shows, for each column, the
+hypothesis in whose cell it runs, and says how far off these are. What the search left out stays
+white, and no line crosses it. Only the line where a limit crosses a signal strength of 1 is
+interpolated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,14 @@ import numpy as np
 
 from darkstats.errors import OptionError, UnknownNameError
 from darkstats.report.figures.coupling_limits import draw_limits, gaps_note, in_order, limit_columns
+from darkstats.report.figures.plane_cells import (
+    Cells,
+    cells_of,
+    is_plane,
+    plane_axes,
+    scale_axis,
+    without_notches,
+)
 from darkstats.report.figures.scan_words import (
     at_axis,
     axis_symbol,
@@ -57,119 +65,7 @@ MAPS: Mapping[str, str] = MappingProxyType(
     }
 )
 _FAILED = "#f3f3f3"
-_ROOM = 0.16  # above the plane, for the legend
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Cells:
-    """Rectangles about the hypotheses of a plane, in columns.
-
-    Parameters
-    ----------
-    column_axis
-        Which mass the hypotheses of a column share: 0 or 1.
-    column
-        Column of each hypothesis. Shape [point].
-    low, high
-        Corners of the rectangle of each hypothesis. Shape [point, 2].
-    """
-
-    column_axis: int
-    column: IndexArray = field(repr=False)
-    low: FloatArray = field(repr=False)
-    high: FloatArray = field(repr=False)
-
-    def containing(self, axis: int, at: float) -> IndexArray:
-        """Hypotheses in whose cell ``at`` lies on an axis, in the order of the other mass."""
-        inside = (self.low[:, axis] <= at) & (at < self.high[:, axis])
-        chosen = np.flatnonzero(inside)
-        order = np.argsort(self.low[chosen, 1 - axis], kind="stable")
-        return np.asarray(chosen[order])
-
-
-def _edges(centres: FloatArray, alone: float) -> tuple[FloatArray, FloatArray]:
-    """Ends of cells half-way between sorted centres; ``alone`` is the width of a lonely one."""
-    floor = 0.0 if centres[0] >= 0.0 else -np.inf  # masses are not negative
-    if len(centres) == 1:
-        return np.maximum(centres - 0.5 * alone, floor), centres + 0.5 * alone
-    middle = 0.5 * (centres[1:] + centres[:-1])
-    low = np.concatenate([[1.5 * centres[0] - 0.5 * centres[1]], middle])
-    high = np.concatenate([middle, [1.5 * centres[-1] - 0.5 * centres[-2]]])
-    return np.maximum(low, floor), high
-
-
-def is_plane(table: ScanTable) -> bool:
-    """Whether a scan is over two coordinates, and its hypotheses stand in columns."""
-    return table.dimension == 2 and table.is_told_apart and _column_axis(table) is not None
-
-
-def _column_axis(table: ScanTable) -> int | None:
-    """Which coordinate the hypotheses of a column share; None where they are in no columns."""
-    numbers = [len(np.unique(table.coordinates[:, axis])) for axis in (0, 1)]
-    axis = int(np.argmin(numbers))
-    in_columns = 2 * numbers[axis] <= len(table.points) or len(table.points) <= 4
-    return axis if in_columns else None
-
-
-def cells_of(table: ScanTable) -> Cells:
-    """Cells of a scan over two masses.
-
-    Raises
-    ------
-    OptionError
-        The scan is over another number of masses, or its hypotheses are in no columns.
-    """
-    if table.dimension != 2:
-        raise OptionError(
-            f"{table.name} is a scan over {table.dimension} mass(es); a map needs two"
-        )
-    masses = table.coordinates
-    axis = _column_axis(table)
-    if axis is None:
-        raise OptionError(f"the hypotheses of {table.name} are in no columns: no map can be drawn")
-    values, column = np.unique(masses[:, axis], return_inverse=True)
-    low, high = np.empty_like(masses), np.empty_like(masses)
-    start, stop = _edges(values, 0.1 * float(values[0]))
-    low[:, axis], high[:, axis] = start[column], stop[column]
-    other = masses[:, 1 - axis]
-    gaps = [np.diff(np.sort(other[column == k])) for k in range(len(values))]
-    typical = float(np.median(np.concatenate(gaps))) if any(len(g) for g in gaps) else 0.1
-    for k in range(len(values)):
-        members = np.flatnonzero(column == k)
-        members = members[np.argsort(other[members], kind="stable")]
-        low[members, 1 - axis], high[members, 1 - axis] = _edges(other[members], typical)
-    return Cells(column_axis=axis, column=column, low=low, high=high)
-
-
-def without_notches(cells: Cells, table: ScanTable) -> Cells:
-    """The same cells, without white strips between columns that reach farther.
-
-    The last cell of a column grows to where the nearer-ending one of its two neighbours ends. A
-    lonely hypothesis takes the height of the cell beside it.
-    """
-    along, across = 1 - cells.column_axis, cells.column_axis
-    low, high = cells.low.copy(), cells.high.copy()
-    n = int(cells.column.max()) + 1
-    members = [np.flatnonzero(cells.column == k) for k in range(n)]
-    crowded = [k for k in range(n) if len(members[k]) > 1]
-    for k in range(n):
-        if len(members[k]) == 1 and crowded:
-            one = members[k][0]
-            near = min(crowded, key=lambda j: abs(low[members[j][0], across] - low[one, across]))
-            at = table.coordinates[one, along]
-            beside = members[near]
-            holding = beside[(cells.low[beside, along] <= at) & (at < cells.high[beside, along])]
-            if len(holding):
-                low[one, along] = min(low[one, along], cells.low[holding[0], along])
-                high[one, along] = max(high[one, along], cells.high[holding[0], along])
-    bottoms = [float(low[m, along].min()) for m in members]
-    tops = [float(high[m, along].max()) for m in members]
-    for k in range(1, n - 1):
-        first = members[k][np.argmin(cells.low[members[k], along])]
-        last = members[k][np.argmax(cells.high[members[k], along])]
-        low[first, along] = min(bottoms[k], max(bottoms[k - 1], bottoms[k + 1]))
-        high[last, along] = max(tops[k], min(tops[k - 1], tops[k + 1]))
-    return Cells(column_axis=cells.column_axis, column=cells.column, low=low, high=high)
+_ROOM, _ROOM_FOR_ENTRY = 0.16, 0.03  # above the plane, for the legend
 
 
 def _exclusion(axes: Axes, table: ScanTable, limits: Limits, what: str) -> list[Any]:
@@ -252,23 +148,26 @@ def map_figure(
     UnknownNameError
         There is no such map.
     """
-    cells = without_notches(cells_of(table), table)
+    everywhere = np.vstack([table.coordinates, table.left_out])
+    cells = without_notches(cells_of(table, places=everywhere), everywhere)
     values = _values(table, limits, what)
     if not np.isfinite(values).any():
         raise OptionError(f"{table.name}: no hypothesis has a value for the map {what!r}")
     with style():
         figure = canvas(7.0, 5.2)
         axes = figure.add_subplot()
-        drawn, handles = fill_cells(axes, cells, values, symmetric=what == "significance")
+        drawn, handles = fill_cells(
+            axes, cells.first(len(values)), values, symmetric=what == "significance"
+        )
         handles += _exclusion(axes, table, limits, what)
         if what == "significance":
             handles += _mark_largest(axes, table, values)
             title = f"signed local significance, {significance_words(table)}"
         else:
             title = method_words(table) + (f"\n{typeset(note)}" if note else "")
-        low, high = cells.low.min(axis=0), cells.high.max(axis=0)
-        axes.set_xlim(float(low[0]), float(high[0]))
-        axes.set_ylim(float(low[1]), float(high[1] + _ROOM * (high[1] - low[1])))
+        if len(table.left_out):
+            handles.append(_left_out(len(table.left_out)))
+        plane_axes(axes, cells, room=_ROOM + _ROOM_FOR_ENTRY * (len(handles) > 0))
         axes.set_xlabel(axis_title(table.axis_words[0]))
         axes.set_ylabel(axis_title(table.axis_words[1]))
         bar = figure.colorbar(drawn, ax=axes, pad=0.02)
@@ -284,6 +183,12 @@ def map_figure(
         )  # fmt: skip
     columns = limit_columns(table, limits) | {"shown": values.tolist()}
     return Drawing(figure=figure, columns=columns)
+
+
+def _left_out(n: int) -> Any:  # noqa: ANN401 -- an entry of a legend
+    from matplotlib.patches import Patch
+
+    return Patch(facecolor="white", edgecolor=GREY, label=f"no sensitivity, left out: {n}")
 
 
 def fill_cells(
@@ -399,25 +304,14 @@ def slices_figure(
         shown = shown[np.isfinite(shown) & (shown > 0.0)]
         for k, (mass, chosen) in enumerate(zip(at, members, strict=True)):
             axes = panels.flat[k]
-            part = limits.of(chosen)
-            where = table.coordinates[chosen, free]
-            name = table.observed_name if table.is_shown(limits) else None
-            held = part.only(~part.too_wide)
-            draw_limits(axes, where, held, observed=name, thin=True)
-            draw_wide(axes, where, part, observed=name is not None)
-            lost = table.failed[chosen]
-            if lost.any():
-                axes.plot(
-                    where[lost], np.full(int(lost.sum()), 0.03), marker="x", color=VERMILION,
-                    linestyle="none", transform=axes.get_xaxis_transform(), clip_on=False,
-                    label=gaps_note(table),
-                )  # fmt: skip
+            _draw_slice(axes, table, limits, fixed=fixed, chosen=chosen)
             axes.set_yscale("log")
+            scale_axis(axes, "x", cells.scales[free])
             words = _slice_words(table, fixed, mass, chosen)
             axes.text(0.5, 0.95, words, transform=axes.transAxes, va="top", ha="center")
             columns |= {
                 f"slice{k + 1}_{name}": values
-                for name, values in _slice_columns(table, part, chosen).items()
+                for name, values in _slice_columns(table, limits.of(chosen), chosen).items()
             }
         for spare in panels.flat[len(at) :]:
             spare.set_visible(False)
@@ -446,6 +340,38 @@ def slices_figure(
             ncols=min(len(handles), 2 * across, 4), title=title, fontsize=9.0, title_fontsize=9.0,
         )  # fmt: skip
     return Drawing(figure=figure, columns=columns)
+
+
+def _draw_slice(
+    axes: Axes, table: ScanTable, limits: Limits, *, fixed: int, chosen: IndexArray
+) -> None:
+    """Draw the limits of some hypotheses, and which of these have none."""
+    where = table.coordinates[chosen, 1 - fixed]
+    name = table.observed_name if table.is_shown(limits) else None
+    seen, part = _torn(table, where, limits.of(chosen), fixed, chosen)
+    draw_limits(axes, seen, part.only(~part.too_wide), observed=name, thin=True)
+    draw_wide(axes, seen, part, observed=name is not None)
+    lost = table.failed[chosen]
+    if lost.any():
+        axes.plot(
+            where[lost], np.full(int(lost.sum()), 0.03), marker="x", color=VERMILION,
+            linestyle="none", transform=axes.get_xaxis_transform(), clip_on=False,
+            label=gaps_note(table),
+        )  # fmt: skip
+
+
+def _torn(
+    table: ScanTable, where: FloatArray, part: Limits, fixed: int, chosen: IndexArray
+) -> tuple[FloatArray, Limits]:
+    """Places and limits of a slice, with a hole at each hypothesis of it that was left out."""
+    beside = np.isin(table.left_out[:, fixed], table.coordinates[chosen, fixed])
+    holes = np.setdiff1d(table.left_out[beside, 1 - fixed], where)
+    holes = holes[(holes > where.min()) & (holes < where.max())]
+    if not len(holes):
+        return where, part
+    order = np.argsort(np.concatenate([where, holes]), kind="stable")
+    found = part.padded(len(holes)).of(order)
+    return np.concatenate([where, holes])[order], found
 
 
 def _slice_words(table: ScanTable, fixed: int, at: float, chosen: IndexArray) -> str:
