@@ -33,8 +33,7 @@ _WORKSPACES = ("background_only.json", "background_only.json.gz", "workspace.jso
 _FACTS = (
     "name", "title", "simulated", "data", "luminosity_ipb", "reference_cross_section_pb",
     "poi_label", "collision", "label_words", "parent_cross_section_pb",
-    "searched",
-    "without_sensitivity",
+    "searched", "without_sensitivity",
 )  # fmt: skip
 #: What limits and the labels beside the workspace must say alike.
 _SAID_ALIKE = (

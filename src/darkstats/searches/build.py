@@ -145,6 +145,7 @@ def simulate(
         raise CardError(
             problem, source=card.source, remedy="loosen this cut, or the ones before it"
         )
+    _require_weight(card, samples)
     for background in card.backgrounds:
         if background.cross_section_pb is not None:
             sample = samples[background.name]
@@ -153,8 +154,38 @@ def simulate(
     return samples
 
 
+#: Efficiencies of the detector without which no event is left, or counts.
+_NEEDED = ("lepton_efficiency", "trigger_efficiency", "extra_energy_efficiency")
+
+
+def _zero_efficiencies(card: SearchCard) -> list[str]:
+    return [name for name in _NEEDED if getattr(card.detector, name) == 0.0]
+
+
+def _require_weight(card: SearchCard, samples: Mapping[str, Candidates]) -> None:
+    """Refuse samples whose rows pass all cuts and count for nothing."""
+    lost = [name for name, rows in samples.items() if len(rows) and not float(rows.weight_pb.sum())]
+    if not lost:
+        return
+    zero = _zero_efficiencies(card)
+    more = f" and of {len(lost) - 1} further samples" if len(lost) > 1 else ""
+    raise CardError(
+        f"the events of {lost[0]}{more} pass the cuts with a weight of zero: "
+        + (f"{' and '.join(zero)} is zero" if zero else "an efficiency by angle or energy is zero"),
+        source=card.source,
+        key=f"detector.{zero[0]}" if zero else "detector",
+        remedy="give an efficiency above zero",
+    )
+
+
 def _empty_selection(card: SearchCard, requests: tuple[SampleRequest, ...]) -> CardError:
     """Say which object the events of the last sample, a signal if there is one, do not have."""
+    zero = _zero_efficiencies(card)
+    if zero:
+        return CardError(
+            f"no simulated event of any sample is left: {' and '.join(zero)} is zero",
+            source=card.source, key=f"detector.{zero[0]}", remedy="give an efficiency above zero",
+        )  # fmt: skip
     request, key, counts = requests[-1], "selection", ""
     if isinstance(card.selection, DeclaredSelection):
         events = generated_block(request, 0)

@@ -128,6 +128,7 @@ def read_card(path: Path | str) -> SearchCard:
     statistics.keys(required=("method", "cl"))
     if kind not in card:
         card.fail(f"the section {kind!r} is missing", f"a card of kind {kind} needs it")
+    method = statistics["method"].text(choices=METHODS)
     hepdata = card["hepdata"].text() if "hepdata" in card else "ins0000000"
     selection = read_selection(card["selection"])
     detector = _detector(card)
@@ -151,8 +152,8 @@ def read_card(path: Path | str) -> SearchCard:
         settings=settings,
         searched=_searched(card, signal),
         benchmarks=_benchmarks(card["benchmarks"]),
-        method=statistics["method"].text(choices=METHODS),
-        cl=statistics["cl"].number(above=0.0, high=0.9999),
+        method=method,
+        cl=statistics["cl"].number(above=0.0 if method == "bayes" else 0.5, high=0.9999),
         asimov=asimov,
         hepdata=hepdata,
         digest=digest_of(card.plain()),

@@ -14,6 +14,7 @@ from darkstats.workflows.couplings import check_scan, with_couplings
 from darkstats.workflows.outcome import Outcome, Shell
 from darkstats.workflows.requests import (
     BAYES_LEVEL,
+    check_level,
     check_posterior_options,
     check_prior_goes_with,
     file_of,
@@ -74,6 +75,8 @@ def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
     if method == "bayes":
         return _bayes_settings(request, source)
     check_prior_goes_with(method, request.bayes)
+    cl = request.cl or source.cl
+    check_level(cl, method)  # that of a card may be one of a posterior alone
     calculator = request.calculator or "asymptotic"
     if request.n_toys is not None and calculator != "toys":
         raise OptionError(f"--toys goes with --calculator toys, not with {calculator}")
@@ -83,7 +86,7 @@ def _settings(request: MassScanRequest, source: Source) -> ScanSettings:
         size = hypotheses_per_block(source.hypotheses, n_toys=n_toys, interpolation=_INTERPOLATION)
     return ScanSettings(
         method=method,
-        cl=request.cl or source.cl,
+        cl=cl,
         test_stat=request.test_stat,
         calculator=calculator,
         band=request.band,

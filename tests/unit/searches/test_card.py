@@ -79,6 +79,7 @@ def test_every_number_of_the_card_says_where_it_comes_from():
         ("switch_gev: 6.85", "switch_gev: 0.1", "bump_hunt", "ascend"),
         ("process: three_photons", "process: four_photons", "backgrounds[0].process", "did you"),
         ("cl: 0.95", "cl: 1.5", "statistics.cl", "more than"),
+        ("cl: 0.95", "cl: 0.5", "statistics.cl", "0.5 is not more than 0.5"),
         ("method: cls", "method: csl", "statistics.method", "did you mean 'cls'"),
         ("data: pseudo", "data: observed", "data", "not known"),
         ("[4.0, 0.93]]", "[4.0, 1.7]]", "detector", "outside"),

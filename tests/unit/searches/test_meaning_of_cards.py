@@ -136,6 +136,17 @@ def test_an_object_that_no_event_has_is_named(write: Write, tmp_path: Path) -> N
     assert "degrees, not radians" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["lepton_efficiency", "trigger_efficiency"])
+def test_events_that_count_for_nothing_are_refused(write: Write, tmp_path: Path, name: str) -> None:
+    """No window is measured of them, and no number of theirs is divided by zero."""
+    more = (("full: 20, quick: 20", "full: 2000, quick: 2000"),
+            ("events_per_block: 20", "events_per_block: 2000"))  # fmt: skip
+    path = write(*SMALL, *more, ("  lepton_efficiency: 0.95 ", f"  {name}: 0 "))
+    with pytest.raises(CardError, match=f"{name} is zero") as caught:
+        build(read_card(path), tmp_path / "out", cache=tmp_path / "cache")
+    assert caught.value.key == f"detector.{name}"
+
+
 def test_a_setting_is_refused_under_one_name_of_its_process(write: Write) -> None:
     with pytest.raises(CardError) as caught:
         read_card(write(("settings: {decay: mumu}", "settings: {decay: ee}")))
