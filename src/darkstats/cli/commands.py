@@ -82,7 +82,8 @@ def command(name: str, verb: Verb, *, is_submitted: bool = False) -> Callable[..
             if status:
                 raise typer.Exit(status)
             return
-        deliver(lambda: getattr(home, verb.task)(what, context.obj), where, context.obj)
+        shell = replace(context.obj, kinds=tuple(kind for kind, _ in where.figures))
+        deliver(lambda: getattr(home, verb.task)(what, shell), where, shell)
 
     return _signed(run, verb, parameters)
 

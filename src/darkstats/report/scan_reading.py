@@ -460,5 +460,6 @@ def read_scan(record: Mapping[str, Any], *, source: str = "") -> ScanTable:
         source=source,
         benchmarks=tuple(benchmarks),
         searched=_searched(reader, record),
+        blind=record.get("blind") is True,
         left_out=_left_out(reader, record, labels, axes),
     )

@@ -239,7 +239,7 @@ def projections_sheet(
         *([("prior", first.prior)] if first.prior else []),
         ("hypotheses", str(len(first.points))),
         *([("systematics", statement)] if statement else []),
-        ("figures", ", ".join(kinds)),
+        ("figures", ", ".join(kinds) or "none of several luminosities"),
     ]  # fmt: skip
     title = (first.title or first.name).partition("; projected")[0]
     return sheet(

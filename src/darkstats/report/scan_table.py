@@ -321,6 +321,8 @@ class ScanTable(Shown):
         Names of the benchmarks of the search, in its order.
     searched
         What it looked for; None where the record does not say.
+    blind
+        Whether data stayed closed.
     left_out
         Coordinates of hypotheses that the search has no sensitivity to. Shape [hypothesis, axis].
     """
@@ -359,6 +361,7 @@ class ScanTable(Shown):
     source: str = ""
     benchmarks: tuple[str, ...] = ()
     searched: Searched | None = None
+    blind: bool = False
     left_out: FloatArray = field(default_factory=lambda: np.empty((0, 2)), repr=False)
 
     @property

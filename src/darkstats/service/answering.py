@@ -102,7 +102,10 @@ def answer(
     """
     begun = time.monotonic()
     command = f"darkstats service: {question.title}"
-    shell = Shell(command=command, progress=progress, announce=announce, runner=runner)
+    shell = Shell(
+        command=command, progress=progress, announce=announce, runner=runner,
+        kinds=tuple(figure.rpartition(".")[0] or None for figure in question.figures),
+    )  # fmt: skip
     try:
         places = lay_out(question, store, folder)
         with chdir(folder):

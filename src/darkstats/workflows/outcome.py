@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
@@ -93,12 +93,33 @@ class Shell:
     runner
         Has the blocks of jobs computed and keeps them, in the place of the workers, the cluster and
         the folder of a request.
+    kinds
+        Figures that it asks for of the outcome, None for the first one: a workflow that takes long
+        refuses those that it will not have before the work.
     """
 
     command: str | None = None
     progress: Progress = quiet
     announce: Callable[[str], object] = silent
     runner: Runner | None = None
+    kinds: tuple[str | None, ...] = ()
+
+    def require_figures(self, known: Iterable[str], no_figure: str) -> None:
+        """Refuse a figure that the outcome will not have.
+
+        Raises
+        ------
+        UnknownNameError
+            A kind is not among the ``known`` ones.
+        OptionError
+            There is none at all, with ``no_figure`` as the reason.
+        """
+        known = tuple(known)
+        for kind in self.kinds:
+            if not known:
+                raise OptionError(no_figure)
+            if kind is not None and kind not in known:
+                raise UnknownNameError("figure", kind, known)
 
     def step(self, name: str, total: int | None = None, unit: str = "toys") -> Step:
         """Return the step ``name``, to be used as a context."""

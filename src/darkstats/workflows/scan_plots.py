@@ -34,6 +34,10 @@ _ON_MUONS = (
 _ON_MUONS_IF_ASKED = ("lmu_ltau_mumu", "lmu_ltau_tautau")
 _ANOMALY_YEARS = (2021, 2023, 2025)
 _ANOMALY_POINTS = 60
+_NO_PROJECTIONS = (
+    "several luminosities in one figure need a scan over one mass: give --lumi one luminosity, "
+    "whose maps can be drawn"
+)
 _IN_PLANE = 2
 
 
@@ -155,13 +159,17 @@ def _on_two_masses(request: PlotRequest, subject: Subject) -> Figures:
             subject.table, subject.limits, what, label=subject.label, note=subject.note
         )
 
-    return {
+    found: Figures = {
         "against_first": lambda: slices(1),
         "against_second": lambda: slices(0),
         "expected": lambda: in_plane("expected"),
         "observed": lambda: in_plane("observed"),
         "significance": lambda: in_plane("significance"),
     }
+    table = subject.table
+    if table.blind:  # nothing was looked at
+        del found["observed"], found["significance"]
+    return found
 
 
 def scans_outcome(
@@ -183,7 +191,7 @@ def scans_outcome(
                 favoured=anomaly(request, coupling_kind(subject.limits), tables),
             )
 
-        figures: Figures = {"projections": projections}
+        figures: Figures = {"projections": projections} if tables[0].dimension == 1 else {}
     else:
         figures = _of_one_scan(request, subject)
 
@@ -207,4 +215,5 @@ def scans_outcome(
         record=lambda: plot_record(request, figures, subject),
         sheet=sheet,
         figures=figures,
+        no_figure=_NO_PROJECTIONS,
     )

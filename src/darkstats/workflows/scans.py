@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from darkstats.execution.jobs import Job, Task
     from darkstats.execution.store import BlockStore
+    from darkstats.report.scan_table import ScanTable
     from darkstats.scan.mass_hypotheses import MassHypotheses
     from darkstats.scan.mass_scan import MassScan
     from darkstats.scan.settings import ScanSettings
@@ -260,7 +261,7 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
     source = _source_of(request)
     settings = _settings(request, source)
     job = limits_job(source.hypotheses, settings)
-    _require_readable(source, job, settings)
+    _require_drawable([_empty_table(source.hypotheses, job, settings)], shell)
     check_scan(request.couplings, source.hypotheses)
     if source.hypotheses.in_bins:
         first_kernel(shell)
@@ -283,18 +284,29 @@ def scan(request: MassScanRequest, shell: Shell | None = None) -> Outcome[MassSc
     return _outcome(found, record, where)
 
 
-def _require_readable(source: Source, job: Job, settings: ScanSettings) -> None:
+def _require_drawable(tables: list[ScanTable], shell: Shell) -> None:
+    """Refuse figures that scans of these hypotheses have none of: before the work, not after it."""
+    from darkstats.workflows.plot_requests import PlotRequest
+    from darkstats.workflows.scan_plots import scans_outcome
+
+    if shell.kinds:
+        shown = scans_outcome(PlotRequest(results=(tables[0].name,)), tables)
+        shell.require_figures(shown.figures, shown.no_figure)
+
+
+def _empty_table(hypotheses: MassHypotheses, job: Job, settings: ScanSettings) -> ScanTable:
     """Read the record that a scan without any result would give: before the work, not after it."""
     from darkstats.report.scan_reading import read_scan
     from darkstats.scan.mass_scan import MassScan, ScanPoint
 
     empty = MassScan(
-        labels=source.hypotheses.labels,
+        labels=hypotheses.labels,
         settings=settings,
-        points=tuple(ScanPoint.lost(h.name, h.values, "-") for h in source.hypotheses.members),
+        points=tuple(ScanPoint.lost(h.name, h.values, "-") for h in hypotheses.members),
         inputs_digest=job.inputs_digest,
     )
-    read_scan(record_of_scan(empty, job, source.hypotheses), source=source.facts["name"])
+    name = str(hypotheses.facts["name"])
+    return read_scan(record_of_scan(empty, job, hypotheses), source=name)
 
 
 def first_kernel(shell: Shell) -> None:
@@ -325,7 +337,7 @@ def plan_shards(request: MassScanRequest, shell: Shell | None = None) -> Outcome
     source = _source_of(request)
     settings = _settings(request, source)
     job = limits_job(source.hypotheses, settings)
-    _require_readable(source, job, settings)
+    _empty_table(source.hypotheses, job, settings)  # what cannot be read is refused here
     store = BlockStore.create(Path(request.output), job)
     return _shard_outcome(store, {"blocks": job.n_blocks, "unfinished": len(store.unfinished())})
 
@@ -422,6 +434,7 @@ def merge_shards(request: MergeRequest, shell: Shell | None = None) -> Outcome[A
     hypotheses = hypotheses_of(job)
     check_scan(request.couplings, hypotheses)
     settings = ScanSettings.from_plain(job.settings)
+    _require_drawable([_empty_table(hypotheses, job, settings)], shell or Shell())
     blocks = [store.read(block) for block in range(job.n_blocks)]
     found = collect_scan(hypotheses, job, settings, blocks)
     record = record_of_scan(found, job, hypotheses, request.couplings)
@@ -471,6 +484,8 @@ def project(request: ProjectRequest, shell: Shell | None = None) -> Outcome[list
         ),
         source,
     )
+    empty = _empty_table(source.hypotheses, limits_job(source.hypotheses, base), base)
+    _require_drawable([empty] * len(request.luminosities_ifb), shell)
     first_kernel(shell)
     statement = SYSTEMATICS[request.systematics]
     scans, records = [], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from darkstats.errors import OptionError
@@ -35,11 +36,17 @@ if TYPE_CHECKING:
     )
     from darkstats.workspace.json_values import JsonObject
 
-__all__ = ["gof", "hypotest", "limit", "limit_of", "significance"]
+__all__ = ["LIMIT_FIGURES", "gof", "hypotest", "limit", "limit_of", "significance"]
 
 
 def _total(toys: ToyOptions | None, hypotheses: int) -> int | None:
     return None if toys is None else hypotheses * toys.n_toys
+
+
+#: Figures of a limit by its method; of any other, the scan of CLs.
+LIMIT_FIGURES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"fc": ("p",), "bayes": ("posterior", "limit")}
+)
 
 
 def limit(
@@ -80,6 +87,7 @@ def limit_of(
     from darkstats.workflows.stated_cross_sections import stated_cross_section
     from darkstats.workflows.stated_limits import other_limit_note, stated_limit
 
+    shell.require_figures(LIMIT_FIGURES.get(request.by, ("cls",)), "")
     stated_by_search = stated_limit(request.model.workspace.file, likelihood)
     note = other_limit_note(request, stated_by_search)
     if note is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -116,7 +116,7 @@ def global_significance(request: GlobalRequest, shell: Shell | None = None) -> O
                 cluster=request.cluster,
                 workers=request.workers,
             )
-            scan(asked, shell)
+            scan(asked, replace(shell, kinds=()))  # the figures are those of the trials
             folder = Path(output)
         elif request.output is not None:
             raise OptionError("a scan has a folder of its own: drop -o")
