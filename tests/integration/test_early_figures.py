@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 import darkstats
+import scan_records
 from darkstats.errors import OptionError, UnknownNameError
+from darkstats.report.figures.planes import map_figure
+from darkstats.report.scan_reading import read_scan
 from darkstats.workflows import scans, statistics
 from darkstats.workflows.outcome import Shell
 
@@ -111,3 +114,28 @@ def test_a_shell_refuses_what_is_not_there() -> None:
         Shell(kinds=("c",)).require_figures(("a", "b"), "")
     with pytest.raises(OptionError, match="for no reason"):
         Shell(kinds=(None,)).require_figures((), "for no reason")
+
+
+@pytest.mark.parametrize(
+    ("record", "words", "says"),
+    [
+        ("plane", ("--mass-range", "1", "2"), "--mass-range is for figures of one scan over one"),
+        ("plane", ("--value-range", "1", "2"), "--value-range is for figures of one scan over one"),
+        ("alp", ("--slice", "1"), "--slice is for one scan over two masses"),
+    ],
+)
+def test_options_that_no_figure_heeds_are_refused(call, tmp_path, record, words, says) -> None:
+    path = tmp_path / "scan.json"
+    path.write_text(json.dumps(getattr(scan_records, record)()), "utf-8")
+    status, _, said = call("plot", path, *words, "-o", tmp_path / "x.png")
+    assert status == 2
+    assert says in " ".join(said.split())
+
+
+def test_no_excess_is_marked_where_there_is_none() -> None:
+    record = scan_records.plane()
+    for point in record["points"]:
+        point["signed_significance"] = -abs(point["signed_significance"])
+    table = read_scan(record)
+    drawing = map_figure(table, table.limits_on(), "significance")
+    assert not drawing.figure.axes[0].lines

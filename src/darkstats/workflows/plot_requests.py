@@ -92,14 +92,15 @@ class PlotRequest:
         tuple[float, ...],
         option(
             "--slice", metavar="MASS", panel=_FIGURE, read=_masses, repeated=True,
-            help="Fixed mass of a slice, GeV; repeatable, or 1,2,4.",
+            help="Fixed mass of a slice in GeV, or lifetime in mm, of --kind against_first or "
+            "against_second; repeatable, or 1,2,4.",
         ),
     ] = ()  # fmt: skip
     mass_range_gev: Annotated[
         tuple[float, float] | None,
         option(
             "--mass-range", metavar="LOW HIGH", panel=_FIGURE,
-            help="Ends of the axis of masses, GeV.",
+            help="Ends of the axis of masses, GeV; of one scan over one mass.",
         ),
     ] = None  # fmt: skip
     value_range: Annotated[
@@ -142,7 +143,7 @@ class PlotRequest:
             if ends is not None and not 0.0 < ends[0] < ends[1]:
                 raise OptionError(f"{name} {ends[0]:g} {ends[1]:g}: give two rising positive ends")
         if any(not mass > 0.0 for mass in self.slices_gev):
-            raise OptionError("--slice: give masses above zero, in GeV")
+            raise OptionError("--slice: give masses above zero, in GeV, or lifetimes in mm")
         if NONE in self.constraints and len(self.constraints) > 1:
             raise OptionError(f"--constraints {NONE} stands alone")
 

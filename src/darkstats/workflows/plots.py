@@ -21,7 +21,7 @@ from darkstats.workflows.plot_subjects import (
     plot_record,
     read_record,
 )
-from darkstats.workflows.scan_plots import Figures, anomaly, scans_outcome
+from darkstats.workflows.scan_plots import Figures, anomaly, require_used, scans_outcome
 from darkstats.workflows.stated_cross_sections import of_record
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def _of_projections(request: PlotRequest, records: Sequence[tuple[str, Record]])
             raise OptionError(f"{source}: a second projection in which {statement}")
         scenarios[statement] = tables
     everything = [table for tables in scenarios.values() for table in tables]
+    require_used(request, everything)
     subject = Subject.of(everything[0], request)
 
     def drawn() -> Drawing:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from darkstats.report.figures.coupling_limits import Favoured
     from darkstats.report.figures.style import Drawing
 
-__all__ = ["Figures", "anomaly", "scans_outcome"]
+__all__ = ["Figures", "anomaly", "require_used", "scans_outcome"]
 
 Figures = dict[str, Callable[[], "Drawing"]]
 
@@ -172,10 +172,34 @@ def _on_two_masses(request: PlotRequest, subject: Subject) -> Figures:
     return found
 
 
+def require_used(request: PlotRequest, tables: Sequence[ScanTable]) -> None:
+    """Refuse options that no figure of these scans heeds.
+
+    Raises
+    ------
+    OptionError
+        Ends of axes, or levels, for other scans than one over one mass; slices of one that has
+        no second coordinate.
+    """
+    alone = len(tables) == 1 and tables[0].dimension == 1
+    for name, value in (
+        ("--mass-range", request.mass_range_gev),
+        ("--value-range", request.value_range),
+        ("--levels", request.levels),
+    ):
+        if value is not None and not alone:
+            raise OptionError(f"{name} is for figures of one scan over one mass: drop it")
+    if request.slices_gev and (len(tables) > 1 or tables[0].dimension != _IN_PLANE):
+        raise OptionError(
+            "--slice is for one scan over two masses, or a mass and a lifetime: drop it"
+        )
+
+
 def scans_outcome(
     request: PlotRequest, tables: list[ScanTable], *, statement: str = ""
 ) -> Outcome[Any]:
     """Return what can be shown of scans: several of one search make projections."""
+    require_used(request, tables)
     subject = Subject.of(tables[0], request)
     if len(tables) > 1:
 

@@ -147,7 +147,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "scan": Verb(
             request="MassScanRequest", task="scan", panel="Scans",
             kinds=_SCAN,
-            help="Limits and local p-values at all mass hypotheses of a search.\n\n"
+            help="Limits and local p-values at all mass hypotheses of a search. Figures over one "
+            "mass: limits, p_values; over two, or a mass and a lifetime: against_first, "
+            "against_second, expected, observed, significance.\n\n"
             "Example: darkstats scan workspaces/alp -o alp-scan --plot alp.pdf\n\n"
             "On the coupling of a model: darkstats scan search --cross-sections model.csv -o scan",
             file=False,

@@ -161,7 +161,8 @@ def map_figure(
         )
         handles += _exclusion(axes, table, limits, what)
         if what == "significance":
-            handles += _mark_largest(axes, table, values)
+            if np.nanmax(values) > 0.0:
+                handles += _mark_largest(axes, table, values)
             title = f"signed local significance, {significance_words(table)}"
         else:
             title = method_words(table) + (f"\n{typeset(note)}" if note else "")
