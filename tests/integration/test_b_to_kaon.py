@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from darkstats import workflows as w
-from darkstats.errors import OptionError
+from darkstats.cli import run
+from darkstats.errors import DocumentError, OptionError
 from darkstats.signals.b_to_k import scalar_branching
 from scanned_builds import build_and_scan, scan_of
 
@@ -101,3 +102,21 @@ def test_a_limit_on_another_rate_is_refused(folder: Path) -> None:
                 production="b_to_kstar", final_state="mumu", decays=decays(folder),
             )
         )  # fmt: skip
+
+
+def test_the_limit_at_one_lifetime_is_not_recast(folder: Path, tmp_path: Path) -> None:
+    """Couplings give lifetimes of their own: the scan has a limit at each."""
+    build, out = folder / "build", tmp_path / "limit.json"
+    point = scan_of(folder)["points"][0]["name"]
+    words = ["limit", str(build / "background_only.json"), "--patchset",
+             str(next(build.glob("patchset.json*"))), "--point", point,
+             "--cross-sections", "sigma_fb = 12.3*g**2", "-o", str(out)]  # fmt: skip
+    assert run(words) == 0
+    record = json.loads(out.read_text("utf-8"))
+    assert record["searched"] == scan_of(folder)["searched"]
+    assert record["ctau_mm"] > 0.0
+    request = w.RecastRequest(
+        limit=str(out), to="dark_photon", production="radiative", final_state="mumu"
+    )
+    with pytest.raises(DocumentError, match=r"is a limit at c tau = .* mm alone"):
+        w.recast(request)

@@ -193,11 +193,14 @@ class LimitConversion:
         The model, and its conversion at the mass of the hypothesis.
     stated
         What is said of signal strength 1.
+    ctau_mm
+        Lifetime of the hypothesis, where it has one: the limit is one at this lifetime alone.
     """
 
     model: CrossSections
     at: AtMass
     stated: tuple[UnitSignal, ...]
+    ctau_mm: float | None = None
 
     @property
     def title(self) -> str:
@@ -296,7 +299,11 @@ def _at_one_mass(
     if not model.masses:  # the limit is at this mass all the same
         known = {k: v for k, v in hypothesis.items() if k.endswith("_gev")}
         at = replace(at, masses={k: v for k, v in known.items() if not isinstance(v, str)})
-    return LimitConversion(model=model, at=at, stated=(*model.unit_signals, *stated))
+    ctau = hypothesis.get("ctau_mm")
+    return LimitConversion(
+        model=model, at=at, stated=(*model.unit_signals, *stated),
+        ctau_mm=None if ctau is None else float(ctau),
+    )  # fmt: skip
 
 
 def _hypothesis(model: ModelRequest, likelihood: Likelihood) -> dict[str, float | str]:
@@ -334,7 +341,8 @@ def with_coupling(outcome: Outcome[Any], conversion: LimitConversion) -> Outcome
     """The outcome of a limit, with its cross sections and its coupling in record and sheet."""
 
     def record() -> Record:
-        return conversion.record(outcome.record())
+        found = conversion.record(outcome.record())
+        return found if conversion.ctau_mm is None else found | {"ctau_mm": conversion.ctau_mm}
 
     def sheet() -> RenderableType:
         from darkstats.report.coupling_tables import coupling_sheet

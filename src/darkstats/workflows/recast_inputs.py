@@ -240,6 +240,12 @@ def _as_scan(record: Mapping[str, Any], source: str) -> dict[str, Any]:
             remedy="give darkstats limit a model with --cross-sections, with --point of a patch "
             "set whose label of the mass ends with _gev, or with --mass; or recast a scan",
         )  # fmt: skip
+    if (ctau := record.get("ctau_mm")) is not None:
+        raise DocumentError(
+            f"is a limit at c tau = {ctau} mm alone, and couplings give other lifetimes",
+            source=source, pointer="/ctau_mm",
+            remedy="recast the scan, which has a limit at each lifetime",
+        )  # fmt: skip
     ((label, mass),) = masses.items()
     inputs = inputs_of(record)
     # A scan says some fields in another way, such as p0: a recast needs those of limits alone.
