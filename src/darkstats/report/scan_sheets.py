@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from darkstats.report.methods import method_name
 from darkstats.report.numbers import level_words, number, p_and_error, p_number
 from darkstats.report.scan_table import NOT_NARROW, data_words, too_wide_words
 from darkstats.report.tables import grid, sheet
+from darkstats.report.warning_groups import grouped_warnings
 from darkstats.scan.expected_spectrum import LARGEST_BIAS
 from darkstats.scan.mass_scan import results_in_words
 
@@ -31,8 +31,6 @@ __all__ = [
 ]
 
 _FAILURES = 5
-#: Numbers in a warning; digits of a name are none.
-_NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(\.\d+)?(e[-+−]?\d+)?(?!\w)")
 _NAMED = 4  # words of a tag that are named
 
 
@@ -135,31 +133,17 @@ def scan_sheet(
         for one in table.limits.values()
         if one.too_wide.any()
     ]
-    warnings += grouped_warnings(table)
+    told = NOT_NARROW if table.couplings else None  # just said, by quantity
+    warnings += grouped_warnings(
+        table.points,
+        [[text for text in one if told is None or not text.endswith(told)]
+         for one in table.warnings],
+    )  # fmt: skip
     words = (table.data_words, table.source)
     return sheet(
         table.title or table.name, subtitle=" · ".join(word for word in words if word),
         first=_failures_first([table]), tables=tables, notes=lines, warnings=warnings,
     )  # fmt: skip
-
-
-def grouped_warnings(table: ScanTable) -> list[str]:
-    """Each warning once, in the words of its first hypothesis, with the number of hypotheses.
-
-    Warnings that differ in their numbers alone are one. Those on widths are told by quantity.
-    """
-    said: dict[str, list[tuple[str, str]]] = {}
-    for name, texts in zip(table.points, table.warnings, strict=False):
-        for text in texts:
-            if text.endswith(NOT_NARROW) and table.couplings:
-                continue
-            said.setdefault(_NUMBER.sub("#", text), []).append((name, text))
-    found = []
-    for one in said.values():
-        name, text = one[0]
-        which = name if len(one) == 1 else f"{len(one)} hypotheses, the first one {name}"
-        found.append(f"{which}: {text}")
-    return found
 
 
 def _axis_lines(table: ScanTable) -> list[tuple[str, str]]:

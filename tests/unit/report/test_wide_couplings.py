@@ -20,8 +20,10 @@ from darkstats.report.figures.wide import TOO_WIDE
 from darkstats.report.hepdata import submission
 from darkstats.report.scan_reading import read_scan
 from darkstats.report.scan_records import width_warnings
-from darkstats.report.scan_sheets import grouped_warnings, scan_sheet
+from darkstats.report.scan_sheets import scan_sheet
 from darkstats.report.scan_table import Limits, ScanTable, too_wide_words
+from darkstats.report.warning_groups import grouped_warnings
+from darkstats.service.pages.views.scans import scan_view
 from darkstats.signals.constants import NARROW, is_too_wide
 
 WIDE = (8, 9, 10, 11)  # of twelve hypotheses
@@ -82,7 +84,8 @@ def test_warnings_that_differ_in_numbers_alone_are_one() -> None:
     for k, point in enumerate(found["points"]):
         point["warnings"] = [f"expects {k + 1}.5 events of B0 at 1e-0{k % 9 + 1}"] if k < 5 else []
     found["points"][7]["warnings"] = ["another of K0"]
-    assert grouped_warnings(read_scan(found)) == [
+    scan = read_scan(found)
+    assert grouped_warnings(scan.points, scan.warnings) == [
         "5 hypotheses, the first one m_0: expects 1.5 events of B0 at 1e-01",
         "m_7: another of K0",
     ]
@@ -142,3 +145,15 @@ def test_projections_and_hypotheses_side_by_side_say_so(table: ScanTable) -> Non
     (marks,) = [line for line in axes.lines if line.get_label() == TOO_WIDE]
     assert marks.get_xdata().tolist() == list(WIDE)
     plt.close(drawing.figure)
+
+
+def test_a_page_ends_curves_where_the_coupling_does_not_hold() -> None:
+    view = scan_view(record())
+    (plot,) = [one for one in view.plots if one.name.startswith("coupling")]
+    assert "At 4 of them the width of the boson is above 0.1 of its mass" in plot.summary
+    for series in plot.series:
+        assert [k for k, value in enumerate(series.values) if value is None] == list(WIDE)
+    assert plot.table is not None
+    assert len(plot.table.rows) == 12
+    (strength,) = [one for one in view.plots if one.name == "limits"]
+    assert "width" not in strength.summary

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from darkstats.report.numbers import number, p_number
+from darkstats.report.warning_groups import grouped_warnings
 from darkstats.service.pages.views.limits import expected_words, level_words, method_words
 from darkstats.service.pages.views.parts import (
     Axis,
@@ -22,6 +23,7 @@ from darkstats.service.pages.views.parts import (
     band_table,
     brazil,
 )
+from darkstats.signals.constants import NARROW, is_too_wide
 
 __all__ = ["axis_words", "scan_view", "sentence", "typeset", "value_words"]
 
@@ -145,13 +147,8 @@ def _failed(points: Sequence[Record]) -> list[str]:
         for one in points
         if one.get("status") not in {"ok", None}
     ][:20]
-    warned = [one for one in points if one.get("warnings")]
-    if warned:
-        found.append(
-            f"{len(warned)} of {len(points)} hypotheses carry warnings, the first "
-            f"{warned[0]['name']}: {warned[0]['warnings'][0]}"
-        )
-    return found
+    names = [str(one["name"]) for one in points]
+    return found + grouped_warnings(names, [one.get("warnings") or () for one in points])
 
 
 def _positive(value: float | None) -> float | None:
@@ -193,6 +190,15 @@ class _Limits:
     blind: bool
 
     @property
+    def narrow(self) -> _Limits:
+        """The same without limits at which the boson is too wide for a coupling to hold."""
+        held = [
+            None if one is None or is_too_wide(one.get("width_over_mass") or 0.0) else one
+            for one in self.found
+        ]
+        return replace(self, found=held)
+
+    @property
     def expected(self) -> list[Values | None]:
         """Five values at each."""
         return [None if one is None else one.get("expected") for one in self.found]
@@ -208,13 +214,19 @@ class _Limits:
 def _one_brazil(name: str, title: str, limits: _Limits, label: str, level: str) -> Plot:
     x = [one["values"][0] for one in limits.points]
     expected, observed = limits.expected, limits.observed
-    bands, series = brazil(expected, observed)
+    narrow = limits.narrow
+    lost = sum(a is not b for a, b in zip(limits.found, narrow.found, strict=True))
+    ends = (
+        f" At {lost} of them the width of the boson is above {NARROW:g} of its mass: the coupling "
+        "does not hold, and is in the table alone." if lost else ""
+    )  # fmt: skip
+    bands, series = brazil(narrow.expected, narrow.observed)
     every = [value for row in expected if row for value in row] + list(observed or ())
     wide = _is_wide(every)
     return Plot(
         name=name, title=f"Upper limit on the {title}",
         summary=f"{level} upper limits at {len(x)} masses: observed, beside the expected median "
-        "with the bands that hold 68 % and 95 % of outcomes without signal.",
+        f"with the bands that hold 68 % and 95 % of outcomes without signal.{ends}",
         x_axis=Axis(label=axis_words(label), log=_is_wide(x)),
         y_axis=Axis(label=title, log=wide, low=None if wide else 0.0),
         x=x, bands=bands, series=series, names=[str(one["name"]) for one in limits.points],
