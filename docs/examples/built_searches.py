@@ -14,6 +14,7 @@ import numpy as np
 import darkstats
 from darkstats.scan.spectrum import SpectrumMap, read_fill
 from darkstats.workspace import Workspace
+from darkstats.workspace.simulation_modes import is_simulation_mode
 
 __all__ = ["OpenedSearch", "add_effort", "without_simulation_error"]
 
@@ -79,7 +80,7 @@ def without_simulation_error(document: dict[str, Any], *, signal: bool = True) -
                 one
                 for one in sample["modifiers"]
                 if one["type"] != "staterror"
-                and "_simulation_" not in one["name"]  # what smoothing moves together
+                and not is_simulation_mode(sample["name"], one["name"])
                 and not (signal and one["name"] == "signal_simulation")
             ]
     return document

@@ -141,26 +141,33 @@ def limits_of(card: SearchCard, product: SearchProduct) -> dict[str, float]:
 def fit_limit(patch: Patch) -> float:
     """Expected limit of a fit of one channel, by the formula that chooses its cuts.
 
-    Fits of a jackknife fail where a bin has lost its only events; the formula does not.
+    With all errors of the model, those that move bins together among them. Fits of a jackknife
+    fail where a bin has lost its only events; the formula does not.
     """
     (channel,) = patch.operations[0]["value"]
     signal, *rest = channel["samples"]
-    parts = np.array([sample["data"] for sample in rest])
-    errors: list[dict[str, float]] = []
-    variance = np.zeros(parts.shape[1])
-    for sample in rest:
-        errors.append({})
-        for modifier in sample["modifiers"]:
-            if modifier["type"] == "staterror":
-                variance += np.square(modifier["data"])
-            elif modifier["type"] == "normsys":
-                ends = modifier["data"]
-                errors[-1][modifier["name"]] = 0.5 * (ends["hi"] - ends["lo"])
-    names = sorted({name for some in errors for name in some})
-    yields = np.array([[some.get(name, 0.0) for some in errors] for name in names])
     content = np.array(signal["data"])
-    left = share_of_information(content, parts, variance, yields)
-    return asimov_limit(content, np.maximum(parts.sum(axis=0), 1e-4)) / math.sqrt(left)
+    background, variance = np.zeros((2, len(content)))
+    moved: dict[str, np.ndarray] = {}
+    for sample in rest:
+        data = np.array(sample["data"])
+        background += data
+        for modifier in sample["modifiers"]:
+            name, kind, ends = modifier["name"], modifier["type"], modifier["data"]
+            if kind == "staterror":
+                variance += np.square(ends)
+                continue
+            if kind == "normsys":
+                shift = (ends["hi"] - ends["lo"]) * data
+            elif kind == "histosys":
+                shift = np.subtract(ends["hi_data"], ends["lo_data"])
+            else:
+                raise ValueError(f"{patch.name}: {name} of a background is a {kind}")
+            moved[name] = moved.get(name, 0.0) + 0.5 * shift
+    background = np.maximum(background, 1e-4)
+    shifts = np.array(list(moved.values())).reshape(len(moved), len(content))
+    left = share_of_information(content, background, variance, shifts)
+    return asimov_limit(content, background) / math.sqrt(left)
 
 
 def chains(windows: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:

@@ -149,6 +149,7 @@ EFFECTS: tuple[tuple[str, Callable[[Card], None]], ...] = (
 )
 SEARCHES = ("zprime_invisible_2018", "zprime_invisible_2020", "dark_higgsstrahlung",
             "zprime_lfv_2018")  # fmt: skip
+_LAST = "zprime_invisible_2020"  # whose last stage can be measured alone
 
 
 def card_with(name: str, *, effects: int = len(EFFECTS), models: Path = ROOT / "models") -> Card:
@@ -325,6 +326,28 @@ def _build(card: SearchCard, samples: Mapping[str, Candidates], folder: Path) ->
     write_build(folder, product, patches, {"name": card.name})
 
 
+_LABELS = ("none", *(label for label, _ in EFFECTS))
+
+
+def _counts(name: str, models: Path) -> list[int]:
+    """Numbers of effects at which the card of a search changes."""
+    return [
+        count
+        for count in range(len(_LABELS))
+        if not count
+        or card_with(name, effects=count, models=models)
+        != card_with(name, effects=count - 1, models=models)
+    ]
+
+
+def built_stage(
+    name: str, *, models: Path = ROOT / "models", workspaces: Path = ROOT / "workspaces"
+) -> Stage:
+    """The stage with all effects: the built workspace."""
+    card = read_card(models / f"{name}.yaml")
+    return Stage(name=_LABELS[_counts(name, models)[-1]], card=card, folder=workspaces / name)
+
+
 def stages(
     name: str,
     scratch: Path,
@@ -342,14 +365,7 @@ def stages(
     """
     shipped = card_with(name, models=models)
     quiet = shipped["detector"]["extra_energy_efficiency"]
-    labels = ["none", *(label for label, _ in EFFECTS)]
-    counts = [
-        count
-        for count in range(len(labels))
-        if not count
-        or card_with(name, effects=count, models=models)
-        != card_with(name, effects=count - 1, models=models)
-    ]
+    counts = _counts(name, models)
     found = []
     for count in counts[:-1]:
         card = card_with(name, effects=count, models=models)
@@ -365,11 +381,9 @@ def stages(
                 samples = {key: one.scaled(1.0 / quiet) for key, one in samples.items()}
             folder.parent.mkdir(parents=True, exist_ok=True)
             _build(checked, samples, folder)
-        found.append(Stage(name=labels[count], card=checked, folder=folder))
-        print(f"{name}: {labels[count]}", file=sys.stderr, flush=True)
-    last = read_card(models / f"{name}.yaml")
-    found.append(Stage(name=labels[counts[-1]], card=last, folder=workspaces / name))
-    return found
+        found.append(Stage(name=_LABELS[count], card=checked, folder=folder))
+        print(f"{name}: {_LABELS[count]}", file=sys.stderr, flush=True)
+    return [*found, built_stage(name, models=models, workspaces=workspaces)]
 
 
 def shape(ratios: list[float]) -> float:
@@ -473,6 +487,13 @@ def zprime_2020(found: list[Stage]) -> list[dict[str, Any]]:
     return rows
 
 
+def with_last(study: dict[str, Any], *, models: Path, workspaces: Path) -> None:
+    """Put the limits with all effects of ``zprime_invisible_2020`` into a record; others stay."""
+    new = zprime_2020([built_stage(_LAST, models=models, workspaces=workspaces)])
+    rows = study[_LAST]["rows"]
+    study[_LAST]["rows"] = [old | row for old, row in zip(rows, new, strict=True)]
+
+
 def lfv(found: list[Stage]) -> list[dict[str, Any]]:
     """Efficiency times cross section, Bayesian, over the published."""
     return _ratios(found, LFV, lambda _, fb: fb)
@@ -574,6 +595,24 @@ def page(study: dict[str, Any]) -> str:
     return re.sub(r"^@.*@$", "Not measured.", text, flags=re.MULTILINE)
 
 
+def measured(name: str, found: list[Stage]) -> dict[str, Any]:
+    """What the record has of a search."""
+    if name == "dark_higgsstrahlung":
+        return dark_higgs(found)
+    rows = {
+        "zprime_invisible_2018": zprime_2018,
+        "zprime_invisible_2020": zprime_2020,
+        "zprime_lfv_2018": lfv,
+    }[name](found)
+    if name == "zprime_invisible_2020":
+        return {"rows": rows}
+    numbers = {stage.name: summary(rows, stage.name) for stage in found}
+    if name == "zprime_invisible_2018":
+        for stage in found:
+            numbers[stage.name]["largest jump"] = largest_jump(stage)
+    return {"rows": rows, "summary": numbers}
+
+
 def main() -> None:
     """Make the study, the page, or the cards."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -586,6 +625,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--scratch", type=Path, help="folder of builds; those that are there stay")
     parser.add_argument("--page", type=Path, help="write the page here")
+    parser.add_argument(
+        "--last",
+        action="store_true",
+        help="only the limits with all effects, of zprime_invisible_2020; the others stay",
+    )
     parser.add_argument("--cards", type=Path, help="write the cards without effects here")
     asked = parser.parse_args()
     if asked.cards is not None:
@@ -599,27 +643,18 @@ def main() -> None:
     study: dict[str, Any] = {}
     if asked.output.is_file():  # searches that were asked for before stay
         study = json.loads(asked.output.read_text("utf-8"))
-    for name in asked.search:
+    if asked.last:
+        if asked.search != [_LAST] or _LAST not in study:
+            parser.error(f"--last goes with --search {_LAST} and a record that has it")
+        with_last(study, models=asked.models, workspaces=asked.workspaces)
+    for name in [] if asked.last else asked.search:
         found = stages(
             name, asked.scratch, share=asked.share, cache=asked.cache, workers=asked.workers,
             models=asked.models, workspaces=asked.workspaces,
         )  # fmt: skip
-        if name == "dark_higgsstrahlung":
-            study[name] = dark_higgs(found)
-        else:
-            rows = {
-                "zprime_invisible_2018": zprime_2018,
-                "zprime_invisible_2020": zprime_2020,
-                "zprime_lfv_2018": lfv,
-            }[name](found)
-            study[name] = {"rows": rows}
-            if name != "zprime_invisible_2020":
-                study[name]["summary"] = {s.name: summary(rows, s.name) for s in found}
-            if name == "zprime_invisible_2018":
-                for stage in found:
-                    study[name]["summary"][stage.name]["largest jump"] = largest_jump(stage)
-        study[name]["share_of_events"] = asked.share
+        study[name] = {**measured(name, found), "share_of_events": asked.share}
         asked.output.write_text(json.dumps(study, indent=1) + "\n", "utf-8")
+    asked.output.write_text(json.dumps(study, indent=1) + "\n", "utf-8")
     if asked.page is not None:
         asked.page.write_text(page(study), "utf-8")
     else:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import darkstats
+from darkstats.searches.products import Patch
 from darkstats.templates.histfactory import normfactor, normsys, parameter, staterror
 from darkstats.workspace import Workspace
 from example_scripts import EXAMPLES, example_script
@@ -179,6 +180,25 @@ def model_of(samples, *, bins=1):
     model = darkstats.compile_workspace(Workspace.from_document(document))
     assert model.n_bins == bins
     return model
+
+
+def test_limits_of_the_jackknife_have_what_moves_bins_together(jumps):
+    """One parameter as ``normsys`` and ``histosys``, and an error of each bin."""
+    signal, background = np.array([2.0, 1.0]), np.array([4e6, 3e6])  # many events
+    slope, variance = np.array([2e3, -1.5e3]), np.array([2.5e5, 3.6e5])
+    ends = {"hi_data": (background + slope).tolist(), "lo_data": (background - slope).tolist()}
+    mode = {"name": "b_simulation_sum", "type": "histosys", "data": ends}
+    error = normsys("b_simulation_sum", 1e-3)
+    samples = [
+        sample_of("signal", signal.tolist(), normfactor("mu")),
+        sample_of("b", background.tolist(), error, mode, staterror("staterror_window", variance)),
+    ]
+    operation = {"op": "replace", "path": "/channels", "value": [{"samples": samples}]}
+    patch = Patch(name="m", values=(1.0,), operations=(operation,))
+    moved = 0.5 * (error["data"]["hi"] - error["data"]["lo"]) * background + slope
+    covariance = np.diag(background + variance) + np.outer(moved, moved)
+    spread = (signal @ np.linalg.solve(covariance, signal)) ** -0.5
+    assert jumps.fit_limit(patch) == pytest.approx(1.64485 * spread, rel=1e-3)
 
 
 def truth_of(model, mu):

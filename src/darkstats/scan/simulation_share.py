@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkstats.workspace.simulation_modes import is_simulation_mode
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from darkstats.arrays import FloatArray
     from darkstats.model import HistFactoryModel
     from darkstats.scan.settings import ScanSettings
 
@@ -20,12 +23,33 @@ LARGEST_ERROR = 0.5
 _SHARE = 0.2  # of the sensitivity, from which on a projection says what it rests on
 
 
+def _variance(sample: Mapping[str, Any]) -> FloatArray:
+    """Of the simulation of a background, events squared. Shape [bin]."""
+    content = np.asarray(sample["data"], dtype=np.float64)
+    variance = np.zeros(len(content))
+    moved: dict[str, FloatArray] = {}
+    for modifier in sample["modifiers"]:
+        name, kind, data = modifier["name"], modifier["type"], modifier["data"]
+        if kind == "staterror":
+            variance += np.square(data)
+        elif is_simulation_mode(sample["name"], name) and kind in {"normsys", "histosys"}:
+            shift = (
+                (data["hi"] - data["lo"]) * content
+                if kind == "normsys"
+                else np.subtract(data["hi_data"], data["lo_data"])
+            )
+            moved[name] = moved.get(name, 0.0) + 0.5 * shift
+    return variance + sum(shift**2 for shift in moved.values())
+
+
 def uncertain_share(document: Mapping[str, Any], poi: str, mu: float) -> float:
     """Share of the sensitivity in bins whose background has no well-known simulation, 0 to 1.
 
     Each bin counts by its Asimov significance squared, ``2 [(s + b) ln(1 + s/b) - s]``, nuisance
     parameters left aside (arXiv:1007.1727, equation 97). Errors of simulation are those of
-    ``staterror``; workspaces without them give 0.
+    ``staterror`` and of what smoothed processes move together
+    (:func:`~darkstats.workspace.simulation_modes.is_simulation_mode`); workspaces without them give
+    0.
 
     Parameters
     ----------
@@ -45,9 +69,7 @@ def uncertain_share(document: Mapping[str, Any], poi: str, mu: float) -> float:
                 signal += mu * np.asarray(sample["data"], dtype=np.float64)
                 continue
             background += sample["data"]
-            for modifier in sample["modifiers"]:
-                if modifier["type"] == "staterror":
-                    variance += np.square(modifier["data"])
+            variance += _variance(sample)
         used = (signal > 0.0) & (background > 0.0)
         s, b = signal[used], background[used]
         weight = 2.0 * ((s + b) * np.log1p(s / b) - s)

@@ -79,28 +79,25 @@ def asimov_limit(signal: FloatArray, background: FloatArray) -> float:
 
 
 def share_of_information(
-    signal: FloatArray, parts: FloatArray, variance: FloatArray, yields: FloatArray
+    signal: FloatArray, background: FloatArray, variance: FloatArray, moved: FloatArray
 ) -> float:
     """Fisher information on the signal that is left where backgrounds have errors.
 
     Relative to the one with a known background. Nuisance parameters are profiled in the Gaussian
-    approximation.
+    approximation. Cuts are chosen with the error of simulation in each bin alone, without the
+    parameters of smoothed bins that move together: it is a choice of cuts, not an error of a limit.
 
     Parameters
     ----------
-    signal
-        Shape [bin].
-    parts
-        Expected contents of each process. Shape [process, bin].
+    signal, background
+        Expected contents, backgrounds positive. Shapes [bin].
     variance
-        Of the simulated background. Shape [bin].
-    yields
-        Relative errors of the processes. Shape [nuisance parameter, process].
+        Of the simulated background, bins independent. Shape [bin].
+    moved
+        Events that one standard deviation of a parameter moves. Shape [nuisance parameter, bin].
     """
-    background = np.maximum(parts.sum(axis=0), _FLOOR_EVENTS)
     known = float((signal**2 / background).sum())
     total = background + variance
-    moved = yields @ parts
     cross = moved @ (signal / total)
     among = (moved / total) @ moved.T + np.eye(len(moved))
     left = float((signal**2 / total).sum()) - float(cross @ np.linalg.solve(among, cross))
@@ -309,7 +306,7 @@ def _place(
             for one in (efficiency, contents[k], variances[k])
         )
         background = np.maximum(parts.sum(axis=0), _FLOOR_EVENTS)
-        left = share_of_information(content, parts, variance, yields)
+        left = share_of_information(content, background, variance, yields @ parts)
         # The formula is one of many events, and goes down to 1.35 of them; no limit does.
         figures[k] = max(
             asimov_limit(content, background) / math.sqrt(left), _NO_EVENT / efficiencies[k]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.templates.histfactory import rounded, significant, staterror
+from darkstats.workspace.simulation_modes import simulation_mode
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
@@ -129,7 +130,7 @@ def mode_modifiers(process: str, content: FloatArray, mode: Mode) -> list[dict[s
     several rows, of which a mode moves one, all of it is linear. To first order in ``alpha`` both
     are the shift of the mode.
     """
-    name = f"{process}_simulation_{mode.name}"
+    name = simulation_mode(process, mode.name)
     total = float(content.sum())
     relative = float(mode.shift.sum()) / total if len(content) == 1 and total > 0.0 else 0.0
     found: list[dict[str, Any]] = []

@@ -215,6 +215,31 @@ def test_a_share_of_the_sensitivity_is_uncertain():
     assert uncertain_share(two_bins(0.9), "other", 1.0) == 0.0
 
 
+@pytest.mark.parametrize("split", [0.0, 0.4, 1.0])
+def test_what_smoothing_moves_together_is_an_error_of_simulation(split):
+    """As ``staterror``: the sum of a window as a factor and what is left of the mode as a shape."""
+    document = two_bins(0.3)
+    background = document["channels"][0]["samples"][1]
+    factor, change = 1.0 + 0.9 * split, 0.01 * 0.9 * (1.0 - split)
+    background["modifiers"] += [
+        {
+            "name": "background_simulation_sum", "type": "normsys",
+            "data": {"lo": 2.0 - factor, "hi": factor},
+        },
+        {
+            "name": "background_simulation_sum", "type": "histosys",
+            "data": {
+                "lo_data": [100.0 + 90.0 * split, 0.01 - change],
+                "hi_data": [100.0 - 90.0 * split, 0.01 + change],
+            },
+        },
+    ]  # fmt: skip
+    assert uncertain_share(document, "mu", 1.0) == uncertain_share(two_bins(0.9), "mu", 1.0)
+    for modifier in background["modifiers"][1:]:
+        modifier["name"] = "other_simulation_sum"  # of another process
+    assert uncertain_share(document, "mu", 1.0) == 0.0
+
+
 def test_a_projection_says_what_it_rests_on(inputs):
     """A background of one uncertain event: at ten times the luminosity the limit rests on it."""
     document = {

@@ -68,30 +68,47 @@ def test_the_limit_is_what_the_package_expects_where_the_background_is_known():
 @given(st.floats(0.1, 1e4), st.floats(0.01, 0.9), st.floats(0.0, 100.0))
 def test_an_error_on_one_count_adds_to_its_variance(background, error, variance):
     found = share_of_information(
-        np.array([1.0]), np.array([[background]]), np.array([variance]), np.array([[error]])
-    )
+        np.array([1.0]), np.array([background]), np.array([variance]),
+        np.array([[error * background]]),
+    )  # fmt: skip
     total = background + variance + (error * background) ** 2
     assert found == pytest.approx(background / total, rel=1e-9)
 
 
 def test_the_edges_of_a_window_measure_the_yield():
     """Two bins with one background: ten times as much beside the signal as below it."""
-    signal, parts = np.array([1.0, 0.0]), np.array([[1e4, 1e5]])
+    signal, background = np.array([1.0, 0.0]), np.array([1e4, 1e5])
     nothing = np.zeros(2)
-    assert share_of_information(signal, parts, nothing, np.zeros((0, 1))) == pytest.approx(1.0)
-    with_error = share_of_information(signal, parts, nothing, np.array([[10.0]]))
+    known = share_of_information(signal, background, nothing, np.zeros((0, 2)))
+    assert known == pytest.approx(1.0)
+    with_error = share_of_information(signal, background, nothing, 10.0 * background[None, :])
     assert with_error == pytest.approx(10.0 / 11.0, rel=1e-4)
     # without the edge an error of ten hides the signal
-    alone = share_of_information(signal[:1], parts[:, :1], nothing[:1], np.array([[10.0]]))
+    alone = share_of_information(
+        signal[:1], background[:1], nothing[:1], 10.0 * background[None, :1]
+    )
     assert alone < 1e-5
 
 
 def test_one_error_of_two_processes_is_one_parameter():
     signal, parts = np.array([1.0]), np.array([[30.0], [70.0]])
-    together = share_of_information(signal, parts, np.zeros(1), np.array([[0.1, 0.1]]))
-    apart = share_of_information(signal, parts, np.zeros(1), np.diag([0.1, 0.1]))
+    background = parts.sum(axis=0)
+    together = share_of_information(signal, background, np.zeros(1), np.array([[0.1, 0.1]]) @ parts)
+    apart = share_of_information(signal, background, np.zeros(1), np.diag([0.1, 0.1]) @ parts)
     assert together == pytest.approx(1.0 / (1.0 + 0.01 * 100.0))
     assert apart == pytest.approx(1.0 / (1.0 + 0.01 * (900.0 + 4900.0) / 100.0))
+
+
+@given(st.integers(0, 1000))
+def test_parameters_are_profiled_as_their_covariance_adds(seed):
+    """Left is what the whole covariance of the counts leaves (Woodbury)."""
+    rng = np.random.default_rng(seed)
+    signal, background, variance = rng.uniform(0.1, 5.0, (3, 6))
+    moved = rng.normal(size=(4, 6))
+    covariance = np.diag(background + variance) + moved.T @ moved
+    expected = signal @ np.linalg.solve(covariance, signal) / (signal**2 / background).sum()
+    found = share_of_information(signal, background, variance, moved)
+    assert found == pytest.approx(expected, rel=1e-9)
 
 
 @given(st.integers(0, 1000))
