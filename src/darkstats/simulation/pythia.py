@@ -26,6 +26,7 @@ from darkstats.simulation.muon_rich_quarks import (
     Fractions,
     charm_switches,
     count,
+    daughters_of,
     joined,
     muon_fraction,
     of_charm,
@@ -158,12 +159,11 @@ class PythiaQuarkPairs:
         Of the quark pair, after radiation.
     muons
         ``"any"``; ``"two_of_charm"``: charm alone, all charmed hadrons that decay weakly to muons,
-        with their branching fractions in the weight; or ``"others"``: all but events of charm with
-        two muons. The last two together are the first.
+        with their branching fractions in the weight; or ``"others"``: all but events of charm in
+        which two charmed hadrons decay to muons. The last two together are the first.
     muon_rich
         With ``"others"``: real muons are made often, in half of the events by one of both charmed
-        hadrons, and weights take it back, see :mod:`~darkstats.simulation.muon_rich_quarks`. Left
-        out are events in which two charmed hadrons decay to muons, no other ones with two muons.
+        hadrons, and weights take it back, see :mod:`~darkstats.simulation.muon_rich_quarks`.
 
     Raises
     ------
@@ -200,7 +200,8 @@ class PythiaQuarkPairs:
     def settings(self) -> dict[str, object]:
         """See :class:`~darkstats.simulation.events.Process`."""
         return {
-            "version": 1,
+            # Version 1 left out of plain others all events of charm with two muons, of any origin.
+            "version": 2 if self.muons == "others" and not self.muon_rich else 1,
             "pythia": "8.317",
             "muons": self.muons,
             "switches": self._switches(),
@@ -233,7 +234,8 @@ class PythiaQuarkPairs:
         generator, batch, weight = _batch(_started(self._switches(), rng), n_events)
         weights = np.full(len(batch), weight)
         if self.muons == "others":
-            weights[of_charm(batch) & (count(batch, 13, final=True) >= 2)] = 0.0
+            direct = np.sum([daughters_of(batch, code, 13) for code in CHARMED], axis=0)
+            weights[of_charm(batch) & (direct >= 2)] = 0.0
         elif self.muons == "two_of_charm":
             for code in CHARMED:
                 share = muon_fraction(generator, code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,20 @@ import pytest
 from darkstats.errors import OptionError
 from darkstats.simulation import pythia
 from darkstats.simulation.events import EventBlock
-from darkstats.simulation.muon_rich_quarks import CHARMED, daughters_of, of_charm
+from darkstats.simulation.muon_rich_quarks import (
+    CHARMED,
+    RAISED,
+    Fractions,
+    charm_switches,
+    count,
+    daughters_of,
+    of_charm,
+    raise_muons,
+)
 from darkstats.simulation.pythia import PythiaQuarkPairs
+
+if TYPE_CHECKING:
+    from darkstats.arrays import FloatArray, IndexArray
 
 
 def rng(seed: int = 1) -> np.random.Generator:
@@ -45,15 +58,69 @@ def test_charm_to_two_muons_is_taken_out_and_made_alone() -> None:
     assert error < 0.2 * value
 
 
-def test_a_cache_of_plain_events_stays_good() -> None:
-    assert "muon_rich" not in PythiaQuarkPairs(muons="others").settings()
-    assert "muon_rich" in PythiaQuarkPairs(muons="others", muon_rich=True).settings()
+def test_only_two_muons_of_charmed_hadrons_are_left_out_of_the_rest() -> None:
+    """Muons of D_s to tau, or of light mesons, beside one of charm are in no other sample."""
+    pytest.importorskip("pythia8mc", reason="PYTHIA 8 is an optional extra")
+    rest = PythiaQuarkPairs(muons="others")
+    _, batch, _ = pythia._batch(pythia._started(rest._switches(), rng(3)), 30_000)
+    direct = np.sum([daughters_of(batch, code, 13) for code in CHARMED], axis=0)
+    kept = rest.generate(30_000, rng(3)).weight_pb > 0.0
+    charm = of_charm(batch)
+    assert np.array_equal(kept, ~(charm & (direct >= 2)))
+    mixed = charm & (count(batch, 13, final=True) >= 2) & (direct < 2)
+    assert mixed.sum() >= 2
+
+
+def test_decays_have_the_probabilities_that_weights_assume() -> None:
+    """Set probabilities in each stratum, and those of plain decays (4 sigma)."""
+    pytest.importorskip("pythia8mc", reason="PYTHIA 8 is an optional extra")
+    for sign in (1, -1, 0):
+        batch, fractions = stratum(sign, 6_000)
+        forced = {code: count(batch, code, final=False, sign=sign) for code in CHARMED}
+        for code in CHARMED:
+            muons = daughters_of(batch, code, 13)
+            assert muons.sum() == (forced[code].sum() if sign else 0), code
+        for code, daughter, probability in RAISED:
+            tried = count(batch, code, final=False)
+            if sign and code in forced:
+                tried = tried - forced[code]
+            each = 2 if daughter == 13 and code != 15 else 1
+            assert_share(daughters_of(batch, code, daughter) / each, tried, probability)
+    plain = pythia._started(pythia._pairs_of("4", 4.0), rng(6))
+    _, batch, _ = pythia._batch(plain, 12_000)
+    for code in (411, 421, 431, 4122):
+        tried = count(batch, code, final=False)
+        assert_share(daughters_of(batch, code, 13), tried, fractions.muon[code])
+
+
+def stratum(sign: int, n_events: int) -> tuple[Any, Fractions]:
+    """Events of charm of one stratum, unweighted."""
+    found: list[Fractions] = []
+    settings = [*pythia._pairs_of("4", 4.0), *charm_switches(sign)]
+    started = pythia._started(settings, rng(5), lambda p: found.append(raise_muons(p)))
+    return pythia._batch(started, n_events)[1], found[0]
+
+
+def assert_share(chosen: FloatArray, tried: IndexArray, share: float) -> None:
+    """A share of decays is as expected, within 4 sigma."""
+    total = float(tried.sum())
+    spread = math.sqrt(total * share * (1.0 - share))
+    assert abs(float(chosen.sum()) - total * share) < 4.0 * spread
+
+
+def test_samples_of_a_cache_are_those_of_their_settings() -> None:
+    """Plain others were made anew when less was left out of them; muon-rich ones were not."""
+    plain = PythiaQuarkPairs(muons="others").settings()
+    rich = PythiaQuarkPairs(muons="others", muon_rich=True).settings()
+    assert "muon_rich" not in plain
+    assert "muon_rich" in rich
+    assert (plain["version"], rich["version"]) == (2, 1)
 
 
 def test_many_muons_are_made_and_weights_take_them_back() -> None:
     """Cross sections by number of muons are those of plain decays (4 sigma)."""
     pytest.importorskip("pythia8mc", reason="PYTHIA 8 is an optional extra")
-    plain = of_muons(without_two_of_charm(40_000), 40_000)
+    plain = of_muons(PythiaQuarkPairs(muons="others").generate(40_000, rng(3)), 40_000)
     process = PythiaQuarkPairs(muons="others", muon_rich=True)
     rich = of_muons(process.generate(20_000, rng(4)), 20_000)
     for k, ((value, error), (other, narrow)) in enumerate(zip(plain, rich, strict=True)):
@@ -73,13 +140,3 @@ def of_muons(block: EventBlock, n_events: int) -> list[tuple[float, float]]:
         weights = np.where(np.minimum(muons, 2) == k, block.weight_pb, 0.0)
         found.append((float(weights.mean()), float(weights.std()) / math.sqrt(n_events)))
     return found
-
-
-def without_two_of_charm(n_events: int) -> EventBlock:
-    """Plain decays, but for events of charm of which two hadrons decay to muons."""
-    any_muons = PythiaQuarkPairs()
-    _, batch, weight_pb = pythia._batch(pythia._started(any_muons._switches(), rng(3)), n_events)
-    weights = np.full(len(batch), weight_pb)
-    direct = np.sum([daughters_of(batch, code, 13) for code in CHARMED], axis=0)
-    weights[of_charm(batch) & (direct >= 2)] = 0.0
-    return pythia._block(batch, weights)
