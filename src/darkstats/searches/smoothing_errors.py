@@ -31,6 +31,8 @@ __all__ = ["Mode", "SmoothingErrors", "mode_modifiers", "simulation_errors", "sm
 FUNCTIONALS = ("sum", "slope", "curvature", "cubic")
 #: Share of the variances of a row that may be left to the bins.
 LARGEST_REST = 0.02
+_ROUNDING = 1e-12  # relative, of the variance of a functional
+_DIGITS = 1e-5  # relative, of what is written
 _NEGLIGIBLE = 1e-4  # relative change of a bin, beside a change of the sum, that is not told
 
 
@@ -97,9 +99,11 @@ def smoothing_errors(covariance: FloatArray) -> SmoothingErrors:
         for power, functional in enumerate(FUNCTIONALS[:n_bins]):
             if np.trace(left) <= LARGEST_REST * np.trace(whole):
                 break
-            moved = left @ place**power
-            variance = float(place**power @ moved)
-            if variance <= 0.0:
+            weights = place**power
+            moved = left @ weights
+            variance = float(weights @ moved)
+            scale = float(np.abs(weights) @ np.abs(whole) @ np.abs(weights))
+            if variance <= _ROUNDING * scale:  # known already: what is left of it are digits
                 break
             vector = moved / math.sqrt(variance)
             left -= np.outer(vector, vector)
@@ -147,8 +151,11 @@ def _mirrored(name: str, content: FloatArray, shape: FloatArray) -> dict[str, An
     """A histosys that goes as far down as up, in every digit that is written."""
     nominal = np.array(rounded(content))
     high = np.array(rounded(nominal + shape))
+    # A change as large as the content, of one simulated event, is not more by the digits written.
+    whole = np.abs(shape) <= nominal * (1.0 + _DIGITS)
+    high = np.where(whole, np.clip(high, 0.0, 2.0 * nominal), high)
     low = [float(f"{value:.12g}") for value in 2.0 * nominal - high]
-    data = {"lo_data": low, "hi_data": high.tolist()}
+    data = {"lo_data": low, "hi_data": [float(f"{value:.12g}") for value in high]}
     return {"name": name, "type": "histosys", "data": data}
 
 

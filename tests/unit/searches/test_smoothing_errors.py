@@ -214,3 +214,30 @@ def test_what_is_written_goes_as_far_down_as_up():
                 down = np.subtract(nominal, modifier["data"]["lo_data"])
                 np.testing.assert_allclose(up, down, rtol=0.0, atol=1e-12 * nominal.max())
                 assert len(str(modifier["data"]["lo_data"])) < 1.2 * len(str(nominal.tolist()))
+
+
+def test_what_one_simulated_event_made_is_written_as_zero_to_twice_as_much():
+    """A change of the whole content in one of two rows: digits that are written cut nothing off."""
+    content = np.array([[0.009911084, 5.137245e-4, 1.0117585e-5, 2.0], [3.0, 3.0, 3.0, 3.0]])
+    shift = np.array([[0.009911086, 5.137242e-4, -1.0117587e-5, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    (found,) = mode_modifiers("charm", content, Mode(name="row1_sum", shift=shift))
+    low, high = (np.array(found["data"][key]) for key in ("lo_data", "hi_data"))
+    nominal = np.array([float(f"{value:.6g}") for value in content.ravel()])
+    assert np.all(low >= 0.0)
+    assert np.all(high >= 0.0)
+    assert low + high == pytest.approx(2.0 * nominal, rel=1e-11)
+    assert high == pytest.approx((content + shift).ravel(), rel=2e-6, abs=1e-9)
+    larger = mode_modifiers("charm", content, Mode(name="row1_sum", shift=2.0 * shift))
+    assert larger[0]["data"]["lo_data"][0] < 0.0  # a change that is truly larger stays
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 3e8])
+def test_a_functional_that_is_known_already_makes_no_mode_of_digits(scale):
+    """After the sum of bins that are alike but for one, the slope has no variance but digits."""
+    root = np.repeat([[1.0], [1.0]], 7, axis=1)
+    root[:, 3] = 3.0, -3.0
+    matrix = scale * (root.T @ root)[None]
+    found = smoothing_errors(matrix)
+    diagonal = np.diag(matrix[0])
+    np.testing.assert_allclose(np.diag(of_modes(found)), diagonal, atol=1e-12 * diagonal.sum())
+    assert [mode.name for mode in found.modes] == ["sum"]
