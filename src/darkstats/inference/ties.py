@@ -24,6 +24,7 @@ LARGE_SHARE = 0.25
 #: How the note begins.
 TIES = "few counts: toys with exactly the observed counts"
 _LEAST_RATE = 1e-300  # of a bin without expectation
+_MOVE, _SAME = 0.1, 1e-9  # of a parameter; of the largest signal
 
 
 def observed_counts_probability(
@@ -45,7 +46,7 @@ def observed_counts_probability(
     -------
     float or None
         None where nothing breaks a tie, or nothing ties: no free parameter has an auxiliary
-        measurement, or data are events.
+        measurement, nothing was counted and the signal has no error, or data are events.
     """
     model, data = curve.model, curve.observation
     if data.events is not None:
@@ -61,11 +62,32 @@ def observed_counts_probability(
     if not (rates >= 0.0).all():
         return None
     counts = np.asarray(data.counts, dtype=np.float64)[used]
+    if not blind and not counts.any() and not _signal_is_uncertain(curve, mu):
+        return None  # the likelihood ratio is that of the signal, whatever auxiliary data say
     if blind or bool(np.any(counts != np.floor(counts))):
         counts = np.floor(rates)
     mean = np.maximum(rates, _LEAST_RATE)
     factorials = math.fsum(math.lgamma(n + 1.0) for n in counts.tolist())
     return math.exp(min(float((counts * np.log(mean) - mean).sum()) - factorials, 0.0))
+
+
+def _signal_is_uncertain(curve: ProfileCurve, mu: float) -> bool:
+    """Whether a parameter with an auxiliary measurement changes the expected signal."""
+    model, poi = curve.model, curve.model.require_poi()
+    moved = [
+        k
+        for k, (p, fixed) in enumerate(zip(model.parameters, model.fixed, strict=True))
+        if p.constrained and not fixed and k != poi
+    ]
+    points = np.repeat(np.array(curve.reference.parameters)[np.newaxis], 1 + len(moved), axis=0)
+    for row, k in enumerate(moved, start=1):
+        points[row, k] += _MOVE
+    with_signal, without = points.copy(), points.copy()
+    with_signal[:, poi], without[:, poi] = mu, 0.0
+    with np.errstate(all="ignore"):
+        signal = np.asarray(model.expected_rates(with_signal) - model.expected_rates(without))
+    largest = float(np.abs(signal[0]).max())
+    return bool(np.any(np.abs(signal[1:] - signal[0]) > _SAME * largest))
 
 
 def tie_note(probability: float | None, p: float, what: str) -> tuple[str, ...]:
@@ -88,7 +110,7 @@ def tie_note(probability: float | None, p: float, what: str) -> tuple[str, ...]:
     if probability is None or probability < LARGE_SHARE * p:
         return ()
     return (
-        f"{TIES} have a probability of {probability:.2g} where the p-value is {p:.2g}, and only "
-        f"their thrown auxiliary data tell them apart: {what} than where all of them count, as "
-        "they do without systematic errors",
+        f"{TIES} have a probability of {probability:.2g}, beside a p-value, or 1 - CL, of {p:.2g}; "
+        f"only their thrown auxiliary data tell them apart: {what} than where all of them count, "
+        "as they do without systematic errors",
     )

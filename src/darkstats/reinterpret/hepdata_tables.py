@@ -94,7 +94,9 @@ def _limit_variable(
     """Place, variable, unit and size of the observed limit among dependent variables."""
     named = [(k, one, " ".join(_header(one)).lower()) for k, one in enumerate(found)]
     observed = [(k, one) for k, one, name in named if "obs" in name]
-    chosen = observed or [(k, one) for k, one, _ in named]
+    # as exports name the limit of Asimov data, which is not observed
+    asimov = [(k, one) for k, one, name in named if "asimov data" in name and "exp" not in name]
+    chosen = observed or asimov or [(k, one) for k, one, _ in named]
     if len(chosen) != 1:
         names = ", ".join(repr(_header(one)[0]) for _, one in chosen)
         raise DocumentError(

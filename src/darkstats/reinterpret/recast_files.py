@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -103,14 +102,16 @@ class _Columns:
             self, lines=tuple(self.lines[k] for k in order), rows=tuple(self.rows[k] for k in order)
         )
 
-    def masses_gev(self, name: str) -> tuple[float, ...]:
-        """The column of masses, rising."""
+    def masses_gev(self, name: str, *, steps: bool = False) -> tuple[float, ...]:
+        """The column of masses, rising; with ``steps`` from 0 on, at most two rows of a mass."""
         size = _mass(self, name).size_gev
         found = tuple(size * value for value in self.numbers(name))
-        for (a, b), line in zip(pairwise((0.0, *found)), self.lines, strict=True):
-            if not b > a:
+        for k, (line, mass) in enumerate(zip(self.lines, found, strict=True)):
+            last = found[k - 1] if k else 0.0
+            step = mass == last and (k in {0, 1} or found[k - 2] < mass)
+            if not mass > last and not (steps and step):
                 raise self.fail(
-                    f"{name} {b / size:g} comes after {a / size:g}", f"line {line}",
+                    f"{name} {mass / size:g} comes after {last / size:g}", f"line {line}",
                     "sort rows by rising mass above zero",
                 )  # fmt: skip
         return found
@@ -326,7 +327,8 @@ def read_decays(files: Mapping[str, str]) -> Callable[[float], Decays]:
 
     Each file has a mass and one more column, rows in any order. Between two masses the logarithm of
     the lifetime is linear in that of the mass, and a branching fraction linear in the mass; nothing
-    is extrapolated.
+    is extrapolated. Two rows of one mass are a step of a branching fraction: there, and above, the
+    second one holds.
 
     Parameters
     ----------
@@ -372,7 +374,7 @@ def _curve(path: str, key: str) -> _Curve:
         )
     mass, name = file.names
     file = file.sorted_by(mass)
-    masses = file.masses_gev(mass)
+    masses = file.masses_gev(mass, steps=key != "ctau")
     if len(masses) < 2:
         raise file.fail("has one row", remedy="nothing is extrapolated: give two or more")
     if key == "ctau":

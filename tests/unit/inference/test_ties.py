@@ -15,9 +15,18 @@ from darkstats.workspace import Workspace
 
 
 def counting(
-    count: float, background: float, *, error: float | None, signal: float = 1.0
+    count: float,
+    background: float,
+    *,
+    error: float | None,
+    signal: float = 1.0,
+    background_error: float | None = None,
 ) -> darkstats.Model:
     """One bin; ``error`` is that of the signal."""
+    errors_b: list[dict[str, Any]] = []
+    if background_error is not None:
+        data = {"hi": 1.0 + background_error, "lo": 1.0 - background_error}
+        errors_b.append({"name": "b_yield", "type": "normsys", "data": data})
     modifiers: list[dict[str, Any]] = [{"name": "mu", "type": "normfactor", "data": None}]
     if error is not None:
         modifiers.append(
@@ -29,7 +38,7 @@ def counting(
                 "name": "c",
                 "samples": [
                     {"name": "s", "data": [signal], "modifiers": modifiers},
-                    {"name": "b", "data": [background], "modifiers": []},
+                    {"name": "b", "data": [background], "modifiers": errors_b},
                 ],
             }
         ],
@@ -96,6 +105,16 @@ def test_limits_by_toys_say_it(method: str) -> None:
     assert plain is not None
     assert broken is not None
     assert broken < 0.97 * plain
+
+
+def test_nothing_is_broken_where_nothing_was_counted_and_the_signal_is_known() -> None:
+    """Without an event the statistic is 2 mu s, whatever auxiliary data of the background say."""
+    model = counting(0, 0.5, error=None, signal=5.0, background_error=0.1)
+    found = darkstats.upper_limit(model, model.observation, calculator="toys", toys=TOYS)
+    assert not any(note.startswith(TIES) for note in found.warnings)
+    assert found.observed == pytest.approx(math.log(20.0) / 5.0, abs=4.0 * found.observed_error)
+    one = counting(1, 0.5, error=None, signal=5.0, background_error=0.1)
+    assert observed_counts_probability(curve_of(one), 0.9) is not None
 
 
 def test_many_counts_need_no_note() -> None:

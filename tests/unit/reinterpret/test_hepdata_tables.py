@@ -148,3 +148,12 @@ def test_credibility_and_simulation_are_told(tmp_path: Path) -> None:
     by_name = variable("BR, 90 % credibility", "", [1e-7])
     theirs = read_rate_table(table(tmp_path, [mass], [by_name]))
     assert (theirs.cl, theirs.is_credible, theirs.simulated) == (0.9, True, None)
+
+
+def test_the_limit_of_asimov_data_stands_beside_the_expected_one(tmp_path: Path) -> None:
+    """As our own tables of searches without data have it."""
+    mass = variable("m", "GeV", [1.0])
+    asimov = variable("Asimov data, simulated: upper limit on sigma", "fb", [30.0])
+    expected = variable("Expected upper limit on sigma", "fb", [20.0])
+    found = read_rate_table(table(tmp_path, [mass], [asimov, expected]))
+    assert found.limits == ((1.0, pytest.approx(0.03)),)

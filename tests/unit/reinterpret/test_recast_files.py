@@ -152,3 +152,17 @@ def test_momenta_are_sorted_by_mass(tmp_path: Path) -> None:
     assert found.words == "up to 2 momenta at each of 2 masses"
     alike = read_momenta(written(tmp_path, "momentum_gev,weight\n3,1\n4,1\n5,1\n"))
     assert (alike.masses_gev, alike.words) == ((), "3 momenta")
+
+
+def test_a_branching_fraction_may_have_a_step_and_begin_at_no_mass(tmp_path: Path) -> None:
+    """As tables of others have; at the step, and above, its second value holds."""
+    life = written(tmp_path, "mass_GeV,ctau_mm\n0.1,1\n10,1\n", name="ctau.csv")
+    text = "mass_GeV,BR\n0,0\n1,0.25\n2,0.5\n2,0\n10,0\n"
+    decays = read_decays({"ctau": life, "hadrons": written(tmp_path, text, name="br.csv")})
+    for mass, value in ((0.5, 0.125), (1.5, 0.375), (1.999999, 0.5), (2.0, 0.0), (3.0, 0.0)):
+        assert decays(mass).branching("hadrons", 1.0) == pytest.approx(value, abs=1e-6)
+    thrice = "mass_GeV,BR\n1,0.25\n2,0.5\n2,0.4\n2,0\n"
+    with pytest.raises(DocumentError, match="comes after"):
+        read_decays({"ctau": life, "hadrons": written(tmp_path, thrice, name="t.csv")})
+    with pytest.raises(DocumentError, match="comes after"):
+        read_decays({"ctau": written(tmp_path, text.replace("BR", "ctau_mm"), name="c.csv")})
