@@ -128,22 +128,31 @@ def scan_sheet(
     warnings = [f"{table.points[k]}: {table.reasons[k]}" for k in failed[:_FAILURES]]
     if len(failed) > _FAILURES:
         warnings.append(f"{len(failed) - _FAILURES} more hypotheses failed")
-    warnings += [
-        f"{one.symbol}: {too_wide_words(one)}"
-        for one in table.limits.values()
-        if one.too_wide.any()
-    ]
-    told = NOT_NARROW if table.couplings else None  # just said, by quantity
-    warnings += grouped_warnings(
-        table.points,
-        [[text for text in one if told is None or not text.endswith(told)]
-         for one in table.warnings],
-    )  # fmt: skip
+    warnings += _warning_lines(table)
     words = (table.data_words, table.source)
     return sheet(
         table.title or table.name, subtitle=" · ".join(word for word in words if word),
         first=_failures_first([table]), tables=tables, notes=lines, warnings=warnings,
     )  # fmt: skip
+
+
+def _warning_lines(table: ScanTable) -> list[str]:
+    """Each warning of a scan once: where a boson is too wide first, by quantity."""
+    told = NOT_NARROW if table.couplings else None  # said by quantity
+    return [
+        *(
+            f"{one.symbol}: {too_wide_words(one)}"
+            for one in table.limits.values()
+            if one.too_wide.any()
+        ),
+        *grouped_warnings(
+            table.points,
+            [
+                [text for text in one if told is None or not text.endswith(told)]
+                for one in table.warnings
+            ],
+        ),
+    ]
 
 
 def _axis_lines(table: ScanTable) -> list[tuple[str, str]]:
@@ -210,10 +219,7 @@ def projections_sheet(
         limits = table.limits_on(coupling)
         said = sum(1 for texts in table.warnings if texts)
         rows.append([name, _range(limits.median), str(int(table.failed.sum())), str(said)])
-        warnings += [
-            f"{name} fb^-1: {found}"
-            for found in dict.fromkeys(text for texts in table.warnings for text in texts[:1])
-        ][:1]
+        warnings += [f"{name} fb^-1: {found}" for found in _warning_lines(table)]
     first = tables[0]
     limits = first.limits_on(coupling)
     unit = f" [{limits.unit}]" if limits.unit else ""

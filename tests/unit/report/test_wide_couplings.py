@@ -20,7 +20,7 @@ from darkstats.report.figures.wide import TOO_WIDE
 from darkstats.report.hepdata import submission
 from darkstats.report.scan_reading import read_scan
 from darkstats.report.scan_records import width_warnings
-from darkstats.report.scan_sheets import scan_sheet
+from darkstats.report.scan_sheets import projections_sheet, scan_sheet
 from darkstats.report.scan_table import Limits, ScanTable, too_wide_words
 from darkstats.report.warning_groups import grouped_warnings
 from darkstats.service.pages.views.scans import scan_view
@@ -157,3 +157,12 @@ def test_a_page_ends_curves_where_the_coupling_does_not_hold() -> None:
     assert len(plot.table.rows) == 12
     (strength,) = [one for one in view.plots if one.name == "limits"]
     assert "width" not in strength.summary
+
+
+def test_projections_say_all_that_a_scan_says(table: ScanTable) -> None:
+    """Widths with their numbers, and every other warning once, at each luminosity."""
+    tables = [read_scan(record(luminosity_ipb=1000.0 * n)) for n in (1, 5)]
+    text = printed(projections_sheet(tables, coupling="alp_photon", kinds=("projections",)))
+    for lumi in ("1", "5"):
+        assert f"{lumi}.000 fb^-1: {table.limits_on('alp_photon').symbol}: at 4 of 12" in text
+        assert f"{lumi}.000 fb^-1: 3 hypotheses, the first one" in text
