@@ -16,6 +16,7 @@ import numpy as np
 from darkstats.arrays import frozen_floats, frozen_indices
 from darkstats.errors import OptionError
 from darkstats.streams import keyed_generator, poisson_counts
+from darkstats.workspace.simulation_modes import names_a_simulation_mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -223,10 +224,13 @@ def _alias(probability: FloatArray) -> tuple[FloatArray, IndexArray]:
 def noise_key(parameter: Parameter, window: str) -> str:
     """Name of the random numbers of a nuisance parameter.
 
-    A parameter that acts bin by bin (staterror, shapesys) belongs to its window; any other is the
-    same nuisance in all windows that name it, and fluctuates with one number for all of them.
+    A parameter that acts bin by bin (staterror, shapesys) belongs to its window, and so does a mode
+    of smoothed simulation: windows that share little simulation have its name, too. Any other is
+    the same nuisance in all windows that name it, and fluctuates with one number for all of them.
     """
-    local = any(kind in {"staterror", "shapesys"} for kind in parameter.modifier_types)
+    local = names_a_simulation_mode(parameter.name) or any(
+        kind in {"staterror", "shapesys"} for kind in parameter.modifier_types
+    )
     return f"{window}/{parameter.name}" if local else parameter.name
 
 

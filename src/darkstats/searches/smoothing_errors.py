@@ -20,15 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkstats.templates.histfactory import rounded, significant, staterror
-from darkstats.workspace.simulation_modes import simulation_mode
+from darkstats.workspace.simulation_modes import FUNCTIONALS, simulation_mode
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
 
 __all__ = ["Mode", "SmoothingErrors", "mode_modifiers", "simulation_errors", "smoothing_errors"]
 
-#: Names of the functionals, powers of the place in the window; at most so many modes a row.
-FUNCTIONALS = ("sum", "slope", "curvature", "cubic")
 #: Share of the variances of a row that may be left to the bins.
 LARGEST_REST = 0.02
 _ROUNDING = 1e-12  # relative, of the variance of a functional

@@ -1,6 +1,7 @@
 """Toys of the whole spectrum, and roots of all windows on them."""
 
 import copy
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -231,6 +232,24 @@ def test_fitted_windows_draw_shared_nuisances_once(counting):
     keys = {p.name: noise_key(p, "w") for p in model.parameters if p.constrained}
     assert keys["yield"] == "yield"
     assert all(key == f"w/{name}" for name, key in keys.items() if name != "yield")
+
+
+@pytest.mark.parametrize(
+    ("name", "local"),
+    [
+        ("charm_simulation_sum", True),
+        ("tautau_simulation_row2_slope", True),
+        ("signal_simulation", False),
+        ("charm_yield", False),
+        ("charm_simulation_sum_rule", False),
+    ],
+)
+def test_modes_of_smoothed_simulation_belong_to_their_window(counting, name, local):
+    """Windows far apart share no simulation, though their modes have one name."""
+    (model, *_), _, _ = counting
+    shared = next(p for p in model.parameters if p.name == "yield")
+    key = noise_key(dataclasses.replace(shared, name=name), "w")
+    assert key == (f"w/{name}" if local else name)
 
 
 def test_both_kinds_of_toys_have_the_same_tails():
