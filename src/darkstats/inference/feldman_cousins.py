@@ -299,7 +299,7 @@ def feldman_cousins(
     >>> toys = darkstats.ToyOptions(n_toys=100, seed=1)
     >>> interval = darkstats.feldman_cousins(model, model.observation, cl=0.9, toys=toys)
     >>> interval.lower, round(interval.upper, 2), round(interval.upper_error, 2)
-    (0.0, 1.96, 0.05)
+    (0.0, 1.96, 0.06)
     """
     if not 0.0 < cl < 1.0:
         raise OptionError(f"the confidence level must lie between 0 and 1, got {cl}")
