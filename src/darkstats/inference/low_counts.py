@@ -19,7 +19,6 @@ from darkstats.inference.p_values import ToyOptions
 from darkstats.inference.poisson_counting import poisson_cdf, poisson_cls_limit
 from darkstats.inference.probe import seconds_per_toy
 from darkstats.inference.results import N_SIGMA, LowCounts
-from darkstats.inference.ties import TIES
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
@@ -232,7 +231,6 @@ def _by_toys(
             toys=toys.toys,
             seed=seed,
             reason=toys.expected_reason,
-            ties=tuple(note for note in toys.warnings if note.startswith(TIES)),
         )
     return LowCounts(
         floor=floor,

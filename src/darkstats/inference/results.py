@@ -208,8 +208,6 @@ class LowCounts:
         ``"exact counting"`` or ``"toys"``; ``None`` with ``reason`` where neither was possible.
     observed, observed_error, expected, expected_error
         The limits that hold; entries ``None`` where toys do not tell, with ``reason``.
-    ties
-        A warning where auxiliary data of the toys decide between outcomes that are alike.
     """
 
     floor: float
@@ -223,12 +221,10 @@ class LowCounts:
     toys: ToyCounts | None = None
     seed: int | None = None
     reason: str | None = None
-    ties: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As JSON data, with a reason beside each field that is missing."""
         found = asdict(self)
-        del found["ties"]  # among the warnings of the limit
         reason = found.pop("reason")
         why = {
             **dict.fromkeys(("calculator", "expected", "expected_error"), reason),

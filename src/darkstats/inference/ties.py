@@ -17,12 +17,10 @@ import numpy as np
 if TYPE_CHECKING:
     from darkstats.inference.curve import ProfileCurve
 
-__all__ = ["TIES", "observed_counts_probability", "tie_note"]
+__all__ = ["limit_tie_note", "observed_counts_probability", "tie_note"]
 
 #: Part of the p-value that toys with the observed counts must be for a note.
 LARGE_SHARE = 0.25
-#: How the note begins.
-TIES = "few counts: toys with exactly the observed counts"
 _LEAST_RATE = 1e-300  # of a bin without expectation
 _MOVE, _SAME = 0.1, 1e-9  # of a parameter; of the largest signal
 
@@ -110,7 +108,21 @@ def tie_note(probability: float | None, p: float, what: str) -> tuple[str, ...]:
     if probability is None or probability < LARGE_SHARE * p:
         return ()
     return (
-        f"{TIES} have a probability of {probability:.2g}, beside a p-value, or 1 - CL, of {p:.2g}; "
+        "few counts: toys with exactly the observed counts have a probability of "
+        f"{probability:.2g}, beside a p-value, or 1 - CL, of {p:.2g}; "
         f"only their thrown auxiliary data tell them apart: {what} than where all of them count, "
         "as they do without systematic errors",
     )
+
+
+def limit_tie_note(
+    curve: ProfileCurve, limit: float | None, *, cl: float, blind: bool = False
+) -> tuple[str, ...]:
+    """Note on an upper limit by toys, of the data or, where they are blinded, the median one.
+
+    The p-value at the limit is ``1 - cl`` of CLs+b, and less of CLs.
+    """
+    if limit is None:
+        return ()
+    probability = observed_counts_probability(curve, limit, blind=blind)
+    return tie_note(probability, 1.0 - cl, "the limit is lower")

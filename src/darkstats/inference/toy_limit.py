@@ -12,7 +12,7 @@ from darkstats.errors import LimitNotFoundError, OptionError
 from darkstats.gaussian import cdf
 from darkstats.inference.p_values import ToyCounts, ToyOptions
 from darkstats.inference.results import ALL_EXCLUDED, N_SIGMA, LimitScan, UpperLimit
-from darkstats.inference.ties import observed_counts_probability, tie_note
+from darkstats.inference.ties import limit_tie_note
 from darkstats.inference.toy_curve import NoisyCrossing, NoisyPoint, noisy_crossing
 from darkstats.inference.toy_tests import ToyPoint, no_reference, toy_points
 
@@ -201,9 +201,7 @@ def toy_limit(
     if observed == 0.0:
         notes.append(ALL_EXCLUDED)
     at = observed if observed is not None else expected[2]
-    if at is not None:
-        tied = observed_counts_probability(curve, at, blind=blind)
-        notes += tie_note(tied, alpha, "the limit is lower")
+    notes += limit_tie_note(curve, at, cl=asymptotic.cl, blind=blind)
     active = None
     low = None if blind else observed if data is None else min(data.low, data.mu)
     high = None if blind else observed if data is None else max(data.high, data.mu)

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkstats.errors import (
-    OptionError,
-)
+from darkstats.errors import OptionError
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray

@@ -35,6 +35,7 @@ from darkstats.inference.limit_search import MOVES, LimitSearch, log_p
 from darkstats.inference.p_values import ToyOptions
 from darkstats.inference.results import ALL_EXCLUDED, N_SIGMA, LimitScan, UpperLimit
 from darkstats.inference.test_statistics import test_statistic
+from darkstats.inference.ties import limit_tie_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -382,7 +383,10 @@ def limit_of_curve(
     seed = toys.seed if toys else 0
     held = low_counts(curve, asymptotic, seed=seed, blind=blind)
     if held is not None:
-        said = (held.message(asymptotic.observed, cl), *held.ties)
+        said: tuple[str, ...] = (held.message(asymptotic.observed, cl),)
+        if held.calculator == "toys":
+            at = held.observed if held.observed is not None else held.expected[2]
+            said += limit_tie_note(curve, at, cl=cl, blind=blind)
         asymptotic = replace(asymptotic, low_counts=held, warnings=(*asymptotic.warnings, *said))
     if not probe or blind:
         note = low_count_note(curve, asymptotic)

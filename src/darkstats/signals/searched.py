@@ -12,7 +12,7 @@ from darkstats.errors import OptionError
 from darkstats.signals.mediators import FINAL_STATES
 from darkstats.signals.productions import PRODUCTIONS
 
-__all__ = ["SEARCHED_PRODUCTIONS", "SEARCHED_STATES", "Searched", "searched_of"]
+__all__ = ["HADRON_PAIRS", "SEARCHED_PRODUCTIONS", "SEARCHED_STATES", "Searched", "searched_of"]
 
 #: Productions of searches: those of a recast, and two that none of its mediators has.
 SEARCHED_PRODUCTIONS: Mapping[str, str] = MappingProxyType(
@@ -22,8 +22,10 @@ SEARCHED_PRODUCTIONS: Mapping[str, str] = MappingProxyType(
         "dark_higgsstrahlung": "e+e- -> A' h' at Belle II",
     }
 )
+#: Final states of searches that a recast has no name for: some of the hadrons.
+HADRON_PAIRS = ("pipi", "KK")
 #: Final states of searches: those of a recast, and pairs of hadrons.
-SEARCHED_STATES = (*FINAL_STATES, "pipi", "KK")
+SEARCHED_STATES = (*FINAL_STATES, *HADRON_PAIRS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from darkstats.errors import OptionError
 from darkstats.signals.dirac import GAMMA, METRIC, adjoint, slash, spinors_u, spinors_v
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.initial_state_radiation import radiate
@@ -24,9 +23,8 @@ from darkstats.simulation.kinematics import (
     M_E,
     PB_GEV2,
     dot,
-    massless,
-    unit_vectors,
 )
+from darkstats.simulation.wide_photon import WidePhoton
 
 if TYPE_CHECKING:
     from darkstats.arrays import BoolArray, ComplexArray, FloatArray, IndexArray
@@ -140,7 +138,7 @@ def squared_amplitude(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForwardBhabha:
+class ForwardBhabha(WidePhoton):
     """Generator of a photon and two electrons that leave along their beams, weighted.
 
     Parameters
@@ -159,49 +157,25 @@ class ForwardBhabha:
         A cut that leaves a singularity of the amplitude inside.
     """
 
-    min_energy_gev: float = 1.0
-    max_cosine: float = 0.9
-    lost_below_deg: float = 12.4
-    lost_above_deg: float = 155.1
-    isr: bool = True
-
-    def __post_init__(self) -> None:
-        """See :class:`ForwardBhabha`."""
-        if not (self.min_energy_gev > 0.0 and 0.0 < self.max_cosine < 1.0):
-            raise OptionError(
-                "forward_bhabha: give min_energy_gev above 0 and max_cosine between 0 and 1"
-            )
-        if not 0.0 < self.lost_below_deg < 90.0 < self.lost_above_deg < 180.0:
-            raise OptionError(
-                "forward_bhabha: electrons are lost below an angle between 0 and 90 degrees, "
-                "positrons above one between 90 and 180"
-            )
+    lost_words: ClassVar[str] = (
+        "electrons are lost below an angle between 0 and 90 degrees, "
+        "positrons above one between 90 and 180"
+    )
 
     @property
     def name(self) -> str:
         """See :class:`~darkstats.simulation.events.Process`."""
         return "forward_bhabha"
 
-    def settings(self) -> dict[str, object]:
-        """See :class:`~darkstats.simulation.events.Process`."""
-        return {
-            "version": 1,
-            "min_energy_gev": self.min_energy_gev,
-            "max_cosine": self.max_cosine,
-            "lost_below_deg": self.lost_below_deg,
-            "lost_above_deg": self.lost_above_deg,
-            "isr": self.isr,
-        }
-
     def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
         """Draw the photon, one electron close to its beam, and weigh by both ways."""
         radiation = radiate(n_events, rng, enabled=self.isr)
         s = radiation.s_gev2
         shift = np.arctanh(radiation.beta) + math.atanh(BOOST_BETA)
-        photon, room = self._photon(s, rng)
+        photon, room = self.photon(s, rng)
         ways = (
-            _Way(1.0, s, photon, self._cone(shift, 1.0)),
-            _Way(-1.0, s, photon, self._cone(shift, -1.0)),
+            _Way(1.0, s, photon, self.cone(shift, 1.0)),
+            _Way(-1.0, s, photon, self.cone(shift, -1.0)),
         )
         first = rng.random(n_events) < 0.5
         uniform, phi = rng.random(n_events), rng.uniform(0.0, 2.0 * np.pi, n_events)
@@ -227,27 +201,6 @@ class ForwardBhabha:
         weight *= radiation.weight
         particles = np.stack([electron, positron, photon], axis=1)
         return radiation.block(kept, particles, [11, -11, 22], weight)
-
-    def _cone(self, shift: FloatArray, sign: float) -> FloatArray:
-        """Largest 1 - cos to its beam, in the frame of the hard collision. Shape [event]."""
-        lab = self.lost_below_deg if sign > 0.0 else 180.0 - self.lost_above_deg
-        half = np.exp(sign * shift) * math.tan(0.5 * math.radians(lab))
-        return np.asarray(2.0 * half**2 / (1.0 + half**2))
-
-    def _photon(
-        self, s_gev2: FloatArray, rng: np.random.Generator
-    ) -> tuple[FloatArray, FloatArray]:
-        """Momenta ~ E^-4 and flat in rapidity, and d^3k / (2 E (2 pi)^3) over their density."""
-        n, low, power = len(s_gev2), self.min_energy_gev, 3.0
-        most = 0.5 * np.sqrt(s_gev2) * (1.0 - 1e-3)
-        share = 1.0 - (low / most) ** power
-        energy = low * (1.0 - share * rng.random(n)) ** (-1.0 / power)
-        reach = math.atanh(self.max_cosine)
-        cosine = np.tanh(reach * (2.0 * rng.random(n) - 1.0))
-        photon = massless(energy, unit_vectors(cosine, rng.uniform(0.0, 2.0 * np.pi, n)))
-        density = power * low**power * energy ** (-power - 1.0) / share
-        room = energy / density * 2.0 * reach * (1.0 - cosine**2) * 2.0 * np.pi
-        return photon, np.where(most > low, room / (2.0 * (2.0 * np.pi) ** 3), 0.0)
 
 
 @dataclass(frozen=True, slots=True)

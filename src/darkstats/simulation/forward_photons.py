@@ -10,12 +10,11 @@ since they balance the one that does not, so that nothing is infrared here.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from darkstats.errors import OptionError
 from darkstats.simulation.events import EventBlock
 from darkstats.simulation.initial_state_radiation import radiate
 from darkstats.simulation.kinematics import (
@@ -26,6 +25,7 @@ from darkstats.simulation.kinematics import (
     unit_vectors,
 )
 from darkstats.simulation.three_photons import squared_amplitude
+from darkstats.simulation.wide_photon import WidePhoton
 
 if TYPE_CHECKING:
     from darkstats.arrays import FloatArray
@@ -34,7 +34,7 @@ __all__ = ["ForwardPhotons"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForwardPhotons:
+class ForwardPhotons(WidePhoton):
     """Generator of a photon at a wide angle and two along opposite beams, weighted.
 
     Parameters
@@ -52,41 +52,24 @@ class ForwardPhotons:
         A cut that leaves a singularity of the amplitude inside.
     """
 
-    min_energy_gev: float = 1.0
-    max_cosine: float = 0.9
-    lost_below_deg: float = 12.4
-    lost_above_deg: float = 155.1
-    isr: bool = True
-
-    def __post_init__(self) -> None:
-        """See :class:`ForwardPhotons`."""
-        if not (self.min_energy_gev > 0.0 and 0.0 < self.max_cosine < 1.0):
-            raise OptionError(
-                "forward_photons: give min_energy_gev above 0 and max_cosine between 0 and 1"
-            )
-        if not 0.0 < self.lost_below_deg < 90.0 < self.lost_above_deg < 180.0:
-            raise OptionError(
-                "forward_photons: photons are lost below an angle between 0 and 90 degrees, and "
-                "above one between 90 and 180"
-            )
+    lost_words: ClassVar[str] = (
+        "photons are lost below an angle between 0 and 90 degrees, and above one between 90 and 180"
+    )
 
     @property
     def name(self) -> str:
         """See :class:`~darkstats.simulation.events.Process`."""
         return "forward_photons"
 
-    def settings(self) -> dict[str, object]:
-        """See :class:`~darkstats.simulation.events.Process`."""
-        return {"version": 1, **asdict(self)}
-
     def generate(self, n_events: int, rng: np.random.Generator) -> EventBlock:
         """Draw the wide photon and the direction of that closest to its beam; the rest follows."""
         radiation = radiate(n_events, rng, enabled=self.isr)
         s = radiation.s_gev2
         shift = np.arctanh(radiation.beta) + math.atanh(BOOST_BETA)
-        wide, room = self._wide(s, rng)
+        wide, room = self.photon(s, rng)
         sign = np.where(rng.random(n_events) < 0.5, 1.0, -1.0)
-        here, there = self._cone(shift, sign), self._cone(shift, -sign)
+        ahead, back = self.cone(shift, 1.0), self.cone(shift, -1.0)
+        here, there = np.where(sign > 0.0, (ahead, back), (back, ahead))
         versine, density = _versine(s, here, rng)
         axis = unit_vectors(sign * (1.0 - versine), rng.uniform(0.0, 2.0 * np.pi, n_events))
         axis[:, :2] *= (np.sqrt(versine * (2.0 - versine)) / np.hypot(*axis[:, :2].T))[:, None]
@@ -104,25 +87,6 @@ class ForwardPhotons:
         weight[kept] = squared_amplitude(photons, s[kept]) * (room * space / (2.0 * s))[kept]
         weight *= radiation.weight * PB_GEV2
         return radiation.block(kept, photons, [22, 22, 22], weight)
-
-    def _cone(self, shift: FloatArray, sign: FloatArray) -> FloatArray:
-        """Largest 1 - cos to its beam, in the frame of the hard collision. Shape [event]."""
-        lab = np.where(sign > 0.0, self.lost_below_deg, 180.0 - self.lost_above_deg)
-        half = np.exp(sign * shift) * np.tan(0.5 * np.radians(lab))
-        return np.asarray(2.0 * half**2 / (1.0 + half**2))
-
-    def _wide(self, s_gev2: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Momenta ~ E^-4 and flat in rapidity, and d^3k / (2 E (2 pi)^3) over their density."""
-        n, low, power = len(s_gev2), self.min_energy_gev, 3.0
-        most = 0.5 * np.sqrt(s_gev2) * (1.0 - 1e-3)
-        share = 1.0 - (low / most) ** power
-        energy = low * (1.0 - share * rng.random(n)) ** (-1.0 / power)
-        reach = math.atanh(self.max_cosine)
-        cosine = np.tanh(reach * (2.0 * rng.random(n) - 1.0))
-        photon = massless(energy, unit_vectors(cosine, rng.uniform(0.0, 2.0 * np.pi, n)))
-        density = power * low**power * energy ** (-power - 1.0) / share
-        room = energy / density * 2.0 * reach * (1.0 - cosine**2) * 2.0 * np.pi
-        return photon, np.where(most > low, room / (2.0 * (2.0 * np.pi) ** 3), 0.0)
 
 
 def _versine(

@@ -10,6 +10,7 @@ from darkstats.errors import OptionError
 from darkstats.signals.benchmarks import BENCHMARKS, efficiency_benchmark
 from darkstats.signals.mediators import FINAL_STATES, MEDIATORS
 from darkstats.signals.productions import PRODUCTIONS
+from darkstats.signals.searched import HADRON_PAIRS
 
 if TYPE_CHECKING:
     from darkstats.reinterpret.recast_searches import Limit, Target
@@ -42,8 +43,6 @@ def require_sigma(benchmarks: Iterable[str], where: str) -> None:
         )
 
 
-#: Final states of searches that --final-state has no name for.
-_PAIRS = ("pipi", "KK")
 #: Productions whose rates are relative, by the search that they rest on.
 _RELATIVE = {"mumu": "muon", "radiative": "electron"}
 
@@ -88,13 +87,13 @@ def _require_searched(request: RecastRequest, searched: Searched) -> None:
     made, target = searched.production, MEDIATORS[request.to]
     same_state = request.final_state == searched.final_state or (
         # Pairs of hadrons are a final state of a search, not of a recast: --decays says how many.
-        searched.final_state in _PAIRS
+        searched.final_state in HADRON_PAIRS
         and request.final_state == "hadrons"
         and "hadrons" in dict(request.decays)
     )
     if request.production not in {made, _RELATIVE.get(made)} or not same_state:
         hint = ""
-        if searched.final_state in _PAIRS and made in PRODUCTIONS:
+        if searched.final_state in HADRON_PAIRS and made in PRODUCTIONS:
             hint = (
                 f"; {searched.final_state} are some of the hadrons: --final-state hadrons with "
                 "--decays hadrons=FILE, their branching fraction alone"

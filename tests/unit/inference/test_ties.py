@@ -10,8 +10,11 @@ import pytest
 import darkstats
 from darkstats.inference.curve import ProfileCurve
 from darkstats.inference.test_statistics import TEST_STATISTICS
-from darkstats.inference.ties import LARGE_SHARE, TIES, observed_counts_probability, tie_note
+from darkstats.inference.ties import LARGE_SHARE, observed_counts_probability, tie_note
 from darkstats.workspace import Workspace
+
+#: How the note begins.
+TIES = "few counts: toys with exactly the observed counts"
 
 
 def counting(
